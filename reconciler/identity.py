@@ -1,0 +1,142 @@
+"""What makes two calls the same: the logical form, its digest, and the tags that prove a call is ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from unicodedata import normalize
+
+import rfc8785
+
+from reconciler.model import TAG_PREFIX, Address, Call, CellDiff, JsonObject, JsonValue, Schedule
+
+DIGEST_PREFIX = "d1:sha256:"
+
+_TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
+
+
+def to_logical(call: Call) -> JsonObject:
+    """The call in our own field names, absent fields left out. Stored in the state; the digest covers it."""
+    logical: JsonObject = {"agent": call.agent, "from": call.sender}
+    for name in _TEXT_FIELDS:
+        value: str | None = getattr(call, name)
+        if value is not None:
+            logical[name] = value
+    if call.schedule is not None:
+        logical["schedule"] = {"at": call.schedule.at, "timezone": call.schedule.timezone}
+    if call.delay_minutes is not None:
+        logical["delay_minutes"] = call.delay_minutes
+    if call.additional_data:
+        logical["additional_data"] = dict(call.additional_data)
+    if call.metadata:
+        logical["metadata"] = dict(call.metadata)
+    return logical
+
+
+def from_logical(logical: Mapping[str, JsonValue]) -> Call:
+    """The inverse of ``to_logical``.
+
+    Raises:
+        ValueError: a field is missing, unknown or of the wrong type.
+    """
+    rest = dict(logical)
+    agent, sender = rest.pop("agent", None), rest.pop("from", None)
+    if not isinstance(agent, str) or not isinstance(sender, str):
+        raise ValueError("a call needs 'agent' and 'from', both text")
+    texts = {name: _text(name, rest.pop(name, None)) for name in _TEXT_FIELDS}
+    if (texts["contact_id"] is None) == (texts["to_number"] is None):
+        raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
+    delay = rest.pop("delay_minutes", None)
+    if delay is not None and (isinstance(delay, bool) or not isinstance(delay, int | float)):
+        raise ValueError("'delay_minutes' is not a number")
+    call = Call(
+        agent=agent,
+        sender=sender,
+        **texts,
+        schedule=_schedule(rest.pop("schedule", None)),
+        delay_minutes=delay,
+        additional_data=_texts("additional_data", rest.pop("additional_data", None)),
+        metadata=_texts("metadata", rest.pop("metadata", None)),
+    )
+    if rest:
+        raise ValueError(f"unknown fields: {', '.join(sorted(rest))}")
+    return call
+
+
+def _text(name: str, value: JsonValue) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"'{name}' is not text")
+
+
+def _texts(name: str, value: JsonValue) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"'{name}' is not a map")
+    return {key: _text(f"{name}.{key}", item) or "" for key, item in value.items()}
+
+
+def _schedule(value: JsonValue) -> Schedule | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"at", "timezone"}:
+        raise ValueError("'schedule' needs 'at' and 'timezone'")
+    at, timezone = value["at"], value["timezone"]
+    if not isinstance(at, str) or not isinstance(timezone, str):
+        raise ValueError("'schedule' holds something that is not text")
+    return Schedule(at, timezone)
+
+
+def _nfc(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return normalize("NFC", value)
+    if isinstance(value, dict):
+        return {normalize("NFC", key): _nfc(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_nfc(item) for item in value]
+    return value
+
+
+def digest(call: Call) -> str:
+    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call, text in NFC."""
+    canonical = rfc8785.dumps(_nfc(to_logical(call)))
+    return DIGEST_PREFIX + hashlib.sha256(canonical).hexdigest()
+
+
+def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:
+    """The metadata this tool attaches to each call. All values are text."""
+    return {
+        f"{TAG_PREFIX}lineage": lineage,
+        f"{TAG_PREFIX}plan": address.plan,
+        f"{TAG_PREFIX}key": address.key,
+        f"{TAG_PREFIX}revision": str(address.revision),
+        f"{TAG_PREFIX}digest": call_digest,
+    }
+
+
+def cells(call: Call) -> dict[str, str]:
+    """The call as a flat map from field path (``schedule.at``) to text in NFC."""
+    flat: dict[str, str] = {}
+    for name, value in to_logical(call).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{normalize('NFC', key)}": _cell(item) for key, item in value.items()}
+        else:
+            flat[name] = _cell(value)
+    return flat
+
+
+def _cell(value: JsonValue) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return normalize("NFC", str(value))
+
+
+def diff(before: Call, after: Call) -> tuple[CellDiff, ...]:
+    """The cells that differ, sorted by field path."""
+    old, new = cells(before), cells(after)
+    return tuple(
+        CellDiff(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )

@@ -1,0 +1,99 @@
+"""What must not be seen in public: phone numbers, names, e-mail addresses and the values given to the agent.
+
+A masked phone number keeps its last two digits, which tell rows apart for whom knows the list. No hash of a
+number is ever shown: all numbers of a country are tried in minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconciler.model import Call, CellDiff, Change, Diagnostic, JsonObject, JsonValue, Plan, Request
+
+MASK = "***"
+PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email"})
+PRIVATE_MAP = "additional_data"
+
+
+def mask_value(text: str) -> str:
+    """``+***78`` for a phone number, ``***`` for anything else."""
+    return f"+{MASK}{text[-2:]}" if text.startswith("+") and len(text) > 5 else MASK
+
+
+def mask_in(text: str, private: Iterable[str]) -> str:
+    """``text`` with each private part of it masked, the longest first."""
+    for part in sorted({item for item in private if item}, key=len, reverse=True):
+        text = text.replace(part, mask_value(part))
+    return text
+
+
+def mask_diagnostic(item: Diagnostic) -> Diagnostic:
+    """The diagnostic as it may be published."""
+    if not item.private:
+        return item
+    hint = None if item.hint is None else mask_in(item.hint, item.private)
+    return replace(item, message=mask_in(item.message, item.private), hint=hint, private=())
+
+
+def private_values(body: JsonObject) -> list[str]:
+    """The private texts of a request's body, for taking them out of a service's error messages.
+
+    Texts of one or two characters are left out: they tell nothing, and stand in every other word.
+    """
+    found = [value for name in PRIVATE_FIELDS if isinstance(value := body.get(name), str)]
+    pairs = body.get(PRIVATE_MAP)
+    if isinstance(pairs, list):
+        values = [pair.get("value") for pair in pairs if isinstance(pair, dict)]
+        found += [value for value in values if isinstance(value, str)]
+    return [value for value in found if len(value) > 2]
+
+
+def mask_plan(plan: Plan) -> Plan:
+    """The plan as it may be published. Its id stays that of the plan itself (``planfile.to_document``)."""
+    diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
+    return replace(plan, changes=tuple(mask_change(change) for change in plan.changes), diagnostics=diagnostics)
+
+
+def mask_change(change: Change) -> Change:
+    """The change with its call, request and cells masked."""
+    return replace(
+        change,
+        call=None if change.call is None else _mask_call(change.call),
+        request=None if change.request is None else _mask_request(change.request),
+        diff=tuple(_mask_cell(cell) for cell in change.diff),
+    )
+
+
+def _mask_call(call: Call) -> Call:
+    return replace(
+        call,
+        sender=mask_value(call.sender) if call.sender.startswith("+") else call.sender,
+        to_number=_maybe(call.to_number),
+        full_name=_maybe(call.full_name),
+        email=_maybe(call.email),
+        additional_data=dict.fromkeys(call.additional_data, MASK),
+    )
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else mask_value(text)
+
+
+def _mask_request(request: Request) -> Request:
+    return Request(request.endpoint, {name: _mask_member(name, value) for name, value in request.body.items()})
+
+
+def _mask_member(name: str, value: JsonValue) -> JsonValue:
+    if name in PRIVATE_FIELDS and isinstance(value, str):
+        return mask_value(value)
+    if name == PRIVATE_MAP and isinstance(value, list):
+        return [{**pair, "value": MASK} if isinstance(pair, dict) else MASK for pair in value]
+    return value
+
+
+def _mask_cell(cell: CellDiff) -> CellDiff:
+    private = cell.field in PRIVATE_FIELDS or cell.field.startswith(f"{PRIVATE_MAP}.")
+    if private or (cell.field == "from" and (cell.after or cell.before or "").startswith("+")):
+        return CellDiff(cell.field, _maybe(cell.before), _maybe(cell.after))
+    return cell

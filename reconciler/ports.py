@@ -1,0 +1,166 @@
+"""What the engine needs from the outside world, as protocols. Adapters live in ``state`` and ``provider``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.model import Address, Call, Entry, Request, Status
+
+
+class Clock(Protocol):
+    """The time, always aware and in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One command that writes the state: who, where, when, with which plan."""
+
+    id: str
+    command: str
+    started_at: datetime
+    host: str
+    pid: int
+    actor: str
+    tool_version: str
+    plan_id: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be sent, made durable before the first byte leaves."""
+
+    address: Address
+    call: Call
+    digest: str
+    endpoint: str
+    rings_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an intent. ``status`` is placed, failed, uncertain or ruled_out (proven not sent)."""
+
+    address: Address
+    status: Status
+    at: datetime
+    call_id: str | None = None
+    error: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word on one address, with the reason they gave.
+
+    ``status`` placed (with ``call_id``) or ruled_out settles an uncertain attempt; None with ``stopped`` says
+    that a placed call was stopped by hand.
+    """
+
+    address: Address
+    at: datetime
+    reason: str
+    status: Status | None = None
+    call_id: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One line of the journal, as ``state show`` prints it."""
+
+    number: int
+    run_id: str
+    address: Address
+    status: Status
+    digest: str
+    endpoint: str
+    intended_at: datetime
+    finished_at: datetime | None = None
+    call_id: str | None = None
+    error: str | None = None
+    evidence: str | None = None
+
+
+class StateReader(Protocol):
+    """Reads what has been placed. Works beside a running apply."""
+
+    @property
+    def lineage(self) -> str:
+        """The state's own id (a UUID), made once by ``state init``."""
+        ...
+
+    @property
+    def serial(self) -> int:
+        """Grows by one with each committed write."""
+        ...
+
+    def entries(self) -> Iterable[Entry]:
+        """Every address the state knows, sorted by address."""
+        ...
+
+    def entry(self, address: Address) -> Entry | None: ...
+
+    def attempts(self, address: Address) -> Sequence[Attempt]:
+        """The journal of one address, oldest first."""
+        ...
+
+    def runs(self, limit: int = 20) -> Sequence[Run]:
+        """The latest runs, newest first."""
+        ...
+
+
+class StateStore(StateReader, Protocol):
+    """Writes the state. Exists only while its lock is held; each method is one durable transaction.
+
+    Every method raises ``StateError`` where the write cannot be made durable; nothing of it is kept then.
+    """
+
+    def begin_run(self, run: Run) -> None: ...
+
+    def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None: ...
+
+    def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
+        """Make intents durable. An address that is placed or unknown is refused, and the whole batch with it."""
+        ...
+
+    def record(self, run_id: str, results: Sequence[Result]) -> None:
+        """Make answers durable. Each address must have an open (intended) attempt of this run."""
+        ...
+
+    def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
+        """Record rows whose time passed before anything placed them."""
+        ...
+
+    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
+        """Record a person's word. Refused (``StateError``) where it does not fit what the state holds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The service's answer to a placed call. ``created_at`` is as the service wrote it."""
+
+    call_id: str
+    created_at: str | None = None
+
+
+class CallProvider(Protocol):
+    """Places calls, one at a time: each worker has its own."""
+
+    async def place(self, request: Request) -> Receipt:
+        """Send the request once.
+
+        Raises:
+            NotSent: proven that nothing was taken.
+            Rejected: the service refused.
+            OutcomeUnknown: anything else.
+        """
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,80 @@
+"""The operator's settings (``reconciler.yaml``), as frozen data with the documented defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.model import Location
+from reconciler.wire import ScheduleFields
+
+PROJECT_FILE = "reconciler.yaml"
+DEFAULT_PLANS = ("calls/**/*.yaml",)
+DEFAULT_STATE = ".reconciler/state.db"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderNumber:
+    """A number calls come from: its id for contact calls, its E.164 form for phone calls."""
+
+    id: str | None = None
+    e164: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """``rate`` in requests a second (None: unlimited), ``timeout`` in seconds for one whole request."""
+
+    schedule_fields: ScheduleFields = field(default_factory=ScheduleFields)
+    rate: float | None = 5.0
+    concurrency: int = 8
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project. ``root`` is its folder; ``source`` is None where there is no ``reconciler.yaml``."""
+
+    root: Path
+    source: Location | None = None
+    plans: tuple[str, ...] = DEFAULT_PLANS
+    state_path: str = DEFAULT_STATE
+    lineage: str | None = None
+    agents: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, SenderNumber] = field(default_factory=dict)
+    webhook_hosts: frozenset[str] = frozenset()
+    provider: ProviderSettings = field(default_factory=ProviderSettings)
+
+
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|min|h)", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", re.ASCII)
+_RATE_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_rate(text: str) -> float | None:
+    """``5/s``, ``300/min``, ``100/h`` as requests a second; ``none`` as None (no limit).
+
+    Raises:
+        ValueError: another form, or a rate of zero.
+    """
+    if text == "none":
+        return None
+    match = _RATE.fullmatch(text)
+    if not match or float(match[1]) == 0:
+        raise ValueError(f"not a rate: {text!r} (expected N/s, N/min, N/h or none)")
+    return float(match[1]) / _RATE_SECONDS[match[2]]
+
+
+def parse_duration(text: str) -> float:
+    """``30s``, ``2m``, ``500ms``, ``1h`` or bare seconds, as seconds.
+
+    Raises:
+        ValueError: another form.
+    """
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError(f"not a duration: {text!r} (expected such as 30s, 2m or 1h)")
+    return float(match[1]) * _DURATION_SECONDS[match[2] or "s"]

@@ -1,0 +1,117 @@
+"""Instants, wall times and zones: the only place that turns text into time and back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
+)
+_WALL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?", re.ASCII)
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an RFC 3339 time with its offset; the result is in UTC.
+
+    Raises:
+        ValueError: not RFC 3339, no offset, or no such date.
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError(f"not an RFC 3339 time with an offset: {text!r}")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"out of range: {text!r}") from error
+
+
+def format_instant(moment: datetime) -> str:
+    """RFC 3339 in UTC with a ``Z``; microseconds only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_wall(text: str) -> datetime:
+    """Read ``YYYY-MM-DD HH:MM[:SS]`` (a ``T`` may stand for the space) as a naive wall time.
+
+    Raises:
+        ValueError: another form, or no such date or time.
+    """
+    match = _WALL.fullmatch(text)
+    if not match:
+        raise ValueError(f"not a wall time: {text!r}")
+    return datetime.fromisoformat(f"{match[1]} {match[2]}{match[3] or ':00'}")
+
+
+def format_wall(moment: datetime) -> str:
+    """``YYYY-MM-DD HH:MM:SS``, the form the API documents."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment.year >= 1000 else moment.isoformat(" ", "seconds")
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """All IANA zone names, as the tzdata package lists them: the same on every machine."""
+    listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return frozenset(listed) - {"Factory"}
+
+
+@cache
+def zone(name: str) -> ZoneInfo | None:
+    """The zone of that exact name, or None where there is none."""
+    return ZoneInfo(name) if name in zone_names() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A wall time that the clocks skip; ``before`` and ``after`` are the readings on either side, as instants."""
+
+    before: datetime
+    after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A wall time that the clocks show twice; both instants, in UTC."""
+
+    first: datetime
+    second: datetime
+
+
+def locate(wall: datetime, timezone: ZoneInfo) -> datetime | Gap | Fold:
+    """The instant (UTC) of a wall time, or why there is not exactly one.
+
+    In a gap the two readings are the wall time taken with the offset before and after the change, which is how
+    PEP 495 defines ``fold`` there.
+
+    Raises:
+        OverflowError: the instant lies outside the years 1 to 9999.
+    """
+    early = wall.replace(tzinfo=timezone, fold=0).astimezone(UTC)
+    late = wall.replace(tzinfo=timezone, fold=1).astimezone(UTC)
+    if early == late:
+        return early
+    if early < late:
+        return Fold(early, late)
+    return Gap(late, early)
+
+
+def scheduled_instant(at: str, timezone: str) -> datetime:
+    """The instant of a schedule that was found valid before.
+
+    Raises:
+        ValueError: no such zone or time, or not exactly one instant.
+    """
+    found = zone(timezone)
+    moment = locate(parse_wall(at), found) if found is not None else None
+    if not isinstance(moment, datetime):
+        raise ValueError(f"not one instant: {at} {timezone}")
+    return moment
+
+
+def ring_time(scheduled: datetime | None, delay_minutes: float | None, attempted_at: datetime) -> datetime:
+    """When a call rings: its scheduled instant, or the attempt plus its delay."""
+    return scheduled or attempted_at + timedelta(minutes=delay_minutes or 0)
