@@ -1,0 +1,99 @@
+"""Answers, right and wrong: JSON, refusals, and each fault acted out on the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from reconciler.model import JsonObject, JsonValue
+from reconciler.provider.sandbox.faults import Fault, FaultPlan
+from reconciler.provider.sandbox.refusal import Refusal
+
+# Faults that are nothing but an error status.
+_STATUSES = {
+    Fault.ERROR_BEFORE: 500,
+    Fault.ERROR_AFTER: 500,
+    Fault.BAD_GATEWAY: 502,
+    Fault.UNAVAILABLE: 503,
+    Fault.TOO_MANY_BARE: 429,
+    Fault.REJECT: 400,
+    Fault.NOT_FOUND: 404,
+    Fault.UNAUTHORIZED: 401,
+    Fault.FORBIDDEN: 403,
+}
+_LOOK_EVERY = 0.05  # seconds between looks at whether a stalled client has gone
+
+
+class HangUp(Exception):  # noqa: N818 - an answer of a kind, not a failure of the sandbox
+    """The connection ends here. ``answered`` is the word it is counted under."""
+
+    def __init__(self, answered: str) -> None:
+        super().__init__(answered)
+        self.answered = answered
+
+
+def json_answer(value: JsonValue) -> web.Response:
+    """200 with JSON."""
+    return web.Response(body=json.dumps(value).encode(), content_type="application/json")
+
+
+def refusal_answer(refusal: Refusal) -> web.Response:
+    """An error status with the documented JSON."""
+    body = json.dumps(refusal.body()).encode()
+    return web.Response(status=refusal.status, body=body, headers=refusal.headers, content_type="application/json")
+
+
+async def act_out(
+    request: web.Request, fault: Fault, plan: FaultPlan, closing: asyncio.Event, body: JsonObject
+) -> web.StreamResponse:
+    """Answer as ``fault`` says; ``body`` is what the answer would have held (no-call-id: what it holds).
+
+    Raises:
+        HangUp: the connection is to be cut.
+        Refusal: the fault is an error status.
+    """
+    if fault in _STATUSES:
+        raise Refusal(_STATUSES[fault], f"injected fault: {fault}")
+    if fault is Fault.TOO_MANY:
+        raise Refusal(429, f"injected fault: {fault}", {"Retry-After": str(plan.retry_after)})
+    if fault in {Fault.STALL_BEFORE, Fault.STALL_AFTER}:
+        await _stall(request, plan.stall_seconds, closing)
+        raise HangUp("stalled")
+    if fault is Fault.HALF_ANSWER:
+        await _send_half(request, body)
+        raise HangUp("half-answer")
+    if fault is Fault.NOT_JSON:
+        return web.Response(text="<html><body>OK</body></html>", content_type="text/html")
+    if fault is Fault.NO_CALL_ID:
+        return json_answer(body)
+    if fault is Fault.REDIRECT:
+        return web.Response(status=307, headers={"Location": plan.redirect_to})
+    raise HangUp("dropped")
+
+
+async def _stall(request: web.Request, seconds: float, closing: asyncio.Event) -> None:
+    """Say nothing until the client gives up, the time is over, or the sandbox stops."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while loop.time() < end and not closing.is_set():
+        if request.transport is None or request.transport.is_closing():
+            return
+        await asyncio.sleep(min(_LOOK_EVERY, max(0.0, end - loop.time())))
+
+
+async def _send_half(request: web.Request, body: JsonObject) -> None:
+    """Promise the whole body, send its first half."""
+    raw = json.dumps(body).encode()
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(raw)
+    await response.prepare(request)
+    await response.write(raw[: len(raw) // 2])
+
+
+def hang_up(request: web.Request) -> web.Response:
+    """Cut the connection. The response returned is never sent."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

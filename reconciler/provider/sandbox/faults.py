@@ -1,0 +1,142 @@
+"""What goes wrong, and when: fault names, rules as text, and a plan that decides by counting.
+
+A rule is ``[get:]NAME``, ``NAME=PROBABILITY`` or ``NAME#WHICH`` with WHICH like ``3``, ``1,4`` or ``2-5``. Rules
+are tried in order and the first that applies wins. Requests are counted from 1, once their key and the rate limit
+let them through: POSTs that place a call and, apart from them, GETs (rules with ``get:``). Counting starts again
+with each new plan. The same plan and seed do the same to the n-th request, always.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+
+class Fault(StrEnum):
+    """A way not to answer as documented."""
+
+    DROP_BEFORE = "drop-before"
+    DROP_AFTER = "drop-after"
+    ERROR_BEFORE = "error-before"
+    ERROR_AFTER = "error-after"
+    BAD_GATEWAY = "bad-gateway"
+    UNAVAILABLE = "unavailable"
+    STALL_BEFORE = "stall-before"
+    STALL_AFTER = "stall-after"
+    HALF_ANSWER = "half-answer"
+    NOT_JSON = "not-json"
+    NO_CALL_ID = "no-call-id"
+    TOO_MANY = "too-many"
+    TOO_MANY_BARE = "too-many-bare"
+    REJECT = "reject"
+    NOT_FOUND = "not-found"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    REDIRECT = "redirect"
+
+
+# Faults after which the call exists -> (the word for it in the record, the HTTP status answered or None).
+RECORDED: dict[Fault, tuple[str, int | None]] = {
+    Fault.DROP_AFTER: ("dropped", None),
+    Fault.ERROR_AFTER: ("error", 500),
+    Fault.STALL_AFTER: ("stalled", None),
+    Fault.HALF_ANSWER: ("half-answer", 200),
+    Fault.NOT_JSON: ("not-json", 200),
+    Fault.NO_CALL_ID: ("no-call-id", 200),
+}
+# On a GET nothing is recorded either way: only the names that say what the client sees.
+ON_GET = frozenset(Fault) - {Fault.DROP_AFTER, Fault.ERROR_AFTER, Fault.STALL_AFTER, Fault.NO_CALL_ID}
+
+_RULE = re.compile(
+    r"(get:)?([a-z-]+)(?:=(\d+(?:\.\d+)?)|#(\d{1,9}(?:-\d{1,9})?(?:,\d{1,9}(?:-\d{1,9})?)*))?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """One fault and when it strikes: at the counted requests in ``which`` or, without them, by chance."""
+
+    fault: Fault
+    on_get: bool = False
+    probability: float = 1.0
+    which: tuple[range, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> FaultRule:
+        """Read one rule.
+
+        Raises:
+            ValueError: not a rule, no such fault, or one that a GET cannot have.
+        """
+        match = _RULE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a fault: {text!r} (expected NAME, NAME=PROBABILITY or NAME#WHICH)")
+        if match[2] not in {fault.value for fault in Fault}:
+            raise ValueError(f"no fault named {match[2]!r}; there are: {', '.join(Fault)}")
+        fault, on_get = Fault(match[2]), match[1] is not None
+        if on_get and fault not in ON_GET:
+            raise ValueError(f"{fault} is about recorded calls; on a GET: {', '.join(sorted(ON_GET))}")
+        probability = float(match[3] or 1)
+        if probability > 1:
+            raise ValueError(f"a probability lies between 0 and 1: {text!r}")
+        return cls(fault, on_get, probability, tuple(_which(part) for part in (match[4] or "").split(",") if part))
+
+    def strikes(self, number: int, chance: str) -> bool:
+        """Whether the ``number``-th request is hit; ``chance`` names the draw."""
+        if self.which:
+            return any(number in numbers for numbers in self.which)
+        if self.probability >= 1:
+            return True
+        return int.from_bytes(sha256(chance.encode()).digest()[:8]) < self.probability * 2**64
+
+
+def _which(text: str) -> range:
+    first, dash, last = text.partition("-")
+    numbers = range(int(first), int(last if dash else first) + 1)
+    if not numbers or numbers.start < 1:
+        raise ValueError(f"not request numbers: {text!r} (they count from 1)")
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """Rules in order, and what they need.
+
+    ``stall_seconds`` bounds a stall, ``retry_after`` is in seconds, ``redirect_to`` is a path or a URL.
+    """
+
+    rules: tuple[FaultRule, ...] = ()
+    seed: int = 0
+    stall_seconds: float = 60.0
+    retry_after: int = 1
+    redirect_to: str = "/elsewhere"
+
+    @classmethod
+    def of(cls, *rules: str, seed: int = 0) -> FaultPlan:
+        """A plan from rules as text. Raises ``ValueError`` for a wrong one."""
+        return cls(tuple(FaultRule.parse(rule) for rule in rules), seed=seed)
+
+
+class FaultDial:
+    """The plan in force, and how many requests it has seen."""
+
+    def __init__(self, plan: FaultPlan) -> None:
+        self._seen = {False: 0, True: 0}
+        self.plan = plan
+
+    def turn_to(self, plan: FaultPlan) -> None:
+        """Replace the plan and count from 1 again."""
+        self._seen = {False: 0, True: 0}
+        self.plan = plan
+
+    def pick(self, *, on_get: bool) -> Fault | None:
+        """Count one request, and say what befalls it."""
+        self._seen[on_get] += 1
+        number = self._seen[on_get]
+        for position, rule in enumerate(self.plan.rules):
+            chance = f"{self.plan.seed}:{on_get}:{number}:{position}"
+            if rule.on_get == on_get and rule.strikes(number, chance):
+                return rule.fault
+        return None

@@ -1,0 +1,90 @@
+"""The documented GET endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from aiohttp import web
+
+from reconciler.model import JsonValue
+from reconciler.provider.sandbox.answers import json_answer
+from reconciler.provider.sandbox.bodies import IDENTIFIER
+from reconciler.provider.sandbox.desk import Desk
+from reconciler.provider.sandbox.listing import CallQuery, find_calls
+from reconciler.provider.sandbox.params import Params
+from reconciler.provider.sandbox.refusal import Refusal
+from reconciler.provider.sandbox.seeds import AGENTS, NUMBERS
+from reconciler.provider.sandbox.views import call_view, contact_view, number_view
+
+
+class Reads:
+    """Handlers over one desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to add to the application's router."""
+        return [
+            web.get("/v1/calls", self.calls),
+            web.get("/v1/calls/{id}", self.call),
+            web.get("/v1/phone-numbers", self.numbers),
+            web.get("/v1/agents", self.agents),
+            web.get("/v1/agents/{id}", self.agent),
+            web.get("/v1/contacts", self.contacts),
+        ]
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """``{"data": [call...], "count": total}``."""
+        config, now = self._desk.config, self._desk.now()
+        query = CallQuery.parse(request.query.items())
+        page, count = find_calls(self._desk.ledger, query, now, config.list_lag, config.page_cap)
+        data: list[JsonValue] = [
+            call_view(call, now, transcript=query.include_transcript, metadata=config.echo_metadata)
+            for call in page
+        ]
+        return json_answer({"data": data, "count": count})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """One call; with its transcript unless ``include_transcript=false``."""
+        params = Params(request.query.items(), {"include_transcript"})
+        transcript = params.flag("include_transcript", default=True)
+        call = self._desk.ledger.find(request.match_info["id"])
+        if call is None:
+            raise Refusal(404, "call not found")
+        echo = self._desk.config.echo_metadata
+        return json_answer(call_view(call, self._desk.now(), transcript=transcript, metadata=echo))
+
+    async def numbers(self, request: web.Request) -> web.Response:
+        """``{"data": [number...], "count": total}``; ``order`` goes by the order of the seeds."""
+        params = Params(request.query.items(), {"limit", "offset", "order", "type"})
+        wanted = params.one_of("type", ("inbound", "outbound"))
+        numbers = [number for number in NUMBERS if wanted in {None, number.type}]
+        if params.one_of("order", ("asc", "desc")) == "desc":
+            numbers.reverse()
+        offset, limit = params.whole("offset", 0, 0), params.whole("limit", 5, 1)
+        data: list[JsonValue] = [number_view(number) for number in numbers[offset : offset + limit]]
+        return json_answer({"data": data, "count": len(numbers)})
+
+    async def agents(self, request: web.Request) -> web.Response:
+        """``{"statusCode": 200, "data": [agent...]}``."""
+        Params(request.query.items(), ())
+        return json_answer({"statusCode": 200, "data": [asdict(agent) for agent in AGENTS]})
+
+    async def agent(self, request: web.Request) -> web.Response:
+        """``{"statusCode": 200, "data": agent}``."""
+        Params(request.query.items(), ())
+        agent_id = request.match_info["id"]
+        if not IDENTIFIER.fullmatch(agent_id):
+            raise Refusal(404, "agent not found")
+        return json_answer({"statusCode": 200, "data": asdict(self._desk.directory.agent(agent_id, missing=404))})
+
+    async def contacts(self, request: web.Request) -> web.Response:
+        """An array of contacts."""
+        params = Params(request.query.items(), {"full_name", "email", "phone_number"})
+        found = self._desk.directory.contacts(
+            full_name=params.text("full_name") or "",
+            email=params.text("email") or "",
+            phone_number=params.text("phone_number") or "",
+        )
+        return json_answer([contact_view(contact) for contact in found])

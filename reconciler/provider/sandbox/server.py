@@ -1,0 +1,43 @@
+"""A sandbox that listens: bound, served and stopped, in the loop of whoever starts it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from reconciler.provider.sandbox.app import build
+from reconciler.provider.sandbox.config import SandboxConfig, SandboxError
+from reconciler.provider.sandbox.desk import Desk
+
+_GRACE = 1.0  # seconds that requests in progress have when the sandbox stops
+
+
+class Server:
+    """A listening sandbox; made by ``start``, to be ended by ``close``."""
+
+    def __init__(self, desk: Desk, runner: web.AppRunner, url: str) -> None:
+        self.desk = desk
+        self.url = url
+        self._runner = runner
+
+    @classmethod
+    async def start(cls, config: SandboxConfig) -> Server:
+        """Listen. Raises ``SandboxError`` where the address or the file of calls cannot be had."""
+        desk = Desk(config)
+        app = build(desk, asyncio.Event())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, config.host, config.port).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            desk.ledger.close()
+            raise SandboxError(f"cannot listen on {config.host} port {config.port}: {error}") from error
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        return cls(desk, runner, f"http://{host}:{runner.addresses[0][1]}")
+
+    async def close(self) -> None:
+        """Stop listening, end what is in progress, let go of the file."""
+        await self._runner.cleanup()
+        self.desk.ledger.close()
