@@ -1,0 +1,203 @@
+"""Placing calls at most once: intents durable before a request leaves, answers durable before they are told.
+
+One coordinator owns the state; workers only talk to the service. Nothing is written while a request of the
+same batch is between the two, and a batch is never larger than the requests in flight, so that a crash leaves
+no more unknowns than there were requests under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from reconciler.engine.events import Emit, Event, Kind
+from reconciler.engine.pacing import Pacer
+from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.model import Address, Call, Request, Status
+from reconciler.ports import CallProvider, Clock, Intent, Receipt, Result, StateStore
+from reconciler.times import ring_time
+
+UNSENT_ATTEMPTS = 5
+THROTTLED_FOR = timedelta(minutes=10)
+UNKNOWNS_IN_A_ROW = 5
+
+_KINDS = {Status.PLACED: Kind.PLACED, Status.FAILED: Kind.FAILED, Status.UNCERTAIN: Kind.UNCERTAIN}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call to place: a change of an approved plan, checked again under the lock."""
+
+    address: Address
+    call: Call
+    digest: str
+    request: Request
+    scheduled_at: datetime | None
+
+    def intent(self, now: datetime) -> Intent:
+        """What is made durable before the request leaves at ``now``."""
+        rings_at = ring_time(self.scheduled_at, self.call.delay_minutes, now)
+        return Intent(self.address, self.call, self.digest, self.request.endpoint, rings_at)
+
+
+class Placement:
+    """One run over a list of orders. ``providers`` are the workers' connections, one each.
+
+    ``stop`` may be called at any time: nothing more is sent, what is in flight is finished and recorded.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        run_id: str,
+        providers: Sequence[CallProvider],
+        clock: Clock,
+        emit: Emit,
+        rate: float | None,
+    ) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._idle = list(providers)
+        self._clock = clock
+        self._emit = emit
+        self._rate = rate
+        self._flying: dict[asyncio.Task[Result], CallProvider] = {}
+        self._unknowns = 0
+        self._stopping = asyncio.Event()
+        self.stopped: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """Send nothing more. The first reason is kept."""
+        self.stopped = self.stopped or reason
+        self._stopping.set()
+
+    async def place(self, orders: Iterable[Order]) -> None:
+        """Place them in their order. Every order ends in exactly one event.
+
+        Raises:
+            StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
+        """
+        queue = deque(orders)
+        pacer = Pacer(self._rate, asyncio.get_running_loop().time)
+        while (queue and not self.stopped) or self._flying:
+            if not self.stopped:
+                self._launch(queue, pacer)
+            await self._settle(pacer if queue and self._idle and not self.stopped else None)
+        for left in queue:
+            self._emit(Event(Kind.NOT_SENT, left.address, message=self.stopped))
+
+    def _launch(self, queue: deque[Order], pacer: Pacer) -> None:
+        size = min(len(queue), len(self._idle), pacer.available())
+        if size < 1:
+            return
+        batch = [queue.popleft() for _ in range(size)]
+        now = self._clock.now()
+        self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
+        pacer.take(size)
+        for item in batch:
+            provider = self._idle.pop()
+            task = asyncio.create_task(self._work(item, provider, pacer))
+            self._flying[task] = provider
+
+    async def _settle(self, pacer: Pacer | None) -> None:
+        """Wait for answers, or for the next grant of ``pacer``, and record all that came."""
+        timeout = pacer.wait() if pacer is not None else None
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        elif timeout is not None:
+            await self._nap(timeout)
+        results = [self._land(task) for task in list(self._flying) if task.done()]
+        if results:
+            self._store.record(self._run_id, results)
+            for result in results:
+                self._tell(result)
+
+    def _land(self, task: asyncio.Task[Result]) -> Result:
+        self._idle.append(self._flying.pop(task))
+        return task.result()
+
+    def _tell(self, result: Result) -> None:
+        kind = _KINDS.get(result.status, Kind.NOT_SENT)
+        self._unknowns = self._unknowns + 1 if kind is Kind.UNCERTAIN else 0
+        if self._unknowns >= UNKNOWNS_IN_A_ROW:
+            self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
+        self._emit(Event(kind, result.address, result.call_id, result.error))
+
+    async def _work(self, item: Order, provider: CallProvider, pacer: Pacer) -> Result:
+        def done(status: Status, call_id: str | None = None, error: str | None = None) -> Result:
+            return Result(item.address, status, self._clock.now(), call_id, error)
+
+        try:
+            receipt = await self._send(item, provider, pacer)
+        except NotSent as error:
+            if error.throttled:
+                return done(Status.FAILED, error=error.message)
+            self.stop(f"the service cannot be reached: {error.message}")
+            return done(Status.RULED_OUT, error=error.message)
+        except Rejected as error:
+            if error.fatal:
+                self.stop(error.message)
+                return done(Status.RULED_OUT, error=error.message)
+            return done(Status.FAILED, error=error.message)
+        except OutcomeUnknown as error:
+            return done(Status.UNCERTAIN, error=error.message)
+        return done(Status.PLACED, call_id=receipt.call_id)
+
+    async def _send(self, item: Order, provider: CallProvider, pacer: Pacer) -> Receipt:
+        """Send until something is known: only what was proven not sent is sent again."""
+        give_up_at = self._clock.now() + THROTTLED_FOR
+
+        def enough(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if self.stopped is not None:
+                return True
+            if isinstance(error, NotSent) and error.throttled:
+                return self._clock.now() + timedelta(seconds=_pause(state)) >= give_up_at
+            return state.attempt_number >= UNSENT_ATTEMPTS
+
+        async def attempt() -> Receipt:
+            if self.stopped is not None:
+                raise NotSent(self.stopped)
+            return await provider.place(item.request)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(NotSent),
+            wait=_pause,
+            stop=enough,
+            sleep=self._nap,
+            before=_owe(pacer),
+            reraise=True,
+        )
+        return await retrying(attempt)
+
+    async def _nap(self, seconds: float) -> None:
+        """Sleep, but no longer than until a stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _owe(pacer: Pacer) -> Callable[[RetryCallState], None]:
+    """A retry uses a grant too, so that retries never exceed the rate for long."""
+
+    def before(state: RetryCallState) -> None:
+        if state.attempt_number > 1:
+            pacer.take(1)
+
+    return before
+
+
+_backoff = wait_random_exponential(multiplier=0.25, max=30)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds before the next try: what the service asked for, else exponential with full jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, NotSent) and error.retry_after is not None:
+        return error.retry_after
+    return _backoff(state)

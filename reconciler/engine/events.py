@@ -1,0 +1,82 @@
+"""What an apply tells while it runs: one event for each address that came to an end, and a summary at the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from reconciler.model import Address, JsonObject
+
+
+class Kind(StrEnum):
+    """What became of an address in this run."""
+
+    PLACED = "placed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    EXPIRED = "expired"
+    CONFLICT = "conflict"
+    NOT_SENT = "not_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One address, and what became of it. ``call_id`` where placed; ``message`` says why where it was not."""
+
+    kind: Kind
+    address: Address
+    call_id: str | None = None
+    message: str | None = None
+
+    def to_json(self) -> JsonObject:
+        """The event as ``schemas/event.schema.json`` has it; absent members are left out."""
+        members: JsonObject = {"type": self.kind.value, "address": str(self.address)}
+        if self.call_id is not None:
+            members["call_id"] = self.call_id
+        if self.message is not None:
+            members["message"] = self.message
+        return members
+
+
+Emit: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a run. ``stopped`` says why it ended before its last row, where it did.
+
+    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``expired_before`` the rows that an
+    earlier run recorded as missed.
+    """
+
+    counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    adopted: int = 0
+    changed_ahead: int = 0
+    expired_before: int = 0
+    stopped: str | None = None
+
+    def add(self, event: Event) -> None:
+        self.counts[event.kind] += 1
+
+    @property
+    def incomplete(self) -> bool:
+        """What was approved is not all that happened. What an earlier run recorded as expired no longer counts."""
+        wrong = (Kind.FAILED, Kind.UNCERTAIN, Kind.EXPIRED, Kind.CONFLICT, Kind.NOT_SENT)
+        return self.changed_ahead > 0 or any(self.counts[kind] for kind in wrong)
+
+    def summary(self) -> dict[str, int]:
+        """The counts of the summary event, in the order of the contract."""
+        return {
+            "placed": self.counts[Kind.PLACED],
+            "adopted": self.adopted,
+            "skipped": self.counts[Kind.SKIPPED],
+            "failed": self.counts[Kind.FAILED],
+            "uncertain": self.counts[Kind.UNCERTAIN],
+            "expired": self.counts[Kind.EXPIRED] + self.expired_before,
+            "conflicts": self.counts[Kind.CONFLICT],
+            "not_sent": self.counts[Kind.NOT_SENT],
+            "changed": self.changed_ahead,
+        }

@@ -1,0 +1,206 @@
+"""The diff: desired rows against what the state knows, as a pure function of two collections and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from reconciler import identity, wire
+from reconciler.engine import explain
+from reconciler.engine.twins import Twins
+from reconciler.errors import ExitCode
+from reconciler.model import (
+    Action,
+    Address,
+    Change,
+    Diagnostic,
+    Entry,
+    GitRevision,
+    Plan,
+    Row,
+    Severity,
+    Status,
+)
+from reconciler.times import ring_time
+
+MAX_REJECTIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a plan depends on besides rows and entries.
+
+    ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
+    could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
+    not taken for renames of each other.
+    """
+
+    now: datetime
+    tool_version: str
+    lineage: str | None = None
+    serial: int | None = None
+    fields: wire.ScheduleFields = field(default_factory=wire.ScheduleFields)
+    scope: frozenset[str] | None = None
+    complete: bool = True
+    retry_failed: bool = False
+    siblings: frozenset[Address] = frozenset()
+    git: GitRevision | None = None
+
+
+def make_plan(
+    rows: Iterable[Row], entries: Iterable[Entry], context: Context, diagnostics: Iterable[Diagnostic] = ()
+) -> Plan:
+    """Compare rows with entries. Rows must have unique addresses; ``diagnostics`` are the source's."""
+    known = {entry.address: entry for entry in entries}
+    planner = _Planner(known, context)
+    wanted: dict[Address, Row] = {row.address: row for row in rows}
+    changes = [planner.judge(row) for row in wanted.values()]
+    changes += planner.vanished(wanted)
+    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics]
+    return Plan(
+        created_at=context.now,
+        tool_version=context.tool_version,
+        lineage=context.lineage,
+        serial=context.serial,
+        changes=tuple(sorted(changes, key=lambda change: change.address)),
+        diagnostics=tuple(sorted(found, key=_place)),
+        git=context.git,
+    )
+
+
+def verdict(plan: Plan) -> ExitCode:
+    """Whether a plan can be applied: DONE where it can, else the exit code of what stands in the way."""
+    if plan.errors:
+        return ExitCode.ERROR
+    return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
+    where = item.location
+    return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
+
+
+def _eased(found: Iterable[Diagnostic], known: dict[Address, Entry], now: datetime) -> Iterable[Diagnostic]:
+    """Errors on rows whose call has already rung are warnings: nothing they say can matter any more."""
+    for item in found:
+        entry = known.get(item.address) if item.address else None
+        if entry is not None and entry.placed and entry.rings_at <= now:
+            yield replace(item, severity=Severity.WARNING)
+        else:
+            yield item
+
+
+class _Planner:
+    def __init__(self, known: dict[Address, Entry], context: Context) -> None:
+        self.known = known
+        self.context = context
+        self.diagnostics: list[Diagnostic] = []
+        self._twins = Twins(known.values(), context.siblings)
+        self._revisions: dict[tuple[str, str], list[Entry]] = {}
+        for entry in known.values():
+            self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
+
+    def judge(self, row: Row) -> Change:
+        digest = identity.digest(row.call)
+        change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
+        entry = self.known.get(row.address)
+        if entry is not None and entry.unknown:
+            return _with(change, Action.UNCERTAIN, explain.uncertain(entry))
+        if entry is not None and entry.placed:
+            return self._judge_placed(row, entry, change)
+        return self._judge_absent(row, entry, change)
+
+    def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
+        now = self.context.now
+        if not row.enabled:
+            if entry.will_ring(now):
+                return _with(change, Action.REMOVED, explain.removed(entry, "disabled"))
+            return _with(change, Action.UNCHANGED, explain.over(entry))
+        if change.digest == entry.digest:
+            return _with(change, Action.UNCHANGED, explain.unchanged(entry))
+        change = replace(change, diff=identity.diff(entry.call, row.call))
+        if entry.will_ring(now):
+            return _with(change, Action.CHANGED, explain.changed_pending(entry))
+        if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
+            return _with(change, Action.CHANGED, explain.changed_past(entry))
+        if entry.stopped_at is not None:
+            return _with(change, Action.CHANGED, explain.changed_stopped(entry))
+        self.diagnostics.append(explain.new_occurrence(row, entry))
+        return _with(change, Action.CHANGED, explain.changed_rang(entry))
+
+    def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
+        if not row.enabled:
+            return _with(change, Action.HELD, explain.HELD)
+        expiry = self._expiry(row)
+        if expiry is not None:
+            recorded = entry is not None and entry.status is Status.MISSED and entry.digest == change.digest
+            change = replace(change, call=row.call, place_by=row.place_by)
+            return _with(change, Action.EXPIRED, explain.expired(expiry, recorded=recorded))
+        obstacle = self._obstacle(row, change.digest)
+        if obstacle is not None:
+            return _with(change, Action.BLOCKED, obstacle)
+        refused = entry is not None and entry.digest == change.digest and entry.rejections >= MAX_REJECTIONS
+        if entry is not None and refused and not self.context.retry_failed:
+            return _with(change, Action.HELD, explain.rejected_twice(entry))
+        return self._create(row, entry, change)
+
+    def _expiry(self, row: Row) -> datetime | None:
+        """The moment that has passed, or None where the row can still be placed."""
+        now = self.context.now
+        if row.rings_at is not None and row.rings_at <= now:
+            return row.rings_at
+        return row.place_by if row.place_by is not None and row.place_by < now else None
+
+    def _obstacle(self, row: Row, digest: str) -> explain.Reasons | None:
+        others = self._revisions.get((row.address.plan, row.address.key), [])
+        for other in sorted(others, key=lambda entry: entry.address):
+            if other.address.revision > row.address.revision and (other.placed or other.unknown):
+                return explain.revision_lowered(other)
+            if other.address.revision < row.address.revision:
+                if other.unknown:
+                    return explain.earlier_uncertain(other)
+                if other.will_ring(self.context.now):
+                    return explain.earlier_pending(other)
+        twin = None if row.distinct else self._twins.find(row, digest, self.context.now)
+        return explain.same_call(row, twin) if twin is not None else None
+
+    def _create(self, row: Row, entry: Entry | None, change: Change) -> Change:
+        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
+        reasons, message = explain.create(entry)
+        return replace(
+            change,
+            call=row.call,
+            request=wire.to_request(row.call, tags, self.context.fields),
+            place_by=row.place_by,
+            distinct=row.distinct,
+            reasons=reasons,
+            message=message,
+        )
+
+    def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:
+        """Entries with no row: those that will still ring, and those whose outcome is unknown."""
+        latest: dict[tuple[str, str], int] = {}
+        for address in wanted:
+            name = (address.plan, address.key)
+            latest[name] = max(address.revision, latest.get(name, 0))
+        scope = self.context.scope
+        for entry in self.known.values():
+            address = entry.address
+            if address in wanted or (scope is not None and address.plan not in scope):
+                continue
+            change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
+            if entry.unknown:
+                yield _with(change, Action.UNCERTAIN, explain.uncertain(entry))
+            elif self.context.complete and entry.will_ring(self.context.now):
+                superseded = latest.get((address.plan, address.key), 0) > address.revision
+                why = explain.removed(entry, "superseded" if superseded else "no-row")
+                yield _with(change, Action.REMOVED, why)
+
+
+def _scheduled(entry: Entry) -> datetime | None:
+    return entry.rings_at if entry.call.schedule is not None else None
+
+
+def _with(change: Change, action: Action, why: explain.Reasons) -> Change:
+    return replace(change, action=action, reasons=why[0], message=why[1])

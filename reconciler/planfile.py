@@ -1,0 +1,267 @@
+"""The saved plan: one canonical byte form, written and read here and nowhere else.
+
+The document is ``schemas/plan.schema.json``. ``plan_id`` is the SHA-256 of the canonical bytes of all other
+fields. Reading serialises the plan again and compares bytes, so that no changed byte goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from reconciler import identity
+from reconciler.errors import Refused
+from reconciler.masking import mask_diagnostic
+from reconciler.model import (
+    Action,
+    Address,
+    CellDiff,
+    Change,
+    Diagnostic,
+    GitRevision,
+    JsonObject,
+    JsonValue,
+    Location,
+    Plan,
+    Request,
+    Severity,
+)
+from reconciler.times import format_instant, parse_instant, scheduled_instant
+
+FORMAT_VERSION = "1.0"
+_ID_PREFIX = "sha256:"
+_T = TypeVar("_T")
+
+
+def plan_id(plan: Plan) -> str:
+    """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
+    return _ID_PREFIX + hashlib.sha256(_bytes(_body(plan))).hexdigest()
+
+
+def to_document(plan: Plan, *, id_of: Plan | None = None) -> JsonObject:
+    """The plan as JSON values. ``id_of`` is the unmasked plan where ``plan`` is a masked copy."""
+    body = _body(plan)
+    head: JsonObject = {key: body.pop(key) for key in ("format_version", "tool_version")}
+    return head | {"plan_id": plan_id(id_of or plan)} | body
+
+
+def dumps(plan: Plan, *, id_of: Plan | None = None) -> bytes:
+    """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
+    return _bytes(to_document(plan, id_of=id_of))
+
+
+def loads(data: bytes) -> Plan:
+    """Read a saved plan.
+
+    Raises:
+        Refused: not a plan, made by a newer version, or not byte for byte what was written.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"not a saved plan: {error}") from error
+    if not isinstance(document, dict) or "format_version" not in document:
+        raise Refused("not a saved plan: it has no format_version")
+    version = document["format_version"]
+    if version != FORMAT_VERSION:
+        raise Refused(f"the plan has format {version!r}; this version reads {FORMAT_VERSION}")
+    try:
+        plan = _plan(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"the saved plan is damaged: {error}") from error
+    if dumps(plan) != data:
+        raise Refused(
+            "the saved plan was changed after it was written: its bytes are not what its content gives",
+            hint="make it again: reconciler plan --out FILE",
+        )
+    return plan
+
+
+def _body(plan: Plan) -> JsonObject:
+    git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": plan.tool_version,
+        "created_at": format_instant(plan.created_at),
+        "git": git,
+        "state": {"lineage": plan.lineage, "serial": plan.serial},
+        "summary": summary(plan),
+        "changes": [_change_document(change) for change in plan.changes],
+        "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
+    }
+
+
+def summary(plan: Plan) -> JsonObject:
+    """Counts by action, in the order of the contract."""
+    order = ("create", "unchanged", "changed", "removed", "held", "waiting", "expired", "uncertain", "blocked")
+    return {name: plan.count(Action(name)) for name in order}
+
+
+def _change_document(change: Change) -> JsonObject:
+    source: JsonValue = None
+    if change.source is not None:
+        source = {"file": change.source.file, "line": change.source.line, "column": change.source.column}
+    request: JsonValue = None
+    if change.request is not None:
+        request = {"endpoint": change.request.endpoint, "body": change.request.body}
+    return {
+        "address": str(change.address),
+        "plan": change.address.plan,
+        "key": change.address.key,
+        "revision": change.address.revision,
+        "action": change.action.value,
+        "digest": change.digest,
+        "source": source,
+        "request": request,
+        "call": identity.to_logical(change.call) if change.call is not None else None,
+        "scheduled_at": _optional(format_instant, change.scheduled_at),
+        "place_by": _optional(format_instant, change.place_by),
+        "distinct": change.distinct,
+        "diff": [{"field": cell.field, "before": cell.before, "after": cell.after} for cell in change.diff],
+        "reasons": list(change.reasons),
+        "message": change.message,
+    }
+
+
+def diagnostic_document(item: Diagnostic) -> JsonObject:
+    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null where it has no place."""
+    item = mask_diagnostic(item)
+    where = item.location
+    return {
+        "severity": item.severity.value,
+        "code": item.code,
+        "message": item.message,
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "hint": item.hint,
+    }
+
+
+def _optional(convert: Callable[[datetime], str], value: datetime | None) -> str | None:
+    return None if value is None else convert(value)
+
+
+def _bytes(document: JsonObject) -> bytes:
+    return b"".join(_pieces(document))
+
+
+def _pieces(document: JsonObject) -> Iterable[bytes]:
+    """One member a line; lists of objects one item a line."""
+    opening = "{\n  "
+    for name, value in document.items():
+        yield f"{opening}{_compact(name)}: ".encode()
+        if isinstance(value, list) and value:
+            yield b"[\n    " + b",\n    ".join(_compact(item).encode() for item in value) + b"\n  ]"
+        else:
+            yield _compact(value).encode()
+        opening = ",\n  "
+    yield b"\n}\n"
+
+
+def _compact(value: JsonValue) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+
+
+def _plan(document: JsonObject) -> Plan:
+    state, git = _object(document["state"]), document["git"]
+    return Plan(
+        created_at=parse_instant(_text(document["created_at"])),
+        tool_version=_text(document["tool_version"]),
+        lineage=_maybe(_text, state["lineage"]),
+        serial=_maybe(_integer, state["serial"]),
+        changes=tuple(_checked(_change(_object(item))) for item in _list(document["changes"])),
+        diagnostics=tuple(_diagnostic(_object(item)) for item in _list(document["diagnostics"])),
+        git=None if git is None else _git(_object(git)),
+    )
+
+
+def _git(item: JsonObject) -> GitRevision:
+    return GitRevision(_text(item["commit"]), item["dirty"] is True)
+
+
+def _change(item: JsonObject) -> Change:
+    request = _maybe(_object, item["request"])
+    call = _maybe(_object, item["call"])
+    return Change(
+        address=Address(_text(item["plan"]), _text(item["key"]), _integer(item["revision"])),
+        action=Action(_text(item["action"])),
+        digest=_text(item["digest"]),
+        source=_maybe(_location, item["source"]),
+        call=None if call is None else identity.from_logical(call),
+        request=None if request is None else Request(_text(request["endpoint"]), _object(request["body"])),
+        scheduled_at=_maybe(lambda value: parse_instant(_text(value)), item["scheduled_at"]),
+        place_by=_maybe(lambda value: parse_instant(_text(value)), item["place_by"]),
+        distinct=item["distinct"] is True,
+        diff=tuple(_cell(_object(cell)) for cell in _list(item["diff"])),
+        reasons=tuple(_text(reason) for reason in _list(item["reasons"])),
+        message=_maybe(_text, item["message"]),
+    )
+
+
+def _checked(change: Change) -> Change:
+    """A call that a plan carries must be the one its digest and its time say.
+
+    Raises:
+        ValueError: it is not.
+    """
+    call = change.call
+    if call is None:
+        return change
+    if identity.digest(call) != change.digest:
+        raise ValueError(f"the digest of {change.address} is not that of its call")
+    schedule = call.schedule
+    instant = scheduled_instant(schedule.at, schedule.timezone) if schedule is not None else None
+    if instant != change.scheduled_at:
+        raise ValueError(f"scheduled_at of {change.address} is not the time of its schedule")
+    return change
+
+
+def _cell(item: JsonObject) -> CellDiff:
+    return CellDiff(_text(item["field"]), _maybe(_text, item["before"]), _maybe(_text, item["after"]))
+
+
+def _location(value: JsonValue) -> Location:
+    item = _object(value)
+    return Location(_text(item["file"]), _integer(item["line"]), _integer(item["column"]))
+
+
+def _diagnostic(item: JsonObject) -> Diagnostic:
+    return Diagnostic(
+        severity=Severity(_text(item["severity"])),
+        code=_text(item["code"]),
+        message=_text(item["message"]),
+        location=None if item["file"] is None else _location(item),
+        hint=_maybe(_text, item["hint"]),
+    )
+
+
+def _maybe(convert: Callable[[JsonValue], _T], value: JsonValue) -> _T | None:
+    return None if value is None else convert(value)
+
+
+def _text(value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r}")
+    return value
+
+
+def _integer(value: JsonValue) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected a whole number, found {value!r}")
+    return value
+
+
+def _object(value: JsonValue) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, found {value!r}")
+    return value
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise TypeError(f"expected a list, found {value!r}")
+    return value
