@@ -1,0 +1,159 @@
+"""The ContactShip HTTP API. The only module that imports httpx, and the boundary where its exceptions end.
+
+Source of endpoints, fields and status codes: the vendor's API reference (docs.contactship.ai). It documents no
+idempotency key, so this adapter sends each request once and says which of three things became of it.
+
+==============================================  ================  =============================================
+what happened                                   outcome           why
+==============================================  ================  =============================================
+2xx, JSON with a call_id (bare or in ``data``)  Receipt           the documented answer
+no byte of the request left (transport trace)   NotSent           proven by the trace, not by a class name
+429                                             NotSent           throttled: the service says it did not take it
+400-499 but for 408 and 429                     Rejected          the service refused it: no call exists
+401, 403                                        Rejected (fatal)  every further request would be refused too
+408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and nothing says that it was not taken
+2xx without a readable call_id                  OutcomeUnknown    the call very likely exists
+timeout, reset, broken or half an answer        OutcomeUnknown    the request left, or may have
+the total deadline passed                       OutcomeUnknown    whatever the trace says: it was cut short
+==============================================  ================  =============================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from reconciler import masking
+from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.model import JsonObject, Request
+from reconciler.ports import Receipt
+from reconciler.provider.origin import Origin
+
+MAX_ANSWER_BYTES = 1_000_000
+_MESSAGE_LENGTH = 200
+_REQUEST_LEAVES = "send_request_headers.started"
+
+
+class ContactShip:
+    """One worker's connection to the service.
+
+    The key goes to ``origin`` alone: redirects are not followed, proxies of the environment are not used, and
+    the URL is made here from the origin and a fixed path. ``timeout`` is the deadline of one whole request, in
+    seconds.
+    """
+
+    def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
+        self._origin = origin
+        self._key = api_key
+        self._deadline = timeout
+        self._client = httpx.AsyncClient(
+            headers={"x-api-key": api_key, "accept": "application/json"},
+            timeout=httpx.Timeout(timeout),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def place(self, request: Request) -> Receipt:
+        """Send the request once; see the table of the module for what it raises."""
+        url = self._origin.url(f"/v1/calls/{request.endpoint}")
+        trace = _Trace()
+        try:
+            async with asyncio.timeout(self._deadline):
+                status, headers, content = await self._post(url, request.body, trace)
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            reason = self._clean(f"{type(error).__name__}: {error}", request.body)
+            if trace.request_left:
+                raise OutcomeUnknown(f"the connection failed after the request left ({reason})") from error
+            raise NotSent(f"not sent ({reason})") from error
+        return self._judge(status, headers, content, request.body)
+
+    async def _post(self, url: str, body: JsonObject, trace: _Trace) -> tuple[int, httpx.Headers, bytes]:
+        options = {"trace": trace.see}
+        async with self._client.stream("POST", url, json=body, extensions=options) as response:
+            content = bytearray()
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > MAX_ANSWER_BYTES:
+                    break
+            return response.status_code, response.headers, bytes(content)
+
+    def _judge(self, status: int, headers: httpx.Headers, content: bytes, body: JsonObject) -> Receipt:
+        if 200 <= status < 300:
+            receipt = read_receipt(content)
+            if receipt is None:
+                raise OutcomeUnknown(f"HTTP {status}, but no call_id in the answer")
+            return receipt
+        message = self._clean(f"HTTP {status}{_service_message(content)}", body)
+        if status == 429:
+            raise NotSent(message, retry_after=retry_after(headers), throttled=True)
+        if 400 <= status < 500 and status != 408:
+            raise Rejected(message, status=status, fatal=status in {401, 403})
+        raise OutcomeUnknown(message)
+
+    def _clean(self, text: str, body: JsonObject) -> str:
+        """A message that may be stored and shown: without the key, private values and control characters."""
+        text = masking.mask_in(text.replace(self._key, masking.MASK), masking.private_values(body))
+        return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+class _Trace:
+    """Watches the transport: ``request_left`` once the first byte of a request may have left."""
+
+    def __init__(self) -> None:
+        self.request_left = False
+
+    async def see(self, event: str, _info: Mapping[str, object]) -> None:
+        if event.endswith(_REQUEST_LEAVES):
+            self.request_left = True
+
+
+def read_receipt(content: bytes) -> Receipt | None:
+    """The placed call in an answer, bare or in ``data`` (an older form); None where there is none."""
+    answer = _json_object(content)
+    inner = answer.get("data")
+    placed = inner if isinstance(inner, dict) else answer
+    call_id, created_at = placed.get("call_id"), placed.get("created_at")
+    if not isinstance(call_id, str) or not call_id.strip():
+        return None
+    return Receipt(call_id, created_at if isinstance(created_at, str) else None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _service_message(content: bytes) -> str:
+    answer = _json_object(content)
+    message = answer.get("message") or answer.get("error")
+    if isinstance(message, list):
+        message = "; ".join(str(item) for item in message)
+    return f": {message}" if isinstance(message, str) else ""
+
+
+def _json_object(content: bytes) -> JsonObject:
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}

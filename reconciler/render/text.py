@@ -1,0 +1,181 @@
+"""A plan and its diagnostics for a person at a terminal, or in a log."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.text import Text
+
+from reconciler.masking import MASK, mask_diagnostic, mask_plan
+from reconciler.model import Action, Call, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.render.escape import for_terminal
+from reconciler.times import format_instant
+
+Excerpt: TypeAlias = Callable[[Location], str | None]
+
+_LOOK = {
+    Action.BLOCKED: ("!", "bold red"),
+    Action.UNCERTAIN: ("?", "bold magenta"),
+    Action.CHANGED: ("~", "yellow"),
+    Action.REMOVED: ("-", "red"),
+    Action.EXPIRED: ("x", "red"),
+    Action.CREATE: ("+", "green"),
+    Action.WAITING: (".", "cyan"),
+    Action.HELD: ("o", "dim"),
+    Action.UNCHANGED: ("=", "dim"),
+}
+_WORDS = {
+    Action.BLOCKED: "blocked",
+    Action.UNCERTAIN: "uncertain",
+    Action.CHANGED: "changed (the API cannot edit a call)",
+    Action.REMOVED: "removed (the API cannot cancel a call)",
+    Action.EXPIRED: "expired",
+    Action.CREATE: "to place",
+    Action.WAITING: "waiting",
+    Action.HELD: "held",
+    Action.UNCHANGED: "unchanged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
+    values are masked."""
+
+    width: int = 1_000_000
+    color: bool = False
+    masked: bool = True
+
+
+def render_plan(plan: Plan, look: Look) -> str:
+    """The plan: what needs a person first, then what will be placed, then one line of counts."""
+    shown = mask_plan(plan) if look.masked else plan
+    return _capture(look, lambda console: _print_plan(console, shown))
+
+
+def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
+    """Each problem with its place, its source line and a caret, and a hint."""
+
+    def draw(console: Console) -> None:
+        for item in items:
+            _print_diagnostic(console, mask_diagnostic(item) if look.masked else item, excerpt)
+
+    return _capture(look, draw)
+
+
+def count_line(plan: Plan) -> str:
+    """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
+    parts = [f"{plan.count(action)} {_WORDS[action].split(' (')[0]}" for action in Action if plan.count(action)]
+    return ", ".join(parts) if parts else "no calls"
+
+
+def when(call: Call) -> str:
+    """When a call rings, in the row's own words."""
+    if call.schedule is not None:
+        return f"{call.schedule.at} {call.schedule.timezone}"
+    if call.delay_minutes is not None:
+        return f"{call.delay_minutes:g} min after apply"
+    return "at once"
+
+
+def _capture(look: Look, draw: Callable[[Console], None]) -> str:
+    buffer = io.StringIO()
+    draw(
+        Console(
+            file=buffer,
+            width=max(look.width, 60),
+            force_terminal=look.color,
+            color_system="standard" if look.color else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+    )
+    return buffer.getvalue()
+
+
+def _print_plan(console: Console, plan: Plan) -> None:
+    for action in Action:
+        changes = [change for change in plan.changes if change.action is action]
+        if not changes or action is Action.UNCHANGED:
+            continue
+        told = [change for change in changes if "past" not in change.reasons]
+        console.print(_styled(f"{len(changes)} {_WORDS[action]}", f"bold {_LOOK[action][1]}"))
+        for change in told:
+            _print_change(console, change)
+        if len(told) < len(changes):
+            console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
+        console.print()
+    if not plan.count(Action.CREATE) and not plan.errors:
+        console.print("Nothing to place.")
+    console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
+
+
+def _print_change(console: Console, change: Change) -> None:
+    symbol, style = _LOOK[change.action]
+    line = _styled(f"  {symbol} ", style)
+    line.append(for_terminal(str(change.address)), style="bold")
+    if change.call is not None:
+        line.append(f"  {for_terminal(change.call.target)}", style="cyan")
+        line.append(f"  {for_terminal(when(change.call))}")
+    if change.source is not None:
+        line.append(f"  {for_terminal(change.source.file)}:{change.source.line}", style="dim")
+    console.print(line, soft_wrap=True)
+    for cell in change.diff:
+        console.print(_cell(cell), soft_wrap=True)
+    if change.message is not None:
+        _print_indented(console, for_terminal(change.message), 6)
+
+
+def _cell(cell: CellDiff) -> Text:
+    line = _styled(f"      {for_terminal(cell.field)}: ", "")
+    line.append(_side(cell.before), style="red")
+    line.append(" → ")
+    line.append(_side(cell.after), style="green")
+    if cell.before == cell.after and cell.after is not None and MASK in cell.after:
+        line.append("  (differs; masked)", style="dim")
+    return line
+
+
+def _side(value: str | None) -> str:
+    return "(none)" if value is None else for_terminal(value)
+
+
+def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
+    style = "bold red" if item.severity is Severity.ERROR else "bold yellow"
+    line = _styled("", "")
+    if item.location is not None:
+        line.append(f"{for_terminal(str(item.location))}: ", style="bold")
+    line.append(f"{item.severity.value} {item.code}", style=style)
+    line.append(f": {for_terminal(item.message)}")
+    console.print(line, soft_wrap=True)
+    source = excerpt(item.location) if item.location is not None else None
+    if source is not None:
+        for row in source.splitlines():
+            console.print(_styled(f"    {row}", "dim"), soft_wrap=True)
+    if item.hint is not None:
+        _print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
+
+
+def _print_indented(console: Console, text: str, indent: int) -> None:
+    margin = " " * indent
+    width = console.width
+    lines = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
+    console.print(_styled("\n".join(margin + line for line in lines), ""), soft_wrap=True)
+
+
+def _styled(text: str, style: str) -> Text:
+    return Text(text, style=style)
+
+
+def _span(plan: Plan) -> str:
+    moments = [item.scheduled_at for item in plan.changes if item.action is Action.CREATE and item.scheduled_at]
+    if not moments:
+        return ""
+    return f" Scheduled from {format_instant(min(moments))} to {format_instant(max(moments))}."
