@@ -1,0 +1,298 @@
+"""What became of a request, proven on real sockets: one line of the adapter's table at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError, Rejected, UsageError
+from reconciler.model import Request
+from reconciler.ports import Receipt
+from reconciler.provider.contactship import ContactShip
+from reconciler.provider.origin import parse_origin, read_api_key
+
+KEY = "canary-key"
+PHONE = "+14155552678"
+REQUEST = Request(
+    "single-phone-call",
+    {"to_number": PHONE, "full_name": "Canary", "additional_data": [{"key": "amount", "value": "987654"}]},
+)
+PLACED = '{"call_id": "call-1", "created_at": "2026-04-06T15:05:00Z"}'
+
+
+class Server:
+    """Answers every connection with the same bytes, after reading the whole request unless told not to."""
+
+    def __init__(self, answer: bytes, *, read: bool = True, hang: bool = False, pace: float = 0) -> None:
+        self.answer = answer
+        self.read = read
+        self.hang = hang
+        self.pace = pace
+        self.requests: list[bytes] = []
+        self.reached = asyncio.Event()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.read:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            self.requests.append(head + await reader.readexactly(length))
+        self.reached.set()
+        for piece in [self.answer[i : i + 1] for i in range(len(self.answer))] if self.pace else [self.answer]:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(self.pace)
+        if self.hang:
+            await asyncio.sleep(30)
+        writer.transport.abort() if not self.answer else writer.close()
+
+
+@asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[Server]:
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())  # type: ignore[arg-type]
+        try:
+            await server.serve(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            writer.transport.abort()
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        listener.close()
+        await listener.wait_closed()
+
+
+def answer(status: str, body: str = "{}", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", *headers, "content-type: application/json", f"content-length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+async def outcome(url: str, deadline: float = 5) -> Receipt | Outcome:
+    provider = ContactShip(parse_origin(url), KEY, deadline)
+    try:
+        return await provider.place(REQUEST)
+    except Outcome as error:
+        return error
+    finally:
+        await provider.aclose()
+
+
+def place(server: Server, deadline: float = 5) -> Receipt | Outcome:
+    async def run() -> Receipt | Outcome:
+        async with listening(server):
+            return await outcome(server.url, deadline)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted"])
+@pytest.mark.parametrize("body", [PLACED, f'{{"statusCode": 200, "data": {PLACED}}}'])
+def test_an_answer_with_a_call_id_is_a_placed_call(status: str, body: str) -> None:
+    assert place(Server(answer(status, body))) == Receipt("call-1", "2026-04-06T15:05:00Z")
+
+
+@pytest.mark.parametrize(
+    "status", ["400 B", "402 P", "404 N", "405 M", "409 C", "410 G", "413 L", "415 U", "422 U", "418 T"]
+)
+def test_a_refusal_is_rejected(status: str) -> None:
+    found = place(Server(answer(status, '{"message": "no such contact"}')))
+    assert isinstance(found, Rejected)
+    assert found.message == f"HTTP {status[:3]}: no such contact"
+    assert not found.fatal
+
+
+@pytest.mark.parametrize("status", ["401 U", "403 F"])
+def test_a_refused_key_is_fatal(status: str) -> None:
+    found = place(Server(answer(status)))
+    assert isinstance(found, Rejected)
+    assert found.fatal
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ((), None),
+        (("retry-after: 7",), 7.0),
+        (("retry-after: soon",), None),
+        (("retry-after: -1",), None),
+        ((f"retry-after: {format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)}",), 0.0),
+        ((f"retry-after: {format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}",), 3600.0),
+    ],
+)
+def test_throttling_is_not_sent(header: tuple[str, ...], seconds: float | None) -> None:
+    found = place(Server(answer("429 Slow", "{}", *header)))
+    assert isinstance(found, NotSent)
+    assert found.throttled
+    assert found.retry_after == (seconds if seconds is None else pytest.approx(seconds, abs=60))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        answer("500 E"),
+        answer("502 E"),
+        answer("503 E", "{}", "retry-after: 1"),
+        answer("504 E"),
+        answer("408 T"),
+        answer("301 M", "{}", "location: /elsewhere"),
+        answer("307 M", "{}", "location: http://127.0.0.1:9/elsewhere"),
+        answer("308 M", "{}", "location: /elsewhere"),
+        answer("304 N", ""),
+        answer("200 OK", "<html>"),
+        answer("200 OK", ""),
+        answer("200 OK", "[]"),
+        answer("200 OK", "null"),
+        answer("200 OK", '{"call_id": null}'),
+        answer("200 OK", '{"call_id": 5}'),
+        answer("200 OK", '{"call_id": " "}'),
+        answer("200 OK", "[" * 100_000),
+        answer("204 N", ""),
+        answer("200 OK", PLACED).replace(b"content-length: 5", b"content-length: 9"),
+        answer("200 OK", PLACED, "content-encoding: gzip"),
+        answer("200 OK", PLACED)[:30],
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"not http at all\r\n\r\n",
+        b"",
+    ],
+)
+def test_anything_else_is_unknown_once_the_request_left(broken: bytes) -> None:
+    server = Server(broken)
+    assert isinstance(place(server), OutcomeUnknown)
+    assert len(server.requests) == 1, "sent once"
+
+
+def test_a_connection_reset_before_the_request_was_read_is_unknown() -> None:
+    assert isinstance(place(Server(b"", read=False)), OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        Server(b"", hang=True),
+        Server(answer("200 OK", PLACED)[:-5], hang=True),
+        Server(answer("200 OK", PLACED), pace=0.05),
+    ],
+)
+def test_the_deadline_counts_the_whole_request(slow: Server) -> None:
+    found = place(slow, deadline=0.3)
+    assert isinstance(found, OutcomeUnknown)
+    assert "within 0.3 s" in found.message
+
+
+def test_an_answer_without_end_is_cut() -> None:
+    endless = (
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + (b"10000\r\n" + b" " * 65536 + b"\r\n") * 40
+    )
+    assert isinstance(place(Server(endless)), OutcomeUnknown)
+
+
+def test_a_refused_connection_was_not_sent() -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        found = asyncio.run(outcome(f"http://127.0.0.1:{held.getsockname()[1]}"))
+    assert isinstance(found, NotSent)
+    assert not found.throttled
+
+
+def test_an_unknown_host_was_not_sent() -> None:
+    assert isinstance(asyncio.run(outcome("https://no-such-host.invalid")), NotSent)
+
+
+def test_a_tls_handshake_that_fails_was_not_sent() -> None:
+    async def run() -> Receipt | Outcome:
+        async with listening(Server(b"", read=False)) as server:
+            return await outcome(server.url.replace("http://", "https://"))
+
+    assert isinstance(asyncio.run(run()), NotSent)
+
+
+def test_a_cancelled_request_says_nothing_of_its_outcome() -> None:
+    async def run() -> None:
+        async with listening(Server(b"", hang=True)) as server:
+            task = asyncio.create_task(outcome(server.url))
+            await server.reached.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+
+
+def test_messages_hold_neither_the_key_nor_private_values() -> None:
+    body = f'{{"message": "{KEY} may not call {PHONE}, Canary, about 987654\\u001b[31m"}}'
+    found = place(Server(answer("400 B", body)))
+    assert isinstance(found, Rejected)
+    assert not [text for text in (KEY, PHONE, "Canary", "987654", "\x1b") if text in found.message]
+
+
+def test_the_environment_steers_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert place(Server(answer("200 OK", PLACED))) == Receipt("call-1", "2026-04-06T15:05:00Z")
+
+
+def test_the_key_travels_in_its_header_to_the_fixed_path() -> None:
+    server = Server(answer("200 OK", PLACED))
+    place(server)
+    [request] = server.requests
+    assert request.startswith(b"POST /v1/calls/single-phone-call HTTP/1.1\r\n")
+    assert b"x-api-key: canary-key\r\n" in request
+
+
+@pytest.mark.parametrize(
+    ("text", "loopback"),
+    [
+        ("https://api.contactship.ai", False),
+        ("https://api.contactship.ai/prefix/", False),
+        ("http://127.0.0.1:8734", True),
+        ("http://localhost:1", True),
+        ("http://[::1]:1", True),
+    ],
+)
+def test_base_urls(text: str, loopback: bool) -> None:
+    origin = parse_origin(text)
+    assert origin.loopback is loopback
+    assert origin.url("/v1") == text.rstrip("/") + "/v1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "api.contactship.ai",
+        "http://api.contactship.ai",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "ftp://127.0.0.1",
+        "https://user:pass@example.com",
+        "https://@example.com",
+        "https://example.com?x=1",
+        "https://example.com#x",
+        "https://example.com:port",
+        "http://[::1",
+        "file:///etc/passwd",
+    ],
+)
+def test_other_base_urls_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_origin(text)
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n", "two words", "tab\tkey", "clé"])
+def test_keys_that_no_header_can_carry_are_refused(text: str | None) -> None:
+    with pytest.raises(ReconcilerError, match="API key"):
+        read_api_key(None, text)
