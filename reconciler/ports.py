@@ -118,10 +118,10 @@ class StateReader(Protocol):
 class StateStore(StateReader, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.
 
+    The run that opened it is recorded as begun, so that others can be told who holds the lock.
+
     Every method raises ``StateError`` where the write cannot be made durable; nothing of it is kept then.
     """
-
-    def begin_run(self, run: Run) -> None: ...
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None: ...
 

@@ -1,0 +1,127 @@
+"""The state's tables, made step by step: each step is a small named function, applied once, under the lock."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from contextlib import closing
+from functools import cache
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x52434E31  # "RCN1"
+migrations = Migrations("reconciler")
+
+
+@migrations()
+def create_meta(db: Database) -> None:
+    """One row: which state this is. ``secret`` keys pseudonyms, so that no number can be guessed from one."""
+    db.execute(
+        """create table meta (
+            id integer primary key check (id = 1),
+            lineage text not null,
+            serial integer not null,
+            created_at text not null,
+            secret text not null
+        )"""
+    )
+    db.execute(f"pragma application_id = {APPLICATION_ID}")
+
+
+@migrations()
+def create_runs(db: Database) -> None:
+    """One row a command that wrote: ``finished_at`` stays null where it was killed."""
+    db.execute(
+        """create table runs (
+            id text primary key,
+            command text not null,
+            started_at text not null,
+            finished_at text,
+            host text not null,
+            pid integer not null,
+            actor text not null,
+            tool_version text not null,
+            plan_id text,
+            git_commit text,
+            exit_code integer,
+            counts text
+        )"""
+    )
+
+
+@migrations()
+def create_calls(db: Database) -> None:
+    """What is true now, one row an address."""
+    db.execute(
+        """create table calls (
+            plan text not null,
+            key text not null,
+            revision integer not null,
+            status text not null,
+            digest text not null,
+            call text not null,
+            endpoint text not null,
+            attempted_at text not null,
+            rings_at text not null,
+            call_id text unique,
+            error text,
+            rejected_digest text,
+            rejections integer not null default 0,
+            stopped_at text,
+            primary key (plan, key, revision)
+        ) without rowid"""
+    )
+
+
+@migrations()
+def create_attempts(db: Database) -> None:
+    """The journal: one row an attempt, never rewritten but for its outcome."""
+    db.execute(
+        """create table attempts (
+            number integer primary key,
+            run_id text not null references runs(id),
+            plan text not null,
+            key text not null,
+            revision integer not null,
+            status text not null,
+            digest text not null,
+            endpoint text not null,
+            intended_at text not null,
+            finished_at text,
+            call_id text,
+            error text,
+            evidence text
+        )"""
+    )
+    db.execute("create index attempts_address on attempts (plan, key, revision, number)")
+
+
+@migrations()
+def create_decisions(db: Database) -> None:
+    """What persons said, with their reasons."""
+    db.execute(
+        """create table decisions (
+            number integer primary key,
+            run_id text not null references runs(id),
+            plan text not null,
+            key text not null,
+            revision integer not null,
+            said text not null,
+            call_id text,
+            reason text not null,
+            at text not null
+        )"""
+    )
+
+
+@cache
+def known_steps() -> frozenset[str]:
+    """The names of all steps of this version."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        return frozenset(step.name for step in migrations.pending(Database(connection, execute_plugins=False)))
+
+
+def new_secret() -> str:
+    """32 random bytes, in hex."""
+    return secrets.token_hex(32)

@@ -1,0 +1,65 @@
+"""Reading the state: beside a running apply, and without writing a byte."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.model import Address, Entry
+from reconciler.ports import Attempt, Run
+from reconciler.state.files import translated
+from reconciler.state.records import to_attempt, to_entry, to_run
+
+_ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
+_ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
+
+
+class SqliteReader:
+    """What ``StateReader`` promises, over one connection."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @property
+    def lineage(self) -> str:
+        return str(self._one("select lineage from meta")[0])
+
+    @property
+    def serial(self) -> int:
+        return int(self._one("select serial from meta")[0])
+
+    def entries(self) -> Iterator[Entry]:
+        with translated(self._path):
+            for row in self._connection.execute("select * from calls order by plan, key, revision"):
+                yield to_entry(row)
+
+    def entry(self, address: Address) -> Entry | None:
+        rows = self._all(_ENTRY, at(address))
+        return to_entry(rows[0]) if rows else None
+
+    def attempts(self, address: Address) -> Sequence[Attempt]:
+        return [to_attempt(row) for row in self._all(_ATTEMPTS, at(address))]
+
+    def runs(self, limit: int = 20) -> Sequence[Run]:
+        rows = self._all("select * from runs order by started_at desc, rowid desc limit ?", (limit,))
+        return [to_run(row) for row in rows]
+
+    def unfinished_run(self) -> Run | None:
+        """The run that holds the lock, while it is held."""
+        rows = self._all("select * from runs where finished_at is null order by rowid desc limit 1", ())
+        return to_run(rows[0]) if rows else None
+
+    def _one(self, sql: str) -> sqlite3.Row:
+        [row] = self._all(sql, ())
+        return row
+
+    def _all(self, sql: str, values: tuple[str | int, ...]) -> list[sqlite3.Row]:
+        with translated(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+
+def at(address: Address) -> tuple[str, str, int]:
+    """The columns of an address."""
+    return (address.plan, address.key, address.revision)

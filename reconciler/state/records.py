@@ -1,0 +1,87 @@
+"""Rows of the state's tables as the domain's words, and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from reconciler import identity
+from reconciler.errors import StateError
+from reconciler.model import Address, Entry, Status
+from reconciler.ports import Attempt, Run
+from reconciler.times import format_instant, parse_instant
+
+
+def to_entry(row: sqlite3.Row) -> Entry:
+    """One row of ``calls``. A digest of an older version is recomputed from the logical call.
+
+    Raises:
+        StateError: the row holds something that this version never writes.
+    """
+    address = Address(row["plan"], row["key"], row["revision"])
+    try:
+        call = identity.from_logical(json.loads(row["call"]))
+        digest = row["digest"]
+        if not digest.startswith(identity.DIGEST_PREFIX):
+            digest = identity.digest(call)
+        return Entry(
+            address=address,
+            status=Status(row["status"]),
+            call=call,
+            digest=digest,
+            attempted_at=parse_instant(row["attempted_at"]),
+            rings_at=parse_instant(row["rings_at"]),
+            call_id=row["call_id"],
+            error=row["error"],
+            rejections=row["rejections"] if row["rejected_digest"] == row["digest"] else 0,
+            stopped_at=None if row["stopped_at"] is None else parse_instant(row["stopped_at"]),
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StateError(f"the state holds a damaged record at {address}: {error}") from error
+
+
+def to_attempt(row: sqlite3.Row) -> Attempt:
+    """One row of ``attempts``."""
+    return Attempt(
+        number=row["number"],
+        run_id=row["run_id"],
+        address=Address(row["plan"], row["key"], row["revision"]),
+        status=Status(row["status"]),
+        digest=row["digest"],
+        endpoint=row["endpoint"],
+        intended_at=parse_instant(row["intended_at"]),
+        finished_at=None if row["finished_at"] is None else parse_instant(row["finished_at"]),
+        call_id=row["call_id"],
+        error=row["error"],
+        evidence=row["evidence"],
+    )
+
+
+def to_run(row: sqlite3.Row) -> Run:
+    """One row of ``runs``."""
+    return Run(
+        id=row["id"],
+        command=row["command"],
+        started_at=parse_instant(row["started_at"]),
+        host=row["host"],
+        pid=row["pid"],
+        actor=row["actor"],
+        tool_version=row["tool_version"],
+        plan_id=row["plan_id"],
+        commit=row["git_commit"],
+    )
+
+
+def from_run(run: Run) -> dict[str, str | int | None]:
+    """A run as the columns that are known when it starts."""
+    return {
+        "id": run.id,
+        "command": run.command,
+        "started_at": format_instant(run.started_at),
+        "host": run.host,
+        "pid": run.pid,
+        "actor": run.actor,
+        "tool_version": run.tool_version,
+        "plan_id": run.plan_id,
+        "git_commit": run.commit,
+    }

@@ -1,0 +1,114 @@
+"""The state in SQLite: the face of this package."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.errors import StateError
+from reconciler.ports import Run
+from reconciler.state import files
+from reconciler.state.files import create, translated
+from reconciler.state.lock import locked
+from reconciler.state.migrations import migrations
+from reconciler.state.reader import SqliteReader
+from reconciler.state.store import SqliteStore
+from reconciler.times import format_instant
+
+__all__ = ["create", "open_reader", "open_store"]
+
+
+@contextmanager
+def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteReader]:
+    """Read the state. ``lineage`` is the pinned one.
+
+    Raises:
+        StateMissing: there is no file.
+        StateError: it cannot be trusted, is of another lineage, or needs its tables brought up to date.
+    """
+    files.check_file(path)
+    with translated(path):
+        connection = files.connect_reader(path)
+    with closing(connection):
+        with translated(path):
+            files.check_schema(connection, path)
+            outdated = files.pending(connection)
+        if outdated:
+            hint = "any command that writes brings it up to date, such as: reconciler apply"
+            raise StateError(f"the state {path} was written by an older version", hint=hint)
+        reader = SqliteReader(connection, path)
+        _check_lineage(reader, lineage)
+        yield reader
+
+
+@contextmanager
+def open_store(
+    path: Path, run: Run, *, lineage: str | None = None, lock_timeout: float = 0.0
+) -> Iterator[SqliteStore]:
+    """Lock the state and write it; ``run`` is recorded as begun, and the caller ends it.
+
+    Raises:
+        StateLocked: another run holds it.
+        StateMissing, StateError: as for ``open_reader``, or it cannot be written.
+    """
+    files.check_file(path)
+    with locked(path, lock_timeout, lambda: _holder(path)) as still_held:
+        with translated(path):
+            connection = files.connect(path, "rw")
+        with closing(connection):
+            _prepare(connection, path, lineage)
+            store = SqliteStore(connection, path, still_held)
+            store.begin_run(run)
+            yield store
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:
+    with translated(path):
+        files.check_schema(connection, path)
+        _check_lineage(SqliteReader(connection, path), lineage)
+        path.chmod(0o600)
+        files.make_durable(connection)
+        if files.pending(connection):
+            _migrate(connection, path)
+
+
+def _check_lineage(reader: SqliteReader, pinned: str | None) -> None:
+    if pinned is not None and reader.lineage != pinned:
+        raise StateError(
+            f"this state is {reader.lineage}, and the project is pinned to {pinned}",
+            hint="it belongs to another project; see state.lineage in reconciler.yaml and RECONCILER_LINEAGE",
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date in one transaction, with a copy beside the file first."""
+    db = files.database(connection)
+    copy = path.with_name(f"{path.name}.before-{migrations.pending(db)[0].name}")
+    copy.touch(mode=0o600)
+    with closing(sqlite3.connect(copy)) as target:
+        connection.backup(target)
+    connection.execute("begin immediate")
+    try:
+        migrations.apply(db)
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def _holder(path: Path) -> str | None:
+    """Who holds the lock, as far as the state tells."""
+    try:
+        with open_reader(path) as reader:
+            run = reader.unfinished_run()
+    except StateError:
+        return None
+    if run is None:
+        return None
+    age = (datetime.now(UTC) - run.started_at).total_seconds()
+    since = format_instant(run.started_at)
+    return f"{run.command} (host {run.host}, pid {run.pid}, {run.actor}, since {since}, {age:.0f} s ago)"

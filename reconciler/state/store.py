@@ -1,0 +1,201 @@
+"""Writing the state: each method is one durable transaction, by the connection whose process holds the lock."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.errors import StateError
+from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
+from reconciler.ports import Decision, Intent, Result, Run
+from reconciler.state.files import database, translated
+from reconciler.state.reader import SqliteReader, at
+from reconciler.state.records import from_run
+from reconciler.times import format_instant
+
+_OPEN_CALL = """
+insert into calls (plan, key, revision, status, digest, call, endpoint, attempted_at, rings_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (plan, key, revision) do update set
+    status = excluded.status, digest = excluded.digest, call = excluded.call, endpoint = excluded.endpoint,
+    attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
+    call_id = null, error = null, stopped_at = null
+"""
+_CLOSE_ATTEMPT = """
+update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
+where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
+"""
+_CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
+_COUNT_REJECTION = """
+update calls set
+    rejections = case when rejected_digest = digest then rejections + 1 else 1 end,
+    rejected_digest = digest
+where plan = ? and key = ? and revision = ?
+"""
+_SETTLE_ATTEMPT = """
+update attempts set status = ?, call_id = ?, evidence = ?, finished_at = coalesce(finished_at, ?)
+where number = (select max(number) from attempts where plan = ? and key = ? and revision = ?)
+"""
+
+
+class SqliteStore(SqliteReader):
+    """What ``StateStore`` promises. ``still_held`` raises where the lock or the file was taken away."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, still_held: Callable[[], None]) -> None:
+        super().__init__(connection, path)
+        self._still_held = still_held
+        self._db = database(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything or nothing, synced when it ends; the serial grows by one."""
+        with translated(self._path):
+            self._still_held()
+            self._connection.execute("begin immediate")
+            try:
+                yield
+                self._connection.execute("update meta set serial = serial + 1")
+                self._connection.execute("commit")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise
+
+    def begin_run(self, run: Run) -> None:
+        with self._transaction():
+            self._db.table("runs").insert(from_run(run))
+
+    def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
+        with self._transaction():
+            self._connection.execute(
+                "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
+                (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),
+            )
+
+    def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            for intent in intents:
+                self._open(run_id, intent, Status.INTENDED, at)
+
+    def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            for intent in missed:
+                self._open(run_id, intent, Status.MISSED, at)
+
+    def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
+        """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
+        found = self._status(intent.address)
+        if found in PLACED_STATUSES or found in UNKNOWN_STATUSES:
+            raise StateError(f"{intent.address} is {found} already: nothing is sent for it")
+        address, when = at(intent.address), format_instant(moment)
+        call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
+        self._connection.execute(
+            _OPEN_CALL,
+            (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
+        )
+        self._db.table("attempts").insert(
+            {
+                "run_id": run_id,
+                **dict(zip(("plan", "key", "revision"), address, strict=True)),
+                "status": status.value,
+                "digest": intent.digest,
+                "endpoint": intent.endpoint,
+                "intended_at": when,
+                "finished_at": when if status is Status.MISSED else None,
+            }
+        )
+
+    def record(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            for result in results:
+                self._close(run_id, self._without_clash(result))
+
+    def _without_clash(self, result: Result) -> Result:
+        """A call id that another address has is not lost: the attempt becomes uncertain, and says why."""
+        if result.status in PLACED_STATUSES and not result.call_id:
+            raise StateError(f"{result.address}: placed without a call id")
+        other = self._owner(result.call_id) if result.call_id else None
+        if other is None or other == result.address:
+            return result
+        error = f"the service answered with {result.call_id}, which is the call of {other}"
+        return Result(result.address, Status.UNCERTAIN, result.at, None, error, result.evidence)
+
+    def _close(self, run_id: str, result: Result) -> None:
+        address = at(result.address)
+        done = self._connection.execute(
+            _CLOSE_ATTEMPT,
+            (
+                result.status,
+                format_instant(result.at),
+                result.call_id,
+                result.error,
+                result.evidence,
+                run_id,
+                *address,
+            ),
+        )
+        if done.rowcount != 1:
+            raise StateError(f"{result.address} has no open attempt of this run")
+        self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, result.error, *address))
+        if result.status is Status.FAILED:
+            self._connection.execute(_COUNT_REJECTION, address)
+
+    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
+        with self._transaction():
+            for decision in decisions:
+                said = self._settle(decision)
+                self._db.table("decisions").insert(
+                    {
+                        "run_id": run_id,
+                        **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
+                        "said": said,
+                        "call_id": decision.call_id,
+                        "reason": decision.reason,
+                        "at": format_instant(decision.at),
+                    }
+                )
+
+    def _settle(self, decision: Decision) -> str:
+        """Apply one decision; the result is the word it is recorded under."""
+        found, where = self._status(decision.address), at(decision.address)
+        if found is None:
+            raise StateError(f"the state holds nothing at {decision.address}", hint="reconciler state list")
+        if decision.stopped:
+            if found not in PLACED_STATUSES:
+                raise StateError(f"{decision.address} is {found}: only a placed call can have been stopped")
+            sql = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
+            self._connection.execute(sql, (format_instant(decision.at), *where))
+            return "stopped"
+        if found not in UNKNOWN_STATUSES:
+            raise StateError(f"{decision.address} is {found}: there is nothing to settle")
+        self._check_settlement(decision)
+        evidence = f"a person's word: {decision.reason}"
+        when = format_instant(decision.at)
+        self._connection.execute(_SETTLE_ATTEMPT, (decision.status, decision.call_id, evidence, when, *where))
+        self._connection.execute(_CLOSE_CALL, (decision.status, decision.call_id, None, *where))
+        return "placed" if decision.status is Status.PLACED else "not placed"
+
+    def _check_settlement(self, decision: Decision) -> None:
+        if decision.status not in {Status.PLACED, Status.RULED_OUT}:
+            raise StateError(f"a decision of {decision.status} settles nothing")
+        if (decision.status is Status.PLACED) is not bool(decision.call_id):
+            raise StateError("placed needs a call id, and only placed has one")
+        owner = self._owner(decision.call_id) if decision.call_id else None
+        if owner is not None:
+            raise StateError(f"{decision.call_id} is the call of {owner} already")
+
+    def _status(self, address: Address) -> Status | None:
+        sql = "select status from calls where plan = ? and key = ? and revision = ?"
+        row = self._connection.execute(sql, at(address)).fetchone()
+        return None if row is None else Status(row["status"])
+
+    def _owner(self, call_id: str) -> Address | None:
+        row = self._connection.execute(
+            "select plan, key, revision from calls where call_id = ?", (call_id,)
+        ).fetchone()
+        return None if row is None else Address(*row)
