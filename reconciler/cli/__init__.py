@@ -1,0 +1,95 @@
+"""The command line. Thin: it reads options, wires adapters, prints, and maps errors to exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.app import App
+from reconciler.errors import ExitCode, ReconcilerError
+
+_COMMANDS = (
+    "init",
+    "validate",
+    "plan",
+    "show",
+    "apply",
+    "resolve",
+    "state",
+    "schema",
+    "sandbox",
+    "demo",
+)
+
+
+class _LazyGroup(click.Group):
+    """Imports the module of a command when that command is asked for, and lists them in the order of use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"reconciler.cli.{cmd_name} holds no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
+@click.option("-C", "--directory", metavar="DIR", default=".", help="Work as if started in DIR.")
+@click.option("--no-color", is_flag=True, help="No colour. NO_COLOR does the same.")
+@click.pass_context
+def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
+    """Declare outbound calls in YAML, review the plan, place each call at most once."""
+    ctx.obj = App.of(directory, no_color=no_color)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command line; the result is its exit code."""
+    try:
+        result = cli.main(args, prog_name="reconciler", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.ERROR
+    except ReconcilerError as error:
+        _complain(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away: say nothing more, and keep Python from flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.ERROR
+    return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _complain(error: ReconcilerError) -> None:
+    from reconciler.render.escape import for_terminal
+
+    click.echo(f"error: {for_terminal(error.message)}", err=True)
+    if error.hint is not None:
+        click.echo(f"hint: {for_terminal(error.hint)}", err=True)

@@ -1,0 +1,107 @@
+"""What every command needs: where it works, how it prints, and the clock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.render.text import Look
+
+
+class SystemClock:
+    """The real time, in UTC."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """``directory`` is where the command works; ``color`` is false where it was refused."""
+
+    directory: Path
+    color: bool
+
+    @classmethod
+    def of(cls, directory: str, *, no_color: bool) -> App:
+        path = Path(directory)
+        if not path.is_dir():
+            raise UsageError(f"no such folder: {directory}")
+        return cls(path.resolve(), not no_color and not os.environ.get("NO_COLOR"))
+
+    def look(self, stream: TextIO, *, reveal: bool = False) -> Look:
+        """How to print on ``stream``: private values only on a terminal, or where asked for."""
+        from reconciler.render.text import Look
+
+        if not stream.isatty():
+            return Look(masked=not reveal)
+        in_ci = bool(os.environ.get("CI"))
+        return Look(
+            width=shutil.get_terminal_size().columns,
+            color=self.color and os.environ.get("TERM") != "dumb",
+            masked=in_ci and not reveal,
+        )
+
+
+class Instant(click.ParamType[datetime]):
+    """An RFC 3339 time with its offset."""
+
+    name = "RFC 3339"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        from reconciler.times import parse_instant
+
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_instant(str(value))
+        except ValueError as error:
+            self.fail(f"{error}, such as 2026-06-15T14:30:00Z", param, ctx)
+
+
+now_option = click.option("--now", type=Instant(), metavar="TIME", help="Plan as of this time (RFC 3339).")
+reveal_option = click.option(
+    "--reveal", is_flag=True, help="Show numbers, names and data that are masked otherwise."
+)
+state_option = click.option(
+    "--state",
+    "state_url",
+    metavar="PATH",
+    envvar="RECONCILER_STATE",
+    help="The state file; comes before reconciler.yaml. [env: RECONCILER_STATE]",
+)
+
+
+def echo(text: str | bytes, *, err: bool = False) -> None:
+    """Print as it is, without a line break of its own; flushed, so that a script sees each line at once."""
+    click.echo(text, err=err, nl=False)
+    (sys.stderr if err else sys.stdout).flush()
+
+
+class Duration(click.ParamType[float]):
+    """``30s``, ``2m``: seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from reconciler.settings import parse_duration
+
+        try:
+            return value if isinstance(value, float) else parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+lock_option = click.option(
+    "--lock-timeout", type=Duration(), default="0s", show_default=True, help="How long to wait for the lock."
+)

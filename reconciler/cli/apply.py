@@ -1,0 +1,170 @@
+"""``reconciler apply``: place what the plan says, each call at most once."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import (
+    App,
+    Duration,
+    SystemClock,
+    echo,
+    lock_option,
+    now_option,
+    reveal_option,
+    state_option,
+)
+from reconciler.errors import Refused, UsageError
+from reconciler.model import Action
+
+if TYPE_CHECKING:
+    from reconciler.cli.loading import Request, Workspace
+    from reconciler.model import Plan
+
+_EPILOG = """\b
+Examples:
+  reconciler apply                          # plan the project, ask, place
+  reconciler apply june.plan                # a saved plan: what was approved, no question
+  reconciler apply calls/ --auto-approve --json --max-calls 500
+
+\b
+The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the service from
+CONTACTSHIP_BASE_URL or --base-url.
+
+\b
+Exit codes: 0 done, 1 error, 3 incomplete (something failed, is uncertain, in conflict, expired or
+edited too late), 4 the state is locked, 5 refused, 130/143 interrupted.
+"""
+
+
+class RateOption(click.ParamType[float]):
+    """``5/s``, ``300/min``, ``none``: requests a second, infinite for none."""
+
+    name = "rate"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from reconciler.settings import parse_rate
+
+        try:
+            rate = value if isinstance(value, float) else parse_rate(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return float("inf") if rate is None else rate
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...")
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option(
+    "--max-calls", type=click.IntRange(min=0), metavar="N", help="Place nothing where the plan has more."
+)
+@click.option("--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none; else the project's.")
+@click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most.")
+@click.option("--timeout", type=Duration(), metavar="TIME", help="Deadline of one request.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
+@click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@click.option("--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="A file holding the key.")
+@click.option("--base-url", metavar="URL", envvar="CONTACTSHIP_BASE_URL", help="https, or http on loopback.")
+@lock_option
+@now_option
+@state_option
+@reveal_option
+@click.pass_obj
+def apply(
+    app: App,
+    what: tuple[str, ...],
+    auto_approve: bool,
+    max_calls: int | None,
+    rate: float | None,
+    concurrency: int | None,
+    timeout: float | None,
+    as_json: bool,
+    retry_failed: bool,
+    api_key_file: Path | None,
+    base_url: str | None,
+    lock_timeout: float,
+    now: datetime | None,
+    state_url: str | None,
+    reveal: bool,
+) -> int:
+    """Place the calls of a saved plan, or of plan files after asking.
+
+    One argument that is no folder and does not end in .yaml or .yml is a saved plan.
+    """
+    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.placing import Service, place
+    from reconciler.workflow import check_count, check_verdict
+
+    workspace = Workspace.open(app, state_url)
+    provider = workspace.project.provider
+    service = Service.of(
+        base_url,
+        api_key_file and app.directory / api_key_file,
+        rate=provider.rate if rate is None else (None if rate == float("inf") else rate),
+        concurrency=concurrency or provider.concurrency,
+        timeout=timeout or provider.timeout,
+    )
+    if now is not None and not service.origin.loopback:
+        raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
+    request = Request(what, max(now or SystemClock().now(), SystemClock().now()), retry_failed)
+    saved = is_saved_plan(app, what)
+    if saved:
+        plan = _saved(app, workspace, what[0])
+    else:
+        plan = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
+    check_verdict(plan)
+    check_count(plan, max_calls)
+    if not saved:
+        _ask(plan, auto_approve=auto_approve)
+    return place(app, workspace, plan, request, service, lock_timeout=lock_timeout, as_json=as_json)
+
+
+def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
+    """One argument that is no folder and not ``.yaml`` or ``.yml`` is a saved plan."""
+    if len(what) != 1:
+        return False
+    return not what[0].endswith((".yaml", ".yml")) and not (app.directory / what[0]).is_dir()
+
+
+def _saved(app: App, workspace: Workspace, name: str) -> Plan:
+    from reconciler.cli.show import read_plan
+    from reconciler.errors import ReconcilerError
+
+    if any(item.severity == "error" for item in workspace.diagnostics):
+        raise ReconcilerError("reconciler.yaml has errors", hint="reconciler validate shows them")
+    return read_plan(app, Path(name))
+
+
+def _planned(app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool) -> Plan:
+    """Plan the files and show the plan: on the error stream where events go to the other."""
+    from reconciler.cli.loading import Excerpts, make_plan
+    from reconciler.cli.showing import show_problems
+    from reconciler.render.text import render_plan
+
+    plan, sources = make_plan(app, workspace, request)
+    show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
+    stream = sys.stderr if as_json else sys.stdout
+    echo(render_plan(plan, app.look(stream, reveal=reveal)), err=as_json)
+    return plan
+
+
+def _ask(plan: Plan, *, auto_approve: bool) -> None:
+    """Ask a person; only the word yes is one.
+
+    Raises:
+        Refused: declined, or nobody there to ask.
+    """
+    count = plan.count(Action.CREATE)
+    if auto_approve or not count:
+        return
+    if not sys.stdin.isatty():
+        hint = "pass --auto-approve, or apply a saved plan (plan --out FILE; apply FILE)"
+        raise Refused(f"{count} calls to place and no terminal to ask on: nothing was placed", hint=hint)
+    question = f"Place {count} call{'' if count == 1 else 's'}? They cannot be taken back. Only 'yes' is accepted"
+    if click.prompt(question, default="no", show_default=False, err=True) != "yes":
+        raise Refused("declined: nothing was placed")

@@ -1,0 +1,135 @@
+"""From files and state to a plan: shared by the commands that start from plan files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+from reconciler.cli import git
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.cli.app import App
+    from reconciler.engine.plan import Context
+    from reconciler.model import Diagnostic, Location, Plan
+    from reconciler.ports import Run, StateReader, StateStore
+    from reconciler.settings import Project
+    from reconciler.source.sources import Sources
+    from reconciler.source.yaml import Document
+
+LINEAGE_VARIABLE = "RECONCILER_LINEAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems."""
+
+    project: Project
+    state_path: Path
+    lineage: str | None
+    document: Document | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @classmethod
+    def open(cls, app: App, state_url: str | None) -> Workspace:
+        from reconciler.source.project import find_project, load_project
+
+        project, document, diagnostics = load_project(find_project(app.directory))
+        path = _state_path(app.directory, state_url) if state_url else project.root / project.state_path
+        lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
+        return cls(project, path, lineage, document, diagnostics)
+
+    def sources(self, app: App, paths: Sequence[str]) -> Sources:
+        """Rows of the named files and folders, or of the whole project where none are named."""
+        from reconciler.source.sources import load_sources
+
+        named = [app.directory / path for path in paths] if paths else None
+        found = load_sources(self.project, named)
+        own = {} if self.document is None else {self.document.file: self.document}
+        return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def reader(self) -> AbstractContextManager[StateReader]:
+        from reconciler.state.sqlite import open_reader
+
+        return open_reader(self.state_path, lineage=self.lineage)
+
+    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
+        from reconciler.state.sqlite import open_store
+
+        return open_store(self.state_path, run, lineage=self.lineage, lock_timeout=lock_timeout)
+
+
+def _state_path(directory: Path, url: str) -> Path:
+    scheme, separator, _ = url.partition(":")
+    if separator and len(scheme) > 1 and scheme.isalnum():
+        raise UsageError(f"state {scheme}: is not supported by this version; give the path of an SQLite file")
+    return directory / url
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpts:
+    """The source line of a location, with a caret, where the file is at hand."""
+
+    sources: Sources
+
+    def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
+        from reconciler.source.excerpt import excerpt
+
+        def read(location: Location) -> str | None:
+            document = self.sources.files.get(location.file)
+            return excerpt(document, location, masked=masked) if document is not None else None
+
+        return read
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which plan is asked for."""
+
+    paths: tuple[str, ...]
+    now: datetime
+    retry_failed: bool = False
+    no_state: bool = False
+
+
+def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
+    """Load, compare with the state, and judge.
+
+    Raises:
+        StateError: the state is missing (unless ``no_state``), foreign or unusable.
+    """
+    from reconciler.engine import plan as engine
+
+    sources = workspace.sources(app, request.paths)
+    diagnostics = sources.diagnostics
+    context = make_context(workspace, request)
+    context = replace(context, scope=sources.plans if request.paths else None, complete=not _errors(diagnostics))
+    if request.no_state:
+        return engine.make_plan(sources.rows, (), context, diagnostics), sources
+    with workspace.reader() as reader:
+        context = replace(context, lineage=reader.lineage, serial=reader.serial)
+        return engine.make_plan(sources.rows, reader.entries(), context, diagnostics), sources
+
+
+def make_context(workspace: Workspace, request: Request) -> Context:
+    """The engine's context before a state is known."""
+    from reconciler.engine.plan import Context
+
+    return Context(
+        now=request.now,
+        tool_version=__version__,
+        lineage=workspace.lineage,
+        fields=workspace.project.provider.schedule_fields,
+        retry_failed=request.retry_failed,
+        git=git.revision(workspace.project.root),
+    )
+
+
+def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
+    return any(item.severity == "error" for item in diagnostics)

@@ -1,0 +1,78 @@
+"""``reconciler plan``: what an apply would do, offline and without the key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
+from reconciler.cli.output import write_private
+from reconciler.cli.showing import FORMATS, plan_bytes, show_problems
+from reconciler.errors import ExitCode
+from reconciler.model import Action
+
+_EPILOG = """\b
+Examples:
+  reconciler plan
+  reconciler plan calls/june.yaml --out june.plan
+  reconciler plan --format json --detailed-exitcode
+
+\b
+Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to place, 5 rows are blocked.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Print to a file.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
+@click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@now_option
+@state_option
+@reveal_option
+@click.pass_obj
+def plan(
+    app: App,
+    paths: tuple[str, ...],
+    out: Path | None,
+    form: str,
+    as_json: bool,
+    output: Path | None,
+    detailed_exitcode: bool,
+    no_state: bool,
+    retry_failed: bool,
+    now: datetime | None,
+    state_url: str | None,
+    reveal: bool,
+) -> int:
+    """Compare the plan files with what was placed, and say what apply would do.
+
+    PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
+    network, no key, no write.
+    """
+    from reconciler import planfile
+    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.engine.plan import verdict
+
+    workspace = Workspace.open(app, state_url)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state)
+    made, sources = make_plan(app, workspace, request)
+    show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
+    shown = plan_bytes(app, made, "json" if as_json else form, reveal=reveal, terminal=output is None)
+    if output is not None:
+        write_private(app.directory / output, shown)
+    else:
+        echo(shown)
+    code = verdict(made)
+    if code is not ExitCode.DONE:
+        return code
+    if out is not None:
+        write_private(app.directory / out, planfile.dumps(made))
+    to_place = made.count(Action.CREATE)
+    return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

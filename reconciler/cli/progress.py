@@ -1,0 +1,112 @@
+"""How an apply is told: events as JSON lines, a progress bar on a terminal, or a line now and then in a log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, echo
+from reconciler.render.escape import for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.engine.events import Event, Tally
+
+_EVERY = 100
+_QUIET = frozenset({"placed", "skipped"})
+
+
+class Reporter:
+    """In a log: each problem, a line for every hundred calls, and the counts at the end."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+
+    def started(self, run_id: str, plan_id: str) -> None:
+        """The lock is held and the plan was checked."""
+
+    def event(self, event: Event) -> None:
+        if event.kind != "skipped":
+            self.done += 1
+            self.advanced()
+        if event.kind not in _QUIET:
+            self.note(f"{event.kind.value}: {event.address}: {event.message or ''}")
+
+    def advanced(self) -> None:
+        """One more address came to an end."""
+        if self.done % _EVERY == 0:
+            self.note(f"{self.done} of {self.total}")
+
+    def note(self, text: str) -> None:
+        click.echo(for_terminal(text), err=True)
+
+    def finished(self, tally: Tally) -> None:
+        if tally.stopped is not None:
+            self.note(f"stopped before the end: {tally.stopped}")
+        told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
+        click.echo(f"Applied: {told or 'nothing to do'}.")
+
+
+class JsonReporter(Reporter):
+    """One event a line on the output stream, flushed at once."""
+
+    def started(self, run_id: str, plan_id: str) -> None:
+        self._print({"type": "started", "run": run_id, "plan_id": plan_id, "to_place": self.total})
+
+    def event(self, event: Event) -> None:
+        self._print(event.to_json())
+
+    def finished(self, tally: Tally) -> None:
+        stopped = {} if tally.stopped is None else {"stopped": tally.stopped}
+        self._print({"type": "summary", **tally.summary(), **stopped})
+
+    @staticmethod
+    def _print(members: object) -> None:
+        echo(json.dumps(members, ensure_ascii=False) + "\n")
+
+
+class BarReporter(Reporter):
+    """A progress bar on the terminal's error stream; problems are printed above it."""
+
+    def __init__(self, total: int, advance: Callable[[], None], say: Callable[[str], None]) -> None:
+        super().__init__(total)
+        self._advance = advance
+        self._say = say
+
+    def advanced(self) -> None:
+        self._advance()
+
+    def note(self, text: str) -> None:
+        self._say(for_terminal(text))
+
+
+@contextmanager
+def reporter(app: App, total: int, *, as_json: bool) -> Iterator[Reporter]:
+    """The reporter that fits where the output goes. ``total`` is how many calls are to be placed."""
+    if as_json:
+        yield JsonReporter(total)
+    elif total and sys.stderr.isatty():
+        with _bar(app, total) as bar:
+            yield bar
+    else:
+        yield Reporter(total)
+
+
+@contextmanager
+def _bar(app: App, total: int) -> Iterator[Reporter]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True, no_color=not app.color, highlight=False, markup=False)
+    columns = (TextColumn("placing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Remaining())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("placing", total=total)
+        yield BarReporter(total, lambda: progress.advance(task), console.print)

@@ -1,0 +1,41 @@
+"""``reconciler show``: a saved plan, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, echo, reveal_option
+from reconciler.cli.showing import FORMATS, plan_bytes
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.model import Plan
+
+
+@click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
+@click.argument("planfile", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@reveal_option
+@click.pass_obj
+def show(app: App, planfile: Path, form: str, as_json: bool, reveal: bool) -> int:
+    """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
+    plan = read_plan(app, planfile)
+    echo(plan_bytes(app, plan, "json" if as_json else form, reveal=reveal, terminal=True))
+    return ExitCode.DONE
+
+
+def read_plan(app: App, path: Path) -> Plan:
+    """The saved plan at ``path``.
+
+    Raises:
+        ReconcilerError: it cannot be read.
+        Refused: it is no plan, or was changed.
+    """
+    from reconciler.planfile import loads
+
+    try:
+        data = (app.directory / path).read_bytes()
+    except OSError as error:
+        raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
+    return loads(data)

@@ -1,0 +1,162 @@
+"""``reconciler state``: make it, list it, look at one address."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, state_option
+from reconciler.cli.loading import Workspace
+from reconciler.errors import ReconcilerError, StateError, UsageError
+from reconciler.masking import mask_value
+from reconciler.model import Address, JsonObject
+from reconciler.render.escape import for_terminal
+from reconciler.times import format_instant
+
+if TYPE_CHECKING:
+    from reconciler.model import Entry
+    from reconciler.ports import Attempt
+
+
+@click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
+def state() -> None:
+    """The record of what was placed."""
+
+
+@state.command("init")
+@state_option
+@click.pass_obj
+def init(app: App, state_url: str | None) -> None:
+    """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
+    from reconciler.state.sqlite import create
+
+    workspace = Workspace.open(app, state_url)
+    if workspace.lineage is not None:
+        raise StateError(
+            f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
+            hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
+        )
+    lineage = create(workspace.state_path)
+    click.echo(f"Made {workspace.state_path} (lineage {lineage}).")
+    click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
+
+
+@state.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
+    """List every address the state knows."""
+    with Workspace.open(app, state_url).reader() as reader:
+        entries = list(reader.entries())
+        lineage, serial = reader.lineage, reader.serial
+    if as_json:
+        listed = [_entry_json(item) for item in entries]
+        click.echo(
+            json.dumps({"lineage": lineage, "serial": serial, "entries": listed}, ensure_ascii=False, indent=2)
+        )
+        return
+    for item in entries:
+        rings = format_instant(item.rings_at)
+        click.echo(for_terminal(f"{item.address}  {_status(item)}  {rings}  {item.call_id or '-'}"))
+    counts = Counter(_status(item) for item in entries)
+    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
+    click.echo(f"State {lineage}, serial {serial}: {told}.")
+
+
+@state.command("show")
+@click.argument("address", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def show(app: App, address: str | None, as_json: bool, state_url: str | None) -> None:
+    """Show one address and its attempts; without ADDRESS, the state itself."""
+    workspace = Workspace.open(app, state_url)
+    if address is None:
+        with workspace.reader() as reader:
+            document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
+            runs = reader.runs(10)
+        document["path"] = str(workspace.state_path)
+        document["runs"] = [
+            {
+                "id": run.id,
+                "command": run.command,
+                "started_at": format_instant(run.started_at),
+                "actor": run.actor,
+            }
+            for run in runs
+        ]
+    else:
+        document = _show_address(workspace, address)
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2) if as_json else _lines(document))
+
+
+def _show_address(workspace: Workspace, text: str) -> JsonObject:
+    try:
+        address = Address.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with workspace.reader() as reader:
+        entry = reader.entry(address)
+        attempts = reader.attempts(address)
+    if entry is None:
+        raise ReconcilerError(f"the state holds nothing at {address}", hint="reconciler state list")
+    return _entry_json(entry) | {"attempts": [_attempt_json(item) for item in attempts]}
+
+
+def _status(entry: Entry) -> str:
+    if entry.unknown:
+        return "uncertain"
+    return "stopped" if entry.stopped_at is not None else entry.status.value
+
+
+def _entry_json(entry: Entry) -> JsonObject:
+    target = entry.call.target
+    return {
+        "address": str(entry.address),
+        "plan": entry.address.plan,
+        "key": entry.address.key,
+        "revision": entry.address.revision,
+        "status": _status(entry),
+        "digest": entry.digest,
+        "target": target if entry.call.contact_id is not None else mask_value(target),
+        "attempted_at": format_instant(entry.attempted_at),
+        "rings_at": format_instant(entry.rings_at),
+        "call_id": entry.call_id,
+        "rejections": entry.rejections,
+        "stopped_at": None if entry.stopped_at is None else format_instant(entry.stopped_at),
+        "error": entry.error,
+    }
+
+
+def _attempt_json(attempt: Attempt) -> JsonObject:
+    return {
+        "number": attempt.number,
+        "run": attempt.run_id,
+        "status": attempt.status.value,
+        "digest": attempt.digest,
+        "endpoint": attempt.endpoint,
+        "intended_at": format_instant(attempt.intended_at),
+        "finished_at": None if attempt.finished_at is None else format_instant(attempt.finished_at),
+        "call_id": attempt.call_id,
+        "error": attempt.error,
+        "evidence": attempt.evidence,
+    }
+
+
+def _lines(document: JsonObject) -> str:
+    """Names and values below each other; lists of records indented."""
+    rows: list[str] = []
+    for name, value in document.items():
+        if isinstance(value, list):
+            rows.append(f"{name}:")
+            for item in value:
+                members = item.items() if isinstance(item, dict) else ()
+                told = ", ".join(f"{key} {member}" for key, member in members if member is not None)
+                rows.append(for_terminal(f"  - {told}"))
+        elif value is not None:
+            rows.append(for_terminal(f"{name}: {value}"))
+    return "\n".join(rows)

@@ -1,0 +1,172 @@
+"""Parser events to nodes, with a diagnostic for each thing that strict YAML leaves out."""
+
+from __future__ import annotations
+
+import yaml
+
+from reconciler.model import Diagnostic, Location, Severity
+from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
+
+MAX_DEPTH = 32
+
+
+class TooDeep(Exception):  # noqa: N818 - a signal between two functions, not an error of its own
+    """The file nests deeper than anything here needs; its diagnostic is recorded."""
+
+
+class SurrogateEscape(Exception):  # noqa: N818 - a signal between two functions, not an error of its own
+    """An escape in double quotes that stands for half a character. Its place: ``line``, ``column``."""
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.line = line
+        self.column = column
+
+
+class Builder:
+    """Takes the events of one file. Problems gather in ``diagnostics``; building goes on where it can."""
+
+    def __init__(self, file: str) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self._file = file
+        self._root: Node | None = None
+        self._documents = 0
+        self._stack: list[MapNode | ListNode] = []
+        self._keys: list[Scalar | None] = []  # for each open map: the key that waits for its value
+
+    def feed(self, event: yaml.Event) -> None:
+        """Take one event.
+
+        Raises:
+            TooDeep: nesting is deeper than ``MAX_DEPTH``.
+            SurrogateEscape: half of a surrogate pair, which no UTF-8 text can hold.
+        """
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._start_document(event)
+        elif self._documents > 1:
+            return
+        elif isinstance(event, yaml.ScalarEvent):
+            self._check_properties(event)
+            self._add(self._scalar(event))
+        elif isinstance(event, yaml.AliasEvent):
+            self._report(
+                "E109", f"alias *{event.anchor}: aliases are not read", event, "write the value, or use defaults"
+            )
+            self._add(self._placeholder(event))
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self._check_properties(event)
+            self._open(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            self._close()
+
+    def finish(self) -> Node | None:
+        """The file's root, None where it is no map or there is none; both are reported."""
+        root = self._root
+        if root is None or (isinstance(root, Scalar) and root.kind is Kind.NULL):
+            hint = "write the file's fields, such as: version: 1"
+            self._say("E104", "the file is empty", Location(self._file, 1, 1), hint)
+            return None
+        if not isinstance(root, MapNode):
+            what = "a list" if isinstance(root, ListNode) else "a single value"
+            where = Location(self._file, root.line, root.column)
+            self._say("E106", f"the file holds {what}; expected a map of fields", where, "start with: version: 1")
+            return None
+        return root
+
+    def _start_document(self, event: yaml.DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents == 2:
+            self._report("E105", "a second document starts here", event, "one file holds one document: split it")
+        if self._documents > 1:
+            return
+        for handle in event.tags or {}:
+            self._report("E108", f"%TAG {handle}: tags are not read", event, "remove the directive")
+        if event.version is not None and tuple(event.version) != (1, 2):
+            found = ".".join(str(part) for part in event.version)
+            self._report("E108", f"%YAML {found}: files are read as YAML 1.2", event, "remove the directive")
+
+    def _check_properties(self, event: yaml.NodeEvent) -> None:
+        if event.anchor is not None:
+            self._report(
+                "E109", f"anchor &{event.anchor}: anchors are not read", event, "share values with defaults"
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            hint = 'remove it; quotes make text of a value, as in "0042"'
+            self._report("E108", f"tag {shown}: tags are not read", event, hint)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        scalar = Scalar(event.value, not event.style, *_place(event))
+        if any("\ud800" <= char <= "\udfff" for char in event.value):
+            raise SurrogateEscape(*_place(event))  # libyaml refuses these by itself
+        if "\0" in event.value:
+            self._report("E102", "the value holds NUL, written as an escape", event, "remove it")
+            scalar.text = event.value.replace("\0", "")
+        return scalar
+
+    def _placeholder(self, event: yaml.Event) -> Scalar:
+        return Scalar("", True, *_place(event))
+
+    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        if len(self._stack) >= MAX_DEPTH:
+            self._report("E111", f"nested deeper than {MAX_DEPTH}", event, "plan files are flat: what is this?")
+            raise TooDeep
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        node: MapNode | ListNode = MapNode(*_place(event)) if is_map else ListNode(*_place(event))
+        self._add(node)
+        self._stack.append(node)
+        self._keys.append(None)
+
+    def _close(self) -> None:
+        self._stack.pop()
+        self._keys.pop()
+
+    def _add(self, node: Node) -> None:
+        if not self._stack:
+            self._root = node
+            return
+        parent = self._stack[-1]
+        if isinstance(parent, ListNode):
+            parent.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is None:
+            self._keys[-1] = self._key(node)
+            return
+        self._keys[-1] = None
+        self._set(parent, key, node)
+
+    def _key(self, node: Node) -> Scalar:
+        if isinstance(node, Scalar) and node.kind is not Kind.NULL and node.text:
+            return node
+        what = "empty or null" if isinstance(node, Scalar) else "a list or a map"
+        where = Location(self._file, node.line, node.column)
+        self._say("E112", f"a field's name is {what}; expected text", where, "write name: value")
+        return Scalar("", True, node.line, node.column)
+
+    def _set(self, parent: MapNode, key: Scalar, node: Node) -> None:
+        if not key.text:
+            return
+        where = Location(self._file, key.line, key.column)
+        if key.plain and key.text == "<<":
+            self._say("E110", "merge keys are not read", where, "share values with defaults")
+            return
+        first = parent.items.get(key.text)
+        if first is not None:
+            message = f"{key.text!r} is here a second time; the first is in line {first[0].line}"
+            self._say("E107", message, where, "keep one of them")
+            return
+        parent.items[key.text] = (key, node)
+
+    def _report(self, code: str, message: str, event: yaml.Event, hint: str) -> None:
+        self._say(code, message, Location(self._file, *_place(event)), hint)
+
+    def _say(self, code: str, message: str, where: Location, hint: str) -> None:
+        self.diagnostics.append(Diagnostic(Severity.ERROR, code, message, where, hint))
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    """Line and column of an event, from 1."""
+    mark = event.start_mark
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -1,0 +1,79 @@
+"""Which files are plan files: the project's globs, or the paths a user names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from reconciler.model import Diagnostic, Location, Severity
+from reconciler.settings import Project
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Path], list[Diagnostic]]:
+    """The files to read, each once, in the order of their names; and what is wrong with the question."""
+    found = _from_globs(project) if paths is None else _from_paths(project, paths)
+    files: dict[Path, Path] = {}
+    problems: list[Diagnostic] = []
+    for item in found:
+        if isinstance(item, Diagnostic):
+            problems.append(item)
+        else:
+            files.setdefault(item.resolve(), item)
+    kept = sorted(files.values(), key=lambda path: name_of(project, path))
+    if not kept and not problems:
+        problems.append(_nothing(project, paths))
+    return kept, problems
+
+
+def name_of(project: Project, path: Path) -> str:
+    """The name a file has in locations: relative to the project where it is inside, else as it is."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    if absolute.is_relative_to(project.root):
+        return str(PurePosixPath(absolute.relative_to(project.root)))
+    return str(path)
+
+
+def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:
+    for pattern in project.plans:
+        parts = PurePosixPath(pattern).parts
+        if ".." in parts or pattern.startswith("/"):
+            message = f"plans: {pattern!r} leads out of the project"
+            yield _problem("E403", message, "reconciler.yaml", "plan files stand inside the project")
+            continue
+        for path in project.root.glob(pattern):
+            if path.is_dir():
+                continue
+            if not path.resolve().is_relative_to(project.root):
+                hint = "name the file itself on the command line if it is meant"
+                yield _problem("E404", "a link that leads out of the project", name_of(project, path), hint)
+            else:
+                yield path
+
+
+def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[Path | Diagnostic]:
+    for path in paths:
+        if path.is_dir():
+            inside = [item for item in path.rglob("*") if item.suffix in SUFFIXES and item.is_file()]
+            found = [item for item in inside if item.name != "reconciler.yaml"]
+            yield from found
+            if not found:
+                yield _problem("E403", "no plan file in this folder", name_of(project, path), "*.yaml or *.yml")
+        elif path.suffix not in SUFFIXES:
+            hint = "plan files end in .yaml or .yml"
+            yield _problem("E403", "this is no plan file", name_of(project, path), hint)
+        else:
+            yield path
+
+
+def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
+    where = ", ".join(project.plans) if paths is None else ", ".join(str(path) for path in paths)
+    return Diagnostic(
+        Severity.ERROR, "E403", f"no plan file found ({where})", None, "write one, such as calls/first.yaml"
+    )
+
+
+def _problem(code: str, message: str, file: str, hint: str) -> Diagnostic:
+    return Diagnostic(Severity.ERROR, code, message, Location(file), hint)

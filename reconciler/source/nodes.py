@@ -1,0 +1,76 @@
+"""What a YAML file holds, with the place and the text of every value exactly as written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_MAX_NUMBER_LENGTH = 100
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+
+class Kind(StrEnum):
+    """What a scalar is. Quoted and block scalars are always text."""
+
+    NULL = "null"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+@dataclass(slots=True)
+class Scalar:
+    """One value. ``plain`` is true where it stands without quotes and is no block scalar.
+
+    Only numbers in JSON's grammar are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, so
+    that no two YAML readers can disagree about a value this tool acts on.
+    """
+
+    text: str
+    plain: bool
+    line: int
+    column: int
+
+    @property
+    def kind(self) -> Kind:
+        if not self.plain:
+            return Kind.TEXT
+        if self.text in _NULLS:
+            return Kind.NULL
+        if self.text in _BOOLEANS:
+            return Kind.BOOLEAN
+        if len(self.text) <= _MAX_NUMBER_LENGTH and _JSON_NUMBER.fullmatch(self.text):
+            return Kind.NUMBER
+        return Kind.TEXT
+
+    @property
+    def boolean(self) -> bool:
+        """The value of a boolean scalar."""
+        return _BOOLEANS[self.text]
+
+
+@dataclass(slots=True)
+class MapNode:
+    """A map. ``items`` is keyed by the keys' text, in the order of the file; duplicates are not in it."""
+
+    line: int
+    column: int
+    items: dict[str, tuple[Scalar, Node]] = field(default_factory=dict)
+
+    def get(self, key: str) -> Node | None:
+        item = self.items.get(key)
+        return item[1] if item else None
+
+
+@dataclass(slots=True)
+class ListNode:
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+
+
+Node: TypeAlias = Scalar | MapNode | ListNode

@@ -1,0 +1,112 @@
+"""``reconciler.yaml``: found, checked, and read into settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.model import Diagnostic, Location, Severity
+from reconciler.settings import (
+    DEFAULT_PLANS,
+    DEFAULT_STATE,
+    PROJECT_FILE,
+    Project,
+    ProviderSettings,
+    SenderNumber,
+    parse_duration,
+    parse_rate,
+)
+from reconciler.source.nodes import ListNode, MapNode, Scalar
+from reconciler.source.report import Report
+from reconciler.source.shape import check_shape
+from reconciler.source.yaml import Document, load
+from reconciler.wire import ScheduleFields
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from ``start`` upwards, that holds a project file; ``start`` where there is none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return start
+
+
+def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic, ...]]:
+    """The settings of the project at ``root``, its file (None where there is none), and what is wrong with it.
+
+    With errors the settings hold what could be read; nothing may be applied then.
+    """
+    path = root / PROJECT_FILE
+    if not path.exists():
+        return Project(root), None, ()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(PROJECT_FILE)),)
+    document = load(data, PROJECT_FILE)
+    if not isinstance(document.root, MapNode):
+        return Project(root), document, document.diagnostics
+    report = Report(PROJECT_FILE, list(document.diagnostics))
+    check_shape(document.root, "project", report)
+    if report.errors:
+        return Project(root), document, tuple(report.found)
+    return _settings(root, document.root), document, tuple(report.found)
+
+
+def _settings(root: Path, node: MapNode) -> Project:
+    state = _map(node, "state")
+    policy = _map(node, "policy")
+    return Project(
+        root=root,
+        source=Location(PROJECT_FILE),
+        plans=_texts(node, "plans") or DEFAULT_PLANS,
+        state_path=_text(state, "path") or DEFAULT_STATE,
+        lineage=_text(state, "lineage"),
+        agents=_names(_map(node, "agents")),
+        numbers=_numbers(_map(node, "numbers")),
+        webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
+        provider=_provider(_map(node, "provider")),
+    )
+
+
+def _provider(node: MapNode) -> ProviderSettings:
+    standard, fields = ProviderSettings(), _map(node, "schedule_fields")
+    rate, concurrency, timeout = _text(node, "rate"), _text(node, "concurrency"), _text(node, "timeout")
+    return ProviderSettings(
+        schedule_fields=ScheduleFields(
+            _text(fields, "at") or standard.schedule_fields.at,
+            _text(fields, "timezone") or standard.schedule_fields.timezone,
+        ),
+        rate=standard.rate if rate is None else parse_rate(rate),
+        concurrency=standard.concurrency if concurrency is None else int(concurrency),
+        timeout=standard.timeout if timeout is None else parse_duration(timeout),
+    )
+
+
+def _numbers(node: MapNode) -> dict[str, SenderNumber]:
+    return {
+        name: SenderNumber(_text(value, "id"), _text(value, "e164"))
+        for name, (_, value) in node.items.items()
+        if isinstance(value, MapNode)
+    }
+
+
+def _names(node: MapNode) -> dict[str, str]:
+    return {name: value.text for name, (_, value) in node.items.items() if isinstance(value, Scalar)}
+
+
+def _map(node: MapNode, name: str) -> MapNode:
+    found = node.get(name)
+    return found if isinstance(found, MapNode) else MapNode(1, 1)
+
+
+def _text(node: MapNode, name: str) -> str | None:
+    found = node.get(name)
+    return found.text if isinstance(found, Scalar) else None
+
+
+def _texts(node: MapNode, name: str) -> tuple[str, ...]:
+    found = node.get(name)
+    items = found.items if isinstance(found, ListNode) else []
+    return tuple(item.text for item in items if isinstance(item, Scalar))

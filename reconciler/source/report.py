@@ -1,0 +1,82 @@
+"""Gathering diagnostics: each mistake once, and nothing said of a field whose shape was found wrong already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from reconciler.model import Address, Diagnostic, Location, Severity
+
+# Values of these fields may be shown in public; of everything else they are masked there. Fails closed.
+PUBLIC_FIELDS = frozenset(
+    {
+        "version",
+        "plan",
+        "plans",
+        "key",
+        "identity",
+        "agent",
+        "contact_id",
+        "at",
+        "timezone",
+        "delay_minutes",
+        "place_by",
+        "revision",
+        "enabled",
+        "distinct",
+        "country",
+        "webhook_url",
+        "path",
+        "lineage",
+        "id",
+        "rate",
+        "concurrency",
+        "timeout",
+        "webhook_hosts",
+    }
+)
+PUBLIC_MAPS = frozenset({"metadata", "agents"})
+
+
+def is_public(path: Iterable[str | int]) -> bool:
+    """Whether the value at ``path`` may be quoted where anybody reads it."""
+    names = [part for part in path if isinstance(part, str)]
+    if not names or "additional_data" in names:
+        return False
+    return names[-1] in PUBLIC_FIELDS or bool(PUBLIC_MAPS.intersection(names[:-1]))
+
+
+@dataclass(slots=True)
+class Report:
+    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong."""
+
+    file: str
+    found: list[Diagnostic] = field(default_factory=list)
+    bad: set[tuple[str | int, ...]] = field(default_factory=set)
+    _seen: set[tuple[str, Location | None, str]] = field(default_factory=set)
+
+    def add(self, item: Diagnostic) -> None:
+        """Keep a diagnostic, unless the very same was kept before (a default's mistake met by many rows)."""
+        mark = (item.code, item.location, item.message)
+        if mark not in self._seen:
+            self._seen.add(mark)
+            self.found.append(item)
+
+    def say(
+        self,
+        code: str,
+        message: str,
+        line: int,
+        column: int,
+        hint: str | None = None,
+        *,
+        private: tuple[str, ...] = (),
+        address: Address | None = None,
+    ) -> None:
+        """An error (``E...``) or a warning (``W...``) at a place of this file."""
+        severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
+        self.add(Diagnostic(severity, code, message, Location(self.file, line, column), hint, private, address))
+
+    @property
+    def errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.found)

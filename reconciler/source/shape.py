@@ -1,0 +1,173 @@
+"""A file's shape against its JSON Schema: jsonschema's errors, rewritten for the person who wrote the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeAlias
+
+from reconciler.source import wording
+from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.report import Report, is_public
+from reconciler.source.schema import validator
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_SYNONYMS = {
+    "agent_id": "agent",
+    "from_number": "from",
+    "from_number_id": "from",
+    "contact": "contact_id",
+    "phone": "to_number",
+    "phone_number": "to_number",
+    "to": "to_number",
+    "number": "to_number",
+    "name": "full_name",
+    "mail": "email",
+    "delay": "delay_minutes",
+    "data": "additional_data",
+    "variables": "additional_data",
+    "tags": "metadata",
+    "id": "key",
+    "date": "at",
+    "time": "at",
+    "zone": "timezone",
+    "tz": "timezone",
+    "rows": "calls",
+    "name_of_plan": "plan",
+    "deadline": "place_by",
+    "disabled": "enabled",
+}
+_LATER = frozenset({"columns", "sheets", "table", "tables", "repeat", "moved"})
+_SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
+_URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
+
+
+def check_shape(root: MapNode, schema: str, report: Report) -> None:
+    """Compare a file with a schema; every mistake is reported once, and its path noted in ``report.bad``."""
+    from reconciler.source.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+
+    for error in validator(schema).iter_errors(to_value(root)):
+        path: Path = tuple(error.absolute_path)
+        node = _find(root, path)
+        if error.validator == "additionalProperties":
+            _unknown_fields(error, node, path, report)
+        elif error.validator == "required":
+            _missing(error, node, path, report)
+        elif error.validator == "oneOf":
+            _targets(node, path, report)
+        elif _in_property_name(error):
+            _bad_name(error, node, path, report)
+        else:
+            _bad_value(error, node, path, report)
+
+
+def _find(root: Node, path: Path) -> Node:
+    node = root
+    for part in path:
+        if isinstance(node, MapNode) and isinstance(part, str):
+            node = node.items[part][1]
+        elif isinstance(node, ListNode) and isinstance(part, int):
+            node = node.items[part]
+    return node
+
+
+def _in_property_name(error: ValidationError) -> bool:
+    return "propertyNames" in error.absolute_schema_path
+
+
+def _properties(error: ValidationError) -> Sequence[str]:
+    schema = error.schema
+    names = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
+    return list(names)
+
+
+def _unknown_fields(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    known = _properties(error)
+    if not isinstance(node, MapNode):
+        return
+    for name, (key, _) in node.items.items():
+        if name not in known:
+            code, message, hint = _unknown(name, known, path)
+            report.bad.add((*path, name))
+            report.say(code, message, key.line, key.column, hint)
+
+
+def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str]:
+    lowered = name.lower()
+    if lowered in _SECRETS:
+        hint = "set CONTACTSHIP_API_KEY or pass --api-key-file, and take it out of the file's history"
+        return "E208", f"{name}: a secret never stands in a file", hint
+    if lowered in _URLS and not {"schedule", "defaults", "calls"}.intersection(path):
+        return (
+            "E208",
+            f"{name}: where requests go never stands in a file",
+            "set CONTACTSHIP_BASE_URL or pass --base-url",
+        )
+    if path == ("policy",):
+        return "E207", f"policy.{name} is not in this version: nothing would check it", "remove it"
+    if name in _LATER:
+        return "E207", f"{name} is not in this version", "write the rows in calls"
+    synonym = _SYNONYMS.get(lowered)
+    exact = [synonym] if synonym is not None and synonym in known else []
+    near = exact or get_close_matches(lowered, known, n=1)
+    where = f" in {wording.shown(path)}" if path else ""
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    return "E201", f"unknown field {name!r}{where}", hint
+
+
+def _missing(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    names = error.validator_value if isinstance(error.validator_value, list) else []
+    for name in names:
+        if isinstance(node, MapNode) and name not in node.items and (*path, name) not in report.bad:
+            report.bad.add((*path, name))
+            where = f" in {wording.shown(path)}" if path else ""
+            report.say("E202", f"missing field {name!r}{where}", node.line, node.column, f"add {name}: ...")
+
+
+def _targets(node: Node, path: Path, report: Report) -> None:
+    """The one oneOf of the schemas: a row has exactly one target."""
+    if not isinstance(node, MapNode):
+        return
+    report.bad |= {(*path, "contact_id"), (*path, "to_number")}
+    if "contact_id" in node.items:
+        key = node.items["to_number"][0]
+        message = "a row has one target, and this one has both contact_id and to_number"
+        report.say("E206", message, key.line, key.column, "make two rows of it, or remove one of them")
+    elif not _has_unknown(node, report, path):
+        message = "a row needs a target: contact_id, or to_number with full_name"
+        report.say("E206", message, node.line, node.column, "add contact_id: ...")
+
+
+def _has_unknown(node: MapNode, report: Report, path: Path) -> bool:
+    """A field that was meant as the target, misspelt: its own diagnostic says it all."""
+    targets = ("contact_id", "to_number")
+    unknown = [name for name in node.items if (*path, name) in report.bad]
+    return any(_SYNONYMS.get(name.lower()) in targets or get_close_matches(name, targets, n=1) for name in unknown)
+
+
+def _bad_name(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    name = str(error.instance)
+    if isinstance(node, MapNode) and name in node.items:
+        key = node.items[name][0]
+        report.bad.add((*path, name))
+        expected = wording.expected_name(error)
+        report.say("E204", f"{wording.shown(path)}: the name {name!r} is not {expected}", key.line, key.column)
+
+
+def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    report.bad.add(path)
+    found = wording.found(node)
+    private = (node.text,) if isinstance(node, Scalar) and node.text and not is_public(path) else ()
+    if isinstance(node, Scalar) and node.kind is Kind.NULL:
+        message = f"{wording.shown(path)}: null, where a value is expected"
+        hint = "write a value, or remove the field"
+        report.say("E205", message, node.line, node.column, hint)
+        return
+    expected, hint_or_none = wording.expected(error, node)
+    code = "E203" if error.validator == "type" else "E204"
+    message = f"{wording.shown(path)}: expected {expected}, found {found}"
+    report.say(code, message, node.line, node.column, hint_or_none, private=private)

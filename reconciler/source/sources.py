@@ -1,0 +1,107 @@
+"""All plan files of a question: read, checked one by one, and then against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.model import Address, Diagnostic, Location, Row, Severity
+from reconciler.settings import Project
+from reconciler.source.files import name_of, plan_files
+from reconciler.source.nodes import MapNode
+from reconciler.source.report import Report
+from reconciler.source.rows import PlanFile, read_plan_file
+from reconciler.source.yaml import Document, load
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the files say. ``plans`` are the names that were read, ``files`` the texts, for excerpts."""
+
+    rows: tuple[Row, ...]
+    plans: frozenset[str]
+    diagnostics: tuple[Diagnostic, ...]
+    files: Mapping[str, Document]
+
+
+def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
+    """Read the named files and folders, or all plan files of the project. Rows are sorted by address.
+
+    Every problem of every file is reported in one go, sorted by place.
+    """
+    files, problems = plan_files(project, paths)
+    documents: dict[str, Document] = {}
+    plans: dict[str, Location] = {}
+    rows: dict[Address, Row] = {}
+    for path in files:
+        name = name_of(project, path)
+        report = Report(name)
+        plan = _read(path, name, project, report, documents)
+        if plan is not None:
+            _add(plan, plans, rows, report)
+        problems += report.found
+    kept = tuple(rows[address] for address in sorted(rows))
+    problems += _twins(kept)
+    return Sources(kept, frozenset(plans), tuple(sorted(problems, key=_place)), documents)
+
+
+def _read(
+    path: Path, name: str, project: Project, report: Report, documents: dict[str, Document]
+) -> PlanFile | None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        report.say("E113", f"cannot be read: {error.strerror}", 1, 1, "check the name and the permissions")
+        return None
+    document = load(data, name)
+    documents[name] = document
+    for item in document.diagnostics:
+        report.add(item)
+    if not isinstance(document.root, MapNode):
+        return None
+    return read_plan_file(document.root, project, report)
+
+
+def _add(plan: PlanFile, plans: dict[str, Location], rows: dict[Address, Row], report: Report) -> None:
+    """Plan names and addresses are unique across files; the first one read keeps the name."""
+    if plan.name is not None:
+        first = plans.get(plan.name)
+        if first is not None:
+            message = f"plan {plan.name!r} is another file's too: {first}"
+            report.say("E402", message, *plan.named_at, "a plan is one file; choose another name")
+            return
+        plans[plan.name] = Location(report.file, *plan.named_at)
+    for row in plan.rows:
+        known = rows.get(row.address)
+        if known is not None:
+            message = f"{row.address} is here a second time; the first is at {known.source}"
+            hint = "keys are unique within a plan; was the row copied?"
+            report.say("E401", message, row.source.line, row.source.column, hint, address=row.address)
+        else:
+            rows[row.address] = row
+
+
+def _twins(rows: Sequence[Row]) -> list[Diagnostic]:
+    """Rows that would phone one person twice at one time, unless each says that this is meant."""
+    seen: dict[tuple[str, object], Row] = {}
+    found: list[Diagnostic] = []
+    for row in rows:
+        if not row.enabled:
+            continue
+        moment: object = row.rings_at if row.rings_at is not None else "no schedule"
+        first = seen.setdefault((row.call.target, moment), row)
+        same_key = (first.address.plan, first.address.key) == (row.address.plan, row.address.key)
+        if first is not row and not same_key and not row.distinct:
+            same = identity.digest(first.call) == identity.digest(row.call)
+            message = f"{row.address} calls the same person at the same time as {first.address}"
+            hint = "remove one" if same else "if both are meant, say distinct: true in the second"
+            item = Diagnostic(Severity.WARNING, "W203", message, row.source, hint, address=row.address)
+            found.append(item)
+    return found
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int, str]:
+    where = item.location or Location("")
+    return (where.file, where.line, where.column, item.code)

@@ -1,0 +1,124 @@
+"""When a call rings: a schedule, a delay, or at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo
+
+from reconciler import times
+from reconciler.model import Schedule
+from reconciler.source.reading import Reading
+from reconciler.source.wording import quoted
+
+_ABBREVIATIONS = {
+    "est": "America/New_York", "edt": "America/New_York", "cst": "America/Chicago", "cdt": "America/Chicago",
+    "mst": "America/Denver", "mdt": "America/Denver", "pst": "America/Los_Angeles", "pdt": "America/Los_Angeles",
+    "cet": "Europe/Madrid", "cest": "Europe/Madrid", "gmt": "Europe/London", "bst": "Europe/London",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once."""
+
+    schedule: Schedule | None = None
+    rings_at: datetime | None = None
+    delay_minutes: float | None = None
+    place_by: datetime | None = None
+
+
+def read_timing(reading: Reading) -> Timing:
+    """The row's timing; what is wrong is reported, and the row fails."""
+    place_by = _place_by(reading)
+    at, delay = reading.cell("schedule.at"), reading.cell("delay_minutes")
+    if at is not None and delay is not None:
+        message = "a row has one timing, and this one has both schedule.at and delay_minutes"
+        reading.wrong("E306", "delay_minutes", message, "remove one of them")
+        return Timing()
+    if at is not None:
+        schedule, rings_at = _schedule(reading, at.text)
+        return Timing(schedule, rings_at, None, place_by)
+    if reading.merged.writes_schedule and not reading.blocked("schedule"):
+        reading.wrong(
+            "E307", "schedule.timezone", "the row writes a schedule without at", "add at: 2026-06-15 14:30:00"
+        )
+    if place_by is None and not reading.blocked("place_by"):
+        message = "no place_by: applied late, this call rings late, at night as well"
+        reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
+    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by)
+
+
+def _minutes(text: str) -> float | None:
+    """0 is at once, which is no delay; whole minutes are whole numbers."""
+    value = float(text)
+    whole = int(value)
+    return (whole if value == whole else value) or None
+
+
+def _place_by(reading: Reading) -> datetime | None:
+    text = reading.text("place_by")
+    if text is None or reading.blocked("place_by"):
+        return None
+    try:
+        return times.parse_instant(text)
+    except ValueError:
+        reading.wrong(
+            "E308", "place_by", f"place_by {quoted(text)} is no real time", "such as 2026-06-15T18:00:00Z"
+        )
+        return None
+
+
+def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:
+    name = reading.text("schedule.timezone")
+    if name is None:
+        hint = "add timezone: America/Mexico_City to the row's schedule, or to defaults"
+        reading.wrong("E309", "schedule.at", "a schedule without timezone; a zone is never guessed", hint)
+        return None, None
+    zone = times.zone(name)
+    if zone is None:
+        reading.wrong("E312", "schedule.timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
+    try:
+        wall = times.parse_wall(at)
+    except ValueError:
+        message = f"schedule.at {quoted(at)} is no real date and time"
+        reading.wrong("E313", "schedule.at", message, "such as 2026-06-15 14:30:00")
+        return None, None
+    if zone is None:
+        return None, None
+    return Schedule(times.format_wall(wall), name), _instant(reading, wall, zone)
+
+
+def _zone_hint(name: str) -> str:
+    known = {zone.lower(): zone for zone in times.zone_names()}
+    folded = name.lower().replace(" ", "_")
+    if folded in _ABBREVIATIONS:
+        return f"an abbreviation is no zone; did you mean {_ABBREVIATIONS[folded]}?"
+    cities = {zone.rpartition("/")[2].lower(): zone for zone in times.zone_names()}
+    exact = known.get(folded) or cities.get(folded)
+    near = [exact] if exact else [known[item] for item in get_close_matches(folded, known, n=1)]
+    return f"did you mean {near[0]}?" if near else "an IANA name such as America/Mexico_City"
+
+
+def _instant(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
+    try:
+        found = times.locate(wall, zone)
+    except OverflowError:
+        reading.wrong("E313", "schedule.at", f"schedule.at {wall} is out of range", "such as 2026-06-15 14:30:00")
+        return None
+    if isinstance(found, times.Gap):
+        before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
+        message = f"{wall} does not exist in {zone.key}: the clocks skip it; it could mean {before} or {after}"
+        reading.wrong("E314", "schedule.at", message, "choose a time before or after the change")
+        return None
+    if isinstance(found, times.Fold):
+        first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
+        message = f"{wall} exists twice in {zone.key}: as {first} and as {second}"
+        reading.wrong("E315", "schedule.at", message, "choose a time that the clocks show once")
+        return None
+    return found
+
+
+def _reading_of(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(" ")
