@@ -35,6 +35,11 @@ def format_instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def tell_instant(moment: datetime) -> str:
+    """The same for a person: whole seconds."""
+    return format_instant(moment.replace(microsecond=0))
+
+
 def parse_wall(text: str) -> datetime:
     """Read ``YYYY-MM-DD HH:MM[:SS]`` (a ``T`` may stand for the space) as a naive wall time.
 

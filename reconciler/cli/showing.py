@@ -38,5 +38,9 @@ def show_problems(
 def count_problems(diagnostics: tuple[Diagnostic, ...]) -> str:
     """``2 errors, 1 warning``."""
     errors = sum(item.severity == "error" for item in diagnostics)
-    warnings = len(diagnostics) - errors
-    return f"{errors} error{'' if errors == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
+    return f"{counted(errors, 'error')}, {counted(len(diagnostics) - errors, 'warning')}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

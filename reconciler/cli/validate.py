@@ -7,7 +7,7 @@ import json
 import click
 
 from reconciler.cli.app import App, reveal_option
-from reconciler.cli.showing import count_problems, show_problems
+from reconciler.cli.showing import count_problems, counted, show_problems
 from reconciler.errors import ExitCode
 
 
@@ -34,8 +34,6 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
-        count = len(sources.rows)
-        click.echo(
-            f"{count} row{'' if count == 1 else 's'} in {len(sources.plans)} plan(s): {count_problems(found)}."
-        )
+        rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
+        click.echo(f"{rows} in {plans}: {count_problems(found)}.")
     return ExitCode.DONE if valid else ExitCode.ERROR

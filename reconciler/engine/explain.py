@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Entry, Row, Severity
-from reconciler.times import format_instant
+from reconciler.times import tell_instant
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | None]
 
@@ -19,8 +19,8 @@ def _named(entry: Entry) -> str:
 
 def _still_rings(entry: Entry) -> str:
     return (
-        f"{_named(entry)} still rings at {format_instant(entry.rings_at)}: the API cannot change or cancel it. "
-        "To stop it, delete it in the ContactShip dashboard, then record that: "
+        f"{_named(entry)} still rings at {tell_instant(entry.rings_at)}: the API cannot change or cancel it. "
+        "To stop it, delete it in the ContactShip dashboard and record that: "
         f"reconciler resolve {entry.address} --stopped --reason WHY"
     )
 
@@ -42,15 +42,15 @@ def over(entry: Entry) -> Reasons:
     """A disabled row whose call rang or was stopped."""
     if entry.stopped_at is not None:
         return ("disabled", "stopped"), "disabled, and its call was stopped by hand"
-    return ("disabled", "rang"), f"disabled after its call rang at {format_instant(entry.rings_at)}"
+    return ("disabled", "rang"), f"disabled after its call rang at {tell_instant(entry.rings_at)}"
 
 
 def uncertain(entry: Entry) -> Reasons:
-    detail = f" ({entry.error})" if entry.error else ""
+    detail = f": {entry.error}" if entry.error else ""
     message = (
-        f"the attempt of {format_instant(entry.attempted_at)} may or may not have placed the call{detail}. "
-        "It is not sent again. Look it up in the ContactShip dashboard, then: "
-        f"reconciler resolve {entry.address} --placed CALL_ID --reason WHY, or --not-placed --reason WHY"
+        f"the attempt of {tell_instant(entry.attempted_at)} may or may not have placed the call{detail}. "
+        "It is not sent again. Look it up in the ContactShip dashboard, then say which: "
+        f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
     )
     return ("outcome-unknown",), message
 
@@ -61,7 +61,7 @@ def removed(entry: Entry, why: str) -> Reasons:
 
 
 def changed_pending(entry: Entry) -> Reasons:
-    return ("still-rings",), f"{_still_rings(entry)}, and raise the row's revision to ask for the new call"
+    return ("still-rings",), f"{_still_rings(entry)}. Then raise the row's revision to ask for the new call"
 
 
 def changed_stopped(entry: Entry) -> Reasons:
@@ -70,11 +70,11 @@ def changed_stopped(entry: Entry) -> Reasons:
 
 
 def changed_rang(entry: Entry) -> Reasons:
-    return ("new-occurrence",), f"{_named(entry)} rang at {format_instant(entry.rings_at)}; nothing will be placed"
+    return ("new-occurrence",), f"{_named(entry)} rang at {tell_instant(entry.rings_at)}; nothing will be placed"
 
 
 def changed_past(entry: Entry) -> Reasons:
-    return ("past",), f"edited after {_named(entry)} rang at {format_instant(entry.rings_at)}; nothing to do"
+    return ("past",), f"edited after {_named(entry)} rang at {tell_instant(entry.rings_at)}; nothing to do"
 
 
 def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
@@ -83,14 +83,14 @@ def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
     return Diagnostic(
         Severity.ERROR,
         "E501",
-        f"{row.address} already rang at {format_instant(entry.rings_at)}, and the row now asks for a later time",
+        f"{row.address} already rang at {tell_instant(entry.rings_at)}, and the row now asks for a later time",
         row.source,
         f"a new occurrence? put its date in `key` (such as {row.address.key}-{wanted}) and keep the old row",
     )
 
 
 def expired(since: datetime, *, recorded: bool) -> Reasons:
-    message = f"its time passed at {format_instant(since)} before anything placed it"
+    message = f"its time passed at {tell_instant(since)} before anything placed it"
     return (("time-passed", "recorded") if recorded else ("time-passed",)), message
 
 

@@ -69,10 +69,10 @@ class ContactShip:
         except TimeoutError as error:
             raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            reason = self._clean(f"{type(error).__name__}: {error}", request.body)
+            reason = self._clean(f"{type(error).__name__}: {error}".rstrip(" .:"), request.body)
             if trace.request_left:
-                raise OutcomeUnknown(f"the connection failed after the request left ({reason})") from error
-            raise NotSent(f"not sent ({reason})") from error
+                raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
+            raise NotSent(f"not sent, {reason}") from error
         return self._judge(status, headers, content, request.body)
 
     async def _post(self, url: str, body: JsonObject, trace: _Trace) -> tuple[int, httpx.Headers, bytes]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Call, CellDiff, Change, Diagnostic, Location, Plan, Severity
 from reconciler.render.escape import for_terminal
-from reconciler.times import format_instant
+from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -178,4 +178,5 @@ def _span(plan: Plan) -> str:
     moments = [item.scheduled_at for item in plan.changes if item.action is Action.CREATE and item.scheduled_at]
     if not moments:
         return ""
-    return f" Scheduled from {format_instant(min(moments))} to {format_instant(max(moments))}."
+    first, last = tell_instant(min(moments)), tell_instant(max(moments))
+    return f" Scheduled at {first}." if first == last else f" Scheduled from {first} to {last}."

@@ -16,7 +16,7 @@ from reconciler.settings import (
     parse_rate,
 )
 from reconciler.source.nodes import ListNode, MapNode, Scalar
-from reconciler.source.report import Report
+from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
 from reconciler.wire import ScheduleFields
@@ -50,8 +50,8 @@ def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic
     report = Report(PROJECT_FILE, list(document.diagnostics))
     check_shape(document.root, "project", report)
     if report.errors:
-        return Project(root), document, tuple(report.found)
-    return _settings(root, document.root), document, tuple(report.found)
+        return Project(root), document, by_place(report.found)
+    return _settings(root, document.root), document, by_place(report.found)
 
 
 def _settings(root: Path, node: MapNode) -> Project:

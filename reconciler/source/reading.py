@@ -49,9 +49,10 @@ class Reading:
         if self.blocked(field):
             return
         cell = self.cell(field)
-        line, column = (cell.scalar.line, cell.scalar.column) if cell else (self.node.line, self.node.column)
+        own = self.node.items.get(field)
+        place = cell.scalar if cell else own[0] if own else self.node
         hidden = (cell.text, quoted(cell.text)[1:-1]) if private and cell and cell.text else ()
-        self.report.say(code, message, line, column, hint, private=hidden, address=self.address)
+        self.report.say(code, message, place.line, place.column, hint, private=hidden, address=self.address)
 
     def warn(self, code: str, field: str, message: str, hint: str | None = None, *, private: bool = False) -> None:
         """A warning at the same place."""

@@ -80,3 +80,13 @@ class Report:
     @property
     def errors(self) -> bool:
         return any(item.severity is Severity.ERROR for item in self.found)
+
+
+def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sorted by file, line, column and code; what has no place comes first."""
+
+    def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
+        where = item.location or Location("", 0, 0)
+        return (where.file, where.line, where.column, item.code, item.message)
+
+    return tuple(sorted(items, key=place))

@@ -119,9 +119,8 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
     missing = [tag for tag in identity if not values.get(tag)]
     if missing or not identity:
         if missing:
-            reading.wrong(
-                "E318", "metadata", f"identity needs metadata.{missing[0]}, which this row has not", None
-            )
+            hint = f"add metadata: {{{missing[0]}: ...}}"
+            reading.wrong("E318", "metadata", f"identity needs metadata.{missing[0]}, which this row lacks", hint)
         return None
     made = "/".join(values[tag] for tag in identity)
     if not ROW_KEY.fullmatch(made):

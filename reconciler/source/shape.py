@@ -41,7 +41,14 @@ _SYNONYMS = {
     "deadline": "place_by",
     "disabled": "enabled",
 }
-_LATER = frozenset({"columns", "sheets", "table", "tables", "repeat", "moved"})
+_LATER = {
+    "columns": "write the values in the rows",
+    "sheets": "write the rows in calls",
+    "table": "write the rows in calls",
+    "tables": "write the values in the rows",
+    "repeat": "write one row for each occurrence, with its date in the key",
+    "moved": "keep the old name; or, to really call again, say distinct: true",
+}
 _SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
 _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
 
@@ -110,10 +117,10 @@ def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str
     if path == ("policy",):
         return "E207", f"policy.{name} is not in this version: nothing would check it", "remove it"
     if name in _LATER:
-        return "E207", f"{name} is not in this version", "write the rows in calls"
+        return "E207", f"{name} is not in this version", _LATER[name]
     synonym = _SYNONYMS.get(lowered)
     exact = [synonym] if synonym is not None and synonym in known else []
-    near = exact or get_close_matches(lowered, known, n=1)
+    near = exact or get_close_matches(lowered, known, n=1, cutoff=0.7)
     where = f" in {wording.shown(path)}" if path else ""
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     return "E201", f"unknown field {name!r}{where}", hint
@@ -154,13 +161,14 @@ def _bad_name(error: ValidationError, node: Node, path: Path, report: Report) ->
     if isinstance(node, MapNode) and name in node.items:
         key = node.items[name][0]
         report.bad.add((*path, name))
-        expected = wording.expected_name(error)
-        report.say("E204", f"{wording.shown(path)}: the name {name!r} is not {expected}", key.line, key.column)
+        message = f"{wording.shown(path)}: expected {wording.expected_name(error)}, found {wording.quoted(name)}"
+        report.say("E204", message, key.line, key.column)
 
 
 def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    if path in report.bad:
+        return
     report.bad.add(path)
-    found = wording.found(node)
     private = (node.text,) if isinstance(node, Scalar) and node.text and not is_public(path) else ()
     if isinstance(node, Scalar) and node.kind is Kind.NULL:
         message = f"{wording.shown(path)}: null, where a value is expected"
@@ -169,5 +177,7 @@ def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -
         return
     expected, hint_or_none = wording.expected(error, node)
     code = "E203" if error.validator == "type" else "E204"
-    message = f"{wording.shown(path)}: expected {expected}, found {found}"
+    message = f"{wording.shown(path)}: expected {expected}"
+    if code == "E203" or isinstance(node, Scalar):
+        message += f", found {wording.found(node)}"
     report.say(code, message, node.line, node.column, hint_or_none, private=private)

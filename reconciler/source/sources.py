@@ -11,7 +11,7 @@ from reconciler.model import Address, Diagnostic, Location, Row, Severity
 from reconciler.settings import Project
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.nodes import MapNode
-from reconciler.source.report import Report
+from reconciler.source.report import Report, by_place
 from reconciler.source.rows import PlanFile, read_plan_file
 from reconciler.source.yaml import Document, load
 
@@ -44,7 +44,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
         problems += report.found
     kept = tuple(rows[address] for address in sorted(rows))
     problems += _twins(kept)
-    return Sources(kept, frozenset(plans), tuple(sorted(problems, key=_place)), documents)
+    return Sources(kept, frozenset(plans), by_place(problems), documents)
 
 
 def _read(
@@ -100,8 +100,3 @@ def _twins(rows: Sequence[Row]) -> list[Diagnostic]:
             item = Diagnostic(Severity.WARNING, "W203", message, row.source, hint, address=row.address)
             found.append(item)
     return found
-
-
-def _place(item: Diagnostic) -> tuple[str, int, int, str]:
-    where = item.location or Location("")
-    return (where.file, where.line, where.column, item.code)

@@ -40,11 +40,10 @@ def read_timing(reading: Reading) -> Timing:
     if at is not None:
         schedule, rings_at = _schedule(reading, at.text)
         return Timing(schedule, rings_at, None, place_by)
-    if reading.merged.writes_schedule and not reading.blocked("schedule"):
-        reading.wrong(
-            "E307", "schedule.timezone", "the row writes a schedule without at", "add at: 2026-06-15 14:30:00"
-        )
-    if place_by is None and not reading.blocked("place_by"):
+    if reading.merged.writes_schedule:
+        hint = "add at: 2026-06-15 14:30:00"
+        reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
+    if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
         message = "no place_by: applied late, this call rings late, at night as well"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
     return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by)

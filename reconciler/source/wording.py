@@ -49,9 +49,9 @@ def found(node: Node) -> str:
         return "a list"
     if node.kind is Kind.NULL:
         return "nothing"
-    if node.kind is Kind.TEXT and (not node.plain or not node.text):
-        return f"the text {quoted(node.text)}"
-    return quoted(node.text)
+    if node.kind is Kind.TEXT:
+        return quoted(node.text) if node.plain else f"the text {quoted(node.text)}"
+    return node.text
 
 
 def quoted(text: str) -> str:

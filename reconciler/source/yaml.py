@@ -114,7 +114,11 @@ def _libyaml(text: str) -> _Parser:
 
 
 def _events(text: str, *, pure: bool) -> Iterator[yaml.Event]:
-    parser = _libyaml(text) if yaml.__with_libyaml__ and not pure else cast("_Parser", _PureParser(text))
+    # libyaml takes tabs in places where PyYAML's own parser refuses them, and ends a file without a last line
+    # break one line later: so that both always agree, files with tabs have one reader, and all end alike.
+    pure = pure or "\t" in text or not yaml.__with_libyaml__
+    text = text if text.endswith(("\n", "\r")) else f"{text}\n"
+    parser = cast("_Parser", _PureParser(text)) if pure else _libyaml(text)
     while parser.check_event():
         yield parser.get_event()
 

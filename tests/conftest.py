@@ -1,0 +1,144 @@
+"""A project folder, the real command line in it, and a real sandbox on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.provider.sandbox import SandboxConfig, running
+
+KEY = "canary-key-8c1f0a"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did: its exit code and both its streams."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        last = self.events[-1]
+        assert last["type"] == "summary"
+        return last
+
+
+@dataclass
+class Workbench:
+    """A folder, and the command run in it as a user would, with an environment of its own."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, *args: str, stdin: str | None = None) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", *args],
+            cwd=self.root,
+            env=clean_environment() | self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *args: str) -> Result:
+        """Run, and insist on exit 0."""
+        result = self.run(*args)
+        assert result.code == 0, (result.code, result.out, result.err)
+        return result
+
+    def plan(self, *args: str) -> dict[str, Any]:
+        """The plan as JSON, whatever its exit code."""
+        return self.run("plan", "--format", "json", *args).json
+
+    def actions(self, *args: str) -> dict[str, str]:
+        return {change["address"]: change["action"] for change in self.plan(*args)["changes"]}
+
+    def apply(self, *args: str) -> Result:
+        return self.run("apply", "--auto-approve", "--json", "--rate", "none", *args)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what steers the command."""
+    prefixes = ("RECONCILER_", "CONTACTSHIP_", "GITHUB_", "GITLAB_", "COV_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    kept.pop("CI", None)
+    return kept
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    """An empty folder."""
+    return Workbench(tmp_path)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Any]:
+    """A sandbox on a free port, with a key that must never show up anywhere."""
+    with running(SandboxConfig(port=0, api_key=KEY)) as handle:
+        yield handle
+
+
+@pytest.fixture
+def project(bench: Workbench, sandbox: Any) -> Workbench:
+    """An initialised project that talks to the sandbox."""
+    bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+    bench.ok("init")
+    return bench
+
+
+AGENT = "agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+NUMBER = "pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+
+
+def contact(number: int) -> str:
+    return f"c1d2e3f4-a5b6-7890-cdef-{number:012d}"
+
+
+def plan_text(name: str = "june", rows: int = 3, *, first: int = 1, extra: str = "") -> str:
+    """A plan file of scheduled contact calls, a minute apart, far ahead."""
+    lines = [
+        "version: 1",
+        f"plan: {name}",
+        "defaults:",
+        f"  agent: {AGENT}",
+        f"  from: {NUMBER}",
+        "  schedule: {timezone: America/Mexico_City}",
+        "calls:",
+    ]
+    for number in range(first, first + rows):
+        lines += [
+            f"  - key: inv-{number}",
+            f"    contact_id: {contact(number)}",
+            f"    schedule: {{at: {datetime(2031, 6, 1) + timedelta(minutes=number)}}}",
+            f"    additional_data: {{amount_debt: {14000 + number}}}",
+        ]
+    return "\n".join(lines) + "\n" + extra
