@@ -141,15 +141,17 @@ def _saved(app: App, workspace: Workspace, name: str) -> Plan:
 
 
 def _planned(app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool) -> Plan:
-    """Plan the files and show the plan: on the error stream where events go to the other."""
+    """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
     from reconciler.cli.loading import Excerpts, make_plan
     from reconciler.cli.showing import show_problems
-    from reconciler.render.text import render_plan
+    from reconciler.render.text import count_line, render_plan
 
     plan, sources = make_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
-    stream = sys.stderr if as_json else sys.stdout
-    echo(render_plan(plan, app.look(stream, reveal=reveal)), err=as_json)
+    if as_json:
+        echo(f"Plan: {count_line(plan)}.\n", err=True)
+    else:
+        echo(render_plan(plan, app.look(sys.stdout, reveal=reveal)))
     return plan
 
 

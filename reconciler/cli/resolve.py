@@ -59,7 +59,7 @@ def resolve(
     now = SystemClock().now()
     decision = Decision(_address(address), now, reason.strip(), status, call_id, stopped=stopped)
     _decide(workspace, decision, lock_timeout)
-    said = f"placed as {call_id}" if call_id is not None else "not placed" if not_placed else "stopped by hand"
+    said = f"placed ({call_id})" if call_id is not None else "not placed" if not_placed else "stopped by hand"
     if as_json:
         click.echo(json.dumps({"address": address, "decision": said, "reason": decision.reason}))
     else:

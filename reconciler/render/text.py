@@ -42,6 +42,9 @@ _WORDS = {
 }
 
 
+_WIDE = 120
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
@@ -122,15 +125,23 @@ def _print_change(console: Console, change: Change) -> None:
     line = _styled(f"  {symbol} ", style)
     line.append(for_terminal(str(change.address)), style="bold")
     if change.call is not None:
-        line.append(f"  {for_terminal(change.call.target)}", style="cyan")
+        target = for_terminal(change.call.target)
+        line.append(f"  {_short(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {for_terminal(when(change.call))}")
     if change.source is not None:
-        line.append(f"  {for_terminal(change.source.file)}:{change.source.line}", style="dim")
+        source = f"  {for_terminal(change.source.file)}:{change.source.line}"
+        if line.cell_len + len(source) <= console.width:
+            line.append(source, style="dim")
     console.print(line, soft_wrap=True)
     for cell in change.diff:
         console.print(_cell(cell), soft_wrap=True)
     if change.message is not None:
         _print_indented(console, for_terminal(change.message), 6)
+
+
+def _short(target: str) -> str:
+    """An id as far as it tells ids apart."""
+    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
 
 
 def _cell(cell: CellDiff) -> Text:

@@ -1,0 +1,83 @@
+"""The schemas themselves: valid, described, with examples that hold, and true of what the tool prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.cli import main
+from reconciler.source.schema import schema_names, schema_text
+from tests.conftest import Workbench, plan_text
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(schema_text(name))
+    return loaded
+
+
+def properties(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        for name, item in node.get("properties", {}).items():
+            yield f"{path}.{name}", item
+        for name, item in node.items():
+            yield from properties(item, f"{path}.{name}")
+    elif isinstance(node, list):
+        for item in node:
+            yield from properties(item, path)
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_a_schema_is_valid_and_described_for_editors(name: str) -> None:
+    loaded = schema(name)
+    Draft202012Validator.check_schema(loaded)
+    bare = [
+        path
+        for path, item in properties(loaded)
+        if "$ref" not in item and not {"title", "description"} <= set(item)
+    ]
+    assert not bare
+    assert {"title", "description", "$id"} <= set(loaded)
+
+
+@pytest.mark.parametrize("name", ["callplan", "project"])
+def test_the_examples_of_a_schema_hold(name: str) -> None:
+    loaded = schema(name)
+    assert loaded["examples"]
+    for path, item in [("", loaded), *properties(loaded)]:
+        for example in [*item.get("examples", []), *([item["default"]] if "default" in item else [])]:
+            errors = list(
+                Draft202012Validator(
+                    loaded | item if path == "" else item | {"$defs": loaded.get("$defs", {})}
+                ).iter_errors(example)
+            )
+            assert not errors, (path, example, errors)
+
+
+def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    names = capsys.readouterr().out.split()
+    assert names == ["callplan", "event", "plan", "project"]
+    for name in names:
+        assert main(["schema", name]) == 0
+        assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")
+
+
+def test_what_plan_and_apply_print_is_what_their_schemas_say(project: Workbench, sandbox: Any) -> None:
+    plan, event = Draft202012Validator(schema("plan")), Draft202012Validator(schema("event"))
+    project.write("calls/june.yaml", plan_text(rows=4).replace("2031-06-01 00:04:00", "2021-06-01 00:04:00"))
+    plan.validate(project.plan())
+    sandbox.set_faults("drop-after#2", "reject#3")
+    events = project.apply("--concurrency", "1").events
+    assert {item["type"] for item in events} == {"started", "placed", "uncertain", "failed", "expired", "summary"}
+    for item in events:
+        event.validate(item)
+    project.write("calls/june.yaml", plan_text(rows=2).replace("14001", "1"))
+    plan.validate(project.plan("--reveal"))
+    project.write("calls/june.yaml", "version: 1\nplan: june\ncalls: [5]\n")
+    broken = project.plan()
+    plan.validate(broken)
+    assert broken["diagnostics"]
