@@ -1,0 +1,168 @@
+"""The state in memory, for tests and experiments: the same promises as on disk, and nothing left behind."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.errors import StateError
+from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
+from reconciler.ports import Attempt, Decision, Intent, Result, Run
+
+
+class MemoryState:
+    """What ``StateStore`` promises, over dictionaries. The run given is recorded as begun."""
+
+    def __init__(self, run: Run, lineage: str | None = None) -> None:
+        self.lineage = lineage or str(uuid.uuid4())
+        self.serial = 1
+        self._entries: dict[Address, Entry] = {}
+        self._attempts: list[Attempt] = []
+        self._runs = [run]
+        self._rejected: dict[Address, tuple[str, int]] = {}
+        self.ended: dict[str, tuple[datetime, int, dict[str, int]]] = {}
+        self.decisions: list[tuple[str, Decision]] = []
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything or nothing, as on disk."""
+        kept = {name: copy.copy(value) for name, value in vars(self).items()}
+        try:
+            yield
+        except BaseException:
+            vars(self).update(kept)
+            raise
+        self.serial += 1
+
+    def entries(self) -> Iterator[Entry]:
+        yield from (self._entries[address] for address in sorted(self._entries))
+
+    def entry(self, address: Address) -> Entry | None:
+        return self._entries.get(address)
+
+    def attempts(self, address: Address) -> Sequence[Attempt]:
+        return [attempt for attempt in self._attempts if attempt.address == address]
+
+    def runs(self, limit: int = 20) -> Sequence[Run]:
+        return self._runs[::-1][:limit]
+
+    def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
+        with self._transaction():
+            self.ended[run_id] = (at, exit_code, dict(counts))
+
+    def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            for intent in intents:
+                self._open(run_id, intent, Status.INTENDED, at)
+
+    def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            for intent in missed:
+                self._open(run_id, intent, Status.MISSED, at)
+
+    def _open(self, run_id: str, intent: Intent, status: Status, at: datetime) -> None:
+        found = self._entries.get(intent.address)
+        if found is not None and (found.placed or found.unknown):
+            raise StateError(f"{intent.address} is {found.status} already: nothing is sent for it")
+        digest, rejections = self._rejected.get(intent.address, ("", 0))
+        self._entries[intent.address] = Entry(
+            address=intent.address,
+            status=status,
+            call=intent.call,
+            digest=intent.digest,
+            attempted_at=at,
+            rings_at=intent.rings_at,
+            rejections=rejections if digest == intent.digest else 0,
+        )
+        finished = at if status is Status.MISSED else None
+        number = len(self._attempts) + 1
+        attempt = Attempt(
+            number, run_id, intent.address, status, intent.digest, intent.endpoint, at, finished_at=finished
+        )
+        self._attempts.append(attempt)
+
+    def record(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            for result in results:
+                self._close(run_id, self._without_clash(result))
+
+    def _without_clash(self, result: Result) -> Result:
+        if result.status in PLACED_STATUSES and not result.call_id:
+            raise StateError(f"{result.address}: placed without a call id")
+        other = self._owner(result.call_id)
+        if other is None or other == result.address:
+            return result
+        error = f"the service answered with {result.call_id}, which is the call of {other}"
+        return replace(result, status=Status.UNCERTAIN, call_id=None, error=error)
+
+    def _close(self, run_id: str, result: Result) -> None:
+        index = next(
+            (
+                index
+                for index, attempt in enumerate(self._attempts)
+                if (attempt.run_id, attempt.address, attempt.status) == (run_id, result.address, Status.INTENDED)
+            ),
+            None,
+        )
+        if index is None:
+            raise StateError(f"{result.address} has no open attempt of this run")
+        entry = self._entries[result.address]
+        rejections = entry.rejections
+        if result.status is Status.FAILED:
+            rejections += 1
+            self._rejected[result.address] = (entry.digest, rejections)
+        self._entries[result.address] = replace(
+            entry, status=result.status, call_id=result.call_id, error=result.error, rejections=rejections
+        )
+        self._attempts[index] = replace(
+            self._attempts[index],
+            status=result.status,
+            finished_at=result.at,
+            call_id=result.call_id,
+            error=result.error,
+            evidence=result.evidence,
+        )
+
+    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
+        with self._transaction():
+            for decision in decisions:
+                self._settle(decision)
+                self.decisions.append((run_id, decision))
+
+    def _settle(self, decision: Decision) -> None:
+        entry = self._entries.get(decision.address)
+        if entry is None:
+            raise StateError(f"the state holds nothing at {decision.address}", hint="reconciler state list")
+        if decision.stopped:
+            if not entry.placed:
+                raise StateError(f"{decision.address} is {entry.status}: only a placed call can have been stopped")
+            self._entries[decision.address] = replace(entry, stopped_at=decision.at)
+            return
+        if entry.status not in UNKNOWN_STATUSES:
+            raise StateError(f"{decision.address} is {entry.status}: there is nothing to settle")
+        if decision.status not in {Status.PLACED, Status.RULED_OUT}:
+            raise StateError(f"a decision of {decision.status} settles nothing")
+        if (decision.status is Status.PLACED) is not bool(decision.call_id):
+            raise StateError("placed needs a call id, and only placed has one")
+        owner = self._owner(decision.call_id)
+        if owner is not None:
+            raise StateError(f"{decision.call_id} is the call of {owner} already")
+        settled = replace(entry, status=decision.status, call_id=decision.call_id, error=None)
+        self._entries[decision.address] = settled
+        last = max(index for index, attempt in enumerate(self._attempts) if attempt.address == decision.address)
+        self._attempts[last] = replace(
+            self._attempts[last],
+            status=decision.status,
+            call_id=decision.call_id,
+            evidence=f"a person's word: {decision.reason}",
+            finished_at=self._attempts[last].finished_at or decision.at,
+        )
+
+    def _owner(self, call_id: str | None) -> Address | None:
+        if call_id is None:
+            return None
+        return next((entry.address for entry in self._entries.values() if entry.call_id == call_id), None)

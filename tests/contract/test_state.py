@@ -1,0 +1,239 @@
+"""What every state store promises, asked of each of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reconciler import identity
+from reconciler.errors import StateError
+from reconciler.model import Address, Call, Entry, Schedule, Status
+from reconciler.ports import Decision, Intent, Result, Run, StateStore
+from reconciler.state.memory import MemoryState
+from reconciler.state.sqlite import create, open_store
+
+NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(hours=3)
+RUN = Run("run-1", "apply", NOW, "host", 42, "tester", "0.0.0", plan_id="sha256:0", commit="abc")
+CALL = Call(
+    "agent",
+    "number",
+    contact_id="contact",
+    schedule=Schedule("2026-06-01 15:00:00", "UTC"),
+    additional_data={"café": "cafe\u0301 \x07\u202e📞", "b": ""},
+)
+A, B = Address("june", "a"), Address("june", "b")
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryState(RUN)
+        return
+    create(tmp_path / "state.db")
+    with open_store(tmp_path / "state.db", RUN) as opened:
+        yield opened
+
+
+def intent(address: Address = A, call: Call = CALL) -> Intent:
+    return Intent(address, call, identity.digest(call), "single-contact-call", LATER)
+
+
+def intend(store: StateStore, *addresses: Address, at: datetime = NOW) -> None:
+    store.intend(RUN.id, [intent(address) for address in addresses], at)
+
+
+def record(store: StateStore, status: Status, address: Address = A, **fields: str) -> None:
+    if status is Status.PLACED:
+        fields.setdefault("call_id", f"call-{address}")
+    store.record(RUN.id, [Result(address, status, LATER, **fields)])
+
+
+def entry(store: StateStore, address: Address = A) -> Entry:
+    found = store.entry(address)
+    assert found is not None
+    return found
+
+
+def bring(store: StateStore, status: Status, address: Address = A) -> None:
+    """An entry of that status, by the way it comes about."""
+    if status is Status.MISSED:
+        store.record_missed(RUN.id, [intent(address)], NOW)
+        return
+    intend(store, address)
+    if status is not Status.INTENDED:
+        record(store, status, address)
+
+
+def decision(status: Status | None = None, call_id: str | None = None, *, stopped: bool = False) -> Decision:
+    return Decision(A, LATER, "because", status, call_id, stopped=stopped)
+
+
+def test_the_life_of_a_placed_call(store: StateStore) -> None:
+    intend(store, A)
+    assert entry(store) == Entry(A, Status.INTENDED, CALL, identity.digest(CALL), NOW, LATER)
+    assert entry(store).unknown
+    record(store, Status.PLACED, call_id="call-1", evidence="the answer")
+    assert entry(store) == Entry(A, Status.PLACED, CALL, identity.digest(CALL), NOW, LATER, call_id="call-1")
+    [attempt] = store.attempts(A)
+    assert (attempt.status, attempt.call_id, attempt.evidence) == (Status.PLACED, "call-1", "the answer")
+    assert (attempt.intended_at, attempt.finished_at, attempt.run_id) == (NOW, LATER, RUN.id)
+    assert store.attempts(B) == []
+    assert store.entry(B) is None
+    assert list(store.runs()) == [RUN]
+
+
+@pytest.mark.parametrize("status", [Status.INTENDED, Status.PLACED, Status.UNCERTAIN])
+def test_what_may_exist_is_never_intended_again(store: StateStore, status: Status) -> None:
+    bring(store, status)
+    before, serial = list(store.entries()), store.serial
+    with pytest.raises(StateError, match="june/a"):
+        intend(store, B, A)
+    with pytest.raises(StateError, match="june/a"):
+        store.record_missed(RUN.id, [intent(B), intent(A)], NOW)
+    assert list(store.entries()) == before, "the whole batch is refused"
+    assert store.serial == serial
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.RULED_OUT, Status.MISSED])
+def test_what_came_to_nothing_is_intended_again(store: StateStore, status: Status) -> None:
+    bring(store, status)
+    intend(store, A, at=LATER)
+    assert (entry(store).status, entry(store).attempted_at, entry(store).error) == (Status.INTENDED, LATER, None)
+    assert len(store.attempts(A)) == 2
+
+
+def test_an_answer_needs_an_open_attempt_of_its_run(store: StateStore) -> None:
+    with pytest.raises(StateError, match="no open attempt"):
+        record(store, Status.PLACED)
+    intend(store, A)
+    with pytest.raises(StateError, match="no open attempt"):
+        store.record("another run", [Result(A, Status.PLACED, LATER, "call-1")])
+    record(store, Status.PLACED)
+    with pytest.raises(StateError, match="no open attempt"):
+        record(store, Status.FAILED)
+    assert entry(store).status is Status.PLACED
+
+
+def test_answers_are_kept_all_or_none(store: StateStore) -> None:
+    intend(store, A)
+    with pytest.raises(StateError, match="june/b"):
+        store.record(RUN.id, [Result(A, Status.FAILED, LATER), Result(B, Status.FAILED, LATER)])
+    assert entry(store).status is Status.INTENDED
+
+
+def test_placed_needs_a_call_id(store: StateStore) -> None:
+    intend(store, A)
+    with pytest.raises(StateError, match="without a call id"):
+        store.record(RUN.id, [Result(A, Status.PLACED, LATER)])
+
+
+def test_a_call_id_that_another_address_has_is_not_lost(store: StateStore) -> None:
+    intend(store, A, B)
+    record(store, Status.PLACED, A, call_id="call-1")
+    record(store, Status.PLACED, B, call_id="call-1")
+    clash = entry(store, B)
+    assert (clash.status, clash.call_id) == (Status.UNCERTAIN, None)
+    assert clash.error is not None
+    assert "call-1" in clash.error
+    assert "june/a" in clash.error
+
+
+def test_rejections_in_a_row_are_counted_for_the_same_call(store: StateStore) -> None:
+    for count in (1, 2, 3):
+        intend(store, A)
+        record(store, Status.FAILED, error="HTTP 400")
+        assert (entry(store).rejections, entry(store).error) == (count, "HTTP 400")
+    edited = replace(CALL, additional_data={"b": "2"})
+    store.intend(RUN.id, [intent(call=edited)], NOW)
+    assert entry(store).rejections == 0
+    record(store, Status.FAILED)
+    assert entry(store).rejections == 1
+
+
+def test_a_missed_row_is_no_attempt_that_is_open(store: StateStore) -> None:
+    bring(store, Status.MISSED)
+    assert entry(store).status is Status.MISSED
+    [attempt] = store.attempts(A)
+    assert (attempt.status, attempt.finished_at) == (Status.MISSED, NOW)
+    with pytest.raises(StateError):
+        record(store, Status.PLACED)
+
+
+@pytest.mark.parametrize("status", [Status.INTENDED, Status.UNCERTAIN])
+def test_a_person_settles_what_is_unknown(store: StateStore, status: Status) -> None:
+    bring(store, status)
+    store.decide(RUN.id, [decision(Status.PLACED, "call-9")])
+    assert (entry(store).status, entry(store).call_id) == (Status.PLACED, "call-9")
+    [attempt] = store.attempts(A)
+    assert attempt.evidence == "a person's word: because"
+    bring(store, status, B)
+    store.decide(RUN.id, [replace(decision(Status.RULED_OUT), address=B)])
+    assert (entry(store, B).status, entry(store, B).call_id) == (Status.RULED_OUT, None)
+    intend(store, B)
+
+
+@pytest.mark.parametrize("status", [Status.PLACED, Status.FAILED, Status.RULED_OUT, Status.MISSED])
+def test_what_is_known_is_not_settled(store: StateStore, status: Status) -> None:
+    bring(store, status)
+    for word in (decision(Status.PLACED, "call-9"), decision(Status.RULED_OUT)):
+        with pytest.raises(StateError, match="nothing to settle"):
+            store.decide(RUN.id, [word])
+
+
+def test_decisions_that_make_no_sense_are_refused_together(store: StateStore) -> None:
+    bring(store, Status.UNCERTAIN)
+    bring(store, Status.PLACED, B)
+    wrong = [
+        decision(Status.PLACED),
+        decision(Status.RULED_OUT, "call-9"),
+        decision(Status.FAILED),
+        decision(Status.PLACED, "call-june/b"),
+        decision(stopped=True),
+        replace(decision(Status.RULED_OUT), address=Address("june", "nowhere")),
+    ]
+    serial = store.serial
+    for word in wrong:
+        with pytest.raises(StateError):
+            store.decide(RUN.id, [replace(decision(stopped=True), address=B), word])
+    assert entry(store, B).stopped_at is None
+    assert store.serial == serial
+
+
+def test_a_stopped_call_will_not_ring(store: StateStore) -> None:
+    bring(store, Status.PLACED)
+    assert entry(store).will_ring(NOW)
+    store.decide(RUN.id, [decision(stopped=True)])
+    assert entry(store).stopped_at == LATER
+    assert not entry(store).will_ring(NOW)
+
+
+def test_the_serial_grows_with_each_write(store: StateStore) -> None:
+    serials = [store.serial]
+    intend(store, A, B)
+    serials.append(store.serial)
+    record(store, Status.PLACED)
+    serials.append(store.serial)
+    store.end_run(RUN.id, LATER, 0, {"placed": 1})
+    serials.append(store.serial)
+    assert [second - first for first, second in pairwise(serials)] == [1, 1, 1]
+    assert store.lineage == store.lineage != ""
+
+
+def test_many_entries_come_sorted(store: StateStore) -> None:
+    addresses = [
+        Address(plan, f"k{number}", revision)
+        for plan in ("a", "a-b", "b")
+        for number in range(330)
+        for revision in (1, 2)
+    ]
+    shuffled = addresses.copy()
+    random.Random(7).shuffle(shuffled)
+    intend(store, *shuffled)
+    assert [item.address for item in store.entries()] == sorted(addresses)

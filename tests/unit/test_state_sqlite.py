@@ -1,0 +1,317 @@
+"""The state's file: refused where it cannot be trusted, locked by one, and whole after any end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from reconciler import identity
+from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
+from reconciler.model import Address, Call, Status
+from reconciler.ports import Intent, Result, Run
+from reconciler.state import files, migrations, sqlite
+from reconciler.state.mounts import network_filesystem
+from reconciler.state.sqlite import create, open_reader, open_store
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+CALL = Call("agent", "number", contact_id="contact")
+
+
+def run(name: str = "run-1") -> Run:
+    return Run(name, "apply", datetime.now(UTC), "host", os.getpid(), "tester", "0")
+
+
+def intent(key: str) -> Intent:
+    return Intent(Address("june", key), CALL, identity.digest(CALL), "single-contact-call", NOW)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    create(tmp_path / "made" / "state.db")
+    return tmp_path / "made" / "state.db"
+
+
+def fill(path: Path, count: int = 3) -> None:
+    with open_store(path, run("fill")) as store:
+        store.intend("fill", [intent(f"k{number}") for number in range(count)], NOW)
+        results = [Result(Address("june", f"k{n}"), Status.PLACED, NOW, f"call-{n}") for n in range(count)]
+        store.record("fill", results)
+        store.end_run("fill", NOW, 0, {})
+
+
+def test_a_state_is_made_once_and_privately(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert (path.parent / ".gitignore").read_text() == "*\n"
+    with pytest.raises(StateError, match="exists already"):
+        create(path)
+
+
+def test_no_file_is_no_state(tmp_path: Path) -> None:
+    with pytest.raises(StateMissing) as caught, open_reader(tmp_path / "none.db"):
+        pass
+    assert caught.value.hint is not None
+    assert "never taken for an empty one" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def newer(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('reconciler', 'x', '')"
+        )
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("create table calls (id)")
+
+
+def torn(path: Path) -> None:
+    fill(path, 200)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2 // 4096 * 4096])
+
+
+def scribbled(path: Path) -> None:
+    fill(path, 200)
+    data = bytearray(path.read_bytes())
+    data[8192:24576] = b"\xa5" * 16384
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda path: path.write_bytes(b""), "empty file"),
+        (lambda path: path.write_text("hello, this is text"), "not an SQLite file"),
+        (lambda path: (path.unlink(), path.mkdir()), "not a regular file"),
+        (foreign, "no state of reconciler"),
+        (newer, "newer version"),
+        (torn, "damaged"),
+        (scribbled, "damaged"),
+    ],
+    ids=["empty", "text", "folder", "foreign", "newer", "torn", "scribbled"],
+)
+def test_what_cannot_be_trusted_is_refused(path: Path, spoil: object, words: str) -> None:
+    spoil(path)  # type: ignore[operator]
+    with pytest.raises(StateError, match=words), open_reader(path) as reader:
+        list(reader.entries())
+    with pytest.raises(StateError, match=words), open_store(path, run()):
+        pass
+
+
+def test_another_lineage_is_refused(path: Path) -> None:
+    with open_reader(path) as reader:
+        lineage = reader.lineage
+    with open_reader(path, lineage=lineage):
+        pass
+    for opened in (lambda: open_reader(path, lineage="other"), lambda: open_store(path, run(), lineage="other")):
+        with pytest.raises(StateError, match="pinned to other"), opened():
+            pass
+
+
+def test_durable_settings_are_in_effect(path: Path) -> None:
+    with open_store(path, run()) as store:
+        connection = store._connection
+        assert connection.execute("pragma journal_mode").fetchone()[0] == "truncate"
+        assert connection.execute("pragma synchronous").fetchone()[0] == 2
+
+
+def test_a_copy_of_the_closed_file_is_whole(path: Path, tmp_path: Path) -> None:
+    fill(path)
+    shutil.copy(path, tmp_path / "copy.db")
+    with open_reader(tmp_path / "copy.db") as reader:
+        assert len(list(reader.entries())) == 3
+
+
+def test_a_reader_works_beside_a_writer_and_changes_nothing(path: Path) -> None:
+    fill(path)
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    with open_reader(path) as reader:
+        assert len(list(reader.entries())) == 3
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    with open_store(path, run()) as store, open_reader(path) as reader:
+        store.intend("run-1", [intent("new")], NOW)
+        assert len(list(reader.entries())) == 4
+
+
+def test_an_open_mode_is_closed(path: Path) -> None:
+    path.chmod(0o644)
+    with open_store(path, run()):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+HOLDER = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from reconciler.ports import Run
+from reconciler.state.sqlite import open_store
+run = Run("held", "apply", datetime.now(UTC), "that-host", os.getpid(), "somebody", "0")
+with open_store(Path(sys.argv[1]), run) as store:
+    if sys.argv[2:] == ["hot"]:
+        store._connection.execute("pragma cache_size = 1")
+        store._connection.execute("begin immediate")
+        sql = "insert into decisions values (null, 'held', 'p', 'k', 1, 'x', null, ?, '')"
+        for number in range(2000):
+            store._connection.execute(sql, ("y" * 500,))
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(path: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the state."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_one_writer_at_a_time_and_it_is_named(path: Path) -> None:
+    with open_store(path, run("first")), pytest.raises(StateLocked), open_store(path, run("second")):
+        pass
+    with holder(path) as process, pytest.raises(StateLocked) as caught, open_store(path, run()):
+        pass
+    assert caught.value.exit_code is ExitCode.LOCKED
+    assert f"apply (host that-host, pid {process.pid}, somebody" in caught.value.message
+
+
+def test_the_lock_dies_with_its_holder_and_not_before(path: Path) -> None:
+    with holder(path) as process:
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StateLocked), open_store(path, run("while-stopped"), lock_timeout=0.2):
+            pass
+        process.kill()
+        process.wait()
+        with open_store(path, run("after")) as store:
+            assert store.serial > 0
+
+
+def test_waiting_for_the_lock(path: Path) -> None:
+    with holder(path) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        with open_store(path, run("waited"), lock_timeout=20):
+            pass
+        process.stdin = None
+
+
+def test_what_a_killed_writer_left_half_done_is_undone(path: Path) -> None:
+    fill(path)
+    with holder(path, "hot") as process:
+        process.kill()
+        process.wait()
+    assert path.with_name("state.db-journal").stat().st_size > 0, "a hot journal is there"
+    with open_reader(path) as reader:
+        assert len(list(reader.entries())) == 3
+    with open_store(path, run("after")) as store:
+        assert store._connection.execute("select count(*) from decisions").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("name", ["state.db", "state.db.lock"])
+def test_nothing_is_written_once_the_file_or_its_lock_was_replaced(path: Path, name: str) -> None:
+    with open_store(path, run()) as store:
+        other = path.parent / name
+        shutil.copy(other, path.parent / "moved")
+        (path.parent / "moved").rename(other)
+        with pytest.raises(StateError, match="replaced"):
+            store.intend("run-1", [intent("a")], NOW)
+        assert store.entry(Address("june", "a")) is None
+
+
+def test_a_full_disk_keeps_nothing_of_a_batch(path: Path) -> None:
+    with open_store(path, run()) as store:
+        pages = store._connection.execute("pragma page_count").fetchone()[0]
+        store._connection.execute(f"pragma max_page_count = {pages + 2}")
+        serial = store.serial
+        with pytest.raises(StateError, match="full"):
+            store.intend("run-1", [intent(f"k{number}") for number in range(500)], NOW)
+        assert list(store.entries()) == []
+        assert store.serial == serial
+        store._connection.execute("pragma max_page_count = 100000")
+        store.intend("run-1", [intent("a")], NOW)
+
+
+def test_an_older_state_is_migrated_under_the_lock_with_a_copy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(path)
+    steps = Migrations("reconciler")
+    for step in migrations.migrations._migrations:
+        steps(name=step.name)(step.fn)
+
+    @steps()
+    def add_note(db: Database) -> None:
+        db.execute("alter table calls add column note text")
+
+    for module in (migrations, files, sqlite):
+        monkeypatch.setattr(module, "migrations", steps)
+    migrations.known_steps.cache_clear()
+    try:
+        with pytest.raises(StateError, match="older version"), open_reader(path):
+            pass
+        with open_store(path, run()) as store:
+            assert len(list(store.entries())) == 3
+        with open_reader(path) as reader:
+            assert len(list(reader.entries())) == 3
+        copy = path.with_name("state.db.before-add_note")
+        assert copy.stat().st_mode & 0o777 == 0o600
+    finally:
+        migrations.known_steps.cache_clear()
+    monkeypatch.undo()
+    migrations.known_steps.cache_clear()
+    with open_reader(copy) as reader:
+        assert len(list(reader.entries())) == 3
+    with pytest.raises(StateError, match="newer version"), open_reader(path):
+        pass
+
+
+MOUNTS = """\
+25 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 25 0:40 / /srv/nfs rw - nfs4 server:/x rw
+31 25 0:41 / /srv/nfs/local rw - tmpfs tmpfs rw
+32 25 0:42 / /with\\040space rw - cifs //server/x rw
+33 25 0:43 / /home rw shared:1 master:2 - fuse.sshfs host: rw
+34 25 0:44 / /twice rw - nfs server:/y rw
+35 25 0:45 / /twice rw - ext4 /dev/sdb rw
+broken line
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/tmp/state.db", None),
+        ("/srv/nfs/p/state.db", "nfs4"),
+        ("/srv/nfs", "nfs4"),
+        ("/srv/nfsx/state.db", None),
+        ("/srv/nfs/local/state.db", None),
+        ("/with space/state.db", "cifs"),
+        ("/home/me/state.db", "fuse.sshfs"),
+        ("/twice/state.db", None),
+    ],
+)
+def test_network_file_systems_are_known_by_the_mount_that_holds_the_path(place: str, kind: str | None) -> None:
+    assert network_filesystem(place, MOUNTS) == kind
