@@ -97,7 +97,7 @@ class StateReader(Protocol):
 
     @property
     def serial(self) -> int:
-        """Grows by one with each committed write."""
+        """Grows by one with each committed write of what was placed; beginning and ending a run do not count."""
         ...
 
     def entries(self) -> Iterable[Entry]:

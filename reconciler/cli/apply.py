@@ -133,10 +133,8 @@ def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
 
 def _saved(app: App, workspace: Workspace, name: str) -> Plan:
     from reconciler.cli.show import read_plan
-    from reconciler.errors import ReconcilerError
 
-    if any(item.severity == "error" for item in workspace.diagnostics):
-        raise ReconcilerError("reconciler.yaml has errors", hint="reconciler validate shows them")
+    workspace.check()
     return read_plan(app, Path(name))
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli import git
-from reconciler.errors import UsageError
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
@@ -54,14 +55,26 @@ class Workspace:
         own = {} if self.document is None else {self.document.file: self.document}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
+    @property
+    def trusted(self) -> bool:
+        """Whether the settings could be read: with errors in them, nobody knows which state is meant."""
+        return not _errors(self.diagnostics)
+
+    def check(self) -> None:
+        """Raises ``ReconcilerError`` where the settings cannot be trusted."""
+        if not self.trusted:
+            raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+
     def reader(self) -> AbstractContextManager[StateReader]:
         from reconciler.state.sqlite import open_reader
 
+        self.check()
         return open_reader(self.state_path, lineage=self.lineage)
 
     def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
         from reconciler.state.sqlite import open_store
 
+        self.check()
         return open_store(self.state_path, run, lineage=self.lineage, lock_timeout=lock_timeout)
 
 
@@ -110,7 +123,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = sources.diagnostics
     context = make_context(workspace, request)
     context = replace(context, scope=sources.plans if request.paths else None, complete=not _errors(diagnostics))
-    if request.no_state:
+    if request.no_state or not workspace.trusted:
         return engine.make_plan(sources.rows, (), context, diagnostics), sources
     with workspace.reader() as reader:
         context = replace(context, lineage=reader.lineage, serial=reader.serial)

@@ -34,6 +34,7 @@ def init(app: App, state_url: str | None) -> None:
     from reconciler.state.sqlite import create
 
     workspace = Workspace.open(app, state_url)
+    workspace.check()
     if workspace.lineage is not None:
         raise StateError(
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",

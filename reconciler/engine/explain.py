@@ -25,12 +25,16 @@ def _still_rings(entry: Entry) -> str:
     )
 
 
-def create(entry: Entry | None) -> Reasons:
+RETRIED = "retry-failed"
+
+
+def create(entry: Entry | None, *, retried: bool = False) -> Reasons:
     """A row not in state, or one whose earlier attempt came to nothing."""
     if entry is None:
         return (), None
     if entry.rejections:
-        return ("rejected-before",), f"refused before ({entry.rejections}x): {entry.error or 'no reason given'}"
+        reasons = ("rejected-before", RETRIED) if retried else ("rejected-before",)
+        return reasons, f"refused before ({entry.rejections}x): {entry.error or 'no reason given'}"
     return (entry.status.value.replace("_", "-"),), entry.error
 
 

@@ -33,7 +33,7 @@ class Context:
 
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
-    not taken for renames of each other.
+    not taken for renames of each other; ``retried`` those approved although they were refused twice.
     """
 
     now: datetime
@@ -45,6 +45,7 @@ class Context:
     complete: bool = True
     retry_failed: bool = False
     siblings: frozenset[Address] = frozenset()
+    retried: frozenset[Address] = frozenset()
     git: GitRevision | None = None
 
 
@@ -141,9 +142,10 @@ class _Planner:
         if obstacle is not None:
             return _with(change, Action.BLOCKED, obstacle)
         refused = entry is not None and entry.digest == change.digest and entry.rejections >= MAX_REJECTIONS
-        if entry is not None and refused and not self.context.retry_failed:
+        retry = self.context.retry_failed or row.address in self.context.retried
+        if entry is not None and refused and not retry:
             return _with(change, Action.HELD, explain.rejected_twice(entry))
-        return self._create(row, entry, change)
+        return self._create(row, change, explain.create(entry, retried=refused))
 
     def _expiry(self, row: Row) -> datetime | None:
         """The moment that has passed, or None where the row can still be placed."""
@@ -165,17 +167,16 @@ class _Planner:
         twin = None if row.distinct else self._twins.find(row, digest, self.context.now)
         return explain.same_call(row, twin) if twin is not None else None
 
-    def _create(self, row: Row, entry: Entry | None, change: Change) -> Change:
+    def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
         tags = identity.tags(self.context.lineage or "", row.address, change.digest)
-        reasons, message = explain.create(entry)
         return replace(
             change,
             call=row.call,
             request=wire.to_request(row.call, tags, self.context.fields),
             place_by=row.place_by,
             distinct=row.distinct,
-            reasons=reasons,
-            message=message,
+            reasons=why[0],
+            message=why[1],
         )
 
     def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:

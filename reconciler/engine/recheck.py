@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
+from reconciler.engine.explain import RETRIED
 from reconciler.engine.plan import Context, make_plan
 from reconciler.model import Action, Address, Change, Entry, Location, Plan, Row
 from reconciler.ports import Intent
@@ -30,8 +31,9 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
     wanted = [change for change in approved.changes if change.action in {Action.CREATE, Action.EXPIRED}]
     rows = [_row(change) for change in wanted if change.call is not None]
     siblings = frozenset(change.address for change in wanted)
-    scope: frozenset[str] = frozenset()
-    now = make_plan(rows, known.values(), replace(context, siblings=siblings, scope=scope))
+    retried = frozenset(change.address for change in wanted if RETRIED in change.reasons)
+    context = replace(context, siblings=siblings, retried=retried, scope=frozenset())
+    now = make_plan(rows, known.values(), context)
     current = {change.address: change for change in now.changes}
     ready = Ready()
     for change in approved.changes:

@@ -29,11 +29,8 @@ def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Pat
 
 
 def name_of(project: Project, path: Path) -> str:
-    """The name a file has in locations: relative to the project where it is inside, else as it is."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-    if absolute.is_relative_to(project.root):
-        return str(PurePosixPath(absolute.relative_to(project.root)))
-    return str(path)
+    """The name a file has in locations: relative to the project's folder, the same on every machine."""
+    return str(PurePosixPath(os.path.relpath(path, project.root)))
 
 
 def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:

@@ -19,7 +19,7 @@ class MemoryState:
 
     def __init__(self, run: Run, lineage: str | None = None) -> None:
         self.lineage = lineage or str(uuid.uuid4())
-        self.serial = 1
+        self.serial = 0
         self._entries: dict[Address, Entry] = {}
         self._attempts: list[Attempt] = []
         self._runs = [run]
@@ -51,8 +51,7 @@ class MemoryState:
         return self._runs[::-1][:limit]
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        with self._transaction():
-            self.ended[run_id] = (at, exit_code, dict(counts))
+        self.ended[run_id] = (at, exit_code, dict(counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():

@@ -52,14 +52,15 @@ class SqliteStore(SqliteReader):
         self._db = database(connection)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Everything or nothing, synced when it ends; the serial grows by one."""
+    def _transaction(self, *, counts: bool = True) -> Iterator[None]:
+        """Everything or nothing, synced when it ends. The serial grows by one where it ``counts``."""
         with translated(self._path):
             self._still_held()
             self._connection.execute("begin immediate")
             try:
                 yield
-                self._connection.execute("update meta set serial = serial + 1")
+                if counts:
+                    self._connection.execute("update meta set serial = serial + 1")
                 self._connection.execute("commit")
             except BaseException:
                 if self._connection.in_transaction:
@@ -67,11 +68,12 @@ class SqliteStore(SqliteReader):
                 raise
 
     def begin_run(self, run: Run) -> None:
-        with self._transaction():
+        """Recorded by whoever opens the store: others are told of it while the lock is held."""
+        with self._transaction(counts=False):
             self._db.table("runs").insert(from_run(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        with self._transaction():
+        with self._transaction(counts=False):
             self._connection.execute(
                 "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
                 (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),

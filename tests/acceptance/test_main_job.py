@@ -464,3 +464,25 @@ def test_wrong_usage_is_64(bench: Workbench, args: tuple[str, ...]) -> None:
     result = bench.run(*args)
     assert result.code == 64
     assert result.err
+
+
+def test_settings_with_errors_never_lead_to_another_state(june: Workbench, sandbox: Any) -> None:
+    june.apply()
+    config = june.root / "reconciler.yaml"
+    config.write_text(config.read_text() + "\nsurprise: true\n")
+    planned = june.run("plan", "--json")
+    assert planned.code == 1
+    assert [item["code"] for item in planned.json["diagnostics"]] == ["E201"]
+    for command in (("apply", "--auto-approve"), ("state", "init"), ("state", "list"), ("resolve",)):
+        assert june.run(*command).code == 1, command
+    assert len(sandbox.calls()) == 3
+
+
+def test_an_approved_retry_is_retried(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    sandbox.set_faults("reject")
+    for _ in range(2):
+        june.apply()
+    sandbox.set_faults()
+    june.ok("plan", "--retry-failed", "--out", "june.plan")
+    assert june.run("apply", "june.plan", "--json").summary["placed"] == 1
