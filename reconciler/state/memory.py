@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.errors import StateError
-from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
+from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run
+from reconciler.state import rules
 
 
 class MemoryState:
@@ -64,9 +65,7 @@ class MemoryState:
                 self._open(run_id, intent, Status.MISSED, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, at: datetime) -> None:
-        found = self._entries.get(intent.address)
-        if found is not None and (found.placed or found.unknown):
-            raise StateError(f"{intent.address} is {found.status} already: nothing is sent for it")
+        rules.check_open(intent.address, self._status(intent.address))
         digest, rejections = self._rejected.get(intent.address, ("", 0))
         self._entries[intent.address] = Entry(
             address=intent.address,
@@ -87,16 +86,8 @@ class MemoryState:
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
             for result in results:
-                self._close(run_id, self._without_clash(result))
-
-    def _without_clash(self, result: Result) -> Result:
-        if result.status in PLACED_STATUSES and not result.call_id:
-            raise StateError(f"{result.address}: placed without a call id")
-        other = self._owner(result.call_id)
-        if other is None or other == result.address:
-            return result
-        error = f"the service answered with {result.call_id}, which is the call of {other}"
-        return replace(result, status=Status.UNCERTAIN, call_id=None, error=error)
+                rules.check_placed(result)
+                self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
 
     def _close(self, run_id: str, result: Result) -> None:
         index = next(
@@ -133,23 +124,11 @@ class MemoryState:
                 self.decisions.append((run_id, decision))
 
     def _settle(self, decision: Decision) -> None:
-        entry = self._entries.get(decision.address)
-        if entry is None:
-            raise StateError(f"the state holds nothing at {decision.address}", hint="reconciler state list")
-        if decision.stopped:
-            if not entry.placed:
-                raise StateError(f"{decision.address} is {entry.status}: only a placed call can have been stopped")
+        rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
+        entry = self._entries[decision.address]
+        if decision.stopped or decision.status is None:
             self._entries[decision.address] = replace(entry, stopped_at=decision.at)
             return
-        if entry.status not in UNKNOWN_STATUSES:
-            raise StateError(f"{decision.address} is {entry.status}: there is nothing to settle")
-        if decision.status not in {Status.PLACED, Status.RULED_OUT}:
-            raise StateError(f"a decision of {decision.status} settles nothing")
-        if (decision.status is Status.PLACED) is not bool(decision.call_id):
-            raise StateError("placed needs a call id, and only placed has one")
-        owner = self._owner(decision.call_id)
-        if owner is not None:
-            raise StateError(f"{decision.call_id} is the call of {owner} already")
         settled = replace(entry, status=decision.status, call_id=decision.call_id, error=None)
         self._entries[decision.address] = settled
         last = max(index for index, attempt in enumerate(self._attempts) if attempt.address == decision.address)
@@ -157,9 +136,13 @@ class MemoryState:
             self._attempts[last],
             status=decision.status,
             call_id=decision.call_id,
-            evidence=f"a person's word: {decision.reason}",
+            evidence=rules.evidence(decision),
             finished_at=self._attempts[last].finished_at or decision.at,
         )
+
+    def _status(self, address: Address) -> Status | None:
+        found = self._entries.get(address)
+        return None if found is None else found.status
 
     def _owner(self, call_id: str | None) -> Address | None:
         if call_id is None:

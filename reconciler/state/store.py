@@ -11,8 +11,9 @@ from pathlib import Path
 
 from reconciler import identity
 from reconciler.errors import StateError
-from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
+from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run
+from reconciler.state import rules
 from reconciler.state.files import database, translated
 from reconciler.state.reader import SqliteReader, at
 from reconciler.state.records import from_run
@@ -31,6 +32,7 @@ update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidenc
 where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
 """
 _CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
+_STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 _COUNT_REJECTION = """
 update calls set
     rejections = case when rejected_digest = digest then rejections + 1 else 1 end,
@@ -91,9 +93,7 @@ class SqliteStore(SqliteReader):
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
         """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
-        found = self._status(intent.address)
-        if found in PLACED_STATUSES or found in UNKNOWN_STATUSES:
-            raise StateError(f"{intent.address} is {found} already: nothing is sent for it")
+        rules.check_open(intent.address, self._status(intent.address))
         address, when = at(intent.address), format_instant(moment)
         call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
         self._connection.execute(
@@ -115,17 +115,8 @@ class SqliteStore(SqliteReader):
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
             for result in results:
-                self._close(run_id, self._without_clash(result))
-
-    def _without_clash(self, result: Result) -> Result:
-        """A call id that another address has is not lost: the attempt becomes uncertain, and says why."""
-        if result.status in PLACED_STATUSES and not result.call_id:
-            raise StateError(f"{result.address}: placed without a call id")
-        other = self._owner(result.call_id) if result.call_id else None
-        if other is None or other == result.address:
-            return result
-        error = f"the service answered with {result.call_id}, which is the call of {other}"
-        return Result(result.address, Status.UNCERTAIN, result.at, None, error, result.evidence)
+                rules.check_placed(result)
+                self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
 
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)
@@ -164,39 +155,24 @@ class SqliteStore(SqliteReader):
 
     def _settle(self, decision: Decision) -> str:
         """Apply one decision; the result is the word it is recorded under."""
-        found, where = self._status(decision.address), at(decision.address)
-        if found is None:
-            raise StateError(f"the state holds nothing at {decision.address}", hint="reconciler state list")
+        where, when = at(decision.address), format_instant(decision.at)
+        rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         if decision.stopped:
-            if found not in PLACED_STATUSES:
-                raise StateError(f"{decision.address} is {found}: only a placed call can have been stopped")
-            sql = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
-            self._connection.execute(sql, (format_instant(decision.at), *where))
+            self._connection.execute(_STOP_CALL, (when, *where))
             return "stopped"
-        if found not in UNKNOWN_STATUSES:
-            raise StateError(f"{decision.address} is {found}: there is nothing to settle")
-        self._check_settlement(decision)
-        evidence = f"a person's word: {decision.reason}"
-        when = format_instant(decision.at)
-        self._connection.execute(_SETTLE_ATTEMPT, (decision.status, decision.call_id, evidence, when, *where))
+        told = (decision.status, decision.call_id, rules.evidence(decision), when)
+        self._connection.execute(_SETTLE_ATTEMPT, (*told, *where))
         self._connection.execute(_CLOSE_CALL, (decision.status, decision.call_id, None, *where))
         return "placed" if decision.status is Status.PLACED else "not placed"
-
-    def _check_settlement(self, decision: Decision) -> None:
-        if decision.status not in {Status.PLACED, Status.RULED_OUT}:
-            raise StateError(f"a decision of {decision.status} settles nothing")
-        if (decision.status is Status.PLACED) is not bool(decision.call_id):
-            raise StateError("placed needs a call id, and only placed has one")
-        owner = self._owner(decision.call_id) if decision.call_id else None
-        if owner is not None:
-            raise StateError(f"{decision.call_id} is the call of {owner} already")
 
     def _status(self, address: Address) -> Status | None:
         sql = "select status from calls where plan = ? and key = ? and revision = ?"
         row = self._connection.execute(sql, at(address)).fetchone()
         return None if row is None else Status(row["status"])
 
-    def _owner(self, call_id: str) -> Address | None:
+    def _owner(self, call_id: str | None) -> Address | None:
+        if call_id is None:
+            return None
         row = self._connection.execute(
             "select plan, key, revision from calls where call_id = ?", (call_id,)
         ).fetchone()

@@ -1,0 +1,60 @@
+"""What every store refuses, whatever it writes to: pure functions of what is known and what is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.errors import StateError
+from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
+from reconciler.ports import Decision, Result
+
+
+def check_open(address: Address, found: Status | None) -> None:
+    """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
+    if found in PLACED_STATUSES or found in UNKNOWN_STATUSES:
+        raise StateError(f"{address} is {found} already: nothing is sent for it")
+
+
+def check_placed(result: Result) -> None:
+    """Raises ``StateError`` for a placed call without its id."""
+    if result.status in PLACED_STATUSES and not result.call_id:
+        raise StateError(f"{result.address}: placed without a call id")
+
+
+def without_clash(result: Result, owner: Address | None) -> Result:
+    """The result, unless its call id is that of another address (``owner``).
+
+    Then the call is not lost: the attempt becomes uncertain, and says why.
+    """
+    if owner is None or owner == result.address:
+        return result
+    error = f"the service answered with {result.call_id}, which is the call of {owner}"
+    return replace(result, status=Status.UNCERTAIN, call_id=None, error=error)
+
+
+def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:
+    """Whether a person's word fits what is known. ``owner`` is the address that has the named call, if any.
+
+    Raises:
+        StateError: it does not; the message says what is known.
+    """
+    address = decision.address
+    if found is None:
+        raise StateError(f"the state holds nothing at {address}", hint="reconciler state list")
+    if decision.stopped:
+        if found not in PLACED_STATUSES:
+            raise StateError(f"{address} is {found}: only a placed call can have been stopped")
+        return
+    if found not in UNKNOWN_STATUSES:
+        raise StateError(f"{address} is {found}: there is nothing to settle")
+    if decision.status not in {Status.PLACED, Status.RULED_OUT}:
+        raise StateError(f"a decision of {decision.status} settles nothing")
+    if (decision.status is Status.PLACED) is not bool(decision.call_id):
+        raise StateError("placed needs a call id, and only placed has one")
+    if owner is not None:
+        raise StateError(f"{decision.call_id} is the call of {owner} already")
+
+
+def evidence(decision: Decision) -> str:
+    """How a person's word is told in the journal."""
+    return f"a person's word: {decision.reason}"
