@@ -60,6 +60,10 @@ class Refused(ReconcilerError):  # noqa: N818 - named for what the user is told
     exit_code = ExitCode.REFUSED
 
 
+class LookupFailed(ReconcilerError):  # noqa: N818 - named for what the user is told
+    """The service could not be asked which calls it has. Never read as: it has none."""
+
+
 class Outcome(Exception):  # noqa: N818 - an outcome, not always an error
     """What became of a request that was not plainly answered with a placed call.
 

@@ -110,6 +110,14 @@ class StateReader(Protocol):
         """The journal of one address, oldest first."""
         ...
 
+    def seen(self, run_id: str) -> frozenset[str]:
+        """The calls that ``note_seen`` kept of a run."""
+        ...
+
+    def cleared(self) -> frozenset[Address]:
+        """The addresses whose look-alikes a person said are other calls."""
+        ...
+
     def runs(self, limit: int = 20) -> Sequence[Run]:
         """The latest runs, newest first."""
         ...
@@ -137,6 +145,22 @@ class StateStore(StateReader, Protocol):
         """Record rows whose time passed before anything placed them."""
         ...
 
+    def adopt(self, run_id: str, results: Sequence[Result]) -> None:
+        """Settle unknown addresses by evidence, as adopted. Refused (``StateError``) for any other address."""
+        ...
+
+    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
+        """Keep which unclaimed calls the service listed before this run sent anything: none of them is its."""
+        ...
+
+    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        """Record a person's word that look-alikes of an address are other calls. Kept until it is placed."""
+        ...
+
+    def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        """Drop what is known of an address, by a person's word; its attempts stay in the journal."""
+        ...
+
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         """Record a person's word. Refused (``StateError``) where it does not fit what the state holds."""
         ...
@@ -148,6 +172,43 @@ class Receipt:
 
     call_id: str
     created_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCall:
+    """A call as the service lists it. ``tags`` is None where the service returns no metadata at all."""
+
+    id: str
+    status: str
+    created_at: datetime
+    agent: str | None = None
+    contact_id: str | None = None
+    number: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which calls to list: those created in a span, or of one status and any age."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    agent: str | None = None
+    status: str | None = None
+
+
+class CallDirectory(Protocol):
+    """Looks calls up. An empty answer proves nothing: how soon a new call is listed is not documented."""
+
+    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
+        """All pages of a listing, oldest first.
+
+        Raises:
+            LookupFailed: the service could not be asked, or its answer is not what it documents.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class CallProvider(Protocol):

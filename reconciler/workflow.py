@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.engine.apply import Placement
-from reconciler.engine.events import Emit, Event, Tally
+from reconciler.engine.apply import Order, Placement
+from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.plan import Context, verdict
-from reconciler.engine.recheck import Ready, recheck
-from reconciler.errors import ExitCode, ReconcilerError, Refused
-from reconciler.model import Action, Plan
-from reconciler.ports import CallProvider, Clock, StateStore
+from reconciler.engine.recheck import recheck
+from reconciler.engine.settle import preflight, settle
+from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
+from reconciler.model import Action, Address, Plan
+from reconciler.ports import CallDirectory, CallProvider, Clock, StateStore
 
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
@@ -58,6 +60,18 @@ def check_count(plan: Plan, max_calls: int | None) -> None:
         raise Refused(f"{count} calls to place, and --max-calls allows {max_calls}: nothing was placed")
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
+    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit)."""
+
+    providers: Sequence[CallProvider]
+    directory: CallDirectory | None
+    rate: float | None
+    note: Callable[[str], None]
+    preflight: bool = True
+
+
 class Apply:
     """One apply of an approved plan, under the state's lock.
 
@@ -68,37 +82,87 @@ class Apply:
     def __init__(
         self, plan: Plan, store: StateStore, run_id: str, context: Context, clock: Clock, tally: Tally
     ) -> None:
+        self._plan = plan
         self._store = store
         self._run_id = run_id
+        self._context = context
         self._clock = clock
         self.tally = tally
-        self.ready: Ready = recheck(plan, store.entries(), context)
         self._placement: Placement | None = None
+        self._stopped: str | None = None
+
+    @property
+    def orders(self) -> int:
+        """How many calls there are to place, before anything is looked up."""
+        return len(recheck(self._plan, self._store.entries(), self._context).orders)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is an outcome to look up."""
+        return any(entry.unknown for entry in self._store.entries())
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
+        self._stopped = self._stopped or reason
         if self._placement is not None:
             self._placement.stop(reason)
 
-    async def run(self, providers: Sequence[CallProvider], emit: Emit, rate: float | None) -> Tally:
-        """Record what was missed, place what is to be placed, and count it all."""
+    async def run(self, service: Service, emit: Emit) -> None:
+        """Settle what is unknown, look before sending, place, and settle again."""
 
         def tell(event: Event) -> None:
             self.tally.add(event)
             emit(event)
 
-        self._placement = Placement(self._store, self._run_id, providers, self._clock, tell, rate)
-        self.tally.expired_before = self.ready.expired_before
-        self.tally.changed_ahead = self.ready.changed_ahead
-        if self.ready.missed:
-            self._store.record_missed(self._run_id, self.ready.missed, self._clock.now())
-        for event in self.ready.events:
-            tell(event)
+        adopted = await self._settle(service, tell)
+        ready = recheck(self._plan, self._store.entries(), self._context)
+        self.tally.expired_before = ready.expired_before
+        self.tally.changed_ahead = ready.changed_ahead
+        if ready.missed:
+            self._store.record_missed(self._run_id, ready.missed, self._clock.now())
+        for event in ready.events:
+            if event.address not in adopted:
+                tell(event)
+        orders = await self._look_before(ready.orders, service, tell)
+        await self._place(orders, service, tell)
+        if self.tally.counts[Kind.UNCERTAIN]:
+            await self._settle(service, tell)
+
+    async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
+        """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
+        if service.directory is None or self._stopped:
+            return frozenset()
         try:
-            await self._placement.place(self.ready.orders)
+            found = await settle(self._store, self._run_id, service.directory, self._clock)
+        except LookupFailed as error:
+            service.note(f"uncertain calls were not looked up: {error.message}")
+            return frozenset()
+        for item in found:
+            tell(Event(Kind.ADOPTED, item.address, item.call_id, item.evidence))
+        return frozenset(item.address for item in found)
+
+    async def _look_before(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
+        """The orders that do not exist already, as far as the service tells; none where it cannot be asked."""
+        if not orders or not service.preflight or service.directory is None or self._stopped:
+            return orders
+        try:
+            conflicts = await preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
+        except LookupFailed as error:
+            self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
+            return orders
+        for event in conflicts:
+            tell(event)
+        held = {event.address for event in conflicts}
+        return [order for order in orders if order.address not in held]
+
+    async def _place(self, orders: Sequence[Order], service: Service, tell: Emit) -> None:
+        self._placement = Placement(self._store, self._run_id, service.providers, self._clock, tell, service.rate)
+        if self._stopped:
+            self._placement.stop(self._stopped)
+        try:
+            await self._placement.place(orders)
         finally:
             self.tally.stopped = self._placement.stopped
-        return self.tally
 
 
 def outcome(tally: Tally) -> ExitCode:

@@ -108,6 +108,15 @@ def sandbox() -> Iterator[Any]:
 
 
 @pytest.fixture
+def blind(bench: Workbench) -> Iterator[Any]:
+    """A sandbox whose list never shows a new call, and a project that talks to it."""
+    with running(SandboxConfig(port=0, api_key=KEY, list_lag=10_000_000)) as handle:
+        bench.env |= {"CONTACTSHIP_BASE_URL": handle.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        yield handle
+
+
+@pytest.fixture
 def project(bench: Workbench, sandbox: Any) -> Workbench:
     """An initialised project that talks to the sandbox."""
     bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}

@@ -72,7 +72,8 @@ def test_what_plan_and_apply_print_is_what_their_schemas_say(project: Workbench,
     plan.validate(project.plan())
     sandbox.set_faults("drop-after#2", "reject#3")
     events = project.apply("--concurrency", "1").events
-    assert {item["type"] for item in events} == {"started", "placed", "uncertain", "failed", "expired", "summary"}
+    kinds = {"started", "placed", "uncertain", "adopted", "failed", "expired", "summary"}
+    assert {item["type"] for item in events} == kinds
     for item in events:
         event.validate(item)
     project.write("calls/june.yaml", plan_text(rows=2).replace("14001", "1"))

@@ -105,3 +105,9 @@ class Duration(click.ParamType[float]):
 lock_option = click.option(
     "--lock-timeout", type=Duration(), default="0s", show_default=True, help="How long to wait for the lock."
 )
+key_option = click.option(
+    "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="A file holding the key."
+)
+url_option = click.option(
+    "--base-url", metavar="URL", envvar="CONTACTSHIP_BASE_URL", help="https, or http on loopback."
+)

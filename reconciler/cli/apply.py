@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from reconciler.cli.app import (
     Duration,
     SystemClock,
     echo,
+    key_option,
     lock_option,
     now_option,
     reveal_option,
     state_option,
+    url_option,
 )
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
@@ -67,9 +70,10 @@ class RateOption(click.ParamType[float]):
 @click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most.")
 @click.option("--timeout", type=Duration(), metavar="TIME", help="Deadline of one request.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
+@click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
-@click.option("--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="A file holding the key.")
-@click.option("--base-url", metavar="URL", envvar="CONTACTSHIP_BASE_URL", help="https, or http on loopback.")
+@key_option
+@url_option
 @lock_option
 @now_option
 @state_option
@@ -84,6 +88,7 @@ def apply(
     concurrency: int | None,
     timeout: float | None,
     as_json: bool,
+    no_preflight: bool,
     retry_failed: bool,
     api_key_file: Path | None,
     base_url: str | None,
@@ -97,19 +102,19 @@ def apply(
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
     from reconciler.cli.loading import Request, Workspace
-    from reconciler.cli.placing import Service, place
+    from reconciler.cli.placing import Target, place
     from reconciler.workflow import check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
-    provider = workspace.project.provider
-    service = Service.of(
-        base_url,
-        api_key_file and app.directory / api_key_file,
-        rate=provider.rate if rate is None else (None if rate == float("inf") else rate),
-        concurrency=concurrency or provider.concurrency,
-        timeout=timeout or provider.timeout,
+    target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+    target = replace(
+        target,
+        rate=target.rate if rate is None else (None if rate == float("inf") else rate),
+        concurrency=concurrency or target.concurrency,
+        timeout=timeout or target.timeout,
+        preflight=not no_preflight,
     )
-    if now is not None and not service.origin.loopback:
+    if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
     request = Request(what, max(now or SystemClock().now(), SystemClock().now()), retry_failed)
     saved = is_saved_plan(app, what)
@@ -121,7 +126,7 @@ def apply(
     check_count(plan, max_calls)
     if not saved:
         _ask(plan, auto_approve=auto_approve)
-    return place(app, workspace, plan, request, service, lock_timeout=lock_timeout, as_json=as_json)
+    return place(app, workspace, plan, request, target, lock_timeout=lock_timeout, as_json=as_json)
 
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:

@@ -18,8 +18,8 @@ from reconciler.settings import PROJECT_FILE
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.engine.plan import Context
-    from reconciler.model import Diagnostic, Location, Plan
-    from reconciler.ports import Run, StateReader, StateStore
+    from reconciler.model import Address, Diagnostic, Location, Plan
+    from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.settings import Project
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
@@ -128,6 +128,23 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     with workspace.reader() as reader:
         context = replace(context, lineage=reader.lineage, serial=reader.serial)
         return engine.make_plan(sources.rows, reader.entries(), context, diagnostics), sources
+
+
+def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetime) -> Intent:
+    """What an attempt at the row of ``address`` would be, from the plan files.
+
+    Raises:
+        ReconcilerError: no plan file has such a row.
+    """
+    from reconciler import identity, wire
+    from reconciler.ports import Intent
+    from reconciler.times import ring_time
+
+    row = next((row for row in workspace.sources(app, ()).rows if row.address == address), None)
+    if row is None:
+        raise ReconcilerError(f"no plan file has a row {address}", hint="reconciler plan lists the addresses")
+    rings_at = ring_time(row.rings_at, row.call.delay_minutes, now)
+    return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
 
 
 def make_context(workspace: Workspace, request: Request) -> Context:

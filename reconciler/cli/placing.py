@@ -25,13 +25,13 @@ from reconciler.provider.origin import (
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
     from reconciler.model import Plan
-    from reconciler.workflow import Apply
+    from reconciler.workflow import Apply, Service
 
 _SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Target:
     """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds."""
 
     origin: Origin
@@ -39,14 +39,25 @@ class Service:
     rate: float | None
     concurrency: int
     timeout: float
+    preflight: bool = True
 
     @classmethod
-    def of(
-        cls, base_url: str | None, key_file: Path | None, *, rate: float | None, concurrency: int, timeout: float
-    ) -> Service:
-        return cls(parse_origin(base_url or DEFAULT_BASE_URL), key_file, rate, concurrency, timeout)
+    def of(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
+        """The project's settings, and where requests go: the flag or the environment, never a file.
+
+        Raises:
+            UsageError: a base URL that may not be used.
+        """
+        provider = workspace.project.provider
+        origin = parse_origin(base_url or DEFAULT_BASE_URL)
+        return cls(origin, key_file, provider.rate, provider.concurrency, provider.timeout)
+
+    @property
+    def has_key(self) -> bool:
+        return self.key_file is not None or bool(os.environ.get(API_KEY_VARIABLE))
 
     def key(self) -> str:
+        """Raises ``ReconcilerError`` where there is none."""
         return read_api_key(self.key_file, os.environ.get(API_KEY_VARIABLE))
 
 
@@ -55,7 +66,7 @@ def place(
     workspace: Workspace,
     plan: Plan,
     request: Request,
-    service: Service,
+    target: Target,
     *,
     lock_timeout: float,
     as_json: bool,
@@ -77,27 +88,27 @@ def place(
             check_applicable(plan, store, clock.now())
             context = replace(make_context(workspace, request), lineage=store.lineage, serial=store.serial)
             job = Apply(plan, store, run.id, context, clock, tally)
-            key = service.key() if job.ready.orders else ""
-            with reporter(app, len(job.ready.orders), as_json=as_json) as report:
+            orders = job.orders
+            key = target.key() if orders or (target.has_key and job.unknown) else None
+            with reporter(app, orders, as_json=as_json) as report:
                 report.started(run.id, plan_id(plan))
-                code = asyncio.run(_run(job, service, key, report))
+                code = asyncio.run(_run(job, target, key, min(target.concurrency, orders), report))
         except ReconcilerError as error:
             code = error.exit_code
             raise
         finally:
             with reporter(app, 0, as_json=as_json) as report:
                 report.finished(tally)
-            store.end_run(run.id, clock.now(), code, tally.summary())
+            skipped = {} if target.preflight else {"preflight_skipped": 1}
+            store.end_run(run.id, clock.now(), code, tally.summary() | skipped)
     return code
 
 
-async def _run(job: Apply, service: Service, key: str, report: Reporter) -> int:
-    from reconciler.provider.contactship import ContactShip
+async def _run(job: Apply, target: Target, key: str | None, workers: int, report: Reporter) -> int:
     from reconciler.workflow import outcome
 
     caught: list[ExitCode] = []
     task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:
         caught.append(_SIGNALS[number])
@@ -108,17 +119,29 @@ async def _run(job: Apply, service: Service, key: str, report: Reporter) -> int:
             task.cancel()
 
     for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
-        providers = []
-        for _ in range(min(service.concurrency, len(job.ready.orders))):
-            provider = ContactShip(service.origin, key, service.timeout)
-            stack.push_async_callback(provider.aclose)
-            providers.append(provider)
+        service = _open(stack, target, key, workers, report)
         try:
-            tally = await job.run(providers, report.event, service.rate)
+            await job.run(service, report.event)
         except asyncio.CancelledError:
             if not caught:
                 raise
             return caught[0]
-    return caught[0] if caught else outcome(tally)
+    return caught[0] if caught else outcome(job.tally)
+
+
+def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
+    """The connections of a run, closed with ``stack``; without a key there are none."""
+    from reconciler.provider.contactship import ContactShip
+    from reconciler.provider.listing import CallListing
+    from reconciler.workflow import Service
+
+    if key is None:
+        return Service((), None, target.rate, report.note, target.preflight)
+    providers = [ContactShip(target.origin, key, target.timeout) for _ in range(workers)]
+    directory = CallListing(target.origin, key, target.timeout)
+    stack.push_async_callback(directory.aclose)
+    for provider in providers:
+        stack.push_async_callback(provider.aclose)
+    return Service(providers, directory, target.rate, report.note, target.preflight)

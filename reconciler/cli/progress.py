@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _EVERY = 100
 _QUIET = frozenset({"placed", "skipped"})
+_ADVANCING = frozenset({"placed", "failed", "uncertain", "not_sent"})
 
 
 class Reporter:
@@ -33,7 +34,7 @@ class Reporter:
         """The lock is held and the plan was checked."""
 
     def event(self, event: Event) -> None:
-        if event.kind != "skipped":
+        if event.kind in _ADVANCING:
             self.done += 1
             self.advanced()
         if event.kind not in _QUIET:

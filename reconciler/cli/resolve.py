@@ -1,25 +1,35 @@
-"""``reconciler resolve``: a person's word on what the tool cannot know."""
+"""``reconciler resolve``: settle what is unknown, by looking it up or by a person's word."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, lock_option, state_option
+from reconciler.cli.app import App, SystemClock, key_option, lock_option, state_option, url_option
 from reconciler.cli.loading import Workspace
+from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
-from reconciler.ports import Decision
+from reconciler.ports import Decision, StateStore
 from reconciler.render.escape import for_terminal
+
+if TYPE_CHECKING:
+    from reconciler.engine.evidence import Match
+    from reconciler.model import Entry
 
 _EPILOG = """\b
 Examples:
-  reconciler resolve
+  reconciler resolve                 look all of them up, and list what stays unknown
   reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
   reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
   reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
+  reconciler resolve june/inv-1001 --distinct --reason "that call was about something else"
 """
 
 
@@ -28,8 +38,13 @@ Examples:
 @click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
 @click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")
 @click.option("--stopped", is_flag=True, help="The placed call was stopped by hand: it will not ring.")
+@click.option(
+    "--distinct", is_flag=True, help="What preflight found is another call: the next apply places this one."
+)
 @click.option("--reason", help="Why you know. Recorded.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@key_option
+@url_option
 @lock_option
 @state_option
 @click.pass_obj
@@ -39,32 +54,57 @@ def resolve(
     call_id: str | None,
     not_placed: bool,
     stopped: bool,
+    distinct: bool,
     reason: str | None,
     as_json: bool,
+    api_key_file: Path | None,
+    base_url: str | None,
     lock_timeout: float,
     state_url: str | None,
 ) -> int:
-    """Settle an address, or list those whose outcome is unknown (exit 3 while there are any)."""
+    """Settle what is unknown: all of it by asking the service, or one ADDRESS by your word.
+
+    Exit 3 while anything is left unknown.
+    """
     workspace = Workspace.open(app, state_url)
-    chosen = [call_id is not None, not_placed, stopped].count(True)
+    chosen = [call_id is not None, not_placed, stopped, distinct].count(True)
     if address is None:
         if chosen or reason:
             raise UsageError("name the ADDRESS to settle")
-        return _list_unknown(workspace, as_json=as_json)
+        target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+        return _look_up(workspace, target, lock_timeout, as_json=as_json)
     if chosen != 1:
-        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped")
+        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
     if not reason or not reason.strip():
         raise UsageError("a decision needs its --reason")
-    status = Status.PLACED if call_id is not None else Status.RULED_OUT if not_placed else None
-    now = SystemClock().now()
-    decision = Decision(_address(address), now, reason.strip(), status, call_id, stopped=stopped)
-    _decide(workspace, decision, lock_timeout)
-    said = f"placed ({call_id})" if call_id is not None else "not placed" if not_placed else "stopped by hand"
+    word = _Word(_address(address), reason.strip(), call_id, stopped, distinct)
+    _decide(app, workspace, word, lock_timeout)
     if as_json:
-        click.echo(json.dumps({"address": address, "decision": said, "reason": decision.reason}))
+        click.echo(json.dumps({"address": address, "decision": word.said, "reason": word.reason}))
     else:
-        click.echo(f"{address}: recorded as {said}.")
+        click.echo(f"{address}: recorded as {word.said}.")
     return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a person says of one address."""
+
+    address: Address
+    reason: str
+    call_id: str | None
+    stopped: bool
+    distinct: bool
+
+    @property
+    def said(self) -> str:
+        if self.call_id is not None:
+            return f"placed ({self.call_id})"
+        return "stopped by hand" if self.stopped else "distinct" if self.distinct else "not placed"
+
+    def decision(self) -> Decision:
+        status = None if self.stopped else Status.PLACED if self.call_id is not None else Status.RULED_OUT
+        return Decision(self.address, SystemClock().now(), self.reason, status, self.call_id, stopped=self.stopped)
 
 
 def _address(text: str) -> Address:
@@ -74,23 +114,73 @@ def _address(text: str) -> Address:
         raise UsageError(str(error)) from error
 
 
-def _decide(workspace: Workspace, decision: Decision, lock_timeout: float) -> None:
+def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> None:
+    """Record a decision. A call that exists for an address the state does not know is taken over from its row."""
+    from reconciler.cli.loading import intent_of_row
+
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
-        store.decide(run.id, [decision])
+        now = SystemClock().now()
+        if word.distinct:
+            store.clear(run.id, word.address, word.reason, now)
+        else:
+            if word.call_id is not None and _absent(store, word.address):
+                store.intend(run.id, [intent_of_row(app, workspace, word.address, now)], now)
+            store.decide(run.id, [word.decision()])
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"decided": 1})
 
 
-def _list_unknown(workspace: Workspace, *, as_json: bool) -> int:
-    from reconciler.engine import explain
+def _absent(store: StateStore, address: Address) -> bool:
+    entry = store.entry(address)
+    return entry is None or not (entry.placed or entry.unknown)
 
+
+def _look_up(workspace: Workspace, target: Target, lock_timeout: float, *, as_json: bool) -> int:
+    """Ask the service about all that is unknown, and tell what was found and what is left."""
     with workspace.reader() as reader:
         unknown = [entry for entry in reader.entries() if entry.unknown]
-    if as_json:
-        items = [{"address": str(item.address), "message": explain.uncertain(item)[1]} for item in unknown]
-        click.echo(json.dumps({"unknown": items}, ensure_ascii=False, indent=2))
-    else:
-        for item in unknown:
-            click.echo(for_terminal(f"{item.address}: {explain.uncertain(item)[1]}"))
-        click.echo(f"{len(unknown)} with an unknown outcome." if unknown else "Nothing is unknown.")
+    adopted: list[Match] = []
+    if unknown:
+        key = target.key()
+        run = new_run("resolve")
+        with workspace.store(run, lock_timeout) as store:
+            code = ExitCode.ERROR
+            try:
+                adopted = asyncio.run(_settle(store, run.id, target, key))
+                unknown = [entry for entry in store.entries() if entry.unknown]
+                code = ExitCode.INCOMPLETE if unknown else ExitCode.DONE
+            finally:
+                store.end_run(run.id, SystemClock().now(), code, {"adopted": len(adopted)})
+    _tell(adopted, unknown, as_json=as_json)
     return ExitCode.INCOMPLETE if unknown else ExitCode.DONE
+
+
+async def _settle(store: StateStore, run_id: str, target: Target, key: str) -> list[Match]:
+    from reconciler.engine.settle import settle
+    from reconciler.provider.listing import CallListing
+
+    directory = CallListing(target.origin, key, target.timeout)
+    try:
+        return await settle(store, run_id, directory, SystemClock())
+    finally:
+        await directory.aclose()
+
+
+def _tell(adopted: list[Match], unknown: list[Entry], *, as_json: bool) -> None:
+    from reconciler.engine import explain
+
+    if as_json:
+        document = {
+            "adopted": [
+                {"address": str(item.address), "call_id": item.call_id, "evidence": item.evidence}
+                for item in adopted
+            ],
+            "unknown": [{"address": str(item.address), "message": explain.uncertain(item)[1]} for item in unknown],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for found in adopted:
+        click.echo(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
+    for entry in unknown:
+        click.echo(for_terminal(f"{entry.address}: {explain.uncertain(entry)[1]}"))
+    click.echo(f"{len(unknown)} with an unknown outcome." if unknown else "Nothing is unknown.")

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     """What became of an address in this run."""
 
     PLACED = "placed"
+    ADOPTED = "adopted"
     SKIPPED = "skipped"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
@@ -53,13 +54,19 @@ class Tally:
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
-    adopted: int = 0
     changed_ahead: int = 0
     expired_before: int = 0
     stopped: str | None = None
+    _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
+        """Count an event. An address that was uncertain in this run and is adopted is uncertain no more."""
         self.counts[event.kind] += 1
+        if event.kind is Kind.UNCERTAIN:
+            self._uncertain.add(event.address)
+        elif event.kind is Kind.ADOPTED and event.address in self._uncertain:
+            self._uncertain.discard(event.address)
+            self.counts[Kind.UNCERTAIN] -= 1
 
     @property
     def incomplete(self) -> bool:
@@ -70,8 +77,8 @@ class Tally:
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""
         return {
-            "placed": self.counts[Kind.PLACED],
-            "adopted": self.adopted,
+            "placed": self.counts[Kind.PLACED] + self.counts[Kind.ADOPTED],
+            "adopted": self.counts[Kind.ADOPTED],
             "skipped": self.counts[Kind.SKIPPED],
             "failed": self.counts[Kind.FAILED],
             "uncertain": self.counts[Kind.UNCERTAIN],

@@ -27,6 +27,8 @@ class MemoryState:
         self._rejected: dict[Address, tuple[str, int]] = {}
         self.ended: dict[str, tuple[datetime, int, dict[str, int]]] = {}
         self.decisions: list[tuple[str, Decision]] = []
+        self._seen: dict[str, frozenset[str]] = {}
+        self._cleared: dict[Address, tuple[str, str, datetime]] = {}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -117,6 +119,34 @@ class MemoryState:
             evidence=result.evidence,
         )
 
+    def seen(self, run_id: str) -> frozenset[str]:
+        return self._seen.get(run_id, frozenset())
+
+    def cleared(self) -> frozenset[Address]:
+        return frozenset(self._cleared)
+
+    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
+        self._seen[run_id] = self.seen(run_id) | frozenset(call_ids)
+
+    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        with self._transaction():
+            self._cleared[address] = (run_id, reason, at)
+
+    def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        with self._transaction():
+            if address not in self._entries:
+                raise rules.nothing_at(address)
+            del self._entries[address]
+            self.decisions.append((run_id, Decision(address, at, reason)))
+
+    def adopt(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            for result in results:
+                rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
+                self._resolve(result.address, result.status, result.call_id, result.evidence, result.at)
+                word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
+                self.decisions.append((run_id, word))
+
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         with self._transaction():
             for decision in decisions:
@@ -129,15 +159,17 @@ class MemoryState:
         if decision.stopped or decision.status is None:
             self._entries[decision.address] = replace(entry, stopped_at=decision.at)
             return
-        settled = replace(entry, status=decision.status, call_id=decision.call_id, error=None)
-        self._entries[decision.address] = settled
-        last = max(index for index, attempt in enumerate(self._attempts) if attempt.address == decision.address)
+        told = rules.evidence(decision)
+        self._resolve(decision.address, decision.status, decision.call_id, told, decision.at)
+
+    def _resolve(
+        self, address: Address, status: Status, call_id: str | None, told: str | None, at: datetime
+    ) -> None:
+        self._entries[address] = replace(self._entries[address], status=status, call_id=call_id, error=None)
+        last = max(index for index, attempt in enumerate(self._attempts) if attempt.address == address)
+        finished = self._attempts[last].finished_at or at
         self._attempts[last] = replace(
-            self._attempts[last],
-            status=decision.status,
-            call_id=decision.call_id,
-            evidence=rules.evidence(decision),
-            finished_at=self._attempts[last].finished_at or decision.at,
+            self._attempts[last], status=status, call_id=call_id, evidence=told, finished_at=finished
         )
 
     def _status(self, address: Address) -> Status | None:

@@ -115,6 +115,29 @@ def create_decisions(db: Database) -> None:
     )
 
 
+@migrations()
+def create_lookups(db: Database) -> None:
+    """What the service listed before a run sent anything, and look-alikes that a person said are other calls."""
+    db.execute(
+        """create table seen (
+            run_id text not null references runs(id),
+            call_id text not null,
+            primary key (run_id, call_id)
+        ) without rowid"""
+    )
+    db.execute(
+        """create table cleared (
+            plan text not null,
+            key text not null,
+            revision integer not null,
+            run_id text not null references runs(id),
+            reason text not null,
+            at text not null,
+            primary key (plan, key, revision)
+        ) without rowid"""
+    )
+
+
 @cache
 def known_steps() -> frozenset[str]:
     """The names of all steps of this version."""

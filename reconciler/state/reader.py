@@ -46,6 +46,14 @@ class SqliteReader:
         rows = self._all("select * from runs order by started_at desc, rowid desc limit ?", (limit,))
         return [to_run(row) for row in rows]
 
+    def seen(self, run_id: str) -> frozenset[str]:
+        rows = self._all("select call_id from seen where run_id = ?", (run_id,))
+        return frozenset(row["call_id"] for row in rows)
+
+    def cleared(self) -> frozenset[Address]:
+        rows = self._all("select plan, key, revision from cleared", ())
+        return frozenset(Address(*row) for row in rows)
+
     def unfinished_run(self) -> Run | None:
         """The run that holds the lock, while it is held."""
         rows = self._all("select * from runs where finished_at is null order by rowid desc limit 1", ())

@@ -32,6 +32,21 @@ def without_clash(result: Result, owner: Address | None) -> Result:
     return replace(result, status=Status.UNCERTAIN, call_id=None, error=error)
 
 
+def nothing_at(address: Address) -> StateError:
+    """The error where an address is asked for that no store knows."""
+    return StateError(f"the state holds nothing at {address}", hint="reconciler state list")
+
+
+def check_adoption(result: Result, found: Status | None, owner: Address | None) -> None:
+    """Raises ``StateError`` unless an unknown address adopts a call that no other address has."""
+    if found not in UNKNOWN_STATUSES:
+        raise StateError(f"{result.address} is {found}: there is nothing to settle")
+    if result.status is not Status.ADOPTED or not result.call_id:
+        raise StateError(f"{result.address}: an adoption needs a call id")
+    if owner is not None:
+        raise StateError(f"{result.call_id} is the call of {owner} already")
+
+
 def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:
     """Whether a person's word fits what is known. ``owner`` is the address that has the named call, if any.
 
@@ -40,7 +55,7 @@ def check_decision(decision: Decision, found: Status | None, owner: Address | No
     """
     address = decision.address
     if found is None:
-        raise StateError(f"the state holds nothing at {address}", hint="reconciler state list")
+        raise nothing_at(address)
     if decision.stopped:
         if found not in PLACED_STATUSES:
             raise StateError(f"{address} is {found}: only a placed call can have been stopped")

@@ -138,20 +138,57 @@ class SqliteStore(SqliteReader):
         if result.status is Status.FAILED:
             self._connection.execute(_COUNT_REJECTION, address)
 
+    def adopt(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            for result in results:
+                rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
+                where = at(result.address)
+                told = (result.status, result.call_id, result.evidence, format_instant(result.at))
+                self._connection.execute(_SETTLE_ATTEMPT, (*told, *where))
+                self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, None, *where))
+                word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
+                self._note_decision(run_id, word, "adopted")
+
+    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
+        with self._transaction(counts=False):
+            self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in set(call_ids))
+
+    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        record = {
+            "plan": address.plan,
+            "key": address.key,
+            "revision": address.revision,
+            "run_id": run_id,
+            "reason": reason,
+            "at": format_instant(at),
+        }
+        with self._transaction():
+            self._db.table("cleared").insert(record, replace=True)
+
+    def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
+        with self._transaction():
+            if self._status(address) is None:
+                raise rules.nothing_at(address)
+            self._note_decision(run_id, Decision(address, at, reason), "forgotten")
+            sql = "delete from calls where plan = ? and key = ? and revision = ?"
+            self._connection.execute(sql, (address.plan, address.key, address.revision))
+
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         with self._transaction():
             for decision in decisions:
-                said = self._settle(decision)
-                self._db.table("decisions").insert(
-                    {
-                        "run_id": run_id,
-                        **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
-                        "said": said,
-                        "call_id": decision.call_id,
-                        "reason": decision.reason,
-                        "at": format_instant(decision.at),
-                    }
-                )
+                self._note_decision(run_id, decision, self._settle(decision))
+
+    def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
+        self._db.table("decisions").insert(
+            {
+                "run_id": run_id,
+                **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
+                "said": said,
+                "call_id": decision.call_id,
+                "reason": decision.reason,
+                "at": format_instant(decision.at),
+            }
+        )
 
     def _settle(self, decision: Decision) -> str:
         """Apply one decision; the result is the word it is recorded under."""

@@ -252,27 +252,28 @@ def test_a_phone_call(project: Workbench, sandbox: Any) -> None:
     }
 
 
-def test_a_lost_answer_is_uncertain_and_never_sent_again(june: Workbench, sandbox: Any) -> None:
-    sandbox.set_faults("drop-after#2")
-    first = june.apply()
+def test_a_lost_answer_is_uncertain_and_never_sent_again(bench: Workbench, blind: Any) -> None:
+    bench.write(PLAN, plan_text())
+    blind.set_faults("drop-after#2")
+    first = bench.apply()
     assert first.code == 3
     assert (first.summary["placed"], first.summary["uncertain"]) == (2, 1)
-    sandbox.set_faults()
+    blind.set_faults()
     for _ in range(3):
-        again = june.apply()
+        again = bench.apply()
         assert again.code == 3
         assert (again.summary["placed"], again.summary["uncertain"]) == (0, 1)
-    assert len(sandbox.calls()) == 3
-    [lost] = [address for address, action in june.actions().items() if action == "uncertain"]
-    listed = june.run("resolve", "--json")
+    assert len(blind.calls()) == 3
+    [lost] = [address for address, action in bench.actions().items() if action == "uncertain"]
+    listed = bench.run("resolve", "--json")
     assert listed.code == 3
     assert [item["address"] for item in listed.json["unknown"]] == [lost]
 
     key = lost.partition("/")[2]
-    call_id = next(call.call_id for call in sandbox.calls() if call.body["metadata"]["reconciler_key"] == key)
-    june.ok("resolve", lost, "--placed", call_id, "--reason", "seen in the dashboard")
-    assert june.run("plan", "--detailed-exitcode").code == 0
-    assert june.run("resolve").code == 0
+    call_id = next(call.call_id for call in blind.calls() if call.body["metadata"]["reconciler_key"] == key)
+    bench.ok("resolve", lost, "--placed", call_id, "--reason", "seen in the dashboard")
+    assert bench.run("plan", "--detailed-exitcode").code == 0
+    assert bench.run("resolve").code == 0
 
 
 def test_a_row_ruled_out_by_a_person_is_placed_by_the_next_apply(june: Workbench, sandbox: Any) -> None:

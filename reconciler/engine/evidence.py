@@ -1,0 +1,155 @@
+"""Which listed call is which attempt: proof by our tags, or by likeness where only one reading is possible.
+
+An empty listing proves nothing, so nothing here ever says that a call was not placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.model import TAG_PREFIX, Address, Call, Entry
+from reconciler.ports import RemoteCall
+from reconciler.times import tell_instant
+
+CLOCK_SKEW = timedelta(minutes=5)
+LONGEST_ATTEMPT = timedelta(minutes=11)  # ten minutes of throttling, and the last request's own deadline
+LOOK_BACK = timedelta(hours=48)
+PENDING = ("scheduled", "in-queue", "in-progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An attempt whose outcome is unknown. ``seen`` are calls that were listed before it was sent."""
+
+    entry: Entry
+    seen: frozenset[str] = frozenset()
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """When its call would have been created, by the service's clock."""
+        start = self.entry.attempted_at
+        return start - CLOCK_SKEW, start + LONGEST_ATTEMPT + CLOCK_SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An attempt found among the listed calls, with what speaks for it."""
+
+    address: Address
+    call_id: str
+    evidence: str
+
+
+def span_of(unknowns: Iterable[Unknown]) -> tuple[datetime, datetime]:
+    """The span that holds all of theirs. There must be one at least."""
+    spans = [unknown.span for unknown in unknowns]
+    return min(start for start, _ in spans), max(end for _, end in spans)
+
+
+def match(
+    unknowns: Sequence[Unknown], remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str, now: datetime
+) -> list[Match]:
+    """The attempts that are certain to be a listed call.
+
+    Our tags are proof. Without tags, an attempt and a call belong together where each fits no other: several
+    attempts that could be the same calls are left alone, whatever their number.
+    """
+    free = [call for call in remote if call.id not in claimed]
+    by_tags = _by_tags(unknowns, free, lineage)
+    proven = {found.address for found in by_tags}
+    taken = {found.call_id for found in by_tags}
+    rest = [unknown for unknown in unknowns if unknown.entry.address not in proven]
+    untagged = [call for call in free if call.tags is None and call.id not in taken]
+    fits = {
+        unknown.entry.address: [
+            call for call in untagged if call.id not in unknown.seen and _fits(unknown, call, now)
+        ]
+        for unknown in rest
+    }
+    wanted: dict[str, int] = {}
+    for calls in fits.values():
+        for call in calls:
+            wanted[call.id] = wanted.get(call.id, 0) + 1
+    alike = [
+        Match(address, calls[0].id, _likeness(calls[0]))
+        for address, calls in fits.items()
+        if len(calls) == 1 and wanted[calls[0].id] == 1
+    ]
+    return sorted([*by_tags, *alike], key=lambda found: found.address)
+
+
+def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: str) -> list[Match]:
+    found: dict[Address, list[RemoteCall]] = {}
+    for call in free:
+        address = tagged_address(call, lineage)
+        if address is not None:
+            found.setdefault(address, []).append(call)
+    matches = []
+    for unknown in unknowns:
+        entry = unknown.entry
+        calls = [
+            call
+            for call in found.get(entry.address, ())
+            if (call.tags or {}).get(f"{TAG_PREFIX}digest") == entry.digest
+        ]
+        if len(calls) == 1:
+            matches.append(Match(entry.address, calls[0].id, f"its tags name {entry.address} of this state"))
+    return matches
+
+
+def tagged_address(call: RemoteCall, lineage: str) -> Address | None:
+    """The address that a call's tags name, if they are tags of this lineage."""
+    tags = call.tags or {}
+    if tags.get(f"{TAG_PREFIX}lineage") != lineage:
+        return None
+    revision = tags.get(f"{TAG_PREFIX}revision", "")
+    plan, key = tags.get(f"{TAG_PREFIX}plan"), tags.get(f"{TAG_PREFIX}key")
+    if plan is None or key is None or not revision.isascii() or not revision.isdigit():
+        return None
+    return Address(plan, key, int(revision))
+
+
+def is_alike(call: Call, remote: RemoteCall) -> bool:
+    """The same person and the same agent."""
+    if remote.agent != call.agent:
+        return False
+    if call.contact_id is not None:
+        return remote.contact_id == call.contact_id
+    return remote.number is not None and remote.number == call.to_number
+
+
+def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
+    entry = unknown.entry
+    start, end = unknown.span
+    if not is_alike(entry.call, remote) or not start <= remote.created_at <= end:
+        return False
+    if entry.call.schedule is not None:
+        return remote.status == "scheduled" or entry.rings_at <= now
+    return remote.status != "scheduled" or entry.call.delay_minutes is not None
+
+
+def _likeness(remote: RemoteCall) -> str:
+    return (
+        "the only unclaimed call to this person by this agent around that time: "
+        f"created {tell_instant(remote.created_at)}, {remote.status}"
+    )
+
+
+def look_alikes(
+    address: Address, call: Call, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str
+) -> list[RemoteCall]:
+    """Unclaimed calls that may be this one, placed by a state that this one does not know of.
+
+    With tags: those that name the address. Where tags are not returned: the same person and agent. Times are not
+    compared, because the service does not return when a call rings.
+    """
+    found = []
+    for item in remote:
+        if item.id in claimed:
+            continue
+        mine = tagged_address(item, lineage) == address if item.tags is not None else is_alike(call, item)
+        if mine:
+            found.append(item)
+    return found

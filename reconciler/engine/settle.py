@@ -1,0 +1,106 @@
+"""Asking the service: what became of unknown attempts, and whether what is about to be sent exists already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from reconciler.engine import evidence
+from reconciler.engine.apply import Order
+from reconciler.engine.events import Event, Kind
+from reconciler.engine.evidence import Match, Unknown
+from reconciler.model import Address, Status
+from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, StateStore
+
+
+async def settle(store: StateStore, run_id: str, directory: CallDirectory, clock: Clock) -> list[Match]:
+    """Look all unknown attempts up, and adopt those that are certain. The others stay unknown.
+
+    Raises:
+        LookupFailed: the service could not be asked.
+    """
+    entries = list(store.entries())
+    unknowns = [Unknown(entry, _seen(store, entry.address)) for entry in entries if entry.unknown]
+    if not unknowns:
+        return []
+    remote: list[RemoteCall] = []
+    for agent in sorted({unknown.entry.call.agent for unknown in unknowns}):
+        of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
+        since, until = evidence.span_of(of_agent)
+        remote += await directory.calls(Listing(since, until, agent))
+    claimed = frozenset(entry.call_id for entry in entries if entry.call_id is not None)
+    now = clock.now()
+    found = evidence.match(unknowns, remote, claimed, store.lineage, now)
+    if found:
+        store.adopt(
+            run_id,
+            [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in found],
+        )
+    return found
+
+
+def _seen(store: StateStore, address: Address) -> frozenset[str]:
+    """What was listed before the latest attempt of an address was sent."""
+    attempts = store.attempts(address)
+    return store.seen(attempts[-1].run_id) if attempts else frozenset()
+
+
+async def preflight(
+    store: StateStore, run_id: str, directory: CallDirectory, orders: Sequence[Order], now: datetime
+) -> list[Event]:
+    """A conflict for each order that may exist already: placed by an old, forked or restored state.
+
+    What is listed and unclaimed is kept, so that none of it is later taken for a call of this run.
+
+    Raises:
+        LookupFailed: the service could not be asked; then nothing may be sent.
+    """
+    listings = [Listing(status=status) for status in evidence.PENDING]
+    listings.append(Listing(since=now - evidence.LOOK_BACK))
+    remote: dict[str, RemoteCall] = {}
+    for listing in listings:
+        remote |= {call.id: call for call in await directory.calls(listing)}
+    claimed = frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
+    recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
+    store.note_seen(
+        run_id, [item.id for item in remote.values() if item.id not in claimed and item.created_at > recent]
+    )
+    cleared = store.cleared()
+    alike = _Index(remote.values(), claimed, store.lineage)
+    return [
+        _conflict(order.address, found)
+        for order in orders
+        if order.address not in cleared and (found := alike.of(order))
+    ]
+
+
+class _Index:
+    """Listed calls by what they could be recognised by, so that many orders are checked in one pass."""
+
+    def __init__(self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str) -> None:
+        self._lineage = lineage
+        self._claimed = claimed
+        self._by_target: dict[str, list[RemoteCall]] = {}
+        self._by_address: dict[Address, list[RemoteCall]] = {}
+        for item in remote:
+            address = evidence.tagged_address(item, lineage)
+            if address is not None:
+                self._by_address.setdefault(address, []).append(item)
+            elif item.tags is None:
+                for target in filter(None, {item.contact_id, item.number}):
+                    self._by_target.setdefault(target, []).append(item)
+
+    def of(self, order: Order) -> list[RemoteCall]:
+        near = [*self._by_address.get(order.address, ()), *self._by_target.get(order.call.target, ())]
+        return evidence.look_alikes(order.address, order.call, near, self._claimed, self._lineage)
+
+
+def _conflict(address: Address, found: Sequence[RemoteCall]) -> Event:
+    listed = ", ".join(f"{item.id} ({item.status})" for item in found[:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    message = (
+        f"it may exist already: the service has {listed}{more}, which this state does not know. Not sent. "
+        f"If it is this call: reconciler resolve {address} --placed CALL_ID --reason WHY; "
+        "if it is another one: --distinct --reason WHY"
+    )
+    return Event(Kind.CONFLICT, address, message=message)

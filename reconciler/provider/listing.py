@@ -1,0 +1,145 @@
+"""Asking the service which calls it has: ``GET /v1/calls``, all pages, transcripts off.
+
+Source: the vendor's API reference, page list-calls. ``metadata`` is not documented in what it returns: it is
+read where it is there, and never required.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from reconciler.errors import LookupFailed
+from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
+from reconciler.ports import Listing, RemoteCall
+from reconciler.provider.contactship import open_client
+from reconciler.provider.origin import Origin
+from reconciler.times import format_instant, parse_instant
+
+PAGE = 100
+MAX_CALLS = 1_000_000
+_TRIES = 4
+
+
+class CallListing:
+    """Lists calls over one connection; ``timeout`` is the deadline of one page, in seconds."""
+
+    def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
+        self._origin = origin
+        self._deadline = timeout
+        self._client = open_client(api_key, timeout)
+
+    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
+        """Every page, oldest first, each call once. Raises ``LookupFailed``."""
+        found: dict[str, RemoteCall] = {}
+        offset = 0
+        while offset < MAX_CALLS:
+            page, total = await self._page(listing, offset)
+            found |= {call.id: call for call in page}
+            offset += len(page)
+            if not page or offset >= total:
+                return list(found.values())
+        raise LookupFailed(f"the service lists more than {MAX_CALLS} calls")
+
+    async def _page(self, listing: Listing, offset: int) -> tuple[list[RemoteCall], int]:
+        query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
+        answer = await self._get(query)
+        data, count = answer.get("data"), answer.get("count")
+        if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int):
+            raise LookupFailed("the service's list of calls is not what it documents")
+        return [_call(item) for item in data], count
+
+    async def _get(self, query: dict[str, str]) -> JsonObject:
+        """One GET, tried again where the service or the network fails for the moment: reading is harmless."""
+        problem = ""
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(0.05 * 4**attempt)
+            try:
+                async with asyncio.timeout(self._deadline):
+                    response = await self._client.get(self._origin.url("/v1/calls"), params=query)
+            except (httpx.HTTPError, OSError, TimeoutError) as error:
+                problem = type(error).__name__
+                continue
+            if response.status_code == 200:
+                return _object(response)
+            problem = f"HTTP {response.status_code}"
+            if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
+                break
+        raise LookupFailed(f"the service cannot be asked which calls it has: {problem}")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def _query(listing: Listing) -> dict[str, str]:
+    """The documented filters. Dates go a second further than asked, because their edges are not documented."""
+    edge = timedelta(seconds=1)
+    query = {"order": "asc", "include_transcript": "false"}
+    if listing.since is not None:
+        query["date_from"] = format_instant((listing.since - edge).replace(microsecond=0))
+    if listing.until is not None:
+        query["date_to"] = format_instant((listing.until + edge).replace(microsecond=0))
+    if listing.agent is not None:
+        query["agent_id"] = listing.agent
+    if listing.status is not None:
+        query["call_status"] = listing.status
+    return query
+
+
+def _object(response: httpx.Response) -> JsonObject:
+    try:
+        answer = response.json()
+    except ValueError as error:
+        raise LookupFailed("the service's list of calls is not JSON") from error
+    if not isinstance(answer, dict):
+        raise LookupFailed("the service's list of calls is not what it documents")
+    return answer
+
+
+def _call(item: JsonValue) -> RemoteCall:
+    if not isinstance(item, dict):
+        raise LookupFailed("the service lists something that is no call")
+    call_id, status, created = item.get("id"), item.get("call_status"), item.get("created_at")
+    if not isinstance(call_id, str) or not isinstance(status, str) or not isinstance(created, str):
+        raise LookupFailed("the service lists a call without id, call_status or created_at")
+    contact = item.get("contact")
+    person = contact if isinstance(contact, dict) else {}
+    return RemoteCall(
+        id=call_id,
+        status=status,
+        created_at=_instant(created),
+        agent=_text(item.get("agent_id")),
+        contact_id=_text(person.get("id")),
+        number=_text(person.get("phone_number")),
+        tags=_tags(item),
+    )
+
+
+def _instant(text: str) -> datetime:
+    """ISO 8601; a time without an offset is UTC, as the documented ones are."""
+    try:
+        return parse_instant(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise LookupFailed("the service lists a call with a created_at that is no time") from error
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _tags(item: JsonObject) -> dict[str, str] | None:
+    """Our tags among the call's metadata; None where the service returns none at all."""
+    metadata = item.get("metadata")
+    if not isinstance(metadata, dict):
+        return None
+    return {
+        name: value for name, value in metadata.items() if name.startswith(TAG_PREFIX) and isinstance(value, str)
+    }

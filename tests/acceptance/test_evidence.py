@@ -1,0 +1,210 @@
+"""Settling the unknown and looking before sending: nothing is adopted that could be another call, nothing sent
+that may exist already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.provider.sandbox import SandboxConfig, running
+from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
+
+PLAN = "calls/june.yaml"
+STATE = ".reconciler/state.db"
+
+
+@pytest.fixture
+def june(project: Workbench) -> Workbench:
+    project.write(PLAN, plan_text())
+    return project
+
+
+@pytest.fixture
+def echoing(bench: Workbench) -> Iterator[Any]:
+    """A sandbox that returns metadata, and a project that talks to it."""
+    with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as handle:
+        bench.env |= {"CONTACTSHIP_BASE_URL": handle.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write(PLAN, plan_text())
+        yield handle
+
+
+def foreign(sandbox: Any, number: int, **body: Any) -> str:
+    """A call to the same person by the same agent, placed by somebody in the dashboard."""
+    wanted = {"contact_id": contact(number), "agent_id": AGENT, "from_number_id": NUMBER} | body
+    answer = httpx.post(f"{sandbox.url}/_sandbox/calls", json=wanted)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["call_id"])
+
+
+def later(number: int) -> dict[str, Any]:
+    return {"schedule": {"date": "2031-06-01 09:00:00", "timezone": "UTC"}}
+
+
+def uncertain(bench: Workbench) -> list[str]:
+    return [address for address, action in bench.actions().items() if action == "uncertain"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["drop-after", "error-after", "half-answer", "not-json", "no-call-id", "stall-after"]
+)
+def test_a_lost_answer_is_looked_up_and_adopted(june: Workbench, sandbox: Any, fault: str) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    sandbox.set_faults(f"{fault}#1")
+    applied = june.apply("--timeout", "1s")
+    assert applied.code == 0, applied.out
+    assert (applied.summary["placed"], applied.summary["adopted"], applied.summary["uncertain"]) == (1, 1, 0)
+    [shown] = june.ok("state", "show", "june/inv-1", "--json").json["attempts"]
+    assert shown["status"] == "adopted"
+    assert "only unclaimed call" in shown["evidence"]
+    assert shown["call_id"] == sandbox.calls()[0].call_id
+    assert june.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_was_never_placed_is_not_made_up(june: Workbench, sandbox: Any) -> None:
+    sandbox.set_faults("drop-before#1", "error-before#2")
+    applied = june.apply("--concurrency", "1")
+    assert (applied.summary["placed"], applied.summary["uncertain"]) == (1, 2)
+    sandbox.set_faults()
+    assert june.apply().summary["uncertain"] == 2
+    assert len(sandbox.calls()) == 1, "an empty list is no proof, so it is not sent again"
+
+
+def test_tags_are_proof_where_they_are_returned(bench: Workbench, echoing: Any) -> None:
+    echoing.set_faults("drop-after")
+    applied = bench.apply()
+    assert applied.code == 0
+    assert applied.summary["adopted"] == 3
+    evidence = bench.ok("state", "show", "june/inv-1", "--json").json["attempts"][0]["evidence"]
+    assert "tags" in evidence
+
+
+def test_calls_with_other_tags_are_never_ours(bench: Workbench, echoing: Any) -> None:
+    echoing.set_faults("drop-before#1")
+    foreign(echoing, 1, **later(1))
+    applied = bench.apply("--concurrency", "1")
+    assert applied.summary["conflicts"] == 0, "it returns metadata, and has none of our tags"
+    assert applied.summary["uncertain"] == 1
+    foreign(echoing, 1, **later(1))
+    assert bench.run("resolve").code == 3
+
+
+def test_two_candidates_are_not_guessed_at(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    sandbox.set_faults("drop-after#1", "get:reject")
+    june.apply("--no-preflight")
+    assert uncertain(june) == ["june/inv-1"]
+    foreign(sandbox, 1, **later(1))
+    sandbox.set_faults()
+    assert june.run("resolve").code == 3
+    call_id = sandbox.calls()[0].call_id
+    june.ok("resolve", "june/inv-1", "--placed", call_id, "--reason", "its time is the row's")
+    assert june.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_two_attempts_at_the_same_person_are_not_told_apart(june: Workbench, sandbox: Any) -> None:
+    text = plan_text(rows=2).replace(contact(2), contact(1))
+    june.write(PLAN, text)
+    sandbox.set_faults("drop-after#1", "drop-before#2")
+    applied = june.apply("--concurrency", "1")
+    assert applied.summary["uncertain"] == 2, "one call, two attempts that fit it"
+    assert len(sandbox.calls()) == 1
+
+
+def test_a_call_of_the_wrong_kind_is_no_evidence(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    sandbox.set_faults("drop-before#1")
+    june.apply()
+    foreign(sandbox, 1)  # rings at once, and the row is scheduled
+    foreign(sandbox, 2, **later(2))  # another person
+    other = {"agent_id": "0f8fad5b-d9cb-469f-a165-70867728950e"}
+    foreign(sandbox, 1, **later(1), **other)  # another agent
+    old = {"created_at": "2026-01-01T00:00:00Z", "schedule": {"date": "2031-06-01 09:00:00", "timezone": "UTC"}}
+    foreign(sandbox, 1, **old)  # long before
+    assert june.run("resolve").code == 3
+    assert uncertain(june) == ["june/inv-1"]
+
+
+def test_what_was_listed_before_sending_is_no_candidate(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    foreign(sandbox, 1, **later(1))
+    held = june.apply()
+    assert held.summary["conflicts"] == 1
+    june.ok("resolve", "june/inv-1", "--distinct", "--reason", "that one is a survey")
+    sandbox.set_faults("drop-before#1")
+    applied = june.apply()
+    assert (applied.summary["uncertain"], applied.summary["adopted"]) == (1, 0)
+    sandbox.set_faults()
+    assert june.run("resolve").code == 3
+    assert len(sandbox.calls()) == 1
+
+
+def test_an_older_copy_of_the_state_calls_nobody_again(june: Workbench, sandbox: Any) -> None:
+    shutil.copy(june.root / STATE, june.root / "old.db")
+    assert june.apply().code == 0
+    shutil.copy(june.root / "old.db", june.root / STATE)
+    held = june.apply()
+    assert held.code == 3
+    assert (held.summary["placed"], held.summary["conflicts"]) == (0, 3)
+    assert len(sandbox.calls()) == 3
+    for call in sandbox.calls():
+        address = f"june/{call.body['metadata']['reconciler_key']}"
+        june.ok("resolve", address, "--placed", call.call_id, "--reason", "placed before the restore")
+    assert june.run("plan", "--detailed-exitcode").code == 0
+    assert june.apply().code == 0
+    assert len(sandbox.calls()) == 3
+
+
+def test_a_new_state_for_an_old_project_calls_nobody_again(june: Workbench, sandbox: Any) -> None:
+    assert june.apply().code == 0
+    (june.root / STATE).unlink()
+    (june.root / "reconciler.yaml").write_text("version: 1\n")
+    june.ok("state", "init")
+    assert june.apply().summary["conflicts"] == 3
+    assert len(sandbox.calls()) == 3
+
+
+def test_a_distinct_call_is_placed(june: Workbench, sandbox: Any) -> None:
+    foreign(sandbox, 2, **later(2))
+    applied = june.apply()
+    assert (applied.summary["placed"], applied.summary["conflicts"]) == (2, 1)
+    june.ok("resolve", "june/inv-2", "--distinct", "--reason", "a survey")
+    assert june.apply().summary["placed"] == 1
+    assert len(sandbox.calls()) == 4
+
+
+def test_preflight_can_be_skipped_and_that_is_recorded(june: Workbench, sandbox: Any) -> None:
+    foreign(sandbox, 2, **later(2))
+    assert june.apply("--no-preflight").summary["placed"] == 3
+
+
+def test_two_projects_in_one_account_leave_each_other_alone(bench: Workbench, echoing: Any) -> None:
+    assert bench.apply().code == 0
+    other = Workbench(bench.root / "other", bench.env)
+    other.root.mkdir()
+    other.ok("init")
+    other.write(PLAN, plan_text())
+    applied = other.apply()
+    assert (applied.summary["placed"], applied.summary["adopted"], applied.summary["conflicts"]) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("fault", ["get:reject", "get:not-json", "get:unavailable", "get:drop-before"])
+def test_nothing_is_sent_unseen(june: Workbench, sandbox: Any, fault: str) -> None:
+    sandbox.set_faults(fault)
+    stopped = june.apply()
+    assert stopped.code == 3
+    assert (stopped.summary["placed"], stopped.summary["not_sent"]) == (0, 3)
+    assert "preflight" in stopped.summary["stopped"]
+    sandbox.set_faults()
+    assert june.apply().code == 0
+
+
+def test_many_pages_are_read(june: Workbench, sandbox: Any) -> None:
+    for number in range(250):
+        foreign(sandbox, 1000 + number, **later(1))
+    foreign(sandbox, 2, **later(2))
+    assert june.apply().summary["conflicts"] == 1
