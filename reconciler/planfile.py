@@ -1,12 +1,14 @@
 """The saved plan: one canonical byte form, written and read here and nowhere else.
 
 The document is ``schemas/plan.schema.json``. ``plan_id`` is the SHA-256 of the canonical bytes of all other
-fields. Reading serialises the plan again and compares bytes, so that no changed byte goes unnoticed.
+fields but the signature. Reading serialises the plan again and compares bytes, so that no changed byte goes
+unnoticed; a signature (HMAC-SHA-256 over the plan's id) tells who could write it, where a key is set.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -33,6 +35,8 @@ from reconciler.times import format_instant, parse_instant, scheduled_instant
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
+_SIGNATURE_PREFIX = "hmac-sha256:"
+_SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
 _T = TypeVar("_T")
 
 
@@ -41,23 +45,29 @@ def plan_id(plan: Plan) -> str:
     return _ID_PREFIX + hashlib.sha256(_bytes(_body(plan))).hexdigest()
 
 
-def to_document(plan: Plan, *, id_of: Plan | None = None) -> JsonObject:
+def to_document(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> JsonObject:
     """The plan as JSON values. ``id_of`` is the unmasked plan where ``plan`` is a masked copy."""
     body = _body(plan)
     head: JsonObject = {key: body.pop(key) for key in ("format_version", "tool_version")}
-    return head | {"plan_id": plan_id(id_of or plan)} | body
+    own_id = plan_id(id_of or plan)
+    signature = None if signing_key is None else _signature(own_id, signing_key)
+    return head | {"plan_id": own_id} | body | {"signature": signature}
 
 
-def dumps(plan: Plan, *, id_of: Plan | None = None) -> bytes:
+def _signature(own_id: str, signing_key: str) -> str:
+    return _SIGNATURE_PREFIX + hmac.new(signing_key.encode(), own_id.encode(), hashlib.sha256).hexdigest()
+
+
+def dumps(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> bytes:
     """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
-    return _bytes(to_document(plan, id_of=id_of))
+    return _bytes(to_document(plan, id_of=id_of, signing_key=signing_key))
 
 
-def loads(data: bytes) -> Plan:
-    """Read a saved plan.
+def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
+    """Read a saved plan. Where ``signing_key`` is set, the plan must be signed with it.
 
     Raises:
-        Refused: not a plan, made by a newer version, or not byte for byte what was written.
+        Refused: not a plan, made by a newer version, not byte for byte what was written, or not signed as asked.
     """
     try:
         document = json.loads(data)
@@ -72,12 +82,23 @@ def loads(data: bytes) -> Plan:
         plan = _plan(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the saved plan is damaged: {error}") from error
-    if dumps(plan) != data:
+    written = to_document(plan) | {"signature": document.get("signature")}
+    if _bytes(written) != data:
         raise Refused(
             "the saved plan was changed after it was written: its bytes are not what its content gives",
             hint="make it again: reconciler plan --out FILE",
         )
+    if signing_key is not None:
+        _check_signature(written, signing_key)
     return plan
+
+
+def _check_signature(document: JsonObject, signing_key: str) -> None:
+    signature, own_id = document["signature"], document["plan_id"]
+    if not isinstance(signature, str):
+        raise Refused("the saved plan is not signed, and RECONCILER_PLAN_KEY asks for it", hint=_SIGN_HINT)
+    if not hmac.compare_digest(signature.encode(), _signature(str(own_id), signing_key).encode()):
+        raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
 
 
 def _body(plan: Plan) -> JsonObject:

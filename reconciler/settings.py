@@ -35,7 +35,10 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project. ``root`` is its folder; ``source`` is None where there is no ``reconciler.yaml``."""
+    """One project. ``root`` is its folder; ``source`` is None where there is no ``reconciler.yaml``.
+
+    ``plan_max_age`` is in seconds.
+    """
 
     root: Path
     source: Location | None = None
@@ -45,6 +48,7 @@ class Project:
     agents: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, SenderNumber] = field(default_factory=dict)
     webhook_hosts: frozenset[str] = frozenset()
+    plan_max_age: float = 72 * 3600.0
     provider: ProviderSettings = field(default_factory=ProviderSettings)
 
 

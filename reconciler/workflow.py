@@ -53,6 +53,17 @@ def check_applicable(plan: Plan, store: StateStore, now: datetime) -> None:
         raise Refused(f"the plan is dated ahead of the clock ({plan.created_at:%Y-%m-%d %H:%M} UTC)")
 
 
+def check_age(plan: Plan, max_age: timedelta, now: datetime) -> None:
+    """Raises ``Refused`` where a saved plan is older than ``max_age``."""
+    age = now - plan.created_at
+    if age > max_age:
+        raise Refused(
+            f"the plan is {age.total_seconds() / 3600:.0f} hours old; policy.plan_max_age allows "
+            f"{max_age.total_seconds() / 3600:g}",
+            hint="make it again: reconciler plan --out FILE",
+        )
+
+
 def check_count(plan: Plan, max_calls: int | None) -> None:
     """Raises ``Refused`` where the plan places more calls than ``max_calls`` (None: no limit)."""
     count = plan.count(Action.CREATE)

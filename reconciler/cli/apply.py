@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,7 @@ def apply(
     """
     from reconciler.cli.loading import Request, Workspace
     from reconciler.cli.placing import Target, place
-    from reconciler.workflow import check_count, check_verdict
+    from reconciler.workflow import check_age, check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
@@ -120,6 +120,7 @@ def apply(
     saved = is_saved_plan(app, what)
     if saved:
         plan = _saved(app, workspace, what[0])
+        check_age(plan, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
     else:
         plan = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
     check_verdict(plan)

@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
+from reconciler.cli.show import plan_key
 from reconciler.cli.showing import FORMATS, plan_bytes, show_problems
 from reconciler.errors import ExitCode
 from reconciler.model import Action
@@ -73,6 +74,6 @@ def plan(
     if code is not ExitCode.DONE:
         return code
     if out is not None:
-        write_private(app.directory / out, planfile.dumps(made))
+        write_private(app.directory / out, planfile.dumps(made, signing_key=plan_key()))
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

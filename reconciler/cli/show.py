@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -38,4 +39,9 @@ def read_plan(app: App, path: Path) -> Plan:
         data = (app.directory / path).read_bytes()
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
-    return loads(data)
+    return loads(data, signing_key=plan_key())
+
+
+def plan_key() -> str | None:
+    """What saved plans are signed with, where the environment has it."""
+    return os.environ.get("RECONCILER_PLAN_KEY") or None

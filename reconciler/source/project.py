@@ -57,6 +57,7 @@ def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic
 def _settings(root: Path, node: MapNode) -> Project:
     state = _map(node, "state")
     policy = _map(node, "policy")
+    max_age = _text(policy, "plan_max_age")
     return Project(
         root=root,
         source=Location(PROJECT_FILE),
@@ -66,6 +67,7 @@ def _settings(root: Path, node: MapNode) -> Project:
         agents=_names(_map(node, "agents")),
         numbers=_numbers(_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
+        plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
         provider=_provider(_map(node, "provider")),
     )
 

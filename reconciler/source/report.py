@@ -32,6 +32,7 @@ PUBLIC_FIELDS = frozenset(
         "rate",
         "concurrency",
         "timeout",
+        "plan_max_age",
         "webhook_hosts",
     }
 )

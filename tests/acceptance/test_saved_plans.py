@@ -1,0 +1,90 @@
+"""A saved plan is what was approved: every changed byte, a missing signature and old age are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import Refused
+from reconciler.planfile import loads
+from tests.conftest import Workbench, plan_text
+
+PLAN = "calls/june.yaml"
+
+
+@pytest.fixture
+def saved(project: Workbench) -> Path:
+    project.write(PLAN, plan_text(rows=2))
+    project.ok("plan", "--out", "june.plan")
+    return project.root / "june.plan"
+
+
+def test_every_flipped_bit_is_refused(saved: Path) -> None:
+    good = saved.read_bytes()
+    assert loads(good).changes
+    for index in range(len(good)):
+        for bit in (0, 3, 6):
+            wrong = bytearray(good)
+            wrong[index] ^= 1 << bit
+            with pytest.raises(Refused):
+                loads(bytes(wrong))
+        for shorter in (good[:index] + good[index + 1 :], good[:index] + b" " + good[index:]):
+            with pytest.raises(Refused):
+                loads(shorter)
+
+
+def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, saved: Path, sandbox: Any) -> None:
+    project.env["RECONCILER_PLAN_KEY"] = "a key of the reviewers"
+    assert project.run("apply", "june.plan").code == 5, "not signed"
+    project.ok("plan", "--out", "june.plan")
+    signed = saved.read_bytes()
+    project.env["RECONCILER_PLAN_KEY"] = "another key"
+    assert project.run("apply", "june.plan").code == 5
+    del project.env["RECONCILER_PLAN_KEY"]
+    project.write(PLAN, plan_text(rows=1))
+    project.ok("plan", "--out", "june.plan")
+    forged = json.loads(saved.read_text()) | {"signature": json.loads(signed)["signature"]}
+    unsigned = saved.read_text().replace('"signature": null', f'"signature": "{forged["signature"]}"')
+    saved.write_text(unsigned)
+    project.env["RECONCILER_PLAN_KEY"] = "a key of the reviewers"
+    assert project.run("apply", "june.plan").code == 5, "the signature of another plan"
+    assert not sandbox.calls()
+    saved.write_bytes(signed)
+    assert project.run("apply", "june.plan", "--rate", "none").code == 0
+    assert len(sandbox.calls()) == 2
+
+
+def test_an_old_plan_is_refused(project: Workbench, sandbox: Any) -> None:
+    project.write(PLAN, plan_text(rows=1))
+    project.ok("plan", "--now", "2026-01-01T00:00:00Z", "--out", "june.plan")
+    refused = project.run("apply", "june.plan")
+    assert refused.code == 5
+    assert "72" in refused.err
+    config = project.root / "reconciler.yaml"
+    config.write_text(config.read_text() + "\npolicy: {plan_max_age: 1000000h}\n")
+    assert project.run("apply", "june.plan").code == 0
+    assert len(sandbox.calls()) == 1
+
+
+def test_a_plan_dated_ahead_is_refused(project: Workbench, sandbox: Any) -> None:
+    project.write(PLAN, plan_text(rows=1))
+    project.ok("plan", "--now", "2030-12-01T00:00:00Z", "--out", "june.plan")
+    assert project.run("apply", "june.plan").code == 5
+    assert not sandbox.calls()
+
+
+def test_a_plan_of_a_newer_format_is_refused(project: Workbench, saved: Path) -> None:
+    saved.write_text(saved.read_text().replace('"format_version": "1.0"', '"format_version": "2.0"'))
+    refused = project.run("apply", "june.plan")
+    assert refused.code == 5
+    assert "2.0" in refused.err
+
+
+def test_a_plan_made_without_a_state_cannot_be_applied(project: Workbench, sandbox: Any) -> None:
+    project.write(PLAN, plan_text(rows=1))
+    project.ok("plan", "--no-state", "--out", "june.plan")
+    assert project.run("apply", "june.plan").code == 5
+    assert not sandbox.calls()
