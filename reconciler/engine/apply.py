@@ -164,7 +164,12 @@ class Placement:
         async def attempt() -> Receipt:
             if self.stopped is not None:
                 raise NotSent(self.stopped)
-            return await provider.place(item.request)
+            try:
+                return await provider.place(item.request)
+            except NotSent as error:
+                if error.throttled:
+                    pacer.throttled(error.retry_after)
+                raise
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(NotSent),

@@ -1,39 +1,90 @@
-"""How fast requests may leave: a token bucket over the loop's clock."""
+"""How fast requests may leave: a token bucket for all workers, which gives way when the service throttles."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+
+_BURST_SECONDS = 0.1  # how much an idle moment may be made up for at once
+_CUT = 0.92  # what is left of the rate after the service throttled
+_RETURN = 1.2  # how the rate comes back, for each second without throttling, while far from where it was cut
+_PROBE = 1.01  # and once it is near
+_PATIENCE = 12.0  # seconds without throttling after which the last cut says nothing any more
+_SLOWEST = 0.1  # requests a second
+_WINDOW = 1.0  # seconds over which the rate in fact is measured, and within which it is cut once
 
 
 class Pacer:
-    """Grants up to ``rate`` requests a second (None: no limit), one second's worth at once at most.
+    """Grants up to ``rate`` requests a second (None: no limit until the service throttles).
 
     ``clock`` gives monotonic seconds.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float]) -> None:
+        self._ceiling = rate
         self._rate = rate
         self._clock = clock
-        self._burst = max(1.0, rate or 0.0)
         self._tokens = 1.0
         self._seen = clock()
+        self._paused_until = self._seen
+        self._cut_at = float("-inf")
+        self._limit = float("inf")  # the rate at which the service throttled last
+        self._taken: deque[float] = deque()
+
+    @property
+    def rate(self) -> float | None:
+        """The present rate in requests a second; None: no limit."""
+        return self._rate
 
     def available(self) -> int:
         """How many requests may leave now."""
+        now = self._clock()
+        elapsed, self._seen = now - self._seen, now
+        if now < self._paused_until:
+            return 0
         if self._rate is None:
             return 1_000_000
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._seen) * self._rate)
-        self._seen = now
-        return int(self._tokens + 1e-9)
+        self._grow(now, elapsed)
+        burst = max(1.0, self._rate * _BURST_SECONDS)
+        self._tokens = min(burst, self._tokens + elapsed * self._rate)
+        return max(0, int(self._tokens + 1e-9))
+
+    def _grow(self, now: float, elapsed: float) -> None:
+        if self._rate is None or now - self._cut_at < _WINDOW:
+            return
+        far = self._rate < _CUT * self._limit or now - self._cut_at > _PATIENCE
+        growth = _RETURN if far else _PROBE
+        grown: float = self._rate * growth**elapsed
+        self._rate = grown if self._ceiling is None else min(grown, self._ceiling)
 
     def take(self, count: int) -> None:
         """Use ``count`` grants; below zero they are owed (a retry does not wait for a grant of its own)."""
+        now = self._clock()
+        self._taken.extend([now] * count)
+        while self._taken and self._taken[0] <= now - _WINDOW:
+            self._taken.popleft()
         if self._rate is not None:
             self._tokens -= count
 
+    def throttled(self, retry_after: float | None) -> None:
+        """The service answered 429: all workers hold for ``retry_after`` seconds, and go on more slowly.
+
+        Answers to requests of the same moment count once.
+        """
+        now = self._clock()
+        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+        if now - self._cut_at < _WINDOW:
+            return
+        self._cut_at = now
+        measured = float(max(1, len(self._taken))) / _WINDOW
+        self._limit = min(self._rate or measured, measured)
+        self._rate = max(_SLOWEST, _CUT * self._limit)
+        self._tokens = 0.0
+
     def wait(self) -> float:
         """Seconds until the next grant, 0 where there is one now."""
-        if self._rate is None or self.available():
+        if self.available():
             return 0.0
-        return max(0.0, (1.0 - self._tokens) / self._rate)
+        pause = max(0.0, self._paused_until - self._seen)
+        missing = 0.0 if self._rate is None else max(0.0, (1.0 - self._tokens) / self._rate)
+        return max(pause, missing, 0.001)
