@@ -55,4 +55,7 @@ async def read_json(request: web.Request) -> bytes:
     """The body, once its Content-Type says JSON. Raises ``Refusal`` 400."""
     if request.content_type != "application/json":
         raise Refusal(400, "Content-Type must be application/json")
-    return await request.read()
+    try:
+        return await request.read()
+    except ConnectionResetError as error:
+        raise Refusal(400, "the client went away") from error

@@ -1,0 +1,69 @@
+"""Crashes at every step of the journal: no duplicates, nothing lost; and wrong strategies are found out."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reconciler.state.sqlite import create, open_reader
+from tests.crash.driver import LAGS, run_trial
+from tests.crash.victim import MUTANTS
+
+SEEDS = range(1, 31)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_promise_is_kept(seed: int, tmp_path: Path) -> None:
+    verdict = run_trial(seed, tmp_path)
+    assert verdict.wrong == []
+    assert verdict.killed == verdict.planned, "every kill that was planned did fire"
+    assert verdict.killed.total() >= 1
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_wrong_strategy_is_found_out(mutant: str, tmp_path: Path) -> None:
+    tried = 0
+    for seed in range(1, 30):
+        verdict = run_trial(seed, tmp_path, mutant, LAGS[seed % len(LAGS)])
+        tried += 1
+        if verdict.duplicates or any("unknown to the state" in wrong for wrong in verdict.wrong):
+            return
+    pytest.fail(f"{mutant} went unnoticed in {tried} trials")
+
+
+MIGRATION = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from reconciler.ports import Run
+from reconciler.state import migrations
+from reconciler.state.sqlite import open_store
+
+@migrations.migrations()
+def die_half_way(db):
+    db.execute("alter table calls add column note text")
+    db.execute("update meta set serial = serial + 1000")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.known_steps.cache_clear()
+with open_store(Path(sys.argv[1]), Run("r", "apply", datetime.now(UTC), "h", os.getpid(), "a", "0")):
+    pass
+"""
+
+
+def test_a_migration_that_is_killed_leaves_the_old_state(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    create(path)
+    done = subprocess.run([sys.executable, "-c", MIGRATION, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_reader(path) as reader:
+        assert reader.serial == 0
+    with closing(sqlite3.connect(path)) as db:
+        assert "note" not in [row[1] for row in db.execute("pragma table_info(calls)")]
+    assert path.with_name("state.db.before-die_half_way").exists()

@@ -1,0 +1,148 @@
+"""The real command, which kills itself with SIGKILL at one planned step of the journal, or behaves wrongly.
+
+Run as ``python -m tests.crash.victim SPEC ARGS...``; ``SPEC`` is a JSON file. What it changes are the seams
+between the parts, never a part itself: the killed process is the real one up to its last instruction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reconciler.cli import main
+from reconciler.engine import settle
+from reconciler.errors import NotSent, OutcomeUnknown
+from reconciler.model import Status
+from reconciler.ports import Decision
+from reconciler.provider.contactship import ContactShip
+from reconciler.state.store import SqliteStore
+
+POINTS = (
+    "before-intent",
+    "inside-intent",
+    "after-intent",
+    "before-send",
+    "after-send",
+    "before-answer",
+    "inside-answer",
+    "after-answer",
+    "before-lookup",
+    "before-adoption",
+    "after-adoption",
+    "before-end",
+)
+MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
+
+
+class Killer:
+    """Dies at the nth pass of one point, after noting that it does."""
+
+    def __init__(self, point: str, nth: int, fired: Path) -> None:
+        self.point = point
+        self.left = nth
+        self.fired = fired
+
+    def pass_by(self, point: str) -> None:
+        if point != self.point:
+            return
+        self.left -= 1
+        if self.left == 0:
+            self.fired.write_text(point)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def around(owner: Any, name: str, before: Callable[[], None], after: Callable[[], None]) -> None:
+    """Call ``before`` and ``after`` around a method."""
+    original = getattr(owner, name)
+    if asyncio.iscoroutinefunction(original):
+
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            before()
+            try:
+                return await original(*args, **kwargs)
+            finally:
+                after()
+    else:
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+            before()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                after()
+
+    setattr(owner, name, wrapped)
+
+
+def arm(killer: Killer) -> None:
+    """Put the killer at every step."""
+
+    def at(point: str) -> Callable[[], None]:
+        return lambda: killer.pass_by(point)
+
+    around(SqliteStore, "_open", lambda: None, at("inside-intent"))
+    around(SqliteStore, "intend", at("before-intent"), at("after-intent"))
+    around(ContactShip, "_post", at("before-send"), at("after-send"))
+    around(SqliteStore, "_close", lambda: None, at("inside-answer"))
+    around(SqliteStore, "record", at("before-answer"), at("after-answer"))
+    around(SqliteStore, "adopt", at("before-adoption"), at("after-adoption"))
+    around(settle.evidence, "match", at("before-lookup"), lambda: None)
+    around(SqliteStore, "end_run", at("before-end"), lambda: None)
+
+
+def spoil(mutant: str) -> None:
+    """Make one of the mistakes that this project exists to avoid."""
+    if mutant == "retry-on-any-error":
+        place = ContactShip.place
+
+        async def eager(self: ContactShip, request: Any) -> Any:
+            try:
+                return await place(self, request)
+            except OutcomeUnknown as error:
+                raise NotSent(error.message) from error
+
+        ContactShip.place = eager  # type: ignore[method-assign]
+    elif mutant == "record-after-success":
+        intend, record = SqliteStore.intend, SqliteStore.record
+        held: dict[Any, Any] = {}
+
+        def forgetful(self: SqliteStore, run_id: str, intents: Any, at: Any) -> None:
+            held.update({intent.address: (intent, at) for intent in intents})
+
+        def late(self: SqliteStore, run_id: str, results: Any) -> None:
+            good = [result for result in results if result.status is Status.PLACED]
+            for result in good:
+                intent, at = held[result.address]
+                intend(self, run_id, [intent], at)
+            record(self, run_id, good)
+
+        SqliteStore.intend = forgetful  # type: ignore[method-assign]
+        SqliteStore.record = late  # type: ignore[method-assign]
+    elif mutant == "resend-if-not-listed":
+        real = settle.settle
+
+        async def trusting(store: Any, run_id: str, directory: Any, clock: Any) -> Any:
+            found = await real(store, run_id, directory, clock)
+            left = [entry for entry in store.entries() if entry.unknown]
+            words = [Decision(entry.address, clock.now(), "not listed", Status.RULED_OUT) for entry in left]
+            store.decide(run_id, words)
+            return found
+
+        import reconciler.workflow
+
+        reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    spec = json.loads(Path(sys.argv[1]).read_text())
+    if spec.get("mutant"):
+        spoil(spec["mutant"])
+    if spec.get("point"):
+        arm(Killer(spec["point"], spec["nth"], Path(spec["fired"])))
+    sys.exit(main(sys.argv[2:]))
