@@ -14,6 +14,7 @@ from reconciler.cli.app import App, SystemClock, key_option, lock_option, state_
 from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
+from reconciler.cli.state_care import read_address
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, StateStore
@@ -77,7 +78,7 @@ def resolve(
         raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
     if not reason or not reason.strip():
         raise UsageError("a decision needs its --reason")
-    word = _Word(_address(address), reason.strip(), call_id, stopped, distinct)
+    word = _Word(read_address(address), reason.strip(), call_id, stopped, distinct)
     _decide(app, workspace, word, lock_timeout)
     if as_json:
         click.echo(json.dumps({"address": address, "decision": word.said, "reason": word.reason}))
@@ -105,13 +106,6 @@ class _Word:
     def decision(self) -> Decision:
         status = None if self.stopped else Status.PLACED if self.call_id is not None else Status.RULED_OUT
         return Decision(self.address, SystemClock().now(), self.reason, status, self.call_id, stopped=self.stopped)
-
-
-def _address(text: str) -> Address:
-    try:
-        return Address.parse(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> None:

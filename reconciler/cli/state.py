@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import state_care
 from reconciler.cli.app import App, state_option
 from reconciler.cli.loading import Workspace
-from reconciler.errors import ReconcilerError, StateError, UsageError
+from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
-from reconciler.model import Address, JsonObject
+from reconciler.model import JsonObject
 from reconciler.render.escape import for_terminal
 from reconciler.times import format_instant
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 @click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
 def state() -> None:
     """The record of what was placed."""
+
+
+for _command in (state_care.backup, state_care.check, state_care.forget, state_care.import_call):
+    state.add_command(_command)
 
 
 @state.command("init")
@@ -96,10 +101,7 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None) ->
 
 
 def _show_address(workspace: Workspace, text: str) -> JsonObject:
-    try:
-        address = Address.parse(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    address = state_care.read_address(text)
     with workspace.reader() as reader:
         entry = reader.entry(address)
         attempts = reader.attempts(address)

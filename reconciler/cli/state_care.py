@@ -1,0 +1,99 @@
+"""``reconciler state backup|check|forget|import``: looking after the record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, SystemClock, lock_option, state_option
+from reconciler.cli.loading import Workspace, intent_of_row
+from reconciler.cli.runs import new_run
+from reconciler.errors import ExitCode, UsageError
+from reconciler.model import Address, Status
+from reconciler.ports import Decision
+from reconciler.render.escape import for_terminal
+
+
+def read_address(text: str) -> Address:
+    """An address of the command line.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_option
+@click.pass_obj
+def backup(app: App, file: Path, state_url: str | None) -> None:
+    """Copy the state to FILE, whole, also while an apply runs."""
+    from reconciler.state import care
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    care.backup(workspace.state_path, app.directory / file)
+    click.echo(f"Copied {workspace.state_path} to {file}.")
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def check(app: App, as_json: bool, state_url: str | None) -> int:
+    """Look for damage, orphans and clocks that ran backwards. Exit 1 where anything is wrong."""
+    from reconciler.state import care
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    found = care.check(workspace.state_path, SystemClock().now())
+    if as_json:
+        click.echo(json.dumps({"ok": not found, "problems": found}, ensure_ascii=False, indent=2))
+    else:
+        for problem in found:
+            click.echo(for_terminal(problem))
+        click.echo(f"{len(found)} wrong." if found else "The state is in order.")
+    return ExitCode.ERROR if found else ExitCode.DONE
+
+
+@click.command("forget")
+@click.argument("address")
+@click.option("--reason", required=True, help="Why. Recorded.")
+@lock_option
+@state_option
+@click.pass_obj
+def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: str | None) -> None:
+    """Drop what is known of ADDRESS. Its row is placed by the next apply, whatever exists already."""
+    workspace = Workspace.open(app, state_url)
+    where, run = read_address(address), new_run("state forget")
+    with workspace.store(run, lock_timeout) as store:
+        store.forget(run.id, where, reason, SystemClock().now())
+        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"forgotten": 1})
+    click.echo(f"{where}: forgotten. If its row is still there, the next apply places it.")
+
+
+@click.command("import")
+@click.argument("address")
+@click.argument("call_id")
+@click.option("--reason", default="imported", show_default=True, help="Why you know. Recorded.")
+@lock_option
+@state_option
+@click.pass_obj
+def import_call(
+    app: App, address: str, call_id: str, reason: str, lock_timeout: float, state_url: str | None
+) -> None:
+    """Record that the row ADDRESS of the plan files is the call CALL_ID, which exists already."""
+    workspace = Workspace.open(app, state_url)
+    where, run, now = read_address(address), new_run("state import"), SystemClock().now()
+    intent = intent_of_row(app, workspace, where, now)
+    with workspace.store(run, lock_timeout) as store:
+        store.intend(run.id, [intent], now)
+        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)])
+        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
+    click.echo(f"{where}: imported as {call_id}.")

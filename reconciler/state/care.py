@@ -1,0 +1,100 @@
+"""Looking after the state's file: a copy that is whole while an apply runs, and a search for what cannot be."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.errors import StateError
+from reconciler.state.files import check_file, check_schema, connect_reader, translated
+from reconciler.state.records import to_entry
+from reconciler.times import format_instant
+
+_SKEW = timedelta(minutes=5)
+
+# What each query finds is a record that nothing here ever writes.
+_ANOMALIES = (
+    ("is placed without a call id", "status in ('placed', 'adopted') and call_id is null"),
+    ("has a call id and is not placed", "status not in ('placed', 'adopted') and call_id is not null"),
+    (
+        "has no attempt in the journal",
+        (
+            "not exists (select 1 from attempts a where a.plan = calls.plan and a.key = calls.key"
+            " and a.revision = calls.revision)"
+        ),
+    ),
+    (
+        "is open, and its run ended without an answer",
+        (
+            "status = 'intended' and exists (select 1 from attempts a join runs r on r.id = a.run_id"
+            " where a.plan = calls.plan and a.key = calls.key and a.revision = calls.revision"
+            " and a.status = 'intended' and r.finished_at is not null and r.exit_code in (0, 3))"
+        ),
+    ),
+)
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy the state with SQLite's backup API: whole, also while an apply writes. ``target`` must not exist.
+
+    Raises:
+        StateError: the state cannot be trusted, or the copy cannot be written.
+    """
+    check_file(path)
+    if target.exists():
+        raise StateError(f"{target} exists already")
+    temporary = target.with_name(f".{target.name}.tmp")
+    with translated(target):
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with closing(connect_reader(path)) as source, closing(sqlite3.connect(temporary)) as copy:
+                check_schema(source, path)
+                source.backup(copy)
+            temporary.rename(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def check(path: Path, now: datetime) -> list[str]:
+    """Everything about the state that cannot be right, in words; empty where all is well.
+
+    Raises:
+        StateError: it cannot be opened at all.
+    """
+    check_file(path)
+    with translated(path), closing(connect_reader(path)) as connection:
+        check_schema(connection, path)
+        found = [row[0] for row in connection.execute("pragma integrity_check") if row[0] != "ok"]
+        orphans = connection.execute("pragma foreign_key_check").fetchall()
+        found += [
+            f"{row['table']}: row {row['rowid']} names a {row['parent']} that is not there" for row in orphans
+        ]
+        for words, condition in _ANOMALIES:
+            sql = f"select plan, key, revision from calls where {condition}"  # noqa: S608 - from the table above
+            found += [f"{row['plan']}/{row['key']}@{row['revision']} {words}" for row in connection.execute(sql)]
+        found += _clocks(connection, now)
+        found += _digests(connection)
+    return found
+
+
+def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
+    ahead = format_instant(now + _SKEW)
+    late = connection.execute("select * from attempts where intended_at > ? order by number", (ahead,)).fetchall()
+    turned = connection.execute(
+        "select * from attempts where finished_at < intended_at order by number"
+    ).fetchall()
+    found = [f"attempt {row['number']} is dated ahead of the clock: {row['intended_at']}" for row in late]
+    return found + [f"attempt {row['number']} ended before it began: was the clock set back?" for row in turned]
+
+
+def _digests(connection: sqlite3.Connection) -> list[str]:
+    entries = (to_entry(row) for row in connection.execute("select * from calls order by plan, key, revision"))
+    return [
+        f"{entry.address}: its digest is not that of its call"
+        for entry in entries
+        if identity.digest(entry.call) != entry.digest
+    ]

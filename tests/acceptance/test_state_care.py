@@ -1,0 +1,78 @@
+"""Looking after the state: copies, checks, and a person's word on single addresses."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.conftest import Workbench, plan_text
+
+PLAN = "calls/june.yaml"
+STATE = ".reconciler/state.db"
+
+
+@pytest.fixture
+def june(project: Workbench) -> Workbench:
+    project.write(PLAN, plan_text())
+    project.apply()
+    return project
+
+
+def test_a_backup_is_a_whole_state(june: Workbench, sandbox: Any) -> None:
+    june.ok("state", "backup", "copy.db")
+    assert (june.root / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert june.run("state", "backup", "copy.db").code == 1, "never overwritten"
+    (june.root / "copy.db").rename(june.root / STATE)
+    assert june.run("plan", "--detailed-exitcode").code == 0
+    assert june.apply().code == 0
+    assert len(sandbox.calls()) == 3
+
+
+def test_a_state_in_order(june: Workbench) -> None:
+    assert june.ok("state", "check", "--json").json == {"ok": True, "problems": []}
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("update calls set call_id = null where key = 'inv-1'", "without a call id"),
+        ("update calls set status = 'failed' where key = 'inv-1'", "is not placed"),
+        ("delete from attempts where key = 'inv-1'", "no attempt"),
+        ("update attempts set intended_at = '2099-01-01T00:00:00Z' where key = 'inv-1'", "ahead of the clock"),
+        ("update attempts set finished_at = '2001-01-01T00:00:00Z' where key = 'inv-1'", "before it began"),
+        ("update calls set digest = 'd1:sha256:00' where key = 'inv-1'", "digest"),
+        ("update attempts set run_id = 'nobody' where key = 'inv-1'", "not there"),
+    ],
+)
+def test_what_cannot_be_is_found(june: Workbench, sql: str, words: str) -> None:
+    with closing(sqlite3.connect(june.root / STATE)) as db, db:
+        db.execute(sql)
+    found = june.run("state", "check")
+    assert found.code == 1
+    assert words in found.out
+
+
+def test_forgetting_an_address_places_its_row_again_unless_preflight_sees_it(
+    june: Workbench, sandbox: Any
+) -> None:
+    june.ok("state", "forget", "june/inv-2", "--reason", "a test")
+    assert june.actions()["june/inv-2"] == "create"
+    assert june.apply().summary["conflicts"] == 1
+    assert june.run("state", "forget", "june/inv-2", "--reason", "again").code == 1
+    assert june.run("state", "forget", "june/inv-3").code == 64, "a reason is needed"
+    assert len(sandbox.calls()) == 3
+
+
+def test_importing_a_call(june: Workbench, sandbox: Any) -> None:
+    june.ok("state", "forget", "june/inv-2", "--reason", "a test")
+    call_id = next(item.call_id for item in sandbox.calls() if item.body["metadata"]["reconciler_key"] == "inv-2")
+    june.ok("state", "import", "june/inv-2", call_id)
+    assert june.run("plan", "--detailed-exitcode").code == 0
+    assert june.run("state", "import", "june/inv-2", call_id).code == 1, "placed already"
+    assert june.run("state", "import", "june/nowhere", "call-x").code == 1
+    taken = june.run("state", "import", "june/inv-1", call_id)
+    assert taken.code == 1
+    june.ok("state", "check")
