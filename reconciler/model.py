@@ -133,6 +133,17 @@ class Row:
     distinct: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A rename: of a whole plan (both keys None), or of one row."""
+
+    plan: str
+    key: str | None
+    to_plan: str
+    to_key: str | None
+    source: Location
+
+
 class Status(StrEnum):
     """Where an attempt stands. ``intended`` at rest (its run is dead) means the same as ``uncertain``."""
 
@@ -246,7 +257,10 @@ class GitRevision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state."""
+    """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
+
+    ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied.
+    """
 
     created_at: datetime
     tool_version: str
@@ -255,6 +269,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     git: GitRevision | None = None
+    moves: tuple[tuple[Address, Address], ...] = ()
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)

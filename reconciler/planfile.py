@@ -110,6 +110,7 @@ def _body(plan: Plan) -> JsonObject:
         "git": git,
         "state": {"lineage": plan.lineage, "serial": plan.serial},
         "summary": summary(plan),
+        "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
@@ -197,7 +198,12 @@ def _plan(document: JsonObject) -> Plan:
         changes=tuple(_checked(_change(_object(item))) for item in _list(document["changes"])),
         diagnostics=tuple(_diagnostic(_object(item)) for item in _list(document["diagnostics"])),
         git=None if git is None else _git(_object(git)),
+        moves=tuple(_move(_object(item)) for item in _list(document["moves"])),
     )
+
+
+def _move(item: JsonObject) -> tuple[Address, Address]:
+    return Address.parse(_text(item["from"])), Address.parse(_text(item["to"]))
 
 
 def _git(item: JsonObject) -> GitRevision:

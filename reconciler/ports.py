@@ -114,6 +114,10 @@ class StateReader(Protocol):
         """The calls that ``note_seen`` kept of a run."""
         ...
 
+    def renames(self) -> Mapping[Address, Address]:
+        """Every address that was moved, to where it went at that time: old tags stay valid evidence."""
+        ...
+
     def cleared(self) -> frozenset[Address]:
         """The addresses whose look-alikes a person said are other calls."""
         ...
@@ -147,6 +151,10 @@ class StateStore(StateReader, Protocol):
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         """Settle unknown addresses by evidence, as adopted. Refused (``StateError``) for any other address."""
+        ...
+
+    def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
+        """Re-key addresses (old, new), journal and all. Refused where an old one is absent or a new one taken."""
         ...
 
     def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:

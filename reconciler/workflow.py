@@ -125,6 +125,7 @@ class Apply:
             self.tally.add(event)
             emit(event)
 
+        self._move()
         adopted = await self._settle(service, tell)
         ready = recheck(self._plan, self._store.entries(), self._context)
         self.tally.expired_before = ready.expired_before
@@ -138,6 +139,13 @@ class Apply:
         await self._place(orders, service, tell)
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
+
+    def _move(self) -> None:
+        """Re-key the state as the plan says. What was moved before is not moved again."""
+        known = {entry.address for entry in self._store.entries()}
+        pairs = [(old, new) for old, new in self._plan.moves if old in known and new not in known]
+        if pairs:
+            self._store.move(self._run_id, pairs, self._clock.now())
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""

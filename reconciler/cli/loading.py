@@ -124,10 +124,10 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     context = make_context(workspace, request)
     context = replace(context, scope=sources.plans if request.paths else None, complete=not _errors(diagnostics))
     if request.no_state or not workspace.trusted:
-        return engine.make_plan(sources.rows, (), context, diagnostics), sources
+        return engine.make_plan(sources.rows, (), context, diagnostics, sources.moves), sources
     with workspace.reader() as reader:
         context = replace(context, lineage=reader.lineage, serial=reader.serial)
-        return engine.make_plan(sources.rows, reader.entries(), context, diagnostics), sources
+        return engine.make_plan(sources.rows, reader.entries(), context, diagnostics, sources.moves), sources
 
 
 def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetime) -> Intent:

@@ -5,8 +5,8 @@ An empty listing proves nothing, so nothing here ever says that a call was not p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
@@ -17,6 +17,22 @@ CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_ATTEMPT = timedelta(minutes=11)  # ten minutes of throttling, and the last request's own deadline
 LOOK_BACK = timedelta(hours=48)
 PENDING = ("scheduled", "in-queue", "in-progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Which state's tags are ours, and where addresses that they name have been moved since."""
+
+    id: str
+    renames: Mapping[Address, Address] = field(default_factory=dict)
+
+    def now(self, address: Address) -> Address:
+        """The present address of one that a tag names."""
+        for _ in self.renames:
+            if address not in self.renames:
+                break
+            address = self.renames[address]
+        return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,11 @@ def span_of(unknowns: Iterable[Unknown]) -> tuple[datetime, datetime]:
 
 
 def match(
-    unknowns: Sequence[Unknown], remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str, now: datetime
+    unknowns: Sequence[Unknown],
+    remote: Iterable[RemoteCall],
+    claimed: frozenset[str],
+    lineage: Lineage,
+    now: datetime,
 ) -> list[Match]:
     """The attempts that are certain to be a listed call.
 
@@ -80,7 +100,7 @@ def match(
     return sorted([*by_tags, *alike], key=lambda found: found.address)
 
 
-def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: str) -> list[Match]:
+def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: Lineage) -> list[Match]:
     found: dict[Address, list[RemoteCall]] = {}
     for call in free:
         address = tagged_address(call, lineage)
@@ -99,16 +119,16 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: s
     return matches
 
 
-def tagged_address(call: RemoteCall, lineage: str) -> Address | None:
-    """The address that a call's tags name, if they are tags of this lineage."""
+def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
+    """The address that a call's tags name, if they are tags of this lineage; where it was moved, the new one."""
     tags = call.tags or {}
-    if tags.get(f"{TAG_PREFIX}lineage") != lineage:
+    if tags.get(f"{TAG_PREFIX}lineage") != lineage.id:
         return None
     revision = tags.get(f"{TAG_PREFIX}revision", "")
     plan, key = tags.get(f"{TAG_PREFIX}plan"), tags.get(f"{TAG_PREFIX}key")
     if plan is None or key is None or not revision.isascii() or not revision.isdigit():
         return None
-    return Address(plan, key, int(revision))
+    return lineage.now(Address(plan, key, int(revision)))
 
 
 def is_alike(call: Call, remote: RemoteCall) -> bool:
@@ -138,7 +158,7 @@ def _likeness(remote: RemoteCall) -> str:
 
 
 def look_alikes(
-    address: Address, call: Call, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str
+    address: Address, call: Call, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage
 ) -> list[RemoteCall]:
     """Unclaimed calls that may be this one, placed by a state that this one does not know of.
 

@@ -122,7 +122,8 @@ def earlier_pending(other: Entry) -> Reasons:
 def same_call(row: Row, twin: Entry) -> Reasons:
     what = "was placed" if twin.placed else "may have been placed"
     message = (
-        f"the same call {what} as {_named(twin)}: same person, same time. A renamed plan or key would phone "
-        f"twice. If a second call is meant, say `distinct: true` in the row {row.address.key}"
+        f"the same call {what} as {_named(twin)}: same person, same time. If the row was renamed, say in its file "
+        f"moved: [{{from: {twin.address.plan}/{twin.address.key}, to: {row.address.plan}/{row.address.key}}}]. "
+        "If a second call is meant, say distinct: true in the row"
     )
     return ("same-call",), message

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler import identity, wire
 from reconciler.engine import explain
+from reconciler.engine.moves import move_entries
 from reconciler.engine.twins import Twins
 from reconciler.errors import ExitCode
 from reconciler.model import (
@@ -17,6 +18,7 @@ from reconciler.model import (
     Diagnostic,
     Entry,
     GitRevision,
+    Move,
     Plan,
     Row,
     Severity,
@@ -50,15 +52,23 @@ class Context:
 
 
 def make_plan(
-    rows: Iterable[Row], entries: Iterable[Entry], context: Context, diagnostics: Iterable[Diagnostic] = ()
+    rows: Iterable[Row],
+    entries: Iterable[Entry],
+    context: Context,
+    diagnostics: Iterable[Diagnostic] = (),
+    moves: Sequence[Move] = (),
 ) -> Plan:
-    """Compare rows with entries. Rows must have unique addresses; ``diagnostics`` are the source's."""
-    known = {entry.address: entry for entry in entries}
+    """Compare rows with entries, carried over by ``moves``.
+
+    Rows must have unique addresses; ``diagnostics`` are the source's.
+    """
+    carried, pairs, problems = move_entries(entries, moves)
+    known = {entry.address: entry for entry in carried}
     planner = _Planner(known, context)
     wanted: dict[Address, Row] = {row.address: row for row in rows}
     changes = [planner.judge(row) for row in wanted.values()]
     changes += planner.vanished(wanted)
-    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics]
+    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
@@ -67,6 +77,7 @@ def make_plan(
         changes=tuple(sorted(changes, key=lambda change: change.address)),
         diagnostics=tuple(sorted(found, key=_place)),
         git=context.git,
+        moves=tuple(sorted(pairs)),
     )
 
 

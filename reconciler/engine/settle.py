@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.engine import evidence
 from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
-from reconciler.engine.evidence import Match, Unknown
+from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.model import Address, Status
 from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, StateStore
 
@@ -30,13 +30,17 @@ async def settle(store: StateStore, run_id: str, directory: CallDirectory, clock
         remote += await directory.calls(Listing(since, until, agent))
     claimed = frozenset(entry.call_id for entry in entries if entry.call_id is not None)
     now = clock.now()
-    found = evidence.match(unknowns, remote, claimed, store.lineage, now)
+    found = evidence.match(unknowns, remote, claimed, _lineage(store), now)
     if found:
         store.adopt(
             run_id,
             [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in found],
         )
     return found
+
+
+def _lineage(store: StateStore) -> Lineage:
+    return Lineage(store.lineage, store.renames())
 
 
 def _seen(store: StateStore, address: Address) -> frozenset[str]:
@@ -66,7 +70,7 @@ async def preflight(
         run_id, [item.id for item in remote.values() if item.id not in claimed and item.created_at > recent]
     )
     cleared = store.cleared()
-    alike = _Index(remote.values(), claimed, store.lineage)
+    alike = _Index(remote.values(), claimed, _lineage(store))
     return [
         _conflict(order.address, found)
         for order in orders
@@ -77,7 +81,7 @@ async def preflight(
 class _Index:
     """Listed calls by what they could be recognised by, so that many orders are checked in one pass."""
 
-    def __init__(self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: str) -> None:
+    def __init__(self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage) -> None:
         self._lineage = lineage
         self._claimed = claimed
         self._by_target: dict[str, list[RemoteCall]] = {}

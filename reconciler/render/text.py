@@ -115,6 +115,10 @@ def _print_plan(console: Console, plan: Plan) -> None:
         if len(told) < len(changes):
             console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
         console.print()
+    for old, new in plan.moves:
+        console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
+    if plan.moves:
+        console.print()
     if not plan.count(Action.CREATE) and not plan.errors:
         console.print("Nothing to place.")
     console.print(f"Plan: {count_line(plan)}.{_span(plan)}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.model import PLAN_NAME, ROW_KEY, Address, Call, Row
+from reconciler.model import PLAN_NAME, ROW_KEY, Address, Call, Location, Move, Row
 from reconciler.settings import Project
 from reconciler.source.cells import merge
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
@@ -23,6 +24,7 @@ class PlanFile:
     """One plan file as read. ``name`` and ``named_at`` are set where its plan has a usable name."""
 
     rows: tuple[Row, ...]
+    moves: tuple[Move, ...] = ()
     name: str | None = None
     named_at: tuple[int, int] = (1, 1)
 
@@ -45,7 +47,24 @@ def read_plan_file(root: MapNode, project: Project, report: Report) -> PlanFile:
         for index, item in enumerate(items)
         if isinstance(item, MapNode)
     ]
-    return PlanFile(tuple(row for row in rows if row is not None), name, named_at)
+    return PlanFile(tuple(row for row in rows if row is not None), tuple(_moves(root, report)), name, named_at)
+
+
+def _moves(root: MapNode, report: Report) -> Iterator[Move]:
+    node = root.get("moved")
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        if not isinstance(item, MapNode) or any(path[:2] == ("moved", index) for path in report.bad):
+            continue
+        old, new = item.get("from"), item.get("to")
+        if not isinstance(old, Scalar) or not isinstance(new, Scalar):
+            continue
+        plan, _, key = old.text.partition("/")
+        to_plan, _, to_key = new.text.partition("/")
+        if bool(key) is not bool(to_key):
+            message = f"a plan is moved to a plan, a row to a row: {old.text} and {new.text} are not alike"
+            report.say("E406", message, new.line, new.column, "write two plan names, or two plan/key")
+            continue
+        yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))
 
 
 def _check_defaults(defaults: MapNode, report: Report) -> None:

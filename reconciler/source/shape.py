@@ -47,7 +47,6 @@ _LATER = {
     "table": "write the rows in calls",
     "tables": "write the values in the rows",
     "repeat": "write one row for each occurrence, with its date in the key",
-    "moved": "keep the old name; or, to really call again, say distinct: true",
 }
 _SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
 _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})

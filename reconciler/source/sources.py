@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import identity
-from reconciler.model import Address, Diagnostic, Location, Row, Severity
+from reconciler.model import Address, Diagnostic, Location, Move, Row, Severity
 from reconciler.settings import Project
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.nodes import MapNode
@@ -22,6 +22,7 @@ class Sources:
 
     rows: tuple[Row, ...]
     plans: frozenset[str]
+    moves: tuple[Move, ...]
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, Document]
 
@@ -35,16 +36,18 @@ def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
     documents: dict[str, Document] = {}
     plans: dict[str, Location] = {}
     rows: dict[Address, Row] = {}
+    moves: list[Move] = []
     for path in files:
         name = name_of(project, path)
         report = Report(name)
         plan = _read(path, name, project, report, documents)
         if plan is not None:
             _add(plan, plans, rows, report)
+            moves += plan.moves
         problems += report.found
     kept = tuple(rows[address] for address in sorted(rows))
     problems += _twins(kept)
-    return Sources(kept, frozenset(plans), by_place(problems), documents)
+    return Sources(kept, frozenset(plans), tuple(moves), by_place(problems), documents)
 
 
 def _read(

@@ -28,6 +28,7 @@ class MemoryState:
         self.ended: dict[str, tuple[datetime, int, dict[str, int]]] = {}
         self.decisions: list[tuple[str, Decision]] = []
         self._seen: dict[str, frozenset[str]] = {}
+        self._renames: dict[Address, Address] = {}
         self._cleared: dict[Address, tuple[str, str, datetime]] = {}
 
     @contextmanager
@@ -124,6 +125,21 @@ class MemoryState:
 
     def cleared(self) -> frozenset[Address]:
         return frozenset(self._cleared)
+
+    def renames(self) -> Mapping[Address, Address]:
+        return dict(self._renames)
+
+    def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
+        with self._transaction():
+            for old, new in pairs:
+                rules.check_move(old, new, self._status(old), self._status(new))
+                self._entries[new] = replace(self._entries.pop(old), address=new)
+                self._attempts = [
+                    replace(attempt, address=new) if attempt.address == old else attempt
+                    for attempt in self._attempts
+                ]
+                self._renames[old] = new
+                self.decisions.append((run_id, Decision(new, at, f"moved from {old}")))
 
     def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
         self._seen[run_id] = self.seen(run_id) | frozenset(call_ids)

@@ -138,6 +138,23 @@ def create_lookups(db: Database) -> None:
     )
 
 
+@migrations()
+def create_renames(db: Database) -> None:
+    """Addresses that were moved: the tags of their calls still name the old ones."""
+    db.execute(
+        """create table renames (
+            number integer primary key,
+            run_id text not null references runs(id),
+            old_plan text not null,
+            old_key text not null,
+            revision integer not null,
+            plan text not null,
+            key text not null,
+            at text not null
+        )"""
+    )
+
+
 @cache
 def known_steps() -> frozenset[str]:
     """The names of all steps of this version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.model import Address, Entry
@@ -49,6 +49,10 @@ class SqliteReader:
     def seen(self, run_id: str) -> frozenset[str]:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
         return frozenset(row["call_id"] for row in rows)
+
+    def renames(self) -> Mapping[Address, Address]:
+        rows = self._all("select old_plan, old_key, revision, plan, key from renames order by number", ())
+        return {Address(row[0], row[1], row[2]): Address(row[3], row[4], row[2]) for row in rows}
 
     def cleared(self) -> frozenset[Address]:
         rows = self._all("select plan, key, revision from cleared", ())

@@ -37,6 +37,14 @@ def nothing_at(address: Address) -> StateError:
     return StateError(f"the state holds nothing at {address}", hint="reconciler state list")
 
 
+def check_move(old: Address, new: Address, found: Status | None, taken: Status | None) -> None:
+    """Raises ``StateError`` unless an address that is known moves to one that is not, revision kept."""
+    if found is None:
+        raise nothing_at(old)
+    if taken is not None or old.revision != new.revision:
+        raise StateError(f"{old} cannot be moved to {new}")
+
+
 def check_adoption(result: Result, found: Status | None, owner: Address | None) -> None:
     """Raises ``StateError`` unless an unknown address adopts a call that no other address has."""
     if found not in UNKNOWN_STATUSES:

@@ -32,6 +32,8 @@ update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidenc
 where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
 """
 _CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
+_MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 _COUNT_REJECTION = """
 update calls set
@@ -148,6 +150,25 @@ class SqliteStore(SqliteReader):
                 self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, None, *where))
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
                 self._note_decision(run_id, word, "adopted")
+
+    def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
+        with self._transaction():
+            for old, new in pairs:
+                rules.check_move(old, new, self._status(old), self._status(new))
+                where = (new.plan, new.key, old.plan, old.key, old.revision)
+                for sql in (_MOVE_CALL, _MOVE_ATTEMPTS):
+                    self._connection.execute(sql, where)
+                self._db.table("renames").insert(
+                    {
+                        "run_id": run_id,
+                        "old_plan": old.plan,
+                        "old_key": old.key,
+                        "revision": old.revision,
+                        "plan": new.plan,
+                        "key": new.key,
+                        "at": format_instant(at),
+                    }
+                )
 
     def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
         with self._transaction(counts=False):

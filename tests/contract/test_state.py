@@ -239,3 +239,51 @@ def test_many_entries_come_sorted(store: StateStore) -> None:
     random.Random(7).shuffle(shuffled)
     intend(store, *shuffled)
     assert [item.address for item in store.entries()] == sorted(addresses)
+
+
+def test_an_unknown_address_adopts_a_call(store: StateStore) -> None:
+    bring(store, Status.UNCERTAIN)
+    store.adopt(RUN.id, [Result(A, Status.ADOPTED, LATER, "call-9", None, "its tags")])
+    assert (entry(store).status, entry(store).call_id, entry(store).placed) == (Status.ADOPTED, "call-9", True)
+    assert store.attempts(A)[0].evidence == "its tags"
+    for wrong in (Result(A, Status.ADOPTED, LATER, "call-1"), Result(B, Status.ADOPTED, LATER, "call-1")):
+        with pytest.raises(StateError):
+            store.adopt(RUN.id, [wrong])
+    bring(store, Status.UNCERTAIN, B)
+    for wrong in (Result(B, Status.ADOPTED, LATER, "call-9"), Result(B, Status.PLACED, LATER, "call-8")):
+        with pytest.raises(StateError):
+            store.adopt(RUN.id, [wrong])
+
+
+def test_what_was_seen_and_cleared_is_kept(store: StateStore) -> None:
+    assert store.seen(RUN.id) == frozenset()
+    store.note_seen(RUN.id, ["call-1", "call-2", "call-1"])
+    assert store.seen(RUN.id) == {"call-1", "call-2"}
+    assert store.seen("another") == frozenset()
+    for _ in range(2):
+        store.clear(RUN.id, A, "a survey", NOW)
+    assert store.cleared() == {A}
+
+
+def test_a_moved_address_takes_its_history_along(store: StateStore) -> None:
+    bring(store, Status.PLACED)
+    new = Address("july", "z")
+    store.move(RUN.id, [(A, new)], NOW)
+    assert store.entry(A) is None
+    assert entry(store, new).call_id == "call-june/a"
+    assert len(store.attempts(new)) == 1
+    assert store.renames() == {A: new}
+    bring(store, Status.FAILED, B)
+    for old, to in ((A, B), (B, new), (B, Address("june", "c", 2))):
+        with pytest.raises(StateError):
+            store.move(RUN.id, [(old, to)], NOW)
+
+
+def test_a_forgotten_address_is_free(store: StateStore) -> None:
+    bring(store, Status.PLACED)
+    store.forget(RUN.id, A, "a mistake", NOW)
+    assert store.entry(A) is None
+    assert len(store.attempts(A)) == 1, "the journal stays"
+    with pytest.raises(StateError):
+        store.forget(RUN.id, A, "again", NOW)
+    intend(store, A)

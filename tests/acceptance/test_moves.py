@@ -1,0 +1,108 @@
+"""Renaming plans and rows: nothing is sent, with a ``moved`` block or without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Workbench, plan_text
+
+PLAN = "calls/june.yaml"
+
+
+@pytest.fixture
+def june(project: Workbench) -> Workbench:
+    project.write(PLAN, plan_text())
+    assert project.apply().code == 0
+    return project
+
+
+def test_a_renamed_plan_is_blocked_with_the_block_to_paste(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text("summer"))
+    blocked = [change for change in june.plan()["changes"] if change["action"] == "blocked"]
+    assert len(blocked) == 3
+    assert "moved: [{from: june/inv-1, to: summer/inv-1}]" in blocked[0]["message"]
+    assert june.apply().code == 5
+    assert len(sandbox.calls()) == 3
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "moved: [{from: june, to: summer}]\n",
+        "moved: [{from: june, to: july}, {from: july, to: summer}]\n",
+        "moved: [{from: june/inv-1, to: summer/inv-1}, {from: june, to: summer}]\n",
+    ],
+    ids=["plan", "chain", "row-and-plan"],
+)
+def test_a_moved_plan_is_the_same_calls(june: Workbench, sandbox: Any, block: str) -> None:
+    june.write(PLAN, plan_text("summer") + block)
+    plan = june.plan()
+    assert plan["summary"]["unchanged"] == 3
+    assert plan["moves"][0] == {"from": "june/inv-1", "to": "summer/inv-1"}
+    june.ok("plan", "--out", "moved.plan")
+    assert june.run("apply", "moved.plan").code == 0
+    listed = june.ok("state", "list", "--json").json["entries"]
+    assert [item["address"] for item in listed] == ["summer/inv-1", "summer/inv-2", "summer/inv-3"]
+    assert june.run("apply", "moved.plan").code == 0, "moved once"
+    assert june.plan()["moves"] == []
+    assert june.ok("state", "show", "summer/inv-1", "--json").json["attempts"]
+    june.ok("state", "check")
+    assert len(sandbox.calls()) == 3
+
+
+def test_an_edited_key(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text().replace("key: inv-2", "key: invoice-2"))
+    assert june.plan()["summary"]["blocked"] == 1
+    june.write(
+        PLAN, plan_text().replace("inv-2", "invoice-2") + "moved: [{from: june/inv-2, to: june/invoice-2}]\n"
+    )
+    assert june.plan()["summary"]["unchanged"] == 3
+    assert june.apply().code == 0
+    assert len(sandbox.calls()) == 3
+
+
+def test_a_hundred_rows_between_plans(project: Workbench, sandbox: Any) -> None:
+    project.write(PLAN, plan_text(rows=100))
+    assert project.apply().summary["placed"] == 100
+    (project.root / PLAN).unlink()
+    project.write("calls/a.yaml", plan_text("a", rows=50))
+    project.write("calls/b.yaml", plan_text("b", rows=50, first=51))
+    assert project.plan()["summary"]["blocked"] == 100
+    moves = "".join(f"  - {{from: june/inv-{n}, to: {'a' if n <= 50 else 'b'}/inv-{n}}}\n" for n in range(1, 101))
+    project.write("calls/a.yaml", plan_text("a", rows=50) + "moved:\n" + moves)
+    assert project.plan()["summary"]["unchanged"] == 100
+    assert project.apply().code == 0
+    assert len(sandbox.calls()) == 100
+
+
+def test_an_unknown_outcome_moves_and_its_old_tags_stay_evidence(bench: Workbench) -> None:
+    from reconciler.provider.sandbox import SandboxConfig, running
+    from tests.conftest import KEY
+
+    with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write(PLAN, plan_text(rows=1))
+        sandbox.set_faults("drop-after", "get:reject")
+        assert bench.apply("--no-preflight").summary["uncertain"] == 1
+        bench.write(PLAN, plan_text("summer", rows=1) + "moved: [{from: june, to: summer}]\n")
+        assert bench.actions() == {"summer/inv-1": "uncertain"}
+        sandbox.set_faults()
+        applied = bench.apply()
+        assert (applied.code, applied.summary["adopted"]) == (0, 1)
+        assert len(sandbox.calls()) == 1
+
+
+def test_moves_that_cannot_be(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text() + "moved: [{from: june, to: summer}, {from: summer, to: june}]\n")
+    circle = june.run("plan", "--json")
+    assert circle.code == 1
+    assert {item["code"] for item in circle.json["diagnostics"]} == {"E405"}
+    june.write(PLAN, plan_text() + "moved: [{from: june/inv-1, to: june/inv-2}]\n")
+    taken = june.run("plan", "--json")
+    assert taken.code == 1
+    assert [item["code"] for item in taken.json["diagnostics"]] == ["E502"]
+    assert june.apply().code == 1
+    assert len(sandbox.calls()) == 3
