@@ -110,8 +110,8 @@ class StateReader(Protocol):
         """The journal of one address, oldest first."""
         ...
 
-    def seen(self, run_id: str) -> frozenset[str]:
-        """The calls that ``note_seen`` kept of a run."""
+    def seen(self, run_id: str) -> Seen:
+        """What ``note_seen`` kept of a run."""
         ...
 
     def renames(self) -> Mapping[Address, Address]:
@@ -157,8 +157,8 @@ class StateStore(StateReader, Protocol):
         """Re-key addresses (old, new), journal and all. Refused where an old one is absent or a new one taken."""
         ...
 
-    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
-        """Keep which unclaimed calls the service listed before this run sent anything: none of them is its."""
+    def note_seen(self, run_id: str, seen: Seen) -> None:
+        """Keep what the service listed before this run sent anything. Once a run."""
         ...
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -205,8 +205,24 @@ class Listing:
     status: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run saw before it sent anything: unclaimed calls, and the service's own time at that moment.
+
+    None of the calls is the run's, and no call of the run was created before that time, by the service's clock.
+    """
+
+    call_ids: frozenset[str] = frozenset()
+    server_time: datetime | None = None
+
+
 class CallDirectory(Protocol):
     """Looks calls up. An empty answer proves nothing: how soon a new call is listed is not documented."""
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The service's time at its latest answer, in whole seconds rounded down; None where it does not tell."""
+        ...
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
         """All pages of a listing, oldest first.

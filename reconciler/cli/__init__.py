@@ -20,6 +20,7 @@ _COMMANDS = (
     "show",
     "apply",
     "resolve",
+    "status",
     "state",
     "schema",
     "sandbox",

@@ -30,8 +30,13 @@ Examples:
   reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
   reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
   reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
+  reconciler resolve --export decisions.csv
+  reconciler resolve --from decisions.csv
   reconciler resolve june/inv-1001 --distinct --reason "that call was about something else"
 """
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog=_EPILOG)
@@ -43,6 +48,10 @@ Examples:
     "--distinct", is_flag=True, help="What preflight found is another call: the next apply places this one."
 )
 @click.option("--reason", help="Why you know. Recorded.")
+@click.option("--export", "export", type=FILE, metavar="FILE", help="Write what is unknown to a CSV file.")
+@click.option(
+    "--from", "decided", type=FILE, metavar="FILE", help="Record the decisions of that file, all or none."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @key_option
 @url_option
@@ -57,6 +66,8 @@ def resolve(
     stopped: bool,
     distinct: bool,
     reason: str | None,
+    export: Path | None,
+    decided: Path | None,
     as_json: bool,
     api_key_file: Path | None,
     base_url: str | None,
@@ -72,8 +83,14 @@ def resolve(
     if address is None:
         if chosen or reason:
             raise UsageError("name the ADDRESS to settle")
+        if export is not None:
+            return _export(workspace, app.directory / export)
+        if decided is not None:
+            return _import(workspace, app.directory / decided, lock_timeout)
         target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
         return _look_up(workspace, target, lock_timeout, as_json=as_json)
+    if export is not None or decided is not None:
+        raise UsageError("--export and --from take no ADDRESS")
     if chosen != 1:
         raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
     if not reason or not reason.strip():
@@ -122,6 +139,33 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
                 store.intend(run.id, [intent_of_row(app, workspace, word.address, now)], now)
             store.decide(run.id, [word.decision()])
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"decided": 1})
+
+
+def _export(workspace: Workspace, path: Path) -> int:
+    from reconciler.cli.decisions import export_decisions
+
+    with workspace.reader() as reader:
+        unknown = [entry for entry in reader.entries() if entry.unknown]
+    export_decisions(path, unknown)
+    click.echo(
+        f"{len(unknown)} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}"
+    )
+    return ExitCode.INCOMPLETE if unknown else ExitCode.DONE
+
+
+def _import(workspace: Workspace, path: Path, lock_timeout: float) -> int:
+    from reconciler.cli.decisions import read_decisions
+
+    run = new_run("resolve")
+    with workspace.store(run, lock_timeout) as store:
+        known = {entry.address: entry for entry in store.entries()}
+        decisions = read_decisions(path, known, SystemClock().now())
+        store.decide(run.id, decisions)
+        left = sum(entry.unknown for entry in store.entries())
+        code = ExitCode.INCOMPLETE if left else ExitCode.DONE
+        store.end_run(run.id, SystemClock().now(), code, {"decided": len(decisions)})
+    click.echo(f"{len(decisions)} recorded, {left} left unknown.")
+    return code
 
 
 def _absent(store: StateStore, address: Address) -> bool:

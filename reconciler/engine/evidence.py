@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
-from reconciler.ports import RemoteCall
+from reconciler.ports import RemoteCall, Seen
 from reconciler.times import tell_instant
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -37,16 +37,20 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An attempt whose outcome is unknown. ``seen`` are calls that were listed before it was sent."""
+    """An attempt whose outcome is unknown, and what its run saw before it was sent."""
 
     entry: Entry
-    seen: frozenset[str] = frozenset()
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """When its call would have been created, by the service's clock."""
+        """When its call would have been created, by the service's clock.
+
+        Not before the service's own time at the run's preflight, where it told one: this keeps a call that was
+        placed in the dashboard minutes before, and listed late, from being taken for ours.
+        """
         start = self.entry.attempted_at
-        return start - CLOCK_SKEW, start + LONGEST_ATTEMPT + CLOCK_SKEW
+        return self.seen.server_time or start - CLOCK_SKEW, start + LONGEST_ATTEMPT + CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def match(
     untagged = [call for call in free if call.tags is None and call.id not in taken]
     fits = {
         unknown.entry.address: [
-            call for call in untagged if call.id not in unknown.seen and _fits(unknown, call, now)
+            call for call in untagged if call.id not in unknown.seen.call_ids and _fits(unknown, call, now)
         ]
         for unknown in rest
     }

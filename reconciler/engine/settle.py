@@ -10,7 +10,7 @@ from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.model import Address, Status
-from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, StateStore
+from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, Seen, StateStore
 
 
 async def settle(store: StateStore, run_id: str, directory: CallDirectory, clock: Clock) -> list[Match]:
@@ -43,10 +43,10 @@ def _lineage(store: StateStore) -> Lineage:
     return Lineage(store.lineage, store.renames())
 
 
-def _seen(store: StateStore, address: Address) -> frozenset[str]:
+def _seen(store: StateStore, address: Address) -> Seen:
     """What was listed before the latest attempt of an address was sent."""
     attempts = store.attempts(address)
-    return store.seen(attempts[-1].run_id) if attempts else frozenset()
+    return store.seen(attempts[-1].run_id) if attempts else Seen()
 
 
 async def preflight(
@@ -66,9 +66,8 @@ async def preflight(
         remote |= {call.id: call for call in await directory.calls(listing)}
     claimed = frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
     recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
-    store.note_seen(
-        run_id, [item.id for item in remote.values() if item.id not in claimed and item.created_at > recent]
-    )
+    unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
+    store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time))
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, _lineage(store))
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -31,6 +32,12 @@ class CallListing:
         self._origin = origin
         self._deadline = timeout
         self._client = open_client(api_key, timeout)
+        self._server_time: datetime | None = None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The ``Date`` of the latest answer (RFC 9110, 6.6.1)."""
+        return self._server_time
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
         """Every page, oldest first, each call once. Raises ``LookupFailed``."""
@@ -65,6 +72,7 @@ class CallListing:
                 problem = type(error).__name__
                 continue
             if response.status_code == 200:
+                self._server_time = _date(response)
                 return _object(response)
             problem = f"HTTP {response.status_code}"
             if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
@@ -88,6 +96,14 @@ def _query(listing: Listing) -> dict[str, str]:
     if listing.status is not None:
         query["call_status"] = listing.status
     return query
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _object(response: httpx.Response) -> JsonObject:

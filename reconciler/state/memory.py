@@ -11,7 +11,7 @@ from datetime import datetime
 
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
-from reconciler.ports import Attempt, Decision, Intent, Result, Run
+from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
 from reconciler.state import rules
 
 
@@ -27,7 +27,7 @@ class MemoryState:
         self._rejected: dict[Address, tuple[str, int]] = {}
         self.ended: dict[str, tuple[datetime, int, dict[str, int]]] = {}
         self.decisions: list[tuple[str, Decision]] = []
-        self._seen: dict[str, frozenset[str]] = {}
+        self._seen: dict[str, Seen] = {}
         self._renames: dict[Address, Address] = {}
         self._cleared: dict[Address, tuple[str, str, datetime]] = {}
 
@@ -120,8 +120,8 @@ class MemoryState:
             evidence=result.evidence,
         )
 
-    def seen(self, run_id: str) -> frozenset[str]:
-        return self._seen.get(run_id, frozenset())
+    def seen(self, run_id: str) -> Seen:
+        return self._seen.get(run_id, Seen())
 
     def cleared(self) -> frozenset[Address]:
         return frozenset(self._cleared)
@@ -141,8 +141,8 @@ class MemoryState:
                 self._renames[old] = new
                 self.decisions.append((run_id, Decision(new, at, f"moved from {old}")))
 
-    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
-        self._seen[run_id] = self.seen(run_id) | frozenset(call_ids)
+    def note_seen(self, run_id: str, seen: Seen) -> None:
+        self._seen[run_id] = seen
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():

@@ -126,6 +126,12 @@ def create_lookups(db: Database) -> None:
         ) without rowid"""
     )
     db.execute(
+        """create table preflights (
+            run_id text primary key references runs(id),
+            server_time text
+        ) without rowid"""
+    )
+    db.execute(
         """create table cleared (
             plan text not null,
             key text not null,

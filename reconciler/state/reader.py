@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.model import Address, Entry
-from reconciler.ports import Attempt, Run
+from reconciler.ports import Attempt, Run, Seen
 from reconciler.state.files import translated
 from reconciler.state.records import to_attempt, to_entry, to_run
+from reconciler.times import parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
@@ -46,9 +47,11 @@ class SqliteReader:
         rows = self._all("select * from runs order by started_at desc, rowid desc limit ?", (limit,))
         return [to_run(row) for row in rows]
 
-    def seen(self, run_id: str) -> frozenset[str]:
+    def seen(self, run_id: str) -> Seen:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
-        return frozenset(row["call_id"] for row in rows)
+        looked = self._all("select server_time from preflights where run_id = ?", (run_id,))
+        time = looked[0]["server_time"] if looked else None
+        return Seen(frozenset(row["call_id"] for row in rows), None if time is None else parse_instant(time))
 
     def renames(self) -> Mapping[Address, Address]:
         rows = self._all("select old_plan, old_key, revision, plan, key from renames order by number", ())

@@ -12,7 +12,7 @@ from pathlib import Path
 from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.model import Address, Status
-from reconciler.ports import Decision, Intent, Result, Run
+from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import rules
 from reconciler.state.files import database, translated
 from reconciler.state.reader import SqliteReader, at
@@ -170,9 +170,11 @@ class SqliteStore(SqliteReader):
                     }
                 )
 
-    def note_seen(self, run_id: str, call_ids: Sequence[str]) -> None:
+    def note_seen(self, run_id: str, seen: Seen) -> None:
+        time = None if seen.server_time is None else format_instant(seen.server_time)
         with self._transaction(counts=False):
-            self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in set(call_ids))
+            self._db.table("preflights").insert({"run_id": run_id, "server_time": time})
+            self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids)
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         record = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -208,3 +209,22 @@ def test_many_pages_are_read(june: Workbench, sandbox: Any) -> None:
         foreign(sandbox, 1000 + number, **later(1))
     foreign(sandbox, 2, **later(2))
     assert june.apply().summary["conflicts"] == 1
+
+
+def test_a_call_that_was_placed_before_and_is_listed_late_is_not_ours(bench: Workbench) -> None:
+    clock = {"ahead": timedelta(0)}
+    config = SandboxConfig(port=0, api_key=KEY, list_lag=30, clock=lambda: datetime.now(UTC) + clock["ahead"])
+    with running(config) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write(PLAN, plan_text(rows=1))
+        created = (datetime.now(UTC) - timedelta(seconds=5)).isoformat()
+        foreign(sandbox, 1, created_at=created, **later(1))
+        sandbox.set_faults("drop-after#1")
+        assert bench.apply().summary["uncertain"] == 1
+        clock["ahead"] = timedelta(seconds=27)  # the stranger's call is listed by now, ours is not yet
+        assert bench.run("resolve").code == 3
+        clock["ahead"] = timedelta(seconds=60)
+        assert bench.run("resolve").code == 0
+        ours = next(call for call in sandbox.calls() if "metadata" in call.body)
+        assert bench.ok("state", "show", "june/inv-1", "--json").json["call_id"] == ours.call_id

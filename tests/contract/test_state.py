@@ -14,7 +14,7 @@ import pytest
 from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.model import Address, Call, Entry, Schedule, Status
-from reconciler.ports import Decision, Intent, Result, Run, StateStore
+from reconciler.ports import Decision, Intent, Result, Run, Seen, StateStore
 from reconciler.state.memory import MemoryState
 from reconciler.state.sqlite import create, open_store
 
@@ -256,10 +256,11 @@ def test_an_unknown_address_adopts_a_call(store: StateStore) -> None:
 
 
 def test_what_was_seen_and_cleared_is_kept(store: StateStore) -> None:
-    assert store.seen(RUN.id) == frozenset()
-    store.note_seen(RUN.id, ["call-1", "call-2", "call-1"])
-    assert store.seen(RUN.id) == {"call-1", "call-2"}
-    assert store.seen("another") == frozenset()
+    assert store.seen(RUN.id) == Seen()
+    seen = Seen(frozenset({"call-1", "call-2"}), NOW)
+    store.note_seen(RUN.id, seen)
+    assert store.seen(RUN.id) == seen
+    assert store.seen("another") == Seen()
     for _ in range(2):
         store.clear(RUN.id, A, "a survey", NOW)
     assert store.cleared() == {A}

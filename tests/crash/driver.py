@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 
 from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.times import format_instant
 from tests.conftest import AGENT, NUMBER, clean_environment, contact
 from tests.crash.victim import POINTS
 
@@ -144,7 +145,13 @@ class Trial:
         if self.first not in AFTER_A_LOSS and self.random.random() < 0.3:
             people.append(contact(self.random.randint(0, self.rows - 1)))
         for person in people:
-            body = {"contact_id": person, "agent_id": AGENT, "from_number_id": NUMBER}
+            created_at = format_instant(self.clock() - timedelta(seconds=self.random.choice((3, 20, 200))))
+            body = {
+                "contact_id": person,
+                "agent_id": AGENT,
+                "from_number_id": NUMBER,
+                "created_at": created_at,
+            }
             httpx.post(f"{server.url}/_sandbox/calls", json=body).raise_for_status()
 
     def _command(self, *args: str) -> subprocess.CompletedProcess[str]:

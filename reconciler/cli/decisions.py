@@ -1,0 +1,99 @@
+"""Many decisions in one file: unknown outcomes out to CSV, a person's words back in, all or none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from reconciler.cli.output import write_private
+from reconciler.errors import ReconcilerError
+from reconciler.model import Address, Entry, Status
+from reconciler.ports import Decision
+from reconciler.times import format_instant
+
+COLUMNS = ("address", "attempted_at", "rings_at", "contact_id", "problem", "decision", "call_id", "reason")
+WORDS = ("placed", "not-placed", "stopped")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SHOWN_PROBLEMS = 20
+
+
+def export_decisions(path: Path, unknown: Iterable[Entry]) -> None:
+    """Write one line for each unknown outcome, with empty cells for the decision. Mode 0600."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    for entry in unknown:
+        cells = {
+            "address": str(entry.address),
+            "attempted_at": format_instant(entry.attempted_at),
+            "rings_at": format_instant(entry.rings_at),
+            "contact_id": entry.call.contact_id or "",
+            "problem": entry.error or "the run ended before an answer was recorded",
+        }
+        writer.writerow({name: _harmless(value) for name, value in cells.items()})
+    write_private(path, text.getvalue().encode("utf-8-sig"))
+
+
+def _harmless(value: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) -> list[Decision]:
+    """The decisions of a file that ``export_decisions`` wrote and a person filled in; empty ones are left out.
+
+    Raises:
+        ReconcilerError: anything in the file is wrong; every problem is named, with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReconcilerError(f"{path.name} cannot be read: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())
+    if missing:
+        raise ReconcilerError(f"{path.name} has no column {', '.join(sorted(missing))}")
+    decisions: dict[Address, Decision] = {}
+    problems: list[str] = []
+    for cells in reader:
+        try:
+            decision = _read({name: (cells.get(name) or "").strip() for name in COLUMNS}, known, now)
+            if decision is not None and decision.address in decisions:
+                raise ValueError(f"{decision.address} is decided twice")
+            if decision is not None:
+                decisions[decision.address] = decision
+        except ValueError as error:
+            problems.append(f"{path.name}:{reader.line_num}: {error}")
+    if problems:
+        more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+        listed = "\n".join(problems[:_SHOWN_PROBLEMS])
+        raise ReconcilerError(f"nothing was recorded, {len(problems)} wrong in {path.name}:\n{listed}{more}")
+    return list(decisions.values())
+
+
+def _read(cells: Mapping[str, str], known: Mapping[Address, Entry], now: datetime) -> Decision | None:
+    """One line. Raises ``ValueError`` where it is wrong; None where nothing was decided."""
+    word, call_id, reason = cells["decision"].lower(), cells["call_id"], cells["reason"]
+    if not word and not call_id:
+        return None
+    address = Address.parse(cells["address"])
+    entry = known.get(address)
+    if entry is None:
+        raise ValueError(f"the state holds nothing at {address}")
+    if word not in WORDS:
+        raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(WORDS)}, or nothing")
+    if (word == "placed") is not bool(call_id):
+        raise ValueError(f"{address}: placed needs a call_id, and only placed has one")
+    if not reason:
+        raise ValueError(f"{address}: a decision needs its reason")
+    if word == "stopped":
+        if not entry.placed:
+            raise ValueError(f"{address} is {entry.status}: only a placed call can have been stopped")
+        return Decision(address, now, reason, stopped=True)
+    if not entry.unknown:
+        raise ValueError(f"{address} is {entry.status}: there is nothing to settle")
+    status = Status.PLACED if word == "placed" else Status.RULED_OUT
+    return Decision(address, now, reason, status, call_id or None)
