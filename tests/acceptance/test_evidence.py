@@ -228,3 +228,28 @@ def test_a_call_that_was_placed_before_and_is_listed_late_is_not_ours(bench: Wor
         assert bench.run("resolve").code == 0
         ours = next(call for call in sandbox.calls() if "metadata" in call.body)
         assert bench.ok("state", "show", "june/inv-1", "--json").json["call_id"] == ours.call_id
+
+
+def test_a_state_restored_after_weeks_repeats_no_pending_call(bench: Workbench) -> None:
+    clock = {"ahead": timedelta(days=-45)}
+    with running(SandboxConfig(port=0, api_key=KEY, clock=lambda: datetime.now(UTC) + clock["ahead"])) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write(PLAN, plan_text())
+        shutil.copy(bench.root / STATE, bench.root / "old.db")
+        assert bench.apply().summary["placed"] == 3
+        clock["ahead"] = timedelta(0)
+        shutil.copy(bench.root / "old.db", bench.root / STATE)
+        assert bench.apply().summary["conflicts"] == 3
+        assert len(sandbox.calls()) == 3
+
+
+def test_too_many_unknowns_in_a_row_stop_the_run(bench: Workbench, blind: Any) -> None:
+    bench.write(PLAN, plan_text(rows=20))
+    blind.set_faults("error-before")
+    stopped = bench.apply("--concurrency", "1")
+    assert stopped.code == 3
+    assert (stopped.summary["uncertain"], stopped.summary["not_sent"]) == (5, 15)
+    assert "in a row" in stopped.summary["stopped"]
+    blind.set_faults()
+    assert bench.apply().summary["placed"] == 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -302,3 +303,49 @@ def test_other_base_urls_are_refused(text: str) -> None:
 def test_keys_that_no_header_can_carry_are_refused(text: str | None) -> None:
     with pytest.raises(ReconcilerError, match="API key"):
         read_api_key(None, text)
+
+
+def test_a_connection_that_never_comes_about_was_not_sent() -> None:
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # the queue of a listener that accepts nobody
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        found = asyncio.run(outcome(f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.6))
+    assert isinstance(found, NotSent)
+    assert "ConnectTimeout" in found.message
+
+
+def test_a_body_that_could_not_be_written_is_unknown() -> None:
+    class Deaf(Server):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(10)
+            writer.transport.abort()
+
+    async def run() -> Receipt | Outcome:
+        large = Request("single-phone-call", {"full_name": "x" * 50_000_000})
+        async with listening(Deaf(b"")) as server:
+            provider = ContactShip(parse_origin(server.url), KEY, 10)
+            try:
+                return await provider.place(large)
+            except Outcome as error:
+                return error
+            finally:
+                await provider.aclose()
+
+    assert isinstance(asyncio.run(run()), OutcomeUnknown)
+
+
+def test_the_key_follows_no_redirect() -> None:
+    async def run() -> tuple[Receipt | Outcome, list[bytes]]:
+        async with listening(Server(answer("200 OK", PLACED))) as elsewhere:
+            target = f"location: {elsewhere.url}/v1/calls/single-phone-call"
+            async with listening(Server(answer("307 M", "{}", target))) as server:
+                return await outcome(server.url), elsewhere.requests
+
+    found, stolen = asyncio.run(run())
+    assert isinstance(found, OutcomeUnknown)
+    assert stolen == []
