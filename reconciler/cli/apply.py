@@ -60,7 +60,7 @@ class RateOption(click.ParamType[float]):
         return float("inf") if rate is None else rate
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Place what the plan says, at most once.")
 @click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...")
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(

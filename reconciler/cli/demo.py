@@ -47,7 +47,10 @@ numbers:
 """
 
 
-@click.command(epilog="\b\nExamples:\n  reconciler demo\n  reconciler demo --keep demo-project\n")
+@click.command(
+    epilog="\b\nExamples:\n  reconciler demo\n  reconciler demo --keep demo-project\n",
+    short_help="The whole story on a sandbox, in seconds.",
+)
 @click.option(
     "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Leave the project in the new folder DIR."
 )

@@ -25,7 +25,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)

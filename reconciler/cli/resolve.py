@@ -39,7 +39,7 @@ Examples:
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Settle what is unknown.")
 @click.argument("address", required=False)
 @click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
 @click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")

@@ -108,7 +108,7 @@ def _announce(url: str) -> None:
     click.echo("  export CONTACTSHIP_API_KEY=any", err=True)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="A local server to call instead of people.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8734, show_default=True, help="0: a free one.")
 @click.option("--api-key", metavar="KEY", help="The only key accepted. Without it, any key is.")

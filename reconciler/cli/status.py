@@ -26,7 +26,7 @@ Examples:
 _OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Say where the calls stand, and what is overdue.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; exit 3.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")

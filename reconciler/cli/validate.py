@@ -11,7 +11,10 @@ from reconciler.cli.showing import count_problems, counted, show_problems
 from reconciler.errors import ExitCode
 
 
-@click.command(epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n")
+@click.command(
+    epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n",
+    short_help="Check plan files and report every problem.",
+)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @reveal_option
