@@ -85,7 +85,7 @@ def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
     ahead = format_instant(now + _SKEW)
     late = connection.execute("select * from attempts where intended_at > ? order by number", (ahead,)).fetchall()
     turned = connection.execute(
-        "select * from attempts where finished_at < intended_at order by number"
+        "select * from attempts where rtrim(finished_at, 'Z') < rtrim(intended_at, 'Z') order by number"
     ).fetchall()
     found = [f"attempt {row['number']} is dated ahead of the clock: {row['intended_at']}" for row in late]
     return found + [f"attempt {row['number']} ended before it began: was the clock set back?" for row in turned]

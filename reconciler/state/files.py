@@ -15,11 +15,13 @@ from sqlite_utils import Database
 
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations, new_secret
-from reconciler.state.mounts import network_filesystem
+from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.times import format_instant
 
 _BUSY_SECONDS = 60
+FOLDER = ".reconciler"
 _HEADER = b"SQLite format 3\x00"
+_MOUNTS = Path("/proc/self/mountinfo")
 _RECOVER = frozenset({"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN"})
 _MISSING_HINT = (
     "restore it; in a new project: reconciler init, or reconciler state init; to look only: plan --no-state. "
@@ -39,6 +41,8 @@ def translated(path: Path) -> Iterator[None]:
         raise StateError(f"the state {path} cannot be used: {error}") from error
     except OSError as error:
         raise StateError(f"the state {path} cannot be used: {error.strerror or error}") from error
+    except UnicodeEncodeError as error:
+        raise StateError(f"the state {path} holds Unicode only, and {error.object!a} is none") from error
 
 
 def create(path: Path, *, lineage: str | None = None) -> str:
@@ -47,12 +51,12 @@ def create(path: Path, *, lineage: str | None = None) -> str:
     Raises:
         StateError: something is there already, the place is a network file system, or it cannot be written.
     """
-    if path.exists() or path.is_symlink():
-        raise StateError(f"the state {path} exists already: it is never overwritten")
     lineage = lineage or str(uuid.uuid4())
     with translated(path):
+        if path.exists() or path.is_symlink():
+            raise StateError(f"the state {path} exists already: it is never overwritten")
         _make_folder(path.parent)
-        _refuse_network(path)
+        _refuse_place(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             with closing(connect(path, "rw")) as connection:
@@ -66,10 +70,14 @@ def create(path: Path, *, lineage: str | None = None) -> str:
 
 
 def _make_folder(folder: Path) -> None:
-    if folder.exists():
-        return
-    folder.mkdir(mode=0o700, parents=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    """Git ignores the folder where it is ours: made here, or of the name we give it."""
+    made = not folder.exists()
+    if made:
+        folder.mkdir(mode=0o700, parents=True)
+        _sync_folder(folder.parent)
+    ignore = folder / ".gitignore"
+    if made or (folder.name == FOLDER and not ignore.exists()):
+        ignore.write_text("*\n", encoding="utf-8")
 
 
 def _fill(connection: sqlite3.Connection, lineage: str) -> None:
@@ -88,16 +96,16 @@ def check_file(path: Path) -> None:
 
     Raises:
         StateMissing: there is no file.
-        StateError: it is empty, no SQLite file, no regular file, or on a network file system.
+        StateError: it is empty, no SQLite file, no regular file, or in a place where locks cannot be relied on.
     """
-    if not path.exists():
-        raise StateMissing(f"no state at {path}", hint=_MISSING_HINT)
-    if not path.is_file():
-        raise StateError(f"the state {path} is not a regular file")
     with translated(path):
+        if not path.exists():
+            raise StateMissing(f"no state at {path}", hint=_MISSING_HINT)
+        if not path.is_file():
+            raise StateError(f"the state {path} is not a regular file")
         with path.open("rb") as file:
             head = file.read(len(_HEADER))
-        _refuse_network(path)
+        _refuse_place(path)
     if not head:
         raise StateError(f"the state {path} is an empty file, which is not an empty state", hint=_MISSING_HINT)
     if head != _HEADER:
@@ -128,28 +136,45 @@ def pending(connection: sqlite3.Connection) -> bool:
     return bool(migrations.pending(database(connection)))
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection in autocommit mode; ``mode`` is ``ro`` or ``rw``, and neither creates a file."""
+def make_private(path: Path) -> None:
+    """Take everybody else's rights to the file away.
+
+    Raises:
+        StateError: it has another name too, under which it would have another lock and another journal.
+    """
+    found = path.stat()
+    if found.st_nlink > 1:
+        raise StateError(
+            f"the state {path} has {found.st_nlink} names (hard links), and each would have its own lock",
+            hint="keep one of them; to copy a state: reconciler state backup",
+        )
+    if found.st_mode & 0o077:
+        path.chmod(found.st_mode & 0o600)
+
+
+def connect(path: Path, mode: str, busy: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection in autocommit mode; ``mode`` is ``ro`` or ``rw``, and neither creates a file.
+
+    ``busy`` is how many seconds it waits for another process's transaction.
+    """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
-    )
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path, busy: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """A read-only connection; what a killed writer left half done is rolled back first, as SQLite would."""
-    connection = connect(path, "ro")
+    connection = connect(path, "ro", busy)
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         connection.close()
         if error.sqlite_errorname not in _RECOVER:
             raise
-        with closing(connect(path, "rw")) as writer:
+        with closing(connect(path, "rw", busy)) as writer:
             writer.execute("select count(*) from sqlite_master").fetchone()
-        return connect(path, "ro")
+        return connect(path, "ro", busy)
     except sqlite3.Error:
         connection.close()
         raise
@@ -176,11 +201,18 @@ def database(connection: sqlite3.Connection) -> Database:
     return Database(connection, execute_plugins=False)
 
 
-def _refuse_network(path: Path) -> None:
-    if sys.platform != "linux":
+def _refuse_place(path: Path) -> None:
+    """Where the kernel does not tell what is mounted, nothing is refused."""
+    if sys.platform != "linux" or not _MOUNTS.exists():
         return
-    table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-    kind = network_filesystem(str(path.resolve()), table)
+    table = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    real = str(path.resolve())
+    if mounted_alone(real, table):
+        raise StateError(
+            f"the state {path} is mounted as a single file: its lock and its journal would stay behind",
+            hint="mount the folder that holds it",
+        )
+    kind = network_filesystem(real, table)
     if kind is not None:
         raise StateError(
             f"the state {path} is on a network file system ({kind}), where file locks cannot be relied on",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from reconciler.errors import StateError, StateLocked
 
@@ -15,13 +15,16 @@ from reconciler.errors import StateError, StateLocked
 def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iterator[Callable[[], None]]:
     """Hold the lock of the state at ``path``; wait ``timeout`` seconds for it.
 
+    It lies beside the file itself, not beside a link to it: one state has one lock, whatever name it is opened by.
     Yields a check that raises ``StateError`` where the lock's file or the state's was replaced meanwhile: then
     another process may hold a lock too, and nothing more may be written.
 
     Raises:
         StateLocked: another run holds it; ``holder`` tells who.
+        StateError: it cannot be taken, or the file system has no locks that die with their holder.
     """
-    beside = path.with_name(f"{path.name}.lock")
+    real = path.resolve()
+    beside = real.with_name(f"{real.name}.lock")
     lock = FileLock(beside, mode=0o600, is_singleton=False, thread_local=False)
     try:
         lock.acquire(timeout=timeout)
@@ -31,9 +34,12 @@ def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iter
             f"the state is locked by {who or 'another run'}",
             hint="wait for it, or pass --lock-timeout; the lock is gone as soon as that process is",
         ) from error
-    except OSError as error:
-        raise StateError(f"the lock {beside} cannot be taken: {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StateError(f"the lock {beside} cannot be taken: {reason}") from error
     try:
+        if SoftFileLock in type(lock).__mro__:  # what filelock turns a lock into where there is no flock(2)
+            raise StateError(f"the lock {beside} cannot be taken: this file system has no locks")
         held = (_identity(path), _identity(beside))
 
         def check() -> None:

@@ -1,4 +1,4 @@
-"""The state in memory, for tests and experiments: the same promises as on disk, and nothing left behind."""
+"""The state in memory, for tests and where there is none: the same promises, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reconciler.state import rules
 
 
 class MemoryState:
-    """What ``StateStore`` promises, over dictionaries. The run given is recorded as begun."""
+    """What ``StateStore`` promises, over dictionaries. The run given is recorded as begun; readers need none."""
 
-    def __init__(self, run: Run, lineage: str | None = None) -> None:
+    def __init__(self, run: Run | None = None, lineage: str | None = None) -> None:
         self.lineage = lineage or str(uuid.uuid4())
         self.serial = 0
         self._entries: dict[Address, Entry] = {}
         self._attempts: list[Attempt] = []
-        self._runs = [run]
+        self._runs = [] if run is None else [run]
         self._rejected: dict[Address, tuple[str, int]] = {}
         self.ended: dict[str, tuple[datetime, int, dict[str, int]]] = {}
         self.decisions: list[tuple[str, Decision]] = []
@@ -88,8 +88,8 @@ class MemoryState:
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in results:
-                rules.check_placed(result)
+            for result in rules.as_kept(results):
+                rules.check_answer(result)
                 self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
 
     def _close(self, run_id: str, result: Result) -> None:
@@ -134,6 +134,8 @@ class MemoryState:
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
                 self._entries[new] = replace(self._entries.pop(old), address=new)
+                if old in self._rejected:
+                    self._rejected[new] = self._rejected.pop(old)
                 self._attempts = [
                     replace(attempt, address=new) if attempt.address == old else attempt
                     for attempt in self._attempts
@@ -153,11 +155,12 @@ class MemoryState:
             if address not in self._entries:
                 raise rules.nothing_at(address)
             del self._entries[address]
+            self._rejected.pop(address, None)
             self.decisions.append((run_id, Decision(address, at, reason)))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in results:
+            for result in rules.as_kept(results):
                 rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
                 self._resolve(result.address, result.status, result.call_id, result.evidence, result.at)
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)

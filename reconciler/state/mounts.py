@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 # Names as in /proc/filesystems. Their locks are advisory at best, or lost with a server's restart.
 NETWORK = frozenset(
@@ -39,16 +40,25 @@ def network_filesystem(path: str, mountinfo: str) -> str | None:
     holds the path counts, and of equal ones the last.
     """
     best, kind = "", ""
+    for point, found in _mounts(mountinfo):
+        holds = path == point or path.startswith(point.rstrip("/") + "/")
+        if holds and len(point) >= len(best):
+            best, kind = point, found
+    return kind if kind in NETWORK else None
+
+
+def mounted_alone(path: str, mountinfo: str) -> bool:
+    """Whether the file itself is a mount point: then other things lie beside it than beside its other names."""
+    return any(point == path for point, _ in _mounts(mountinfo))
+
+
+def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
+    """Mount points and their kinds, in the kernel's order."""
     for line in mountinfo.splitlines():
         head, separator, tail = line.partition(" - ")
         fields = head.split(" ")
-        if not separator or len(fields) < 5:
-            continue
-        point = _unescaped(fields[4])
-        holds = path == point or path.startswith(point.rstrip("/") + "/")
-        if holds and len(point) >= len(best):
-            best, kind = point, tail.split(" ")[0]
-    return kind if kind in NETWORK else None
+        if separator and len(fields) >= 5:
+            yield _unescaped(fields[4]), tail.split(" ")[0]
 
 
 def _unescaped(text: str) -> str:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from reconciler.errors import StateError
 from reconciler.model import Address, Entry
 from reconciler.ports import Attempt, Run, Seen
 from reconciler.state.files import translated
@@ -32,9 +33,12 @@ class SqliteReader:
         return int(self._one("select serial from meta")[0])
 
     def entries(self) -> Iterator[Entry]:
-        with translated(self._path):
-            for row in self._connection.execute("select * from calls order by plan, key, revision"):
-                yield to_entry(row)
+        """All as of one moment. The rows are read at once and given back one by one: a cursor left open would keep
+        a lock, and a reader that is slow or stopped would hold up an apply until its writes fail.
+        """
+        rows = self._all("select * from calls order by plan desc, key desc, revision desc", ())
+        while rows:
+            yield to_entry(rows.pop())
 
     def entry(self, address: Address) -> Entry | None:
         rows = self._all(_ENTRY, at(address))
@@ -44,7 +48,7 @@ class SqliteReader:
         return [to_attempt(row) for row in self._all(_ATTEMPTS, at(address))]
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
-        rows = self._all("select * from runs order by started_at desc, rowid desc limit ?", (limit,))
+        rows = self._all("select * from runs order by rowid desc limit ?", (limit,))
         return [to_run(row) for row in rows]
 
     def seen(self, run_id: str) -> Seen:
@@ -61,14 +65,16 @@ class SqliteReader:
         rows = self._all("select plan, key, revision from cleared", ())
         return frozenset(Address(*row) for row in rows)
 
-    def unfinished_run(self) -> Run | None:
-        """The run that holds the lock, while it is held."""
-        rows = self._all("select * from runs where finished_at is null order by rowid desc limit 1", ())
-        return to_run(rows[0]) if rows else None
+    def holder(self) -> Run | None:
+        """The run that holds the lock, while it is held: the latest, unless it has ended."""
+        rows = self._all("select * from runs order by rowid desc limit 1", ())
+        return to_run(rows[0]) if rows and rows[0]["finished_at"] is None else None
 
     def _one(self, sql: str) -> sqlite3.Row:
-        [row] = self._all(sql, ())
-        return row
+        rows = self._all(sql, ())
+        if len(rows) != 1:
+            raise StateError(f"the state {self._path} is damaged: it does not say which state it is")
+        return rows[0]
 
     def _all(self, sql: str, values: tuple[str | int, ...]) -> list[sqlite3.Row]:
         with translated(self._path):

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Run
 from reconciler.times import format_instant, parse_instant
+
+
+@contextmanager
+def _intact(record: str) -> Iterator[None]:
+    """What no version ever writes, as ``StateError``."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StateError(f"the state holds a damaged record at {record}: {error}") from error
 
 
 def to_entry(row: sqlite3.Row) -> Entry:
@@ -19,7 +30,7 @@ def to_entry(row: sqlite3.Row) -> Entry:
         StateError: the row holds something that this version never writes.
     """
     address = Address(row["plan"], row["key"], row["revision"])
-    try:
+    with _intact(str(address)):
         call = identity.from_logical(json.loads(row["call"]))
         digest = row["digest"]
         if not digest.startswith(identity.DIGEST_PREFIX):
@@ -36,12 +47,15 @@ def to_entry(row: sqlite3.Row) -> Entry:
             rejections=row["rejections"] if row["rejected_digest"] == row["digest"] else 0,
             stopped_at=None if row["stopped_at"] is None else parse_instant(row["stopped_at"]),
         )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StateError(f"the state holds a damaged record at {address}: {error}") from error
 
 
 def to_attempt(row: sqlite3.Row) -> Attempt:
-    """One row of ``attempts``."""
+    """One row of ``attempts``; raises as ``to_entry``."""
+    with _intact(f"attempt {row['number']}"):
+        return _attempt(row)
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(
         number=row["number"],
         run_id=row["run_id"],
@@ -58,7 +72,12 @@ def to_attempt(row: sqlite3.Row) -> Attempt:
 
 
 def to_run(row: sqlite3.Row) -> Run:
-    """One row of ``runs``."""
+    """One row of ``runs``; raises as ``to_entry``."""
+    with _intact(f"run {row['id']}"):
+        return _run(row)
+
+
+def _run(row: sqlite3.Row) -> Run:
     return Run(
         id=row["id"],
         command=row["command"],
@@ -70,6 +89,12 @@ def to_run(row: sqlite3.Row) -> Run:
         plan_id=row["plan_id"],
         commit=row["git_commit"],
     )
+
+
+def to_status(text: str, address: Address) -> Status:
+    """A status as stored; raises as ``to_entry``."""
+    with _intact(str(address)):
+        return Status(text)
 
 
 def from_run(run: Run) -> dict[str, str | int | None]:

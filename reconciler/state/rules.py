@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.errors import StateError
 from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
 from reconciler.ports import Decision, Result
+
+_ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT})
 
 
 def check_open(address: Address, found: Status | None) -> None:
@@ -15,10 +18,35 @@ def check_open(address: Address, found: Status | None) -> None:
         raise StateError(f"{address} is {found} already: nothing is sent for it")
 
 
-def check_placed(result: Result) -> None:
-    """Raises ``StateError`` for a placed call without its id."""
-    if result.status in PLACED_STATUSES and not result.call_id:
+def check_answer(result: Result) -> None:
+    """Raises ``StateError`` for what is no answer, a placed call without its id, or an id without a call."""
+    if result.status not in _ANSWERS:
+        raise StateError(f"{result.address}: {result.status} is no answer to a request")
+    if result.status is Status.PLACED and not result.call_id:
         raise StateError(f"{result.address}: placed without a call id")
+    if result.status is not Status.PLACED and result.call_id:
+        raise StateError(f"{result.address}: {result.status}, and yet with a call id")
+
+
+def as_kept(results: Iterable[Result]) -> list[Result]:
+    """The results as every store can write them.
+
+    A service can answer with half of a surrogate pair, which no UTF-8 text holds: it is kept as an escape, since
+    an answer that cannot be written would be lost.
+    """
+    return [
+        replace(
+            item,
+            call_id=_encodable(item.call_id),
+            error=_encodable(item.error),
+            evidence=_encodable(item.evidence),
+        )
+        for item in results
+    ]
+
+
+def _encodable(text: str | None) -> str | None:
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def without_clash(result: Result, owner: Address | None) -> Result:

@@ -69,7 +69,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) ->
     with translated(path):
         files.check_schema(connection, path)
         _check_lineage(SqliteReader(connection, path), lineage)
-        path.chmod(0o600)
+        files.make_private(path)
         files.make_durable(connection)
         if files.pending(connection):
             _migrate(connection, path)
@@ -103,8 +103,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 def _holder(path: Path) -> str | None:
     """Who holds the lock, as far as the state tells."""
     try:
-        with open_reader(path) as reader:
-            run = reader.unfinished_run()
+        with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
+            run = SqliteReader(connection, path).holder()
     except StateError:
         return None
     if run is None:

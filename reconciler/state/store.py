@@ -16,7 +16,7 @@ from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import rules
 from reconciler.state.files import database, translated
 from reconciler.state.reader import SqliteReader, at
-from reconciler.state.records import from_run
+from reconciler.state.records import from_run, to_status
 from reconciler.times import format_instant
 
 _OPEN_CALL = """
@@ -116,8 +116,8 @@ class SqliteStore(SqliteReader):
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in results:
-                rules.check_placed(result)
+            for result in rules.as_kept(results):
+                rules.check_answer(result)
                 self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
 
     def _close(self, run_id: str, result: Result) -> None:
@@ -142,7 +142,7 @@ class SqliteStore(SqliteReader):
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in results:
+            for result in rules.as_kept(results):
                 rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
                 where = at(result.address)
                 told = (result.status, result.call_id, result.evidence, format_instant(result.at))
@@ -228,7 +228,7 @@ class SqliteStore(SqliteReader):
     def _status(self, address: Address) -> Status | None:
         sql = "select status from calls where plan = ? and key = ? and revision = ?"
         row = self._connection.execute(sql, at(address)).fetchone()
-        return None if row is None else Status(row["status"])
+        return None if row is None else to_status(row["status"], address)
 
     def _owner(self, call_id: str | None) -> Address | None:
         if call_id is None:

@@ -288,3 +288,20 @@ def test_a_forgotten_address_is_free(store: StateStore) -> None:
     with pytest.raises(StateError):
         store.forget(RUN.id, A, "again", NOW)
     intend(store, A)
+
+
+def test_an_answer_that_no_text_can_hold_is_kept_all_the_same(store: StateStore) -> None:
+    intend(store, A)
+    record(store, Status.PLACED, call_id="call-\ud800", evidence="half: \udfff")
+    assert entry(store).call_id == "call-\\ud800"
+    assert store.attempts(A)[0].evidence == "half: \\udfff"
+
+
+@pytest.mark.parametrize("status", [Status.INTENDED, Status.ADOPTED, Status.MISSED])
+def test_what_is_no_answer_is_refused(store: StateStore, status: Status) -> None:
+    intend(store, A)
+    with pytest.raises(StateError, match="no answer"):
+        record(store, status)
+    with pytest.raises(StateError, match="with a call id"):
+        record(store, Status.FAILED, call_id="call-1")
+    assert entry(store).status is Status.INTENDED

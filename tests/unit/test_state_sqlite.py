@@ -22,7 +22,7 @@ from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Intent, Result, Run
 from reconciler.state import files, migrations, sqlite
-from reconciler.state.mounts import network_filesystem
+from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.sqlite import create, open_reader, open_store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -315,3 +315,30 @@ broken line
 )
 def test_network_file_systems_are_known_by_the_mount_that_holds_the_path(place: str, kind: str | None) -> None:
     assert network_filesystem(place, MOUNTS) == kind
+
+
+def test_a_file_of_two_names_is_refused_and_a_link_shares_the_lock(path: Path) -> None:
+    link = path.parent / "link.db"
+    link.symlink_to(path)
+    with open_store(path, run("first")), pytest.raises(StateLocked), open_store(link, run("second")):
+        pass
+    link.unlink()
+    link.hardlink_to(path)
+    with pytest.raises(StateError, match="names"), open_store(path, run()):
+        pass
+
+
+def test_a_slow_reader_holds_no_writer_up(path: Path) -> None:
+    fill(path, 50)
+    with open_reader(path) as reader:
+        entries = reader.entries()
+        next(entries)
+        with open_store(path, run()) as store:
+            store.intend("run-1", [intent("new")], NOW)
+        assert len(list(entries)) == 49, "all as of one moment"
+
+
+def test_a_file_that_is_mounted_alone_is_known() -> None:
+    table = "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n26 25 8:1 /x /data/state.db rw - ext4 /dev/sda1 rw\n"
+    assert mounted_alone("/data/state.db", table)
+    assert not mounted_alone("/data/other.db", table)
