@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.model import Address, Call, Entry, Schedule, Status
-from reconciler.ports import Decision, Intent, Result, Run, Seen, StateStore
-from reconciler.state.memory import MemoryState
-from reconciler.state.sqlite import create, open_store
+from reconciler.ports import Decision, Intent, Result, Seen, StateStore
+from tests.contract.conftest import NOW, RUN
 
-NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
-RUN = Run("run-1", "apply", NOW, "host", 42, "tester", "0.0.0", plan_id="sha256:0", commit="abc")
 CALL = Call(
     "agent",
     "number",
@@ -29,16 +24,6 @@ CALL = Call(
     additional_data={"café": "cafe\u0301 \x07\u202e📞", "b": ""},
 )
 A, B = Address("june", "a"), Address("june", "b")
-
-
-@pytest.fixture(params=["sqlite", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
-    if request.param == "memory":
-        yield MemoryState(RUN)
-        return
-    create(tmp_path / "state.db")
-    with open_store(tmp_path / "state.db", RUN) as opened:
-        yield opened
 
 
 def intent(address: Address = A, call: Call = CALL) -> Intent:

@@ -1,0 +1,26 @@
+"""Every state store, opened by the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler.ports import Run, StateStore
+from reconciler.state.memory import MemoryState
+from reconciler.state.sqlite import create, open_store
+
+NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+RUN = Run("run-1", "apply", NOW, "host", 42, "tester", "0.0.0", plan_id="sha256:0", commit="abc")
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+    if request.param == "memory":
+        yield MemoryState(RUN)
+        return
+    create(tmp_path / "state.db")
+    with open_store(tmp_path / "state.db", RUN) as opened:
+        yield opened
