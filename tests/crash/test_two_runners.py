@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.conftest import Workbench, clean_environment, plan_text
 
-ROUNDS = 50
+ROUNDS = 25
 
 
 def test_two_applies_at_once(project: Workbench, sandbox: Any) -> None:
