@@ -14,15 +14,6 @@ class TooDeep(Exception):  # noqa: N818 - a signal between two functions, not an
     """The file nests deeper than anything here needs; its diagnostic is recorded."""
 
 
-class SurrogateEscape(Exception):  # noqa: N818 - a signal between two functions, not an error of its own
-    """An escape in double quotes that stands for half a character. Its place: ``line``, ``column``."""
-
-    def __init__(self, line: int, column: int) -> None:
-        super().__init__(line, column)
-        self.line = line
-        self.column = column
-
-
 class Builder:
     """Takes the events of one file. Problems gather in ``diagnostics``; building goes on where it can."""
 
@@ -39,25 +30,24 @@ class Builder:
 
         Raises:
             TooDeep: nesting is deeper than ``MAX_DEPTH``.
-            SurrogateEscape: half of a surrogate pair, which no UTF-8 text can hold.
         """
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._start_document(event)
-        elif self._documents > 1:
-            return
-        elif isinstance(event, yaml.ScalarEvent):
-            self._check_properties(event)
+        if isinstance(event, yaml.ScalarEvent):
+            if event.anchor is not None or event.tag is not None:
+                self._check_properties(event)
             self._add(self._scalar(event))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if event.anchor is not None or event.tag is not None:
+                self._check_properties(event)
+            self._open(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close()
         elif isinstance(event, yaml.AliasEvent):
             self._report(
                 "E109", f"alias *{event.anchor}: aliases are not read", event, "write the value, or use defaults"
             )
             self._add(self._placeholder(event))
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._check_properties(event)
-            self._open(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self._close()
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._start_document(event)
 
     def finish(self) -> Node | None:
         """The file's root, None where it is no map or there is none; both are reported."""
@@ -85,21 +75,18 @@ class Builder:
             found = ".".join(str(part) for part in event.version)
             self._report("E108", f"%YAML {found}: files are read as YAML 1.2", event, "remove the directive")
 
-    def _check_properties(self, event: yaml.NodeEvent) -> None:
+    def _check_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
             self._report(
                 "E109", f"anchor &{event.anchor}: anchors are not read", event, "share values with defaults"
             )
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            shown = tag.replace("tag:yaml.org,2002:", "!!")
+        if event.tag is not None:
+            shown = event.tag.replace("tag:yaml.org,2002:", "!!")
             hint = 'remove it; quotes make text of a value, as in "0042"'
             self._report("E108", f"tag {shown}: tags are not read", event, hint)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         scalar = Scalar(event.value, not event.style, *_place(event))
-        if any("\ud800" <= char <= "\udfff" for char in event.value):
-            raise SurrogateEscape(*_place(event))  # libyaml refuses these by itself
         if "\0" in event.value:
             self._report("E102", "the value holds NUL, written as an escape", event, "remove it")
             scalar.text = event.value.replace("\0", "")
@@ -108,7 +95,7 @@ class Builder:
     def _placeholder(self, event: yaml.Event) -> Scalar:
         return Scalar("", True, *_place(event))
 
-    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+    def _open(self, event: yaml.CollectionStartEvent) -> None:
         if len(self._stack) >= MAX_DEPTH:
             self._report("E111", f"nested deeper than {MAX_DEPTH}", event, "plan files are flat: what is this?")
             raise TooDeep

@@ -8,14 +8,13 @@ from reconciler.model import Diagnostic, Location, Severity
 
 _GENERAL = "check the indentation and the quotes of this line and the one above"
 
-_BAD_ESCAPE = (
-    "an escape that YAML does not know in double quotes",
-    r"write \\ for a backslash, or use single quotes",
-)
-
 # What the parser's words hold, what that means, and what usually mends it. The first that fits is told.
 _KNOWN = (
-    ("escape", *_BAD_ESCAPE),
+    (
+        "escape",
+        "an escape that YAML does not know in double quotes",
+        r"write \\ for a backslash, or use single quotes",
+    ),
     ("quoted scalar", "a quoted text does not end", "close the quote, or double a quote that is part of the text"),
     ("cannot start any token", "a value may not start with {at} unless it is quoted", "quote the value"),
     (
@@ -42,12 +41,6 @@ def explain_syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnos
     source = lines[line - 1] if line <= len(lines) else ""
     message, hint = _words(error, source, column)
     return Diagnostic(Severity.ERROR, "E103", message, Location(file, line, column), hint)
-
-
-def bad_escape(where: Location) -> Diagnostic:
-    """The same for an escape that only libyaml refuses by itself."""
-    message, hint = _BAD_ESCAPE
-    return Diagnostic(Severity.ERROR, "E103", message, where, hint)
 
 
 def _words(error: yaml.MarkedYAMLError, source: str, column: int) -> tuple[str, str]:

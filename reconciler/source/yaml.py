@@ -1,31 +1,37 @@
 """Strict YAML: from the parser's event stream straight to nodes, with a diagnostic for everything else.
 
 libyaml's parser is used where PyYAML was built with it, PyYAML's own otherwise, with the same nodes. Both read
-YAML 1.1's syntax; what differs between 1.1 and 1.2, or between the two parsers, is refused beforehand: raw line
-separators other than LF, CR and CRLF, and control characters. Types are not the parser's business: a scalar
-keeps its text (``nodes.Scalar``).
+YAML 1.1's syntax; what differs between 1.1 and 1.2 is refused beforehand: raw line separators other than LF, CR
+and CRLF, and control characters. ``_events`` keeps what differs between the parsers away. Types are not the
+parser's business: a scalar keeps its text (``nodes.Scalar``).
 """
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from itertools import islice
 
 import yaml
 
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.source.builder import Builder, SurrogateEscape, TooDeep
+from reconciler.source._events import events, refused_directive
+from reconciler.source._mistakes import recognise
+from reconciler.source.builder import Builder, TooDeep
 from reconciler.source.nodes import Node
-from reconciler.source.syntax import bad_escape, explain_syntax
+from reconciler.source.syntax import explain_syntax
 
-_BOMS = {
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"\x00\x00\xfe\xff": "UTF-32",
-    b"\xff\xfe\x00\x00": "UTF-32",
-}
+_BOMS = (  # the longer ones first: a UTF-32 mark starts like a UTF-16 one
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_UTF8_BOM = b"\xef\xbb\xbf"
+_MAX_FORBIDDEN = 20  # a file with more is no text
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -40,41 +46,73 @@ class Document:
 
 
 def load(data: bytes, file: str, *, pure: bool = False) -> Document:
-    """Read one YAML file; never raises for any bytes. ``pure`` asks for PyYAML's own parser."""
+    """Read one YAML file; never raises for any bytes. ``pure`` asks for PyYAML's own parser.
+
+    A diagnostic is an error always: a file is fit for use only where there are none, even if it has a ``root``.
+    """
     text, problem = _decode(data, file)
+    if problem is None:
+        problem = _directive(text, file)
     if problem is not None:
         return Document(file, text, None, (problem,))
-    forbidden = [_forbidden(match, text, file) for match in _FORBIDDEN.finditer(text)]
-    if forbidden:
-        return Document(file, text, None, tuple(forbidden[:20]))
+    forbidden = islice(_FORBIDDEN.finditer(text), _MAX_FORBIDDEN)
+    if found := tuple(_forbidden(match, text, file) for match in forbidden):
+        return Document(file, text, None, found)
     builder = Builder(file)
-    try:
-        for event in _events(text, pure=pure):
-            builder.feed(event)
-    except TooDeep:
-        return Document(file, text, None, tuple(builder.diagnostics))
-    except SurrogateEscape as found:
-        builder.diagnostics.append(bad_escape(Location(file, found.line, found.column)))
-        return Document(file, text, None, tuple(builder.diagnostics))
-    except yaml.MarkedYAMLError as error:
-        builder.diagnostics.append(explain_syntax(error, text, file))
-        return Document(file, text, None, tuple(builder.diagnostics))
-    root = builder.finish()
+    with _no_collection():
+        root = _build(builder, text, file, pure=pure)
     return Document(file, text, root, tuple(builder.diagnostics))
 
 
+def _build(builder: Builder, text: str, file: str, *, pure: bool) -> Node | None:
+    """The root, None where the file is unusable; what is wrong is added to the builder's diagnostics."""
+    try:
+        for event in events(text, pure=pure):
+            builder.feed(event)
+    except TooDeep:
+        return None
+    except yaml.MarkedYAMLError as error:
+        builder.diagnostics.append(recognise(error, text, file) or explain_syntax(error, text, file))
+        return None
+    return builder.finish()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of small objects without a cycle: the collector would walk through them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _decode(data: bytes, file: str) -> tuple[str, Diagnostic | None]:
-    for mark, name in _BOMS.items():
+    for mark, name in _BOMS:
         if data.startswith(mark):
             return "", _error("E101", f"the file is {name}; plan files are UTF-8", file, 1, 1, "save it as UTF-8")
+    data = data.removeprefix(_UTF8_BOM)
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8"), None
     except UnicodeDecodeError as error:
         good = data[: error.start].decode("utf-8")
         line, column = place(good, len(good))
         byte = data[error.start]
         return "", _error("E101", f"byte 0x{byte:02x} is not UTF-8", file, line, column, "save the file as UTF-8")
-    return text.removeprefix("\ufeff"), None
+
+
+def _directive(text: str, file: str) -> Diagnostic | None:
+    refused = refused_directive(text)
+    if refused is None:
+        return None
+    index, line = refused
+    where = place(text, index)
+    if line.startswith(("%YAML ", "%TAG ")):
+        message = f"{line[:40].rstrip()}: files are read as YAML 1.2, without tags"
+        return _error("E108", message, file, *where, "remove the directive")
+    return _error("E103", "a line may not start with % unless it is quoted", file, *where, "quote the value")
 
 
 def _forbidden(match: re.Match[str], text: str, file: str) -> Diagnostic:
@@ -91,36 +129,6 @@ def place(text: str, index: int) -> tuple[int, int]:
     """Line and column, from 1, of a character; CRLF, CR and LF each end a line."""
     before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-
-
-class _Parser(Protocol):
-    def check_event(self) -> bool: ...
-    def get_event(self) -> yaml.Event: ...
-
-
-class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
-    """PyYAML's parser without its composer and constructor."""
-
-    def __init__(self, text: str) -> None:
-        yaml.reader.Reader.__init__(self, text)
-        yaml.scanner.Scanner.__init__(self)
-        yaml.parser.Parser.__init__(self)
-
-
-def _libyaml(text: str) -> _Parser:
-    from yaml._yaml import CParser  # noqa: PLC0415 - PyYAML may have been built without it
-
-    return cast("_Parser", CParser(text))
-
-
-def _events(text: str, *, pure: bool) -> Iterator[yaml.Event]:
-    # libyaml takes tabs in places where PyYAML's own parser refuses them, and ends a file without a last line
-    # break one line later: so that both always agree, files with tabs have one reader, and all end alike.
-    pure = pure or "\t" in text or not yaml.__with_libyaml__
-    text = text if text.endswith(("\n", "\r")) else f"{text}\n"
-    parser = cast("_Parser", _PureParser(text)) if pure else _libyaml(text)
-    while parser.check_event():
-        yield parser.get_event()
 
 
 def _error(code: str, message: str, file: str, line: int, column: int, hint: str) -> Diagnostic:
