@@ -231,6 +231,7 @@ class Change:
 
     ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
     to a person. ``call`` is set where the action is ``create`` or ``expired``, ``request`` where it is ``create``.
+    ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
     """
 
     address: Address
@@ -245,6 +246,19 @@ class Change:
     diff: tuple[CellDiff, ...] = ()
     reasons: tuple[str, ...] = ()
     message: str | None = None
+    introduced: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a branch is compared with: the commit that ``ref`` led to.
+
+    ``settings`` are the fields of ``reconciler.yaml`` that the branch changes.
+    """
+
+    ref: str
+    commit: str
+    settings: tuple[CellDiff, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +273,8 @@ class GitRevision:
 class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
 
-    ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied.
+    ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
+    is when the snapshot was taken, where the plan was made against one.
     """
 
     created_at: datetime
@@ -270,6 +285,8 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     git: GitRevision | None = None
     moves: tuple[tuple[Address, Address], ...] = ()
+    base: Base | None = None
+    snapshot_at: datetime | None = None
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)

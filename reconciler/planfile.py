@@ -20,6 +20,7 @@ from reconciler.masking import mask_diagnostic
 from reconciler.model import (
     Action,
     Address,
+    Base,
     CellDiff,
     Change,
     Diagnostic,
@@ -103,12 +104,14 @@ def _check_signature(document: JsonObject, signing_key: str) -> None:
 
 def _body(plan: Plan) -> JsonObject:
     git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
+    taken = _optional(format_instant, plan.snapshot_at)
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": plan.tool_version,
         "created_at": format_instant(plan.created_at),
         "git": git,
-        "state": {"lineage": plan.lineage, "serial": plan.serial},
+        "base": None if plan.base is None else _base_document(plan.base),
+        "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
@@ -142,10 +145,19 @@ def _change_document(change: Change) -> JsonObject:
         "scheduled_at": _optional(format_instant, change.scheduled_at),
         "place_by": _optional(format_instant, change.place_by),
         "distinct": change.distinct,
-        "diff": [{"field": cell.field, "before": cell.before, "after": cell.after} for cell in change.diff],
+        "diff": _diff_document(change.diff),
         "reasons": list(change.reasons),
         "message": change.message,
+        "introduced": change.introduced,
     }
+
+
+def _diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+    return [{"field": cell.field, "before": cell.before, "after": cell.after} for cell in cells]
+
+
+def _base_document(base: Base) -> JsonObject:
+    return {"ref": base.ref, "commit": base.commit, "settings": _diff_document(base.settings)}
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
@@ -191,7 +203,7 @@ def _compact(value: JsonValue) -> str:
 def _plan(document: JsonObject) -> Plan:
     state, git = _object(document["state"]), document["git"]
     return Plan(
-        created_at=parse_instant(_text(document["created_at"])),
+        created_at=_instant(document["created_at"]),
         tool_version=_text(document["tool_version"]),
         lineage=_maybe(_text, state["lineage"]),
         serial=_maybe(_integer, state["serial"]),
@@ -199,7 +211,18 @@ def _plan(document: JsonObject) -> Plan:
         diagnostics=tuple(_diagnostic(_object(item)) for item in _list(document["diagnostics"])),
         git=None if git is None else _git(_object(git)),
         moves=tuple(_move(_object(item)) for item in _list(document["moves"])),
+        base=_maybe(_base, document["base"]),
+        snapshot_at=_maybe(_instant, state["snapshot_at"]),
     )
+
+
+def _base(value: JsonValue) -> Base:
+    item = _object(value)
+    return Base(_text(item["ref"]), _text(item["commit"]), _cells(item["settings"]))
+
+
+def _instant(value: JsonValue) -> datetime:
+    return parse_instant(_text(value))
 
 
 def _move(item: JsonObject) -> tuple[Address, Address]:
@@ -220,12 +243,13 @@ def _change(item: JsonObject) -> Change:
         source=_maybe(_location, item["source"]),
         call=None if call is None else identity.from_logical(call),
         request=None if request is None else Request(_text(request["endpoint"]), _object(request["body"])),
-        scheduled_at=_maybe(lambda value: parse_instant(_text(value)), item["scheduled_at"]),
-        place_by=_maybe(lambda value: parse_instant(_text(value)), item["place_by"]),
+        scheduled_at=_maybe(_instant, item["scheduled_at"]),
+        place_by=_maybe(_instant, item["place_by"]),
         distinct=item["distinct"] is True,
-        diff=tuple(_cell(_object(cell)) for cell in _list(item["diff"])),
+        diff=_cells(item["diff"]),
         reasons=tuple(_text(reason) for reason in _list(item["reasons"])),
         message=_maybe(_text, item["message"]),
+        introduced=None if item["introduced"] is None else item["introduced"] is True,
     )
 
 
@@ -245,6 +269,10 @@ def _checked(change: Change) -> Change:
     if instant != change.scheduled_at:
         raise ValueError(f"scheduled_at of {change.address} is not the time of its schedule")
     return change
+
+
+def _cells(value: JsonValue) -> tuple[CellDiff, ...]:
+    return tuple(_cell(_object(cell)) for cell in _list(value))
 
 
 def _cell(item: JsonObject) -> CellDiff:
