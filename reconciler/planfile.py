@@ -197,7 +197,9 @@ def _pieces(document: JsonObject) -> Iterable[bytes]:
 
 
 def _compact(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+    # "##[" starts a command wherever a CI runner meets it in a log. "#" stands in texts only.
+    return text.replace("##", r"#\u0023")
 
 
 def _plan(document: JsonObject) -> Plan:

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Call, CellDiff, Change, Diagnostic, Location, Plan, Severity
-from reconciler.render.escape import for_terminal
+from reconciler.model import Action, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.render.escape import for_terminal, in_place
+from reconciler.render.words import ACTION_WORDS, count_line, short, when
 from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -29,19 +30,6 @@ _LOOK = {
     Action.HELD: ("o", "dim"),
     Action.UNCHANGED: ("=", "dim"),
 }
-_WORDS = {
-    Action.BLOCKED: "blocked",
-    Action.UNCERTAIN: "uncertain",
-    Action.CHANGED: "changed (the API cannot edit a call)",
-    Action.REMOVED: "removed (the API cannot cancel a call)",
-    Action.EXPIRED: "expired",
-    Action.CREATE: "to place",
-    Action.WAITING: "waiting",
-    Action.HELD: "held",
-    Action.UNCHANGED: "unchanged",
-}
-
-
 _WIDE = 120
 
 
@@ -71,21 +59,6 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
     return _capture(look, draw)
 
 
-def count_line(plan: Plan) -> str:
-    """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
-    parts = [f"{plan.count(action)} {_WORDS[action].split(' (')[0]}" for action in Action if plan.count(action)]
-    return ", ".join(parts) if parts else "no calls"
-
-
-def when(call: Call) -> str:
-    """When a call rings, in the row's own words."""
-    if call.schedule is not None:
-        return f"{call.schedule.at} {call.schedule.timezone}"
-    if call.delay_minutes is not None:
-        return f"{call.delay_minutes:g} min after apply"
-    return "at once"
-
-
 def _capture(look: Look, draw: Callable[[Console], None]) -> str:
     buffer = io.StringIO()
     draw(
@@ -109,7 +82,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
         if not changes or action is Action.UNCHANGED:
             continue
         told = [change for change in changes if "past" not in change.reasons]
-        console.print(_styled(f"{len(changes)} {_WORDS[action]}", f"bold {_LOOK[action][1]}"))
+        console.print(_styled(f"{len(changes)} {ACTION_WORDS[action]}", f"bold {_LOOK[action][1]}"))
         for change in told:
             _print_change(console, change)
         if len(told) < len(changes):
@@ -130,7 +103,7 @@ def _print_change(console: Console, change: Change) -> None:
     line.append(for_terminal(str(change.address)), style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
-        line.append(f"  {_short(target) if console.width < _WIDE else target}", style="cyan")
+        line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {for_terminal(when(change.call))}")
     if change.source is not None:
         source = f"  {for_terminal(change.source.file)}:{change.source.line}"
@@ -141,11 +114,6 @@ def _print_change(console: Console, change: Change) -> None:
         console.print(_cell(cell), soft_wrap=True)
     if change.message is not None:
         _print_indented(console, for_terminal(change.message), 6)
-
-
-def _short(target: str) -> str:
-    """An id as far as it tells ids apart."""
-    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
 
 
 def _cell(cell: CellDiff) -> Text:
@@ -173,7 +141,7 @@ def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> N
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
-            console.print(_styled(f"    {row}", "dim"), soft_wrap=True)
+            console.print(_styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
     if item.hint is not None:
         _print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
 
