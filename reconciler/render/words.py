@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from reconciler.model import Action, Call, Plan
 
 ACTION_WORDS = {
@@ -45,3 +47,21 @@ def short(target: str) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def told_age(age: timedelta) -> str:
+    """``40 minutes``, ``3 hours``, ``12 days``."""
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return counted(minutes, "minute")
+    return counted(minutes // 60, "hour") if minutes < 48 * 60 else counted(minutes // (24 * 60), "day")
+
+
+def verdict_line(plan: Plan) -> str:
+    """Whether the plan can be applied, and what for."""
+    errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
+    if errors or blocked:
+        why = [counted(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
+        return f"It cannot be applied: {', '.join(why)}."
+    create = plan.count(Action.CREATE)
+    return f"Applying it places {counted(create, 'call')}." if create else "Applying it places nothing."
