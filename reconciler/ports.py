@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from reconciler.model import Address, Call, Entry, Request, Status
@@ -29,6 +30,15 @@ class Run:
     tool_version: str
     plan_id: str | None = None
     commit: str | None = None
+    approvals: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A plan that people approved before the files were merged, and the commit it was made from."""
+
+    plan_id: str
+    commit: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +243,26 @@ class CallDirectory(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Phase(StrEnum):
+    """What the state holds at a checkpoint: intents before they are sent, their answers, or a run that ended."""
+
+    INTENDED = "intended"
+    RECORDED = "recorded"
+    ENDED = "ended"
+
+
+class Checkpoint(Protocol):
+    """Carries the state to where it outlives this machine."""
+
+    async def carry(self, phase: Phase) -> None:
+        """Return once the state is safe elsewhere.
+
+        Raises:
+            CheckpointFailed: it is not, or somebody else's came first; nothing may be sent on the strength of it.
+        """
+        ...
 
 
 class CallProvider(Protocol):

@@ -13,7 +13,7 @@ from reconciler.engine.recheck import recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.model import Action, Address, Plan
-from reconciler.ports import CallDirectory, CallProvider, Clock, StateStore
+from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
 
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
@@ -74,24 +74,34 @@ def check_count(plan: Plan, max_calls: int | None) -> None:
 @dataclass(frozen=True, slots=True)
 class Service:
     """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
-    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit)."""
+    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
+    where the state is carried (None: its disk outlives the run)."""
 
     providers: Sequence[CallProvider]
     directory: CallDirectory | None
     rate: float | None
     note: Callable[[str], None]
     preflight: bool = True
+    checkpoint: Checkpoint | None = None
 
 
 class Apply:
     """One apply of an approved plan, under the state's lock.
 
     ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
-    happens is counted in ``tally``, which tells the truth even where the run ends early.
+    happens is counted in ``tally``, which tells the truth even where the run ends early. ``conflicts`` were found
+    before: rows that differ from what was approved.
     """
 
     def __init__(
-        self, plan: Plan, store: StateStore, run_id: str, context: Context, clock: Clock, tally: Tally
+        self,
+        plan: Plan,
+        store: StateStore,
+        run_id: str,
+        context: Context,
+        clock: Clock,
+        tally: Tally,
+        conflicts: Sequence[Event] = (),
     ) -> None:
         self._plan = plan
         self._store = store
@@ -99,6 +109,7 @@ class Apply:
         self._context = context
         self._clock = clock
         self.tally = tally
+        self._conflicts = conflicts
         self._placement: Placement | None = None
         self._stopped: str | None = None
 
@@ -132,7 +143,7 @@ class Apply:
         self.tally.changed_ahead = ready.changed_ahead
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
-        for event in ready.events:
+        for event in (*self._conflicts, *ready.events):
             if event.address not in adopted:
                 tell(event)
         orders = await self._look_before(ready.orders, service, tell)
@@ -175,7 +186,15 @@ class Apply:
         return [order for order in orders if order.address not in held]
 
     async def _place(self, orders: Sequence[Order], service: Service, tell: Emit) -> None:
-        self._placement = Placement(self._store, self._run_id, service.providers, self._clock, tell, service.rate)
+        self._placement = Placement(
+            self._store,
+            self._run_id,
+            service.providers,
+            self._clock,
+            tell,
+            service.rate,
+            service.checkpoint,
+        )
         if self._stopped:
             self._placement.stop(self._stopped)
         try:

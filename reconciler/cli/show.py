@@ -26,8 +26,8 @@ def show(app: App, planfile: Path, form: str, as_json: bool, reveal: bool) -> in
     return ExitCode.DONE
 
 
-def read_plan(app: App, path: Path) -> Plan:
-    """The saved plan at ``path``.
+def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
+    """The saved plan at ``path``. ``signed``: its signature is checked where the environment has the key.
 
     Raises:
         ReconcilerError: it cannot be read.
@@ -39,7 +39,7 @@ def read_plan(app: App, path: Path) -> Plan:
         data = (app.directory / path).read_bytes()
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
-    return loads(data, signing_key=plan_key())
+    return loads(data, signing_key=plan_key() if signed else None)
 
 
 def plan_key() -> str | None:

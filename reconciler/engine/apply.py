@@ -2,7 +2,8 @@
 
 One coordinator owns the state; workers only talk to the service. Nothing is written while a request of the
 same batch is between the two, and a batch is never larger than the requests in flight, so that a crash leaves
-no more unknowns than there were requests under way.
+no more unknowns than there were requests under way. Where the state's own disk may be lost, a checkpoint carries
+each batch's intents elsewhere before the first of them is sent, and its answers before the next batch.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.pacing import Pacer
-from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
 from reconciler.model import Address, Call, Request, Status
-from reconciler.ports import CallProvider, Clock, Intent, Receipt, Result, StateStore
+from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Receipt, Result, StateStore
 from reconciler.times import ring_time
 
 UNSENT_ATTEMPTS = 5
@@ -49,7 +50,8 @@ class Order:
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``stop`` may be called at any time: nothing more is sent, what is in flight is finished and recorded.
+    ``checkpoint`` is None where the state's disk outlives the run. ``stop`` may be called at any time: nothing
+    more is sent, what is in flight is finished and recorded.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Placement:
         clock: Clock,
         emit: Emit,
         rate: float | None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self._store = store
         self._run_id = run_id
@@ -67,6 +70,8 @@ class Placement:
         self._clock = clock
         self._emit = emit
         self._rate = rate
+        self._checkpoint = checkpoint
+        self._intended: deque[Order] = deque()
         self._flying: dict[asyncio.Task[Result], CallProvider] = {}
         self._unknowns = 0
         self._stopping = asyncio.Event()
@@ -85,22 +90,38 @@ class Placement:
         """
         queue = deque(orders)
         pacer = Pacer(self._rate, asyncio.get_running_loop().time)
-        while (queue and not self.stopped) or self._flying:
+        while ((queue or self._intended) and not self.stopped) or self._flying:
             if not self.stopped:
-                self._launch(queue, pacer)
-            await self._settle(pacer if queue and self._idle and not self.stopped else None)
+                await self._intend(queue, pacer)
+            if not self.stopped:
+                self._launch(pacer)
+            waiting = self._idle and (queue or self._intended) and not self.stopped
+            await self._settle(pacer if waiting else None)
+        await self._withdraw()
         for left in queue:
             self._emit(Event(Kind.NOT_SENT, left.address, message=self.stopped))
 
-    def _launch(self, queue: deque[Order], pacer: Pacer) -> None:
-        size = min(len(queue), len(self._idle), pacer.available())
-        if size < 1:
+    async def _intend(self, queue: deque[Order], pacer: Pacer) -> None:
+        """Make the next batch of intents durable: as many as can leave now, or as many as can be in flight where
+        each batch has its checkpoint.
+        """
+        size = min(len(queue), len(self._idle))
+        if self._checkpoint is None:
+            size = min(size, pacer.available())
+        elif self._flying:
+            return
+        if self._intended or size < 1:
             return
         batch = [queue.popleft() for _ in range(size)]
         now = self._clock.now()
         self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
-        pacer.take(size)
-        for item in batch:
+        self._intended.extend(batch)
+        await self._carry(Phase.INTENDED)
+
+    def _launch(self, pacer: Pacer) -> None:
+        for _ in range(min(len(self._intended), len(self._idle), pacer.available())):
+            item = self._intended.popleft()
+            pacer.take(1)
             provider = self._idle.pop()
             task = asyncio.create_task(self._work(item, provider, pacer))
             self._flying[task] = provider
@@ -112,11 +133,31 @@ class Placement:
             await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         elif timeout is not None:
             await self._nap(timeout)
-        results = [self._land(task) for task in list(self._flying) if task.done()]
-        if results:
-            self._store.record(self._run_id, results)
-            for result in results:
-                self._tell(result)
+        await self._record([self._land(task) for task in list(self._flying) if task.done()])
+
+    async def _record(self, results: Sequence[Result]) -> None:
+        if not results:
+            return
+        self._store.record(self._run_id, results)
+        for result in results:
+            self._tell(result)
+        if not self._flying and not self._intended:
+            await self._carry(Phase.RECORDED)
+
+    async def _withdraw(self) -> None:
+        """Intents that were never launched are known not to have been sent."""
+        left = [self._intended.popleft() for _ in range(len(self._intended))]
+        now = self._clock.now()
+        await self._record([Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in left])
+
+    async def _carry(self, phase: Phase) -> None:
+        """Pass the checkpoint; where it fails, nothing more is sent."""
+        if self._checkpoint is None:
+            return
+        try:
+            await self._checkpoint.carry(phase)
+        except CheckpointFailed as error:
+            self.stop(error.message)
 
     def _land(self, task: asyncio.Task[Result]) -> Result:
         self._idle.append(self._flying.pop(task))

@@ -75,6 +75,9 @@ class SqliteStore(SqliteReader):
         """Recorded by whoever opens the store: others are told of it while the lock is held."""
         with self._transaction(counts=False):
             self._db.table("runs").insert(from_run(run))
+            self._db.table("approvals").insert_all(
+                {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
+            )
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
