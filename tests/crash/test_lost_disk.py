@@ -21,7 +21,7 @@ from tests.crash.victim import CHECKPOINT_POINTS, POINTS
 from tests.gitrepo import ENVIRONMENT, commit, git
 
 ROOT = Path(__file__).parent.parent.parent
-CARRY = ROOT / "examples" / "ci" / "carry-state"
+CARRY = ROOT / "examples" / "ci" / "github" / "actions" / "reconciler" / "carry-state"
 ROWS = 5
 AFTER_A_LOSS = ("before-lookup", "before-adoption", "after-adoption")
 
