@@ -52,7 +52,9 @@ def private_values(body: JsonObject) -> list[str]:
 def mask_plan(plan: Plan) -> Plan:
     """The plan as it may be published. Its id stays that of the plan itself (``planfile.to_document``)."""
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
-    return replace(plan, changes=tuple(mask_change(change) for change in plan.changes), diagnostics=diagnostics)
+    changes = tuple(mask_change(change) for change in plan.changes)
+    base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
+    return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 
 
 def mask_change(change: Change) -> Change:
@@ -94,6 +96,16 @@ def _mask_member(name: str, value: JsonValue) -> JsonValue:
 
 def _mask_cell(cell: CellDiff) -> CellDiff:
     private = cell.field in PRIVATE_FIELDS or cell.field.startswith(f"{PRIVATE_MAP}.")
-    if private or (cell.field == "from" and (cell.after or cell.before or "").startswith("+")):
-        return CellDiff(cell.field, _maybe(cell.before), _maybe(cell.after))
+    if private or (cell.field == "from" and _has_number(cell)):
+        return replace(cell, before=cell.before if cell.hidden else _maybe(cell.before), after=_maybe(cell.after))
     return cell
+
+
+def _mask_setting(cell: CellDiff) -> CellDiff:
+    if _has_number(cell):
+        return replace(cell, before=_maybe(cell.before), after=_maybe(cell.after))
+    return cell
+
+
+def _has_number(cell: CellDiff) -> bool:
+    return any((side or "").startswith("+") for side in (cell.before, cell.after))

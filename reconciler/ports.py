@@ -136,6 +136,10 @@ class StateReader(Protocol):
         """The latest runs, newest first."""
         ...
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key made of the state's secret, the same each time; the secret itself is never given out."""
+        ...
+
 
 class StateStore(StateReader, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.

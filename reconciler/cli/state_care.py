@@ -1,4 +1,4 @@
-"""``reconciler state backup|check|forget|import``: looking after the record."""
+"""``reconciler state backup|check|export|forget|import``: looking after the record."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, lock_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, lock_option, state_option
 from reconciler.cli.loading import Workspace, intent_of_row
+from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
@@ -40,6 +41,27 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     workspace.check()
     care.backup(workspace.state_path, app.directory / file)
     click.echo(f"Copied {workspace.state_path} to {file}.")
+
+
+@click.command("export")
+@click.option("--public", "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=True)
+@state_option
+@click.pass_obj
+def export(app: App, file: Path, state_url: str | None) -> None:
+    """Write a snapshot to plan against where the state must not be: plan --state snapshot:FILE.
+
+    It holds addresses, times and keyed digests; no call ids, no values. It is not anonymous: whoever has it can
+    test whether a number they guess is in it. FILE may be - for standard output.
+    """
+    from reconciler.state import snapshot
+
+    with Workspace.open(app, state_url).reader() as reader:
+        data = snapshot.export(reader, SystemClock().now())
+    if str(file) == "-":
+        echo(data)
+        return
+    write_private(app.directory / file, data)
+    click.echo(f"Wrote a snapshot to {file}.")
 
 
 @click.command("check")

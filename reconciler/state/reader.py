@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.blinding import derived_key
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry
 from reconciler.ports import Approval, Attempt, Run, Seen
@@ -69,6 +70,9 @@ class SqliteReader:
     def cleared(self) -> frozenset[Address]:
         rows = self._all("select plan, key, revision from cleared", ())
         return frozenset(Address(*row) for row in rows)
+
+    def key_for(self, purpose: str) -> bytes:
+        return derived_key(str(self._one("select secret from meta")[0]), purpose)
 
     def holder(self) -> Run | None:
         """The run that holds the lock, while it is held: the latest, unless it has ended."""

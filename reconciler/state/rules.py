@@ -12,6 +12,15 @@ from reconciler.ports import Decision, Result
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT})
 
 
+def check_lineage(found: str, pinned: str | None) -> None:
+    """Raises ``StateError`` where a state is not the one that the project is pinned to (None: to none)."""
+    if pinned is not None and found != pinned:
+        raise StateError(
+            f"this state is {found}, and the project is pinned to {pinned}",
+            hint="it belongs to another project; see state.lineage in reconciler.yaml and RECONCILER_LINEAGE",
+        )
+
+
 def check_open(address: Address, found: Status | None) -> None:
     """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
     if found in PLACED_STATUSES or found in UNKNOWN_STATUSES:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.errors import StateError
 from reconciler.ports import Run
-from reconciler.state import files
+from reconciler.state import files, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import locked
 from reconciler.state.migrations import migrations
@@ -40,7 +40,7 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteRea
             hint = "any command that writes brings it up to date, such as: reconciler apply"
             raise StateError(f"the state {path} was written by an older version", hint=hint)
         reader = SqliteReader(connection, path)
-        _check_lineage(reader, lineage)
+        rules.check_lineage(reader.lineage, lineage)
         yield reader
 
 
@@ -68,19 +68,11 @@ def open_store(
 def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:
     with translated(path):
         files.check_schema(connection, path)
-        _check_lineage(SqliteReader(connection, path), lineage)
+        rules.check_lineage(SqliteReader(connection, path).lineage, lineage)
         files.make_private(path)
         files.make_durable(connection)
         if files.pending(connection):
             _migrate(connection, path)
-
-
-def _check_lineage(reader: SqliteReader, pinned: str | None) -> None:
-    if pinned is not None and reader.lineage != pinned:
-        raise StateError(
-            f"this state is {reader.lineage}, and the project is pinned to {pinned}",
-            hint="it belongs to another project; see state.lineage in reconciler.yaml and RECONCILER_LINEAGE",
-        )
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -71,7 +71,9 @@ def test_an_edited_row_shows_its_cell_and_places_nothing(june: Workbench, sandbo
     june.write(PLAN, plan_text().replace("14002", "15000"))
     [change] = [item for item in june.plan("--reveal")["changes"] if item["action"] == "changed"]
     assert change["address"] == "june/inv-2"
-    assert change["diff"] == [{"field": "additional_data.amount_debt", "before": "14002", "after": "15000"}]
+    assert change["diff"] == [
+        {"field": "additional_data.amount_debt", "before": "14002", "after": "15000", "hidden": False}
+    ]
     assert "still-rings" in change["reasons"]
     assert "2031-06-01T06:02:00Z" in change["message"]
     applied = june.apply()
