@@ -204,6 +204,12 @@ def test_an_unknown_ref_is_an_error(repo: Repository, ref: str) -> None:
     assert "hint: " in result.err
 
 
+def test_a_ref_that_is_no_text_is_told_as_far_as_it_is(repo: Repository) -> None:
+    ref = os.fsdecode(b"caf\xff")
+    repo.git("update-ref", f"refs/heads/{ref}", "HEAD")
+    assert repo.based(base=ref)["base"]["ref"] == "caf\ufffd"
+
+
 def test_outside_git_there_is_no_base(bench: Workbench) -> None:
     bench.write(PLAN, plan_text())
     bench.env["GIT_CEILING_DIRECTORIES"] = str(bench.root.parent)
