@@ -43,7 +43,7 @@ def optional_instant(moment: datetime | None) -> str | None:
     return None if moment is None else format_instant(moment)
 
 
-# What follows reads one member; each raises TypeError or ValueError where it holds anything else.
+# Each of these reads one member, and raises TypeError or ValueError where it holds anything else.
 
 
 def maybe(convert: Callable[[JsonValue], _T], value: JsonValue) -> _T | None:

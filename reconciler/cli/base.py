@@ -45,6 +45,7 @@ def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) ->
     """
     project = workspace.project
     commit = git.base_commit(project.root, ref)
+    ref = os.fsencode(ref).decode(errors="replace")  # a ref may be any bytes, a plan is UTF-8
     suffixes = _SUFFIXES | {PurePosixPath(pattern).suffix for pattern in project.plans}
     blobs = list(git.files(project.root, commit, suffixes))
     named = [os.path.relpath(app.directory / path, project.root) for path in paths]

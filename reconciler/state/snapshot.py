@@ -119,12 +119,12 @@ def _snapshot(document: JsonObject) -> Snapshot:
     if rest.pop("checksum", None) != _checksum(rest):
         raise ValueError("its checksum is not that of its content")
     _only(rest, {"format_version", "lineage", "serial", "created_at", "key", "entries"})
-    key, serial = text(rest["key"]), integer(rest["serial"])
-    if not _KEY.fullmatch(key) or serial < 0:
-        raise ValueError("'key' or 'serial' is none")
+    key = text(rest["key"])
+    if not _KEY.fullmatch(key):
+        raise ValueError("its key is none")
     return Snapshot(
         lineage=text(rest["lineage"]),
-        serial=serial,
+        serial=_count(rest["serial"]),
         created_at=instant(rest["created_at"]),
         key=bytes.fromhex(key),
         entries=tuple(_ascending(_entry(members(item)) for item in items(rest["entries"]))),
@@ -156,9 +156,16 @@ def _entry(item: JsonObject) -> Entry:
         attempted_at=instant(item["attempted_at"]),
         rings_at=instant(item["rings_at"]),
         error=_NO_REASON if status is Status.FAILED else None,
-        rejections=integer(item["rejections"]),
+        rejections=_count(item["rejections"]),
         stopped_at=maybe(instant, item["stopped_at"]),
     )
+
+
+def _count(value: JsonValue) -> int:
+    number = integer(value)
+    if not 0 <= number < 2**63:
+        raise ValueError("a count is below zero, or none that a state can have")
+    return number
 
 
 def _only(item: dict[str, JsonValue], names: set[str]) -> None:
