@@ -85,8 +85,11 @@ def place(
         code = int(ExitCode.ERROR)
         tally = Tally()
         try:
-            check_applicable(plan, store, clock.now())
-            context = replace(make_context(workspace, request), lineage=store.lineage, serial=store.serial)
+            now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
+            check_applicable(plan, store, now)
+            context = replace(
+                make_context(workspace, request), now=now, lineage=store.lineage, serial=store.serial
+            )
             job = Apply(plan, store, run.id, context, clock, tally)
             orders = job.orders
             key = target.key() if orders or (target.has_key and job.unknown) else None

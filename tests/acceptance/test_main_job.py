@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from reconciler.state.lock import locked
 from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
 
 PLAN = "calls/june.yaml"
@@ -366,6 +369,25 @@ def test_the_clock_of_a_plan(june: Workbench) -> None:
 def test_apply_now_works_against_loopback_only(june: Workbench) -> None:
     june.env["CONTACTSHIP_BASE_URL"] = "https://api.example.invalid"
     assert june.run("apply", "--auto-approve", "--now", "2030-01-01T00:00:00Z").code == 64
+
+
+def test_apply_has_the_later_of_both_clocks(june: Workbench, sandbox: Any) -> None:
+    applied = june.apply("--now", "2031-06-01T06:02:30Z")
+    assert (applied.code, applied.summary["expired"], applied.summary["placed"]) == (3, 2, 1)
+
+
+def test_a_row_whose_time_passes_while_the_lock_is_awaited_is_missed(june: Workbench, sandbox: Any) -> None:
+    rings_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    row = plan_text(rows=1).replace("America/Mexico_City", "UTC")
+    june.write(PLAN, row.replace("2031-06-01 00:01:00", f"{rings_at:%Y-%m-%d %H:%M:%S}"))
+    path = (june.root / ".reconciler/state.db").resolve()
+    with ThreadPoolExecutor() as pool:
+        with locked(path, 0, lambda: None):
+            waiting = pool.submit(june.apply, "--lock-timeout", "20s")
+            while datetime.now(UTC) <= rings_at:
+                time.sleep(0.05)
+        applied = waiting.result()
+    assert (applied.summary["expired"], len(sandbox.calls())) == (1, 0)
 
 
 def test_a_call_edited_after_it_rang(project: Workbench, sandbox: Any) -> None:
