@@ -16,18 +16,24 @@ from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import Address, Call, Request, Status
 from reconciler.ports import CallProvider, Clock, Intent, Receipt, Result, StateStore
-from reconciler.times import ring_time
+from reconciler.times import passed, ring_time
 
 UNSENT_ATTEMPTS = 5
 THROTTLED_FOR = timedelta(minutes=10)
 UNKNOWNS_IN_A_ROW = 5
 
-_KINDS = {Status.PLACED: Kind.PLACED, Status.FAILED: Kind.FAILED, Status.UNCERTAIN: Kind.UNCERTAIN}
+_KINDS = {
+    Status.PLACED: Kind.PLACED,
+    Status.FAILED: Kind.FAILED,
+    Status.UNCERTAIN: Kind.UNCERTAIN,
+    Status.MISSED: Kind.EXPIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,23 @@ class Order:
     digest: str
     request: Request
     scheduled_at: datetime | None
+    place_by: datetime | None = None
 
     def intent(self, now: datetime) -> Intent:
         """What is made durable before the request leaves at ``now``."""
-        rings_at = ring_time(self.scheduled_at, self.call.delay_minutes, now)
+        return self._intent(ring_time(self.scheduled_at, self.call.delay_minutes, now))
+
+    def missed(self, now: datetime) -> Intent | None:
+        """What is recorded instead where its time has passed while it waited; None where it may be sent."""
+        since = passed(self.scheduled_at, self.place_by, now)
+        return None if since is None else self._intent(since)
+
+    def _intent(self, rings_at: datetime) -> Intent:
         return Intent(self.address, self.call, self.digest, self.request.endpoint, rings_at)
+
+
+class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
+    """Its time passed while it waited for the service's leave."""
 
 
 class Placement:
@@ -96,14 +114,33 @@ class Placement:
         size = min(len(queue), len(self._idle), pacer.available())
         if size < 1:
             return
-        batch = [queue.popleft() for _ in range(size)]
         now = self._clock.now()
+        batch = self._in_time(queue, size, now)
+        if not batch:
+            return
         self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
-        pacer.take(size)
+        pacer.take(len(batch))
         for item in batch:
             provider = self._idle.pop()
             task = asyncio.create_task(self._work(item, provider, pacer))
             self._flying[task] = provider
+
+    def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
+        """The next ``size`` orders; those whose time passed while they waited are recorded as missed instead."""
+        batch: list[Order] = []
+        late: list[Intent] = []
+        while queue and len(batch) < size:
+            item = queue.popleft()
+            missed = item.missed(now)
+            if missed is None:
+                batch.append(item)
+            else:
+                late.append(missed)
+        if late:
+            self._store.record_missed(self._run_id, late, now)
+        for missed in late:
+            self._emit(Event(Kind.EXPIRED, missed.address, message=explain.expired(missed.rings_at)[1]))
+        return batch
 
     async def _settle(self, pacer: Pacer | None) -> None:
         """Wait for answers, or for the next grant of ``pacer``, and record all that came."""
@@ -135,6 +172,8 @@ class Placement:
 
         try:
             receipt = await self._send(item, provider, pacer)
+        except _TooLate as late:
+            return done(Status.MISSED, error=str(late))
         except NotSent as error:
             if error.throttled:
                 return done(Status.FAILED, error=error.message)
@@ -164,6 +203,8 @@ class Placement:
         async def attempt() -> Receipt:
             if self.stopped is not None:
                 raise NotSent(self.stopped)
+            if (missed := item.missed(self._clock.now())) is not None:
+                raise _TooLate(explain.expired(missed.rings_at)[1])
             try:
                 return await provider.place(item.request)
             except NotSent as error:
