@@ -175,7 +175,9 @@ class Placement:
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
         except NotSent as error:
-            if error.throttled:
+            if error.throttled and self.stopped is None:
+                if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
+                    self.stop(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
                 return done(Status.FAILED, error=error.message)
             self.stop(f"the service cannot be reached: {error.message}")
             return done(Status.RULED_OUT, error=error.message)
@@ -242,8 +244,7 @@ _backoff = wait_random_exponential(multiplier=0.25, max=30)
 
 
 def _pause(state: RetryCallState) -> float:
-    """Seconds before the next try: what the service asked for, else exponential with full jitter."""
+    """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, NotSent) and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
+    asked = error.retry_after if isinstance(error, NotSent) else None
+    return max(asked or 0.0, _backoff(state))

@@ -123,3 +123,34 @@ def test_a_row_whose_time_passes_while_it_is_throttled_is_not_sent_again(clock: 
     assert bench.place([order("a", place_by=START + timedelta(seconds=90))]) == {"a": Kind.EXPIRED}
     assert bench.statuses() == {"a": Status.MISSED}
     assert service.requests == 2
+
+
+def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
+    def stopped_meanwhile(number: int) -> str:
+        bench.placement.stop("stopped by a signal")
+        raise NotSent("HTTP 429", retry_after=1.0, throttled=True)
+
+    service = Service(stopped_meanwhile)
+    bench = Bench(clock, service)
+    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert bench.statuses() == {"a": Status.RULED_OUT}
+
+
+def test_throttling_ends_after_ten_minutes(clock: Clock, no_waiting: list[float]) -> None:
+    def busy(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=0.0, throttled=True)
+
+    service = Service(busy)
+    assert Bench(clock, service).place([order("a")]) == {"a": Kind.FAILED}
+    assert timedelta(minutes=9) < clock.time - START < timedelta(minutes=10, seconds=1)
+    assert service.requests < 100, "a service that asks for no patience at all is not hammered"
+
+
+def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) -> None:
+    def closed(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=86_400.0, throttled=True)
+
+    bench = Bench(clock, Service(closed))
+    assert bench.place([order("a"), order("b")]) == {"a": Kind.FAILED, "b": Kind.NOT_SENT}
+    assert "86400 s" in str(bench.placement.stopped)
+    assert clock.time == START
