@@ -86,6 +86,7 @@ class Placement:
         self._emit = emit
         self._rate = rate
         self._flying: dict[asyncio.Task[Result], CallProvider] = {}
+        self._untold: dict[Address, Kind] = {}  # what is told of each order that has not ended, should the run end
         self._unknowns = 0
         self._stopping = asyncio.Event()
         self.stopped: str | None = None
@@ -96,19 +97,22 @@ class Placement:
         self._stopping.set()
 
     async def place(self, orders: Iterable[Order]) -> None:
-        """Place them in their order. Every order ends in exactly one event.
+        """Place them in their order. Every order ends in exactly one event, also where the run is cut short.
 
         Raises:
             StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
         """
         queue = deque(orders)
+        self._untold = {order.address: Kind.NOT_SENT for order in queue}
         pacer = Pacer(self._rate, asyncio.get_running_loop().time)
-        while (queue and not self.stopped) or self._flying:
-            if not self.stopped:
-                self._launch(queue, pacer)
-            await self._settle(pacer if queue and self._idle and not self.stopped else None)
-        for left in queue:
-            self._emit(Event(Kind.NOT_SENT, left.address, message=self.stopped))
+        try:
+            while (queue and not self.stopped) or self._flying:
+                if not self.stopped:
+                    self._launch(queue, pacer)
+                await self._settle(pacer if queue and self._idle and not self.stopped else None)
+        finally:
+            for address, kind in self._untold.items():
+                self._emit(Event(kind, address, message=self.stopped or "the run was cut short"))
 
     def _launch(self, queue: deque[Order], pacer: Pacer) -> None:
         size = min(len(queue), len(self._idle), pacer.available())
@@ -119,6 +123,7 @@ class Placement:
         if not batch:
             return
         self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
+        self._untold |= {item.address: Kind.UNCERTAIN for item in batch}
         pacer.take(len(batch))
         for item in batch:
             provider = self._idle.pop()
@@ -139,7 +144,7 @@ class Placement:
         if late:
             self._store.record_missed(self._run_id, late, now)
         for missed in late:
-            self._emit(Event(Kind.EXPIRED, missed.address, message=explain.expired(missed.rings_at)[1]))
+            self._end(Event(Kind.EXPIRED, missed.address, message=explain.expired(missed.rings_at)[1]))
         return batch
 
     async def _settle(self, pacer: Pacer | None) -> None:
@@ -164,7 +169,11 @@ class Placement:
         self._unknowns = self._unknowns + 1 if kind is Kind.UNCERTAIN else 0
         if self._unknowns >= UNKNOWNS_IN_A_ROW:
             self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
-        self._emit(Event(kind, result.address, result.call_id, result.error))
+        self._end(Event(kind, result.address, result.call_id, result.error))
+
+    def _end(self, event: Event) -> None:
+        del self._untold[event.address]
+        self._emit(event)
 
     async def _work(self, item: Order, provider: CallProvider, pacer: Pacer) -> Result:
         def done(status: Status, call_id: str | None = None, error: str | None = None) -> Result:
@@ -199,7 +208,7 @@ class Placement:
             if self.stopped is not None:
                 return True
             if isinstance(error, NotSent) and error.throttled:
-                return self._clock.now() + timedelta(seconds=_pause(state)) >= give_up_at
+                return self._clock.now() + timedelta(seconds=state.upcoming_sleep) >= give_up_at
             return state.attempt_number >= UNSENT_ATTEMPTS
 
         async def attempt() -> Receipt:

@@ -13,7 +13,7 @@ from reconciler import identity, wire
 from reconciler.engine import apply
 from reconciler.engine.apply import Order, Placement
 from reconciler.engine.events import Event, Kind
-from reconciler.errors import NotSent
+from reconciler.errors import NotSent, StateError
 from reconciler.model import Address, Call, Request, Status
 from reconciler.ports import Receipt, Run
 from reconciler.state.memory import MemoryState
@@ -154,3 +154,65 @@ def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) ->
     assert bench.place([order("a"), order("b")]) == {"a": Kind.FAILED, "b": Kind.NOT_SENT}
     assert "86400 s" in str(bench.placement.stopped)
     assert clock.time == START
+
+
+class Failing(MemoryState):
+    """A state whose disk is full from the nth write of a kind on."""
+
+    def __init__(self, method: str, nth: int) -> None:
+        super().__init__(RUN)
+        self.method, self.left = method, nth
+
+    def _write(self, method: str) -> None:
+        if method == self.method:
+            self.left -= 1
+            if self.left < 1:
+                raise StateError("disk full")
+
+    def intend(self, *args: Any) -> None:
+        self._write("intend")
+        super().intend(*args)
+
+    def record(self, *args: Any) -> None:
+        self._write("record")
+        super().record(*args)
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("intend", {"a": Kind.PLACED, "b": Kind.NOT_SENT, "c": Kind.NOT_SENT}),
+        ("record", {"a": Kind.PLACED, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, told: dict[str, Kind]) -> None:
+    service = Service(lambda number: f"call-{number}")
+    bench = Bench(clock, service, store=Failing(method, 2))
+    with pytest.raises(StateError, match="disk full"):
+        bench.place([order("a"), order("b"), order("c")])
+    assert bench.told() == told
+    assert service.requests == sum(kind is not Kind.NOT_SENT for kind in told.values())
+
+
+def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:
+    class Hanging(Service):
+        both = asyncio.Event()
+
+        async def place(self, request: Request) -> Receipt:
+            self.requests += 1
+            if self.requests == 2:
+                self.both.set()
+            return await asyncio.get_running_loop().create_future()
+
+    async def cut_short() -> None:
+        task = asyncio.create_task(bench.placement.place([order("a"), order("b"), order("c")]))
+        await service.both.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    service = Hanging(str)
+    bench = Bench(clock, service, workers=2)
+    asyncio.run(cut_short())
+    assert bench.told() == {"a": Kind.UNCERTAIN, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}
+    assert bench.statuses() == {"a": Status.INTENDED, "b": Status.INTENDED}
