@@ -24,6 +24,7 @@ from reconciler.provider.origin import (
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
+    from reconciler.engine.events import Event
     from reconciler.model import Plan
     from reconciler.workflow import Apply, Service
 
@@ -100,10 +101,12 @@ def place(
             code = error.exit_code
             raise
         finally:
-            with reporter(app, 0, as_json=as_json) as report:
-                report.finished(tally)
             skipped = {} if target.preflight else {"preflight_skipped": 1}
-            store.end_run(run.id, clock.now(), code, tally.summary() | skipped)
+            try:
+                store.end_run(run.id, clock.now(), code, tally.summary() | skipped)
+            finally:
+                with reporter(app, 0, as_json=as_json) as report:
+                    report.finished(tally)
     return code
 
 
@@ -116,17 +119,23 @@ async def _run(job: Apply, target: Target, key: str | None, workers: int, report
     def on_signal(number: signal.Signals) -> None:
         caught.append(_SIGNALS[number])
         if len(caught) == 1:
-            report.note("stopping: finishing the requests in flight (again to stop at once)")
             job.stop("stopped by a signal")
+            report.note("stopping: finishing the requests in flight (again to stop at once)")
         elif task is not None:
             task.cancel()
+
+    def tell(event: Event) -> None:
+        try:
+            report.event(event)
+        except OSError as error:  # nobody reads on, or the disk is full: what is in flight must be recorded still
+            job.stop(f"the output cannot be written: {error.strerror}")
 
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
         service = _open(stack, target, key, workers, report)
         try:
-            await job.run(service, report.event)
+            await job.run(service, tell)
         except asyncio.CancelledError:
             if not caught:
                 raise

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.state.lock import locked
-from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
+from tests.conftest import AGENT, KEY, NUMBER, Workbench, clean_environment, contact, plan_text
 
 PLAN = "calls/june.yaml"
 
@@ -509,3 +513,38 @@ def test_an_approved_retry_is_retried(june: Workbench, sandbox: Any) -> None:
     sandbox.set_faults()
     june.ok("plan", "--retry-failed", "--out", "june.plan")
     assert june.run("apply", "june.plan", "--json").summary["placed"] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_is_in_flight_is_recorded_although_nobody_can_be_told(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=40))
+    command = [
+        sys.executable,
+        "-m",
+        "reconciler",
+        "apply",
+        "--auto-approve",
+        "--rate",
+        "none",
+        "--concurrency",
+        "4",
+    ]
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as reader, os.fdopen(write, "wb") as writer:
+        apply = subprocess.Popen(
+            [*command, "--json"], cwd=june.root, env=clean_environment() | june.env, stdout=writer, stderr=-1
+        )
+        writer.close()
+        reader.readline()  # it has begun
+    _, told = apply.communicate(timeout=60)
+    assert (apply.returncode, b"Traceback" in told) == (1, False)
+    actions = june.actions()
+    placed = [address for address, action in actions.items() if action == "unchanged"]
+    assert len(placed) == len(sandbox.calls()) < 40
+    assert "uncertain" not in actions.values()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, cwd=june.root, env=clean_environment() | june.env, stdout=full, stderr=-1, check=False
+        )
+    assert (done.returncode, b"No space" in done.stderr, b"Traceback" in done.stderr) == (1, True, False)
+    assert "uncertain" not in june.actions().values()
