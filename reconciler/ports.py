@@ -54,7 +54,8 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an intent. ``status`` is placed, failed, uncertain or ruled_out (proven not sent)."""
+    """What became of an intent. ``status`` is placed, failed, uncertain, ruled_out (proven not sent), or missed
+    (the same, and its time passed meanwhile)."""
 
     address: Address
     status: Status

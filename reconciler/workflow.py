@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.engine.apply import Order, Placement
@@ -115,8 +115,10 @@ class Apply:
 
     @property
     def orders(self) -> int:
-        """How many calls there are to place, before anything is looked up."""
-        return len(recheck(self._plan, self._store.entries(), self._context).orders)
+        """How many calls there are to place, before anything is moved or looked up."""
+        moves = dict(self._moves())
+        carried = [replace(item, address=moves.get(item.address, item.address)) for item in self._store.entries()]
+        return len(recheck(self._plan, carried, self._context).orders)
 
     @property
     def unknown(self) -> bool:
@@ -136,7 +138,8 @@ class Apply:
             self.tally.add(event)
             emit(event)
 
-        self._move()
+        if moves := self._moves():
+            self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
         ready = recheck(self._plan, self._store.entries(), self._context)
         self.tally.expired_before = ready.expired_before
@@ -151,12 +154,10 @@ class Apply:
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
 
-    def _move(self) -> None:
-        """Re-key the state as the plan says. What was moved before is not moved again."""
+    def _moves(self) -> list[tuple[Address, Address]]:
+        """How the state is to be re-keyed. What was moved before is not moved again."""
         known = {entry.address for entry in self._store.entries()}
-        pairs = [(old, new) for old, new in self._plan.moves if old in known and new not in known]
-        if pairs:
-            self._store.move(self._run_id, pairs, self._clock.now())
+        return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""

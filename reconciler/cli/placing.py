@@ -110,10 +110,12 @@ def place(
             code = error.exit_code
             raise
         finally:
-            with reporter(app, 0, as_json=as_json) as report:
-                report.finished(tally)
             skipped = {} if target.preflight else {"preflight_skipped": 1}
-            store.end_run(run.id, SystemClock().now(), code, tally.summary() | skipped)
+            try:
+                store.end_run(run.id, SystemClock().now(), code, tally.summary() | skipped)
+            finally:
+                with reporter(app, 0, as_json=as_json) as report:
+                    report.finished(tally)
         if checkpoint is not None and store.serial != before and code in _ENDED:
             code = carry_end(checkpoint, code)
     return code
@@ -140,9 +142,10 @@ def _job(
     from reconciler.workflow import Apply, check_applicable
 
     clock = SystemClock()
+    now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
     for plan in (approved.plan, *approved.by):
-        check_applicable(plan, store, clock.now())
-    context = replace(make_context(workspace, request), lineage=store.lineage, serial=store.serial)
+        check_applicable(plan, store, now)
+    context = replace(make_context(workspace, request), now=now, lineage=store.lineage, serial=store.serial)
     return Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
 
 
@@ -157,17 +160,23 @@ async def _run(
     def on_signal(number: signal.Signals) -> None:
         caught.append(_SIGNALS[number])
         if len(caught) == 1:
-            report.note("stopping: finishing the requests in flight (again to stop at once)")
             job.stop("stopped by a signal")
+            report.note("stopping: finishing the requests in flight (again to stop at once)")
         elif task is not None:
             task.cancel()
+
+    def tell(event: Event) -> None:
+        try:
+            report.event(event)
+        except OSError as error:  # nobody reads on, or the disk is full: what is in flight must be recorded still
+            job.stop(f"the output cannot be written: {error.strerror}")
 
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
         service = replace(_open(stack, target, key, workers, report), checkpoint=checkpoint)
         try:
-            await job.run(service, report.event)
+            await job.run(service, tell)
         except asyncio.CancelledError:
             if not caught:
                 raise

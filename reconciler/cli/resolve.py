@@ -14,7 +14,7 @@ from reconciler.cli.app import App, SystemClock, key_option, lock_option, state_
 from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
-from reconciler.cli.state_care import read_address
+from reconciler.cli.state_care import read_address, read_call_id, take_over
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, StateStore
@@ -95,6 +95,7 @@ def resolve(
         raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
     if not reason or not reason.strip():
         raise UsageError("a decision needs its --reason")
+    call_id = None if call_id is None else read_call_id(call_id)
     word = _Word(read_address(address), reason.strip(), call_id, stopped, distinct)
     _decide(app, workspace, word, lock_timeout)
     if as_json:
@@ -134,9 +135,10 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
         now = SystemClock().now()
         if word.distinct:
             store.clear(run.id, word.address, word.reason, now)
+        elif word.call_id is not None and _absent(store, word.address):
+            intent = intent_of_row(app, workspace, word.address, now)
+            take_over(store, run.id, intent, word.decision())
         else:
-            if word.call_id is not None and _absent(store, word.address):
-                store.intend(run.id, [intent_of_row(app, workspace, word.address, now)], now)
             store.decide(run.id, [word.decision()])
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"decided": 1})
 

@@ -11,9 +11,9 @@ from reconciler.cli.app import App, SystemClock, echo, lock_option, state_option
 from reconciler.cli.loading import Workspace, intent_of_row
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
-from reconciler.errors import ExitCode, UsageError
+from reconciler.errors import ExitCode, StateError, UsageError
 from reconciler.model import Address, Status
-from reconciler.ports import Decision
+from reconciler.ports import Decision, Intent, StateStore
 from reconciler.render.escape import for_terminal
 
 
@@ -27,6 +27,27 @@ def read_address(text: str) -> Address:
         return Address.parse(text)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def read_call_id(text: str) -> str:
+    """A call id of the command line. Raises ``UsageError`` where there is nothing in it."""
+    if not text.strip():
+        raise UsageError("the call id is empty")
+    return text.strip()
+
+
+def take_over(store: StateStore, run_id: str, intent: Intent, decision: Decision) -> None:
+    """Record a call that exists already for an address of which nothing is known.
+
+    Raises:
+        StateError: another address has that call; nothing is recorded then, not even the intent, which would
+            leave the address uncertain.
+    """
+    owner = next((entry.address for entry in store.entries() if entry.call_id == decision.call_id), None)
+    if owner is not None:
+        raise StateError(f"{decision.call_id} is the call of {owner} already")
+    store.intend(run_id, [intent], decision.at)
+    store.decide(run_id, [decision])
 
 
 @click.command("backup")
@@ -112,10 +133,10 @@ def import_call(
 ) -> None:
     """Record that the row ADDRESS of the plan files is the call CALL_ID, which exists already."""
     workspace = Workspace.open(app, state_url)
-    where, run, now = read_address(address), new_run("state import"), SystemClock().now()
+    where, call_id = read_address(address), read_call_id(call_id)
+    run, now = new_run("state import"), SystemClock().now()
     intent = intent_of_row(app, workspace, where, now)
     with workspace.store(run, lock_timeout) as store:
-        store.intend(run.id, [intent], now)
-        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)])
+        take_over(store, run.id, intent, Decision(where, now, reason, Status.PLACED, call_id))
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
     click.echo(f"{where}: imported as {call_id}.")

@@ -25,7 +25,7 @@ from reconciler.model import (
     Severity,
     Status,
 )
-from reconciler.times import ring_time
+from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
 
@@ -149,7 +149,7 @@ class _Planner:
     def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
         if not row.enabled:
             return _with(change, Action.HELD, explain.HELD)
-        expiry = self._expiry(row)
+        expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
             change = replace(change, call=row.call, place_by=row.place_by)
@@ -166,13 +166,6 @@ class _Planner:
     def _same(self, entry: Entry, change: Change) -> bool:
         """Whether the row of ``change`` asks for the very call of ``entry``."""
         return entry.digest == self.context.view.digest(change.digest)
-
-    def _expiry(self, row: Row) -> datetime | None:
-        """The moment that has passed, or None where the row can still be placed."""
-        now = self.context.now
-        if row.rings_at is not None and row.rings_at <= now:
-            return row.rings_at
-        return row.place_by if row.place_by is not None and row.place_by < now else None
 
     def _obstacle(self, row: Row, digest: str) -> explain.Reasons | None:
         others = self._revisions.get((row.address.plan, row.address.key), [])

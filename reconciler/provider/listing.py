@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
 from reconciler.ports import Listing, RemoteCall
-from reconciler.provider.contactship import open_client
+from reconciler.provider.contactship import open_client, read_date
 from reconciler.provider.origin import Origin
 from reconciler.times import format_instant, parse_instant
 
@@ -72,7 +71,7 @@ class CallListing:
                 problem = type(error).__name__
                 continue
             if response.status_code == 200:
-                self._server_time = _date(response)
+                self._server_time = read_date(response.headers.get("date", ""))
                 return _object(response)
             problem = f"HTTP {response.status_code}"
             if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
@@ -96,14 +95,6 @@ def _query(listing: Listing) -> dict[str, str]:
     if listing.status is not None:
         query["call_status"] = listing.status
     return query
-
-
-def _date(response: httpx.Response) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _object(response: httpx.Response) -> JsonObject:

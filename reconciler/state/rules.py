@@ -9,7 +9,7 @@ from reconciler.errors import StateError
 from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
 from reconciler.ports import Decision, Result
 
-_ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT})
+_ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
 
 
 def check_lineage(found: str, pinned: str | None) -> None:

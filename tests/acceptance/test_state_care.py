@@ -76,3 +76,19 @@ def test_importing_a_call(june: Workbench, sandbox: Any) -> None:
     taken = june.run("state", "import", "june/inv-1", call_id)
     assert taken.code == 1
     june.ok("state", "check")
+
+
+@pytest.mark.parametrize("command", [("state", "import"), ("resolve",)], ids=["import", "resolve"])
+def test_a_call_of_another_address_is_refused_and_leaves_nothing_behind(
+    june: Workbench, sandbox: Any, command: tuple[str, ...]
+) -> None:
+    june.ok("state", "forget", "june/inv-2", "--reason", "a test")
+    other = june.ok("state", "show", "june/inv-1", "--json").json["call_id"]
+
+    def say(call_id: str) -> int:
+        named = ("--placed", call_id) if command == ("resolve",) else (call_id,)
+        return june.run(*command, "june/inv-2", *named, "--reason", "a test").code
+
+    assert say(other) == 1
+    assert say(" ") == 64
+    assert june.actions()["june/inv-2"] == "create", "no intent was left open"

@@ -131,6 +131,8 @@ def test_a_refused_key_is_fatal(status: str) -> None:
         (("retry-after: soon",), None),
         (("retry-after: -1",), None),
         (("retry-after: Wed, 21 Oct 2015 07:28:00 GMT",), 0.0),
+        (("retry-after: 1 Jan 2020 00:00:00 +9999999999999999",), None),
+        (("retry-after: 31 Dec 9999 23:59:59 -2359",), None),
     ],
 )
 def test_throttling_is_not_sent(header: tuple[str, ...], seconds: float | None) -> None:
