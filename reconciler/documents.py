@@ -35,7 +35,9 @@ def _pieces(document: JsonObject) -> Iterable[bytes]:
 
 
 def _compact(value: JsonValue) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+    written = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+    # "##[" starts a command wherever a CI runner meets it in a log. "#" stands in texts only.
+    return written.replace("##", r"#\u0023")
 
 
 def optional_instant(moment: datetime | None) -> str | None:

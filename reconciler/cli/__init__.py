@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from io import StringIO
 
 import click
 
@@ -69,12 +70,9 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run a command line; the result is its exit code."""
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return ExitCode.USAGE
     except click.ClickException as error:
-        error.show()
-        return ExitCode.ERROR
+        _show(error)
+        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.ERROR
     except ReconcilerError as error:
         _complain(error)
         return error.exit_code
@@ -88,6 +86,16 @@ def main(args: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR
     return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _show(error: click.ClickException) -> None:
+    """Click's own message, which quotes arguments: a script may have passed names it found in a folder."""
+    from reconciler.render.escape import for_terminal
+
+    text = StringIO()
+    error.show(text)
+    for line in text.getvalue().splitlines():
+        click.echo(for_terminal(line), err=True)
 
 
 def _complain(error: ReconcilerError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -86,6 +87,13 @@ def echo(text: str | bytes, *, err: bool = False) -> None:
     """Print as it is, without a line break of its own; flushed, so that a script sees each line at once."""
     click.echo(text, err=err, nl=False)
     (sys.stderr if err else sys.stdout).flush()
+
+
+def echo_json(document: object, *, indent: int | None = 2) -> None:
+    """Print a JSON document, in which a CI runner that reads the log finds no command."""
+    from reconciler.render.escape import for_json
+
+    echo(for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n")
 
 
 class Duration(click.ParamType[float]):

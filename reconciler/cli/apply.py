@@ -177,7 +177,8 @@ def _planned(
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
     from reconciler.cli.loading import Excerpts, make_plan
     from reconciler.cli.showing import show_problems
-    from reconciler.render.text import count_line, render_plan
+    from reconciler.render.text import render_plan
+    from reconciler.render.words import count_line
 
     plan, sources = make_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, echo
+from reconciler.cli.app import App, echo_json
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class JsonReporter(Reporter):
 
     @staticmethod
     def _print(members: object) -> None:
-        echo(json.dumps(members, ensure_ascii=False) + "\n")
+        echo_json(members, indent=None)
 
 
 class BarReporter(Reporter):

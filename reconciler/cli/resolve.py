@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, key_option, lock_option, state_option, url_option
+from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, state_option, url_option
 from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
@@ -99,7 +98,7 @@ def resolve(
     word = _Word(read_address(address), reason.strip(), call_id, stopped, distinct)
     _decide(app, workspace, word, lock_timeout)
     if as_json:
-        click.echo(json.dumps({"address": address, "decision": word.said, "reason": word.reason}))
+        echo_json({"address": address, "decision": word.said, "reason": word.reason}, indent=None)
     else:
         click.echo(f"{address}: recorded as {word.said}.")
     return ExitCode.DONE
@@ -217,7 +216,7 @@ def _tell(adopted: list[Match], unknown: list[Entry], *, as_json: bool) -> None:
             ],
             "unknown": [{"address": str(item.address), "message": explain.uncertain(item)[1]} for item in unknown],
         }
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        echo_json(document)
         return
     for found in adopted:
         click.echo(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import state_care
-from reconciler.cli.app import App, state_option
+from reconciler.cli.app import App, echo_json, state_option
 from reconciler.cli.loading import Workspace
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
@@ -67,9 +66,7 @@ def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
         lineage, serial = reader.lineage, reader.serial
     if as_json:
         listed = [_entry_json(item) for item in entries]
-        click.echo(
-            json.dumps({"lineage": lineage, "serial": serial, "entries": listed}, ensure_ascii=False, indent=2)
-        )
+        echo_json({"lineage": lineage, "serial": serial, "entries": listed})
         return
     for item in entries:
         rings = format_instant(item.rings_at)
@@ -95,7 +92,10 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None) ->
         document["runs"] = [_run_json(run) for run in runs]
     else:
         document = _show_address(workspace, address)
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2) if as_json else _lines(document))
+    if as_json:
+        echo_json(document)
+    else:
+        click.echo(_lines(document))
 
 
 def _run_json(run: Run) -> JsonObject:

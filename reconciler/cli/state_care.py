@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, lock_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, echo_json, lock_option, state_option
 from reconciler.cli.loading import Workspace, intent_of_row
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
@@ -97,7 +96,7 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
     workspace.check()
     found = care.check(workspace.state_path, SystemClock().now())
     if as_json:
-        click.echo(json.dumps({"ok": not found, "problems": found}, ensure_ascii=False, indent=2))
+        echo_json({"ok": not found, "problems": found})
     else:
         for problem in found:
             click.echo(for_terminal(problem))

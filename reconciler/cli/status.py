@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, Duration, SystemClock, now_option, state_option
+from reconciler.cli.app import App, Duration, SystemClock, echo_json, now_option, state_option
 from reconciler.errors import ExitCode
 from reconciler.model import Action
 from reconciler.render.escape import for_terminal
@@ -47,7 +46,7 @@ def status(
     from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
     from reconciler.cli.showing import show_problems
     from reconciler.planfile import summary
-    from reconciler.render.text import count_line, state_line
+    from reconciler.render.words import count_line, state_line
 
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     moment = now or SystemClock().now()
@@ -61,7 +60,7 @@ def status(
             {"address": str(change.address), "action": change.action.value, "due": tell_instant(at)}
             for change, at in late
         ]
-        click.echo(json.dumps({"summary": summary(plan), "overdue": listed}, ensure_ascii=False, indent=2))
+        echo_json({"summary": summary(plan), "overdue": listed})
     else:
         for change, at in late:
             line = f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from reconciler.cli.app import App, reveal_option
+from reconciler.cli.app import App, echo_json, reveal_option
 from reconciler.cli.showing import count_problems, counted, show_problems
 from reconciler.errors import ExitCode
 
@@ -34,7 +32,7 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]
         document = {"valid": valid, "rows": len(sources.rows), "diagnostics": diagnostics}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        echo_json(document)
     else:
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
         rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")

@@ -1,21 +1,77 @@
-"""Making untrusted text harmless for where it is printed."""
+"""Making untrusted text harmless for where it is printed.
+
+Every form starts from ``for_terminal``, which leaves one line of characters that can be seen. What a form could
+still take for its own syntax is then taken out by the form's own rule.
+"""
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"})
+# Letters and marks that Unicode calls Default_Ignorable_Code_Point: nothing is drawn for them.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+# CI runners take lines of a log for commands. GitHub's: "::name ...::" where a line starts, white space before it
+# or not, and "##[name ...]" anywhere in it (actions/runner, ActionCommand.cs). Azure's: "##vso[...]" anywhere.
+# Text that is wrapped may start a line after any space, so a word may not start with "::" either.
+_COMMAND = re.compile(r"(?<![!-~])::|##(?=\w*\[)")
+_BACKTICKS = re.compile("`+")
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def for_terminal(text: str) -> str:
-    """Control, format (bidirectional, zero-width) and line-separator characters as visible escapes."""
-    if text.isprintable():
-        return text
-    return "".join(_visible(char) for char in text)
+    """What cannot be seen (control, bidirectional, zero-width characters) as visible escapes, in one line in which
+    no terminal and no CI runner finds a command."""
+    if not text.isprintable() or _BLANK.search(text):
+        text = "".join(_visible(char) for char in text)
+    return _COMMAND.sub(lambda found: r"\x3a:" if found[0] == "::" else r"#\x23", text)
+
+
+def in_place(line: str) -> str:
+    """A line of printable text without a command of a CI runner, each character still in its column."""
+    return _COMMAND.sub(lambda found: f"{found[0][0]}\N{REPLACEMENT CHARACTER}", line)
+
+
+def for_json(document: str) -> str:
+    """A JSON document whose texts hold no command of a CI runner. ``#`` stands in texts only."""
+    return document.replace("##", r"#\u0023")
+
+
+def for_markdown(text: str, limit: int = 200) -> str:
+    """``text``, cut after ``limit`` characters, as a code span.
+
+    In a code span nothing acts: no link, image, entity, HTML, footnote or backslash (GitHub Flavored Markdown
+    Spec 6.3), and GitHub looks for mentions, references, emoji, commits and formulas outside of code only. The
+    fence is longer than any run of backticks in the text. An empty text is a span of one space.
+    """
+    shown = cut(text, limit)
+    longest = max(map(len, _BACKTICKS.findall(shown)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if not shown.strip(" ") or shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{space}{shown}{space}{fence}"
+
+
+def for_markdown_cell(text: str, limit: int = 200) -> str:
+    """The same for a cell of a table, where a pipe ends even a code span unless a backslash stands before it
+    (GitHub Flavored Markdown Spec 4.10). The text's own backslash before a pipe is shown as an escape."""
+    return for_markdown(re.sub(r"\\(?=\|)", r"\\x5c", text), limit).replace("|", r"\|")
+
+
+def for_html(text: str, limit: int = 200) -> str:
+    """``text``, cut after ``limit`` characters, for the content or a quoted attribute of an HTML element."""
+    return html.escape(cut(text, limit))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` visible characters of ``text``, with an ellipsis where some are left out."""
+    shown = for_terminal(text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + ELLIPSIS
 
 
 def _visible(char: str) -> str:
-    if unicodedata.category(char) not in _INVISIBLE:
+    if unicodedata.category(char) not in _INVISIBLE and not _BLANK.match(char):
         return char
     code = ord(char)
     if code < 0x100:

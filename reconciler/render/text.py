@@ -6,15 +6,15 @@ import io
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, Call, CellDiff, Change, Diagnostic, Location, Plan, Severity
-from reconciler.render.escape import for_terminal
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.render.escape import for_terminal, in_place
+from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, when
 from reconciler.settings import PROJECT_FILE
 from reconciler.times import tell_instant
 
@@ -31,19 +31,6 @@ _LOOK = {
     Action.HELD: ("o", "dim"),
     Action.UNCHANGED: ("=", "dim"),
 }
-_WORDS = {
-    Action.BLOCKED: "blocked",
-    Action.UNCERTAIN: "uncertain",
-    Action.CHANGED: "changed (the API cannot edit a call)",
-    Action.REMOVED: "removed (the API cannot cancel a call)",
-    Action.EXPIRED: "expired",
-    Action.CREATE: "to place",
-    Action.WAITING: "waiting",
-    Action.HELD: "held",
-    Action.UNCHANGED: "unchanged",
-}
-
-
 _WIDE = 120
 
 
@@ -71,38 +58,6 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
             _print_diagnostic(console, mask_diagnostic(item) if look.masked else item, excerpt)
 
     return _capture(look, draw)
-
-
-def count_line(plan: Plan) -> str:
-    """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
-    parts = [f"{plan.count(action)} {_WORDS[action].split(' (')[0]}" for action in Action if plan.count(action)]
-    return ", ".join(parts) if parts else "no calls"
-
-
-def state_line(plan: Plan) -> str:
-    """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
-    if plan.snapshot_at is None:
-        return f"State: {plan.lineage}, serial {plan.serial}"
-    age = _age(plan.created_at - plan.snapshot_at)
-    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
-
-
-def _age(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 0:
-        return "dated ahead of this plan"
-    if minutes < 60:
-        return f"{minutes} min old"
-    return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
-
-
-def when(call: Call) -> str:
-    """When a call rings, in the row's own words."""
-    if call.schedule is not None:
-        return f"{call.schedule.at} {call.schedule.timezone}"
-    if call.delay_minutes is not None:
-        return f"{call.delay_minutes:g} min after apply"
-    return "at once"
 
 
 def _capture(look: Look, draw: Callable[[Console], None]) -> str:
@@ -155,11 +110,11 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     """The changes of an action by heading: those to place apart by who brings them, where that is known."""
     changes = [change for change in plan.changes if change.action is action]
     if plan.base is None or action is not Action.CREATE:
-        return [(_WORDS[action], changes)]
+        return [(ACTION_WORDS[action], changes)]
     return [
-        (f"{_WORDS[action]}, introduced here", [change for change in changes if change.introduced]),
+        (f"{ACTION_WORDS[action]}, introduced here", [change for change in changes if change.introduced]),
         (
-            f"{_WORDS[action]}, already on {for_terminal(plan.base.ref)}",
+            f"{ACTION_WORDS[action]}, already on {for_terminal(plan.base.ref)}",
             [change for change in changes if not change.introduced],
         ),
     ]
@@ -183,7 +138,7 @@ def _print_change(console: Console, change: Change) -> None:
     line.append(for_terminal(str(change.address)), style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
-        line.append(f"  {_short(target) if console.width < _WIDE else target}", style="cyan")
+        line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {for_terminal(when(change.call))}")
     if change.source is not None:
         source = f"  {for_terminal(change.source.file)}:{change.source.line}"
@@ -194,11 +149,6 @@ def _print_change(console: Console, change: Change) -> None:
         console.print(_cell(cell), soft_wrap=True)
     if change.message is not None:
         _print_indented(console, for_terminal(change.message), 6)
-
-
-def _short(target: str) -> str:
-    """An id as far as it tells ids apart."""
-    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
 
 
 def _cell(cell: CellDiff) -> Text:
@@ -226,7 +176,7 @@ def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> N
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
-            console.print(_styled(f"    {row}", "dim"), soft_wrap=True)
+            console.print(_styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
     if item.hint is not None:
         _print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
 

@@ -1,0 +1,67 @@
+"""The words that every form of a plan shares."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler.model import Action, Call, Plan
+from reconciler.times import tell_instant
+
+ACTION_WORDS = {
+    Action.BLOCKED: "blocked",
+    Action.UNCERTAIN: "uncertain",
+    Action.CHANGED: "changed (the API cannot edit a call)",
+    Action.REMOVED: "removed (the API cannot cancel a call)",
+    Action.EXPIRED: "expired",
+    Action.CREATE: "to place",
+    Action.WAITING: "waiting",
+    Action.HELD: "held",
+    Action.UNCHANGED: "unchanged",
+}
+
+
+def word(action: Action) -> str:
+    """``to place``, ``changed``: the action without its explanation."""
+    return ACTION_WORDS[action].split(" (")[0]
+
+
+def count_line(plan: Plan) -> str:
+    """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
+    parts = [f"{plan.count(action)} {word(action)}" for action in Action if plan.count(action)]
+    return ", ".join(parts) if parts else "no calls"
+
+
+def state_line(plan: Plan) -> str:
+    """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
+    if plan.snapshot_at is None:
+        return f"State: {plan.lineage}, serial {plan.serial}"
+    age = _age(plan.created_at - plan.snapshot_at)
+    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+
+
+def _age(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 0:
+        return "dated ahead of this plan"
+    if minutes < 60:
+        return f"{minutes} min old"
+    return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
+
+
+def when(call: Call) -> str:
+    """When a call rings, in the row's own words."""
+    if call.schedule is not None:
+        return f"{call.schedule.at} {call.schedule.timezone}"
+    if call.delay_minutes is not None:
+        return f"{call.delay_minutes:g} min after apply"
+    return "at once"
+
+
+def short(target: str) -> str:
+    """An id as far as it tells ids apart."""
+    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
