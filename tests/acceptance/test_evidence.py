@@ -253,3 +253,9 @@ def test_too_many_unknowns_in_a_row_stop_the_run(bench: Workbench, blind: Any) -
     assert "in a row" in stopped.summary["stopped"]
     blind.set_faults()
     assert bench.apply().summary["placed"] == 15
+
+
+def test_an_agent_is_known_in_both_its_forms(june: Workbench, sandbox: Any) -> None:
+    """The service names agents ``<uuid>`` or ``agent-<uuid>``: what it has is recognised all the same."""
+    foreign(sandbox, 2, agent_id=AGENT.removeprefix("agent-"), **later(2))
+    assert june.apply().summary["conflicts"] == 1
