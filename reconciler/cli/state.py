@@ -27,7 +27,7 @@ def state() -> None:
     """The record of what was placed."""
 
 
-for _command in (state_care.backup, state_care.check, state_care.forget, state_care.import_call):
+for _command in (state_care.backup, state_care.check, state_care.lock, state_care.forget, state_care.import_call):
     state.add_command(_command)
 
 
