@@ -6,8 +6,11 @@ number is ever shown: all numbers of a country are tried in minutes.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
+from urllib.parse import quote, quote_plus
 
 from reconciler.model import Call, CellDiff, Change, Diagnostic, JsonObject, JsonValue, Plan, Request
 
@@ -26,6 +29,25 @@ def mask_in(text: str, private: Iterable[str]) -> str:
     for part in sorted({item for item in private if item}, key=len, reverse=True):
         text = text.replace(part, mask_value(part))
     return text
+
+
+def mask_echo(text: str, private: Iterable[str]) -> str:
+    """The same for another program's text, which may quote a private part in its own way: escaped for JSON or a
+    URL, in other case, a phone number with spaces or dashes.
+    """
+    for part in sorted({item for item in private if item}, key=len, reverse=True):
+        shown = mask_value(part).replace("\\", r"\\")  # where it stands for itself
+        text = re.sub(_forms(part), shown, text, flags=re.IGNORECASE)
+    return text
+
+
+def _forms(part: str) -> str:
+    quoted = {part, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
+    quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
+    forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
+    if part.startswith("+") and part[1:].isdigit():
+        forms.append(r"(?:\+|%2B)?" + r"[\s().-]*".join(part[1:]))
+    return "|".join(forms)
 
 
 def mask_diagnostic(item: Diagnostic) -> Diagnostic:

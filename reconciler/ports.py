@@ -177,7 +177,10 @@ class StateStore(StateReader, Protocol):
         ...
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        """Record a person's word that look-alikes of an address are other calls. Kept until it is placed."""
+        """Record a person's word that look-alikes of an address are other calls. Kept until it is forgotten.
+
+        Refused (``StateError``) where the address is placed, or may be.
+        """
         ...
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:

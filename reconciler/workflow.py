@@ -110,6 +110,7 @@ class Apply:
         self._clock = clock
         self.tally = tally
         self._conflicts = conflicts
+        self._gone = store.renames() if store.serial != plan.serial else {}
         self._placement: Placement | None = None
         self._stopped: str | None = None
 
@@ -149,7 +150,8 @@ class Apply:
         for event in (*self._conflicts, *ready.events):
             if event.address not in adopted:
                 tell(event)
-        orders = await self._look_before(ready.orders, service, tell)
+        here = self._still_here(ready.orders, tell)
+        orders = await self._look_before(here, service, tell)
         await self._place(orders, service, tell)
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
@@ -158,6 +160,15 @@ class Apply:
         """How the state is to be re-keyed. What was moved before is not moved again."""
         known = {entry.address for entry in self._store.entries()}
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
+
+    def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+        """The orders whose row has not moved on since the plan was made: its call may have been placed there."""
+        gone = {old: new for old, new in self._gone.items() if (old, new) not in self._plan.moves}
+        for order in orders:
+            if order.address in gone:
+                message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
+                tell(Event(Kind.CONFLICT, order.address, message=message))
+        return [order for order in orders if order.address not in gone]
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""

@@ -32,6 +32,7 @@ for _command in (
     state_care.export,
     state_care.forget,
     state_care.import_call,
+    state_care.lock,
 ):
     state.add_command(_command)
 

@@ -1,4 +1,4 @@
-"""``reconciler state backup|check|export|forget|import``: looking after the record."""
+"""``reconciler state backup|check|export|forget|import|lock``: looking after the record."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from reconciler.cli.loading import Workspace, intent_of_row
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, StateError, UsageError
-from reconciler.model import Address, Status
-from reconciler.ports import Decision, Intent, StateStore
+from reconciler.model import Address, JsonObject, Status
+from reconciler.ports import Decision, Intent, Run, StateStore
 from reconciler.render.escape import for_terminal
+from reconciler.times import format_instant
 
 
 def read_address(text: str) -> Address:
@@ -102,6 +103,37 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
             click.echo(for_terminal(problem))
         click.echo(f"{len(found)} wrong." if found else "The state is in order.")
     return ExitCode.ERROR if found else ExitCode.DONE
+
+
+@click.command("lock")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def lock(app: App, as_json: bool, state_url: str | None) -> int:
+    """Say who holds the lock. Exit 4 while somebody does."""
+    from reconciler.state.sqlite import look_at_lock, told
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    found = look_at_lock(workspace.state_path)
+    if as_json:
+        echo_json({"locked": found.held, "holder": _run_json(found.run)})
+    elif found.held:
+        who = (
+            told(found.run, SystemClock().now()) if found.run is not None else "a run that the state does not name"
+        )
+        click.echo(for_terminal(f"Locked by {who}."))
+    else:
+        click.echo("Nobody holds the lock.")
+    return ExitCode.LOCKED if found.held else ExitCode.DONE
+
+
+def _run_json(run: Run | None) -> JsonObject | None:
+    if run is None:
+        return None
+    started = format_instant(run.started_at)
+    who: JsonObject = {"host": run.host, "pid": run.pid, "actor": run.actor}
+    return {"run": run.id, "command": run.command, **who, "started_at": started}
 
 
 @click.command("forget")

@@ -108,7 +108,7 @@ class ContactShip:
 
     def _clean(self, text: str, body: JsonObject) -> str:
         """A message that may be stored and shown: without the key, private values and control characters."""
-        text = masking.mask_in(text.replace(self._key, masking.MASK), masking.private_values(body))
+        text = masking.mask_echo(text.replace(self._key, masking.MASK), masking.private_values(body))
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:

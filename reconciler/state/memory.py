@@ -154,6 +154,7 @@ class MemoryState:
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
+            rules.check_clearing(address, self._status(address))
             self._cleared[address] = (run_id, reason, at)
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -162,6 +163,7 @@ class MemoryState:
                 raise rules.nothing_at(address)
             del self._entries[address]
             self._rejected.pop(address, None)
+            self._cleared.pop(address, None)
             self.decisions.append((run_id, Decision(address, at, reason)))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:

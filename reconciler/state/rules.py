@@ -92,6 +92,17 @@ def check_adoption(result: Result, found: Status | None, owner: Address | None) 
         raise StateError(f"{result.call_id} is the call of {owner} already")
 
 
+def check_clearing(address: Address, found: Status | None) -> None:
+    """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
+    if found in PLACED_STATUSES:
+        raise StateError(f"{address} is {found} already: there is nothing to clear")
+    if found in UNKNOWN_STATUSES:
+        raise StateError(
+            f"{address} is {found}: whether it was placed comes first",
+            hint=f"reconciler resolve {address} --placed CALL_ID (or --not-placed) --reason WHY",
+        )
+
+
 def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:
     """Whether a person's word fits what is known. ``owner`` is the address that has the named call, if any.
 
