@@ -64,6 +64,12 @@ class LookupFailed(ReconcilerError):  # noqa: N818 - named for what the user is 
     """The service could not be asked which calls it has. Never read as: it has none."""
 
 
+class CheckpointFailed(ReconcilerError):  # noqa: N818 - named for what the user is told
+    """The state could not be carried to where it outlives this machine: nothing more is sent."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
 class Outcome(Exception):  # noqa: N818 - an outcome, not always an error
     """What became of a request that was not plainly answered with a placed call.
 

@@ -12,13 +12,13 @@ from reconciler.model import TAG_PREFIX, Address, Call, CellDiff, JsonObject, Js
 
 DIGEST_PREFIX = "d1:sha256:"
 
-_TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
+TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
 
 
 def to_logical(call: Call) -> JsonObject:
     """The call in our own field names, absent fields left out. Stored in the state; the digest covers it."""
     logical: JsonObject = {"agent": call.agent, "from": call.sender}
-    for name in _TEXT_FIELDS:
+    for name in TEXT_FIELDS:
         value: str | None = getattr(call, name)
         if value is not None:
             logical[name] = value
@@ -43,7 +43,7 @@ def from_logical(logical: Mapping[str, JsonValue]) -> Call:
     agent, sender = rest.pop("agent", None), rest.pop("from", None)
     if not isinstance(agent, str) or not isinstance(sender, str):
         raise ValueError("a call needs 'agent' and 'from', both text")
-    texts = {name: _text(name, rest.pop(name, None)) for name in _TEXT_FIELDS}
+    texts = {name: _text(name, rest.pop(name, None)) for name in TEXT_FIELDS}
     if (texts["contact_id"] is None) == (texts["to_number"] is None):
         raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
     delay = rest.pop("delay_minutes", None)
@@ -134,7 +134,11 @@ def _cell(value: JsonValue) -> str:
 
 def diff(before: Call, after: Call) -> tuple[CellDiff, ...]:
     """The cells that differ, sorted by field path."""
-    old, new = cells(before), cells(after)
+    return diff_cells(cells(before), cells(after))
+
+
+def diff_cells(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[CellDiff, ...]:
+    """The same for cells."""
     return tuple(
         CellDiff(name, old.get(name), new.get(name))
         for name in sorted(old.keys() | new.keys())

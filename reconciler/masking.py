@@ -6,8 +6,11 @@ number is ever shown: all numbers of a country are tried in minutes.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
+from urllib.parse import quote, quote_plus
 
 from reconciler.model import Call, CellDiff, Change, Diagnostic, JsonObject, JsonValue, Plan, Request
 
@@ -26,6 +29,25 @@ def mask_in(text: str, private: Iterable[str]) -> str:
     for part in sorted({item for item in private if item}, key=len, reverse=True):
         text = text.replace(part, mask_value(part))
     return text
+
+
+def mask_echo(text: str, private: Iterable[str]) -> str:
+    """The same for another program's text, which may quote a private part in its own way: escaped for JSON or a
+    URL, in other case, a phone number with spaces or dashes.
+    """
+    for part in sorted({item for item in private if item}, key=len, reverse=True):
+        shown = mask_value(part).replace("\\", r"\\")  # where it stands for itself
+        text = re.sub(_forms(part), shown, text, flags=re.IGNORECASE)
+    return text
+
+
+def _forms(part: str) -> str:
+    quoted = {part, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
+    quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
+    forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
+    if part.startswith("+") and part[1:].isdigit():
+        forms.append(r"(?:\+|%2B)?" + r"[\s().-]*".join(part[1:]))
+    return "|".join(forms)
 
 
 def mask_diagnostic(item: Diagnostic) -> Diagnostic:
@@ -52,7 +74,9 @@ def private_values(body: JsonObject) -> list[str]:
 def mask_plan(plan: Plan) -> Plan:
     """The plan as it may be published. Its id stays that of the plan itself (``planfile.to_document``)."""
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
-    return replace(plan, changes=tuple(mask_change(change) for change in plan.changes), diagnostics=diagnostics)
+    changes = tuple(mask_change(change) for change in plan.changes)
+    base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
+    return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 
 
 def mask_change(change: Change) -> Change:
@@ -94,6 +118,16 @@ def _mask_member(name: str, value: JsonValue) -> JsonValue:
 
 def _mask_cell(cell: CellDiff) -> CellDiff:
     private = cell.field in PRIVATE_FIELDS or cell.field.startswith(f"{PRIVATE_MAP}.")
-    if private or (cell.field == "from" and (cell.after or cell.before or "").startswith("+")):
-        return CellDiff(cell.field, _maybe(cell.before), _maybe(cell.after))
+    if private or (cell.field == "from" and _has_number(cell)):
+        return replace(cell, before=cell.before if cell.hidden else _maybe(cell.before), after=_maybe(cell.after))
     return cell
+
+
+def _mask_setting(cell: CellDiff) -> CellDiff:
+    if _has_number(cell):
+        return replace(cell, before=_maybe(cell.before), after=_maybe(cell.after))
+    return cell
+
+
+def _has_number(cell: CellDiff) -> bool:
+    return any((side or "").startswith("+") for side in (cell.before, cell.after))

@@ -218,11 +218,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CellDiff:
-    """One field that differs. ``before`` and ``after`` are None where the field is absent on that side."""
+    """One field that differs. ``before`` and ``after`` are None where the field is absent on that side.
+
+    ``hidden`` says that there was a value and nobody here knows it: ``before`` is then words that say so.
+    """
 
     field: str
     before: str | None
     after: str | None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

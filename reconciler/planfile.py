@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import TypeVar
+from collections.abc import Iterable
 
 from reconciler import identity
+from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.errors import Refused
 from reconciler.masking import mask_diagnostic
 from reconciler.model import (
@@ -32,18 +31,17 @@ from reconciler.model import (
     Request,
     Severity,
 )
-from reconciler.times import format_instant, parse_instant, scheduled_instant
+from reconciler.times import format_instant, scheduled_instant
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
 _SIGNATURE_PREFIX = "hmac-sha256:"
 _SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
-_T = TypeVar("_T")
 
 
 def plan_id(plan: Plan) -> str:
     """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
-    return _ID_PREFIX + hashlib.sha256(_bytes(_body(plan))).hexdigest()
+    return _ID_PREFIX + hashlib.sha256(to_bytes(_body(plan))).hexdigest()
 
 
 def to_document(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> JsonObject:
@@ -61,7 +59,7 @@ def _signature(own_id: str, signing_key: str) -> str:
 
 def dumps(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> bytes:
     """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
-    return _bytes(to_document(plan, id_of=id_of, signing_key=signing_key))
+    return to_bytes(to_document(plan, id_of=id_of, signing_key=signing_key))
 
 
 def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
@@ -84,7 +82,7 @@ def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the saved plan is damaged: {error}") from error
     written = to_document(plan) | {"signature": document.get("signature")}
-    if _bytes(written) != data:
+    if to_bytes(written) != data:
         raise Refused(
             "the saved plan was changed after it was written: its bytes are not what its content gives",
             hint="make it again: reconciler plan --out FILE",
@@ -104,7 +102,7 @@ def _check_signature(document: JsonObject, signing_key: str) -> None:
 
 def _body(plan: Plan) -> JsonObject:
     git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
-    taken = _optional(format_instant, plan.snapshot_at)
+    taken = optional_instant(plan.snapshot_at)
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": plan.tool_version,
@@ -142,8 +140,8 @@ def _change_document(change: Change) -> JsonObject:
         "source": source,
         "request": request,
         "call": identity.to_logical(change.call) if change.call is not None else None,
-        "scheduled_at": _optional(format_instant, change.scheduled_at),
-        "place_by": _optional(format_instant, change.place_by),
+        "scheduled_at": optional_instant(change.scheduled_at),
+        "place_by": optional_instant(change.place_by),
         "distinct": change.distinct,
         "diff": _diff_document(change.diff),
         "reasons": list(change.reasons),
@@ -153,7 +151,9 @@ def _change_document(change: Change) -> JsonObject:
 
 
 def _diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
-    return [{"field": cell.field, "before": cell.before, "after": cell.after} for cell in cells]
+    return [
+        {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
+    ]
 
 
 def _base_document(base: Base) -> JsonObject:
@@ -175,82 +175,51 @@ def diagnostic_document(item: Diagnostic) -> JsonObject:
     }
 
 
-def _optional(convert: Callable[[datetime], str], value: datetime | None) -> str | None:
-    return None if value is None else convert(value)
-
-
-def _bytes(document: JsonObject) -> bytes:
-    return b"".join(_pieces(document))
-
-
-def _pieces(document: JsonObject) -> Iterable[bytes]:
-    """One member a line; lists of objects one item a line."""
-    opening = "{\n  "
-    for name, value in document.items():
-        yield f"{opening}{_compact(name)}: ".encode()
-        if isinstance(value, list) and value:
-            yield b"[\n    " + b",\n    ".join(_compact(item).encode() for item in value) + b"\n  ]"
-        else:
-            yield _compact(value).encode()
-        opening = ",\n  "
-    yield b"\n}\n"
-
-
-def _compact(value: JsonValue) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
-    # "##[" starts a command wherever a CI runner meets it in a log. "#" stands in texts only.
-    return text.replace("##", r"#\u0023")
-
-
 def _plan(document: JsonObject) -> Plan:
-    state, git = _object(document["state"]), document["git"]
+    state, git = members(document["state"]), document["git"]
     return Plan(
-        created_at=_instant(document["created_at"]),
-        tool_version=_text(document["tool_version"]),
-        lineage=_maybe(_text, state["lineage"]),
-        serial=_maybe(_integer, state["serial"]),
-        changes=tuple(_checked(_change(_object(item))) for item in _list(document["changes"])),
-        diagnostics=tuple(_diagnostic(_object(item)) for item in _list(document["diagnostics"])),
-        git=None if git is None else _git(_object(git)),
-        moves=tuple(_move(_object(item)) for item in _list(document["moves"])),
-        base=_maybe(_base, document["base"]),
-        snapshot_at=_maybe(_instant, state["snapshot_at"]),
+        created_at=instant(document["created_at"]),
+        tool_version=text(document["tool_version"]),
+        lineage=maybe(text, state["lineage"]),
+        serial=maybe(integer, state["serial"]),
+        changes=tuple(_checked(_change(members(item))) for item in items(document["changes"])),
+        diagnostics=tuple(_diagnostic(members(item)) for item in items(document["diagnostics"])),
+        git=None if git is None else _git(members(git)),
+        moves=tuple(_move(members(item)) for item in items(document["moves"])),
+        base=maybe(_base, document["base"]),
+        snapshot_at=maybe(instant, state["snapshot_at"]),
     )
 
 
 def _base(value: JsonValue) -> Base:
-    item = _object(value)
-    return Base(_text(item["ref"]), _text(item["commit"]), _cells(item["settings"]))
-
-
-def _instant(value: JsonValue) -> datetime:
-    return parse_instant(_text(value))
+    item = members(value)
+    return Base(text(item["ref"]), text(item["commit"]), _cells(item["settings"]))
 
 
 def _move(item: JsonObject) -> tuple[Address, Address]:
-    return Address.parse(_text(item["from"])), Address.parse(_text(item["to"]))
+    return Address.parse(text(item["from"])), Address.parse(text(item["to"]))
 
 
 def _git(item: JsonObject) -> GitRevision:
-    return GitRevision(_text(item["commit"]), item["dirty"] is True)
+    return GitRevision(text(item["commit"]), item["dirty"] is True)
 
 
 def _change(item: JsonObject) -> Change:
-    request = _maybe(_object, item["request"])
-    call = _maybe(_object, item["call"])
+    request = maybe(members, item["request"])
+    call = maybe(members, item["call"])
     return Change(
-        address=Address(_text(item["plan"]), _text(item["key"]), _integer(item["revision"])),
-        action=Action(_text(item["action"])),
-        digest=_text(item["digest"]),
-        source=_maybe(_location, item["source"]),
+        address=Address(text(item["plan"]), text(item["key"]), integer(item["revision"])),
+        action=Action(text(item["action"])),
+        digest=text(item["digest"]),
+        source=maybe(_location, item["source"]),
         call=None if call is None else identity.from_logical(call),
-        request=None if request is None else Request(_text(request["endpoint"]), _object(request["body"])),
-        scheduled_at=_maybe(_instant, item["scheduled_at"]),
-        place_by=_maybe(_instant, item["place_by"]),
+        request=None if request is None else Request(text(request["endpoint"]), members(request["body"])),
+        scheduled_at=maybe(instant, item["scheduled_at"]),
+        place_by=maybe(instant, item["place_by"]),
         distinct=item["distinct"] is True,
         diff=_cells(item["diff"]),
-        reasons=tuple(_text(reason) for reason in _list(item["reasons"])),
-        message=_maybe(_text, item["message"]),
+        reasons=tuple(text(reason) for reason in items(item["reasons"])),
+        message=maybe(text, item["message"]),
         introduced=None if item["introduced"] is None else item["introduced"] is True,
     )
 
@@ -267,58 +236,31 @@ def _checked(change: Change) -> Change:
     if identity.digest(call) != change.digest:
         raise ValueError(f"the digest of {change.address} is not that of its call")
     schedule = call.schedule
-    instant = scheduled_instant(schedule.at, schedule.timezone) if schedule is not None else None
-    if instant != change.scheduled_at:
+    moment = scheduled_instant(schedule.at, schedule.timezone) if schedule is not None else None
+    if moment != change.scheduled_at:
         raise ValueError(f"scheduled_at of {change.address} is not the time of its schedule")
     return change
 
 
 def _cells(value: JsonValue) -> tuple[CellDiff, ...]:
-    return tuple(_cell(_object(cell)) for cell in _list(value))
+    return tuple(_cell(members(cell)) for cell in items(value))
 
 
 def _cell(item: JsonObject) -> CellDiff:
-    return CellDiff(_text(item["field"]), _maybe(_text, item["before"]), _maybe(_text, item["after"]))
+    before, after = maybe(text, item["before"]), maybe(text, item["after"])
+    return CellDiff(text(item["field"]), before, after, hidden=item["hidden"] is True)
 
 
 def _location(value: JsonValue) -> Location:
-    item = _object(value)
-    return Location(_text(item["file"]), _integer(item["line"]), _integer(item["column"]))
+    item = members(value)
+    return Location(text(item["file"]), integer(item["line"]), integer(item["column"]))
 
 
 def _diagnostic(item: JsonObject) -> Diagnostic:
     return Diagnostic(
-        severity=Severity(_text(item["severity"])),
-        code=_text(item["code"]),
-        message=_text(item["message"]),
+        severity=Severity(text(item["severity"])),
+        code=text(item["code"]),
+        message=text(item["message"]),
         location=None if item["file"] is None else _location(item),
-        hint=_maybe(_text, item["hint"]),
+        hint=maybe(text, item["hint"]),
     )
-
-
-def _maybe(convert: Callable[[JsonValue], _T], value: JsonValue) -> _T | None:
-    return None if value is None else convert(value)
-
-
-def _text(value: JsonValue) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, found {value!r}")
-    return value
-
-
-def _integer(value: JsonValue) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected a whole number, found {value!r}")
-    return value
-
-
-def _object(value: JsonValue) -> JsonObject:
-    if not isinstance(value, dict):
-        raise TypeError(f"expected an object, found {value!r}")
-    return value
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    if not isinstance(value, list):
-        raise TypeError(f"expected a list, found {value!r}")
-    return value

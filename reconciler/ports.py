@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from reconciler.model import Address, Call, Entry, Request, Status
@@ -29,6 +30,15 @@ class Run:
     tool_version: str
     plan_id: str | None = None
     commit: str | None = None
+    approvals: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A plan that people approved before the files were merged, and the commit it was made from."""
+
+    plan_id: str
+    commit: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,8 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an intent. ``status`` is placed, failed, uncertain or ruled_out (proven not sent)."""
+    """What became of an intent. ``status`` is placed, failed, uncertain, ruled_out (proven not sent), or missed
+    (the same, and its time passed meanwhile)."""
 
     address: Address
     status: Status
@@ -126,6 +137,10 @@ class StateReader(Protocol):
         """The latest runs, newest first."""
         ...
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key made of the state's secret, the same each time; the secret itself is never given out."""
+        ...
+
 
 class StateStore(StateReader, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.
@@ -162,7 +177,10 @@ class StateStore(StateReader, Protocol):
         ...
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        """Record a person's word that look-alikes of an address are other calls. Kept until it is placed."""
+        """Record a person's word that look-alikes of an address are other calls. Kept until it is forgotten.
+
+        Refused (``StateError``) where the address is placed, or may be.
+        """
         ...
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -233,6 +251,26 @@ class CallDirectory(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class Phase(StrEnum):
+    """What the state holds at a checkpoint: intents before they are sent, their answers, or a run that ended."""
+
+    INTENDED = "intended"
+    RECORDED = "recorded"
+    ENDED = "ended"
+
+
+class Checkpoint(Protocol):
+    """Carries the state to where it outlives this machine."""
+
+    async def carry(self, phase: Phase) -> None:
+        """Return once the state is safe elsewhere.
+
+        Raises:
+            CheckpointFailed: it is not, or somebody else's came first; nothing may be sent on the strength of it.
+        """
+        ...
 
 
 class CallProvider(Protocol):

@@ -120,3 +120,10 @@ def scheduled_instant(at: str, timezone: str) -> datetime:
 def ring_time(scheduled: datetime | None, delay_minutes: float | None, attempted_at: datetime) -> datetime:
     """When a call rings: its scheduled instant, or the attempt plus its delay."""
     return scheduled or attempted_at + timedelta(minutes=delay_minutes or 0)
+
+
+def passed(scheduled: datetime | None, place_by: datetime | None, now: datetime) -> datetime | None:
+    """The moment after which a call may not be placed any more, where it has passed; None where it may be."""
+    if scheduled is not None and scheduled <= now:
+        return scheduled
+    return place_by if place_by is not None and place_by < now else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.engine.apply import Order, Placement
@@ -13,7 +13,7 @@ from reconciler.engine.recheck import recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.model import Action, Address, Plan
-from reconciler.ports import CallDirectory, CallProvider, Clock, StateStore
+from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
 
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
@@ -74,24 +74,34 @@ def check_count(plan: Plan, max_calls: int | None) -> None:
 @dataclass(frozen=True, slots=True)
 class Service:
     """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
-    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit)."""
+    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
+    where the state is carried (None: its disk outlives the run)."""
 
     providers: Sequence[CallProvider]
     directory: CallDirectory | None
     rate: float | None
     note: Callable[[str], None]
     preflight: bool = True
+    checkpoint: Checkpoint | None = None
 
 
 class Apply:
     """One apply of an approved plan, under the state's lock.
 
     ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
-    happens is counted in ``tally``, which tells the truth even where the run ends early.
+    happens is counted in ``tally``, which tells the truth even where the run ends early. ``conflicts`` were found
+    before: rows that differ from what was approved.
     """
 
     def __init__(
-        self, plan: Plan, store: StateStore, run_id: str, context: Context, clock: Clock, tally: Tally
+        self,
+        plan: Plan,
+        store: StateStore,
+        run_id: str,
+        context: Context,
+        clock: Clock,
+        tally: Tally,
+        conflicts: Sequence[Event] = (),
     ) -> None:
         self._plan = plan
         self._store = store
@@ -99,13 +109,17 @@ class Apply:
         self._context = context
         self._clock = clock
         self.tally = tally
+        self._conflicts = conflicts
+        self._gone = store.renames() if store.serial != plan.serial else {}
         self._placement: Placement | None = None
         self._stopped: str | None = None
 
     @property
     def orders(self) -> int:
-        """How many calls there are to place, before anything is looked up."""
-        return len(recheck(self._plan, self._store.entries(), self._context).orders)
+        """How many calls there are to place, before anything is moved or looked up."""
+        moves = dict(self._moves())
+        carried = [replace(item, address=moves.get(item.address, item.address)) for item in self._store.entries()]
+        return len(recheck(self._plan, carried, self._context).orders)
 
     @property
     def unknown(self) -> bool:
@@ -125,27 +139,36 @@ class Apply:
             self.tally.add(event)
             emit(event)
 
-        self._move()
+        if moves := self._moves():
+            self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
         ready = recheck(self._plan, self._store.entries(), self._context)
         self.tally.expired_before = ready.expired_before
         self.tally.changed_ahead = ready.changed_ahead
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
-        for event in ready.events:
+        for event in (*self._conflicts, *ready.events):
             if event.address not in adopted:
                 tell(event)
-        orders = await self._look_before(ready.orders, service, tell)
+        here = self._still_here(ready.orders, tell)
+        orders = await self._look_before(here, service, tell)
         await self._place(orders, service, tell)
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
 
-    def _move(self) -> None:
-        """Re-key the state as the plan says. What was moved before is not moved again."""
+    def _moves(self) -> list[tuple[Address, Address]]:
+        """How the state is to be re-keyed. What was moved before is not moved again."""
         known = {entry.address for entry in self._store.entries()}
-        pairs = [(old, new) for old, new in self._plan.moves if old in known and new not in known]
-        if pairs:
-            self._store.move(self._run_id, pairs, self._clock.now())
+        return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
+
+    def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+        """The orders whose row has not moved on since the plan was made: its call may have been placed there."""
+        gone = {old: new for old, new in self._gone.items() if (old, new) not in self._plan.moves}
+        for order in orders:
+            if order.address in gone:
+                message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
+                tell(Event(Kind.CONFLICT, order.address, message=message))
+        return [order for order in orders if order.address not in gone]
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
@@ -175,7 +198,15 @@ class Apply:
         return [order for order in orders if order.address not in held]
 
     async def _place(self, orders: Sequence[Order], service: Service, tell: Emit) -> None:
-        self._placement = Placement(self._store, self._run_id, service.providers, self._clock, tell, service.rate)
+        self._placement = Placement(
+            self._store,
+            self._run_id,
+            service.providers,
+            self._clock,
+            tell,
+            service.rate,
+            service.checkpoint,
+        )
         if self._stopped:
             self._placement.stop(self._stopped)
         try:

@@ -79,8 +79,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away: say nothing more, and keep Python from flushing at exit.
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _complain(ReconcilerError(f"the system refuses: {error.strerror or error}"))
+        # Where it was our output, say nothing more on it, and keep Python from flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR
     return int(result) if isinstance(result, int) else ExitCode.DONE

@@ -79,7 +79,7 @@ state_option = click.option(
     "state_url",
     metavar="PATH",
     envvar="RECONCILER_STATE",
-    help="The state file; comes before reconciler.yaml. [env: RECONCILER_STATE]",
+    help="The state file, or snapshot:FILE to plan only; comes before reconciler.yaml. [env: RECONCILER_STATE]",
 )
 
 

@@ -28,12 +28,14 @@ from reconciler.model import Action
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
     from reconciler.model import Plan
+    from reconciler.source.sources import Sources
 
 _EPILOG = """\b
 Examples:
   reconciler apply                          # plan the project, ask, place
   reconciler apply june.plan                # a saved plan: what was approved, no question
   reconciler apply calls/ --auto-approve --json --max-calls 500
+  reconciler apply --approved pr.plan --checkpoint ./carry-state   # in CI, after the merge
 
 \b
 The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the service from
@@ -64,6 +66,20 @@ class RateOption(click.ParamType[float]):
 @click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...")
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(
+    "--approved",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PLAN",
+    help="Place only what this saved plan holds, as the files now say it. Repeatable.",
+)
+@click.option(
+    "--checkpoint",
+    envvar="RECONCILER_CHECKPOINT",
+    metavar="CMD",
+    help="Run CMD before sending and after: it carries the state to where it outlives this machine. "
+    "[env: RECONCILER_CHECKPOINT]",
+)
+@click.option(
     "--max-calls", type=click.IntRange(min=0), metavar="N", help="Place nothing where the plan has more."
 )
 @click.option("--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none; else the project's.")
@@ -83,6 +99,8 @@ def apply(
     app: App,
     what: tuple[str, ...],
     auto_approve: bool,
+    approved: tuple[Path, ...],
+    checkpoint: str | None,
     max_calls: int | None,
     rate: float | None,
     concurrency: int | None,
@@ -101,9 +119,10 @@ def apply(
 
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
+    from reconciler.cli.approval import approve
     from reconciler.cli.loading import Request, Workspace
-    from reconciler.cli.placing import Target, place
-    from reconciler.workflow import check_age, check_count, check_verdict
+    from reconciler.cli.placing import Approved, Target, place
+    from reconciler.workflow import check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
@@ -113,21 +132,26 @@ def apply(
         concurrency=concurrency or target.concurrency,
         timeout=timeout or target.timeout,
         preflight=not no_preflight,
+        checkpoint=checkpoint or None,
     )
     if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
     request = Request(what, max(now or SystemClock().now(), SystemClock().now()), retry_failed)
     saved = is_saved_plan(app, what)
+    if saved and approved:
+        raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
     if saved:
         plan = _saved(app, workspace, what[0])
-        check_age(plan, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
+        check_verdict(plan)
+        job = Approved(plan)
     else:
-        plan = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
-    check_verdict(plan)
-    check_count(plan, max_calls)
-    if not saved:
-        _ask(plan, auto_approve=auto_approve)
-    return place(app, workspace, plan, request, target, lock_timeout=lock_timeout, as_json=as_json)
+        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
+        check_verdict(plan)
+        job = approve(app, workspace, plan, approved, sources.plans if what else None)
+    check_count(job.plan, max_calls)
+    if not saved and not approved:
+        _ask(job.plan, auto_approve=auto_approve)
+    return place(app, workspace, job, request, target, lock_timeout=lock_timeout, as_json=as_json)
 
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
@@ -139,12 +163,17 @@ def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
 
 def _saved(app: App, workspace: Workspace, name: str) -> Plan:
     from reconciler.cli.show import read_plan
+    from reconciler.workflow import check_age
 
     workspace.check()
-    return read_plan(app, Path(name))
+    plan = read_plan(app, Path(name))
+    check_age(plan, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
+    return plan
 
 
-def _planned(app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool) -> Plan:
+def _planned(
+    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool
+) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
     from reconciler.cli.loading import Excerpts, make_plan
     from reconciler.cli.showing import show_problems
@@ -157,7 +186,7 @@ def _planned(app: App, workspace: Workspace, request: Request, *, as_json: bool,
         echo(f"Plan: {count_line(plan)}.\n", err=True)
     else:
         echo(render_plan(plan, app.look(sys.stdout, reveal=reveal)))
-    return plan
+    return plan, sources
 
 
 def _ask(plan: Plan, *, auto_approve: bool) -> None:

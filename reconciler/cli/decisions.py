@@ -53,12 +53,17 @@ def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) ->
     except (OSError, UnicodeDecodeError) as error:
         raise ReconcilerError(f"{path.name} cannot be read: {error}") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())
+    try:
+        missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())
+        rows = [] if missing else [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise ReconcilerError(f"{path.name}:{reader.line_num}: {error}") from error
     if missing:
-        raise ReconcilerError(f"{path.name} has no column {', '.join(sorted(missing))}")
+        hint = "save it as CSV with commas; some spreadsheets write semicolons" if ";" in text else None
+        raise ReconcilerError(f"{path.name} has no column {', '.join(sorted(missing))}", hint=hint)
     decisions: dict[Address, Decision] = {}
     problems: list[str] = []
-    for cells in reader:
+    for line, cells in rows:
         try:
             decision = _read({name: (cells.get(name) or "").strip() for name in COLUMNS}, known, now)
             if decision is not None and decision.address in decisions:
@@ -66,7 +71,7 @@ def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) ->
             if decision is not None:
                 decisions[decision.address] = decision
         except ValueError as error:
-            problems.append(f"{path.name}:{reader.line_num}: {error}")
+            problems.append(f"{path.name}:{line}: {error}")
     if problems:
         more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
         listed = "\n".join(problems[:_SHOWN_PROBLEMS])

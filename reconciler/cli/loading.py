@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,39 +12,55 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli import git
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
+    from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Location, Plan
+    from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
     from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.settings import Project
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
 
 LINEAGE_VARIABLE = "RECONCILER_LINEAGE"
+SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems."""
+    """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
+
+    ``snapshot`` says that the state is a snapshot of one, which can be planned against and nothing else.
+    """
 
     project: Project
     state_path: Path
     lineage: str | None
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
+    snapshot: bool = False
 
     @classmethod
-    def open(cls, app: App, state_url: str | None) -> Workspace:
+    def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
+        """The project around the working directory.
+
+        Raises:
+            Refused: ``state_url`` is a snapshot, and the command needs the state itself.
+        """
         from reconciler.source.project import find_project, load_project
 
         project, document, diagnostics = load_project(find_project(app.directory))
-        path = _state_path(app.directory, state_url) if state_url else project.root / project.state_path
+        path, snapshot = project.root / project.state_path, False
+        if state_url:
+            path, snapshot = _locate(app.directory, state_url)
+        if snapshot and not snapshot_does:
+            hint = "plan and status take one; for everything else give the state itself: --state PATH"
+            raise Refused(f"{state_url} is a snapshot: it tells what was placed, and is not the state", hint=hint)
         lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
-        return cls(project, path, lineage, document, diagnostics)
+        return cls(project, path, lineage, document, diagnostics, snapshot)
 
     def sources(self, app: App, paths: Sequence[str]) -> Sources:
         """Rows of the named files and folders, or of the whole project where none are named."""
@@ -78,11 +94,15 @@ class Workspace:
         return open_store(self.state_path, run, lineage=self.lineage, lock_timeout=lock_timeout)
 
 
-def _state_path(directory: Path, url: str) -> Path:
-    scheme, separator, _ = url.partition(":")
+def _locate(directory: Path, url: str) -> tuple[Path, bool]:
+    """Where a state is, and whether it is a snapshot."""
+    scheme, separator, rest = url.partition(":")
+    if separator and scheme == SNAPSHOT:
+        return directory / rest, True
     if separator and len(scheme) > 1 and scheme.isalnum():
-        raise UsageError(f"state {scheme}: is not supported by this version; give the path of an SQLite file")
-    return directory / url
+        hint = f"give the path of an SQLite file, or {SNAPSHOT}:FILE"
+        raise UsageError(f"state {scheme}: is not supported by this version", hint=hint)
+    return directory / url, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +123,13 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for."""
+    """Which plan is asked for. ``base`` is the git ref to compare the files with."""
 
     paths: tuple[str, ...]
     now: datetime
     retry_failed: bool = False
     no_state: bool = False
+    base: str | None = None
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
@@ -117,17 +138,49 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     Raises:
         StateError: the state is missing (unless ``no_state``), foreign or unusable.
     """
-    from reconciler.engine import plan as engine
+    from reconciler.engine.branch import introduce
+    from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    diagnostics = sources.diagnostics
     context = make_context(workspace, request)
-    context = replace(context, scope=sources.plans if request.paths else None, complete=not _errors(diagnostics))
+    context = replace(
+        context,
+        scope=sources.plans if request.paths else None,
+        complete=not _errors(sources.diagnostics),
+    )
+    base = _load_base(app, workspace, request)
+    diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
+    with _known(workspace, request, context, () if base is None else base.rows) as (context, entries):
+        plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
+    return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+
+
+def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
+    if request.base is None:
+        return None
+    from reconciler.cli.base import load_base
+
+    return load_base(app, workspace, request.paths, request.base)
+
+
+@contextmanager
+def _known(
+    workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
+) -> Iterator[tuple[Context, Iterable[Entry]]]:
+    """What was placed, and the context that says from where. A snapshot's old values are told from ``base``."""
     if request.no_state or not workspace.trusted:
-        return engine.make_plan(sources.rows, (), context, diagnostics, sources.moves), sources
-    with workspace.reader() as reader:
-        context = replace(context, lineage=reader.lineage, serial=reader.serial)
-        return engine.make_plan(sources.rows, reader.entries(), context, diagnostics, sources.moves), sources
+        yield context, ()
+    elif workspace.snapshot:
+        from reconciler.blinding import Blind
+        from reconciler.state import snapshot
+
+        taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
+        view = Blind(taken.key).knowing(row.call for row in base)
+        context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
+        yield replace(context, view=view), taken.entries
+    else:
+        with workspace.reader() as reader:
+            yield replace(context, lineage=reader.lineage, serial=reader.serial), reader.entries()
 
 
 def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetime) -> Intent:

@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
+from reconciler.cli.checkpoint import carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.progress import Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.ports import Approval
 from reconciler.provider.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
@@ -24,15 +26,21 @@ from reconciler.provider.origin import (
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
+    from reconciler.engine.events import Event, Tally
     from reconciler.model import Plan
+    from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 
+_ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
 _SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds."""
+    """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds.
+
+    ``checkpoint`` is the command that carries the state, ``none`` where somebody said that its disk is kept.
+    """
 
     origin: Origin
     key_file: Path | None
@@ -40,6 +48,7 @@ class Target:
     concurrency: int
     timeout: float
     preflight: bool = True
+    checkpoint: str | None = None
 
     @classmethod
     def of(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
@@ -61,10 +70,19 @@ class Target:
         return read_api_key(self.key_file, os.environ.get(API_KEY_VARIABLE))
 
 
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A plan to apply. ``conflicts`` are rows that differ from the plans people approved before, ``by``."""
+
+    plan: Plan
+    conflicts: tuple[Event, ...] = ()
+    by: tuple[Plan, ...] = ()
+
+
 def place(
     app: App,
     workspace: Workspace,
-    plan: Plan,
+    approved: Approved,
     request: Request,
     target: Target,
     *,
@@ -72,39 +90,68 @@ def place(
     as_json: bool,
 ) -> int:
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
-    from dataclasses import replace
-
-    from reconciler.cli.loading import make_context
     from reconciler.engine.events import Tally
-    from reconciler.planfile import plan_id
-    from reconciler.workflow import Apply, check_applicable
 
-    run = new_run("apply", plan_id=plan_id(plan), commit=plan.git.commit if plan.git else None)
-    clock = SystemClock()
+    run = _new_run(approved)
+    checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with workspace.store(run, lock_timeout) as store:
-        code = int(ExitCode.ERROR)
-        tally = Tally()
+        code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
         try:
-            check_applicable(plan, store, clock.now())
-            context = replace(make_context(workspace, request), lineage=store.lineage, serial=store.serial)
-            job = Apply(plan, store, run.id, context, clock, tally)
+            job = _job(workspace, approved, request, store, run.id, tally)
             orders = job.orders
             key = target.key() if orders or (target.has_key and job.unknown) else None
             with reporter(app, orders, as_json=as_json) as report:
-                report.started(run.id, plan_id(plan))
-                code = asyncio.run(_run(job, target, key, min(target.concurrency, orders), report))
+                if orders and target.checkpoint is None:
+                    warn_where_disks_are_forgotten(report.note)
+                report.started(run.id, run.plan_id or "")
+                workers = min(target.concurrency, orders)
+                code = asyncio.run(_run(job, target, key, workers, report, checkpoint))
         except ReconcilerError as error:
             code = error.exit_code
             raise
         finally:
-            with reporter(app, 0, as_json=as_json) as report:
-                report.finished(tally)
             skipped = {} if target.preflight else {"preflight_skipped": 1}
-            store.end_run(run.id, clock.now(), code, tally.summary() | skipped)
+            try:
+                store.end_run(run.id, SystemClock().now(), code, tally.summary() | skipped)
+            finally:
+                with reporter(app, 0, as_json=as_json) as report:
+                    report.finished(tally)
+        if checkpoint is not None and store.serial != before and code in _ENDED:
+            code = carry_end(checkpoint, code)
     return code
 
 
-async def _run(job: Apply, target: Target, key: str | None, workers: int, report: Reporter) -> int:
+def _new_run(approved: Approved) -> Run:
+    from reconciler.planfile import plan_id
+
+    approvals = [Approval(plan_id(plan), plan.git.commit if plan.git else None) for plan in approved.by]
+    git = approved.plan.git
+    return new_run(
+        "apply",
+        plan_id=plan_id(approved.plan),
+        commit=git.commit if git else None,
+        approvals=tuple(approvals),
+    )
+
+
+def _job(
+    workspace: Workspace, approved: Approved, request: Request, store: StateStore, run_id: str, tally: Tally
+) -> Apply:
+    """The job, once all its plans belong to this state and this moment (``Refused`` where they do not)."""
+    from reconciler.cli.loading import make_context
+    from reconciler.workflow import Apply, check_applicable
+
+    clock = SystemClock()
+    now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
+    for plan in (approved.plan, *approved.by):
+        check_applicable(plan, store, now)
+    context = replace(make_context(workspace, request), now=now, lineage=store.lineage, serial=store.serial)
+    return Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
+
+
+async def _run(
+    job: Apply, target: Target, key: str | None, workers: int, report: Reporter, checkpoint: Checkpoint | None
+) -> int:
     from reconciler.workflow import outcome
 
     caught: list[ExitCode] = []
@@ -113,17 +160,23 @@ async def _run(job: Apply, target: Target, key: str | None, workers: int, report
     def on_signal(number: signal.Signals) -> None:
         caught.append(_SIGNALS[number])
         if len(caught) == 1:
-            report.note("stopping: finishing the requests in flight (again to stop at once)")
             job.stop("stopped by a signal")
+            report.note("stopping: finishing the requests in flight (again to stop at once)")
         elif task is not None:
             task.cancel()
+
+    def tell(event: Event) -> None:
+        try:
+            report.event(event)
+        except OSError as error:  # nobody reads on, or the disk is full: what is in flight must be recorded still
+            job.stop(f"the output cannot be written: {error.strerror}")
 
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
-        service = _open(stack, target, key, workers, report)
+        service = replace(_open(stack, target, key, workers, report), checkpoint=checkpoint)
         try:
-            await job.run(service, report.event)
+            await job.run(service, tell)
         except asyncio.CancelledError:
             if not caught:
                 raise

@@ -20,6 +20,7 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
 Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to place, 5 rows are blocked.
@@ -31,6 +32,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @now_option
@@ -45,6 +47,7 @@ def plan(
     as_json: bool,
     outputs: tuple[str, ...],
     detailed_exitcode: bool,
+    base: str | None,
     no_state: bool,
     retry_failed: bool,
     now: datetime | None,
@@ -54,15 +57,15 @@ def plan(
     """Compare the plan files with what was placed, and say what apply would do.
 
     PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
-    network, no key, no write.
+    network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
     from reconciler import planfile
     from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
-    workspace = Workspace.open(app, state_url)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state)
+    workspace = Workspace.open(app, state_url, snapshot_does=True)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
     show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
     print_plan(app, made, wanted, reveal=reveal)

@@ -13,7 +13,7 @@ from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_opt
 from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
-from reconciler.cli.state_care import read_address
+from reconciler.cli.state_care import read_address, read_call_id, take_over
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, StateStore
@@ -94,13 +94,15 @@ def resolve(
         raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
     if not reason or not reason.strip():
         raise UsageError("a decision needs its --reason")
+    call_id = None if call_id is None else read_call_id(call_id)
     word = _Word(read_address(address), reason.strip(), call_id, stopped, distinct)
-    _decide(app, workspace, word, lock_timeout)
+    left = _decide(app, workspace, word, lock_timeout)
     if as_json:
-        echo_json({"address": address, "decision": word.said, "reason": word.reason}, indent=None)
+        told = {"address": address, "decision": word.said, "reason": word.reason, "unknown": left}
+        echo_json(told, indent=None)
     else:
-        click.echo(f"{address}: recorded as {word.said}.")
-    return ExitCode.DONE
+        click.echo(f"{address}: recorded as {word.said}." + (f" {left} left unknown." if left else ""))
+    return ExitCode.INCOMPLETE if left else ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +126,28 @@ class _Word:
         return Decision(self.address, SystemClock().now(), self.reason, status, self.call_id, stopped=self.stopped)
 
 
-def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> None:
-    """Record a decision. A call that exists for an address the state does not know is taken over from its row."""
+def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> int:
+    """Record a decision; the result is how many outcomes are left unknown.
+
+    A call that exists for an address the state does not know is taken over from its row.
+    """
     from reconciler.cli.loading import intent_of_row
 
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
         now = SystemClock().now()
         if word.distinct:
+            intent_of_row(app, workspace, word.address, now)  # there must be a row
             store.clear(run.id, word.address, word.reason, now)
+        elif word.call_id is not None and _absent(store, word.address):
+            intent = intent_of_row(app, workspace, word.address, now)
+            take_over(store, run.id, intent, word.decision())
         else:
-            if word.call_id is not None and _absent(store, word.address):
-                store.intend(run.id, [intent_of_row(app, workspace, word.address, now)], now)
             store.decide(run.id, [word.decision()])
-        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"decided": 1})
+        left = sum(entry.unknown for entry in store.entries())
+        code = ExitCode.INCOMPLETE if left else ExitCode.DONE
+        store.end_run(run.id, SystemClock().now(), code, {"decided": 1})
+    return left
 
 
 def _export(workspace: Workspace, path: Path) -> int:

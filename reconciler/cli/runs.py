@@ -9,12 +9,18 @@ import uuid
 
 from reconciler import __version__
 from reconciler.cli.app import SystemClock
-from reconciler.ports import Run
+from reconciler.ports import Approval, Run
 
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "CIRCLE_USERNAME")
 
 
-def new_run(command: str, *, plan_id: str | None = None, commit: str | None = None) -> Run:
+def new_run(
+    command: str,
+    *,
+    plan_id: str | None = None,
+    commit: str | None = None,
+    approvals: tuple[Approval, ...] = (),
+) -> Run:
     """A run that starts now, on this host, by this person or CI actor."""
     return Run(
         id=str(uuid.uuid4()),
@@ -26,6 +32,7 @@ def new_run(command: str, *, plan_id: str | None = None, commit: str | None = No
         tool_version=__version__,
         plan_id=plan_id,
         commit=commit,
+        approvals=approvals,
     )
 
 

@@ -27,8 +27,8 @@ def show(
     return ExitCode.DONE
 
 
-def read_plan(app: App, path: Path) -> Plan:
-    """The saved plan at ``path``.
+def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
+    """The saved plan at ``path``. ``signed``: its signature is checked where the environment has the key.
 
     Raises:
         ReconcilerError: it cannot be read.
@@ -40,7 +40,7 @@ def read_plan(app: App, path: Path) -> Plan:
         data = (app.directory / path).read_bytes()
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
-    return loads(data, signing_key=plan_key())
+    return loads(data, signing_key=plan_key() if signed else None)
 
 
 def plan_key() -> str | None:

@@ -12,13 +12,13 @@ from reconciler.cli.app import App, echo_json, state_option
 from reconciler.cli.loading import Workspace
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
-from reconciler.model import JsonObject
+from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.model import Entry
-    from reconciler.ports import Attempt
+    from reconciler.ports import Attempt, Run
 
 
 @click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
@@ -26,7 +26,14 @@ def state() -> None:
     """The record of what was placed."""
 
 
-for _command in (state_care.backup, state_care.check, state_care.forget, state_care.import_call):
+for _command in (
+    state_care.backup,
+    state_care.check,
+    state_care.export,
+    state_care.forget,
+    state_care.import_call,
+    state_care.lock,
+):
     state.add_command(_command)
 
 
@@ -83,21 +90,25 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None) ->
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
         document["path"] = str(workspace.state_path)
-        document["runs"] = [
-            {
-                "id": run.id,
-                "command": run.command,
-                "started_at": format_instant(run.started_at),
-                "actor": run.actor,
-            }
-            for run in runs
-        ]
+        document["runs"] = [_run_json(run) for run in runs]
     else:
         document = _show_address(workspace, address)
     if as_json:
         echo_json(document)
     else:
         click.echo(_lines(document))
+
+
+def _run_json(run: Run) -> JsonObject:
+    return {
+        "id": run.id,
+        "command": run.command,
+        "started_at": format_instant(run.started_at),
+        "actor": run.actor,
+        "plan_id": run.plan_id,
+        "commit": run.commit,
+        "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+    }
 
 
 def _show_address(workspace: Workspace, text: str) -> JsonObject:
@@ -158,8 +169,14 @@ def _lines(document: JsonObject) -> str:
             rows.append(f"{name}:")
             for item in value:
                 members = item.items() if isinstance(item, dict) else ()
-                told = ", ".join(f"{key} {member}" for key, member in members if member is not None)
+                told = ", ".join(f"{key} {_told(member)}" for key, member in members if member not in (None, []))
                 rows.append(for_terminal(f"  - {told}"))
         elif value is not None:
             rows.append(for_terminal(f"{name}: {value}"))
     return "\n".join(rows)
+
+
+def _told(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return " + ".join(_told(item) for item in value)
+    return " ".join(str(item) for item in value.values() if item) if isinstance(value, dict) else str(value)

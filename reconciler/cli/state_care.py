@@ -1,4 +1,4 @@
-"""``reconciler state backup|check|forget|import``: looking after the record."""
+"""``reconciler state backup|check|export|forget|import|lock``: looking after the record."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, lock_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, echo_json, lock_option, state_option
 from reconciler.cli.loading import Workspace, intent_of_row
+from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
-from reconciler.errors import ExitCode, UsageError
-from reconciler.model import Address, Status
-from reconciler.ports import Decision
+from reconciler.errors import ExitCode, StateError, UsageError
+from reconciler.model import Address, JsonObject, Status
+from reconciler.ports import Decision, Intent, Run, StateStore
 from reconciler.render.escape import for_terminal
+from reconciler.times import format_instant
 
 
 def read_address(text: str) -> Address:
@@ -27,6 +29,27 @@ def read_address(text: str) -> Address:
         raise UsageError(str(error)) from error
 
 
+def read_call_id(text: str) -> str:
+    """A call id of the command line. Raises ``UsageError`` where there is nothing in it."""
+    if not text.strip():
+        raise UsageError("the call id is empty")
+    return text.strip()
+
+
+def take_over(store: StateStore, run_id: str, intent: Intent, decision: Decision) -> None:
+    """Record a call that exists already for an address of which nothing is known.
+
+    Raises:
+        StateError: another address has that call; nothing is recorded then, not even the intent, which would
+            leave the address uncertain.
+    """
+    owner = next((entry.address for entry in store.entries() if entry.call_id == decision.call_id), None)
+    if owner is not None:
+        raise StateError(f"{decision.call_id} is the call of {owner} already")
+    store.intend(run_id, [intent], decision.at)
+    store.decide(run_id, [decision])
+
+
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @state_option
@@ -39,6 +62,27 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     workspace.check()
     care.backup(workspace.state_path, app.directory / file)
     click.echo(f"Copied {workspace.state_path} to {file}.")
+
+
+@click.command("export")
+@click.option("--public", "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=True)
+@state_option
+@click.pass_obj
+def export(app: App, file: Path, state_url: str | None) -> None:
+    """Write a snapshot to plan against where the state must not be: plan --state snapshot:FILE.
+
+    It holds addresses, times and keyed digests; no call ids, no values. It is not anonymous: whoever has it can
+    test whether a number they guess is in it. FILE may be - for standard output.
+    """
+    from reconciler.state import snapshot
+
+    with Workspace.open(app, state_url).reader() as reader:
+        data = snapshot.export(reader, SystemClock().now())
+    if str(file) == "-":
+        echo(data)
+        return
+    write_private(app.directory / file, data)
+    click.echo(f"Wrote a snapshot to {file}.")
 
 
 @click.command("check")
@@ -59,6 +103,37 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
             click.echo(for_terminal(problem))
         click.echo(f"{len(found)} wrong." if found else "The state is in order.")
     return ExitCode.ERROR if found else ExitCode.DONE
+
+
+@click.command("lock")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def lock(app: App, as_json: bool, state_url: str | None) -> int:
+    """Say who holds the lock. Exit 4 while somebody does."""
+    from reconciler.state.sqlite import look_at_lock, told
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    found = look_at_lock(workspace.state_path)
+    if as_json:
+        echo_json({"locked": found.held, "holder": _run_json(found.run)})
+    elif found.held:
+        who = (
+            told(found.run, SystemClock().now()) if found.run is not None else "a run that the state does not name"
+        )
+        click.echo(for_terminal(f"Locked by {who}."))
+    else:
+        click.echo("Nobody holds the lock.")
+    return ExitCode.LOCKED if found.held else ExitCode.DONE
+
+
+def _run_json(run: Run | None) -> JsonObject | None:
+    if run is None:
+        return None
+    started = format_instant(run.started_at)
+    who: JsonObject = {"host": run.host, "pid": run.pid, "actor": run.actor}
+    return {"run": run.id, "command": run.command, **who, "started_at": started}
 
 
 @click.command("forget")
@@ -89,10 +164,10 @@ def import_call(
 ) -> None:
     """Record that the row ADDRESS of the plan files is the call CALL_ID, which exists already."""
     workspace = Workspace.open(app, state_url)
-    where, run, now = read_address(address), new_run("state import"), SystemClock().now()
+    where, call_id = read_address(address), read_call_id(call_id)
+    run, now = new_run("state import"), SystemClock().now()
     intent = intent_of_row(app, workspace, where, now)
     with workspace.store(run, lock_timeout) as store:
-        store.intend(run.id, [intent], now)
-        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)])
+        take_over(store, run.id, intent, Decision(where, now, reason, Status.PLACED, call_id))
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
     click.echo(f"{where}: imported as {call_id}.")

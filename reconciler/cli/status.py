@@ -46,9 +46,9 @@ def status(
     from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
     from reconciler.cli.showing import show_problems
     from reconciler.planfile import summary
-    from reconciler.render.words import count_line
+    from reconciler.render.words import count_line, state_line
 
-    workspace = Workspace.open(app, state_url)
+    workspace = Workspace.open(app, state_url, snapshot_does=True)
     moment = now or SystemClock().now()
     plan, sources = make_plan(app, workspace, Request(paths, moment))
     if plan.errors:
@@ -65,6 +65,8 @@ def status(
         for change, at in late:
             line = f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}"
             click.echo(for_terminal(line.rstrip()))
+        if plan.snapshot_at is not None:
+            click.echo(for_terminal(state_line(plan)))
         told = f"{len(late)} overdue. " if overdue else ""
         click.echo(f"{told}{count_line(plan)}.")
     return ExitCode.INCOMPLETE if late else ExitCode.DONE

@@ -2,7 +2,8 @@
 
 One coordinator owns the state; workers only talk to the service. Nothing is written while a request of the
 same batch is between the two, and a batch is never larger than the requests in flight, so that a crash leaves
-no more unknowns than there were requests under way.
+no more unknowns than there were requests under way. Where the state's own disk may be lost, a checkpoint carries
+each batch's intents elsewhere before the first of them is sent, and its answers before the next batch.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.pacing import Pacer
-from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
 from reconciler.model import Address, Call, Request, Status
-from reconciler.ports import CallProvider, Clock, Intent, Receipt, Result, StateStore
-from reconciler.times import ring_time
+from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Receipt, Result, StateStore
+from reconciler.times import passed, ring_time
 
 UNSENT_ATTEMPTS = 5
 THROTTLED_FOR = timedelta(minutes=10)
 UNKNOWNS_IN_A_ROW = 5
 
-_KINDS = {Status.PLACED: Kind.PLACED, Status.FAILED: Kind.FAILED, Status.UNCERTAIN: Kind.UNCERTAIN}
+_KINDS = {
+    Status.PLACED: Kind.PLACED,
+    Status.FAILED: Kind.FAILED,
+    Status.UNCERTAIN: Kind.UNCERTAIN,
+    Status.MISSED: Kind.EXPIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +46,30 @@ class Order:
     digest: str
     request: Request
     scheduled_at: datetime | None
+    place_by: datetime | None = None
 
     def intent(self, now: datetime) -> Intent:
         """What is made durable before the request leaves at ``now``."""
-        rings_at = ring_time(self.scheduled_at, self.call.delay_minutes, now)
+        return self._intent(ring_time(self.scheduled_at, self.call.delay_minutes, now))
+
+    def missed(self, now: datetime) -> Intent | None:
+        """What is recorded instead where its time has passed while it waited; None where it may be sent."""
+        since = passed(self.scheduled_at, self.place_by, now)
+        return None if since is None else self._intent(since)
+
+    def _intent(self, rings_at: datetime) -> Intent:
         return Intent(self.address, self.call, self.digest, self.request.endpoint, rings_at)
+
+
+class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
+    """Its time passed while it waited for the service's leave."""
 
 
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``stop`` may be called at any time: nothing more is sent, what is in flight is finished and recorded.
+    ``checkpoint`` is None where the state's disk outlives the run. ``stop`` may be called at any time: nothing
+    more is sent, what is in flight is finished and recorded.
     """
 
     def __init__(
@@ -60,6 +80,7 @@ class Placement:
         clock: Clock,
         emit: Emit,
         rate: float | None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self._store = store
         self._run_id = run_id
@@ -67,7 +88,10 @@ class Placement:
         self._clock = clock
         self._emit = emit
         self._rate = rate
+        self._checkpoint = checkpoint
+        self._intended: deque[Order] = deque()
         self._flying: dict[asyncio.Task[Result], CallProvider] = {}
+        self._untold: dict[Address, Kind] = {}  # what is told of each order that has not ended, should the run end
         self._unknowns = 0
         self._stopping = asyncio.Event()
         self.stopped: str | None = None
@@ -78,32 +102,71 @@ class Placement:
         self._stopping.set()
 
     async def place(self, orders: Iterable[Order]) -> None:
-        """Place them in their order. Every order ends in exactly one event.
+        """Place them in their order. Every order ends in exactly one event, also where the run is cut short.
 
         Raises:
             StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
         """
         queue = deque(orders)
+        self._untold = {order.address: Kind.NOT_SENT for order in queue}
         pacer = Pacer(self._rate, asyncio.get_running_loop().time)
-        while (queue and not self.stopped) or self._flying:
-            if not self.stopped:
-                self._launch(queue, pacer)
-            await self._settle(pacer if queue and self._idle and not self.stopped else None)
-        for left in queue:
-            self._emit(Event(Kind.NOT_SENT, left.address, message=self.stopped))
+        try:
+            while ((queue or self._intended) and not self.stopped) or self._flying:
+                if not self.stopped:
+                    await self._intend(queue, pacer)
+                if not self.stopped:
+                    self._launch(pacer)
+                waiting = self._idle and (queue or self._intended) and not self.stopped
+                await self._settle(pacer if waiting else None)
+            await self._withdraw()
+        finally:
+            for address, kind in self._untold.items():
+                self._emit(Event(kind, address, message=self.stopped or "the run was cut short"))
 
-    def _launch(self, queue: deque[Order], pacer: Pacer) -> None:
-        size = min(len(queue), len(self._idle), pacer.available())
-        if size < 1:
+    async def _intend(self, queue: deque[Order], pacer: Pacer) -> None:
+        """Make the next batch of intents durable: as many as can leave now, or as many as can be in flight where
+        each batch has its checkpoint.
+        """
+        size = min(len(queue), len(self._idle))
+        if self._checkpoint is None:
+            size = min(size, pacer.available())
+        elif self._flying:
             return
-        batch = [queue.popleft() for _ in range(size)]
+        if self._intended or size < 1:
+            return
         now = self._clock.now()
+        batch = self._in_time(queue, size, now)
+        if not batch:
+            return
         self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
-        pacer.take(size)
-        for item in batch:
+        self._untold |= {item.address: Kind.UNCERTAIN for item in batch}
+        self._intended.extend(batch)
+        await self._carry(Phase.INTENDED)
+
+    def _launch(self, pacer: Pacer) -> None:
+        for _ in range(min(len(self._intended), len(self._idle), pacer.available())):
+            item = self._intended.popleft()
+            pacer.take(1)
             provider = self._idle.pop()
             task = asyncio.create_task(self._work(item, provider, pacer))
             self._flying[task] = provider
+
+    def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
+        """The next ``size`` orders; those whose time passed while they waited are recorded as missed instead."""
+        batch: list[Order] = []
+        late: list[Intent] = []
+        while queue and len(batch) < size:
+            item = queue.popleft()
+            missed = item.missed(now)
+            if missed is None:
+                batch.append(item)
+            else:
+                late.append(missed)
+        if late:
+            self._store.record_missed(self._run_id, late, now)
+        for missed in late:
+            self._end(Event(Kind.EXPIRED, missed.address, message=explain.expired(missed.rings_at)[1]))
+        return batch
 
     async def _settle(self, pacer: Pacer | None) -> None:
         """Wait for answers, or for the next grant of ``pacer``, and record all that came."""
@@ -112,11 +175,31 @@ class Placement:
             await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         elif timeout is not None:
             await self._nap(timeout)
-        results = [self._land(task) for task in list(self._flying) if task.done()]
-        if results:
-            self._store.record(self._run_id, results)
-            for result in results:
-                self._tell(result)
+        await self._record([self._land(task) for task in list(self._flying) if task.done()])
+
+    async def _record(self, results: Sequence[Result]) -> None:
+        if not results:
+            return
+        self._store.record(self._run_id, results)
+        for result in results:
+            self._tell(result)
+        if not self._flying and not self._intended:
+            await self._carry(Phase.RECORDED)
+
+    async def _withdraw(self) -> None:
+        """Intents that were never launched are known not to have been sent."""
+        left = [self._intended.popleft() for _ in range(len(self._intended))]
+        now = self._clock.now()
+        await self._record([Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in left])
+
+    async def _carry(self, phase: Phase) -> None:
+        """Pass the checkpoint; where it fails, nothing more is sent."""
+        if self._checkpoint is None:
+            return
+        try:
+            await self._checkpoint.carry(phase)
+        except CheckpointFailed as error:
+            self.stop(error.message)
 
     def _land(self, task: asyncio.Task[Result]) -> Result:
         self._idle.append(self._flying.pop(task))
@@ -127,7 +210,11 @@ class Placement:
         self._unknowns = self._unknowns + 1 if kind is Kind.UNCERTAIN else 0
         if self._unknowns >= UNKNOWNS_IN_A_ROW:
             self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
-        self._emit(Event(kind, result.address, result.call_id, result.error))
+        self._end(Event(kind, result.address, result.call_id, result.error))
+
+    def _end(self, event: Event) -> None:
+        del self._untold[event.address]
+        self._emit(event)
 
     async def _work(self, item: Order, provider: CallProvider, pacer: Pacer) -> Result:
         def done(status: Status, call_id: str | None = None, error: str | None = None) -> Result:
@@ -135,8 +222,12 @@ class Placement:
 
         try:
             receipt = await self._send(item, provider, pacer)
+        except _TooLate as late:
+            return done(Status.MISSED, error=str(late))
         except NotSent as error:
-            if error.throttled:
+            if error.throttled and self.stopped is None:
+                if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
+                    self.stop(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
                 return done(Status.FAILED, error=error.message)
             self.stop(f"the service cannot be reached: {error.message}")
             return done(Status.RULED_OUT, error=error.message)
@@ -158,12 +249,14 @@ class Placement:
             if self.stopped is not None:
                 return True
             if isinstance(error, NotSent) and error.throttled:
-                return self._clock.now() + timedelta(seconds=_pause(state)) >= give_up_at
+                return self._clock.now() + timedelta(seconds=state.upcoming_sleep) >= give_up_at
             return state.attempt_number >= UNSENT_ATTEMPTS
 
         async def attempt() -> Receipt:
             if self.stopped is not None:
                 raise NotSent(self.stopped)
+            if (missed := item.missed(self._clock.now())) is not None:
+                raise _TooLate(explain.expired(missed.rings_at)[1])
             try:
                 return await provider.place(item.request)
             except NotSent as error:
@@ -201,8 +294,7 @@ _backoff = wait_random_exponential(multiplier=0.25, max=30)
 
 
 def _pause(state: RetryCallState) -> float:
-    """Seconds before the next try: what the service asked for, else exponential with full jitter."""
+    """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, NotSent) and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
+    asked = error.retry_after if isinstance(error, NotSent) else None
+    return max(asked or 0.0, _backoff(state))

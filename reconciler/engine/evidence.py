@@ -135,12 +135,17 @@ def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
     return lineage.now(Address(plan, key, int(revision)))
 
 
+def bare(identifier: str) -> str:
+    """An id as it may be compared: agents are seen as ``agent-<uuid>`` and as ``<uuid>``."""
+    return identifier.lower().removeprefix("agent-")
+
+
 def is_alike(call: Call, remote: RemoteCall) -> bool:
     """The same person and the same agent."""
-    if remote.agent != call.agent:
+    if remote.agent is None or bare(remote.agent) != bare(call.agent):
         return False
     if call.contact_id is not None:
-        return remote.contact_id == call.contact_id
+        return remote.contact_id is not None and bare(remote.contact_id) == bare(call.contact_id)
     return remote.number is not None and remote.number == call.to_number
 
 

@@ -93,7 +93,7 @@ def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
     )
 
 
-def expired(since: datetime, *, recorded: bool) -> Reasons:
+def expired(since: datetime, *, recorded: bool = False) -> Reasons:
     message = f"its time passed at {tell_instant(since)} before anything placed it"
     return (("time-passed", "recorded") if recorded else ("time-passed",)), message
 

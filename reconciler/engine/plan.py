@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler import identity, wire
+from reconciler.blinding import Clear, View
 from reconciler.engine import explain
 from reconciler.engine.moves import move_entries
 from reconciler.engine.twins import Twins
@@ -24,7 +25,7 @@ from reconciler.model import (
     Severity,
     Status,
 )
-from reconciler.times import ring_time
+from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
 
@@ -35,7 +36,8 @@ class Context:
 
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
-    not taken for renames of each other; ``retried`` those approved although they were refused twice.
+    not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
+    how rows are compared with entries: as they are, or with those of a snapshot.
     """
 
     now: datetime
@@ -49,6 +51,8 @@ class Context:
     siblings: frozenset[Address] = frozenset()
     retried: frozenset[Address] = frozenset()
     git: GitRevision | None = None
+    view: View = field(default_factory=Clear)
+    snapshot_at: datetime | None = None
 
 
 def make_plan(
@@ -78,6 +82,7 @@ def make_plan(
         diagnostics=tuple(sorted(found, key=_place)),
         git=context.git,
         moves=tuple(sorted(pairs)),
+        snapshot_at=context.snapshot_at,
     )
 
 
@@ -108,7 +113,7 @@ class _Planner:
         self.known = known
         self.context = context
         self.diagnostics: list[Diagnostic] = []
-        self._twins = Twins(known.values(), context.siblings)
+        self._twins = Twins(known.values(), context.siblings, context.view)
         self._revisions: dict[tuple[str, str], list[Entry]] = {}
         for entry in known.values():
             self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
@@ -129,9 +134,9 @@ class _Planner:
             if entry.will_ring(now):
                 return _with(change, Action.REMOVED, explain.removed(entry, "disabled"))
             return _with(change, Action.UNCHANGED, explain.over(entry))
-        if change.digest == entry.digest:
+        if self._same(entry, change):
             return _with(change, Action.UNCHANGED, explain.unchanged(entry))
-        change = replace(change, diff=identity.diff(entry.call, row.call))
+        change = replace(change, diff=self.context.view.diff(entry, row.call))
         if entry.will_ring(now):
             return _with(change, Action.CHANGED, explain.changed_pending(entry))
         if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
@@ -144,26 +149,23 @@ class _Planner:
     def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
         if not row.enabled:
             return _with(change, Action.HELD, explain.HELD)
-        expiry = self._expiry(row)
+        expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
-            recorded = entry is not None and entry.status is Status.MISSED and entry.digest == change.digest
+            recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
             change = replace(change, call=row.call, place_by=row.place_by)
             return _with(change, Action.EXPIRED, explain.expired(expiry, recorded=recorded))
         obstacle = self._obstacle(row, change.digest)
         if obstacle is not None:
             return _with(change, Action.BLOCKED, obstacle)
-        refused = entry is not None and entry.digest == change.digest and entry.rejections >= MAX_REJECTIONS
+        refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
         retry = self.context.retry_failed or row.address in self.context.retried
         if entry is not None and refused and not retry:
             return _with(change, Action.HELD, explain.rejected_twice(entry))
         return self._create(row, change, explain.create(entry, retried=refused))
 
-    def _expiry(self, row: Row) -> datetime | None:
-        """The moment that has passed, or None where the row can still be placed."""
-        now = self.context.now
-        if row.rings_at is not None and row.rings_at <= now:
-            return row.rings_at
-        return row.place_by if row.place_by is not None and row.place_by < now else None
+    def _same(self, entry: Entry, change: Change) -> bool:
+        """Whether the row of ``change`` asks for the very call of ``entry``."""
+        return entry.digest == self.context.view.digest(change.digest)
 
     def _obstacle(self, row: Row, digest: str) -> explain.Reasons | None:
         others = self._revisions.get((row.address.plan, row.address.key), [])

@@ -77,8 +77,8 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> N
         ready.events.append(Event(Kind.FAILED, address, message=message))
     elif current.action is Action.CREATE and change.request is not None and current.call is not None:
         if current.request == change.request and current.digest == change.digest:
-            order = Order(address, current.call, current.digest, change.request, change.scheduled_at)
-            ready.orders.append(order)
+            times = (change.scheduled_at, change.place_by)
+            ready.orders.append(Order(address, current.call, current.digest, change.request, *times))
         else:
             message = "the request it would send now is not the approved one; plan again"
             ready.events.append(Event(Kind.CONFLICT, address, message=message))

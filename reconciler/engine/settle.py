@@ -91,10 +91,11 @@ class _Index:
                 self._by_address.setdefault(address, []).append(item)
             elif item.tags is None:
                 for target in filter(None, {item.contact_id, item.number}):
-                    self._by_target.setdefault(target, []).append(item)
+                    self._by_target.setdefault(evidence.bare(target), []).append(item)
 
     def of(self, order: Order) -> list[RemoteCall]:
-        near = [*self._by_address.get(order.address, ()), *self._by_target.get(order.call.target, ())]
+        target = evidence.bare(order.call.target)
+        near = [*self._by_address.get(order.address, ()), *self._by_target.get(target, ())]
         return evidence.look_alikes(order.address, order.call, near, self._claimed, self._lineage)
 
 

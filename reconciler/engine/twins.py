@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from reconciler.blinding import View
 from reconciler.model import Address, Entry, Row
 
 WINDOW = timedelta(hours=24)
@@ -14,10 +15,11 @@ class Twins:
     """Entries indexed by what makes a call recognisable: its digest, its target and its time.
 
     Calls that a person stopped, and attempts that came to nothing, are no twins. ``siblings`` were approved
-    together with the row that asks.
+    together with the row that asks. ``view`` is how the state has a row's call.
     """
 
-    def __init__(self, entries: Iterable[Entry], siblings: frozenset[Address]) -> None:
+    def __init__(self, entries: Iterable[Entry], siblings: frozenset[Address], view: View) -> None:
+        self._view = view
         self._by_digest: dict[str, list[Entry]] = {}
         self._by_target: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -32,8 +34,9 @@ class Twins:
         Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
         immediate or delayed call attempted within 24 hours.
         """
-        found = [entry for entry in self._by_digest.get(digest, ()) if _other(entry, row)]
-        found += [entry for entry in self._by_target.get(row.call.target, ()) if _collides(entry, row, now)]
+        found = [entry for entry in self._by_digest.get(self._view.digest(digest), ()) if _other(entry, row)]
+        target = self._view.target(row.call)
+        found += [entry for entry in self._by_target.get(target, ()) if _collides(entry, row, now)]
         return min(found, key=lambda entry: entry.address, default=None)
 
 

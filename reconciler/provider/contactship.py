@@ -108,7 +108,7 @@ class ContactShip:
 
     def _clean(self, text: str, body: JsonObject) -> str:
         """A message that may be stored and shown: without the key, private values and control characters."""
-        text = masking.mask_in(text.replace(self._key, masking.MASK), masking.private_values(body))
+        text = masking.mask_echo(text.replace(self._key, masking.MASK), masking.private_values(body))
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:
@@ -142,13 +142,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    moment = read_date(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def read_date(value: str) -> datetime | None:
+    """A date as HTTP headers have it (RFC 9110, 5.6.7); None where it is none, whatever the service wrote."""
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _service_message(content: bytes) -> str:

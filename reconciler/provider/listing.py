@@ -9,20 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
 from reconciler.ports import Listing, RemoteCall
-from reconciler.provider.contactship import open_client
+from reconciler.provider.contactship import open_client, read_date, retry_after
 from reconciler.provider.origin import Origin
 from reconciler.times import format_instant, parse_instant
 
 PAGE = 100
 MAX_CALLS = 1_000_000
 _TRIES = 4
+_PATIENCE = 60.0  # seconds that a Retry-After may ask for
 
 
 class CallListing:
@@ -40,31 +40,37 @@ class CallListing:
         return self._server_time
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        """Every page, oldest first, each call once. Raises ``LookupFailed``."""
+        """Every page, oldest first, each call once. Raises ``LookupFailed``.
+
+        Where calls leave the listing meanwhile, the rest moves up: as many are read again.
+        """
         found: dict[str, RemoteCall] = {}
-        offset = 0
+        offset, before = 0, 0
         while offset < MAX_CALLS:
-            page, total = await self._page(listing, offset)
-            found |= {call.id: call for call in page}
-            offset += len(page)
-            if not page or offset >= total:
+            items, total = await self._page(listing, offset)
+            found |= {call.id: call for call in map(_call, items) if call is not None}
+            if total < before:
+                offset, before = max(0, offset - (before - total)), total
+                continue
+            offset, before = offset + len(items), total
+            if not items or offset >= total:
                 return list(found.values())
         raise LookupFailed(f"the service lists more than {MAX_CALLS} calls")
 
-    async def _page(self, listing: Listing, offset: int) -> tuple[list[RemoteCall], int]:
+    async def _page(self, listing: Listing, offset: int) -> tuple[list[JsonValue], int]:
         query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
         answer = await self._get(query)
         data, count = answer.get("data"), answer.get("count")
         if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int):
             raise LookupFailed("the service's list of calls is not what it documents")
-        return [_call(item) for item in data], count
+        return data, count
 
     async def _get(self, query: dict[str, str]) -> JsonObject:
         """One GET, tried again where the service or the network fails for the moment: reading is harmless."""
-        problem = ""
+        problem, asked = "", 0.0
         for attempt in range(_TRIES):
             if attempt:
-                await asyncio.sleep(0.05 * 4**attempt)
+                await asyncio.sleep(max(0.05 * 4**attempt, asked))
             try:
                 async with asyncio.timeout(self._deadline):
                     response = await self._client.get(self._origin.url("/v1/calls"), params=query)
@@ -72,9 +78,10 @@ class CallListing:
                 problem = type(error).__name__
                 continue
             if response.status_code == 200:
-                self._server_time = _date(response)
+                self._server_time = read_date(response.headers.get("date", ""))
                 return _object(response)
             problem = f"HTTP {response.status_code}"
+            asked = min(retry_after(response.headers) or 0.0, _PATIENCE)
             if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
                 break
         raise LookupFailed(f"the service cannot be asked which calls it has: {problem}")
@@ -98,30 +105,25 @@ def _query(listing: Listing) -> dict[str, str]:
     return query
 
 
-def _date(response: httpx.Response) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
 def _object(response: httpx.Response) -> JsonObject:
     try:
         answer = response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LookupFailed("the service's list of calls is not JSON") from error
     if not isinstance(answer, dict):
         raise LookupFailed("the service's list of calls is not what it documents")
     return answer
 
 
-def _call(item: JsonValue) -> RemoteCall:
+def _call(item: JsonValue) -> RemoteCall | None:
+    """A listed call; None for one that came in, which is none that anybody placed."""
     if not isinstance(item, dict):
         raise LookupFailed("the service lists something that is no call")
     call_id, status, created = item.get("id"), item.get("call_status"), item.get("created_at")
     if not isinstance(call_id, str) or not isinstance(status, str) or not isinstance(created, str):
         raise LookupFailed("the service lists a call without id, call_status or created_at")
+    if item.get("direction") == "inbound":
+        return None
     contact = item.get("contact")
     person = contact if isinstance(contact, dict) else {}
     return RemoteCall(
@@ -130,7 +132,7 @@ def _call(item: JsonValue) -> RemoteCall:
         created_at=_instant(created),
         agent=_text(item.get("agent_id")),
         contact_id=_text(person.get("id")),
-        number=_text(person.get("phone_number")),
+        number=_number(_text(person.get("phone_number"))),
         tags=_tags(item),
     )
 
@@ -142,13 +144,22 @@ def _instant(text: str) -> datetime:
     except ValueError:
         pass
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise LookupFailed("the service lists a call with a created_at that is no time") from error
 
 
 def _text(value: JsonValue) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _number(text: str | None) -> str | None:
+    """A number in E.164, however it is written: ``00`` for the plus sign, spaces, brackets, dashes."""
+    if text is None:
+        return None
+    digits = "".join(char for char in text if char.isascii() and char.isdigit())
+    return f"+{digits.removeprefix('00')}" if digits else None
 
 
 def _tags(item: JsonObject) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severit
 from reconciler.planfile import plan_id
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
 from reconciler.render.page import Part, fill
-from reconciler.render.words import ACTION_WORDS, count_line, counted, short, told_age, verdict_line, when, word
+from reconciler.render.words import ACTION_WORDS, count_line, counted, short, state_line, verdict_line, when, word
 from reconciler.times import tell_instant
 
 MARKER = "<!-- reconciler:plan -->"
@@ -102,8 +102,7 @@ def _summary(plan: Plan) -> str:
 def _state(plan: Plan) -> str:
     """What the plan was compared with, where that is not the state itself."""
     if plan.snapshot_at is not None:
-        age = told_age(plan.created_at - plan.snapshot_at)
-        return f"\nCompared with a snapshot that was {age} old (taken {tell_instant(plan.snapshot_at)}).\n"
+        return f"\n{state_line(plan)}.\n"
     return "\nMade without a state: every row counts as new.\n" if plan.serial is None else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.words import ACTION_WORDS, count_line, short, when
+from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, when
+from reconciler.settings import PROJECT_FILE
 from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -77,17 +78,14 @@ def _capture(look: Look, draw: Callable[[Console], None]) -> str:
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
+    if plan.snapshot_at is not None:
+        console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
+    if plan.base is not None:
+        _print_settings(console, plan.base)
     for action in Action:
-        changes = [change for change in plan.changes if change.action is action]
-        if not changes or action is Action.UNCHANGED:
-            continue
-        told = [change for change in changes if "past" not in change.reasons]
-        console.print(_styled(f"{len(changes)} {ACTION_WORDS[action]}", f"bold {_LOOK[action][1]}"))
-        for change in told:
-            _print_change(console, change)
-        if len(told) < len(changes):
-            console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
-        console.print()
+        if action is not Action.UNCHANGED:
+            for words, changes in _groups(plan, action):
+                _print_group(console, action, words, changes)
     for old, new in plan.moves:
         console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
     if plan.moves:
@@ -95,6 +93,43 @@ def _print_plan(console: Console, plan: Plan) -> None:
     if not plan.count(Action.CREATE) and not plan.errors:
         console.print("Nothing to place.")
     console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
+
+
+def _print_settings(console: Console, base: Base) -> None:
+    """What the branch changes in the operator's settings: before all else, since it can change every row."""
+    if not base.settings:
+        return
+    many = "s" if len(base.settings) > 1 else ""
+    console.print(_styled(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
+    for cell in base.settings:
+        console.print(_cell(cell), soft_wrap=True)
+    console.print()
+
+
+def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]]:
+    """The changes of an action by heading: those to place apart by who brings them, where that is known."""
+    changes = [change for change in plan.changes if change.action is action]
+    if plan.base is None or action is not Action.CREATE:
+        return [(ACTION_WORDS[action], changes)]
+    return [
+        (f"{ACTION_WORDS[action]}, introduced here", [change for change in changes if change.introduced]),
+        (
+            f"{ACTION_WORDS[action]}, already on {for_terminal(plan.base.ref)}",
+            [change for change in changes if not change.introduced],
+        ),
+    ]
+
+
+def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    told = [change for change in changes if "past" not in change.reasons]
+    console.print(_styled(f"{len(changes)} {words}", f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    for change in told:
+        _print_change(console, change)
+    if len(told) < len(changes):
+        console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
+    console.print()
 
 
 def _print_change(console: Console, change: Change) -> None:

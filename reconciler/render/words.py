@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler.model import Action, Call, Plan
+from reconciler.times import tell_instant
 
 ACTION_WORDS = {
     Action.BLOCKED: "blocked",
@@ -30,6 +31,23 @@ def count_line(plan: Plan) -> str:
     return ", ".join(parts) if parts else "no calls"
 
 
+def state_line(plan: Plan) -> str:
+    """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
+    if plan.snapshot_at is None:
+        return f"State: {plan.lineage}, serial {plan.serial}"
+    age = _age(plan.created_at - plan.snapshot_at)
+    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+
+
+def _age(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 0:
+        return "dated ahead of this plan"
+    if minutes < 60:
+        return f"{minutes} min old"
+    return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
+
+
 def when(call: Call) -> str:
     """When a call rings, in the row's own words."""
     if call.schedule is not None:
@@ -47,14 +65,6 @@ def short(target: str) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def told_age(age: timedelta) -> str:
-    """``40 minutes``, ``3 hours``, ``12 days``."""
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 120:
-        return counted(minutes, "minute")
-    return counted(minutes // 60, "hour") if minutes < 48 * 60 else counted(minutes // (24 * 60), "day")
 
 
 def verdict_line(plan: Plan) -> str:

@@ -54,4 +54,5 @@ CODES = {
     "W201": "an immediate or delayed call without place_by",
     "W202": "a phone number in no known range",
     "W203": "two rows that call one person at one time",
+    "W601": "files of the base that cannot be read",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.model import Diagnostic, Location, Severity
@@ -15,7 +16,7 @@ from reconciler.settings import (
     parse_duration,
     parse_rate,
 )
-from reconciler.source.nodes import ListNode, MapNode, Scalar
+from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
@@ -70,6 +71,21 @@ def _settings(root: Path, node: MapNode) -> Project:
         plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
         provider=_provider(_map(node, "provider")),
     )
+
+
+def settings_cells(document: Document | None) -> dict[str, str]:
+    """The settings as a flat map from path (``policy.webhook_hosts``) to text as written; a list is one text."""
+    return {} if document is None else dict(_flat(document.root, ""))
+
+
+def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, MapNode):
+        for name, (_, value) in node.items.items():
+            yield from _flat(value, f"{path}.{name}" if path else name)
+    elif isinstance(node, ListNode):
+        yield path, f"[{', '.join(text for item in node.items for _, text in _flat(item, path))}]"
+    elif node is not None:
+        yield path, node.text
 
 
 def _provider(node: MapNode) -> ProviderSettings:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import secrets
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.blinding import derived_key
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
@@ -21,6 +23,7 @@ class MemoryState:
     def __init__(self, run: Run | None = None, lineage: str | None = None) -> None:
         self.lineage = lineage or str(uuid.uuid4())
         self.serial = 0
+        self._secret = secrets.token_hex(32)
         self._entries: dict[Address, Entry] = {}
         self._attempts: list[Attempt] = []
         self._runs = [] if run is None else [run]
@@ -53,6 +56,9 @@ class MemoryState:
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
         return self._runs[::-1][:limit]
+
+    def key_for(self, purpose: str) -> bytes:
+        return derived_key(self._secret, purpose)
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         self.ended[run_id] = (at, exit_code, dict(counts))
@@ -148,6 +154,7 @@ class MemoryState:
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
+            rules.check_clearing(address, self._status(address))
             self._cleared[address] = (run_id, reason, at)
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -156,6 +163,7 @@ class MemoryState:
                 raise rules.nothing_at(address)
             del self._entries[address]
             self._rejected.pop(address, None)
+            self._cleared.pop(address, None)
             self.decisions.append((run_id, Decision(address, at, reason)))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:

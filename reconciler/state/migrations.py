@@ -161,6 +161,19 @@ def create_renames(db: Database) -> None:
     )
 
 
+@migrations()
+def create_approvals(db: Database) -> None:
+    """The plans that were approved before a run, and the commits they were made from."""
+    db.execute(
+        """create table approvals (
+            run_id text not null references runs(id),
+            plan_id text not null,
+            git_commit text,
+            primary key (run_id, plan_id)
+        ) without rowid"""
+    )
+
+
 @cache
 def known_steps() -> frozenset[str]:
     """The names of all steps of this version."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from reconciler.blinding import derived_key
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry
-from reconciler.ports import Attempt, Run, Seen
+from reconciler.ports import Approval, Attempt, Run, Seen
 from reconciler.state.files import translated
 from reconciler.state.records import to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
@@ -49,7 +51,11 @@ class SqliteReader:
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
         rows = self._all("select * from runs order by rowid desc limit ?", (limit,))
-        return [to_run(row) for row in rows]
+        return [replace(to_run(row), approvals=self._approvals(row["id"])) for row in rows]
+
+    def _approvals(self, run_id: str) -> tuple[Approval, ...]:
+        sql = "select plan_id, git_commit from approvals where run_id = ? order by plan_id"
+        return tuple(Approval(*row) for row in self._all(sql, (run_id,)))
 
     def seen(self, run_id: str) -> Seen:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
@@ -64,6 +70,9 @@ class SqliteReader:
     def cleared(self) -> frozenset[Address]:
         rows = self._all("select plan, key, revision from cleared", ())
         return frozenset(Address(*row) for row in rows)
+
+    def key_for(self, purpose: str) -> bytes:
+        return derived_key(str(self._one("select secret from meta")[0]), purpose)
 
     def holder(self) -> Run | None:
         """The run that holds the lock, while it is held: the latest, unless it has ended."""

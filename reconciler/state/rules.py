@@ -9,7 +9,16 @@ from reconciler.errors import StateError
 from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
 from reconciler.ports import Decision, Result
 
-_ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT})
+_ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
+
+
+def check_lineage(found: str, pinned: str | None) -> None:
+    """Raises ``StateError`` where a state is not the one that the project is pinned to (None: to none)."""
+    if pinned is not None and found != pinned:
+        raise StateError(
+            f"this state is {found}, and the project is pinned to {pinned}",
+            hint="it belongs to another project; see state.lineage in reconciler.yaml and RECONCILER_LINEAGE",
+        )
 
 
 def check_open(address: Address, found: Status | None) -> None:
@@ -81,6 +90,17 @@ def check_adoption(result: Result, found: Status | None, owner: Address | None) 
         raise StateError(f"{result.address}: an adoption needs a call id")
     if owner is not None:
         raise StateError(f"{result.call_id} is the call of {owner} already")
+
+
+def check_clearing(address: Address, found: Status | None) -> None:
+    """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
+    if found in PLACED_STATUSES:
+        raise StateError(f"{address} is {found} already: there is nothing to clear")
+    if found in UNKNOWN_STATUSES:
+        raise StateError(
+            f"{address} is {found}: whether it was placed comes first",
+            hint=f"reconciler resolve {address} --placed CALL_ID (or --not-placed) --reason WHY",
+        )
 
 
 def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.errors import StateError
+from reconciler.errors import StateError, StateLocked
 from reconciler.ports import Run
-from reconciler.state import files
+from reconciler.state import files, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import locked
 from reconciler.state.migrations import migrations
@@ -18,7 +19,7 @@ from reconciler.state.reader import SqliteReader
 from reconciler.state.store import SqliteStore
 from reconciler.times import format_instant
 
-__all__ = ["create", "open_reader", "open_store"]
+__all__ = ["Lock", "create", "look_at_lock", "open_reader", "open_store", "told"]
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteRea
             hint = "any command that writes brings it up to date, such as: reconciler apply"
             raise StateError(f"the state {path} was written by an older version", hint=hint)
         reader = SqliteReader(connection, path)
-        _check_lineage(reader, lineage)
+        rules.check_lineage(reader.lineage, lineage)
         yield reader
 
 
@@ -68,19 +69,11 @@ def open_store(
 def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:
     with translated(path):
         files.check_schema(connection, path)
-        _check_lineage(SqliteReader(connection, path), lineage)
+        rules.check_lineage(SqliteReader(connection, path).lineage, lineage)
         files.make_private(path)
         files.make_durable(connection)
         if files.pending(connection):
             _migrate(connection, path)
-
-
-def _check_lineage(reader: SqliteReader, pinned: str | None) -> None:
-    if pinned is not None and reader.lineage != pinned:
-        raise StateError(
-            f"this state is {reader.lineage}, and the project is pinned to {pinned}",
-            hint="it belongs to another project; see state.lineage in reconciler.yaml and RECONCILER_LINEAGE",
-        )
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -100,15 +93,44 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _holder(path: Path) -> str | None:
-    """Who holds the lock, as far as the state tells."""
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Whether the state's lock is held, and by which run, as far as the state tells."""
+
+    held: bool
+    run: Run | None = None
+
+
+def look_at_lock(path: Path) -> Lock:
+    """Who holds the lock. It is taken for a moment to find out, and given back at once.
+
+    Raises:
+        StateMissing, StateError: as for ``open_reader``, or the lock's file cannot be used.
+    """
+    files.check_file(path)
     try:
-        with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
-            run = SqliteReader(connection, path).holder()
-    except StateError:
-        return None
-    if run is None:
-        return None
-    age = (datetime.now(UTC) - run.started_at).total_seconds()
+        with locked(path, 0.0, lambda: None):
+            return Lock(held=False)
+    except StateLocked:
+        return Lock(held=True, run=_holding(path))
+
+
+def _holder(path: Path) -> str | None:
+    """Who holds the lock, in words."""
+    run = _holding(path)
+    return None if run is None else told(run, datetime.now(UTC))
+
+
+def told(run: Run, now: datetime) -> str:
+    """A run for whoever waits for its end."""
+    age = (now - run.started_at).total_seconds()
     since = format_instant(run.started_at)
     return f"{run.command} (host {run.host}, pid {run.pid}, {run.actor}, since {since}, {age:.0f} s ago)"
+
+
+def _holding(path: Path) -> Run | None:
+    try:
+        with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
+            return SqliteReader(connection, path).holder()
+    except StateError:
+        return None

@@ -75,6 +75,9 @@ class SqliteStore(SqliteReader):
         """Recorded by whoever opens the store: others are told of it while the lock is held."""
         with self._transaction(counts=False):
             self._db.table("runs").insert(from_run(run))
+            self._db.table("approvals").insert_all(
+                {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
+            )
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
@@ -186,6 +189,7 @@ class SqliteStore(SqliteReader):
             "at": format_instant(at),
         }
         with self._transaction():
+            rules.check_clearing(address, self._status(address))
             self._db.table("cleared").insert(record, replace=True)
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -193,8 +197,9 @@ class SqliteStore(SqliteReader):
             if self._status(address) is None:
                 raise rules.nothing_at(address)
             self._note_decision(run_id, Decision(address, at, reason), "forgotten")
-            sql = "delete from calls where plan = ? and key = ? and revision = ?"
-            self._connection.execute(sql, (address.plan, address.key, address.revision))
+            for table in ("calls", "cleared"):
+                sql = f"delete from {table} where plan = ? and key = ? and revision = ?"  # noqa: S608 - from above
+                self._connection.execute(sql, (address.plan, address.key, address.revision))
 
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         with self._transaction():

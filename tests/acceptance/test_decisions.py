@@ -65,6 +65,10 @@ def test_files_that_are_no_decisions(project: Workbench) -> None:
     assert project.run("resolve", "--from", "wrong.csv").code == 1
     project.write("stranger.csv", "address,decision,call_id,reason\njune/x,not-placed,,why\n")
     assert project.run("resolve", "--from", "stranger.csv").code == 1
+    project.write("long.csv", f"address,decision,call_id,reason\njune/x,,,{'y' * 200_000}\n")
+    assert "long.csv:" in project.run("resolve", "--from", "long.csv").err
+    project.write("german.csv", "address;decision;call_id;reason\njune/x;;;\n")
+    assert "semicolons" in project.run("resolve", "--from", "german.csv").err
     project.write("empty.csv", "address,decision,call_id,reason\njune/x,,,\n")
     assert project.run("resolve", "--from", "empty.csv").code == 0
 

@@ -253,3 +253,35 @@ def test_too_many_unknowns_in_a_row_stop_the_run(bench: Workbench, blind: Any) -
     assert "in a row" in stopped.summary["stopped"]
     blind.set_faults()
     assert bench.apply().summary["placed"] == 15
+
+
+def test_an_agent_is_known_in_both_its_forms(june: Workbench, sandbox: Any) -> None:
+    """The service names agents ``<uuid>`` or ``agent-<uuid>``: what it has is recognised all the same."""
+    foreign(sandbox, 2, agent_id=AGENT.removeprefix("agent-"), **later(2))
+    assert june.apply().summary["conflicts"] == 1
+
+
+def test_a_distinct_call_is_one_that_can_be_placed(june: Workbench, sandbox: Any) -> None:
+    reason = ("--reason", "a survey")
+    assert june.run("resolve", "june/typo", "--distinct", *reason).code == 1
+    sandbox.set_faults("drop-before#1", "get:reject")
+    june.apply("--no-preflight", "--concurrency", "1")
+    for address in ("june/inv-1", "june/inv-2"):
+        assert june.run("resolve", address, "--distinct", *reason).code == 1, "uncertain, and placed"
+
+
+def test_a_word_on_look_alikes_is_forgotten_with_its_address(june: Workbench, sandbox: Any) -> None:
+    foreign(sandbox, 2, **later(2))
+    june.ok("resolve", "june/inv-2", "--distinct", "--reason", "a survey")
+    assert june.apply().summary["placed"] == 3
+    june.ok("state", "forget", "june/inv-2", "--reason", "a test")
+    assert june.apply().summary["conflicts"] == 1, "its own call is a look-alike now"
+
+
+def test_a_word_on_one_address_leaves_the_others_open(june: Workbench, sandbox: Any) -> None:
+    sandbox.set_faults("drop-before#1,2", "get:reject")
+    june.apply("--no-preflight", "--concurrency", "1")
+    first = june.run("resolve", "june/inv-1", "--not-placed", "--reason", "looked")
+    assert (first.code, "1 left" in first.out) == (3, True)
+    last = june.run("resolve", "june/inv-2", "--not-placed", "--reason", "looked", "--json")
+    assert (last.code, last.json["unknown"]) == (0, 0)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
+from reconciler.state.lock import locked
+from tests.conftest import AGENT, KEY, NUMBER, Workbench, clean_environment, contact, plan_text
 
 PLAN = "calls/june.yaml"
 
@@ -71,7 +78,9 @@ def test_an_edited_row_shows_its_cell_and_places_nothing(june: Workbench, sandbo
     june.write(PLAN, plan_text().replace("14002", "15000"))
     [change] = [item for item in june.plan("--reveal")["changes"] if item["action"] == "changed"]
     assert change["address"] == "june/inv-2"
-    assert change["diff"] == [{"field": "additional_data.amount_debt", "before": "14002", "after": "15000"}]
+    assert change["diff"] == [
+        {"field": "additional_data.amount_debt", "before": "14002", "after": "15000", "hidden": False}
+    ]
     assert "still-rings" in change["reasons"]
     assert "2031-06-01T06:02:00Z" in change["message"]
     applied = june.apply()
@@ -368,6 +377,25 @@ def test_apply_now_works_against_loopback_only(june: Workbench) -> None:
     assert june.run("apply", "--auto-approve", "--now", "2030-01-01T00:00:00Z").code == 64
 
 
+def test_apply_has_the_later_of_both_clocks(june: Workbench, sandbox: Any) -> None:
+    applied = june.apply("--now", "2031-06-01T06:02:30Z")
+    assert (applied.code, applied.summary["expired"], applied.summary["placed"]) == (3, 2, 1)
+
+
+def test_a_row_whose_time_passes_while_the_lock_is_awaited_is_missed(june: Workbench, sandbox: Any) -> None:
+    rings_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    row = plan_text(rows=1).replace("America/Mexico_City", "UTC")
+    june.write(PLAN, row.replace("2031-06-01 00:01:00", f"{rings_at:%Y-%m-%d %H:%M:%S}"))
+    path = (june.root / ".reconciler/state.db").resolve()
+    with ThreadPoolExecutor() as pool:
+        with locked(path, 0, lambda: None):
+            waiting = pool.submit(june.apply, "--lock-timeout", "20s")
+            while datetime.now(UTC) <= rings_at:
+                time.sleep(0.05)
+        applied = waiting.result()
+    assert (applied.summary["expired"], len(sandbox.calls())) == (1, 0)
+
+
 def test_a_call_edited_after_it_rang(project: Workbench, sandbox: Any) -> None:
     soon = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 120))
     text = plan_text(rows=1).replace("America/Mexico_City", "UTC").replace("2031-06-01 00:01:00", soon)
@@ -487,3 +515,38 @@ def test_an_approved_retry_is_retried(june: Workbench, sandbox: Any) -> None:
     sandbox.set_faults()
     june.ok("plan", "--retry-failed", "--out", "june.plan")
     assert june.run("apply", "june.plan", "--json").summary["placed"] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_what_is_in_flight_is_recorded_although_nobody_can_be_told(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=40))
+    command = [
+        sys.executable,
+        "-m",
+        "reconciler",
+        "apply",
+        "--auto-approve",
+        "--rate",
+        "none",
+        "--concurrency",
+        "4",
+    ]
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as reader, os.fdopen(write, "wb") as writer:
+        apply = subprocess.Popen(
+            [*command, "--json"], cwd=june.root, env=clean_environment() | june.env, stdout=writer, stderr=-1
+        )
+        writer.close()
+        reader.readline()  # it has begun
+    _, told = apply.communicate(timeout=60)
+    assert (apply.returncode, b"Traceback" in told) == (1, False)
+    actions = june.actions()
+    placed = [address for address, action in actions.items() if action == "unchanged"]
+    assert len(placed) == len(sandbox.calls()) < 40
+    assert "uncertain" not in actions.values()
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, cwd=june.root, env=clean_environment() | june.env, stdout=full, stderr=-1, check=False
+        )
+    assert (done.returncode, b"No space" in done.stderr, b"Traceback" in done.stderr) == (1, True, False)
+    assert "uncertain" not in june.actions().values()

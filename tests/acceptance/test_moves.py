@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Workbench, plan_text
+from tests.conftest import AGENT, NUMBER, Workbench, contact, plan_text
 
 PLAN = "calls/june.yaml"
 
@@ -106,3 +106,29 @@ def test_moves_that_cannot_be(june: Workbench, sandbox: Any) -> None:
     assert [item["code"] for item in taken.json["diagnostics"]] == ["E502"]
     assert june.apply().code == 1
     assert len(sandbox.calls()) == 3
+
+
+def test_a_rename_together_with_a_raised_revision(project: Workbench, sandbox: Any) -> None:
+    row = (
+        f"version: 1\nplan: {{}}\ndefaults: {{{{agent: {AGENT}, from: {NUMBER}}}}}\ncalls:\n"
+        f"  - {{{{key: a, contact_id: {contact(1)}, place_by: 2031-01-01T00:00:00Z, revision: {{}}}}}}\n"
+    )
+    project.write(PLAN, row.format("june", 1))
+    assert project.apply().summary["placed"] == 1
+    project.write(PLAN, row.format("summer", 2) + "moved: [{from: june, to: summer}]\n")
+    assert project.actions() == {"summer/a@2": "create"}
+    assert project.apply().summary["placed"] == 1
+    assert len(sandbox.calls()) == 2
+
+
+def test_a_saved_plan_of_before_a_rename_places_nothing_again(project: Workbench, sandbox: Any) -> None:
+    text = plan_text(rows=1).replace("    schedule:", "    distinct: true\n    schedule:")
+    project.write(PLAN, text)
+    project.ok("plan", "--out", "old.plan")
+    project.ok("apply", "old.plan")
+    project.write(PLAN, text.replace("plan: june", "plan: summer") + "moved: [{from: june, to: summer}]\n")
+    assert project.apply().code == 0
+    again = project.run("apply", "old.plan", "--json")
+    assert (again.code, again.summary["conflicts"], len(sandbox.calls())) == (3, 1, 1)
+    project.write("calls/new.yaml", text.replace("amount_debt: 14001", "amount_debt: 7"))
+    assert project.apply("calls/new.yaml").summary["placed"] == 1, "a new row of the old name"

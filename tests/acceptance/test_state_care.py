@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from reconciler.ports import Run
+from reconciler.state.sqlite import open_store
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
@@ -76,3 +79,42 @@ def test_importing_a_call(june: Workbench, sandbox: Any) -> None:
     taken = june.run("state", "import", "june/inv-1", call_id)
     assert taken.code == 1
     june.ok("state", "check")
+
+
+@pytest.mark.parametrize("command", [("state", "import"), ("resolve",)], ids=["import", "resolve"])
+def test_a_call_of_another_address_is_refused_and_leaves_nothing_behind(
+    june: Workbench, sandbox: Any, command: tuple[str, ...]
+) -> None:
+    june.ok("state", "forget", "june/inv-2", "--reason", "a test")
+    other = june.ok("state", "show", "june/inv-1", "--json").json["call_id"]
+
+    def say(call_id: str) -> int:
+        named = ("--placed", call_id) if command == ("resolve",) else (call_id,)
+        return june.run(*command, "june/inv-2", *named, "--reason", "a test").code
+
+    assert say(other) == 1
+    assert say(" ") == 64
+    assert june.actions()["june/inv-2"] == "create", "no intent was left open"
+
+
+def test_who_holds_the_lock(june: Workbench) -> None:
+    free = june.ok("state", "lock")
+    assert free.out == "Nobody holds the lock.\n"
+    run = Run("run-1", "apply", datetime(2026, 6, 1, tzinfo=UTC), "some-host", 7, "somebody", "0")
+    with open_store(june.root / STATE, run):
+        held = june.run("state", "lock")
+        assert (held.code, "Locked by apply (host some-host, pid 7, somebody" in held.out) == (4, True)
+        as_json = june.run("state", "lock", "--json")
+        assert (as_json.code, as_json.json["locked"]) == (4, True)
+        assert as_json.json["holder"] == {
+            "run": "run-1",
+            "command": "apply",
+            "host": "some-host",
+            "pid": 7,
+            "actor": "somebody",
+            "started_at": "2026-06-01T00:00:00Z",
+        }
+        assert june.run("plan").code == 0, "reading goes on"
+    assert june.ok("state", "lock", "--json").json == {"locked": False, "holder": None}
+    (june.root / STATE).unlink()
+    assert june.run("state", "lock").code == 1

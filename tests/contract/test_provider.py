@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from reconciler import masking
 from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError, Rejected, UsageError
 from reconciler.model import Request
 from reconciler.ports import Receipt
@@ -131,6 +136,8 @@ def test_a_refused_key_is_fatal(status: str) -> None:
         (("retry-after: soon",), None),
         (("retry-after: -1",), None),
         (("retry-after: Wed, 21 Oct 2015 07:28:00 GMT",), 0.0),
+        (("retry-after: 1 Jan 2020 00:00:00 +9999999999999999",), None),
+        (("retry-after: 31 Dec 9999 23:59:59 -2359",), None),
     ],
 )
 def test_throttling_is_not_sent(header: tuple[str, ...], seconds: float | None) -> None:
@@ -244,6 +251,23 @@ def test_messages_hold_neither_the_key_nor_private_values() -> None:
     found = place(Server(answer("400 B", body)))
     assert isinstance(found, Rejected)
     assert not [text for text in (KEY, PHONE, "Canary", "987654", "\x1b") if text in found.message]
+
+
+@pytest.mark.parametrize(
+    "echo",
+    ["+1 415 555 2678", "1-415-555-2678", "1 (415) 555.2678", "%2B14155552678", "CANARY", "canary"],
+)
+def test_messages_hold_no_private_value_in_another_form(echo: str) -> None:
+    found = place(Server(answer("400 Bad", json.dumps({"message": f"wrong: {echo}!"}))))
+    assert isinstance(found, Rejected)
+    assert found.message in {"HTTP 400: wrong: +***78!", "HTTP 400: wrong: ***!"}, found.message
+
+
+@example("+abcde\\1")
+@given(st.text(st.characters(codec="utf-8", exclude_characters="{}"), min_size=3, max_size=20))
+def test_an_echo_is_masked_however_it_is_quoted(value: str) -> None:
+    for echo in (value, json.dumps(value)[1:-1], quote(value), quote_plus(value)):
+        assert masking.mask_echo(f"{{{echo}}}", [value]) == f"{{{masking.mask_value(value)}}}"
 
 
 def test_the_environment_steers_no_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,7 +282,7 @@ def test_an_answer_that_no_text_can_hold_is_kept_all_the_same(store: StateStore)
     assert store.attempts(A)[0].evidence == "half: \\udfff"
 
 
-@pytest.mark.parametrize("status", [Status.INTENDED, Status.ADOPTED, Status.MISSED])
+@pytest.mark.parametrize("status", [Status.INTENDED, Status.ADOPTED])
 def test_what_is_no_answer_is_refused(store: StateStore, status: Status) -> None:
     intend(store, A)
     with pytest.raises(StateError, match="no answer"):
@@ -290,3 +290,10 @@ def test_what_is_no_answer_is_refused(store: StateStore, status: Status) -> None
     with pytest.raises(StateError, match="with a call id"):
         record(store, Status.FAILED, call_id="call-1")
     assert entry(store).status is Status.INTENDED
+
+
+def test_an_attempt_can_be_missed_while_it_waits(store: StateStore) -> None:
+    intend(store, A)
+    record(store, Status.MISSED, error="its time passed")
+    assert entry(store).status is Status.MISSED
+    intend(store, A)

@@ -69,3 +69,8 @@ def test_five_thousand_in_batches(store: StateStore) -> None:
 def test_an_empty_reader_needs_no_run() -> None:
     empty = MemoryState(lineage="some")
     assert (empty.lineage, empty.serial, list(empty.entries()), list(empty.runs())) == ("some", 0, [], [])
+
+
+def test_a_key_is_the_same_each_time_and_another_for_each_purpose_and_state(store: StateStore) -> None:
+    assert store.key_for("a") == store.key_for("a")
+    assert len({store.key_for("a"), store.key_for("b"), MemoryState(RUN).key_for("a")}) == 3

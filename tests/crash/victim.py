@@ -21,6 +21,7 @@ from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
 from reconciler.ports import Decision
 from reconciler.provider.contactship import ContactShip
+from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import SqliteStore
 
 POINTS = (
@@ -37,6 +38,7 @@ POINTS = (
     "after-adoption",
     "before-end",
 )
+CHECKPOINT_POINTS = ("before-checkpoint", "after-checkpoint")
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
 
 
@@ -94,6 +96,7 @@ def arm(killer: Killer) -> None:
     around(SqliteStore, "adopt", at("before-adoption"), at("after-adoption"))
     around(settle.evidence, "match", at("before-lookup"), lambda: None)
     around(SqliteStore, "end_run", at("before-end"), lambda: None)
+    around(CommandCheckpoint, "carry", at("before-checkpoint"), at("after-checkpoint"))
 
 
 def spoil(mutant: str) -> None:

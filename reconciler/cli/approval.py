@@ -1,0 +1,34 @@
+"""``apply --approved PLAN``: what a pull request was approved for, held against the merged files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.loading import Workspace
+from reconciler.cli.placing import Approved
+from reconciler.cli.show import read_plan
+from reconciler.engine.approval import allow
+from reconciler.model import Plan
+from reconciler.workflow import check_age
+
+
+def approve(
+    app: App, workspace: Workspace, plan: Plan, paths: Sequence[Path], scope: frozenset[str] | None
+) -> Approved:
+    """What of ``plan`` the saved plans at ``paths`` allow; all of it where there are none.
+
+    A saved plan of a pull request was made where no key is, so it need not be signed: it is only an allow-list.
+
+    Raises:
+        Refused: one of them is no plan, was changed, or is too old; or the files move what none of them moves.
+    """
+    if not paths:
+        return Approved(plan)
+    plans = [read_plan(app, path, signed=False) for path in paths]
+    for item in plans:
+        check_age(item, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
+    allowed, conflicts = allow(plan, plans, scope)
+    return Approved(allowed, tuple(conflicts), tuple(plans))

@@ -1,0 +1,95 @@
+"""The files of the base that a branch is compared with: taken from git's objects, read by the ordinary loader."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from reconciler import identity
+from reconciler.cli import git
+from reconciler.errors import ReconcilerError
+from reconciler.model import Base, Diagnostic, Row, Severity
+from reconciler.source.project import load_project, settings_cells
+from reconciler.source.sources import load_sources
+
+if TYPE_CHECKING:
+    from reconciler.cli.app import App
+    from reconciler.cli.loading import Workspace
+    from reconciler.settings import Project
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".tsv", ".xlsx"})
+_NOTHING_THERE = "E403"  # the base may well have no plan files
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """What the base's files say, and at most one warning that some could not be read."""
+
+    base: Base
+    rows: tuple[Row, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) -> BaseFiles:
+    """The rows of the commit that ``ref`` leads to, and the settings in which the project differs from it.
+
+    Errors in its files fail nothing: what cannot be read there counts as absent.
+
+    Raises:
+        ReconcilerError: not in git, no such commit, or no place to put its files for a moment.
+    """
+    project = workspace.project
+    commit = git.base_commit(project.root, ref)
+    ref = os.fsencode(ref).decode(errors="replace")  # a ref may be any bytes, a plan is UTF-8
+    suffixes = _SUFFIXES | {PurePosixPath(pattern).suffix for pattern in project.plans}
+    blobs = list(git.files(project.root, commit, suffixes))
+    named = [os.path.relpath(app.directory / path, project.root) for path in paths]
+    try:
+        with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+            root = Path(folder).resolve()
+            for blob in blobs:
+                _write(root, blob)
+            old, document, problems = load_project(root)
+            rows, found = _load(old, [root / name for name in named if not name.startswith("..")])
+    except OSError as error:
+        raise ReconcilerError(f"--base: its files cannot be put anywhere: {error.strerror}") from error
+    unread = sum(item.severity == "error" and item.code != _NOTHING_THERE for item in (*problems, *found))
+    settings = identity.diff_cells(settings_cells(document), settings_cells(workspace.document))
+    return BaseFiles(Base(ref, commit, settings), rows, _warned(ref, commit, unread))
+
+
+def _write(root: Path, blob: git.Blob) -> None:
+    """Put a file of a commit below ``root``. One that is no ordinary file is empty there: who asks for it is told.
+
+    Where two names clash (on a file system that does not tell cases apart), the first one is kept.
+    """
+    path = root.joinpath(*blob.parts)
+    with contextlib.suppress(FileExistsError, NotADirectoryError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(blob.data or b"")
+
+
+def _load(project: Project, named: Sequence[Path]) -> tuple[tuple[Row, ...], Iterable[Diagnostic]]:
+    """All rows of the project, and those of the named files that it has."""
+    sources = load_sources(project, None)
+    there = [path for path in named if path.exists()]
+    if not there:
+        return sources.rows, sources.diagnostics
+    more = load_sources(project, there)
+    rows = {row.address: row for row in (*sources.rows, *more.rows)}
+    return tuple(rows.values()), (*sources.diagnostics, *more.diagnostics)
+
+
+def _warned(ref: str, commit: str, unread: int) -> tuple[Diagnostic, ...]:
+    if not unread:
+        return ()
+    what = "1 problem" if unread == 1 else f"{unread} problems"
+    message = f"base {ref} ({commit[:12]}): {what} in its files; what cannot be read there counts as absent"
+    hint = "rows may be called introduced that the base has already; mend its files, or choose another base"
+    return (Diagnostic(Severity.WARNING, "W601", message, None, hint),)

@@ -1,0 +1,50 @@
+"""``apply --checkpoint CMD``: carrying the state to where it outlives the machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App
+from reconciler.errors import CheckpointFailed, ExitCode
+from reconciler.ports import Checkpoint, Phase
+from reconciler.provider.origin import API_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from reconciler.cli.loading import Workspace
+
+NONE = "none"
+
+
+def open_checkpoint(app: App, workspace: Workspace, command: str | None, run_id: str) -> Checkpoint | None:
+    """The checkpoint of a run; None where there is no command, or where somebody said that the disk is kept."""
+    from reconciler.state.checkpoint import CommandCheckpoint
+
+    if command is None or command == NONE:
+        return None
+    secrets = frozenset({API_KEY_VARIABLE})
+    return CommandCheckpoint(command, workspace.state_path, run_id, app.directory, secrets)
+
+
+def warn_where_disks_are_forgotten(note: Callable[[str], None]) -> None:
+    """Hosted runners forget their disk: said where this looks like one."""
+    if os.environ.get("CI"):
+        note(
+            "warning: CI is set, the state is an SQLite file and there is no --checkpoint. Where this disk does "
+            "not outlive the job, nothing keeps a call from being placed twice (--checkpoint CMD, or --checkpoint "
+            "none where the disk is kept)"
+        )
+
+
+def carry_end(checkpoint: Checkpoint, code: int) -> int:
+    """Carry the state once the run has ended; the result is its exit code, or 3 where that failed."""
+    try:
+        asyncio.run(checkpoint.carry(Phase.ENDED))
+    except CheckpointFailed as error:
+        click.echo(f"warning: {error.message}", err=True)
+        return ExitCode.INCOMPLETE
+    return code

@@ -1,0 +1,48 @@
+"""What a branch introduces: a plan of its files beside the rows of the base it started from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler import identity
+from reconciler.model import Action, Address, Base, CellDiff, Change, Plan, Row
+from reconciler.times import format_instant
+
+_NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
+
+
+def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: Base) -> Plan:
+    """The plan with ``introduced`` told of each change: the base has no such row, or one that says otherwise.
+
+    A change that has no row is introduced where the base has one: the branch deletes it. A row that is not placed
+    yet and was edited tells its cells against the base's.
+    """
+    wanted = {row.address: row for row in rows}
+    had = {row.address: row for row in base_rows}
+    return replace(plan, base=base, changes=tuple(_mark(change, wanted, had) for change in plan.changes))
+
+
+def _mark(change: Change, wanted: Mapping[Address, Row], had: Mapping[Address, Row]) -> Change:
+    row, old = wanted.get(change.address), had.get(change.address)
+    if row is None or old is None:
+        return replace(change, introduced=(row is None) is not (old is None))
+    cells = _edited(old, row)
+    diff = cells if change.action in _NOT_PLACED else change.diff
+    return replace(change, introduced=bool(cells), diff=diff)
+
+
+def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
+    return identity.diff_cells(_cells(old), _cells(new))
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """All that matters of a row: its call, and what it says of its placing."""
+    cells = identity.cells(row.call)
+    if not row.enabled:
+        cells["enabled"] = "false"
+    if row.distinct:
+        cells["distinct"] = "true"
+    if row.place_by is not None:
+        cells["place_by"] = format_instant(row.place_by)
+    return cells

@@ -1,0 +1,173 @@
+"""A public snapshot of a state: what a plan needs to be compared with, and nothing that a person said.
+
+The document is ``schemas/snapshot.schema.json``. It is read as what it may be, a file that anybody edited: each
+member must be exactly what this module writes, and ``checksum`` tells where two files were merged or one was cut.
+It is no signature: whoever can replace a snapshot can make another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind
+from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
+from reconciler.errors import StateError, StateMissing
+from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
+from reconciler.ports import StateReader
+from reconciler.state.rules import check_lineage
+from reconciler.times import format_instant
+
+FORMAT_VERSION = "1.0"
+_PURPOSE = "snapshot"
+_KEY = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(re.escape(DIGEST_PREFIX) + r"[0-9a-f]{64}")
+_NO_REASON = f"its reason is {HIDDEN.strip('()')}"
+_HINT = "make it again: reconciler state export --public FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state as it was at ``created_at``. The entries' calls and digests are blinded with ``key``."""
+
+    lineage: str
+    serial: int
+    created_at: datetime
+    key: bytes
+    entries: tuple[Entry, ...]
+
+
+def export(reader: StateReader, now: datetime) -> bytes:
+    """The snapshot of a state. The same calls give the same lines, so that a diff of two snapshots is short."""
+    key = reader.key_for(_PURPOSE)
+    blind = Blind(key)
+    # The serial is read first: beside a running apply it may be too low, which is safe, and never too high.
+    document: JsonObject = {
+        "format_version": FORMAT_VERSION,
+        "lineage": reader.lineage,
+        "serial": reader.serial,
+        "created_at": format_instant(now),
+        "key": key.hex(),
+        "entries": [_entry_document(entry, blind) for entry in reader.entries()],
+    }
+    return to_bytes(document | {"checksum": _checksum(document)})
+
+
+def _checksum(document: JsonObject) -> str:
+    return "sha256:" + hashlib.sha256(to_bytes(document)).hexdigest()
+
+
+def _entry_document(entry: Entry, blind: Blind) -> JsonObject:
+    return {
+        "address": str(entry.address),
+        "status": entry.status.value,
+        "digest": blind.digest(entry.digest),
+        "fields": identity.to_logical(blind.call(entry.call)),
+        "attempted_at": format_instant(entry.attempted_at),
+        "rings_at": format_instant(entry.rings_at),
+        "stopped_at": optional_instant(entry.stopped_at),
+        "rejections": entry.rejections,
+    }
+
+
+def read(path: Path, *, lineage: str | None = None) -> Snapshot:
+    """Read a snapshot. ``lineage`` is the pinned one.
+
+    Raises:
+        StateMissing: there is no file.
+        StateError: it is no snapshot, damaged, of another version, or of another lineage.
+    """
+    try:
+        if not path.exists():
+            hint = "fetch it, or make one: reconciler state export --public FILE"
+            raise StateMissing(f"no snapshot at {path}", hint=hint)
+        if not path.is_file():
+            raise StateError(f"the snapshot {path} is not a regular file")
+        data = path.read_bytes()
+    except OSError as error:
+        raise StateError(f"the snapshot {path} cannot be read: {error.strerror}") from error
+    snapshot = _loads(data, path)
+    check_lineage(snapshot.lineage, lineage)
+    return snapshot
+
+
+def _loads(data: bytes, path: Path) -> Snapshot:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise StateError(f"{path} is no snapshot: {error}", hint=_HINT) from error
+    if not isinstance(document, dict) or "format_version" not in document:
+        raise StateError(f"{path} is no snapshot: it has no format_version", hint=_HINT)
+    if document["format_version"] != FORMAT_VERSION:
+        version = json.dumps(document["format_version"])[:20]
+        raise StateError(f"the snapshot {path} has format {version}; this version reads {FORMAT_VERSION}")
+    try:
+        return _snapshot(document)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        told = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise StateError(f"the snapshot {path} is damaged: {told}", hint=_HINT) from error
+
+
+def _snapshot(document: JsonObject) -> Snapshot:
+    rest = dict(document)
+    if rest.pop("checksum", None) != _checksum(rest):
+        raise ValueError("its checksum is not that of its content")
+    _only(rest, {"format_version", "lineage", "serial", "created_at", "key", "entries"})
+    key = text(rest["key"])
+    if not _KEY.fullmatch(key):
+        raise ValueError("its key is none")
+    return Snapshot(
+        lineage=text(rest["lineage"]),
+        serial=_count(rest["serial"]),
+        created_at=instant(rest["created_at"]),
+        key=bytes.fromhex(key),
+        entries=tuple(_ascending(_entry(members(item)) for item in items(rest["entries"]))),
+    )
+
+
+def _ascending(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """The entries, each address once and in their order."""
+    last: Address | None = None
+    for entry in entries:
+        if last is not None and entry.address <= last:
+            raise ValueError(f"{entry.address} is not in its place")
+        last = entry.address
+        yield entry
+
+
+def _entry(item: JsonObject) -> Entry:
+    written = {"address", "status", "digest", "fields", "attempted_at", "rings_at", "stopped_at", "rejections"}
+    _only(item, written)
+    address, status = Address.parse(text(item["address"])), Status(text(item["status"]))
+    call, digest = identity.from_logical(members(item["fields"])), text(item["digest"])
+    if not is_blind(call) or not _DIGEST.fullmatch(digest):
+        raise ValueError(f"{address} holds what is no keyed digest")
+    return Entry(
+        address=address,
+        status=status,
+        call=call,
+        digest=digest,
+        attempted_at=instant(item["attempted_at"]),
+        rings_at=instant(item["rings_at"]),
+        error=_NO_REASON if status is Status.FAILED else None,
+        rejections=_count(item["rejections"]),
+        stopped_at=maybe(instant, item["stopped_at"]),
+    )
+
+
+def _count(value: JsonValue) -> int:
+    number = integer(value)
+    if not 0 <= number < 2**63:
+        raise ValueError("a count is below zero, or none that a state can have")
+    return number
+
+
+def _only(item: dict[str, JsonValue], names: set[str]) -> None:
+    if unknown := item.keys() - names:
+        raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")

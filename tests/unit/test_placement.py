@@ -1,0 +1,218 @@
+"""Placing over a service and a clock that the test moves: what waits too long, is throttled, or is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler import identity, wire
+from reconciler.engine import apply
+from reconciler.engine.apply import Order, Placement
+from reconciler.engine.events import Event, Kind
+from reconciler.errors import NotSent, StateError
+from reconciler.model import Address, Call, Request, Status
+from reconciler.ports import Receipt, Run
+from reconciler.state.memory import MemoryState
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+RUN = Run("run", "apply", START, "host", 1, "me", "0")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Service:
+    """Answers with what ``answer`` makes of the number of the request (from 1)."""
+
+    def __init__(self, answer: Callable[[int], str]) -> None:
+        self.answer = answer
+        self.requests = 0
+
+    async def place(self, request: Request) -> Receipt:
+        self.requests += 1
+        return Receipt(self.answer(self.requests))
+
+    async def aclose(self) -> None:
+        return None
+
+
+def order(key: str, *, place_by: datetime | None = None, scheduled_at: datetime | None = None) -> Order:
+    call = Call("agent", "number", contact_id=f"contact-{key}", metadata={"row": key})
+    address = Address("june", key)
+    return Order(
+        address,
+        call,
+        identity.digest(call),
+        wire.to_request(call, {}, wire.ScheduleFields()),
+        scheduled_at,
+        place_by,
+    )
+
+
+class Bench:
+    """One placement, and what it told."""
+
+    def __init__(self, clock: Clock, service: Service, *, workers: int = 1, store: Any = None) -> None:
+        self.store = store or MemoryState(RUN)
+        self.events: list[Event] = []
+        providers = [service] * workers
+        self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None)
+
+    def place(self, orders: Sequence[Order]) -> dict[str, Kind]:
+        asyncio.run(self.placement.place(orders))
+        return self.told()
+
+    def told(self) -> dict[str, Kind]:
+        """By key; every order must end in exactly one event."""
+        assert len({event.address for event in self.events}) == len(self.events)
+        return {event.address.key: event.kind for event in self.events}
+
+    def statuses(self) -> dict[str, Status]:
+        return {entry.address.key: entry.status for entry in self.store.entries()}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
+    """Sleeping moves the clock instead, and is noted."""
+    naps: list[float] = []
+
+    async def nap(self: Placement, seconds: float) -> None:
+        naps.append(seconds)
+        clock.time += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(apply.Placement, "_nap", nap)
+    return naps
+
+
+@pytest.mark.parametrize("field", ["place_by", "scheduled_at"])
+def test_a_row_whose_time_passes_while_it_waits_its_turn_is_not_sent(clock: Clock, field: str) -> None:
+    def slow(number: int) -> str:
+        clock.time += timedelta(minutes=1)
+        return f"call-{number}"
+
+    service = Service(slow)
+    bench = Bench(clock, service)
+    until = {field: START + timedelta(seconds=90)}
+    told = bench.place([order("a", **until), order("b", **until), order("c", **until), order("d")])
+    assert told == {"a": Kind.PLACED, "b": Kind.PLACED, "c": Kind.EXPIRED, "d": Kind.PLACED}
+    assert bench.statuses()["c"] is Status.MISSED
+    assert service.requests == 3
+
+
+def test_a_row_whose_time_passes_while_it_is_throttled_is_not_sent_again(clock: Clock) -> None:
+    def busy(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=60.0, throttled=True)
+
+    service = Service(busy)
+    bench = Bench(clock, service)
+    assert bench.place([order("a", place_by=START + timedelta(seconds=90))]) == {"a": Kind.EXPIRED}
+    assert bench.statuses() == {"a": Status.MISSED}
+    assert service.requests == 2
+
+
+def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
+    def stopped_meanwhile(number: int) -> str:
+        bench.placement.stop("stopped by a signal")
+        raise NotSent("HTTP 429", retry_after=1.0, throttled=True)
+
+    service = Service(stopped_meanwhile)
+    bench = Bench(clock, service)
+    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert bench.statuses() == {"a": Status.RULED_OUT}
+
+
+def test_throttling_ends_after_ten_minutes(clock: Clock, no_waiting: list[float]) -> None:
+    def busy(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=0.0, throttled=True)
+
+    service = Service(busy)
+    assert Bench(clock, service).place([order("a")]) == {"a": Kind.FAILED}
+    assert timedelta(minutes=9) < clock.time - START < timedelta(minutes=10, seconds=1)
+    assert service.requests < 100, "a service that asks for no patience at all is not hammered"
+
+
+def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) -> None:
+    def closed(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=86_400.0, throttled=True)
+
+    bench = Bench(clock, Service(closed))
+    assert bench.place([order("a"), order("b")]) == {"a": Kind.FAILED, "b": Kind.NOT_SENT}
+    assert "86400 s" in str(bench.placement.stopped)
+    assert clock.time == START
+
+
+class Failing(MemoryState):
+    """A state whose disk is full from the nth write of a kind on."""
+
+    def __init__(self, method: str, nth: int) -> None:
+        super().__init__(RUN)
+        self.method, self.left = method, nth
+
+    def _write(self, method: str) -> None:
+        if method == self.method:
+            self.left -= 1
+            if self.left < 1:
+                raise StateError("disk full")
+
+    def intend(self, *args: Any) -> None:
+        self._write("intend")
+        super().intend(*args)
+
+    def record(self, *args: Any) -> None:
+        self._write("record")
+        super().record(*args)
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("intend", {"a": Kind.PLACED, "b": Kind.NOT_SENT, "c": Kind.NOT_SENT}),
+        ("record", {"a": Kind.PLACED, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, told: dict[str, Kind]) -> None:
+    service = Service(lambda number: f"call-{number}")
+    bench = Bench(clock, service, store=Failing(method, 2))
+    with pytest.raises(StateError, match="disk full"):
+        bench.place([order("a"), order("b"), order("c")])
+    assert bench.told() == told
+    assert service.requests == sum(kind is not Kind.NOT_SENT for kind in told.values())
+
+
+def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:
+    class Hanging(Service):
+        both = asyncio.Event()
+
+        async def place(self, request: Request) -> Receipt:
+            self.requests += 1
+            if self.requests == 2:
+                self.both.set()
+            return await asyncio.get_running_loop().create_future()
+
+    async def cut_short() -> None:
+        task = asyncio.create_task(bench.placement.place([order("a"), order("b"), order("c")]))
+        await service.both.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    service = Hanging(str)
+    bench = Bench(clock, service, workers=2)
+    asyncio.run(cut_short())
+    assert bench.told() == {"a": Kind.UNCERTAIN, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}
+    assert bench.statuses() == {"a": Status.INTENDED, "b": Status.INTENDED}
