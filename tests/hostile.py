@@ -1,4 +1,4 @@
-"""Fifty texts that act somewhere if they are printed as they are: each with a name, none of them longer a secret."""
+"""Fifty texts, each of which acts somewhere where it is printed as it is."""
 
 from __future__ import annotations
 

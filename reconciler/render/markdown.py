@@ -8,9 +8,10 @@ nothing of it can act (``escape.for_markdown``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
-from reconciler.masking import mask_change, mask_diagnostic
+from reconciler.masking import mask_change, mask_plan
 from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severity
 from reconciler.planfile import plan_id
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
@@ -48,11 +49,11 @@ def _as_it_is(change: Change) -> Change:
 
 def _parts(plan: Plan, shown: Callable[[Change], Change], *, masked: bool) -> list[Part]:
     """The page from top to bottom."""
-    told = [mask_diagnostic(item) if masked else item for item in plan.diagnostics]
-    errors = [item for item in told if item.severity is Severity.ERROR]
-    warnings = [item for item in told if item.severity is Severity.WARNING]
+    frame = mask_plan(replace(plan, changes=())) if masked else plan
+    warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
+    errors = frame.errors
     mine = {action: _of(plan, action, waiting=False) for action in Action}
-    parts = [*_settings(plan), Part(0, _summary(plan)), Part(0, _state(plan))]
+    parts = [*_settings(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
     parts += [part for action in _ATTENTION for part in _attention(action, mine[action], shown)]
@@ -120,19 +121,24 @@ def _attention(action: Action, changes: list[Change], shown: Callable[[Change], 
 
 
 def _creates(changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
-    """The calls to place by plan, day in the row's own zone, and agent."""
+    """The calls to place: those the branch edits, with their cells; the others by plan, day and agent."""
     if not changes:
         return
-    groups = [(name, list(found)) for name, found in groupby(sorted(changes, key=_group), _group)]
     yield Part(1, f"\n#### {len(changes):,} to place\n")
+    edited = [item for item in changes if item.diff]
+    if edited:
+        head = f"\n{len(edited):,} with cells that this branch edits:\n\n"
+        yield Part(5, head, (_entry(shown(item)) for item in edited), len(edited))
+    rest = sorted((item for item in changes if not item.diff), key=_group)
+    groups = [(name, list(found)) for name, found in groupby(rest, _group)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in (plan, day, agent))
         title = f"{names}: {counted(len(found), 'call')}"
         rows = (_row(shown(item)) for item in found)
         yield Part(6, _fold(title) + _CALLS, rows, len(found), _UNFOLD, f"\n<p>{title}</p>\n")
-    if rest := groups[_MOST_GROUPS:]:
-        calls = sum(len(found) for _, found in rest)
-        told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(rest), 'more group')} with {counted(calls, 'call')}\n"
+    if more := groups[_MOST_GROUPS:]:
+        calls = sum(len(found) for _, found in more)
+        told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(more), 'more group')} with {counted(calls, 'call')}\n"
         yield Part(1, "", (), calls, bare=told)
 
 
@@ -199,7 +205,7 @@ def _diff(cells: Sequence[CellDiff]) -> str:
 
 def _cell(cell: CellDiff) -> str:
     sides = (_side(cell.before), _side(cell.after))
-    note = " (differs; masked)" if sides[0] == sides[1] else ""
+    note = " (differs)" if sides[0] == sides[1] else ""
     return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |\n"
 
 

@@ -46,11 +46,11 @@ def render_plan(plan: Plan, *, masked: bool = True) -> str:
 
 def _rule(rule: str, told: str) -> JsonObject:
     warns = rule.startswith("W") or (rule not in CODES and rule != Action.BLOCKED)
-    command = "reconciler validate" if rule in CODES else "reconciler plan"
+    advice = "validate shows the line and a hint" if rule in CODES else "plan says what to do about each call"
     return {
         "id": rule,
         "shortDescription": {"text": told},
-        "help": {"text": f"{told[0].upper()}{told[1:]}. What to do about it: {command} says it for each row."},
+        "help": {"text": f"{told[0].upper()}{told[1:]}. reconciler {advice}."},
         "defaultConfiguration": {"level": "warning" if warns else "error"},
     }
 
@@ -76,7 +76,7 @@ def _message(text: str) -> str:
 
 
 def _place(where: Location | None) -> JsonObject:
-    uri = quote((where.file if where else PROJECT_FILE).encode(errors="surrogateescape"), safe="/")
+    uri = quote(where.file if where else PROJECT_FILE, safe="/")
     place: JsonObject = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if where is not None:
         place["region"] = {"startLine": where.line, "startColumn": where.column}
@@ -86,7 +86,7 @@ def _place(where: Location | None) -> JsonObject:
 def _fingerprint(item: Finding, seen: Counter[str]) -> str:
     """The same for the same finding in later runs, whichever line it moved to; equal ones are numbered."""
     file = item.location.file if item.location else ""
-    text = f"{item.rule}\n{file}\n{item.identity}".encode(errors="surrogateescape")
+    text = f"{item.rule}\n{file}\n{item.identity}".encode()
     mark = hashlib.sha256(text).hexdigest()[:32]
     seen[mark] += 1
     return f"{mark}:{seen[mark]}"
