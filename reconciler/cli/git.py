@@ -44,6 +44,12 @@ def revision(root: Path) -> GitRevision | None:
     return GitRevision(commit, dirty=bool(_try(root, "status", "--porcelain")))
 
 
+def folder(root: Path) -> str:
+    """Where ``root`` stands inside its work tree, with a slash at its end; empty at the top, and outside git."""
+    prefix = _try(root, "rev-parse", "--show-prefix") or ""
+    return os.fsencode(prefix).decode(errors="backslashreplace")
+
+
 def base_commit(root: Path, ref: str) -> str:
     """The commit where HEAD left ``ref``; that of ``ref`` itself where this clone holds no such commit.
 

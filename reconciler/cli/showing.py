@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import write_private
 from reconciler.errors import UsageError
+from reconciler.render.words import counted
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
@@ -71,21 +72,21 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
 
         look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
         return text.render_plan(plan, look).encode()
+    from reconciler.cli import git
     from reconciler.render import github, json, junit, markdown, sarif
+    from reconciler.source.project import find_project
 
-    forms: dict[str, _Render] = {
-        "json": json.render_plan,
-        "markdown": markdown.render_plan,
-        "junit": junit.render_plan,
-        "sarif": sarif.render_plan,
-        "github": github.render_plan,
-    }
-    shown = forms[form](plan, masked=not reveal)
-    return shown.encode() if isinstance(shown, str) else shown
-
-
-class _Render(Protocol):
-    def __call__(self, plan: Plan, *, masked: bool) -> str | bytes: ...
+    masked = not reveal
+    match form:
+        case "json":
+            return json.render_plan(plan, masked=masked)
+        case "markdown":
+            return markdown.render_plan(plan, masked=masked).encode()
+        case "junit":
+            return junit.render_plan(plan, masked=masked)
+    folder = git.folder(find_project(app.directory))
+    beside_lines = {"sarif": sarif.render_plan, "github": github.render_plan}
+    return beside_lines[form](plan, masked=masked, folder=folder).encode()
 
 
 def show_problems(
@@ -103,8 +104,3 @@ def count_problems(diagnostics: tuple[Diagnostic, ...]) -> str:
     """``2 errors, 1 warning``."""
     errors = sum(item.severity == "error" for item in diagnostics)
     return f"{counted(errors, 'error')}, {counted(len(diagnostics) - errors, 'warning')}"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

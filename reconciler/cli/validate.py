@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.app import App, echo_json, reveal_option
-from reconciler.cli.showing import count_problems, counted, show_problems
+from reconciler.cli.showing import count_problems, show_problems
 from reconciler.errors import ExitCode
+from reconciler.render.words import counted
 
 
 @click.command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.masking import mask_diagnostic
 from reconciler.model import Action, Change, Diagnostic, Location, Plan, Severity
@@ -32,14 +32,22 @@ class Finding:
     hint: str | None = None
 
 
-def findings(plan: Plan, *, masked: bool) -> list[Finding]:
+def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
     """A changed ``reconciler.yaml``, then errors, then warnings; what waits on the base already comes last of its
-    kind. Edits of a call that has rung are left out: nothing can be done about them."""
+    kind. Edits of a call that has rung are left out: nothing can be done about them.
+
+    Places are told from the top of the repository: ``folder`` is the project's in it, with a slash at its end.
+    """
     found = [*_settings(plan), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
     for action in ACTION_RULES:
         told = [item for item in plan.changes if item.action is action and "past" not in item.reasons]
         found += map(_change, sorted(told, key=lambda item: item.introduced is False))
-    return [*found, *_diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)]
+    found += _diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)
+    return [replace(item, location=_within(folder, item.location)) for item in found]
+
+
+def _within(folder: str, where: Location | None) -> Location | None:
+    return where and replace(where, file=folder + where.file)
 
 
 def _settings(plan: Plan) -> Iterator[Finding]:

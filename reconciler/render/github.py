@@ -15,9 +15,9 @@ MOST_OF_A_KIND = 10  # what GitHub shows of one step
 _MESSAGE = 2000
 
 
-def render_plan(plan: Plan, *, masked: bool = True) -> str:
-    """Errors, warnings, and one notice with the counts."""
-    found = findings(plan, masked=masked)
+def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
+    """Errors, warnings, and one notice with the counts. ``folder``: see ``findings``."""
+    found = findings(plan, masked=masked, folder=folder)
     lines = [line for severity in Severity for line in _kind(severity, found)]
     lines.append(f"::notice title=reconciler::{_data(f'{count_line(plan)}. {verdict_line(plan)}')}")
     return "\n".join(lines) + "\n"

@@ -25,10 +25,11 @@ _RULES = {
 _INDEX = {rule: index for index, rule in enumerate(_RULES)}
 
 
-def render_plan(plan: Plan, *, masked: bool = True) -> str:
-    """The log: one run, every rule, one result a finding."""
+def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
+    """The log: one run, every rule, one result a finding. ``folder``: see ``findings``."""
     seen: Counter[str] = Counter()
-    results: list[JsonValue] = [_result(item, seen) for item in findings(plan, masked=masked)]
+    found = findings(plan, masked=masked, folder=folder)
+    results: list[JsonValue] = [_result(item, folder + PROJECT_FILE, seen) for item in found]
     driver: JsonObject = {
         "name": "reconciler",
         "version": plan.tool_version,
@@ -37,7 +38,7 @@ def render_plan(plan: Plan, *, masked: bool = True) -> str:
     run: JsonObject = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": f"The folder that holds {PROJECT_FILE}."}}},
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The top of the repository."}}},
         "results": results,
     }
     document: JsonObject = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -55,14 +56,14 @@ def _rule(rule: str, told: str) -> JsonObject:
     }
 
 
-def _result(item: Finding, seen: Counter[str]) -> JsonObject:
+def _result(item: Finding, project_file: str, seen: Counter[str]) -> JsonObject:
     text = item.message if item.hint is None else f"{item.message} (hint: {item.hint})"
     result: JsonObject = {
         "ruleId": item.rule,
         "level": item.severity.value,
         "message": {"text": _message(text)},
         # Code scanning takes no result without a place; what has none of its own belongs to the project.
-        "locations": [{"physicalLocation": _place(item.location)}],
+        "locations": [{"physicalLocation": _place(item.location, project_file)}],
         "partialFingerprints": {"reconciler/v1": _fingerprint(item, seen)},
     }
     if item.rule in _INDEX:
@@ -75,8 +76,8 @@ def _message(text: str) -> str:
     return for_terminal(text).replace("](", r"]\x28").replace("{", "{{").replace("}", "}}")
 
 
-def _place(where: Location | None) -> JsonObject:
-    uri = quote(where.file if where else PROJECT_FILE, safe="/")
+def _place(where: Location | None, project_file: str) -> JsonObject:
+    uri = quote(where.file if where else project_file, safe="/")
     place: JsonObject = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
     if where is not None:
         place["region"] = {"startLine": where.line, "startColumn": where.column}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.conftest import Workbench, plan_text
+from tests.gitrepo import git
 
 NAMES = {
     "text": "plan.txt",
@@ -86,3 +88,29 @@ def test_a_file_that_cannot_be_written_is_named(june: Workbench) -> None:
     result = june.run("plan", "--format", "json", "--output", "nowhere/plan.json")
     assert result.code == 1
     assert "nowhere/plan.json" in result.err
+
+
+def test_places_are_told_from_the_top_of_the_repository(june: Workbench) -> None:
+    june.write("calls/june.yaml", plan_text().replace("additional_data", "additonal_data", 1))
+    inside = june.root / "ops"
+    inside.mkdir()
+    for name in ("reconciler.yaml", ".reconciler", "calls"):
+        (june.root / name).rename(inside / name)
+    git(june.root, "init", "--quiet")
+    moved = Workbench(inside, june.env)
+    assert (
+        "::error file=ops/calls/june.yaml,line=11,col=5,title=E201::"
+        in moved.run("plan", "--format", "github").out
+    )
+    (result,) = moved.run("plan", "--format", "sarif").json["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "ops/calls/june.yaml"
+    within = Workbench(inside / "calls", june.env)
+    assert "file=ops/calls/june.yaml," in within.run("plan", "--format", "github").out
+
+
+def test_a_name_that_is_no_utf_8_is_told_in_each_form(june: Workbench) -> None:
+    june.write(os.fsdecode(b"calls/\xff.yaml"), "version: 1\nplan: odd\ncalls: 5\n")
+    result = june.run("plan", *asked(*NAMES))
+    assert result.code == 1
+    assert "calls/\\xff.yaml:3:8: error E203" in result.err
+    assert json.loads((june.root / "plan.json").read_text())["diagnostics"][0]["file"] == "calls/\\xff.yaml"

@@ -83,6 +83,13 @@ def test_a_plan_of_a_newer_format_is_refused(project: Workbench, saved: Path) ->
     assert "2.0" in refused.err
 
 
+def test_a_plan_with_half_a_character_is_refused(project: Workbench, saved: Path) -> None:
+    saved.write_text(saved.read_text().replace('"tool_version": "', '"tool_version": "\\ud800'))
+    refused = project.run("show", "june.plan")
+    assert refused.code == 5
+    assert "damaged" in refused.err
+
+
 def test_a_plan_made_without_a_state_cannot_be_applied(project: Workbench, sandbox: Any) -> None:
     project.write(PLAN, plan_text(rows=1))
     project.ok("plan", "--no-state", "--out", "june.plan")
