@@ -118,8 +118,12 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: L
             for call in found.get(entry.address, ())
             if (call.tags or {}).get(f"{TAG_PREFIX}digest") == entry.digest
         ]
-        if len(calls) == 1:
-            matches.append(Match(entry.address, calls[0].id, f"its tags name {entry.address} of this state"))
+        if calls:
+            first, *others = sorted(calls, key=lambda call: call.created_at)
+            evidence = f"its tags name {entry.address} of this state"
+            if others:
+                evidence += f", and so do those of {', '.join(call.id for call in others)}: placed more than once"
+            matches.append(Match(entry.address, first.id, evidence))
     return matches
 
 
