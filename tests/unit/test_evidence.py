@@ -10,8 +10,9 @@ import pytest
 
 from reconciler import identity
 from reconciler.engine import evidence
+from reconciler.engine.apply import Order
 from reconciler.engine.evidence import CLOCK_SKEW, LONGEST_ATTEMPT, Lineage, Unknown, look_alikes
-from reconciler.model import Address, Call, Entry, Schedule, Status
+from reconciler.model import Address, Call, Entry, Request, Schedule, Status
 from reconciler.ports import RemoteCall, Seen
 
 SENT = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -29,6 +30,10 @@ def unknown(key: str = "k", call: Call = CALL, *, seen: Seen | None = None) -> U
 
 def listed(call_id: str = "r1", **changes: Any) -> RemoteCall:
     return replace(RemoteCall(call_id, "scheduled", SENT + timedelta(seconds=1), "agent-a", "c"), **changes)
+
+
+def order(call: Call) -> Order:
+    return Order(Address("p", "k"), call, identity.digest(call), Request("single-contact-call", {}), None)
 
 
 def tags(key: str = "k", call: Call = CALL, lineage: str = "ours") -> dict[str, str]:
@@ -125,14 +130,16 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
     phone = replace(CALL, contact_id=None, to_number="+525512345678")
 
     def found(call: Call, **changes: Any) -> bool:
-        return bool(look_alikes(Address("p", "k"), call, [listed(**changes)], frozenset(), LINEAGE))
+        return bool(look_alikes(order(call), [listed(**changes)], frozenset(), LINEAGE))
 
     assert found(CALL)
     assert found(CALL, created_at=SENT - timedelta(days=400)), "of any age"
     assert found(CALL, agent="A"), "ids are compared without their prefix and case"
     assert found(phone, contact_id="x", number="+525512345678")
     assert found(CALL, agent="agent-b", tags=tags()), "tags are proof"
+    assert found(CALL, tags=tags("of-before-a-rename"))
+    assert not found(CALL, tags=tags("other", replace(CALL, sender="another")))
     assert not found(CALL, tags=tags(lineage="theirs"))
     assert not found(CALL, agent="agent-b")
     assert not found(phone, contact_id="x", number=None)
-    assert not look_alikes(Address("p", "k"), CALL, [listed()], frozenset({"r1"}), LINEAGE)
+    assert not look_alikes(order(CALL), [listed()], frozenset({"r1"}), LINEAGE)
