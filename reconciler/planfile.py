@@ -79,10 +79,11 @@ def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
         raise Refused(f"the plan has format {version!r}; this version reads {FORMAT_VERSION}")
     try:
         plan = _plan(document)
+        written = to_document(plan) | {"signature": document.get("signature")}
+        rewritten = to_bytes(written)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the saved plan is damaged: {error}") from error
-    written = to_document(plan) | {"signature": document.get("signature")}
-    if to_bytes(written) != data:
+    if rewritten != data:
         raise Refused(
             "the saved plan was changed after it was written: its bytes are not what its content gives",
             hint="make it again: reconciler plan --out FILE",

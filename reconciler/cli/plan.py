@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
+from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
 from reconciler.cli.show import plan_key
-from reconciler.cli.showing import FORMATS, plan_bytes, show_problems
+from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode
 from reconciler.model import Action
 
@@ -19,6 +19,7 @@ Examples:
   reconciler plan
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
+  reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -29,9 +30,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Print to a file.")
+@form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
@@ -44,9 +43,9 @@ def plan(
     app: App,
     paths: tuple[str, ...],
     out: Path | None,
-    form: str,
+    forms: tuple[str, ...],
     as_json: bool,
-    output: Path | None,
+    outputs: tuple[str, ...],
     detailed_exitcode: bool,
     base: str | None,
     no_state: bool,
@@ -64,15 +63,12 @@ def plan(
     from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
     from reconciler.engine.plan import verdict
 
+    wanted = printouts(forms, outputs, as_json=as_json)
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
     show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    shown = plan_bytes(app, made, "json" if as_json else form, reveal=reveal, terminal=output is None)
-    if output is not None:
-        write_private(app.directory / output, shown)
-    else:
-        echo(shown)
+    print_plan(app, made, wanted, reveal=reveal)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

@@ -7,22 +7,23 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, echo, reveal_option
-from reconciler.cli.showing import FORMATS, plan_bytes
+from reconciler.cli.app import App, reveal_option
+from reconciler.cli.showing import form_options, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Plan
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
 @click.argument("planfile", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@form_options
 @reveal_option
 @click.pass_obj
-def show(app: App, planfile: Path, form: str, as_json: bool, reveal: bool) -> int:
+def show(
+    app: App, planfile: Path, forms: tuple[str, ...], as_json: bool, outputs: tuple[str, ...], reveal: bool
+) -> int:
     """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
-    plan = read_plan(app, planfile)
-    echo(plan_bytes(app, plan, "json" if as_json else form, reveal=reveal, terminal=True))
+    wanted = printouts(forms, outputs, as_json=as_json)
+    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal)
     return ExitCode.DONE
 
 

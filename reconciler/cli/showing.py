@@ -2,26 +2,90 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import click
 
 from reconciler.cli.app import App, echo
+from reconciler.cli.output import write_private
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
-FORMATS = ("text", "json")
+_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
+_STDOUT = "-"
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
-def plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
-    """The plan in ``form``; private values are seen with ``reveal``, or in text on a terminal."""
-    from reconciler.render import json, text
+def form_options(command: _F) -> _F:
+    """``--format``, ``--json`` and ``--output``, for ``printouts``."""
+    form = click.option(
+        "--format", "forms", type=click.Choice(_FORMATS), multiple=True, help="How to show it; text if not given."
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+    output = click.option(
+        "--output",
+        "outputs",
+        metavar="FILE",
+        multiple=True,
+        help="Print to a file, one for each --format, in order; - is the standard output.",
+    )
+    return form(as_json(output(command)))
 
-    if form == "json":
-        return json.render_plan(plan, masked=not reveal)
-    look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
-    return text.render_plan(plan, look).encode()
+
+def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) -> list[tuple[str, str]]:
+    """Each form with the name of its file.
+
+    Raises:
+        UsageError: not as many files as forms, or one file for two.
+    """
+    wanted = [*forms, *(["json"] if as_json and "json" not in forms else [])] or ["text"]
+    files = list(outputs) or [_STDOUT]
+    if len(files) != len(wanted):
+        said = f"{counted(len(wanted), 'format')} and {counted(len(outputs), '--output')}"
+        raise UsageError(said, hint="give each --format an --output of its own, in the same order; - is stdout")
+    if len({os.path.normpath(file) for file in files}) < len(files):
+        raise UsageError("two formats for one --output")
+    return list(zip(wanted, files, strict=True))
+
+
+def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
+    """The plan in each form, on the standard output or whole into its file."""
+    for form, file in wanted:
+        shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+        if file == _STDOUT:
+            echo(shown)
+        else:
+            write_private(app.directory / file, shown)
+
+
+def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
+    """Private values are seen with ``reveal``, or in text on a terminal."""
+    if form == "text":
+        from reconciler.render import text
+
+        look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
+        return text.render_plan(plan, look).encode()
+    from reconciler.render import github, json, junit, markdown, sarif
+
+    forms: dict[str, _Render] = {
+        "json": json.render_plan,
+        "markdown": markdown.render_plan,
+        "junit": junit.render_plan,
+        "sarif": sarif.render_plan,
+        "github": github.render_plan,
+    }
+    shown = forms[form](plan, masked=not reveal)
+    return shown.encode() if isinstance(shown, str) else shown
+
+
+class _Render(Protocol):
+    def __call__(self, plan: Plan, *, masked: bool) -> str | bytes: ...
 
 
 def show_problems(

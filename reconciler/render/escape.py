@@ -30,8 +30,9 @@ def for_terminal(text: str) -> str:
 
 
 def in_place(line: str) -> str:
-    """A line of printable text without a command of a CI runner, each character still in its column."""
-    return _COMMAND.sub(lambda found: f"{found[0][0]}\N{REPLACEMENT CHARACTER}", line)
+    """A line of printable text, of which all can be seen and nothing acts; each character keeps its column."""
+    seen = _BLANK.sub("\N{REPLACEMENT CHARACTER}", line)
+    return _COMMAND.sub(lambda found: f"{found[0][0]}\N{REPLACEMENT CHARACTER}", seen)
 
 
 def for_json(document: str) -> str:

@@ -65,3 +65,13 @@ def short(target: str) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def verdict_line(plan: Plan) -> str:
+    """Whether the plan can be applied, and what for."""
+    errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
+    if errors or blocked:
+        why = [counted(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
+        return f"It cannot be applied: {', '.join(why)}."
+    create = plan.count(Action.CREATE)
+    return f"Applying it places {counted(create, 'call')}." if create else "Applying it places nothing."

@@ -29,8 +29,12 @@ def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Pat
 
 
 def name_of(project: Project, path: Path) -> str:
-    """The name a file has in locations: relative to the project's folder, the same on every machine."""
-    return str(PurePosixPath(os.path.relpath(path, project.root)))
+    """The name a file has in locations: relative to the project's folder, the same on every machine.
+
+    Bytes of a name that are not UTF-8 are escaped: a location is text.
+    """
+    name = str(PurePosixPath(os.path.relpath(path, project.root)))
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:

@@ -1,0 +1,73 @@
+"""What of a plan belongs beside a line of a file, for the forms that say it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconciler.masking import mask_diagnostic
+from reconciler.model import Action, Change, Diagnostic, Location, Plan, Severity
+from reconciler.settings import PROJECT_FILE
+
+SETTINGS_RULE = "settings-changed"
+ACTION_RULES = {
+    Action.BLOCKED: "a call that a guard holds back",
+    Action.UNCERTAIN: "a call of which nobody knows whether it was placed",
+    Action.CHANGED: "a call that was placed and is edited now: the API cannot change it",
+    Action.REMOVED: "a call that will still ring without a row: the API cannot cancel it",
+    Action.EXPIRED: "a call whose time passed before it was placed",
+}
+_MOST_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``rule`` is a diagnostic's code or an action; ``identity`` stays the same when lines move, and is masked."""
+
+    rule: str
+    severity: Severity
+    message: str
+    identity: str
+    location: Location | None = None
+    hint: str | None = None
+
+
+def findings(plan: Plan, *, masked: bool) -> list[Finding]:
+    """A changed ``reconciler.yaml``, then errors, then warnings; what waits on the base already comes last of its
+    kind. Edits of a call that has rung are left out: nothing can be done about them."""
+    found = [*_settings(plan), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
+    for action in ACTION_RULES:
+        told = [item for item in plan.changes if item.action is action and "past" not in item.reasons]
+        found += map(_change, sorted(told, key=lambda item: item.introduced is False))
+    return [*found, *_diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)]
+
+
+def _settings(plan: Plan) -> Iterator[Finding]:
+    if plan.base is not None and plan.base.settings:
+        message = f"this branch changes {_fields(cell.field for cell in plan.base.settings)} in {PROJECT_FILE}"
+        yield Finding(SETTINGS_RULE, Severity.WARNING, message, SETTINGS_RULE, Location(PROJECT_FILE))
+
+
+def _diagnostics(items: Iterable[Diagnostic], severity: Severity, *, masked: bool) -> Iterator[Finding]:
+    for item in items:
+        if item.severity is severity:
+            public = mask_diagnostic(item)
+            shown = public if masked else item
+            address = str(item.address or "")
+            yield Finding(
+                item.code, severity, shown.message, f"{address}\n{public.message}", item.location, shown.hint
+            )
+
+
+def _change(change: Change) -> Finding:
+    severity = Severity.ERROR if change.action is Action.BLOCKED else Severity.WARNING
+    message = f"{change.address} is {change.action}: {change.message or ACTION_RULES[change.action]}"
+    if change.diff:
+        message += f". Fields: {_fields(cell.field for cell in change.diff)}"
+    return Finding(change.action, severity, message, str(change.address), change.source)
+
+
+def _fields(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = len(listed) - _MOST_FIELDS
+    return ", ".join(listed[:_MOST_FIELDS]) + (f" and {more:,} more" if more > 0 else "")

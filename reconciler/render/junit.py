@@ -1,0 +1,81 @@
+"""A plan as JUnit XML: one suite a file, one case an address.
+
+Blocked rows and errors fail, held, waiting and uncertain ones are skipped, warnings stand in the suite's output.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from xml.etree import ElementTree as ET
+
+from reconciler.masking import mask_diagnostic
+from reconciler.model import Action, Change, Diagnostic, Plan, Severity
+from reconciler.render.escape import for_terminal
+
+_SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN})
+
+
+def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
+    """The document, UTF-8. What XML 1.0 cannot hold is shown as an escape."""
+    changes: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        changes[change.source.file if change.source else change.address.plan].append(change)
+    problems: defaultdict[str, list[Diagnostic]] = defaultdict(list)
+    for item in plan.diagnostics:
+        file = item.location.file if item.location else "reconciler"
+        problems[file].append(mask_diagnostic(item) if masked else item)
+    root = ET.Element("testsuites", name="reconciler")
+    for name in sorted({*changes, *problems}):
+        root.append(_suite(name, changes[name], problems[name]))
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    # "##[" starts a command wherever a CI runner meets it in a log. "##" stands in texts only.
+    return document.replace(b"##", b"#&#35;") + b"\n"
+
+
+def _suite(name: str, changes: list[Change], problems: list[Diagnostic]) -> ET.Element:
+    suite = ET.Element("testsuite", name=for_terminal(name))
+    suite.extend(map(_case, changes))
+    suite.extend(_problem(item) for item in problems if item.severity is Severity.ERROR)
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", "0")
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    if warnings := [_told(item) for item in problems if item.severity is Severity.WARNING]:
+        ET.SubElement(suite, "system-out").text = "\n".join(warnings)
+    return suite
+
+
+def _case(change: Change) -> ET.Element:
+    revision = "" if change.address.revision == 1 else f"@{change.address.revision}"
+    case = ET.Element("testcase", classname=change.address.plan, name=f"{change.address.key}{revision}")
+    if change.source is not None:
+        case.set("file", for_terminal(change.source.file))
+        case.set("line", str(change.source.line))
+    told = for_terminal(change.message or "")
+    if change.action is Action.BLOCKED:
+        ET.SubElement(case, "failure", type="blocked", message=told)
+    elif change.action in _SKIPPED:
+        ET.SubElement(case, "skipped", message=f"{change.action}: {told}" if told else str(change.action))
+    elif told:
+        ET.SubElement(case, "system-out").text = f"{change.action}: {told}"
+    return case
+
+
+def _problem(item: Diagnostic) -> ET.Element:
+    """An error has a case of its own: mostly it is why there is no row."""
+    where = item.location
+    case = ET.Element(
+        "testcase", classname="reconciler", name=f"{item.code} {for_terminal(str(where or ''))}".strip()
+    )
+    if where is not None:
+        case.set("file", for_terminal(where.file))
+        case.set("line", str(where.line))
+    ET.SubElement(case, "failure", type=item.code, message=for_terminal(item.message)).text = _told(item)
+    return case
+
+
+def _told(item: Diagnostic) -> str:
+    place = f"{for_terminal(str(item.location))}: " if item.location else ""
+    hint = f"\nhint: {for_terminal(item.hint)}" if item.hint else ""
+    return f"{place}{item.severity} {for_terminal(item.code)}: {for_terminal(item.message)}{hint}"

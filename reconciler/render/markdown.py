@@ -1,0 +1,236 @@
+"""A plan as the comment on a pull request, in GitHub Flavored Markdown.
+
+A comment holds 65,536 characters on GitHub; this stays below 60,000 bytes whatever the plan. What a person must
+act on comes first and is kept longest; what finds no room is counted. All text of users stands in code, where
+nothing of it can act (``escape.for_markdown``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from reconciler.masking import mask_change, mask_plan
+from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severity
+from reconciler.planfile import plan_id
+from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
+from reconciler.render.page import Part, fill
+from reconciler.render.words import ACTION_WORDS, count_line, counted, short, state_line, verdict_line, when, word
+from reconciler.times import tell_instant
+
+MARKER = "<!-- reconciler:plan -->"
+LIMIT = 60_000
+
+_ATTENTION = (Action.BLOCKED, Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_CELLS = "| field | before | after |\n|---|---|---|\n"
+_CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
+_MOST_CELLS = 20
+_MOST_GROUPS = 100
+_MESSAGE = 600
+_SHORTENED = (
+    "\n**Shortened to fit a comment:** {} only counted here. The report of this run (its JSON) lists them all.\n"
+)
+
+
+def render_plan(plan: Plan, *, masked: bool = True) -> str:
+    """The comment; its first line marks it, so that the next one can take its place."""
+    head = f"{MARKER}\n### reconciler: {count_line(plan)}\n\n**{verdict_line(plan)}**\n"
+    foot = _foot(plan)
+    room = LIMIT - len((head + foot + _SHORTENED).encode()) - 40
+    body, hidden = fill(_parts(plan, mask_change if masked else _as_it_is, masked=masked), room)
+    left_out = f"{counted(hidden, 'entry').replace('entrys', 'entries')} {'is' if hidden == 1 else 'are'}"
+    return head + (_SHORTENED.format(left_out) if hidden else "") + body + foot
+
+
+def _as_it_is(change: Change) -> Change:
+    return change
+
+
+def _parts(plan: Plan, shown: Callable[[Change], Change], *, masked: bool) -> list[Part]:
+    """The page from top to bottom."""
+    frame = mask_plan(replace(plan, changes=())) if masked else plan
+    warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
+    errors = frame.errors
+    mine = {action: _of(plan, action, waiting=False) for action in Action}
+    parts = [*_settings(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
+    if errors:
+        parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
+    parts += [part for action in _ATTENTION for part in _attention(action, mine[action], shown)]
+    if warnings:
+        head = _fold(counted(len(warnings), "warning"))
+        parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
+    parts += _creates(mine[Action.CREATE], shown)
+    if plan.moves:
+        moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in plan.moves]
+        parts.append(Part(6, _fold(f"{len(moves):,} renamed"), moves, len(moves), _UNFOLD))
+    for action in (Action.WAITING, Action.HELD):
+        if changes := mine[action]:
+            head = _fold(f"{len(changes):,} {word(action)}")
+            parts.append(Part(7, head, (_entry(shown(item)) for item in changes), len(changes), _UNFOLD))
+    return [*parts, *_waiting(plan, shown)]
+
+
+def _of(plan: Plan, action: Action, *, waiting: bool) -> list[Change]:
+    """The changes of one action: those that wait on the base already, or all others."""
+    return [item for item in plan.changes if item.action is action and (item.introduced is False) is waiting]
+
+
+def _settings(plan: Plan) -> Iterator[Part]:
+    """What the branch changes in the operator's settings: a reviewer must not miss it."""
+    if plan.base is not None and plan.base.settings:
+        cells = plan.base.settings
+        head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
+        yield Part(1, head, map(_cell, cells), len(cells))
+
+
+def _summary(plan: Plan) -> str:
+    """A line for each action that occurs; with a base, a column for each side."""
+    rows = [("errors", len(plan.errors), 0)] if plan.errors else []
+    for action in Action:
+        mine, waiting = len(_of(plan, action, waiting=False)), len(_of(plan, action, waiting=True))
+        if mine or waiting:
+            rows.append((word(action), mine, waiting))
+    if not rows:
+        return "\nNo calls.\n"
+    if plan.base is None:
+        return "\n| | calls |\n|---|---:|\n" + "".join(f"| {name} | {mine:,} |\n" for name, mine, _ in rows)
+    base = for_markdown_cell(plan.base.ref, 60)
+    lines = [f"| {name} | {mine:,} | {waiting:,} |\n" for name, mine, waiting in rows]
+    return f"\n| | this branch | already on {base} |\n|---|---:|---:|\n{''.join(lines)}"
+
+
+def _state(plan: Plan) -> str:
+    """What the plan was compared with, where that is not the state itself."""
+    if plan.snapshot_at is not None:
+        return f"\n{state_line(plan)}.\n"
+    return "\nMade without a state: every row counts as new.\n" if plan.serial is None else ""
+
+
+def _attention(action: Action, changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
+    """What a person has to look at. Edits of a call that has rung are counted only."""
+    if not changes:
+        return
+    told = [item for item in changes if "past" not in item.reasons]
+    head = f"\n#### {len(changes):,} {ACTION_WORDS[action]}\n\n"
+    tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
+    rank = 3 if action is Action.BLOCKED else 4
+    yield Part(
+        rank, head, (_entry(shown(item)) for item in told), len(told), tail if len(told) < len(changes) else ""
+    )
+
+
+def _creates(changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
+    """The calls to place: those the branch edits, with their cells; the others by plan, day and agent."""
+    if not changes:
+        return
+    yield Part(1, f"\n#### {len(changes):,} to place\n")
+    edited = [item for item in changes if item.diff]
+    if edited:
+        head = f"\n{len(edited):,} with cells that this branch edits:\n\n"
+        yield Part(5, head, (_entry(shown(item)) for item in edited), len(edited))
+    rest = sorted((item for item in changes if not item.diff), key=_group)
+    groups = [(name, list(found)) for name, found in groupby(rest, _group)]
+    for (plan, day, agent), found in groups[:_MOST_GROUPS]:
+        names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in (plan, day, agent))
+        title = f"{names}: {counted(len(found), 'call')}"
+        rows = (_row(shown(item)) for item in found)
+        yield Part(6, _fold(title) + _CALLS, rows, len(found), _UNFOLD, f"\n<p>{title}</p>\n")
+    if more := groups[_MOST_GROUPS:]:
+        calls = sum(len(found) for _, found in more)
+        told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(more), 'more group')} with {counted(calls, 'call')}\n"
+        yield Part(1, "", (), calls, bare=told)
+
+
+def _group(change: Change) -> tuple[str, str, str]:
+    call = change.call
+    if call is None:
+        return change.address.plan, "", ""
+    return change.address.plan, call.schedule.at[:10] if call.schedule else "without a schedule", call.agent
+
+
+def _waiting(plan: Plan, shown: Callable[[Change], Change]) -> Iterator[Part]:
+    """What the base holds waiting already, without this branch."""
+    if plan.base is None:
+        return
+    found = [(action, _of(plan, action, waiting=True)) for action in Action if action is not Action.UNCHANGED]
+    changes = [item for _, items in found for item in items]
+    if changes:
+        counts = ", ".join(f"{len(items):,} {word(action)}" for action, items in found if items)
+        head = _fold(f"Already waiting on <code>{for_html(plan.base.ref, 60)}</code>: {counts}")
+        entries = (_entry(shown(item), named=True) for item in changes)
+        yield Part(8, head, entries, len(changes), _UNFOLD)
+
+
+_UNFOLD = "\n</details>\n"
+
+
+def _fold(summary: str) -> str:
+    return f"\n<details><summary>{summary}</summary>\n\n"
+
+
+def _row(change: Change) -> str:
+    """A call to place, as a line of a table."""
+    cells = [for_markdown_cell(str(change.address)), "", ""]
+    if change.call is not None:
+        cells[1:] = [for_markdown_cell(when(change.call)), for_markdown_cell(short(change.call.target))]
+    notes = [for_markdown_cell(text) for text in (_place(change), change.message) if text]
+    return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
+
+
+def _entry(change: Change, *, named: bool = False) -> str:
+    """An address with its place, its message and its cells, as an item of a list."""
+    parts = [for_markdown(str(change.address))]
+    if named:
+        parts.append(word(change.action))
+    if change.call is not None:
+        parts.append(f"{for_markdown(when(change.call))} to {for_markdown(short(change.call.target))}")
+    if change.source is not None:
+        parts.append(for_markdown(_place(change)))
+    lines = [f"- {', '.join(parts)}"]
+    if change.message is not None:
+        lines.append(f"  {for_markdown(change.message, _MESSAGE)}")
+    return "<br>\n".join(lines) + f"\n{_diff(change.diff)}"
+
+
+def _diff(cells: Sequence[CellDiff]) -> str:
+    """The cells that differ, as a table inside an item of a list."""
+    if not cells:
+        return ""
+    lines = [*_CELLS.splitlines(keepends=True), *map(_cell, cells[:_MOST_CELLS])]
+    more = len(cells) - _MOST_CELLS
+    rest = f"\n  \N{HORIZONTAL ELLIPSIS} and {more:,} more fields\n" if more > 0 else ""
+    return "\n" + "".join(f"  {line}" for line in lines) + rest + "\n"
+
+
+def _cell(cell: CellDiff) -> str:
+    sides = (_side(cell.before), _side(cell.after))
+    note = " (differs)" if sides[0] == sides[1] else ""
+    return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |\n"
+
+
+def _side(value: str | None) -> str:
+    return "(none)" if value is None else for_markdown_cell(value)
+
+
+def _problem(item: Diagnostic) -> str:
+    place = f"{for_markdown(str(item.location))} " if item.location is not None else ""
+    hint = f"<br>\n  hint: {for_markdown(item.hint, _MESSAGE)}" if item.hint is not None else ""
+    return f"- {place}{for_markdown(item.code)}<br>\n  {for_markdown(item.message, _MESSAGE)}{hint}\n"
+
+
+def _place(change: Change) -> str:
+    return f"{change.source.file}:{change.source.line}" if change.source is not None else ""
+
+
+def _foot(plan: Plan) -> str:
+    """What ties the comment to the plan."""
+    said = [f"Plan {for_markdown(plan_id(plan))} of {tell_instant(plan.created_at)}"]
+    if plan.git is not None:
+        said.append(f"commit {for_markdown(plan.git.commit)}{' with uncommitted edits' if plan.git.dirty else ''}")
+    if plan.base is not None:
+        said.append(f"compared with {for_markdown(plan.base.ref, 60)} at {for_markdown(plan.base.commit, 60)}")
+    if plan.serial is not None:
+        said.append(f"state serial {plan.serial}")
+    said.append(f"reconciler {for_markdown(plan.tool_version, 60)}")
+    return f"\n<sub>{', '.join(said)}</sub>\n"

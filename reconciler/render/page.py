@@ -1,0 +1,82 @@
+"""Filling a page of limited size: what matters most first, and nothing left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Part:
+    """A stretch of a page: ``head``, as many of the ``total`` ``items`` as there is room for, and ``tail``;
+    or ``bare`` alone, where it is set and no item finds room.
+
+    Parts of a lower ``rank`` are served first. Items are drawn only as far as they are shown.
+    """
+
+    rank: int
+    head: str
+    items: Iterable[str] = ()
+    total: int = 0
+    tail: str = ""
+    bare: str = ""
+    _shown: list[str] = field(default_factory=list)
+    _rest: Iterator[str] | None = None
+    _next: str | None = None
+
+    def frame(self) -> int:
+        """Bytes of what is there without any item."""
+        return max(_size(self.head) + _size(self.tail) + _size(_more(self.total)), _size(self.bare))
+
+    def take(self, room: int) -> int:
+        """Show further items in ``room`` bytes; how many bytes they are."""
+        if self._rest is None:
+            self._rest = iter(self.items)
+        used = 0
+        while (item := self._next or next(self._rest, None)) is not None:
+            self._next = item
+            if used + _size(item) > room:
+                break
+            self._shown.append(item)
+            self._next = None
+            used += _size(item)
+        return used
+
+    @property
+    def hidden(self) -> int:
+        """How many items are not shown."""
+        return self.total - len(self._shown)
+
+    def text(self) -> str:
+        if self.bare and not self._shown:
+            return self.bare
+        more = _more(self.hidden) if self.hidden else ""
+        return f"{self.head}{''.join(self._shown)}{more}{self.tail}"
+
+
+def fill(parts: Sequence[Part], room: int) -> tuple[str, int]:
+    """The parts in their order, in at most ``room`` bytes of UTF-8, and how many items were left out.
+
+    First every part keeps its frame, as far as there is room. Then each in turn may take half of what is left,
+    so that no part crowds out the next; what is over goes to the first that can use it.
+    """
+    ranked = sorted(parts, key=lambda part: part.rank)
+    kept: list[Part] = []
+    for part in ranked:
+        if part.frame() <= room:
+            room -= part.frame()
+            kept.append(part)
+    for share in (2, 1):
+        for part in kept:
+            room -= part.take(room // share)
+    chosen = {id(part) for part in kept}
+    text = "".join(part.text() for part in parts if id(part) in chosen)
+    return text, sum(part.hidden for part in parts)
+
+
+def _more(count: int) -> str:
+    return f"\n\N{HORIZONTAL ELLIPSIS} and {count:,} more\n" if count else ""
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

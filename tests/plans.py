@@ -1,0 +1,99 @@
+"""Plans made by hand, for what renders them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler import identity, wire
+from reconciler.model import (
+    Action,
+    Address,
+    Base,
+    Call,
+    CellDiff,
+    Change,
+    Diagnostic,
+    GitRevision,
+    Location,
+    Plan,
+    Schedule,
+    Severity,
+)
+from reconciler.times import scheduled_instant
+
+NOW = datetime(2031, 5, 30, 12, tzinfo=UTC)
+FILE = "calls/june.yaml"
+AGENT = "agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+BASE = Base("origin/main", "5f2c" * 10, (CellDiff("policy.plan_max_age", "72h", "1000h"),))
+
+
+def address(text: str) -> Address:
+    return Address.parse(text)
+
+
+def make_plan(*changes: Change, **more: Any) -> Plan:
+    given: dict[str, Any] = {"lineage": "lin-1", "serial": 12, "git": GitRevision("0a1b" * 10, dirty=False)} | more
+    return Plan(NOW, "0.1.0", changes=tuple(sorted(changes, key=lambda change: change.address)), **given)
+
+
+def create(name: str, at: str | None = "2031-06-01 14:30:00", line: int = 8, **more: Any) -> Change:
+    """A call to place to +14155550123, at a wall time in Mexico City, or at once."""
+    call = Call(
+        agent=AGENT,
+        sender="+525512345678",
+        to_number="+14155550123",
+        full_name="Jane Smith",
+        schedule=Schedule(at, "America/Mexico_City") if at else None,
+        additional_data={"amount_debt": "14058"},
+    )
+    return Change(
+        address(name),
+        Action.CREATE,
+        identity.digest(call),
+        Location(FILE, line, 5),
+        call=call,
+        request=wire.to_request(call, {}, wire.ScheduleFields()),
+        scheduled_at=scheduled_instant(at, "America/Mexico_City") if at else None,
+        **more,
+    )
+
+
+def other(name: str, action: Action, message: str | None = None, line: int = 8, **more: Any) -> Change:
+    source = Location(FILE, line, 5)
+    return Change(address(name), action, f"d1:sha256:{'0' * 64}", **({"source": source} | more), message=message)
+
+
+def problem(message: str, code: str = "E201", line: int = 11, **more: Any) -> Diagnostic:
+    severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
+    return Diagnostic(severity, code, message, Location(FILE, line, 5), **more)
+
+
+def everything() -> Plan:
+    """A pull request's plan with something of each kind in it."""
+    still_rings = "june/inv-2 (call-7) still rings at 2031-06-01T20:30:00Z: the API cannot change or cancel it"
+    moved = (CellDiff("schedule.at", "2031-06-01 14:30:00", "2031-06-02 09:00:00"),)
+    return make_plan(
+        create("june/inv-1", line=8, introduced=True),
+        create("june/inv-3", line=20, introduced=True),
+        create("june/inv-4", "2031-06-02 09:00:00", line=26, introduced=True),
+        create("june/inv-5", "2031-06-02 09:00:00", line=32, introduced=True, diff=moved),
+        create("june/lead-7", None, line=38, introduced=True, message="refused before (1x): no such agent"),
+        create("june/inv-6", line=44, introduced=False),
+        create("june/inv-7", line=50, introduced=False),
+        other("june/inv-2", Action.CHANGED, still_rings, 14, introduced=True, diff=moved),
+        other("june/inv-8", Action.CHANGED, "edited after it rang", 56, introduced=True, reasons=("past",)),
+        other("june/inv-9", Action.BLOCKED, "the same call was placed as may/inv-9", 62, introduced=True),
+        other("may/inv-1", Action.REMOVED, "may/inv-1 still rings", source=None, introduced=True),
+        other(
+            "june/inv-10", Action.HELD, "enabled: false, so it is kept in the file and not placed", introduced=True
+        ),
+        other("june/inv-11", Action.UNCHANGED, introduced=False),
+        diagnostics=(
+            problem("unknown field 'additonal_data' in calls[9]", hint="did you mean additional_data?"),
+            problem("no place_by: applied late, this call rings late", "W201", 38),
+        ),
+        moves=((address("may/inv-20"), address("june/inv-20")),),
+        base=BASE,
+        snapshot_at=datetime(2031, 5, 30, 9, tzinfo=UTC),
+    )
