@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from reconciler.engine.apply import Order, Placement
 from reconciler.engine.events import Emit, Event, Kind, Tally
@@ -15,6 +17,7 @@ from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.model import Action, Address, Plan
 from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
 
+T = TypeVar("T")
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
 
@@ -113,6 +116,7 @@ class Apply:
         self._gone = store.renames() if store.serial != plan.serial else {}
         self._placement: Placement | None = None
         self._stopped: str | None = None
+        self._asking: asyncio.Task[object] | None = None
 
     @property
     def orders(self) -> int:
@@ -129,6 +133,8 @@ class Apply:
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
         self._stopped = self._stopped or reason
+        if self._asking is not None:
+            self._asking.cancel()
         if self._placement is not None:
             self._placement.stop(reason)
 
@@ -175,7 +181,7 @@ class Apply:
         if service.directory is None or self._stopped:
             return frozenset()
         try:
-            found = await settle(self._store, self._run_id, service.directory, self._clock)
+            found = await self._ask(settle(self._store, self._run_id, service.directory, self._clock))
         except LookupFailed as error:
             service.note(f"uncertain calls were not looked up: {error.message}")
             return frozenset()
@@ -188,7 +194,8 @@ class Apply:
         if not orders or not service.preflight or service.directory is None or self._stopped:
             return orders
         try:
-            conflicts = await preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
+            asked = preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
+            conflicts = await self._ask(asked)
         except LookupFailed as error:
             self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
             return orders
@@ -196,6 +203,24 @@ class Apply:
             tell(event)
         held = {event.address for event in conflicts}
         return [order for order in orders if order.address not in held]
+
+    async def _ask(self, question: Coroutine[object, object, T]) -> T:
+        """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.
+
+        Raises:
+            LookupFailed: also where it was stopped.
+        """
+        asking = asyncio.create_task(question)
+        self._asking = asking
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopped is None or (task is not None and task.cancelling()):
+                raise
+            raise LookupFailed(self._stopped) from None
+        finally:
+            self._asking = None
 
     async def _place(self, orders: Sequence[Order], service: Service, tell: Emit) -> None:
         self._placement = Placement(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reconciler.engine.apply import Order
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
 from reconciler.ports import RemoteCall, Seen
 from reconciler.times import tell_instant
@@ -113,13 +114,13 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: L
     matches = []
     for unknown in unknowns:
         entry = unknown.entry
-        calls = [
-            call
-            for call in found.get(entry.address, ())
-            if (call.tags or {}).get(f"{TAG_PREFIX}digest") == entry.digest
-        ]
-        if len(calls) == 1:
-            matches.append(Match(entry.address, calls[0].id, f"its tags name {entry.address} of this state"))
+        calls = [call for call in found.get(entry.address, ()) if tagged_digest(call, lineage) == entry.digest]
+        if calls:
+            first, *others = sorted(calls, key=lambda call: call.created_at)
+            evidence = f"its tags name {entry.address} of this state"
+            if others:
+                evidence += f", and so do those of {', '.join(call.id for call in others)}: placed more than once"
+            matches.append(Match(entry.address, first.id, evidence))
     return matches
 
 
@@ -166,19 +167,28 @@ def _likeness(remote: RemoteCall) -> str:
     )
 
 
+def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
+    """The digest that a call's tags name, if they are tags of this lineage."""
+    return None if tagged_address(call, lineage) is None else (call.tags or {}).get(f"{TAG_PREFIX}digest")
+
+
 def look_alikes(
-    address: Address, call: Call, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage
+    order: Order, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage
 ) -> list[RemoteCall]:
     """Unclaimed calls that may be this one, placed by a state that this one does not know of.
 
-    With tags: those that name the address. Where tags are not returned: the same person and agent. Times are not
+    With tags: those that name its address, or its digest under another address, which is what a rename leaves
+    that this state does not know of. Where tags are not returned: the same person and agent. Times are not
     compared, because the service does not return when a call rings.
     """
     found = []
     for item in remote:
         if item.id in claimed:
             continue
-        mine = tagged_address(item, lineage) == address if item.tags is not None else is_alike(call, item)
+        if item.tags is None:
+            mine = is_alike(order.call, item)
+        else:
+            mine = tagged_address(item, lineage) == order.address or tagged_digest(item, lineage) == order.digest
         if mine:
             found.append(item)
     return found

@@ -83,20 +83,28 @@ class _Index:
     def __init__(self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage) -> None:
         self._lineage = lineage
         self._claimed = claimed
-        self._by_target: dict[str, list[RemoteCall]] = {}
-        self._by_address: dict[Address, list[RemoteCall]] = {}
+        self._by_target: dict[str | None, list[RemoteCall]] = {}
+        self._by_tag: dict[str | None, list[RemoteCall]] = {}
         for item in remote:
             address = evidence.tagged_address(item, lineage)
             if address is not None:
-                self._by_address.setdefault(address, []).append(item)
+                for name in {str(address), evidence.tagged_digest(item, lineage)}:
+                    self._by_tag.setdefault(name, []).append(item)
             elif item.tags is None:
                 for target in filter(None, {item.contact_id, item.number}):
                     self._by_target.setdefault(evidence.bare(target), []).append(item)
 
     def of(self, order: Order) -> list[RemoteCall]:
-        target = evidence.bare(order.call.target)
-        near = [*self._by_address.get(order.address, ()), *self._by_target.get(target, ())]
-        return evidence.look_alikes(order.address, order.call, near, self._claimed, self._lineage)
+        near = {
+            item.id: item
+            for index, name in (
+                (self._by_tag, str(order.address)),
+                (self._by_tag, order.digest),
+                (self._by_target, evidence.bare(order.call.target)),
+            )
+            for item in index.get(name, ())
+        }
+        return evidence.look_alikes(order, near.values(), self._claimed, self._lineage)
 
 
 def _conflict(address: Address, found: Sequence[RemoteCall]) -> Event:

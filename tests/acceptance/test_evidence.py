@@ -285,3 +285,32 @@ def test_a_word_on_one_address_leaves_the_others_open(june: Workbench, sandbox: 
     assert (first.code, "1 left" in first.out) == (3, True)
     last = june.run("resolve", "june/inv-2", "--not-placed", "--reason", "looked", "--json")
     assert (last.code, last.json["unknown"]) == (0, 0)
+
+
+def test_calls_of_the_last_two_days_are_looked_at_whatever_became_of_them(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=2))
+    for number, hours in ((1, 47), (2, 49)):
+        created = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        foreign(sandbox, number, created_at=created)  # rang at once
+    applied = june.apply()
+    assert (applied.summary["conflicts"], applied.summary["placed"]) == (1, 1)
+    assert [event["address"] for event in applied.events if event["type"] == "conflict"] == ["june/inv-1"]
+
+
+def test_what_is_settled_first_holds_no_other_row(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=1))
+    sandbox.set_faults("drop-after#1", "get:reject")
+    assert june.apply("--no-preflight").summary["uncertain"] == 1
+    sandbox.set_faults()
+    june.write(PLAN, plan_text(rows=2).replace(contact(2), contact(1)))
+    applied = june.apply()
+    assert (applied.code, applied.summary["adopted"], applied.summary["placed"]) == (0, 1, 2)
+
+
+def test_a_key_that_is_refused_on_the_way_stops_the_run(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=10))
+    sandbox.set_faults("unauthorized#3")
+    stopped = june.apply("--concurrency", "1")
+    assert (stopped.code, stopped.summary["placed"], stopped.summary["not_sent"]) == (3, 2, 8)
+    sandbox.set_faults()
+    assert june.apply().summary["placed"] == 8

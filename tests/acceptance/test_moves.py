@@ -132,3 +132,19 @@ def test_a_saved_plan_of_before_a_rename_places_nothing_again(project: Workbench
     assert (again.code, again.summary["conflicts"], len(sandbox.calls())) == (3, 1, 1)
     project.write("calls/new.yaml", text.replace("amount_debt: 14001", "amount_debt: 7"))
     assert project.apply("calls/new.yaml").summary["placed"] == 1, "a new row of the old name"
+
+
+def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> None:
+    from reconciler.provider.sandbox import SandboxConfig, running
+    from tests.conftest import KEY
+
+    with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write(PLAN, plan_text())
+        bench.ok("state", "backup", "old.db")
+        assert bench.apply().summary["placed"] == 3
+        (bench.root / "old.db").replace(bench.root / ".reconciler/state.db")
+        bench.write(PLAN, plan_text("summer") + "moved: [{from: june, to: summer}]\n")
+        assert bench.apply().summary["conflicts"] == 3
+        assert len(sandbox.calls()) == 3

@@ -13,6 +13,7 @@ from reconciler import identity, wire
 from reconciler.engine import apply
 from reconciler.engine.apply import Order, Placement
 from reconciler.engine.events import Event, Kind
+from reconciler.engine.pacing import Pacer
 from reconciler.errors import NotSent, StateError
 from reconciler.model import Address, Call, Request, Status
 from reconciler.ports import Receipt, Run
@@ -216,3 +217,22 @@ def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:
     asyncio.run(cut_short())
     assert bench.told() == {"a": Kind.UNCERTAIN, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}
     assert bench.statuses() == {"a": Status.INTENDED, "b": Status.INTENDED}
+
+
+def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    take = Pacer.take
+
+    def counted(self: Pacer, count: int) -> None:
+        taken.append(count)
+        take(self, count)
+
+    def third_time_lucky(number: int) -> str:
+        if number < 3:
+            raise NotSent("refused")
+        return "call-1"
+
+    monkeypatch.setattr(Pacer, "take", counted)
+    service = Service(third_time_lucky)
+    assert Bench(clock, service).place([order("a")]) == {"a": Kind.PLACED}
+    assert sum(taken) == service.requests == 3

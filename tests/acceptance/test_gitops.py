@@ -1,0 +1,240 @@
+"""The flow of pull requests on local repositories, with the very scripts of the workflows in ``examples/ci``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import KEY, Workbench, contact, plan_text
+from tests.gitrepo import ENVIRONMENT, commit, git
+
+KIT = Path(__file__).parent.parent.parent / "examples" / "ci" / "github"
+NO_NETWORK = """\
+import socket
+
+def refuse(*args, **kwargs):
+    raise RuntimeError("a plan opened a connection")
+
+socket.socket.connect = refuse
+socket.create_connection = refuse
+socket.getaddrinfo = refuse
+"""
+
+
+def script(workflow: str, job: str, step: str) -> str:
+    """What a step of a workflow runs."""
+    steps = yaml.safe_load((KIT / "workflows" / workflow).read_text())["jobs"][job]["steps"]
+    [found] = [item["run"] for item in steps if item.get("name") == step]
+    assert isinstance(found, str)
+    return found
+
+
+def run_step(text: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """As GitHub runs it: bash with -e, and here with nothing in its environment but what the step is given."""
+    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
+        cwd=folder,
+        env={"PATH": tools} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+class Forge:
+    """A repository with its branches, a private one for the state, and the service."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.repository, self.state = folder / "calls.git", folder / "calls-state.git"
+        for bare in (self.repository, self.state):
+            git(folder, "init", "--quiet", "--bare", str(bare))
+        (folder / "offline").mkdir()
+        (folder / "offline" / "sitecustomize.py").write_text(NO_NETWORK)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """The steps of the kit's README."""
+        bench = Workbench(self.folder / "operator")
+        bench.root.mkdir()
+        bench.ok("init")
+        state = bench.root / ".reconciler"
+        (state / ".gitignore").unlink()
+        git(state, "init", "--quiet")
+        git(state, "add", "state.db")
+        commit(state, "A new state")
+        git(state, "push", "--quiet", str(self.state), "HEAD:main")
+        bench.ok("state", "export", "--public", "snapshot.json")
+        shutil.rmtree(state)
+        bench.write(".gitignore", ".reconciler/\n.snapshot/\napproved/\ncalls-plan/\nsnapshot.json\n")
+        bench.write("calls/june.yaml", plan_text(rows=1))
+        git(bench.root, "init", "--quiet")
+        commit(bench.root, "The project")
+        git(bench.root, "push", "--quiet", str(self.repository), "HEAD:main")
+        git(bench.root, "switch", "--quiet", "--orphan", "reconciler-snapshot")
+        git(bench.root, "add", "--force", "snapshot.json")
+        git(bench.root, "commit", "--quiet", "-m", "First snapshot")
+        git(bench.root, "push", "--quiet", str(self.repository), "HEAD:reconciler-snapshot")
+
+    def clone(self, name: str, branch: str = "main") -> Path:
+        path = self.folder / name
+        git(self.folder, "clone", "--quiet", "--branch", branch, str(self.repository), str(path))
+        return path
+
+    def propose(self, name: str, files: dict[str, str]) -> None:
+        """A branch with changed files."""
+        path = self.clone(f"author-{name}")
+        git(path, "switch", "--quiet", "--create", name)
+        for file, text in files.items():
+            (path / file).parent.mkdir(parents=True, exist_ok=True)
+            (path / file).write_text(text)
+        commit(path, name)
+        git(path, "push", "--quiet", "origin", name)
+
+    def plan(self, name: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        """The plan job on a fresh runner: its result, and the artefact."""
+        path = self.clone(f"plan-{name}", name)
+        git(path, "clone", "--quiet", "--branch", "reconciler-snapshot", str(self.repository), ".snapshot")
+        env = {
+            "BASE": "origin/main",
+            "RECONCILER_STATE": "snapshot:.snapshot/snapshot.json",
+            "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
+            "PYTHONPATH": str(self.folder / "offline"),
+            "CI": "true",
+        }
+        return run_step(script("calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
+
+    def merge(self, name: str) -> None:
+        path = self.clone(f"merge-{name}")
+        git(path, "merge", "--quiet", "--no-ff", "-m", f"Merge {name}", f"origin/{name}")
+        git(path, "push", "--quiet", "origin", "main")
+
+    def apply(self, name: str, artefact: Path, *, publish: bool = True) -> subprocess.CompletedProcess[str]:
+        """The apply job on a fresh runner, and what it publishes."""
+        path = self.clone(f"apply-{name}")
+        git(path, "clone", "--quiet", "--branch", "main", str(self.state), ".reconciler")
+        shutil.copytree(artefact, path / "approved" / "1")
+        env = {
+            "CONTACTSHIP_API_KEY": KEY,
+            "CONTACTSHIP_BASE_URL": self.url,
+            "RECONCILER_CHECKPOINT": str(KIT / "actions" / "reconciler" / "carry-state"),
+            "CI": "true",
+            **ENVIRONMENT,
+        }
+        done = run_step(script("calls-apply.yml", "apply", "apply"), path, env)
+        if not publish:
+            return done
+        git(path, "clone", "--quiet", "--branch", "reconciler-snapshot", str(self.repository), ".snapshot")
+        published = run_step(
+            script("calls-apply.yml", "apply", "snapshot"), path, {"GITHUB_SHA": name, **ENVIRONMENT}
+        )
+        assert published.returncode == 0, published.stderr
+        return done
+
+
+@pytest.fixture
+def forge(tmp_path: Path, sandbox: Any) -> Forge:
+    return Forge(tmp_path, sandbox.url)
+
+
+def actions(artefact: Path) -> dict[str, tuple[str, bool]]:
+    report = json.loads((artefact / "report.json").read_text())
+    return {change["address"]: (change["action"], change["introduced"]) for change in report["changes"]}
+
+
+def test_from_a_branch_to_the_call_and_to_the_next_branch(forge: Forge, sandbox: Any) -> None:
+    forge.propose("first", {"calls/june.yaml": plan_text(rows=2)})
+    planned, artefact = forge.plan("first")
+    assert planned.returncode == 0, planned.stderr
+    assert actions(artefact) == {"june/inv-1": ("create", False), "june/inv-2": ("create", True)}
+    comment = (artefact / "comment.md").read_text()
+    assert comment.startswith("<!-- reconciler:plan -->")
+    assert "14002" not in comment, "amounts are masked"
+    assert (forge.folder / "summary-first.md").read_text() == comment
+    assert not sandbox.calls()
+
+    forge.merge("first")
+    applied = forge.apply("first", artefact)
+    assert applied.returncode == 0, applied.stderr
+    assert KEY not in applied.stdout + applied.stderr
+    keys = [call.body["metadata"]["reconciler_key"] for call in sandbox.calls()]
+    assert sorted(keys) == ["inv-1", "inv-2"]
+
+    forge.propose("second", {"calls/june.yaml": plan_text(rows=3)})
+    planned, artefact = forge.plan("second")
+    assert planned.returncode == 0, planned.stderr
+    assert actions(artefact) == {
+        "june/inv-1": ("unchanged", False),
+        "june/inv-2": ("unchanged", False),
+        "june/inv-3": ("create", True),
+    }
+    forge.merge("second")
+    assert forge.apply("second", artefact).returncode == 0
+    assert len(sandbox.calls()) == 3
+
+
+def test_an_edit_of_what_was_placed_is_shown_with_the_values_of_the_base(forge: Forge, sandbox: Any) -> None:
+    forge.propose("first", {"calls/june.yaml": plan_text(rows=2)})
+    _, artefact = forge.plan("first")
+    forge.merge("first")
+    assert forge.apply("first", artefact).returncode == 0
+    later = plan_text(rows=2).replace("00:02:00", "04:00:00")
+    forge.propose("edit", {"calls/june.yaml": later})
+    planned, artefact = forge.plan("edit")
+    assert planned.returncode == 0, planned.stderr
+    [changed] = [
+        change
+        for change in json.loads((artefact / "report.json").read_text())["changes"]
+        if change["action"] == "changed"
+    ]
+    assert changed["diff"] == [
+        {"field": "schedule.at", "before": "2031-06-01 00:02:00", "after": "2031-06-01 04:00:00", "hidden": False}
+    ]
+    assert changed["introduced"] is True
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "base_url: {url}\n",
+        "provider: {{base_url: {url}}}\n",
+        "api_key: {url}\n",
+        "state: {{path: 'postgresql://user:$PGPASSWORD@{host}/db'}}\n",
+    ],
+)
+def test_settings_of_a_branch_send_nothing_elsewhere(forge: Forge, sandbox: Any, settings: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        host = f"127.0.0.1:{elsewhere.getsockname()[1]}"
+        text = "version: 1\n" + settings.format(url=f"http://{host}", host=host)
+        forge.propose("evil", {"reconciler.yaml": text, "calls/june.yaml": plan_text(rows=2)})
+        _, artefact = forge.plan("evil")
+        forge.merge("evil")
+        artefact.mkdir(exist_ok=True)
+        if not (artefact / "plan.json").exists():
+            (artefact / "plan.json").write_text("{}")
+        applied = forge.apply("evil", artefact, publish=False)
+        assert applied.returncode == 1, (applied.stdout, applied.stderr)
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+    assert not sandbox.calls()
+
+
+def test_a_forged_artefact_places_nothing_that_was_not_merged(forge: Forge, sandbox: Any) -> None:
+    forge.propose("forged", {"calls/june.yaml": plan_text(rows=5)})
+    _, artefact = forge.plan("forged")
+    applied = forge.apply("forged", artefact)
+    assert applied.returncode == 3, "what was approved is not what main asks for"
+    assert [call.body["contact_id"] for call in sandbox.calls()] == [contact(1)]
