@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from reconciler.model import Diagnostic, Location, Severity
@@ -9,6 +10,7 @@ from reconciler.settings import (
     DEFAULT_PLANS,
     DEFAULT_STATE,
     PROJECT_FILE,
+    Limits,
     Project,
     ProviderSettings,
     SenderNumber,
@@ -51,10 +53,10 @@ def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic
     check_shape(document.root, "project", report)
     if report.errors:
         return Project(root), document, by_place(report.found)
-    return _settings(root, document.root), document, by_place(report.found)
+    return _settings(root, document.root, report), document, by_place(report.found)
 
 
-def _settings(root: Path, node: MapNode) -> Project:
+def _settings(root: Path, node: MapNode, report: Report) -> Project:
     state = _map(node, "state")
     policy = _map(node, "policy")
     max_age = _text(policy, "plan_max_age")
@@ -68,7 +70,29 @@ def _settings(root: Path, node: MapNode) -> Project:
         numbers=_numbers(_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
         plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
+        holidays=_holidays(policy, report),
+        limits=_limits(_map(node, "limits")),
         provider=_provider(_map(node, "provider")),
+    )
+
+
+def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
+    found = policy.get("holidays")
+    days: set[date] = set()
+    for item in found.items if isinstance(found, ListNode) else ():
+        if isinstance(item, Scalar):
+            try:
+                days.add(date.fromisoformat(item.text))
+            except ValueError:
+                report.say("E313", f"{item.text} is no day of the calendar", item.line, item.column)
+    return frozenset(days)
+
+
+def _limits(node: MapNode) -> Limits:
+    standard = Limits()
+    rows, size = _text(node, "sheet_rows"), _text(node, "sheet_bytes")
+    return Limits(
+        standard.sheet_rows if rows is None else int(rows), standard.sheet_bytes if size is None else int(size)
     )
 
 
