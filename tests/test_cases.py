@@ -2,7 +2,8 @@
 
 A case is a plan file (read in the project of ``cases/reconciler.yaml``) or a folder with a project of its own.
 Beside it stands ``NAME.expect``: all its diagnostics, one a line, as ``CODE LINE:COLUMN`` (for a folder,
-``FILE CODE LINE:COLUMN``; in a sheet ``CODE LINE:COLUMN:CELL``), no more and no less. A sheet has its case's name. ``NAME.rows.json`` holds the exact calls of a valid one.
+``FILE CODE LINE:COLUMN``; in a sheet ``CODE LINE:COLUMN:CELL``), no more and no less.
+``NAME.rows.json`` holds the exact calls of a valid one. A sheet stands beside its case and has its name.
 """
 
 from __future__ import annotations

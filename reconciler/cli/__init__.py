@@ -21,6 +21,7 @@ _COMMANDS = (
     "apply",
     "resolve",
     "status",
+    "contacts",
     "state",
     "schema",
     "sandbox",
