@@ -50,13 +50,20 @@ class Address:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a file. ``line`` and ``column`` count from 1; ``file`` is relative to the project."""
+    """A place in a file. ``line`` and ``column`` count from 1; ``file`` is relative to the project.
+
+    ``cell`` names a sheet's cell as spreadsheets do: ``B7``, and ``June!B7`` in a workbook, which has no lines:
+    there ``line`` and ``column`` are those of the cell.
+    """
 
     file: str
     line: int = 1
     column: int = 1
+    cell: str | None = None
 
     def __str__(self) -> str:
+        if self.cell is not None and "!" in self.cell:
+            return f"{self.file}!{self.cell}"
         return f"{self.file}:{self.line}:{self.column}"
 
 

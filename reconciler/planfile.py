@@ -125,9 +125,7 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def _change_document(change: Change) -> JsonObject:
-    source: JsonValue = None
-    if change.source is not None:
-        source = {"file": change.source.file, "line": change.source.line, "column": change.source.column}
+    source: JsonValue = None if change.source is None else _place_document(change.source)
     request: JsonValue = None
     if change.request is not None:
         request = {"endpoint": change.request.endpoint, "body": change.request.body}
@@ -151,6 +149,11 @@ def _change_document(change: Change) -> JsonObject:
     }
 
 
+def _place_document(where: Location) -> JsonObject:
+    place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
+    return place if where.cell is None else {**place, "cell": where.cell}
+
+
 def _diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
     return [
         {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
@@ -162,16 +165,17 @@ def _base_document(base: Base) -> JsonObject:
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
-    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null where it has no place."""
+    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null where it has no place.
+
+    ``cell`` is there where the place is in a sheet.
+    """
     item = mask_diagnostic(item)
-    where = item.location
+    nowhere: JsonObject = {"file": None, "line": None, "column": None}
     return {
         "severity": item.severity.value,
         "code": item.code,
         "message": item.message,
-        "file": where.file if where else None,
-        "line": where.line if where else None,
-        "column": where.column if where else None,
+        **(nowhere if item.location is None else _place_document(item.location)),
         "hint": item.hint,
     }
 
@@ -254,7 +258,8 @@ def _cell(item: JsonObject) -> CellDiff:
 
 def _location(value: JsonValue) -> Location:
     item = members(value)
-    return Location(text(item["file"]), integer(item["line"]), integer(item["column"]))
+    cell = maybe(text, item.get("cell"))
+    return Location(text(item["file"]), integer(item["line"]), integer(item["column"]), cell)
 
 
 def _diagnostic(item: JsonObject) -> Diagnostic:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from reconciler.model import Location
@@ -34,10 +35,18 @@ class ProviderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How big a sheet may be: data rows, and bytes (of a workbook: unpacked)."""
+
+    sheet_rows: int = 1_000_000
+    sheet_bytes: int = 268_435_456
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """One project. ``root`` is its folder; ``source`` is None where there is no ``reconciler.yaml``.
 
-    ``plan_max_age`` is in seconds.
+    ``plan_max_age`` is in seconds. ``holidays`` are no working days.
     """
 
     root: Path
@@ -49,6 +58,8 @@ class Project:
     numbers: Mapping[str, SenderNumber] = field(default_factory=dict)
     webhook_hosts: frozenset[str] = frozenset()
     plan_max_age: float = 72 * 3600.0
+    holidays: frozenset[date] = frozenset()
+    limits: Limits = field(default_factory=Limits)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
 
 

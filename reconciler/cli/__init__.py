@@ -22,6 +22,7 @@ _COMMANDS = (
     "apply",
     "resolve",
     "status",
+    "contacts",
     "state",
     "schema",
     "sandbox",

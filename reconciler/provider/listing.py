@@ -6,38 +6,30 @@ read where it is there, and never required.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-
-import httpx
 
 from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
 from reconciler.ports import Listing, RemoteCall
-from reconciler.provider.contactship import open_client, read_date, retry_after
 from reconciler.provider.origin import Origin
+from reconciler.provider.reader import Reader
 from reconciler.times import format_instant, parse_instant
 
 PAGE = 100
 MAX_CALLS = 1_000_000
-_TRIES = 4
-_PATIENCE = 60.0  # seconds that a Retry-After may ask for
 
 
 class CallListing:
     """Lists calls over one connection; ``timeout`` is the deadline of one page, in seconds."""
 
     def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
-        self._origin = origin
-        self._deadline = timeout
-        self._client = open_client(api_key, timeout)
-        self._server_time: datetime | None = None
+        self._reader = Reader(origin, api_key, timeout)
 
     @property
     def server_time(self) -> datetime | None:
         """The ``Date`` of the latest answer (RFC 9110, 6.6.1)."""
-        return self._server_time
+        return self._reader.server_time
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
         """Every page, oldest first, each call once. Raises ``LookupFailed``.
@@ -59,35 +51,14 @@ class CallListing:
 
     async def _page(self, listing: Listing, offset: int) -> tuple[list[JsonValue], int]:
         query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
-        answer = await self._get(query)
+        answer = _object(await self._reader.get("/v1/calls", query, "which calls it has"))
         data, count = answer.get("data"), answer.get("count")
         if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int):
             raise LookupFailed("the service's list of calls is not what it documents")
         return data, count
 
-    async def _get(self, query: dict[str, str]) -> JsonObject:
-        """One GET, tried again where the service or the network fails for the moment: reading is harmless."""
-        problem, asked = "", 0.0
-        for attempt in range(_TRIES):
-            if attempt:
-                await asyncio.sleep(max(0.05 * 4**attempt, asked))
-            try:
-                async with asyncio.timeout(self._deadline):
-                    response = await self._client.get(self._origin.url("/v1/calls"), params=query)
-            except (httpx.HTTPError, OSError, TimeoutError) as error:
-                problem = type(error).__name__
-                continue
-            if response.status_code == 200:
-                self._server_time = read_date(response.headers.get("date", ""))
-                return _object(response)
-            problem = f"HTTP {response.status_code}"
-            asked = min(retry_after(response.headers) or 0.0, _PATIENCE)
-            if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
-                break
-        raise LookupFailed(f"the service cannot be asked which calls it has: {problem}")
-
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._reader.aclose()
 
 
 def _query(listing: Listing) -> dict[str, str]:
@@ -105,11 +76,7 @@ def _query(listing: Listing) -> dict[str, str]:
     return query
 
 
-def _object(response: httpx.Response) -> JsonObject:
-    try:
-        answer = response.json()
-    except (ValueError, RecursionError) as error:
-        raise LookupFailed("the service's list of calls is not JSON") from error
+def _object(answer: JsonValue) -> JsonObject:
     if not isinstance(answer, dict):
         raise LookupFailed("the service's list of calls is not what it documents")
     return answer

@@ -141,7 +141,8 @@ def _print_change(console: Console, change: Change) -> None:
         line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {for_terminal(when(change.call))}")
     if change.source is not None:
-        source = f"  {for_terminal(change.source.file)}:{change.source.line}"
+        where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
+        source = f"  {for_terminal(str(where))}"
         if line.cell_len + len(source) <= console.width:
             line.append(source, style="dim")
     console.print(line, soft_wrap=True)

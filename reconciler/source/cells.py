@@ -1,85 +1,111 @@
-"""A row as cells: field path to scalar, with the file's defaults merged under it."""
+"""A row as cells: field path to text, in layers: what the row says, what is computed, the file's defaults."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.source.nodes import Kind, MapNode, Scalar
 from reconciler.source.report import Report
+
+if TYPE_CHECKING:
+    from reconciler.source.formulas.columns import Column
 
 # Defaults meant for phone calls, ignored where a row calls a contact.
 PHONE_ONLY = ("full_name", "email", "country", "webhook_url")
 
 
+class Source(StrEnum):
+    """Who says what stands in a cell."""
+
+    ROW = "row"
+    SHEET = "sheet"
+    FORMULA = "formula"
+    DEFAULT = "default"
+
+
 @dataclass(slots=True)
 class Cell:
-    """One value. ``own`` is true where the row itself writes it, false where it comes from the defaults."""
+    """One value. ``origin`` is the plan file's value (row, default, inline table), a sheet's column counted from
+    0, or the computed column.
+    """
 
-    scalar: Scalar
-    own: bool
-
-    @property
-    def text(self) -> str:
-        return self.scalar.text
+    text: str
+    source: Source
+    origin: Scalar | int | Column
 
 
 Cells: TypeAlias = dict[str, Cell]
 
 
 @dataclass(slots=True)
-class Merged:
-    """The cells of one row. ``blocked`` names the fields whose shape is wrong: nothing more is said of them."""
+class Layer:
+    """What one source says of a row. ``bad`` names fields of a wrong shape: nothing more is said of them.
 
-    cells: Cells
-    blocked: set[str]
-    writes_schedule: bool
+    ``removed`` names fields set to null, ``schedule`` is true where it writes one.
+    """
+
+    cells: Cells = field(default_factory=dict)
+    bad: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    schedule: bool = False
 
 
-def merge(row: MapNode, index: int, defaults: MapNode | None, report: Report) -> Merged:
-    """The row's cells over the defaults'. Null in a row removes a default; a row's own timing replaces theirs."""
-    own, own_bad, removed = _flat(row, ("calls", index), report, own=True)
-    base, base_bad, _ = (
-        _flat(defaults, ("defaults",), report, own=False) if defaults is not None else ({}, set(), set())
-    )
-    has_schedule = "schedule" in row.items and "schedule" not in removed
-    has_delay = "delay_minutes" in own
-    if has_schedule:
+def over(upper: Layer, lower: Layer) -> Layer:
+    """Both layers; the upper one wins. Its null removes a lower value, its timing replaces the lower timing."""
+    removed = set(upper.removed)
+    if upper.schedule:
         removed.add("delay_minutes")
         removed.discard("schedule")
-    elif has_delay:
+    elif "delay_minutes" in upper.cells:
         removed.add("schedule")
-    kept = {
-        name: cell for name, cell in base.items() if name not in removed and name.partition(".")[0] not in removed
-    }
-    if "contact_id" in own:
-        kept = {name: cell for name, cell in kept.items() if name not in PHONE_ONLY}
-        base_bad -= set(PHONE_ONLY)
-    return Merged(kept | own, own_bad | {name for name in base_bad if name not in own}, has_schedule)
+    cells, bad = lower.cells, lower.bad
+    if removed:
+        cells = {
+            name: cell
+            for name, cell in cells.items()
+            if name not in removed and name.partition(".")[0] not in removed
+        }
+    if "contact_id" in upper.cells and not cells.keys().isdisjoint(PHONE_ONLY):
+        cells = {name: cell for name, cell in cells.items() if name not in PHONE_ONLY}
+    if bad:
+        bad = {name for name in bad if name not in upper.cells}
+        bad = bad - set(PHONE_ONLY) if "contact_id" in upper.cells else bad
+    return Layer(cells | upper.cells, upper.bad | bad, upper.removed | lower.removed, upper.schedule)
 
 
-def _flat(
-    node: MapNode, path: tuple[str | int, ...], report: Report, *, own: bool
-) -> tuple[Cells, set[str], set[str]]:
-    """Cells, names of fields of a wrong shape, and fields that are null."""
-    cells: Cells = {}
-    bad: set[str] = set()
-    removed: set[str] = set()
-    bad |= {str(found[len(path)]) for found in report.bad if found[: len(path)] == path and len(found) > len(path)}
+def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source: Source) -> Layer:
+    """A row or the defaults as they stand in a plan file. A text that starts with ``==`` starts with ``=``."""
+    layer = Layer(
+        bad={
+            str(found[len(path)]) for found in report.bad if found[: len(path)] == path and len(found) > len(path)
+        }
+    )
     for name, (_, value) in node.items.items():
-        if name in bad:
+        if name in layer.bad:
             continue
         if isinstance(value, MapNode):
             for inner, (_, item) in value.items.items():
                 if isinstance(item, Scalar):
-                    _put(cells, removed, f"{name}.{inner}", item, own=own)
+                    _put(layer, f"{name}.{inner}", item, source, report)
         elif isinstance(value, Scalar):
-            _put(cells, removed, name, value, own=own)
-    return cells, bad, removed
+            _put(layer, name, value, source, report)
+    if "schedule" in node.items and "schedule" not in layer.removed:
+        layer.schedule = True
+    return layer
 
 
-def _put(cells: Cells, removed: set[str], name: str, scalar: Scalar, *, own: bool) -> None:
+def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report) -> None:
     if scalar.kind is Kind.NULL:
-        removed.add(name)
-    else:
-        cells[name] = Cell(scalar, own)
+        layer.removed.add(name)
+        return
+    text = scalar.text
+    if text.startswith("="):
+        if not text.startswith("=="):
+            hint = "move it to columns, or write == for a text that starts with ="
+            report.say("E707", f"{name}: a formula is read only in columns", scalar.line, scalar.column, hint)
+            layer.bad.add(name.partition(".")[0])
+            return
+        text = text[1:]
+    layer.cells[name] = Cell(text, source, scalar)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_NUMBER_LENGTH = 100
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 class Kind(StrEnum):
@@ -41,16 +41,16 @@ class Scalar:
             return Kind.TEXT
         if self.text in _NULLS:
             return Kind.NULL
-        if self.text in _BOOLEANS:
+        if self.text in BOOLEANS:
             return Kind.BOOLEAN
-        if len(self.text) <= _MAX_NUMBER_LENGTH and _JSON_NUMBER.fullmatch(self.text):
+        if len(self.text) <= _MAX_NUMBER_LENGTH and JSON_NUMBER.fullmatch(self.text):
             return Kind.NUMBER
         return Kind.TEXT
 
     @property
     def boolean(self) -> bool:
         """The value of a boolean scalar."""
-        return _BOOLEANS[self.text]
+        return BOOLEANS[self.text]
 
 
 @dataclass(slots=True)

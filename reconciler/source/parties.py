@@ -36,6 +36,7 @@ def read_parties(reading: Reading, project: Project) -> Parties:
     """Resolve aliases and check numbers; what is wrong is reported, and the row fails."""
     contact = reading.text("contact_id")
     is_contact = contact is not None
+    _check_target(reading)
     if is_contact:
         for field in PHONE_ONLY:
             if reading.cell(field) is not None:
@@ -53,6 +54,17 @@ def read_parties(reading: Reading, project: Project) -> Parties:
         country=None if is_contact else reading.text("country"),
         webhook_url=None if is_contact else _webhook(reading, project),
     )
+
+
+def _check_target(reading: Reading) -> None:
+    """Rows whose target may be computed are judged here, all others by their shape."""
+    contact, number = reading.cell("contact_id"), reading.cell("to_number")
+    if contact is not None and number is not None:
+        message = "a row has one target, and this one has both contact_id and to_number"
+        reading.wrong("E206", "to_number", message, "make two rows of it, or remove one of them")
+    elif contact is None and number is None and not reading.blocked("to_number"):
+        message = "a row needs a target: contact_id, or to_number with full_name"
+        reading.wrong("E206", "contact_id", message, "add contact_id: ...")
 
 
 def _agent(reading: Reading, project: Project) -> str:

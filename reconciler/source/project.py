@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from reconciler.model import Diagnostic, Location, Severity
@@ -10,6 +11,7 @@ from reconciler.settings import (
     DEFAULT_PLANS,
     DEFAULT_STATE,
     PROJECT_FILE,
+    Limits,
     Project,
     ProviderSettings,
     SenderNumber,
@@ -52,10 +54,10 @@ def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic
     check_shape(document.root, "project", report)
     if report.errors:
         return Project(root), document, by_place(report.found)
-    return _settings(root, document.root), document, by_place(report.found)
+    return _settings(root, document.root, report), document, by_place(report.found)
 
 
-def _settings(root: Path, node: MapNode) -> Project:
+def _settings(root: Path, node: MapNode, report: Report) -> Project:
     state = _map(node, "state")
     policy = _map(node, "policy")
     max_age = _text(policy, "plan_max_age")
@@ -69,6 +71,8 @@ def _settings(root: Path, node: MapNode) -> Project:
         numbers=_numbers(_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
         plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
+        holidays=_holidays(policy, report),
+        limits=_limits(_map(node, "limits")),
         provider=_provider(_map(node, "provider")),
     )
 
@@ -86,6 +90,26 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"[{', '.join(text for item in node.items for _, text in _flat(item, path))}]"
     elif node is not None:
         yield path, node.text
+
+
+def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
+    found = policy.get("holidays")
+    days: set[date] = set()
+    for item in found.items if isinstance(found, ListNode) else ():
+        if isinstance(item, Scalar):
+            try:
+                days.add(date.fromisoformat(item.text))
+            except ValueError:
+                report.say("E313", f"{item.text} is no day of the calendar", item.line, item.column)
+    return frozenset(days)
+
+
+def _limits(node: MapNode) -> Limits:
+    standard = Limits()
+    rows, size = _text(node, "sheet_rows"), _text(node, "sheet_bytes")
+    return Limits(
+        standard.sheet_rows if rows is None else int(rows), standard.sheet_bytes if size is None else int(size)
+    )
 
 
 def _provider(node: MapNode) -> ProviderSettings:

@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from reconciler.model import Address, Location
-from reconciler.source.cells import Cell, Merged
-from reconciler.source.nodes import MapNode
+from reconciler.source.cells import Cell, Layer, Source
+from reconciler.source.nodes import MapNode, Scalar
 from reconciler.source.report import Report
 from reconciler.source.wording import quoted
 
 
+class Place(Protocol):
+    """Where a row stands."""
+
+    def row(self) -> Location:
+        """The row itself."""
+
+    def field(self, field: str) -> Location:
+        """Where the row names a field that has no usable value; the row where it does not."""
+
+    def cell(self, cell: Cell) -> Location:
+        """A value that the row itself writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPlace:
+    """A row of ``calls``."""
+
+    file: str
+    node: MapNode
+
+    def row(self) -> Location:
+        return Location(self.file, self.node.line, self.node.column)
+
+    def field(self, field: str) -> Location:
+        own = self.node.items.get(field)
+        return self.row() if own is None else Location(self.file, own[0].line, own[0].column)
+
+    def cell(self, cell: Cell) -> Location:
+        return _in_plan(self.file, cell) or self.row()
+
+
 @dataclass(slots=True)
 class Reading:
-    """The row at ``node``. ``failed`` once anything was wrong: then there is no row."""
+    """The row at ``place``. ``failed`` once anything was wrong: then there is no row."""
 
-    node: MapNode
-    merged: Merged
+    place: Place
+    merged: Layer
     report: Report
+    writes_schedule: bool = False
     address: Address | None = None
     failed: bool = False
-
-    @property
-    def location(self) -> Location:
-        return Location(self.report.file, self.node.line, self.node.column)
 
     def cell(self, field: str) -> Cell | None:
         return self.merged.cells.get(field)
 
     def text(self, field: str) -> str | None:
-        cell = self.cell(field)
+        cell = self.merged.cells.get(field)
         return None if cell is None else cell.text
 
     def texts(self, field: str) -> dict[str, str]:
@@ -39,7 +68,7 @@ class Reading:
         return {name.removeprefix(prefix): cell.text for name, cell in cells.items() if name.startswith(prefix)}
 
     def blocked(self, field: str) -> bool:
-        return field.partition(".")[0] in self.merged.blocked
+        return bool(self.merged.bad) and field.partition(".")[0] in self.merged.bad
 
     def wrong(
         self, code: str, field: str, message: str, hint: str | None = None, *, private: bool = False
@@ -49,13 +78,25 @@ class Reading:
         if self.blocked(field):
             return
         cell = self.cell(field)
-        own = self.node.items.get(field)
-        place = cell.scalar if cell else own[0] if own else self.node
+        where = self.place.field(field) if cell is None else self.where(cell)
         hidden = (cell.text, quoted(cell.text)[1:-1]) if private and cell and cell.text else ()
-        self.report.say(code, message, place.line, place.column, hint, private=hidden, address=self.address)
+        if cell is not None and not isinstance(cell.origin, Scalar | int):
+            message += f" (computed by {cell.origin.name}, line {cell.origin.scalar.line} of {self.report.file})"
+        self.report.tell(code, message, where, hint, private=hidden, address=self.address)
+
+    def where(self, cell: Cell) -> Location:
+        """Where a value stands; the row for a computed one."""
+        if cell.source is Source.DEFAULT:
+            return _in_plan(self.report.file, cell) or self.place.row()
+        return self.place.row() if cell.source is Source.FORMULA else self.place.cell(cell)
 
     def warn(self, code: str, field: str, message: str, hint: str | None = None, *, private: bool = False) -> None:
         """A warning at the same place."""
         failed = self.failed
         self.wrong(code, field, message, hint, private=private)
         self.failed = failed
+
+
+def _in_plan(file: str, cell: Cell) -> Location | None:
+    origin = cell.origin
+    return Location(file, origin.line, origin.column) if isinstance(origin, Scalar) else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reconciler.model import Address, Diagnostic, Location, Severity
+from reconciler.source.codes import CODES
+
+MOST_OF_A_KIND = 20
 
 # Values of these fields may be shown in public; of everything else they are masked there. Fails closed.
 PUBLIC_FIELDS = frozenset(
@@ -34,6 +38,14 @@ PUBLIC_FIELDS = frozenset(
         "timeout",
         "plan_max_age",
         "webhook_hosts",
+        "holidays",
+        "file",
+        "sheet",
+        "encoding",
+        "delimiter",
+        "sha256",
+        "sheet_rows",
+        "sheet_bytes",
     }
 )
 PUBLIC_MAPS = frozenset({"metadata", "agents"})
@@ -56,6 +68,7 @@ class Report:
     file: str
     found: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _seen: set[tuple[str, Location | None, str]] = field(default_factory=set)
 
     def add(self, item: Diagnostic) -> None:
@@ -77,8 +90,34 @@ class Report:
         address: Address | None = None,
     ) -> None:
         """An error (``E...``) or a warning (``W...``) at a place of this file."""
+        self.tell(code, message, Location(self.file, line, column), hint, private=private, address=address)
+
+    def tell(
+        self,
+        code: str,
+        message: str,
+        location: Location,
+        hint: str | None = None,
+        *,
+        private: tuple[str, ...] = (),
+        address: Address | None = None,
+    ) -> None:
+        """The same at a place that may be in a sheet. Of those only the first of a kind are kept."""
+        if location.file != self.file:
+            self._counts[location.file, code] += 1
+            if self._counts[location.file, code] > MOST_OF_A_KIND:
+                return
         severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
-        self.add(Diagnostic(severity, code, message, Location(self.file, line, column), hint, private, address))
+        self.add(Diagnostic(severity, code, message, location, hint, private, address))
+
+    def finish(self) -> None:
+        """Say how many were left out."""
+        for (file, code), count in self._counts.items():
+            if count > MOST_OF_A_KIND:
+                severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
+                message = f"and {count - MOST_OF_A_KIND} more of these in the file ({CODES[code]})"
+                self.add(Diagnostic(severity, code, message, Location(file)))
+        self._counts.clear()
 
     @property
     def errors(self) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_SYNONYMS = {
+SYNONYMS = {
     "agent_id": "agent",
     "from_number": "from",
     "from_number_id": "from",
@@ -42,10 +42,6 @@ _SYNONYMS = {
     "disabled": "enabled",
 }
 _LATER = {
-    "columns": "write the values in the rows",
-    "sheets": "write the rows in calls",
-    "table": "write the rows in calls",
-    "tables": "write the values in the rows",
     "repeat": "write one row for each occurrence, with its date in the key",
 }
 _SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
@@ -65,6 +61,9 @@ def check_shape(root: MapNode, schema: str, report: Report) -> None:
             _missing(error, node, path, report)
         elif error.validator == "oneOf":
             _targets(node, path, report)
+        elif error.validator == "anyOf":
+            hint = "add calls: [], table: or sheets:"
+            report.say("E202", "no rows: none of calls, table and sheets is here", node.line, node.column, hint)
         elif _in_property_name(error):
             _bad_name(error, node, path, report)
         else:
@@ -117,7 +116,7 @@ def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str
         return "E207", f"policy.{name} is not in this version: nothing would check it", "remove it"
     if name in _LATER:
         return "E207", f"{name} is not in this version", _LATER[name]
-    synonym = _SYNONYMS.get(lowered)
+    synonym = SYNONYMS.get(lowered)
     exact = [synonym] if synonym is not None and synonym in known else []
     near = exact or get_close_matches(lowered, known, n=1, cutoff=0.7)
     where = f" in {wording.shown(path)}" if path else ""
@@ -152,7 +151,7 @@ def _has_unknown(node: MapNode, report: Report, path: Path) -> bool:
     """A field that was meant as the target, misspelt: its own diagnostic says it all."""
     targets = ("contact_id", "to_number")
     unknown = [name for name in node.items if (*path, name) in report.bad]
-    return any(_SYNONYMS.get(name.lower()) in targets or get_close_matches(name, targets, n=1) for name in unknown)
+    return any(SYNONYMS.get(name.lower()) in targets or get_close_matches(name, targets, n=1) for name in unknown)
 
 
 def _bad_name(error: ValidationError, node: Node, path: Path, report: Report) -> None:
@@ -174,9 +173,15 @@ def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -
         hint = "write a value, or remove the field"
         report.say("E205", message, node.line, node.column, hint)
         return
-    expected, hint_or_none = wording.expected(error, node)
+    code, message, hint_or_none = bad_value(error, node, path)
+    report.say(code, message, node.line, node.column, hint_or_none, private=private)
+
+
+def bad_value(error: ValidationError, node: Node, path: Path) -> tuple[str, str, str | None]:
+    """Code, message and hint of a value that a schema refuses."""
+    expected, hint = wording.expected(error, node)
     code = "E203" if error.validator == "type" else "E204"
     message = f"{wording.shown(path)}: expected {expected}"
     if code == "E203" or isinstance(node, Scalar):
         message += f", found {wording.found(node)}"
-    report.say(code, message, node.line, node.column, hint_or_none, private=private)
+    return code, message, hint

@@ -9,10 +9,10 @@ from pathlib import Path
 from reconciler import identity
 from reconciler.model import Address, Diagnostic, Location, Move, Row, Severity
 from reconciler.settings import Project
+from reconciler.source.expand import PlanFile, read_plan_file
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
-from reconciler.source.rows import PlanFile, read_plan_file
 from reconciler.source.yaml import Document, load
 
 

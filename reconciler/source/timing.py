@@ -40,7 +40,7 @@ def read_timing(reading: Reading) -> Timing:
     if at is not None:
         schedule, rings_at = _schedule(reading, at.text)
         return Timing(schedule, rings_at, None, place_by)
-    if reading.merged.writes_schedule:
+    if reading.writes_schedule:
         hint = "add at: 2026-06-15 14:30:00"
         reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
     if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):

@@ -1,0 +1,45 @@
+"""Asking the service which contacts it has: ``GET /v1/contacts``.
+
+Source: the vendor's API reference, page get-contacts. It documents an array and no pages, so there is one request;
+an array in ``data``, as other lists have it, is read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.errors import LookupFailed
+from reconciler.model import JsonValue
+from reconciler.provider.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteContact:
+    """A contact as the service lists it; empty texts where it says nothing."""
+
+    id: str
+    phone_number: str
+    full_name: str
+    email: str
+    country: str
+
+
+async def list_contacts(reader: Reader) -> Sequence[RemoteContact]:
+    """All contacts, in the service's order. Raises ``LookupFailed``."""
+    answer = await reader.get("/v1/contacts", {}, "which contacts it has")
+    items = answer.get("data") if isinstance(answer, dict) else answer
+    if not isinstance(items, list):
+        raise LookupFailed("the service's list of contacts is not what it documents")
+    return [_contact(item) for item in items]
+
+
+def _contact(item: JsonValue) -> RemoteContact:
+    found = item if isinstance(item, dict) else {}
+    texts = {
+        name: value if isinstance(value := found.get(name), str) else ""
+        for name in ("id", "phone_number", "full_name", "email", "country")
+    }
+    if not texts["id"]:
+        raise LookupFailed("the service lists a contact without an id")
+    return RemoteContact(**texts)

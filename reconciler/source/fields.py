@@ -1,0 +1,111 @@
+"""Which fields a column can set, and what may stand in each: the plan file's schema, one check a column."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TypeAlias
+
+from reconciler.model import JsonObject, JsonValue
+from reconciler.source.nodes import BOOLEANS, JSON_NUMBER, Scalar
+from reconciler.source.schema import schema_text
+from reconciler.source.shape import bad_value
+
+# A number as spreadsheets show it where its digits do not fit: 1.41556E+10.
+SPOILED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
+Check: TypeAlias = Callable[[str], bool]
+MAPS = ("additional_data", "metadata")
+
+
+@cache
+def fields() -> Mapping[str, JsonObject]:
+    """The schema of each field by its path; ``additional_data.`` and ``metadata.`` stand for all of theirs."""
+    row = _member(_member(json.loads(schema_text("callplan")), "$defs"), "row")
+    found: dict[str, JsonObject] = {}
+    for name, node in _member(row, "properties").items():
+        if not isinstance(node, dict):
+            continue
+        if name in MAPS:
+            found[f"{name}."] = _member(node, "additionalProperties")
+        elif "properties" in node:
+            found |= {
+                f"{name}.{inner}": item
+                for inner, item in _member(node, "properties").items()
+                if isinstance(item, dict)
+            }
+        else:
+            found[name] = node
+    return found
+
+
+def schema_of(path: str) -> JsonObject | None:
+    """The schema of a field, None where there is no such field."""
+    head, dot, name = path.partition(".")
+    return fields().get(f"{head}." if head in MAPS and dot and name else path)
+
+
+@cache
+def check_of(path: str) -> Check:
+    """Whether a text that is not empty may stand in the field at ``path``, which exists."""
+    schema = schema_of(path) or {}
+    types = schema.get("type")
+    kinds = types if isinstance(types, list) else [types]
+    if "string" in kinds:
+        return _text_check(schema)
+    if "boolean" in kinds:
+        return BOOLEANS.__contains__
+    return _number_check(schema, whole="integer" in kinds)
+
+
+def _text_check(schema: JsonObject) -> Check:
+    longest, pattern = schema.get("maxLength"), schema.get("pattern")
+    match = re.compile(pattern).fullmatch if isinstance(pattern, str) else None
+    limit = longest if isinstance(longest, int) else 1 << 30
+
+    def check(text: str) -> bool:
+        return len(text) <= limit and (match is None or match(text) is not None)
+
+    return check
+
+
+def _number_check(schema: JsonObject, *, whole: bool) -> Check:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    low = float(least) if isinstance(least, int | float) else float("-inf")
+    high = float(most) if isinstance(most, int | float) else float("inf")
+
+    def check(text: str) -> bool:
+        if len(text) > 100 or not JSON_NUMBER.fullmatch(text) or (whole and not text.lstrip("-").isdigit()):
+            return False
+        return low <= float(text) <= high
+
+    return check
+
+
+def explain(path: str, text: str) -> tuple[str, str, str | None]:
+    """Code, message and hint for a text that ``check_of`` refused: what the schema itself says of it."""
+    from reconciler.source.values import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+
+    schema = schema_of(path) or {}
+    types = schema.get("type")
+    scalar = Scalar(text, "string" not in (types if isinstance(types, list) else [types]), 1, 1)
+    error = next(WrittenValidator(schema).iter_errors(to_value(scalar)), None)
+    if error is None:
+        return "E204", f"{path}: a value that is not allowed", None
+    code, message, hint = bad_value(error, scalar, tuple(path.split(".")))
+    if text != text.strip():
+        hint = "remove the space at its start or end"
+    elif SPOILED_NUMBER.fullmatch(text):
+        hint = "a spreadsheet rounded this number: format the column as text, and export it again"
+    return code, message, hint
+
+
+def folded(name: str) -> str:
+    """A name without the differences that people do not see: case, spaces, dashes and dots."""
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+
+
+def _member(node: Mapping[str, JsonValue], name: str) -> JsonObject:
+    found = node.get(name)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,127 @@
+"""The computed columns of a sheet or a file: compiled once, in the order in which they need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from reconciler.source.cells import Cell, Layer, Source
+from reconciler.source.fields import Check, check_of, explain, schema_of
+from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.formulas.program import Engine, Program
+from reconciler.source.nodes import MapNode, Scalar
+from reconciler.source.report import Report
+from reconciler.source.wording import quoted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A computed column: ``name`` is a field's path or a helper's name. ``program`` is None for fixed text.
+
+    ``check`` says whether a text may stand in the field, None for a helper.
+    """
+
+    name: str
+    scalar: Scalar
+    program: Program | None
+    text: str = ""
+    check: Check | None = None
+
+    @property
+    def reads(self) -> Iterable[str]:
+        """The names of the cells it reads."""
+        return self.program.reads.values() if self.program is not None else ()
+
+
+Columns = Mapping[str, Column]
+
+
+def read_columns(
+    node: MapNode, path: tuple[str | int, ...], engine: Engine, names: Mapping[str, str], report: Report
+) -> Columns:
+    """The columns of one ``columns:`` map; those that are wrong are reported and left out."""
+    found: dict[str, Column] = {}
+    for name, (_, value) in node.items.items():
+        if not isinstance(value, Scalar) or (*path, name) in report.bad:
+            continue
+        try:
+            found[name] = _column(name, value, engine, names)
+        except FormulaProblem as problem:
+            message = f"{name}: {problem.message}"
+            report.say(problem.code, message, value.line, value.column, problem.hint, private=problem.private)
+            report.bad.add((*path, name))
+    return found
+
+
+def _column(name: str, scalar: Scalar, engine: Engine, names: Mapping[str, str]) -> Column:
+    text = scalar.text
+    check = check_of(name) if schema_of(name) is not None else None
+    if text.startswith("=") and not text.startswith("=="):
+        return Column(name, scalar, engine.compile(text[1:], names), check=check)
+    return Column(name, scalar, None, text.removeprefix("=") if text.startswith("==") else text, check)
+
+
+def in_order(columns: Columns, report: Report) -> tuple[Column, ...]:
+    """The columns, each after those it reads; none where they go round in a circle, which is reported."""
+    graph = {name: [read for read in column.reads if read in columns] for name, column in columns.items()}
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = [str(name) for name in reversed(error.args[1])]
+        where = columns[circle[0]].scalar
+        message = f"these columns are computed from each other: {' reads '.join(circle)}"
+        report.say("E704", message, where.line, where.column, "one of them must not read the next")
+        return ()
+    return tuple(columns[name] for name in order)
+
+
+@dataclass(slots=True)
+class Failure:
+    """A column that failed on a row."""
+
+    column: Column
+    problem: FormulaProblem
+
+
+def compute(columns: Iterable[Column], layer: Layer, values: dict[str, str]) -> tuple[Layer, list[Failure]]:
+    """What is computed for one row. ``layer`` is what the row itself says: it wins, and its nulls too.
+
+    ``values`` holds the texts that formulas read, by name, and is filled as columns are computed.
+    """
+    made = Layer()
+    failures: list[Failure] = []
+    for column in columns:
+        name = column.name
+        if name in layer.cells or name in layer.removed or name.partition(".")[0] in layer.removed | layer.bad:
+            continue
+        if made.bad and any(read in made.bad for read in column.reads):
+            made.bad.add(name)
+            continue
+        try:
+            text = column.text if column.program is None else _run(column, column.program, values)
+            if text and column.check is not None and not column.check(text):
+                raise _refused(name, text)
+        except FormulaProblem as problem:
+            failures.append(Failure(column, problem))
+            made.bad.add(name)
+            continue
+        if text:
+            values[name] = text
+            made.cells[name] = Cell(text, Source.FORMULA, column)
+    made.bad = {name.partition(".")[0] for name in made.bad}
+    return made, failures
+
+
+def _refused(name: str, text: str) -> FormulaProblem:
+    code, message, hint = explain(name, text)
+    return FormulaProblem(code, message.removeprefix(f"{name}: "), hint, private=(quoted(text),))
+
+
+def _run(column: Column, program: Program, values: Mapping[str, str]) -> str:
+    if column.name == "key":
+        blank = next((name for name in program.required if not values.get(name, "").strip()), None)
+        if blank is not None:
+            hint = "every row needs it; or say what stands in for it: coalesce(row.a, row.b)"
+            raise FormulaProblem("E706", f"{blank} is empty, and the key is made of it", hint)
+    return program.run(values)

@@ -1,0 +1,51 @@
+"""A formula's result as text, exactly once and the same on every machine."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, time
+from decimal import Decimal
+
+from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.times import format_instant
+
+MAX_TEXT = 10_000
+
+
+def to_text(value: object) -> str:
+    """The text of a cell; empty for null.
+
+    A number has up to 15 digits, as spreadsheets show them, and no exponent: ``0.1 + 0.2`` is ``0.3``. A date is
+    ``2026-06-15``, a timestamp with a time of day RFC 3339 in UTC.
+
+    Raises:
+        FormulaProblem: a list, a map or another thing that is no text, no number, or too long.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise FormulaProblem("E705", f"the result has {len(value)} characters; {MAX_TEXT} are allowed")
+        if "\0" in value:
+            raise FormulaProblem("E705", "the result holds a NUL character")
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else format_instant(value)
+    kind = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
+    hint = "choose one column of what lookup found, such as .id" if isinstance(value, dict) else None
+    raise FormulaProblem("E705", f"the result is {kind}; expected text, a number or a date", hint)
+
+
+def number_text(value: float) -> str:
+    """Up to 15 digits, without exponent and trailing zeros."""
+    if not math.isfinite(value):
+        raise FormulaProblem("E705", f"the result is {value}, which is no number")
+    text = format(Decimal(format(value, ".15g")), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text

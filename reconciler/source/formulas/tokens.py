@@ -1,0 +1,187 @@
+"""A formula before it is compiled: what it reads, and that it can neither run long nor build huge values.
+
+CEL itself bounds nothing: three nested ``map`` over 100 items run for 14 s. So length, depth, macros and what they
+run over are bounded here, on tokens. Tokens follow the grammar of the CEL specification.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler.source.formulas.problem import FormulaProblem
+
+MAX_LENGTH = 1000
+MAX_DEPTH = 32
+MAX_MACROS = 2
+MAX_COMMAS_WITH_MACROS = 30
+MAX_READS = 30
+_MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+    |(?P<text>(?:[bB]?[rR]|[rR][bB])(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"[^"\n\r]*"|'[^'\n\r]*')
+        |[bB]?(?:\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}
+            |"(?:\\.|[^"\\\n\r])*"|'(?:\\.|[^'\\\n\r])*'))
+    |(?P<number>(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)[uU]?)
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<mark>&&|\|\||[=!<>]=|[\[\](){}.,?:!<>+\-*/%])""",
+    re.VERBOSE,
+)
+_PLAIN_TEXT = re.compile(r"""(["'])([^\\]*)\1""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """``kind`` is text, number, name or mark; ``at`` the place of its first character, from 0."""
+
+    kind: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """``row.name`` or ``row["name"]`` from ``start`` to ``end``. ``optional``: within a ``coalesce``."""
+
+    name: str
+    start: int
+    end: int
+    optional: bool
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a formula uses. ``tables`` are those that ``lookup`` names; ``bound`` the macros' own variables."""
+
+    reads: list[Read] = field(default_factory=list)
+    plan_names: list[Read] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    bound: set[str] = field(default_factory=set)
+
+
+def scan(formula: str) -> Scanned:
+    """Tokens of the formula (without its ``=``), judged.
+
+    Raises:
+        FormulaProblem: over a limit (E702), no tokens of CEL (E701), or a name it cannot see (E703).
+    """
+    if len(formula) > MAX_LENGTH:
+        raise FormulaProblem("E702", f"the formula has {len(formula)} characters; {MAX_LENGTH} are read")
+    return _Scanner(_tokens(formula)).run()
+
+
+def _tokens(formula: str) -> list[Token]:
+    found: list[Token] = []
+    at = 0
+    while at < len(formula):
+        match = _TOKEN.match(formula, at)
+        if match is None:
+            raise FormulaProblem("E701", f"{formula[at]!r} at character {at + 1} is not part of a formula")
+        if match.lastgroup not in {None, "space"}:
+            found.append(Token(str(match.lastgroup), match[0], at))
+        at = match.end()
+    return found
+
+
+class _Scanner:
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
+        self._found = Scanned()
+        self._open: list[str] = []  # for each open bracket: the function it belongs to, or the bracket
+        self._macros = 0
+
+    def run(self) -> Scanned:
+        skip = 0
+        for index, token in enumerate(self._tokens):
+            if index < skip:
+                continue
+            if token.kind == "mark":
+                self._mark(index, token)
+            elif token.kind == "name" and self._text(index - 1) != ".":
+                skip = self._name(index, token)
+            if token.kind == "name" and self._text(index + 1) == "(":
+                self._call(index, token)
+        self._check_totals()
+        return self._found
+
+    def _check_totals(self) -> None:
+        found = self._found
+        if len(found.reads) > MAX_READS:
+            raise FormulaProblem("E702", f"the formula reads {len(found.reads)} cells; {MAX_READS} are allowed")
+        commas = sum(token.text == "," for token in self._tokens)
+        if self._macros > MAX_MACROS or (self._macros and commas > MAX_COMMAS_WITH_MACROS):
+            raise FormulaProblem("E702", f"at most {MAX_MACROS} macros, over short lists, in one formula")
+
+    def _mark(self, index: int, token: Token) -> None:
+        if token.text in "([{":
+            before = self._tokens[index - 1] if index else None
+            self._open.append(before.text if token.text == "(" and before and before.kind == "name" else "")
+            if len(self._open) > MAX_DEPTH:
+                raise FormulaProblem("E702", f"the formula is nested deeper than {MAX_DEPTH}")
+        elif token.text in ")]}" and self._open:
+            self._open.pop()
+
+    def _call(self, index: int, token: Token) -> None:
+        argument = self._tokens[index + 2] if index + 2 < len(self._tokens) else None
+        if token.text in _MACROS:
+            self._macros += 1
+            if any(name in _MACROS for name in self._open):
+                raise FormulaProblem("E702", f"{token.text} within another macro could run for long")
+            if argument is not None:
+                self._found.bound.add(argument.text)
+        elif token.text == "has" and argument is not None and argument.text == "row":
+            raise FormulaProblem(
+                "E703", "an empty cell is an empty text", 'write row.name != "" for has(row.name)'
+            )
+        elif token.text == "matches":
+            self._check_pattern(index)
+        elif token.text == "lookup":
+            name = None if argument is None or argument.kind != "text" else _PLAIN_TEXT.fullmatch(argument.text)
+            if name is None:
+                raise FormulaProblem(
+                    "E703", "lookup needs the name of a table in quotes", 'lookup("contacts", ...)'
+                )
+            self._found.tables.append(name[2])
+
+    def _check_pattern(self, index: int) -> None:
+        """A pattern is compiled for each row: only a literal one without counted repeats is known to be cheap."""
+        inside = self._tokens[index + 2 : index + 4]
+        literal = len(inside) == 2 and inside[0].kind == "text" and inside[1].text == ")"
+        if not literal or "{" in inside[0].text or "\\p" in inside[0].text.lower():
+            raise FormulaProblem("E702", "matches takes a pattern in quotes, without {} and \\p")
+
+    def _name(self, index: int, token: Token) -> int:
+        """Take ``row.name`` and ``plan.name``; the result is the index of the next token to look at."""
+        if token.text not in {"row", "plan"}:
+            return 0
+        parts: list[str] = []
+        end, position = token, index + 1
+        while (step := self._step(position)) is not None:
+            part, position = step
+            parts.append(part)
+            end = self._tokens[position - 1]
+        if not parts:
+            hint = f"write {token.text}.name" + (' or row["Name with spaces"]' if token.text == "row" else "")
+            raise FormulaProblem("E703", f"{token.text} alone is no value", hint)
+        read = Read(".".join(parts), token.at, end.at + len(end.text), "coalesce" in self._open)
+        (self._found.reads if token.text == "row" else self._found.plan_names).append(read)
+        return position
+
+    def _step(self, at: int) -> tuple[str, int] | None:
+        """``.name`` (unless it is a method) or ``["name"]`` at a token, and the index after it."""
+        mark, inner = self._text(at), self._text(at + 1)
+        if mark == "." and self._kind(at + 1) == "name" and self._text(at + 2) != "(":
+            return inner, at + 2
+        if mark == "[" and self._kind(at + 1) == "text" and self._text(at + 2) == "]":
+            match = _PLAIN_TEXT.fullmatch(inner)
+            if match is None:
+                raise FormulaProblem("E701", f"{inner}: write a header in plain quotes, without escapes")
+            return match[2], at + 3
+        return None
+
+    def _text(self, index: int) -> str:
+        return self._tokens[index].text if 0 <= index < len(self._tokens) else ""
+
+    def _kind(self, index: int) -> str:
+        return self._tokens[index].kind if 0 <= index < len(self._tokens) else ""

@@ -1,0 +1,112 @@
+"""Delimited text: ``.csv`` and ``.tsv``, read line by line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from reconciler.model import Location
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Record, SheetProblem, letters
+from reconciler.source.sheets.guard import unguarded
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Delimited:
+    """A text file of records, some over several lines. ``raw`` is read once, from its start."""
+
+    def __init__(self, raw: io.BufferedReader, name: str, encoding: str, delimiter: str) -> None:
+        if encoding == "utf-8" and raw.peek(2)[:2] in _UTF16_MARKS:
+            raise SheetProblem("E602", "the file is UTF-16", "add encoding: utf-16, or save it as CSV UTF-8")
+        self._name = name
+        self._raw = raw
+        self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+        self._delimiter = delimiter
+        self._lines: list[str] = []
+        self._read = 0
+
+    def records(self) -> Iterator[Record]:
+        """Each with its raw lines, from which the place of a cell is worked out where it is needed."""
+        with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as text:
+            reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
+            number = 0
+            while True:
+                self._lines = []
+                line = self._read + 1
+                try:
+                    texts = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    raise self._broken(error, line) from error
+                except UnicodeDecodeError as error:
+                    raise self._not_decoded(error) from error
+                number += 1
+                yield self._record(number, line, texts)
+
+    def _seen(self, text: io.TextIOWrapper) -> Iterator[str]:
+        for line in text:
+            self._lines.append(line)
+            self._read += 1
+            yield line
+
+    def _record(self, number: int, line: int, texts: list[str]) -> Record:
+        lines = self._lines
+        record = Record(number, line, texts, lines)
+        if len(texts) > MAX_COLUMNS:
+            raise SheetProblem(
+                "E603", f"{len(texts)} columns; {MAX_COLUMNS} are read", None, self.locate(record, None)
+            )
+        if len(lines) == 1 and len(lines[0]) <= MAX_CELL and "'" not in lines[0] and "\0" not in lines[0]:
+            return record
+        record.texts = [unguarded(cell) for cell in texts]
+        for column, cell in enumerate(record.texts):
+            if len(cell) > MAX_CELL:
+                where = self.locate(record, column)
+                raise SheetProblem("E603", f"a cell of {len(cell)} characters; {MAX_CELL} are read", None, where)
+            if "\0" in cell:
+                raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
+        return record
+
+    def locate(self, record: Record, column: int | None) -> Location:
+        """Line and column of the cell's first character in the file."""
+        lines = record.raw if isinstance(record.raw, list) else []
+        line, at = _find(lines, column or 0, self._delimiter)
+        cell = None if column is None else f"{letters(column)}{record.number}"
+        return Location(self._name, record.line + line, at + 1, cell)
+
+    def _broken(self, error: csv.Error, line: int) -> SheetProblem:
+        where = Location(self._name, line, 1)
+        if "field limit" in str(error):
+            return SheetProblem("E603", f"a cell of more than {MAX_CELL} characters", "is a quote missing?", where)
+        hint = 'a cell that holds quotes is written "like ""this"" one"'
+        return SheetProblem("E602", f"the quotes of this record do not match: {error}", hint, where)
+
+    def _not_decoded(self, error: UnicodeDecodeError) -> SheetProblem:
+        line = self._read + 1
+        self._raw.seek(0)
+        for number, data in enumerate(self._raw if self._encoding == "utf-8-sig" else (), start=1):
+            try:
+                data.decode()
+            except UnicodeDecodeError as found:
+                line, error = number, found
+                break
+        byte = error.object[error.start]
+        hint = "save it as UTF-8, or say encoding: windows-1252"
+        return SheetProblem("E602", f"byte 0x{byte:02x} is not UTF-8", hint, Location(self._name, line, 1))
+
+
+def _find(lines: list[str], column: int, delimiter: str) -> tuple[int, int]:
+    """Line (from 0) and character (from 0) where a cell of a record starts."""
+    inside, cell, fresh = False, 0, True
+    for number, line in enumerate(lines):
+        for at, char in enumerate(line):
+            if cell == column and fresh:
+                return number, at
+            if char == '"' and (inside or fresh):
+                inside = not inside
+            fresh = char == delimiter and not inside
+            cell += fresh
+    last = max(len(lines) - 1, 0)
+    return (last, len(lines[last].rstrip("\r\n"))) if lines and column else (0, 0)

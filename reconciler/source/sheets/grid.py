@@ -1,0 +1,63 @@
+"""What every kind of sheet is to its readers: records of texts, the header first, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from reconciler.model import Location
+
+MAX_COLUMNS = 1000
+MAX_CELL = 10_000
+_NO_FLAWS: Mapping[int, str] = MappingProxyType({})
+
+
+class SheetProblem(Exception):  # noqa: N818 - a problem of the user's, told as a diagnostic
+    """A sheet cannot be read, or not further. ``location`` is None where the ``file:`` value is to blame."""
+
+    def __init__(self, code: str, message: str, hint: str | None = None, location: Location | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.location = location
+
+
+@dataclass(slots=True)
+class Record:
+    """One row of a sheet. ``number`` counts as the spreadsheet does, ``line`` is where it starts in the file.
+
+    ``flaws`` says of cells why the spreadsheet itself has no value for them; ``raw`` is the reader's own.
+    """
+
+    number: int
+    line: int
+    texts: list[str]
+    raw: object = None
+    flaws: Mapping[int, str] = field(default_factory=lambda: _NO_FLAWS)
+
+    @property
+    def blank(self) -> bool:
+        return not self.flaws and not any(text.strip() for text in self.texts)
+
+
+class Grid(Protocol):
+    """A sheet that is open for reading."""
+
+    def records(self) -> Iterator[Record]:
+        """All records, once. Raises ``SheetProblem`` where reading ends too early."""
+
+    def locate(self, record: Record, column: int | None) -> Location:
+        """The place of a cell (its column counts from 0), or of the whole record."""
+
+
+def letters(column: int) -> str:
+    """A column's name in a spreadsheet, from 0: ``A``, ``Z``, ``AA``."""
+    name = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name

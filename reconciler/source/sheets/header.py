@@ -1,0 +1,86 @@
+"""The header of a sheet: which column sets a field, which is an input, and what is wrong with either."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from reconciler.source.fields import MAPS, fields, folded, schema_of
+from reconciler.source.report import Report
+from reconciler.source.shape import SYNONYMS
+from reconciler.source.sheets.grid import Grid, Record
+
+_MARKS = (";", ",", "\t", "|")
+MAP_NAMES = (*MAPS, "schedule")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Names by column; a column without a name has an empty one. ``fields`` are those that set a field."""
+
+    names: tuple[str, ...]
+    fields: tuple[tuple[int, str], ...]
+    inputs: tuple[tuple[int, str], ...]
+
+
+def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
+    """The header, None where it is unusable; everything wrong with it is reported."""
+    names = tuple(text.strip() for text in record.texts)
+    seen: dict[str, int] = {}
+    usable = True
+    found_fields: list[tuple[int, str]] = []
+    if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)) is not None:
+        shown = "\\t" if mark == "\t" else mark
+        message = f"one column only, and its header holds {shown!r}"
+        report.tell("E606", message, grid.locate(record, 0), f'say delimiter: "{shown}"')
+        return None
+    inputs: list[tuple[int, str]] = []
+    for index, name in enumerate(names):
+        problem = _problem(name, seen)
+        if problem is not None:
+            report.tell("E606", problem[0], grid.locate(record, index), problem[1])
+            usable = False
+        elif name:
+            seen[name] = index
+            (inputs if schema_of(name) is None else found_fields).append((index, name))
+    return Header(names, tuple(found_fields), tuple(inputs)) if usable and seen else None
+
+
+def _problem(name: str, seen: dict[str, int]) -> tuple[str, str] | None:
+    if name in seen:
+        return f"header {name!r} is here a second time", "give one of the columns another name"
+    if name.startswith("metadata.reconciler_"):
+        return f"header {name!r}: tags that start with reconciler_ are taken", "choose another name"
+    head = name.partition(".")[0]
+    if head in MAP_NAMES and schema_of(name) is None:
+        known = ", ".join(item for item in fields() if item.startswith(f"{head}."))
+        return f"header {name!r} names no field", f"known: {known}name" if head in MAPS else f"known: {known}"
+    return None
+
+
+def near_field(name: str) -> tuple[str, bool] | None:
+    """The field that a name resembles; and whether it is misspelt, or means something of the kind (``phone``)."""
+    same = {folded(item): item for item in fields()}
+    plain = folded(name)
+    if plain in same:
+        return same[plain], True
+    synonym = SYNONYMS.get(plain)
+    if synonym is not None:
+        return next((item for item in fields() if item == synonym or item.endswith(f".{synonym}")), synonym), False
+    near = get_close_matches(plain, same, n=1, cutoff=0.88)
+    return (same[near[0]], True) if near else None
+
+
+def check_unread(grid: Grid, record: Record, header: Header, read: Collection[str], report: Report) -> None:
+    """Inputs that no formula reads: one that is nearly a field is an error, any other a warning."""
+    for index, name in header.inputs:
+        if name in read:
+            continue
+        near = near_field(name)
+        where = grid.locate(record, index)
+        if near is not None and near[1]:
+            report.tell("E606", f"header {name!r} is nearly the field {near[0]}", where, f"write it as {near[0]}")
+        else:
+            hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or read it in columns:"
+            report.tell("W204", f"header {name!r} is no field, and no formula reads it", where, hint)

@@ -1,0 +1,45 @@
+"""A table that is written in the plan file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.model import Location
+from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.report import Report
+from reconciler.source.sheets.grid import Record
+
+
+class Inline:
+    """``{columns: [...], rows: [[...], ...]}``; rows whose shape is wrong are left out."""
+
+    def __init__(self, node: MapNode, report: Report) -> None:
+        self._node = node
+        self._report = report
+
+    def records(self) -> Iterator[Record]:
+        """The columns, then each row; null is an empty cell."""
+        columns, rows = self._node.get("columns"), self._node.get("rows")
+        if isinstance(columns, ListNode) and not self._bad("columns"):
+            yield _record(0, columns)
+            for index, row in enumerate(rows.items if isinstance(rows, ListNode) else ()):
+                if isinstance(row, ListNode) and not self._bad("rows", index):
+                    yield _record(index + 1, row)
+
+    def _bad(self, *path: str | int) -> bool:
+        whole = ("table", *path)
+        return any(found[: len(whole)] == whole for found in self._report.bad)
+
+    def locate(self, record: Record, column: int | None) -> Location:
+        nodes: list[Node] = record.raw.items if isinstance(record.raw, ListNode) else []
+        node = nodes[column] if column is not None and column < len(nodes) else record.raw
+        here = node if isinstance(node, Scalar | ListNode) else self._node
+        return Location(self._report.file, here.line, here.column)
+
+
+def _record(number: int, row: ListNode) -> Record:
+    return Record(number, row.line, [_text(item) for item in row.items], row)
+
+
+def _text(node: Node) -> str:
+    return node.text if isinstance(node, Scalar) and node.kind is not Kind.NULL else ""

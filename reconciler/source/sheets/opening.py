@@ -1,0 +1,103 @@
+"""From the ``file:`` of a plan file to an open sheet. Nothing outside of the project is ever opened."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from reconciler.settings import Project
+from reconciler.source.files import name_of
+from reconciler.source.sheets.grid import Grid, SheetProblem
+
+if TYPE_CHECKING:
+    from reconciler.source.sheets.options import Options
+
+_TEXTS = {".csv": ",", ".tsv": "\t"}
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[Grid]:
+    """The sheet that a plan file names; ``plan_file`` is relative to the project.
+
+    Raises:
+        SheetProblem: it may not be read, cannot be, or is too big.
+    """
+    path = _resolve(options.file.text, plan_file, project)
+    suffix = path.suffix.lower()
+    name = name_of(project, path)
+    with _open(path) as raw:
+        _check_size(raw, project)
+        if options.sha256 is not None:
+            _check_content(raw, options.sha256)
+        if suffix in _TEXTS:
+            from reconciler.source.sheets.delimited import Delimited  # noqa: PLC0415 - only where needed
+
+            if options.sheet is not None:
+                raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
+            yield Delimited(raw, name, options.encoding or "utf-8", options.delimiter or _TEXTS[suffix])
+        else:
+            from reconciler.source.sheets.workbook import Workbook  # noqa: PLC0415 - only where needed
+
+            if options.encoding is not None or options.delimiter is not None:
+                raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
+            yield Workbook(raw, name, options.sheet, project.limits.sheet_bytes)
+
+
+def _resolve(text: str, plan_file: str, project: Project) -> Path:
+    """The file itself: relative, without ``..``, and inside the project when all links are followed."""
+    wanted = PurePosixPath(text)
+    if wanted.is_absolute() or "\\" in text or (len(text) > 1 and text[1] == ":"):
+        raise SheetProblem("E601", "the path is absolute, or not written with /", "a path relative to this file")
+    if ".." in wanted.parts:
+        raise SheetProblem("E601", "the path leads upwards", "keep sheets beside or below the plan file")
+    suffix = wanted.suffix.lower()
+    if suffix not in {*_TEXTS, ".xlsx"}:
+        hint = (
+            "save it as .xlsx or .csv" if suffix in {".xls", ".xlsm", ".xlsb", ".ods"} else ".csv, .tsv or .xlsx"
+        )
+        raise SheetProblem("E602", f"a file that ends in {suffix or 'nothing'} is no sheet", hint)
+    try:
+        path = (project.root / PurePosixPath(plan_file).parent / wanted).resolve(strict=True)
+        if not path.is_relative_to(project.root.resolve()):
+            raise SheetProblem("E601", "the path leads out of the project", "copy the file into the project")
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SheetProblem("E602", f"cannot be read: {reason}", "check the name") from error
+    return path
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[io.BufferedReader]:
+    """A regular file; devices and pipes are refused without waiting for them."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError as error:
+        raise SheetProblem("E602", f"cannot be read: {error.strerror}", "check the permissions") from error
+    with os.fdopen(handle, "rb") as raw:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise SheetProblem("E601", "this is no plain file", "a .csv, .tsv or .xlsx file")
+        yield raw
+
+
+def _check_size(raw: io.BufferedReader, project: Project) -> None:
+    size, limit = os.fstat(raw.fileno()).st_size, project.limits.sheet_bytes
+    if size > limit:
+        hint = "an operator may raise limits.sheet_bytes in reconciler.yaml"
+        raise SheetProblem("E603", f"the file has {size} bytes; {limit} are read", hint)
+
+
+def _check_content(raw: io.BufferedReader, pinned: str) -> None:
+    found = sha256()
+    while chunk := raw.read(_CHUNK):
+        found.update(chunk)
+    raw.seek(0)
+    if found.hexdigest() != pinned:
+        hint = f"if the new content is meant: sha256: {found.hexdigest()}"
+        raise SheetProblem("E604", f"the file is not the pinned one: its SHA-256 is {found.hexdigest()}", hint)

@@ -1,0 +1,39 @@
+"""What a plan file says of one spreadsheet file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.source.nodes import MapNode, Node, Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``file`` is the scalar that names it; the others are None where the file says nothing."""
+
+    file: Scalar
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sha256: str | None = None
+    key: str | None = None
+
+
+def read_options(node: Node) -> Options | None:
+    """The options of ``{file: ..., ...}`` or of a bare file name; None where there is no usable name."""
+    if isinstance(node, Scalar):
+        return Options(node) if node.text else None
+    if not isinstance(node, MapNode):
+        return None
+    file = node.get("file")
+    texts = {name: value.text for name, (_, value) in node.items.items() if isinstance(value, Scalar)}
+    if not isinstance(file, Scalar):
+        return None
+    return Options(
+        file,
+        sheet=texts.get("sheet"),
+        encoding=texts.get("encoding"),
+        delimiter=texts.get("delimiter"),
+        sha256=texts.get("sha256"),
+        key=texts.get("key"),
+    )
