@@ -53,6 +53,11 @@ def unspaced(text: str, most: int) -> str:
     return re.sub(r"[\s@]", "", text)[:most]
 
 
+def value(text: str) -> str:
+    """A text as a row writes it: one that starts with = would be a formula."""
+    return quoted(f"={text}" if text.startswith("=") else text)
+
+
 def row(number: int, text: str) -> str:
     """A call to a number of its own, with the text wherever it is let in."""
     fields = {
@@ -60,13 +65,13 @@ def row(number: int, text: str) -> str:
         "agent": "good",
         "from": "good",
         "to_number": quoted(f"+1415555{2000 + number}"),
-        "full_name": quoted(text[:500]),
-        "email": quoted(f"{unspaced(text, 60)}@mail.example"),
-        "country": quoted(text[:100]),
+        "full_name": value(text[:500]),
+        "email": value(f"{unspaced(text, 60)}@mail.example"),
+        "country": value(text[:100]),
         "webhook_url": quoted(f"https://hooks.example.com/{unspaced(text, 500)}"),
         "schedule": "{at: 2031-06-01 14:30:00, timezone: America/Mexico_City}",
-        "additional_data": f"{{{quoted(text[:300])}: {quoted(text)}, plain: {quoted(text)}}}",
-        "metadata": f"{{{quoted(text[:300])}: {quoted(text)}, plain: {quoted(text)}}}",
+        "additional_data": f"{{{quoted(text[:300])}: {value(text)}, plain: {value(text)}}}",
+        "metadata": f"{{{quoted(text[:300])}: {value(text)}, plain: {value(text)}}}",
     }
     return "\n".join(f"    {name}: {value}" for name, value in fields.items()).replace("    key", "  - key", 1)
 

@@ -120,7 +120,7 @@ def test_a_listing_waits_as_long_as_the_service_asks(monkeypatch: pytest.MonkeyP
         naps.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("reconciler.provider.listing.asyncio.sleep", nap)
+    monkeypatch.setattr("reconciler.provider.reader.asyncio.sleep", nap)
     answers = iter(
         [answer("429 Slow", "{}", "retry-after: 7"), answer("429 Slow", "{}", "retry-after: 999"), page()]
     )
