@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,9 +117,22 @@ class Excerpts:
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
-            return excerpt(document, location, masked=masked) if document is not None else None
+            if document is not None:
+                return excerpt(document, location, masked=masked)
+            return None if masked else self._sheet_line(location)
 
         return read
+
+    def _sheet_line(self, location: Location) -> str | None:
+        """A line of a sheet, which nobody holds in memory; never shown masked, for all of it may be private."""
+        from reconciler.source.excerpt import caret
+
+        path = self.sources.root / location.file
+        if path.suffix.lower() not in {".csv", ".tsv"} or not path.is_file():
+            return None
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            line = next(islice(file, location.line - 1, None), None)
+        return None if line is None else caret(line.rstrip("\r\n"), min(location.column - 1, len(line)))
 
 
 @dataclass(frozen=True, slots=True)

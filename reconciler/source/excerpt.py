@@ -25,6 +25,11 @@ def excerpt(document: Document, location: Location, *, masked: bool) -> str | No
     line, column = lines[location.line - 1], location.column - 1
     if masked:
         line, column = _masked(document.root, line, location.line, column)
+    return caret(line, column)
+
+
+def caret(line: str, column: int) -> str:
+    """A line and a caret under its column (from 0), cut around it where it is long."""
     start = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
     head = "..." if start else ""
     tail = "..." if start + _WIDTH < len(line) else ""

@@ -18,13 +18,15 @@ from reconciler.source.yaml import Document, load
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the files say. ``plans`` are the names that were read, ``files`` the texts, for excerpts."""
+    """What the files say. ``plans`` are the names that were read, ``files`` the plan files, for excerpts;
+    sheets are not kept, and stand under ``root``."""
 
     rows: tuple[Row, ...]
     plans: frozenset[str]
     moves: tuple[Move, ...]
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, Document]
+    root: Path
 
 
 def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
@@ -47,7 +49,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
         problems += report.found
     kept = tuple(rows[address] for address in sorted(rows))
     problems += _twins(kept)
-    return Sources(kept, frozenset(plans), tuple(moves), by_place(problems), documents)
+    return Sources(kept, frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
 def _read(

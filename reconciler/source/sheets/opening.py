@@ -78,12 +78,13 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
     """A regular file; devices and pipes are refused without waiting for them."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise SheetProblem("E601", "this is no plain file", "a .csv, .tsv or .xlsx file")
+        with os.fdopen(handle, "rb") as raw:
+            yield raw
     except OSError as error:
         raise SheetProblem("E602", f"cannot be read: {error.strerror}", "check the permissions") from error
-    with os.fdopen(handle, "rb") as raw:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise SheetProblem("E601", "this is no plain file", "a .csv, .tsv or .xlsx file")
-        yield raw
 
 
 def _check_size(raw: io.BufferedReader, project: Project) -> None:
