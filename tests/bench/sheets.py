@@ -35,7 +35,7 @@ def write(path: Path, rows: int) -> None:
         writer.writerow(["invoice", "due", "amount", "contact_id", "key", "schedule.at", "additional_data.amount"])
         for n in range(rows):
             day = f"2031-{1 + n % 12:02d}-{1 + n % 28:02d}"
-            writer.writerow([f"{n:07d}", day, f"${n},000.50", contact(n), "", "", ""])
+            writer.writerow([f"{n:07d}", day, f"${n % 1000},000.50", contact(n), "", "", ""])
 
 
 def write_plain(path: Path, rows: int) -> None:

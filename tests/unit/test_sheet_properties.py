@@ -60,7 +60,9 @@ def rows() -> st.SearchStrategy[list[list[str]]]:
 
 def written_as_csv(table: list[list[str]], delimiter: str, end: str) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    # Before Python 3.13 the writer leaves a lone CR unquoted where it is not part of the line's end.
+    quoting = csv.QUOTE_MINIMAL if end == "\r\n" else csv.QUOTE_ALL
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([[guarded(cell) for cell in row] for row in table])
     return text.getvalue().encode("utf-8-sig")
 
@@ -126,14 +128,11 @@ def nothing(*_: object) -> dict[str, str]:
 
 
 ENGINE = Engine(library(frozenset(), nothing), lambda _: None)
-PIECES = (
-    """\
-row.a|row["b c"]|plan.name|"x"|1|2.5|null|true|(|)|[|]|{|}|,|.|?|:|+|-|*|/|%|!|&&|==|<|in|int(|double(|string(|date(
-days(|workdays(|at(|e164(|money(|coalesce(|slug(|replace(|size(|.map(x, |.filter(x, |.all(x, |.exists(x, |timestamp(
-duration(|.matches(|9223372036854775807|"2031-06-01"|"MX"|r'\\'|\'\'\'|"|\\|//|\t|é|uint(|bytes(|type(|{1: 2}|b'x'
-.contains(|[0]|1e308|x""".replace("\n", "|").split("|")
-    + ["||"]
-)
+PIECES = """\
+row.a|row["b c"]|plan.name|"x"|1|2.5|null|true|(|)|[|]|{|}|,|.|?|:|+|-|*|/|%|!|&&|==|<|in|int(|double(|string(
+date(|days(|workdays(|at(|e164(|money(|coalesce(|slug(|replace(|size(|.map(x, |.filter(x, |.all(x, |.exists(x,
+timestamp(|duration(|.matches(|9223372036854775807|"2031-06-01"|"MX"|r'\\'|\'\'\'|"|\\|//|\t|é|uint(|bytes(
+type(|{1: 2}|b'x'|.contains(|[0]|1e308|x""".replace("\n", "|").split("|")
 VALUES = {"a": "2031-06-01", "b c": "+52 55 1234 5678"}
 
 
