@@ -69,6 +69,18 @@ class Workbench:
         assert "Traceback" not in done.stderr, done.stderr
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start the command and leave it running; ``options`` are those of ``Popen``."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *args],
+            cwd=self.root,
+            env=clean_environment() | self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
     def ok(self, *args: str) -> Result:
         """Run, and insist on exit 0."""
         result = self.run(*args)

@@ -23,18 +23,6 @@ def june(project: Workbench) -> Workbench:
     return project
 
 
-def start(bench: Workbench, *args: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *args],
-        cwd=bench.root,
-        env=clean_environment() | bench.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
 def wait_for(condition: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -140,7 +128,7 @@ def test_an_unreadable_file_is_named(june: Workbench) -> None:
 
 def test_a_second_apply_meets_the_lock_and_is_told_who_holds_it(june: Workbench, sandbox: Any) -> None:
     sandbox.set_faults("stall-before#1")
-    holder = start(june, "apply", "--auto-approve", "--json", "--concurrency", "1")
+    holder = june.start("apply", "--auto-approve", "--json", "--concurrency", "1")
     try:
         assert holder.stdout is not None
         assert '"started"' in holder.stdout.readline()
@@ -161,7 +149,7 @@ def test_a_second_apply_meets_the_lock_and_is_told_who_holds_it(june: Workbench,
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_finishes_what_is_in_flight(june: Workbench, sandbox: Any, number: int, code: int) -> None:
     june.write(PLAN, plan_text(rows=50))
-    run = start(june, "apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
+    run = june.start("apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
     wait_for(lambda: len(sandbox.calls()) >= 3)
     run.send_signal(number)
     out, _ = run.communicate(timeout=30)
@@ -176,7 +164,7 @@ def test_a_signal_finishes_what_is_in_flight(june: Workbench, sandbox: Any, numb
 
 def test_a_second_signal_stops_at_once_and_is_still_safe(june: Workbench, sandbox: Any) -> None:
     sandbox.set_faults("stall-after#1")
-    run = start(june, "apply", "--auto-approve", "--json", "--concurrency", "1")
+    run = june.start("apply", "--auto-approve", "--json", "--concurrency", "1")
     wait_for(lambda: len(sandbox.calls()) == 1)
     run.send_signal(signal.SIGINT)
     assert run.stderr is not None

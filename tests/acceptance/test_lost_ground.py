@@ -7,7 +7,6 @@ import json
 import resource
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
-from tests.conftest import KEY, Workbench, clean_environment, plan_text
+from tests.conftest import KEY, Workbench, plan_text
 
 ROWS = 12
 STATE = ".reconciler/state.db"
@@ -39,16 +38,9 @@ def start(bench: Workbench, limit: int | None = None) -> subprocess.Popen[str]:
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--json", "--rate", "none"]
-    return subprocess.Popen(
-        [*command, "--concurrency", "2"],
-        cwd=bench.root,
-        env=clean_environment() | bench.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=no_room,  # noqa: PLW1509 - one thread, and the limit must hold for the child alone
-    )
+    options = ["--json", "--rate", "none", "--concurrency", "2"]
+    # One thread, and the limit must hold for the child alone.
+    return bench.start("apply", "--auto-approve", *options, preexec_fn=no_room)
 
 
 def told(done: subprocess.Popen[str]) -> tuple[dict[str, str], dict[str, Any]]:

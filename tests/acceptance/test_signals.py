@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
 from reconciler.provider.sandbox.faults import FaultPlan
-from tests.conftest import KEY, Workbench, clean_environment, plan_text
+from tests.conftest import KEY, Workbench, plan_text
 
 ROWS = 8
 
@@ -34,15 +32,7 @@ def interrupted(
     bench: Workbench, reached: Callable[[], bool], *signals: signal.Signals
 ) -> tuple[int, dict[str, Any]]:
     """The exit code and the summary of an apply that gets the signals once it got somewhere."""
-    command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--json", "--rate", "none"]
-    apply = subprocess.Popen(
-        [*command, "--concurrency", "2"],
-        cwd=bench.root,
-        env=clean_environment() | bench.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    apply = bench.start("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "2")
     while not reached():
         assert apply.poll() is None
         time.sleep(0.02)
