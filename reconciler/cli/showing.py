@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from reconciler import collector
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import write_private
 from reconciler.errors import UsageError
@@ -58,7 +59,8 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
 def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
     """The plan in each form, on the standard output or whole into its file."""
     for form, file in wanted:
-        shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+        with collector.paused():
+            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
         if file == _STDOUT:
             echo(shown)
         else:
