@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.settings import Project
-from reconciler.source.fields import schema_of
+from reconciler.source.fields import is_repeat, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns
 from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import Engine
 from reconciler.source.nodes import ListNode, MapNode
 from reconciler.source.report import Report
+from reconciler.source.shape import NO_REPEAT
 from reconciler.source.sheets.header import near_field
 from reconciler.source.sheets.lookup import Lookups
 from reconciler.source.sheets.options import read_options
@@ -68,7 +69,12 @@ class Computed:
         every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
         read = {name for column in every for name in column.reads}
         for column in every:
-            if schema_of(column.name) is None and column.name not in read:
+            if is_repeat(column.name) and column.name not in read:
+                where = column.scalar
+                self._report.say(
+                    "E806", f"column {column.name!r}: {NO_REPEAT[0]}", where.line, where.column, NO_REPEAT[1]
+                )
+            elif schema_of(column.name) is None and column.name not in read:
                 near = near_field(column.name)
                 hint = (
                     f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"

@@ -1,143 +1,150 @@
-"""Occurrences of a row that repeats: a recurrence rule (RFC 5545) read as wall times, with no clock.
+"""``repeat`` on a row of ``calls``: the row as one row for each date of a rule.
 
 An occurrence is named by its nominal date, the one that the rule gives it, wherever it is moved to: widening a
-rule or skipping a date leaves the names of all others as they are.
+rule, or skipping or moving a date, leaves the names of all others as they are.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from dateutil.rrule import rrule, rrulestr
-
-MAX_OCCURRENCES = 400
-_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-_PARTS = frozenset(
-    ["FREQ", "INTERVAL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"]
-)
-_ENDS = {"UNTIL": "until", "COUNT": "count"}
-_PART = re.compile(r"([A-Z]+)=([A-Z0-9,+-]+)")
-_LONGEST_RULE = 200
-_LONGEST_YEARS = 50
-_CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays and all
+from reconciler import times
+from reconciler.source.cells import Cell, Layer, Source
+from reconciler.source.nodes import ListNode, MapNode, Scalar
+from reconciler.source.recurrence import RecurrenceError, dates
+from reconciler.source.report import Report
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
-    """A rule and its bounds. ``start`` and the values of ``moved`` are wall times; exactly one of ``until`` (the
-    last date that counts) and ``count`` is set. ``skipped`` and the keys of ``moved`` are nominal dates.
+class Occurrence:
+    """One date of a rule; ``at`` is its wall time, of the rule or of ``move``."""
+
+    day: date
+    at: Cell
+    rule: Scalar
+
+
+def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Layer, Occurrence | None]]:
+    """What a row says for each of its occurrences; once where it does not repeat.
+
+    A repeat that is wrong is reported. The row comes once then, with nothing more to say of its timing.
     """
-
-    rule: str
-    start: datetime
-    until: date | None = None
-    count: int | None = None
-    skipped: frozenset[date] = frozenset()
-    moved: Mapping[date, datetime] = field(default_factory=dict)
-
-
-class RepeatError(ValueError):
-    """What is wrong, in ``field`` of a repeat, and a hint."""
-
-    def __init__(self, field: str, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.hint = hint
-
-
-def occurrences(repeat: Repeat) -> Iterator[tuple[date, datetime]]:
-    """Nominal date and wall time of each occurrence that is left, in the order of the nominal dates.
-
-    Raises:
-        RepeatError: the rule is none, has no or too many occurrences, or a date is skipped or moved that is none.
-    """
-    nominal = _nominal(repeat)
-    for name, dates in (("skip", repeat.skipped), ("move", frozenset(repeat.moved))):
-        for unknown in sorted(dates - nominal.keys()):
-            near = min(nominal, key=lambda day: abs(day - unknown))
-            raise RepeatError(name, f"{unknown} is no date of this rule", f"the nearest one is {near}")
-    both = sorted(repeat.skipped & repeat.moved.keys())
-    if both:
-        raise RepeatError("skip", f"{both[0]} is both skipped and moved", "remove one of them")
-    for day, moment in nominal.items():
-        if day not in repeat.skipped:
-            yield day, repeat.moved.get(day, moment)
-
-
-def _nominal(repeat: Repeat) -> dict[date, datetime]:
-    found: dict[date, datetime] = {}
-    last = _last(repeat)
-    # A rule that never comes round is tried until the year 9999. The calendar is the same some cycles later, where
-    # that is near.
-    shift = max(0, (date.max.year - _LONGEST_YEARS - repeat.start.year) // _CYCLE * _CYCLE)
-    rule = _parsed(_checked(repeat.rule), _later(repeat.start, shift))
-    for moment in (_later(there, -shift) for there in rule):
-        if moment > last or len(found) == repeat.count:
-            break
-        if len(found) == MAX_OCCURRENCES:
-            hint = "choose an earlier until, or split the row"
-            raise RepeatError("rule", f"more than {MAX_OCCURRENCES} occurrences", hint)
-        found[moment.date()] = moment
+    if "repeat" not in item.items:
+        yield own, None
+        return
+    key, node = item.items["repeat"]
+    found: list[Occurrence] = []
+    if _timed_once(own, report) and isinstance(node, MapNode) and "repeat" not in own.bad:
+        found = _Reader(key, node, report).read()
     if not found:
-        raise RepeatError("rule", "no date of this rule lies between from and until", "check both")
-    if repeat.count is not None and len(found) < repeat.count:
-        hint = "choose a rule that comes round more often, or a smaller count"
-        message = f"this rule gives only {len(found)} occurrences within {_LONGEST_YEARS} years"
-        raise RepeatError("count", message, hint)
-    return found
+        yield replace(own, bad=own.bad | {"repeat", "schedule"}), None
+    for occurrence in found:
+        cells = own.cells | {"schedule.at": occurrence.at}
+        yield Layer(cells, own.bad, own.removed - {"schedule"}, schedule=True), occurrence
 
 
-def _last(repeat: Repeat) -> datetime:
-    """The last moment that counts: a rule that never comes round must end, too."""
-    longest = date(min(repeat.start.year + _LONGEST_YEARS, date.max.year), 12, 31)
-    until = longest if repeat.until is None else repeat.until
-    if until < repeat.start.date():
-        raise RepeatError("until", f"until {until} lies before from", "until is the last date that counts")
-    if until > longest:
-        message = f"until {until} lies more than {_LONGEST_YEARS} years after from"
-        raise RepeatError("until", message, "choose an earlier date")
-    return datetime.combine(until, time.max)
+def _timed_once(own: Layer, report: Report) -> bool:
+    """Whether the rule alone says when the row calls."""
+    for name in ("schedule.at", "delay_minutes"):
+        cell = own.cells.get(name)
+        if cell is not None and isinstance(cell.origin, Scalar):
+            message = f"a row has one timing, and this one has both repeat and {name}"
+            hint = "the first date and the time of day stand in repeat.from: remove one of them"
+            report.say("E306", message, cell.origin.line, cell.origin.column, hint)
+            return False
+    return True
 
 
-def _later(moment: datetime, years: int) -> datetime:
-    return moment.replace(year=moment.year + years)
+class _Reader:
+    """Reads one repeat, whose shape is right. ``_failed`` once anything was wrong, which is reported."""
 
+    def __init__(self, key: Scalar, node: MapNode, report: Report) -> None:
+        self._key = key
+        self._node = node
+        self._report = report
+        self._failed = False
 
-def _parsed(text: str, start: datetime) -> rrule:
-    try:
-        found = rrulestr(text, dtstart=start)
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise RepeatError("rule", f"not a recurrence rule: {error}", "such as FREQ=WEEKLY;BYDAY=MO") from error
-    if not isinstance(found, rrule):
-        raise RepeatError("rule", "more than one rule", "one rule a row")
-    return found
+    def read(self) -> list[Occurrence]:
+        """The occurrences, in the order of their dates; none where anything is wrong."""
+        start, rule = self._scalar("from"), self._scalar("rule")
+        first = self._wall(start) if start is not None else None
+        skipped, moved = self._skipped(), self._moved()
+        nominal = self._nominal(rule, first.date()) if rule is not None and first is not None else []
+        if nominal:
+            self._check(nominal, skipped, moved)
+        if self._failed or rule is None or first is None:
+            return []
+        made = {day: Cell(f"{day} {first.time()}", Source.REPEAT, rule) for day in nominal if day not in skipped}
+        made |= {day: at for day, (_, at) in moved.items()}
+        return [Occurrence(day, at, rule) for day, at in made.items()]
 
+    def _nominal(self, rule: Scalar, start: date) -> list[date]:
+        """The dates of the rule between its ends."""
+        until, count = self._scalar("until"), self._scalar("count")
+        if (until is None) is (count is None):
+            message = "repeat has no end" if until is None else "repeat has both until and count"
+            self._wrong("E802", message, count or self._key, "until: the last date, or count: how many dates")
+            return []
+        last = self._day(until) if until is not None else None
+        if until is not None and last is None:
+            return []
+        try:
+            return dates(rule.text, start, until=last, count=int(count.text) if count is not None else None)
+        except RecurrenceError as error:
+            self._wrong(error.code, str(error), self._scalar(error.field) or rule, error.hint)
+            return []
 
-def _checked(rule: str) -> str:
-    """The rule, once nothing in it can give a time of day, an end, or work without end."""
-    text = rule.strip().removeprefix("RRULE:").upper()
-    parts = text.split(";")
-    names: set[str] = set()
-    for part in parts if len(text) <= _LONGEST_RULE else ():
-        match = _PART.fullmatch(part)
-        name = match[1] if match else part.partition("=")[0]
-        if name in _ENDS:
-            raise RepeatError("rule", f"{name} stands outside of the rule", f"write {_ENDS[name]}: beside rule:")
-        if match is None or name not in _PARTS or name in names:
-            hint = f"parts such as FREQ=WEEKLY;BYDAY=MO, of {', '.join(sorted(_PARTS))}"
-            raise RepeatError("rule", f"{part!r} is no part of a rule here", hint)
-        if name == "FREQ" and match[2] not in _FREQUENCIES:
-            raise RepeatError("rule", f"FREQ={match[2]} is not read", f"at most daily: {', '.join(_FREQUENCIES)}")
-        if name == "INTERVAL" and not 1 <= _number(match[2]) <= 1000:
-            raise RepeatError("rule", f"INTERVAL={match[2]} is out of range", "a whole number from 1 to 1000")
-        names.add(name)
-    if "FREQ" not in names:
-        raise RepeatError("rule", "a rule needs FREQ", "such as FREQ=WEEKLY;BYDAY=MO")
-    return text
+    def _check(
+        self, nominal: list[date], skipped: Mapping[date, Scalar], moved: Mapping[date, tuple[Scalar, Cell]]
+    ) -> None:
+        """Only dates of the rule are skipped or moved, none is both, and one is left."""
+        known = frozenset(nominal)
+        places = [*skipped.items(), *((day, where) for day, (where, _) in moved.items())]
+        for day, where in places:
+            if day not in known:
+                near = min(nominal, key=lambda other: abs(other - day))
+                self._wrong("E804", f"{day} is no date of this rule", where, f"the nearest one is {near}")
+        for day in skipped.keys() & moved.keys():
+            self._wrong("E804", f"{day} is both skipped and moved", moved[day][0], "remove one of them")
+        if known == skipped.keys():
+            hint = "enabled: false holds back a whole row"
+            self._wrong("E803", "every date of the rule is skipped", self._key, hint)
 
+    def _skipped(self) -> dict[date, Scalar]:
+        node = self._node.get("skip")
+        items = [item for item in node.items if isinstance(item, Scalar)] if isinstance(node, ListNode) else []
+        return {day: item for item in items if (day := self._day(item)) is not None}
 
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) <= 6 else 0
+    def _moved(self) -> dict[date, tuple[Scalar, Cell]]:
+        """By nominal date, where that stands and the time it is moved to."""
+        node = self._node.get("move")
+        found: dict[date, tuple[Scalar, Cell]] = {}
+        for key, value in node.items.values() if isinstance(node, MapNode) else ():
+            day, moment = self._day(key), self._wall(value) if isinstance(value, Scalar) else None
+            if isinstance(value, Scalar) and day is not None and moment is not None:
+                found[day] = key, Cell(times.format_wall(moment), Source.REPEAT, value)
+        return found
+
+    def _scalar(self, name: str) -> Scalar | None:
+        found = self._node.get(name)
+        return found if isinstance(found, Scalar) else None
+
+    def _day(self, scalar: Scalar) -> date | None:
+        try:
+            return date.fromisoformat(scalar.text)
+        except ValueError:
+            self._wrong("E313", f"{scalar.text} is no day of the calendar", scalar, "such as 2026-08-31")
+            return None
+
+    def _wall(self, scalar: Scalar) -> datetime | None:
+        try:
+            return times.parse_wall(scalar.text)
+        except ValueError:
+            self._wrong("E313", f"{scalar.text} is no real date and time", scalar, "such as 2026-06-01 10:00:00")
+            return None
+
+    def _wrong(self, code: str, message: str, where: Scalar, hint: str) -> None:
+        self._report.say(code, message, where.line, where.column, hint)
+        self._failed = True

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from reconciler.model import ROW_KEY, Address, Call, Row
 from reconciler.settings import Project
+from reconciler.source.cells import Cell, Source
 from reconciler.source.nodes import BOOLEANS
 from reconciler.source.parties import read_parties
 from reconciler.source.reading import Reading
+from reconciler.source.repeat import Occurrence
 from reconciler.source.timing import read_timing
 from reconciler.source.wording import quoted
+
+_LONGEST_KEY = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Identity:
 def read_row(reading: Reading, identity: Identity, project: Project) -> Row | None:
     """The row; None where anything of it is wrong, which is reported."""
     key = _key(reading, identity.tags)
+    if key is not None and reading.occurrence is not None:
+        key = _dated(key, reading.occurrence, reading)
     revision = _revision(reading)
     if identity.plan is not None and key is not None and revision is not None:
         reading.address = Address(identity.plan, key, revision)
@@ -85,6 +91,17 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
         )
         return None
     return made
+
+
+def _dated(key: str, occurrence: Occurrence, reading: Reading) -> str | None:
+    """The key of an occurrence, which becomes its cell."""
+    dated = f"{key}/{occurrence.day}"
+    if not ROW_KEY.fullmatch(dated):
+        hint = f"up to {_LONGEST_KEY - len('/2026-06-08')} characters in a row that repeats"
+        reading.wrong("E805", "key", f"the key {quoted(key)} leaves no room for the date of an occurrence", hint)
+        return None
+    reading.merged.cells["key"] = Cell(dated, Source.REPEAT, occurrence.rule)
+    return dated
 
 
 def _revision(reading: Reading) -> int | None:
