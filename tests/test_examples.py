@@ -32,4 +32,4 @@ def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "two-plans", "phone-calls", "sheet"} <= {path.name for path in EXAMPLES}
+    assert {"quickstart", "two-plans", "phone-calls", "sheet", "weekly"} <= {path.name for path in EXAMPLES}
