@@ -69,19 +69,19 @@ class Computed:
         every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
         read = {name for column in every for name in column.reads}
         for column in every:
-            if is_repeat(column.name) and column.name not in read:
-                where = column.scalar
-                self._report.say(
-                    "E806", f"column {column.name!r}: {NO_REPEAT[0]}", where.line, where.column, NO_REPEAT[1]
-                )
-            elif schema_of(column.name) is None and column.name not in read:
+            if schema_of(column.name) is not None or column.name in read:
+                continue
+            line, place = column.scalar.line, column.scalar.column
+            if is_repeat(column.name):
+                self._report.say("E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1])
+            else:
                 near = near_field(column.name)
                 hint = (
                     f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"
                 )
                 message = f"column {column.name!r} is no field, and no formula reads it"
                 code = "E606" if near is not None and near[1] else "W204"
-                self._report.say(code, message, column.scalar.line, column.scalar.column, hint)
+                self._report.say(code, message, line, place, hint)
 
 
 def _known(name: str, columns: Columns) -> bool:

@@ -14,8 +14,6 @@ from reconciler.source.repeat import Occurrence
 from reconciler.source.timing import read_timing
 from reconciler.source.wording import quoted
 
-_LONGEST_KEY = 128
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -97,8 +95,8 @@ def _dated(key: str, occurrence: Occurrence, reading: Reading) -> str | None:
     """The key of an occurrence, which becomes its cell."""
     dated = f"{key}/{occurrence.day}"
     if not ROW_KEY.fullmatch(dated):
-        hint = f"up to {_LONGEST_KEY - len('/2026-06-08')} characters in a row that repeats"
-        reading.wrong("E805", "key", f"the key {quoted(key)} leaves no room for the date of an occurrence", hint)
+        message = f"the key {quoted(key)} leaves no room for the date of an occurrence"
+        reading.wrong("E805", "key", message, "up to 117 characters where a row repeats")
         return None
     reading.merged.cells["key"] = Cell(dated, Source.REPEAT, occurrence.rule)
     return dated

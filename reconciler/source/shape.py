@@ -112,7 +112,7 @@ def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str
         )
     if path == ("policy",):
         return "E207", f"policy.{name} is not in this version: nothing would check it", "remove it"
-    if lowered == "repeat":
+    if lowered == "repeat" and "repeat" not in known:
         return "E806", f"{name}: {NO_REPEAT[0]}", NO_REPEAT[1]
     synonym = SYNONYMS.get(lowered)
     exact = [synonym] if synonym is not None and synonym in known else []

@@ -78,11 +78,10 @@ def check_unread(grid: Grid, record: Record, header: Header, read: Collection[st
         if name in read:
             continue
         near = near_field(name)
-        if is_repeat(name):
-            report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", grid.locate(record, index), NO_REPEAT[1])
-            continue
         where = grid.locate(record, index)
-        if near is not None and near[1]:
+        if is_repeat(name):
+            report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
+        elif near is not None and near[1]:
             report.tell("E606", f"header {name!r} is nearly the field {near[0]}", where, f"write it as {near[0]}")
         else:
             hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or read it in columns:"
