@@ -42,7 +42,7 @@ def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Lay
         yield replace(own, bad=own.bad | {"repeat", "schedule"}), None
     for occurrence in found:
         cells = own.cells | {"schedule.at": occurrence.at}
-        yield Layer(cells, own.bad, own.removed - {"schedule"}, schedule=True), occurrence
+        yield replace(own, cells=cells, schedule=True), occurrence
 
 
 def _timed_once(own: Layer, report: Report) -> bool:

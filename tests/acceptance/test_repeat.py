@@ -128,3 +128,10 @@ def test_clocks_that_change_on_one_of_the_dates(project: Workbench) -> None:
     mended = text.replace("count: 3", "count: 3, move: {2031-03-09: 2031-03-09 03:30:00}")
     project.write(PLAN, mended)
     assert len(project.actions("--now", "2031-01-01T00:00:00Z")) == 3
+
+
+def test_a_wrong_rule_is_shown_to_everybody(project: Workbench) -> None:
+    """It says when calls are made, nothing of the person."""
+    project.write(PLAN, plan_file(MONDAYS.replace("until: 2031-06-30", "until: june")))
+    (problem,) = project.run("validate", "--json").json["diagnostics"]
+    assert problem["message"].endswith("expected a date such as 2026-06-08, found 'june'")
