@@ -33,4 +33,4 @@ def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
 
 def test_there_are_examples() -> None:
     sheets = {"appointments-xlsx", "collections-csv", "inline-table", "phones-to-contacts"}
-    assert {"quickstart", "two-plans", "phone-calls"} | sheets <= {path.name for path in EXAMPLES}
+    assert {"quickstart", "two-plans", "phone-calls", "weekly"} | sheets <= {path.name for path in EXAMPLES}

@@ -48,7 +48,7 @@ PUBLIC_FIELDS = frozenset(
         "sheet_bytes",
     }
 )
-PUBLIC_MAPS = frozenset({"metadata", "agents"})
+PUBLIC_MAPS = frozenset({"metadata", "agents", "repeat"})
 
 
 def is_public(path: Iterable[str | int]) -> bool:

@@ -109,14 +109,19 @@ def _instant(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | Non
     if isinstance(found, times.Gap):
         before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
         message = f"{wall} does not exist in {zone.key}: the clocks skip it; it could mean {before} or {after}"
-        reading.wrong("E314", "schedule.at", message, "choose a time before or after the change")
+        reading.wrong("E314", "schedule.at", message, _other_time(reading, "before or after the change"))
         return None
     if isinstance(found, times.Fold):
         first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
         message = f"{wall} exists twice in {zone.key}: as {first} and as {second}"
-        reading.wrong("E315", "schedule.at", message, "choose a time that the clocks show once")
+        reading.wrong("E315", "schedule.at", message, _other_time(reading, "that the clocks show once"))
         return None
     return found
+
+
+def _other_time(reading: Reading, which: str) -> str:
+    alone = " for this date: repeat.move" if reading.occurrence is not None else ""
+    return f"choose a time {which}{alone}"
 
 
 def _reading_of(moment: datetime, zone: ZoneInfo) -> str:
