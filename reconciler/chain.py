@@ -208,9 +208,11 @@ class Walk:
     def _tell(self, found: Link, message: str) -> None:
         self.problems.append(f"ledger entry {found.number}: {message}")
 
-    def check_head(self, kept: Head) -> None:
-        """Compare where the chain ends with what was kept apart from it, by the state."""
-        if self.head != kept:
+    def check_head(self, kept: Head | None) -> None:
+        """Compare where the chain ends with what the state keeps apart from it."""
+        if kept is None:
+            self.problems.append("ledger head: it is gone; nothing says where the ledger ended")
+        elif self.head != kept:
             self.problems.append(
                 f"the ledger ends with entry {self.head.number} ({self.head.hash[:12]}), and the state says "
                 f"that it ends with entry {kept.number} ({kept.hash[:12]}): its end was cut off or replaced"

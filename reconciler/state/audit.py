@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler import identity
 from reconciler.chain import Head, Link, Record, Walk, promised_texts
+from reconciler.errors import StateError
 from reconciler.state import ledger, notes
 from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.redaction import redacted
@@ -64,10 +65,14 @@ def _text(data: bytes) -> str:
 
 def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict:
     meta = connection.execute("select * from meta").fetchone()
+    if meta is None:
+        raise StateError("the state is damaged: it does not say which state it is")
     lineage, serial = str(meta["lineage"]), meta["serial"]
     walk, replay = Walk(lineage), Replay()
     last = _walk(ledger.links(connection), walk, replay)
-    walk.check_head(ledger.kept_head(connection) or walk.head)
+    if replay.state is not None and replay.state != ledger.about(connection):
+        walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
+    walk.check_head(ledger.kept_head(connection))
     for anchor in anchors:
         walk.check_anchor(anchor)
     problems = walk.problems

@@ -93,7 +93,7 @@ def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
         (lineage, format_instant(now), new_secret()),
     )
-    ledger.append(connection, [Note(Kind.CREATED, now, None, {"lineage": lineage, **by})])
+    ledger.append(connection, [Note(Kind.CREATED, now, None, {"state": ledger.about(connection), **by})])
     connection.execute("commit")
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from reconciler.chain import Kind, Note
 from reconciler.model import Address, JsonObject
-from reconciler.state import notes
+from reconciler.state import ledger, notes
 
 # The columns that hold texts, and ``call``, which its digest stands for.
 TEXT_COLUMNS = ("error", "evidence", "reason")
@@ -23,7 +23,7 @@ def inheritance(connection: sqlite3.Connection) -> Iterator[Note]:
         name: connection.execute(f"select count(*) from {name}").fetchone()[0]  # noqa: S608 - from the table above
         for name in TABLES
     }
-    yield Note(Kind.MIGRATED, now, None, {"rows": rows})
+    yield Note(Kind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
     for name in TABLES:
         cursor = connection.execute(f"select * from {name} order by 1, 2, 3")  # noqa: S608 - from the table above
         columns = [column[0] for column in cursor.description]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 
 from reconciler.chain import Head, Link, Note, genesis, link
+from reconciler.model import JsonObject
 
 _LINKS = """
 select l.number, l.entry, l.hash, t.salt, t.texts from ledger l left join ledger_texts t on t.number = l.number
@@ -36,6 +38,12 @@ def append(connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
         " on conflict (id) do update set number = excluded.number, hash = excluded.hash",
         (head.number, head.hash),
     )
+
+
+def about(connection: sqlite3.Connection) -> JsonObject:
+    """What the first entry says of the state itself: whose key its pseudonyms are made with is told by a hash."""
+    created_at, secret = connection.execute("select created_at, secret from meta").fetchone()
+    return {"created_at": created_at, "secret": "sha256:" + hashlib.sha256(str(secret).encode()).hexdigest()}
 
 
 def kept_head(connection: sqlite3.Connection) -> Head | None:

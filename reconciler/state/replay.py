@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from reconciler.blinding import REDACTED
 from reconciler.chain import Kind, Record, promised_texts
-from reconciler.model import Address, Status
+from reconciler.model import Address, JsonValue, Status
 from reconciler.state import rules
 from reconciler.state.inheritance import TABLES
 
@@ -36,11 +36,14 @@ class Replay:
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in TABLES}
+        self.state: JsonValue = None
         self.redacted: set[int] = set()
         self.texts_of: defaultdict[str, list[int]] = defaultdict(list)
         self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
         self._words: defaultdict[Key, list[Row]] = defaultdict(list)
         self._do: Mapping[str, Callable[[Record, Mapping[str, str]], None]] = {
+            Kind.CREATED: self._created,
+            Kind.MIGRATED: self._created,
             Kind.INHERITED: self._inherited,
             Kind.BEGAN: self._began,
             Kind.ENDED: self._ended,
@@ -82,6 +85,9 @@ class Replay:
         """The number that a table gives its next row."""
         rows = self.tables[table]
         return next(reversed(rows))[0] + 1 if rows else 1
+
+    def _created(self, record: Record, _: Mapping[str, str]) -> None:
+        self.state = record.content["state"]
 
     def _inherited(self, record: Record, texts: Mapping[str, str]) -> None:
         content: Any = record.content
