@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
+_FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github")
 _STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -55,14 +55,28 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     return list(zip(wanted, files, strict=True))
 
 
-def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
-    """The plan in each form, on the standard output or whole into its file."""
+def print_plan(
+    app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool, excerpts: Excerpts | None = None
+) -> None:
+    """The plan in each form, on the standard output or whole into its file. ``excerpts`` are of its files, where
+    they are what the plan was made from."""
     for form, file in wanted:
-        shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+        if form == "html":
+            shown = _page(plan, excerpts, masked=not reveal)
+        else:
+            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
         if file == _STDOUT:
             echo(shown)
         else:
             write_private(app.directory / file, shown)
+
+
+def _page(plan: Plan, excerpts: Excerpts | None, *, masked: bool) -> bytes:
+    from reconciler.render import html
+
+    if excerpts is None:
+        return html.render_plan(plan, masked=masked).encode()
+    return html.render_plan(plan, masked=masked, excerpt=excerpts.reader(masked=masked)).encode()
 
 
 def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
