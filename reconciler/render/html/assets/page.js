@@ -150,11 +150,11 @@ document.addEventListener("keydown", (event) => {
   byId("search").focus();
 });
 
-window.addEventListener("beforeprint", () => {
+addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
   printRows();
 });
-window.addEventListener("afterprint", update);
+addEventListener("afterprint", printed);
 
 if (total) {
   startPanel();

@@ -7,7 +7,7 @@ const MOST_PRINTED = 2000;
 const TIMING = ["schedule.at", "schedule.timezone", "delay_minutes"];
 const OWN_COLUMN = { agent: "agent", contact_id: "to", to_number: "to" };
 const sheet = byId("sheet");
-const view = { active: 0, start: 0, end: 0 };
+const view = { active: 0, start: 0, end: 0, printing: false };
 
 function drawHead() {
   const heads = Object.entries(HEADS).map(([column, name], index) => {
@@ -39,7 +39,8 @@ function content(row) {
   const action = actions[columns.action[row]];
   const cells = columns.diff[row] ? cellsOf(row) : [];
   const own = (column) => cells.filter((cell) => OWN_COLUMN[cell[0]] === column);
-  const timing = cells.filter((cell) => TIMING.includes(cell[0]));
+  const brief = (side) => side && side.replace(/:00$/, ""); // no seconds where there are none
+  const timing = cells.filter((cell) => TIMING.includes(cell[0])).map(([field, ...both]) => [field, ...both.map(brief)]);
   const rest = cells.filter((cell) => !OWN_COLUMN[cell[0]] && !TIMING.includes(cell[0]));
   const differing = (found, otherwise) => (found.length === 1 ? sides(found[0][1], found[0][2]) : found.length ? diffParts(found) : [otherwise]);
   const said = message(row);
@@ -64,6 +65,7 @@ function drawRow(index) {
 }
 
 function drawRows(force = false) {
+  if (view.printing) return;
   const start = Math.max(Math.floor(sheet.scrollTop / ROW_HEIGHT) - OVERSCAN, 0);
   const end = Math.min(start + Math.ceil(sheet.clientHeight / ROW_HEIGHT) + 2 * OVERSCAN, shown.length);
   if (!force && start === view.start && end === view.end) return;
@@ -118,7 +120,13 @@ function update() {
 }
 
 function printRows() {
+  view.printing = true;
   drawRange(0, Math.min(shown.length, MOST_PRINTED));
   byId("rail").style.paddingBottom = "0";
   if (shown.length > MOST_PRINTED) byId("found").textContent += `, of which the first ${counted(MOST_PRINTED)} are printed`;
+}
+
+function printed() {
+  view.printing = false;
+  update();
 }
