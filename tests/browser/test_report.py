@@ -123,7 +123,7 @@ def test_rows_are_filtered_and_sorted(visit: Open) -> None:
 def test_the_chart_and_the_sheet_follow_the_zone(visit: Open) -> None:
     page = visit(render_plan(everything(), masked=False)).page
     told = page.locator("#peaks dd").first
-    assert told.inner_text() == "4 Sun 2031-06-01 14:30 local time"
+    assert told.inner_text() == "4 Sun 2031-06-01 14:30 by each row's clock"
     assert "Sun 2031-06-01 14:30 Mexico City" in page.locator("#body").inner_text()
     assert page.locator("#chart rect.s1").count() == 2
     page.select_option("#zone", "Europe/Madrid")

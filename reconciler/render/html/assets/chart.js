@@ -56,7 +56,7 @@ function tellPeaks() {
     for (const [slot, counts] of slots(size)) {
       if (counts[0] > most || (counts[0] === most && slot < best)) [best, most] = [slot, counts[0]];
     }
-    told[index].replaceChildren(element("b", {}, counted(most)), " ", element("span", {}, `${clock(best * size, unit)} ${chosenZone || "local time"}`));
+    told[index].replaceChildren(element("b", {}, counted(most)), " ", element("span", {}, `${clock(best * size, unit)} ${chosenZone || "by each row's clock"}`));
   });
 }
 
@@ -111,15 +111,22 @@ function gridLines(top, tall, width) {
   });
 }
 
+/** A label wherever there is room for one: at midnights, where hours are many. */
 function timeLabels(step, inner) {
   const { bars, unit, first } = chartState;
-  const every = Math.max(Math.ceil(130 / step), 1);
+  let every = Math.max(Math.ceil(150 / step), 1);
+  let start = 0;
+  const nights = unit === "hour" && every > 12;
+  if (nights) {
+    every = Math.ceil(every / 24) * 24;
+    start = (24 - (first % 24)) % 24;
+  }
   const labels = [];
-  for (let index = 0; index < bars.length; index += every) {
+  for (let index = start; index < bars.length; index += every) {
     const x = EDGE.left + index * step;
     if (index && x + 120 > EDGE.left + inner) break;
     labels.push(shape("line", { class: "grid", x1: x, x2: x, y1: HEIGHT - EDGE.bottom, y2: HEIGHT - EDGE.bottom + 5 }));
-    labels.push(shape("text", { x, y: HEIGHT - 6 }, clock((first + index) * SIZES[unit], unit)));
+    labels.push(shape("text", { x, y: HEIGHT - 6 }, clock((first + index) * SIZES[unit], nights ? "day" : unit)));
   }
   return labels;
 }

@@ -109,6 +109,7 @@ function startSheet() {
   byId("app").hidden = false;
   fillChoices();
   fillActions();
+  byId("search").onfocus = prepareSearch;
   byId("search").oninput = () => { search(byId("search").value); update(); };
   byId("search").onkeydown = (event) => {
     if (event.key === "Escape" && byId("search").value) return showAll();
@@ -152,9 +153,11 @@ document.addEventListener("keydown", (event) => {
 
 addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
-  printRows();
+  if (total) printRows();
 });
-addEventListener("afterprint", printed);
+addEventListener("afterprint", () => {
+  if (total) printed();
+});
 
 if (total) {
   startPanel();

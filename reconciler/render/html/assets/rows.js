@@ -39,9 +39,13 @@ function haystack(row) {
   return said.join("\n").toLowerCase();
 }
 
+function prepareSearch() {
+  haystacks ??= Array.from(everyRow, haystack);
+}
+
 function search(text) {
   query.words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (query.words.length && !haystacks) haystacks = Array.from(everyRow, haystack);
+  if (query.words.length) prepareSearch();
 }
 
 function forgetTimes() {
