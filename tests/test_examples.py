@@ -32,4 +32,5 @@ def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "two-plans", "phone-calls", "sheet"} <= {path.name for path in EXAMPLES}
+    sheets = {"appointments-xlsx", "collections-csv", "inline-table", "phones-to-contacts"}
+    assert {"quickstart", "two-plans", "phone-calls"} | sheets <= {path.name for path in EXAMPLES}

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import __version__
+from reconciler import __version__, collector
 from reconciler.cli import git
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.settings import PROJECT_FILE
@@ -68,7 +68,8 @@ class Workspace:
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
-        found = load_sources(self.project, named)
+        with collector.paused():
+            found = load_sources(self.project, named)
         own = {} if self.document is None else {self.document.file: self.document}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
@@ -168,7 +169,8 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     )
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
-    with _known(workspace, request, context, () if base is None else base.rows) as (context, entries):
+    known = _known(workspace, request, context, () if base is None else base.rows)
+    with known as (context, entries), collector.paused():
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
