@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reconciler.model import Action, Call, CellDiff, Location
 from reconciler.render.html import render_plan
 from reconciler.render.html.document import asset, embedded
+from reconciler.render.html.lines import book_of
 from reconciler.render.html.load import measure
 from reconciler.render.markdown import render_plan as render_comment
 from tests.hostile import HOSTILE
@@ -151,21 +152,19 @@ def test_without_calls_it_says_so() -> None:
 
 def test_the_load_counts_what_rings() -> None:
     ahead, past = NOW.replace(year=2032), NOW.replace(year=2030)
-    load = measure(
-        [
-            create("june/a", "2031-06-01 14:30:00"),
-            create("june/b", "2031-06-01 14:30:59"),
-            create("june/c", "2031-06-01 14:31:00"),
-            create("june/d", None),
-            other("june/e", Action.WAITING, scheduled_at=ahead),
-            other("june/f", Action.UNCHANGED, scheduled_at=ahead),
-            other("june/g", Action.UNCHANGED, scheduled_at=ahead, reasons=("stopped",)),
-            other("june/h", Action.UNCHANGED, scheduled_at=past),
-            other("june/i", Action.CHANGED, scheduled_at=ahead),
-            other("june/j", Action.BLOCKED, scheduled_at=ahead),
-        ],
-        NOW,
+    plan = make_plan(
+        create("june/a", "2031-06-01 14:30:00"),
+        create("june/b", "2031-06-01 14:30:59"),
+        create("june/c", "2031-06-01 14:31:00"),
+        create("june/d", None),
+        other("june/e", Action.WAITING, scheduled_at=ahead),
+        other("june/f", Action.UNCHANGED, scheduled_at=ahead),
+        other("june/g", Action.UNCHANGED, scheduled_at=ahead, reasons=("stopped",)),
+        other("june/h", Action.UNCHANGED, scheduled_at=past),
+        other("june/i", Action.CHANGED, scheduled_at=ahead),
+        other("june/j", Action.BLOCKED, scheduled_at=ahead),
     )
+    load = measure(book_of(plan).lines)
     assert (load.calls, load.floating) == (5, 1)
     assert [(peak.unit, peak.calls, peak.start) for peak in load.peaks] == [
         ("minute", 2, "2031-06-01T20:30:00Z"),

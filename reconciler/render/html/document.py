@@ -25,6 +25,7 @@ def fill(story: Story) -> str:
     page = _environment().get_template("report.html.jinja")
     return page.render(
         story=story,
+        frame=story.frame,
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file

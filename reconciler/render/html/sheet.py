@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from reconciler import identity
-from reconciler.model import Action, Call, Change, JsonObject, JsonValue
+from reconciler.model import Call, CellDiff, JsonObject, JsonValue
 from reconciler.render.escape import cut
-from reconciler.render.html.load import SERIES, series
-from reconciler.render.words import short, when, word
+from reconciler.render.html.lines import Book, Line
+from reconciler.render.words import short, when
 
-MARKS = {
-    Action.BLOCKED: "!",
-    Action.UNCERTAIN: "?",
-    Action.CHANGED: "\N{RIGHTWARDS ARROW}",
-    Action.REMOVED: "---",
-    Action.EXPIRED: "\N{MULTIPLICATION SIGN}",
-    Action.CREATE: "+++",
-    Action.WAITING: "\N{HORIZONTAL ELLIPSIS}",
-    Action.HELD: "\N{WHITE CIRCLE}",
-    Action.UNCHANGED: "=",
-}
-_ACTIONS = {action: number for number, action in enumerate(Action)}
 LONGEST = 2_000
 
 
@@ -39,52 +24,49 @@ class _Texts:
         return [cut(text, LONGEST) for text in self._numbers]
 
 
-def sheet(changes: Sequence[Change], now: datetime, *, branch: bool) -> JsonObject:
-    """The document that ``assets/data.js`` reads: every change, in the order given.
-
-    ``branch`` says whether changes are told apart by who brings them.
-    """
+def sheet(book: Book) -> JsonObject:
+    """The document that ``assets/data.js`` reads: every line, in the order given."""
     texts = _Texts()
-    rows = [_row(change, now, texts) for change in changes]
+    rows = [_row(line, texts) for line in book.lines]
     names = list(rows[0]) if rows else []
     return {
-        "now": int(now.timestamp()),
-        "branch": branch,
-        "actions": [{"name": action.value, "word": word(action), "mark": MARKS[action]} for action in Action],
-        "series": list(SERIES),
+        "branch": book.branch,
+        "heads": {"changes": book.changes, "place": book.place},
+        "actions": [{"name": kind.name, "word": kind.word, "mark": kind.mark} for kind in book.kinds],
+        "series": list(book.series),
         "columns": {name: [row[name] for row in rows] for name in names},
         "texts": texts.listed(),
     }
 
 
-def _row(change: Change, now: datetime, texts: _Texts) -> JsonObject:
+def _row(line: Line, texts: _Texts) -> JsonObject:
     """One row's cells. A text is its number; ``rings`` is in seconds since 1970; what a row lacks is 0 or null."""
-    call, source, rings = change.call, change.source, change.scheduled_at
-    zone = call.schedule.timezone if call is not None and call.schedule is not None else ""
+    call = line.call
+    schedule = call.schedule if call is not None else None
     return {
-        "plan": texts(change.address.plan),
-        "key": texts(change.address.key),
-        "revision": change.address.revision,
-        "action": _ACTIONS[change.action],
-        "rings": None if rings is None else int(rings.timestamp()),
-        "when": 0 if call is None else texts(call.schedule.at if call.schedule else when(call)),
-        "zone": texts(zone),
-        "load": series(change, now),
+        "plan": texts(line.address.plan),
+        "key": texts(line.address.key),
+        "revision": line.address.revision,
+        "action": line.kind,
+        "rings": None if line.rings is None else int(line.rings.timestamp()),
+        "when": 0 if call is None else texts(schedule.at if schedule else when(call)),
+        "zone": texts(schedule.timezone if schedule else ""),
+        "load": line.load,
         "to": 0 if call is None else texts(short(call.target)),
         "agent": 0 if call is None else texts(call.agent),
-        "file": 0 if source is None else texts(source.file),
-        "place": 0 if source is None else texts(str(source)),
-        "message": texts(change.message or ""),
-        "reasons": [texts(reason) for reason in change.reasons] or 0,
-        "theirs": int(change.introduced is False),
-        "diff": [_cell(cell.field, cell.before, cell.after, texts) for cell in change.diff] or 0,
+        "place": texts(line.place),
+        "message": texts(line.message),
+        "reasons": [texts(reason) for reason in line.reasons] or 0,
+        "theirs": int(line.theirs),
+        "diff": [_cell(cell, texts) for cell in line.diff] or 0,
+        "facts": [texts(text) for pair in line.facts for text in pair] or 0,
         "fields": 0 if call is None else _fields(call, texts),
     }
 
 
-def _cell(field: str, before: str | None, after: str | None, texts: _Texts) -> JsonValue:
-    sides: list[JsonValue] = [None if side is None else texts(side) for side in (before, after)]
-    return [texts(field), *sides]
+def _cell(cell: CellDiff, texts: _Texts) -> JsonValue:
+    sides: list[JsonValue] = [None if side is None else texts(side) for side in (cell.before, cell.after)]
+    return [texts(cell.field), *sides]
 
 
 def _fields(call: Call, texts: _Texts) -> JsonValue:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.model import Action, CellDiff, Change, Diagnostic, JsonObject, Location, Plan, Severity
+from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
+from reconciler.render.html.lines import Book, Line, book_of
 from reconciler.render.html.load import Load, measure
-from reconciler.render.html.sheet import MARKS, sheet
-from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, verdict_line, when, word
+from reconciler.render.html.sheet import sheet
+from reconciler.render.words import count_line, short, state_line, verdict_line, when
 from reconciler.times import tell_instant
 
-ATTENTION = (Action.BLOCKED, Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
 _MOST_ENTRIES = 20
 _MOST_PROBLEMS = 100
 _MOST_CELLS = 20
@@ -76,67 +77,86 @@ class Group:
         return self.total - self.past - len(self.calls) - len(self.problems)
 
 
+NOTHING = Group("", "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is said of the whole. ``good`` is whether the verdict is."""
+
+    counts: str
+    verdict: str
+    good: bool
+    masked: bool
+    state: str = ""
+    base: str | None = None
+    settings: tuple[Cell, ...] = ()
+    errors: Group = NOTHING
+    warnings: Group = NOTHING
+    moves: tuple[tuple[str, str], ...] = ()
+    all_moves: int = 0
+    foot: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """Everything the template prints, and ``sheet`` for the script."""
 
-    counts: str
-    verdict: str
-    applicable: bool
-    masked: bool
-    base: str | None
-    settings: tuple[Cell, ...]
+    frame: Frame
     summary: tuple[tuple[str, str, int, int], ...]
-    state: str
-    errors: Group
     attention: tuple[Group, ...]
-    warnings: Group
     load: Load
+    place: str
     first: tuple[Item, ...]
     total: int
-    moves: tuple[tuple[str, str], ...]
-    all_moves: int
-    foot: tuple[tuple[str, str], ...]
     sheet: JsonObject
 
 
 def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
     """The story of a plan that is masked already, where it is to be. ``own_id`` is the unmasked plan's."""
-    order = {action: number for number, action in enumerate(Action)}
-    changes = sorted(plan.changes, key=lambda item: (item.introduced is False, order[item.action]))
-    mine = [item for item in changes if item.introduced is not False]
     warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
-    attention = (_calls(action, [item for item in mine if item.action is action]) for action in ATTENTION)
-    return Story(
+    frame = Frame(
         counts=count_line(plan),
         verdict=verdict_line(plan),
-        applicable=not plan.errors and not plan.count(Action.BLOCKED),
+        good=not plan.errors and not plan.count(Action.BLOCKED),
         masked=masked,
+        state=_state(plan),
         base=None if plan.base is None else plan.base.ref,
         settings=_cells(plan.base.settings) if plan.base is not None else (),
-        summary=tuple(_summary(plan)),
-        state=_state(plan),
         errors=_problems("error", plan.errors, excerpt),
-        attention=tuple(group for group in attention if group.total),
         warnings=_problems("warning", warnings, excerpt),
-        load=measure(plan.changes, plan.created_at),
-        first=tuple(_item(change) for change in changes[:_MOST_ROWS]),
-        total=len(changes),
         moves=tuple((str(old), str(new)) for old, new in plan.moves[:_MOST_MOVES]),
         all_moves=len(plan.moves),
         foot=tuple(_foot(plan, own_id)),
-        sheet=sheet(changes, plan.created_at, branch=plan.base is not None),
+    )
+    return tell_book(book_of(plan), frame)
+
+
+def tell_book(book: Book, frame: Frame) -> Story:
+    """What the lines of a book say, within what is said of the whole."""
+    mine = [line for line in book.lines if not line.theirs]
+    attention = (_calls(book, kind, [line for line in mine if line.kind == kind]) for kind in book.attention)
+    return Story(
+        frame=frame,
+        summary=tuple(_summary(book, frame.errors.total)),
+        attention=tuple(group for group in attention if group.total),
+        load=measure(book.lines),
+        place=book.place,
+        first=tuple(_item(book, line) for line in book.lines[:_MOST_ROWS]),
+        total=len(book.lines),
+        sheet=sheet(book),
     )
 
 
-def _summary(plan: Plan) -> Iterable[tuple[str, str, int, int]]:
-    """Each action that occurs: its name and word, how many the branch brings, how many the base has already."""
-    if plan.errors:
-        yield "errors", "errors", len(plan.errors), 0
-    for action in Action:
-        calls = [item.introduced is False for item in plan.changes if item.action is action]
-        if calls:
-            yield action.value, word(action), len(calls) - sum(calls), sum(calls)
+def _summary(book: Book, errors: int) -> Iterable[tuple[str, str, int, int]]:
+    """Each kind that occurs: its name and word, how many the branch brings, how many the base has already."""
+    if errors:
+        yield "errors", "errors", errors, 0
+    found = Counter((line.kind, line.theirs) for line in book.lines)
+    for number, kind in enumerate(book.kinds):
+        mine, theirs = found[number, False], found[number, True]
+        if mine or theirs:
+            yield kind.name, kind.word, mine, theirs
 
 
 def _state(plan: Plan) -> str:
@@ -145,11 +165,11 @@ def _state(plan: Plan) -> str:
     return "Made without a state: every row counts as new." if plan.serial is None else ""
 
 
-def _calls(action: Action, changes: Sequence[Change]) -> Group:
-    told = [item for item in changes if "past" not in item.reasons]
-    shown = tuple(_item(change) for change in told[:_MOST_ENTRIES])
-    heading = f"{len(changes):,} {ACTION_WORDS[action]}"
-    return Group(action.value, heading, len(changes), calls=shown, past=len(changes) - len(told))
+def _calls(book: Book, kind: int, lines: Sequence[Line]) -> Group:
+    told = [line for line in lines if not line.past]
+    shown = tuple(_item(book, line) for line in told[:_MOST_ENTRIES])
+    heading = f"{len(lines):,} {book.kinds[kind].told}"
+    return Group(book.kinds[kind].name, heading, len(lines), calls=shown, past=len(lines) - len(told))
 
 
 def _problems(noun: str, found: Sequence[Diagnostic], excerpt: Callable[[Location], str | None]) -> Group:
@@ -165,20 +185,21 @@ def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Pro
     return Problem(item.code, place, item.message, item.hint or "", line, caret)
 
 
-def _item(change: Change) -> Item:
-    call, at = change.call, change.scheduled_at
+def _item(book: Book, line: Line) -> Item:
+    call, kind = line.call, book.kinds[line.kind]
+    told = tell_instant(line.rings) if line.rings is not None else ""
     return Item(
-        address=str(change.address),
-        action=change.action.value,
-        mark=MARKS[change.action],
-        word=word(change.action),
-        when=when(call) if call is not None else tell_instant(at) if at is not None else "",
+        address=str(line.address),
+        action=kind.name,
+        mark=kind.mark,
+        word=kind.word,
+        when=when(call) if call is not None and (call.schedule is not None or not told) else told,
         to="" if call is None else short(call.target),
         agent="" if call is None else call.agent,
-        place="" if change.source is None else str(change.source),
-        message=change.message or "",
-        cells=_cells(change.diff[:_MOST_CELLS]),
-        more_cells=max(0, len(change.diff) - _MOST_CELLS),
+        place=line.place,
+        message=line.message,
+        cells=_cells(line.diff[:_MOST_CELLS]),
+        more_cells=max(0, len(line.diff) - _MOST_CELLS),
     )
 
 

@@ -14,7 +14,7 @@ function slots(size) {
     const kind = columns.load[row];
     if (!kind) continue;
     const slot = slotOf(row, size);
-    if (!found.has(slot)) found.set(slot, [0, 0, 0, 0]);
+    if (!found.has(slot)) found.set(slot, series.map(() => 0));
     const counts = found.get(slot);
     counts[kind] += 1;
     counts[0] += 1;
@@ -37,7 +37,7 @@ function measure() {
   const [first, last] = extent(found);
   const length = Math.min(last - first + 1, MOST_BARS);
   chartState.first = first;
-  chartState.bars = Array.from({ length }, (_, index) => found.get(first + index) || [0, 0, 0, 0]);
+  chartState.bars = Array.from({ length }, (_, index) => found.get(first + index) || series.map(() => 0));
   chartState.later = 0;
   for (const [slot, counts] of found) if (slot >= first + length) chartState.later += counts[0];
   chartState.at = Math.min(chartState.at, length - 1);

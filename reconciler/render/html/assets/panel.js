@@ -23,12 +23,15 @@ function diffTable(cells) {
   return element("table", { className: "cells" }, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
+/** Names and values, which stand in turn. */
+function pairs(numbers) {
+  const found = [];
+  for (let index = 0; index < (numbers || []).length; index += 2) found.push([texts[numbers[index]], texts[numbers[index + 1]]]);
+  return found;
+}
+
 function fieldTable(fields) {
-  const rows = [];
-  for (let index = 0; index < fields.length; index += 2) {
-    const [name, value] = [texts[fields[index]], texts[fields[index + 1]]];
-    rows.push(element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, value)));
-  }
+  const rows = pairs(fields).map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, value)));
   return element("table", { className: "cells" }, element("tbody", {}, ...rows));
 }
 
@@ -41,7 +44,8 @@ function fillPanel() {
   if (message(row)) facts.push(fact("why", message(row)));
   if (reasons.length) facts.push(fact("reason", ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
   if (columns.rings[row] !== null || columns.when[row]) facts.push(fact("rings", ...clocks(row)));
-  if (place(row)) facts.push(fact("row", element("code", {}, place(row))));
+  if (place(row)) facts.push(fact(HEADS.row, element("code", {}, place(row))));
+  facts.push(...pairs(columns.facts[row]).map(([name, value]) => fact(name, value)));
   const parts = [element("dl", {}, ...facts)];
   if (cells.length) parts.push(element("h3", {}, "What changes"), diffTable(cells));
   if (fields) parts.push(element("h3", {}, "The call"), fieldTable(fields));

@@ -1,6 +1,6 @@
 // The sheet on the screen: of all rows that are shown, only those in view are there.
 
-const HEADS = { action: "action", call: "call", rings: "rings", to: "to", agent: "agent", changes: "what changes", row: "row" };
+const HEADS = { action: "action", call: "call", rings: "rings", to: "to", agent: "agent", changes: sheetData.heads.changes, row: sheetData.heads.place };
 const ROW_HEIGHT = 34;
 const OVERSCAN = 8;
 const MOST_PRINTED = 2000;
