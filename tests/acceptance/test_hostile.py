@@ -196,7 +196,14 @@ def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
 
 
 def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> None:
-    for args in (("validate", "--json"), ("validate", "--reveal"), ("state", "list", "--json"), ("status", *NOW)):
+    page = ("status", *NOW, "--format", "html", "--reveal")
+    for args in (
+        ("validate", "--json"),
+        ("validate", "--reveal"),
+        ("state", "list", "--json"),
+        ("status", *NOW),
+        page,
+    ):
         result = project_of.run(*args)
         assert list(commands(result.out + result.err)) == [], args
 

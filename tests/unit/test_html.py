@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Action, Call, CellDiff, Location
-from reconciler.render.html import render_plan
+from reconciler.model import Action, Call, CellDiff, Entry, Location, Status
+from reconciler.render.escape import cut
+from reconciler.render.html import render_outcomes, render_plan
 from reconciler.render.html.document import asset, embedded
 from reconciler.render.html.lines import book_of
 from reconciler.render.html.load import measure
 from reconciler.render.markdown import render_plan as render_comment
 from tests.hostile import HOSTILE
-from tests.plans import NOW, create, everything, make_plan, other, problem
+from tests.plans import NOW, address, create, everything, make_plan, other, problem
 from tests.webpage import ELEMENTS, RUN, WebPage
 
 TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
@@ -197,3 +198,17 @@ def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
     assert page.targets == {"#calls"}
     assert page.handlers == set()
     assert page.comments == []
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
+    """What a service answered stands in it, and a call's values where they are asked for."""
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    for text in HOSTILE.values():
+        said = replace(call, full_name=text, metadata={text: text})
+        entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
+        page = WebPage(render_outcomes(make_plan(), [entry], masked=False))
+        assert page.tags <= ELEMENTS
+        assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
+        assert cut(text, 2_000) in page.data["texts"]

@@ -6,12 +6,13 @@ of users goes through ``document.seen``, or as JSON through ``document.embedded`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from reconciler.masking import mask_plan
-from reconciler.model import Location, Plan
+from reconciler.model import Entry, Location, Plan
 from reconciler.planfile import plan_id
 from reconciler.render.html.document import fill
+from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.html.story import tell
 
 
@@ -23,3 +24,8 @@ def render_plan(plan: Plan, *, masked: bool = True, excerpt: Callable[[Location]
     """The page; the same for the same plan and excerpts. ``excerpt`` gives a source line and a caret under it,
     masked as the page is."""
     return fill(tell(mask_plan(plan) if masked else plan, plan_id(plan), masked=masked, excerpt=excerpt))
+
+
+def render_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool = True) -> str:
+    """The same page of what came of the calls that the state knows; ``plan`` says what is still to do."""
+    return fill(tell_outcomes(plan, entries, masked=masked))
