@@ -120,13 +120,17 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-        from reconciler.source.excerpt import excerpt
+        from reconciler.source.excerpt import Quotes
+
+        quotes: dict[str, Quotes] = {}
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
-            if document is not None:
-                return excerpt(document, location, masked=masked)
-            return None if masked else self._sheet_line(location)
+            if document is None:
+                return None if masked else self._sheet_line(location)
+            if location.file not in quotes:
+                quotes[location.file] = Quotes(document, masked=masked)
+            return quotes[location.file].excerpt(location)
 
         return read
 

@@ -20,6 +20,7 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --format html --output plan.html                    # one page for a browser
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -67,8 +68,9 @@ def plan(
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
-    show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal)
+    excerpts = Excerpts(sources)
+    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
+    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
+_FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github")
 _STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -56,18 +56,23 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     return list(zip(wanted, files, strict=True))
 
 
-def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
-    """The plan in each form, on the standard output or whole into its file."""
+def print_plan(
+    app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool, excerpts: Excerpts | None = None
+) -> None:
+    """The plan in each form, on the standard output or whole into its file. ``excerpts`` are of its files, where
+    they are what the plan was made from."""
     for form, file in wanted:
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+            shown = _plan_bytes(app, plan, form, excerpts, reveal=reveal, terminal=file == _STDOUT)
         if file == _STDOUT:
             echo(shown)
         else:
             write_private(app.directory / file, shown)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
+def _plan_bytes(
+    app: App, plan: Plan, form: str, excerpts: Excerpts | None, *, reveal: bool, terminal: bool
+) -> bytes:
     """Private values are seen with ``reveal``, or in text on a terminal."""
     if form == "text":
         from reconciler.render import text
@@ -84,11 +89,21 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
             return json.render_plan(plan, masked=masked)
         case "markdown":
             return markdown.render_plan(plan, masked=masked).encode()
+        case "html":
+            return _page(plan, excerpts, masked=masked)
         case "junit":
             return junit.render_plan(plan, masked=masked)
     folder = git.folder(find_project(app.directory))
     beside_lines = {"sarif": sarif.render_plan, "github": github.render_plan}
     return beside_lines[form](plan, masked=masked, folder=folder).encode()
+
+
+def _page(plan: Plan, excerpts: Excerpts | None, *, masked: bool) -> bytes:
+    from reconciler.render import html
+
+    if excerpts is None:
+        return html.render_plan(plan, masked=masked).encode()
+    return html.render_plan(plan, masked=masked, excerpt=excerpts.reader(masked=masked)).encode()
 
 
 def show_problems(

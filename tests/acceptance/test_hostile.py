@@ -19,8 +19,10 @@ from reconciler.provider.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
+from tests.webpage import ELEMENTS as WEB_ELEMENTS
+from tests.webpage import WebPage
 
-FORMS = ("text", "json", "markdown", "junit", "sarif", "github")
+FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github")
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")
 ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
@@ -194,7 +196,14 @@ def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
 
 
 def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> None:
-    for args in (("validate", "--json"), ("validate", "--reveal"), ("state", "list", "--json"), ("status", *NOW)):
+    page = ("status", *NOW, "--format", "html", "--reveal")
+    for args in (
+        ("validate", "--json"),
+        ("validate", "--reveal"),
+        ("state", "list", "--json"),
+        ("status", *NOW),
+        page,
+    ):
         result = project_of.run(*args)
         assert list(commands(result.out + result.err)) == [], args
 
@@ -215,7 +224,7 @@ def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     assert list(commands(wrong.err)) == []
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit", "sarif", "github"])
 def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
     assert hidden(run.forms[form]) == set()
     assert hidden(run.result.err) == set()
@@ -233,6 +242,15 @@ def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
     assert SIGNS.findall(page.bare) == []
     assert len(page.codes) > 100
     assert len(run.forms["markdown"].encode()) <= 60_000
+
+
+def test_html_is_all_elements_of_ours(run: Printed) -> None:
+    page = WebPage(run.forms["html"])
+    assert page.tags <= WEB_ELEMENTS
+    assert page.comments == []
+    assert page.targets <= {"#calls"}
+    assert page.handlers == set()
+    assert len(page.data["columns"].get("key", [])) in {0, len(TEXTS)}
 
 
 def test_junit_is_xml_with_elements_of_ours(run: Printed) -> None:
