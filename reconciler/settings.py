@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from reconciler.model import Location
+from reconciler.policy import Policy
 from reconciler.wire import ScheduleFields
 
 PROJECT_FILE = "reconciler.yaml"
@@ -61,6 +62,7 @@ class Project:
     holidays: frozenset[date] = frozenset()
     limits: Limits = field(default_factory=Limits)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
+    policy: Policy = field(default_factory=Policy)
 
 
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|min|h)", re.ASCII)

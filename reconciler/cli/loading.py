@@ -225,6 +225,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         fields=workspace.project.provider.schedule_fields,
         retry_failed=request.retry_failed,
         git=git.revision(workspace.project.root),
+        policy=workspace.project.policy,
     )
 
 

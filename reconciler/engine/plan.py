@@ -9,6 +9,8 @@ from datetime import datetime
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
 from reconciler.engine import explain
+from reconciler.engine.guard.words import Scene
+from reconciler.engine.guarding import guarded
 from reconciler.engine.moves import move_entries
 from reconciler.engine.twins import Twins
 from reconciler.errors import ExitCode
@@ -25,6 +27,7 @@ from reconciler.model import (
     Severity,
     Status,
 )
+from reconciler.policy import Policy
 from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
@@ -37,7 +40,7 @@ class Context:
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot.
+    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold.
     """
 
     now: datetime
@@ -53,6 +56,7 @@ class Context:
     git: GitRevision | None = None
     view: View = field(default_factory=Clear)
     snapshot_at: datetime | None = None
+    policy: Policy = field(default_factory=Policy)
 
 
 def make_plan(
@@ -72,7 +76,9 @@ def make_plan(
     wanted: dict[Address, Row] = {row.address: row for row in rows}
     changes = [planner.judge(row) for row in wanted.values()]
     changes += planner.vanished(wanted)
-    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems]
+    scene = Scene(context.now, context.policy, tuple(known.values()), context.view)
+    changes, warnings = guarded(changes, scene)
+    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,

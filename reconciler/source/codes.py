@@ -67,6 +67,7 @@ CODES = {
     "E706": "a blank input to a key",
     "E707": "a formula where none is read",
     "E708": "a lookup that finds nothing, or more than one row",
+    "E801": "calling hours that are none",
     "W201": "an immediate or delayed call without place_by",
     "W202": "a phone number in no known range",
     "W203": "two rows that call one person at one time",

@@ -18,6 +18,7 @@ from reconciler.settings import (
     parse_duration,
     parse_rate,
 )
+from reconciler.source.guards import read_policy
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
@@ -74,6 +75,7 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
         holidays=_holidays(policy, report),
         limits=_limits(_map(node, "limits")),
         provider=_provider(_map(node, "provider")),
+        policy=read_policy(policy, report),
     )
 
 
