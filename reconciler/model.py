@@ -289,7 +289,8 @@ class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
 
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
-    is when the snapshot was taken, where the plan was made against one.
+    is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
+    waiting calls is lost, unless an apply placed it before.
     """
 
     created_at: datetime
@@ -302,6 +303,7 @@ class Plan:
     moves: tuple[tuple[Address, Address], ...] = ()
     base: Base | None = None
     snapshot_at: datetime | None = None
+    next_apply_by: datetime | None = None
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)

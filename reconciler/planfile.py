@@ -112,6 +112,7 @@ def _body(plan: Plan) -> JsonObject:
         "base": None if plan.base is None else _base_document(plan.base),
         "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
+        "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
@@ -194,6 +195,7 @@ def _plan(document: JsonObject) -> Plan:
         moves=tuple(_move(members(item)) for item in items(document["moves"])),
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
+        next_apply_by=maybe(instant, document["next_apply_by"]),
     )
 
 

@@ -68,6 +68,7 @@ CODES = {
     "E707": "a formula where none is read",
     "E708": "a lookup that finds nothing, or more than one row",
     "E801": "calling hours that are none",
+    "E802": "holidays of a country that the calendar does not know",
     "W201": "an immediate or delayed call without place_by",
     "W202": "a phone number in no known range",
     "W203": "two rows that call one person at one time",

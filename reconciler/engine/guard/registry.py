@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler.engine.guard import hours
+from reconciler.engine.guard import hours, timing
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
+from reconciler.model import Action
 from reconciler.policy import Policy, Strictness
 
-GUARDS: tuple[Guard, ...] = (Guard("G001", "calling-hours", hours.check, stateless=True, momentary=True),)
+GUARDS: tuple[Guard, ...] = (
+    Guard("G001", "calling-hours", hours.check_hours, stateless=True, momentary=True),
+    Guard("G002", "called-zone", hours.check_zone, stateless=True),
+    Guard("G003", "rules-age", hours.check_age, Strictness.WARNING, stateless=True),
+    Guard("G004", "min-lead", timing.check_lead, momentary=True),
+    Guard("G005", "horizon", timing.check_horizon, stateless=True),
+    Guard("G020", "past", timing.check_past, Strictness.OFF, frozenset({Action.EXPIRED})),
+    Guard("G021", "peak", timing.check_peak),
+    Guard("G022", "number-peak", timing.check_number_peak),
+)
 NAMES = {guard.code: guard.name for guard in GUARDS}
 
 
