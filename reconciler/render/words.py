@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from reconciler.model import Action, Call, Plan
+from reconciler.engine.guard.registry import NAMES
+from reconciler.model import Action, Call, Change, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -29,6 +31,22 @@ def count_line(plan: Plan) -> str:
     """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
     parts = [f"{plan.count(action)} {word(action)}" for action in Action if plan.count(action)]
     return ", ".join(parts) if parts else "no calls"
+
+
+def blocked_groups(changes: Iterable[Change]) -> list[tuple[str, Sequence[Change]]]:
+    """What is blocked by what blocks it: ``blocked by G001 (calling-hours)``, what guards say before all else."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.action is Action.BLOCKED:
+            groups.setdefault(change.reasons[0] if change.reasons else "", []).append(change)
+    order = sorted(groups, key=lambda reason: (reason not in NAMES, reason))
+    return [(_blocked_by(reason), groups[reason]) for reason in order]
+
+
+def _blocked_by(reason: str) -> str:
+    if reason in NAMES:
+        return f"blocked by {reason} ({NAMES[reason]})"
+    return f"{ACTION_WORDS[Action.BLOCKED]}: {reason}" if reason else ACTION_WORDS[Action.BLOCKED]
 
 
 def state_line(plan: Plan) -> str:

@@ -73,6 +73,8 @@ CODES = {
     "E804": "a date that cannot be skipped or moved",
     "E805": "a key that leaves no room for a date",
     "E806": "a repeat where none is read",
+    "E901": "calling hours that are none",
+    "E902": "holidays of a country that the calendar does not know",
     "W201": "an immediate or delayed call without place_by",
     "W202": "a phone number in no known range",
     "W203": "two rows that call one person at one time",
