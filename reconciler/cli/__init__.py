@@ -23,6 +23,7 @@ _COMMANDS = (
     "resolve",
     "status",
     "export",
+    "import-sheet",
     "contacts",
     "state",
     "schema",
