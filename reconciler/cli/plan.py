@@ -22,6 +22,7 @@ Examples:
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
   reconciler plan --format html --output plan.html                    # one page for a browser
   reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
+  reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from reconciler.engine.guard.registry import NAMES
-from reconciler.model import Action, Call, Change, Plan
+from reconciler.model import Action, Call, Change, Entry, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -73,6 +73,13 @@ def when(call: Call) -> str:
     if call.delay_minutes is not None:
         return f"{call.delay_minutes:g} min after apply"
     return "at once"
+
+
+def standing(entry: Entry) -> str:
+    """Where an address stands: its status, or ``uncertain`` for all that is unknown, or ``stopped``."""
+    if entry.unknown:
+        return "uncertain"
+    return "stopped" if entry.stopped_at is not None else entry.status.value
 
 
 def short(target: str) -> str:
