@@ -43,9 +43,7 @@ SYNONYMS = {
     "deadline": "place_by",
     "disabled": "enabled",
 }
-_LATER = {
-    "repeat": "write one row for each occurrence, with its date in the key",
-}
+NO_REPEAT = "only a row of calls repeats", "write one row for each date, with the date in its key"
 _SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
 _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
 
@@ -136,8 +134,8 @@ def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str
         )
     if path == ("policy",):
         return "E207", f"policy.{name} is not in this version: nothing would check it", "remove it"
-    if name in _LATER:
-        return "E207", f"{name} is not in this version", _LATER[name]
+    if lowered == "repeat" and "repeat" not in known:
+        return "E806", f"{name}: {NO_REPEAT[0]}", NO_REPEAT[1]
     synonym = SYNONYMS.get(lowered)
     exact = [synonym] if synonym is not None and synonym in known else []
     near = exact or get_close_matches(lowered, known, n=1, cutoff=0.7)
