@@ -16,12 +16,13 @@ from reconciler.render.escape import cut, for_json
 from reconciler.render.html.sheet import LONGEST
 from reconciler.render.html.story import Story
 
+_STYLES = ("story", "tools", "sheet", "print")
 _SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
 
 
 def fill(story: Story) -> str:
     """The template with the story in it, its styles and its scripts."""
-    style, script = asset("report.css"), _script()
+    style, script = "".join(asset(f"{name}.css") for name in _STYLES), _script()
     page = _environment().get_template("report.html.jinja")
     return page.render(
         story=story,

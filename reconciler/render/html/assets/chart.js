@@ -14,7 +14,11 @@ function slots(size) {
     const kind = columns.load[row];
     if (!kind) continue;
     const slot = slotOf(row, size);
-    if (!found.has(slot)) found.set(slot, series.map(() => 0));
+    if (!found.has(slot))
+      found.set(
+        slot,
+        series.map(() => 0),
+      );
     const counts = found.get(slot);
     counts[kind] += 1;
     counts[0] += 1;
@@ -56,7 +60,11 @@ function tellPeaks() {
     for (const [slot, counts] of slots(size)) {
       if (counts[0] > most || (counts[0] === most && slot < best)) [best, most] = [slot, counts[0]];
     }
-    told[index].replaceChildren(element("b", {}, counted(most)), " ", element("span", {}, `${clock(best * size, unit)} ${chosenZone || "by each row's clock"}`));
+    told[index].replaceChildren(
+      element("b", {}, counted(most)),
+      " ",
+      element("span", {}, `${clock(best * size, unit)} ${chosenZone || "by each row's clock"}`),
+    );
   });
 }
 
@@ -90,11 +98,27 @@ function drawChart() {
       if (!counts[kind]) continue;
       const height = Math.max((counts[kind] / top) * tall, 1);
       y -= height;
-      parts.push(shape("rect", { class: `s${kind}`, x: EDGE.left + index * step + gap / 2, y, width: Math.max(step - gap, 1), height }));
+      parts.push(
+        shape("rect", {
+          class: `s${kind}`,
+          x: EDGE.left + index * step + gap / 2,
+          y,
+          width: Math.max(step - gap, 1),
+          height,
+        }),
+      );
     }
   });
   parts.push(...timeLabels(step, inner));
-  parts.push(shape("rect", { class: "cursor", x: EDGE.left + chartState.at * step, y: EDGE.top, width: Math.max(step, 2), height: tall }));
+  parts.push(
+    shape("rect", {
+      class: "cursor",
+      x: EDGE.left + chartState.at * step,
+      y: EDGE.top,
+      width: Math.max(step, 2),
+      height: tall,
+    }),
+  );
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.replaceChildren(...parts);
   chartState.step = step;
@@ -125,8 +149,12 @@ function timeLabels(step, inner) {
   for (let index = start; index < bars.length; index += every) {
     const x = EDGE.left + index * step;
     if (index && x + 120 > EDGE.left + inner) break;
-    labels.push(shape("line", { class: "grid", x1: x, x2: x, y1: HEIGHT - EDGE.bottom, y2: HEIGHT - EDGE.bottom + 5 }));
-    labels.push(shape("text", { x, y: HEIGHT - 6 }, clock((first + index) * SIZES[unit], nights ? "day" : unit)));
+    labels.push(
+      shape("line", { class: "grid", x1: x, x2: x, y1: HEIGHT - EDGE.bottom, y2: HEIGHT - EDGE.bottom + 5 }),
+    );
+    labels.push(
+      shape("text", { x, y: HEIGHT - 6 }, clock((first + index) * SIZES[unit], nights ? "day" : unit)),
+    );
   }
   return labels;
 }
@@ -134,7 +162,9 @@ function timeLabels(step, inner) {
 function barText(index) {
   const { bars, unit, first, later } = chartState;
   const counts = bars[index];
-  const named = series.map((name, kind) => (kind && counts[kind] ? `${counted(counts[kind])} ${name}` : "")).filter(Boolean);
+  const named = series
+    .map((name, kind) => (kind && counts[kind] ? `${counted(counts[kind])} ${name}` : ""))
+    .filter(Boolean);
   const rest = later ? ` (${counted(later)} calls ring later than the chart shows)` : "";
   return `${clock((first + index) * SIZES[unit], unit)}: ${named.join(", ") || "no calls"}${rest}`;
 }
@@ -168,6 +198,11 @@ function redrawChart() {
 
 function legend() {
   const used = new Set(columns.load);
-  const items = series.map((name, kind) => kind && used.has(kind) && element("li", {}, element("span", { className: `key s${kind}`, "aria-hidden": "true" }), name));
+  const items = series.map(
+    (name, kind) =>
+      kind &&
+      used.has(kind) &&
+      element("li", {}, element("span", { className: `key s${kind}`, "aria-hidden": "true" }), name),
+  );
   byId("legend").replaceChildren(...items.filter(Boolean));
 }

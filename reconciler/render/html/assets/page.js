@@ -11,18 +11,28 @@ function fillChoice(name, numbers, all) {
   const counts = new Map();
   for (const number of numbers) if (number) counts.set(number, (counts.get(number) || 0) + 1);
   const found = [...counts].sort(([a, many], [b, few]) => few - many || (texts[a] < texts[b] ? -1 : 1));
-  byId(name).replaceChildren(option(ALL, all), ...found.map(([number, count]) => option(number, `${texts[number]} (${counted(count)})`)));
+  byId(name).replaceChildren(
+    option(ALL, all),
+    ...found.map(([number, count]) => option(number, `${texts[number]} (${counted(count)})`)),
+  );
   byId(name).parentElement.hidden = found.length < (name === "reason" ? 1 : 2);
 }
 
 function fillChoices() {
   fillChoice("plan", columns.plan || [], "all");
   fillChoice("agent", columns.agent || [], "all");
-  fillChoice("reason", (columns.reasons || []).flatMap((reasons) => reasons || []), "any");
+  fillChoice(
+    "reason",
+    (columns.reasons || []).flatMap((reasons) => reasons || []),
+    "any",
+  );
   byId("by").replaceChildren(option(ALL, "all"), option("0", "this branch"), option("1", "the base already"));
   byId("by-label").hidden = !sheetData.branch;
   for (const name of ["plan", "agent", "reason", "by"]) {
-    byId(name).onchange = () => { query[name] = byId(name).value; update(); };
+    byId(name).onchange = () => {
+      query[name] = byId(name).value;
+      update();
+    };
   }
 }
 
@@ -36,14 +46,22 @@ function fillActions() {
       event.currentTarget.setAttribute("aria-pressed", query.actions.has(number));
       update();
     };
-    return element("button", { type: "button", className: `chip ${name}`, "aria-pressed": "false", onclick: toggle }, element("span", { className: "mark", "aria-hidden": "true" }, mark), ` ${word} ${counted(counts[number])}`);
+    return element(
+      "button",
+      { type: "button", className: `chip ${name}`, "aria-pressed": "false", onclick: toggle },
+      element("span", { className: "mark", "aria-hidden": "true" }, mark),
+      ` ${word} ${counted(counts[number])}`,
+    );
   });
   byId("actions").replaceChildren(...buttons);
 }
 
 function fillZones() {
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const used = [...new Set(columns.zone)].map((number) => texts[number]).filter(Boolean).sort();
+  const used = [...new Set(columns.zone)]
+    .map((number) => texts[number])
+    .filter(Boolean)
+    .sort();
   const known = [...new Set(["UTC", own, ...used])].filter((name) => name && zoneOf(name));
   const named = known.map((name) => option(name, name === own ? `${name} (yours)` : name));
   byId("zone").replaceChildren(option(OWN, "each row's own zone"), ...named);
@@ -80,11 +98,24 @@ function startChart() {
   legend();
   chartState.unit = bestUnit();
   byId("unit").value = chartState.unit;
-  byId("unit").onchange = () => { chartState.unit = byId("unit").value; chartState.at = 0; redrawChart(); };
+  byId("unit").onchange = () => {
+    chartState.unit = byId("unit").value;
+    chartState.at = 0;
+    redrawChart();
+  };
   chart.onpointermove = (event) => moveTo(barAt(event));
   chart.onclick = showSlot;
   chart.onkeydown = (event) => {
-    const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
+    const moves = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowDown: -1,
+      ArrowUp: 1,
+      PageUp: -10,
+      PageDown: 10,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (event.key in moves) moveTo(chartState.at + moves[event.key]);
     else if (event.key === "Enter") showSlot();
     else return;
@@ -110,14 +141,24 @@ function startSheet() {
   fillChoices();
   fillActions();
   byId("search").onfocus = prepareSearch;
-  byId("search").oninput = () => { search(byId("search").value); update(); };
+  byId("search").oninput = () => {
+    search(byId("search").value);
+    update();
+  };
   byId("search").onkeydown = (event) => {
     if (event.key === "Escape" && byId("search").value) return showAll();
     if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") sheet.focus();
     return undefined;
   };
-  byId("clear").onclick = () => { showAll(); sheet.focus(); };
-  byId("slot").onclick = () => { query.slot = null; update(); sheet.focus(); };
+  byId("clear").onclick = () => {
+    showAll();
+    sheet.focus();
+  };
+  byId("slot").onclick = () => {
+    query.slot = null;
+    update();
+    sheet.focus();
+  };
   sheet.onscroll = () => drawRows();
   sheet.onkeydown = sheetKey;
   byId("body").onclick = (event) => {
@@ -134,7 +175,9 @@ function startSheet() {
 function startPanel() {
   byId("panel-close").onclick = () => panel.close();
   panel.onclose = () => sheet.focus();
-  panel.onclick = (event) => { if (event.target === panel) panel.close(); };
+  panel.onclick = (event) => {
+    if (event.target === panel) panel.close();
+  };
   panel.onkeydown = (event) => {
     const moves = { ArrowUp: -1, ArrowDown: 1 };
     if (!(event.key in moves)) return;
@@ -145,7 +188,8 @@ function startPanel() {
 }
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof HTMLInputElement || panel.open || event.ctrlKey || event.metaKey || event.altKey;
+  const typing =
+    event.target instanceof HTMLInputElement || panel.open || event.ctrlKey || event.metaKey || event.altKey;
   if (event.key !== "/" || typing) return;
   event.preventDefault();
   byId("search").focus();

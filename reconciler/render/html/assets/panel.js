@@ -15,10 +15,20 @@ function clocks(row) {
 }
 
 function diffTable(cells) {
-  const head = element("tr", {}, ...["field", "before", "after"].map((name) => element("th", { scope: "col" }, name)));
+  const head = element(
+    "tr",
+    {},
+    ...["field", "before", "after"].map((name) => element("th", { scope: "col" }, name)),
+  );
   const rows = cells.map(([field, before, after]) => {
     const [first, , ...second] = sides(before, after);
-    return element("tr", {}, element("th", { scope: "row" }, element("code", {}, field)), element("td", {}, first), element("td", {}, ...second));
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, element("code", {}, field)),
+      element("td", {}, first),
+      element("td", {}, ...second),
+    );
   });
   return element("table", { className: "cells" }, element("thead", {}, head), element("tbody", {}, ...rows));
 }
@@ -26,12 +36,15 @@ function diffTable(cells) {
 /** Names and values, which stand in turn. */
 function pairs(numbers) {
   const found = [];
-  for (let index = 0; index < (numbers || []).length; index += 2) found.push([texts[numbers[index]], texts[numbers[index + 1]]]);
+  for (let index = 0; index < (numbers || []).length; index += 2)
+    found.push([texts[numbers[index]], texts[numbers[index + 1]]]);
   return found;
 }
 
 function fieldTable(fields) {
-  const rows = pairs(fields).map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, value)));
+  const rows = pairs(fields).map(([name, value]) =>
+    element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)), element("td", {}, value)),
+  );
   return element("table", { className: "cells" }, element("tbody", {}, ...rows));
 }
 
@@ -40,9 +53,17 @@ function fillPanel() {
   const action = actions[columns.action[row]];
   const [cells, fields, reasons] = [cellsOf(row), columns.fields[row], columns.reasons[row] || []];
   byId("panel-title").textContent = address(row);
-  const facts = [fact("action", element("span", { className: `mark ${action.name}`, "aria-hidden": "true" }, action.mark), " ", action.word)];
+  const facts = [
+    fact(
+      "action",
+      element("span", { className: `mark ${action.name}`, "aria-hidden": "true" }, action.mark),
+      " ",
+      action.word,
+    ),
+  ];
   if (message(row)) facts.push(fact("why", message(row)));
-  if (reasons.length) facts.push(fact("reason", ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
+  if (reasons.length)
+    facts.push(fact("reason", ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
   if (columns.rings[row] !== null || columns.when[row]) facts.push(fact("rings", ...clocks(row)));
   if (place(row)) facts.push(fact(HEADS.row, element("code", {}, place(row))));
   facts.push(...pairs(columns.facts[row]).map(([name, value]) => fact(name, value)));

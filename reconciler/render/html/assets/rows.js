@@ -9,7 +9,17 @@ const SORTS = {
   changes: (row) => (columns.diff[row] ? 0 : columns.message[row] ? 1 : 2),
   row: place,
 };
-const query = { words: [], actions: new Set(), plan: "", agent: "", reason: "", by: "", slot: null, sort: "action", down: false };
+const query = {
+  words: [],
+  actions: new Set(),
+  plan: "",
+  agent: "",
+  reason: "",
+  by: "",
+  slot: null,
+  sort: "action",
+  down: false,
+};
 const everyRow = Uint32Array.from({ length: total }, (_, row) => row);
 let order = everyRow;
 let shown = everyRow;
@@ -24,7 +34,9 @@ function sortBy(column) {
   const key = SORTS[column];
   order = everyRow;
   if (key) {
-    const keys = Array.from(everyRow, key).map((value) => (typeof value === "string" ? natural(value) : value));
+    const keys = Array.from(everyRow, key).map((value) =>
+      typeof value === "string" ? natural(value) : value,
+    );
     order = everyRow.slice().sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b));
   }
   if (query.down) order = order.slice().reverse();
@@ -32,7 +44,15 @@ function sortBy(column) {
 
 /** All that is said of a row, in lower case. */
 function haystack(row) {
-  const said = [address(row), when(row), texts[columns.when[row]], to(row), agent(row), place(row), message(row)];
+  const said = [
+    address(row),
+    when(row),
+    texts[columns.when[row]],
+    to(row),
+    agent(row),
+    place(row),
+    message(row),
+  ];
   for (const reason of columns.reasons[row] || []) said.push(texts[reason]);
   for (const text of columns.fields[row] || []) said.push(texts[text]);
   for (const cell of cellsOf(row)) said.push(...cell);
@@ -61,8 +81,10 @@ function tests() {
   if (query.plan) asked.push((row) => columns.plan[row] === number("plan"));
   if (query.agent) asked.push((row) => columns.agent[row] === number("agent"));
   if (query.by) asked.push((row) => columns.theirs[row] === number("by"));
-  if (query.reason) asked.push((row) => columns.reasons[row] && columns.reasons[row].includes(number("reason")));
-  if (query.slot) asked.push((row) => columns.load[row] && slotOf(row, query.slot.size) === query.slot.number);
+  if (query.reason)
+    asked.push((row) => columns.reasons[row] && columns.reasons[row].includes(number("reason")));
+  if (query.slot)
+    asked.push((row) => columns.load[row] && slotOf(row, query.slot.size) === query.slot.number);
   if (query.words.length) asked.push((row) => query.words.every((word) => haystacks[row].includes(word)));
   return asked;
 }

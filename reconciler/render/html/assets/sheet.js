@@ -1,6 +1,14 @@
 // The sheet on the screen: of all rows that are shown, only those in view are there.
 
-const HEADS = { action: "action", call: "call", rings: "rings", to: "to", agent: "agent", changes: sheetData.heads.changes, row: sheetData.heads.place };
+const HEADS = {
+  action: "action",
+  call: "call",
+  rings: "rings",
+  to: "to",
+  agent: "agent",
+  changes: sheetData.heads.changes,
+  row: sheetData.heads.place,
+};
 const ROW_HEIGHT = 34;
 const OVERSCAN = 8;
 const MOST_PRINTED = 2000;
@@ -13,9 +21,27 @@ function drawHead() {
   const heads = Object.entries(HEADS).map(([column, name], index) => {
     const sorted = query.sort === column;
     const arrow = sorted ? (query.down ? "▼" : "▲") : "";
-    const button = element("button", { type: "button", onclick: () => { sortBy(column); update(); drawHead(); byId("head").children[index].firstChild.focus(); } }, name, " ", element("span", { "aria-hidden": "true" }, arrow));
+    const button = element(
+      "button",
+      {
+        type: "button",
+        onclick: () => {
+          sortBy(column);
+          update();
+          drawHead();
+          byId("head").children[index].firstChild.focus();
+        },
+      },
+      name,
+      " ",
+      element("span", { "aria-hidden": "true" }, arrow),
+    );
     const state = sorted ? (query.down ? "descending" : "ascending") : "none";
-    return element("th", { role: "columnheader", "aria-colindex": index + 1, "aria-sort": state, className: `c-${column}` }, button);
+    return element(
+      "th",
+      { role: "columnheader", "aria-colindex": index + 1, "aria-sort": state, className: `c-${column}` },
+      button,
+    );
   });
   byId("head").replaceChildren(...heads);
 }
@@ -31,7 +57,12 @@ function sides(before, after) {
 }
 
 function diffParts(cells) {
-  return cells.flatMap(([field, before, after], index) => [index ? "; " : "", element("code", {}, field), " ", ...sides(before, after)]);
+  return cells.flatMap(([field, before, after], index) => [
+    index ? "; " : "",
+    element("code", {}, field),
+    " ",
+    ...sides(before, after),
+  ]);
 }
 
 /** What each column says of a row; a cell that differs shows both sides. */
@@ -40,9 +71,12 @@ function content(row) {
   const cells = columns.diff[row] ? cellsOf(row) : [];
   const own = (column) => cells.filter((cell) => OWN_COLUMN[cell[0]] === column);
   const brief = (side) => side && side.replace(/:00$/, ""); // no seconds where there are none
-  const timing = cells.filter((cell) => TIMING.includes(cell[0])).map(([field, ...both]) => [field, ...both.map(brief)]);
+  const timing = cells
+    .filter((cell) => TIMING.includes(cell[0]))
+    .map(([field, ...both]) => [field, ...both.map(brief)]);
   const rest = cells.filter((cell) => !OWN_COLUMN[cell[0]] && !TIMING.includes(cell[0]));
-  const differing = (found, otherwise) => (found.length === 1 ? sides(found[0][1], found[0][2]) : found.length ? diffParts(found) : [otherwise]);
+  const differing = (found, otherwise) =>
+    found.length === 1 ? sides(found[0][1], found[0][2]) : found.length ? diffParts(found) : [otherwise];
   const said = message(row);
   return {
     action: [element("span", { className: "mark", "aria-hidden": "true" }, action.mark), " ", action.word],
@@ -58,9 +92,20 @@ function content(row) {
 function drawRow(index) {
   const row = shown[index];
   const parts = content(row);
-  const cells = Object.keys(HEADS).map((column, number) => element("td", { role: "gridcell", "aria-colindex": number + 1, className: `c-${column}` }, ...parts[column]));
+  const cells = Object.keys(HEADS).map((column, number) =>
+    element(
+      "td",
+      { role: "gridcell", "aria-colindex": number + 1, className: `c-${column}` },
+      ...parts[column],
+    ),
+  );
   for (const cell of cells) cell.title = cell.textContent;
-  const state = { role: "row", id: `r${index}`, "aria-rowindex": index + 2, "aria-selected": index === view.active };
+  const state = {
+    role: "row",
+    id: `r${index}`,
+    "aria-rowindex": index + 2,
+    "aria-selected": index === view.active,
+  };
   return element("tr", { ...state, className: actions[columns.action[row]].name }, ...cells);
 }
 
@@ -112,7 +157,10 @@ function update() {
   sheet.scrollTop = 0;
   sheet.setAttribute("aria-rowcount", shown.length + 1);
   sheet.setAttribute("aria-colcount", Object.keys(HEADS).length);
-  byId("found").textContent = shown.length === total ? `${counted(total)} calls` : `${counted(shown.length)} of ${counted(total)} calls`;
+  byId("found").textContent =
+    shown.length === total
+      ? `${counted(total)} calls`
+      : `${counted(shown.length)} of ${counted(total)} calls`;
   byId("clear").hidden = shown.length === total;
   byId("slot").hidden = !query.slot;
   if (query.slot) byId("slot").textContent = `${query.slot.name} ✕`;
@@ -123,7 +171,8 @@ function printRows() {
   view.printing = true;
   drawRange(0, Math.min(shown.length, MOST_PRINTED));
   byId("rail").style.paddingBottom = "0";
-  if (shown.length > MOST_PRINTED) byId("found").textContent += `, of which the first ${counted(MOST_PRINTED)} are printed`;
+  if (shown.length > MOST_PRINTED)
+    byId("found").textContent += `, of which the first ${counted(MOST_PRINTED)} are printed`;
 }
 
 function printed() {

@@ -3,7 +3,14 @@
 const OWN = ""; // each row in its own zone
 const QUARTER = 900; // offsets of zones change at full quarters of an hour
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const FIELDS = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
+const FIELDS = {
+  year: "numeric",
+  month: "numeric",
+  day: "numeric",
+  hour: "numeric",
+  minute: "numeric",
+  second: "numeric",
+};
 const zones = new Map();
 let chosenZone = OWN;
 
@@ -11,7 +18,13 @@ let chosenZone = OWN;
 function zoneOf(name) {
   if (!zones.has(name)) {
     try {
-      const format = new Intl.DateTimeFormat("en-US", { ...FIELDS, timeZone: name, hourCycle: "h23", calendar: "gregory", numberingSystem: "latn" });
+      const format = new Intl.DateTimeFormat("en-US", {
+        ...FIELDS,
+        timeZone: name,
+        hourCycle: "h23",
+        calendar: "gregory",
+        numberingSystem: "latn",
+      });
       zones.set(name, { format, offsets: new Map() });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -28,8 +41,10 @@ function localSeconds(instant, name) {
   if (!zone.offsets.has(slot)) {
     const start = slot * QUARTER;
     const parts = {};
-    for (const part of zone.format.formatToParts(new Date(start * 1000))) parts[part.type] = Number(part.value);
-    const local = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) / 1000;
+    for (const part of zone.format.formatToParts(new Date(start * 1000)))
+      parts[part.type] = Number(part.value);
+    const local =
+      Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second) / 1000;
     zone.offsets.set(slot, local - start);
   }
   return instant + zone.offsets.get(slot);
