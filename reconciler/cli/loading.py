@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
     from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.settings import Project
+    from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
 
@@ -63,12 +64,15 @@ class Workspace:
         lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         return cls(project, path, lineage, document, diagnostics, snapshot)
 
-    def sources(self, app: App, paths: Sequence[str]) -> Sources:
-        """Rows of the named files and folders, or of the whole project where none are named."""
+    def sources(self, app: App, paths: Sequence[str], watch: Watch | None = None) -> Sources:
+        """Rows of the named files and folders, or of the whole project where none are named.
+
+        ``watch`` is told how each row was made.
+        """
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
-        found = load_sources(self.project, named)
+        found = load_sources(self.project, named, watch)
         own = {} if self.document is None else {self.document.file: self.document}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
@@ -156,15 +160,10 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    context = make_context(workspace, request)
-    context = replace(
-        context,
-        scope=sources.plans if request.paths else None,
-        complete=not _errors(sources.diagnostics),
-    )
+    context = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
-    with _known(workspace, request, context, () if base is None else base.rows) as (context, entries):
+    with known(workspace, request, context, () if base is None else base.rows) as (context, entries):
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
@@ -178,7 +177,7 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 
 @contextmanager
-def _known(
+def known(
     workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
     """What was placed, and the context that says from where. A snapshot's old values are told from ``base``."""
@@ -212,6 +211,13 @@ def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetim
         raise ReconcilerError(f"no plan file has a row {address}", hint="reconciler plan lists the addresses")
     rings_at = ring_time(row.rings_at, row.call.delay_minutes, now)
     return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
+
+
+def planning(workspace: Workspace, request: Request, sources: Sources) -> Context:
+    """The context of a plan of these files, before a state is known."""
+    context = make_context(workspace, request)
+    scope = sources.plans if request.paths else None
+    return replace(context, scope=scope, complete=not _errors(sources.diagnostics))
 
 
 def make_context(workspace: Workspace, request: Request) -> Context:

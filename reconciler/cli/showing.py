@@ -69,8 +69,9 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
     """Private values are seen with ``reveal``, or in text on a terminal."""
     if form == "text":
         from reconciler.render import text
+        from reconciler.render.console import Look
 
-        look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
+        look = app.look(sys.stdout, reveal=reveal) if terminal else Look(masked=not reveal)
         return text.render_plan(plan, look).encode()
     from reconciler.cli import git
     from reconciler.render import github, json, junit, markdown, sarif

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.model import Action, Call, Plan
+from reconciler.model import Action, Call, Entry, Location, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -46,6 +46,18 @@ def _age(age: timedelta) -> str:
     if minutes < 60:
         return f"{minutes} min old"
     return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
+
+
+def status_word(entry: Entry) -> str:
+    """What became of an address, in one word."""
+    if entry.unknown:
+        return "uncertain"
+    return "stopped" if entry.stopped_at is not None else entry.status.value
+
+
+def place(where: Location) -> str:
+    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
+    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
 
 
 def when(call: Call) -> str:
