@@ -144,7 +144,9 @@ def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None)
         if item.address == address or where is None or told is None:
             return item.address == address
         lines = range(told.source.line, told.last_line + 1)
-        return where in places or (item.address is None and where.file == told.source.file and where.line in lines)
+        if item.address is not None:  # a default's mistake names only the first row that met it
+            return where in places and not told.complete
+        return where in places or (where.file == told.source.file and where.line in lines)
 
     return tuple(item for item in items if concerns(item))
 

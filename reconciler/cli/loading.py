@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.engine.plan import Context
     from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
     from reconciler.ports import Intent, Run, StateReader, StateStore
+    from reconciler.render.origins import Origins
     from reconciler.settings import Project
     from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
@@ -166,6 +167,27 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     with known(workspace, request, context, () if base is None else base.rows) as (context, entries):
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+
+
+def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan) -> Origins:
+    """Where the values came from of each call to place and of each changed row.
+
+    The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
+    meanwhile is left out.
+    """
+    from reconciler import identity
+    from reconciler.source.tracing import Tracer, provenance
+
+    asked = {change.address: change for change in plan.changes if change.diff or change.call is not None}
+    tracer = Tracer(asked.keys())
+    sources = workspace.sources(app, paths, tracer)
+    found = {}
+    for address, trace in tracer.traces.items():
+        digest = asked[address].digest
+        if trace.row is not None and identity.digest(trace.row.call) == digest:
+            tags = identity.tags(plan.lineage or "", address, digest)
+            found[address] = provenance(trace, sources, workspace.project, tags)
+    return found
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:

@@ -20,6 +20,7 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --explain
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -32,6 +33,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--explain", is_flag=True, help="Say where each new value came from, in text, JSON and Markdown.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
@@ -47,6 +49,7 @@ def plan(
     as_json: bool,
     outputs: tuple[str, ...],
     detailed_exitcode: bool,
+    explain: bool,
     base: str | None,
     no_state: bool,
     retry_failed: bool,
@@ -60,7 +63,7 @@ def plan(
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
     from reconciler import planfile
-    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.cli.loading import Excerpts, Request, Workspace, find_origins, make_plan
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
@@ -68,7 +71,8 @@ def plan(
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
     show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal)
+    origins = find_origins(app, workspace, paths, made) if explain else None
+    print_plan(app, made, wanted, reveal=reveal, origins=origins)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

@@ -17,6 +17,7 @@ from reconciler.render.words import counted
 if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
+    from reconciler.render.origins import Origins
 
 _FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
 _STDOUT = "-"
@@ -55,24 +56,31 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     return list(zip(wanted, files, strict=True))
 
 
-def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
-    """The plan in each form, on the standard output or whole into its file."""
+def print_plan(
+    app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool, origins: Origins | None = None
+) -> None:
+    """The plan in each form, on the standard output or whole into its file.
+
+    ``origins`` say where its values came from, in the forms that have room for it.
+    """
     for form, file in wanted:
-        shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+        shown = _plan_bytes(app, plan, form, origins, reveal=reveal, terminal=file == _STDOUT)
         if file == _STDOUT:
             echo(shown)
         else:
             write_private(app.directory / file, shown)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
+def _plan_bytes(
+    app: App, plan: Plan, form: str, origins: Origins | None, *, reveal: bool, terminal: bool
+) -> bytes:
     """Private values are seen with ``reveal``, or in text on a terminal."""
     if form == "text":
         from reconciler.render import text
         from reconciler.render.console import Look
 
         look = app.look(sys.stdout, reveal=reveal) if terminal else Look(masked=not reveal)
-        return text.render_plan(plan, look).encode()
+        return text.render_plan(plan, look, origins).encode()
     from reconciler.cli import git
     from reconciler.render import github, json, junit, markdown, sarif
     from reconciler.source.project import find_project
@@ -80,9 +88,9 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
     masked = not reveal
     match form:
         case "json":
-            return json.render_plan(plan, masked=masked)
+            return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
-            return markdown.render_plan(plan, masked=masked).encode()
+            return markdown.render_plan(plan, masked=masked, origins=origins).encode()
         case "junit":
             return junit.render_plan(plan, masked=masked)
     folder = git.folder(find_project(app.directory))

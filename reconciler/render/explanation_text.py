@@ -9,7 +9,7 @@ from reconciler.model import Entry, Plan
 from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
-from reconciler.render.origins import print_value
+from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.render.words import place, status_word, word
 from reconciler.source.provenance import TAG, Provenance
@@ -76,8 +76,6 @@ def _print_row(console: Console, row: Provenance) -> None:
     if not row.complete:
         print_indented(console, "What could be read of it:", 2)
     tags = [field.path.removeprefix("metadata.") for field in row.fields if field.origin.kind == TAG]
-    for field in row.fields:
-        if field.origin.kind != TAG:
-            print_value(console, field.path, field.value, field.origin, 2)
+    print_fields(console, row, 2)
     if tags:
         print_indented(console, f"and in metadata what reconciler adds: {', '.join(tags)}", 2)

@@ -12,7 +12,7 @@ from reconciler.planfile import place_document
 from reconciler.render.console import print_indented, styled
 from reconciler.render.escape import for_markdown_cell, for_terminal
 from reconciler.render.words import place
-from reconciler.source.provenance import Field, Origin, Provenance
+from reconciler.source.provenance import TAG, Field, Origin, Provenance, mask_provenance
 
 Origins: TypeAlias = Mapping[Address, Provenance]
 _STEP = 4
@@ -44,6 +44,24 @@ def origin_document(origin: Origin | None) -> JsonValue:
         "inputs": inputs,
         "cut": origin.cut,
     }
+
+
+def mask_origins(origins: Origins) -> Origins:
+    """The same as they may be published."""
+    return {address: mask_provenance(item) for address, item in origins.items()}
+
+
+def print_fields(console: Console, row: Provenance, indent: int) -> None:
+    """Every field of a row, but the tags that reconciler adds."""
+    for field in row.fields:
+        if field.origin.kind != TAG:
+            print_value(console, field.path, field.value, field.origin, indent)
+
+
+def print_origin(console: Console, origin: Origin, indent: int) -> None:
+    """Where a value came from that is told above."""
+    console.print(styled(f"{' ' * indent}from {note_of(origin)}", "dim"), soft_wrap=True)
+    print_inputs(console, origin, indent + _STEP)
 
 
 def print_value(console: Console, name: str, value: str, origin: Origin | None, indent: int) -> None:

@@ -12,8 +12,10 @@ from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
 from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal, in_place
+from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, when
 from reconciler.settings import PROJECT_FILE
+from reconciler.source.provenance import Provenance
 from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -32,10 +34,13 @@ _LOOK = {
 _WIDE = 120
 
 
-def render_plan(plan: Plan, look: Look) -> str:
-    """The plan: what needs a person first, then what will be placed, then one line of counts."""
-    shown = mask_plan(plan) if look.masked else plan
-    return capture(look, lambda console: _print_plan(console, shown))
+def render_plan(plan: Plan, look: Look, origins: Origins | None = None) -> str:
+    """The plan: what needs a person first, then what will be placed, then one line of counts.
+
+    With ``origins``, each new cell and each field of a call to place says where it came from.
+    """
+    shown, told = (mask_plan(plan), mask_origins(origins or {})) if look.masked else (plan, origins or {})
+    return capture(look, lambda console: _print_plan(console, shown, told))
 
 
 def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
@@ -48,7 +53,7 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
     return capture(look, draw)
 
 
-def _print_plan(console: Console, plan: Plan) -> None:
+def _print_plan(console: Console, plan: Plan, origins: Origins) -> None:
     if plan.snapshot_at is not None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
@@ -56,7 +61,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
-                _print_group(console, action, words, changes)
+                _print_group(console, action, words, changes, origins)
     for old, new in plan.moves:
         console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
     if plan.moves:
@@ -91,19 +96,21 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     ]
 
 
-def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change]) -> None:
+def _print_group(
+    console: Console, action: Action, words: str, changes: Sequence[Change], origins: Origins
+) -> None:
     if not changes:
         return
     told = [change for change in changes if "past" not in change.reasons]
     console.print(styled(f"{len(changes)} {words}", f"bold {_LOOK[action][1]}"), soft_wrap=True)
     for change in told:
-        _print_change(console, change)
+        _print_change(console, change, origins.get(change.address))
     if len(told) < len(changes):
         console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
     console.print()
 
 
-def _print_change(console: Console, change: Change) -> None:
+def _print_change(console: Console, change: Change, told: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
     line = styled(f"  {symbol} ", style)
     line.append(for_terminal(str(change.address)), style="bold")
@@ -119,6 +126,10 @@ def _print_change(console: Console, change: Change) -> None:
     console.print(line, soft_wrap=True)
     for cell in change.diff:
         console.print(cell_line(cell), soft_wrap=True)
+        if told is not None and change.call is None and (origin := told.origin(cell.field)) is not None:
+            print_origin(console, origin, 8)
+    if told is not None and change.call is not None:
+        print_fields(console, told, 6)
     if change.message is not None:
         print_indented(console, for_terminal(change.message), 6)
 
