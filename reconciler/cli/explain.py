@@ -13,7 +13,7 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
 from reconciler.errors import ExitCode, ReconcilerError, StateMissing
-from reconciler.model import Address, Diagnostic, Entry
+from reconciler.model import Address, Change, Diagnostic, Entry
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
@@ -81,6 +81,7 @@ class _Facts:
 
     sources: Sources
     plan: Plan
+    changes: dict[Address, Change]
     entries: dict[Address, Entry]
     recorded_as: dict[Address, Address]
 
@@ -106,7 +107,10 @@ def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _F
     kept = list(entries)
     plan = make_plan(sources.rows, kept, context, sources.diagnostics, sources.moves)
     carried, pairs, _ = move_entries(kept, sources.moves)
-    return _Facts(sources, plan, {entry.address: entry for entry in carried}, {new: old for old, new in pairs})
+    changes = {change.address: change for change in plan.changes}
+    return _Facts(
+        sources, plan, changes, {entry.address: entry for entry in carried}, {new: old for old, new in pairs}
+    )
 
 
 def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Tracer) -> Explanation | None:
@@ -115,7 +119,6 @@ def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Trac
     from reconciler.render.explanation import Explanation
     from reconciler.source.tracing import provenance
 
-    change = next((item for item in facts.plan.changes if item.address == address), None)
     trace, entry = tracer.traces.get(address), facts.entries.get(address)
     if trace is None and entry is None:
         return None
@@ -130,7 +133,7 @@ def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Trac
         entry,
         facts.recorded_as.get(address),
         workspace.snapshot,
-        change,
+        facts.changes.get(address),
         _own(facts.plan.diagnostics, address, told),
     )
 

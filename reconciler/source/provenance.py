@@ -12,6 +12,7 @@ from reconciler.model import Location
 ALIAS = "alias"
 IDENTITY = "identity"
 PLAN = "plan"
+TABLE = "table"
 TAG = "tag"
 
 
@@ -20,7 +21,8 @@ class Origin:
     """Where one value came from.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
-    ``identity`` (a key made of tags), ``plan`` (the plan's own name) or ``tag`` (what reconciler attaches itself).
+    ``identity`` (a key made of tags), ``plan`` (the plan's own name), ``table`` (a file that is looked up in) or
+    ``tag`` (what reconciler attaches itself).
     ``value`` is the text as it stands at ``place``, or as it was made there out of ``inputs``. ``formula`` is None
     where a column holds fixed text; ``masked_formula`` may be published. ``cut``: its inputs are told elsewhere.
     """

@@ -13,10 +13,12 @@ from reconciler.settings import PROJECT_FILE, Project
 from reconciler.source.cells import Cell, Source
 from reconciler.source.fields import schema_of
 from reconciler.source.formulas.columns import Column
+from reconciler.source.formulas.program import Program
 from reconciler.source.formulas.tokens import without_literals
 from reconciler.source.frame import Trace
 from reconciler.source.nodes import MapNode, Node
-from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TAG, Field, Input, Origin, Provenance
+from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Origin, Provenance
+from reconciler.source.sheets.options import read_options
 from reconciler.source.sources import Sources
 
 MAX_DEPTH = 20
@@ -123,15 +125,22 @@ class _Row:
         cut = bool(reads) and (name in told or depth >= MAX_DEPTH)
         told.add(name)
         inputs = () if cut else tuple(Input(read, self._input(read, told, depth + 1)) for read in reads)
-        if column.program.constants and not cut:
-            named = Origin(PLAN, self._plan_name, _place(self._plan, self._file, "plan"))
-            inputs = (*inputs, Input("plan.name", named))
+        if not cut:
+            inputs += tuple(self._beside_cells(column.program))
         hidden = f"={without_literals(formula[1:])}" if private else formula
         return Origin(cell.source, cell.text, place, private, formula, hidden, inputs, cut)
 
-    @property
-    def _plan_name(self) -> str:
-        return self._reading.address.plan if self._reading.address is not None else ""
+    def _beside_cells(self, program: Program) -> Iterator[Input]:
+        """What a formula reads besides cells: the plan's name, and tables."""
+        if program.constants:
+            name = next(iter(program.constants.values()))
+            yield Input("plan.name", Origin(PLAN, name, _place(self._plan, self._file, "plan")))
+        for table in program.tables:
+            node = _node(self._plan, "tables", table)
+            options = None if node is None else read_options(node)
+            if options is not None:
+                place = Location(self._file, options.file.line, options.file.column)
+                yield Input(table, Origin(TABLE, options.file.text, place))
 
     def _input(self, name: str, told: set[str], depth: int) -> Origin | None:
         """What a formula read by a name: of the row, of another column, of a sheet's input, or of the defaults."""
@@ -185,7 +194,12 @@ def _root(sources: Sources, file: str) -> Node | None:
 
 def _place(root: Node | None, file: str, *path: str) -> Location | None:
     """Where the value at a path stands."""
+    node = _node(root, *path)
+    return None if node is None else Location(file, node.line, node.column)
+
+
+def _node(root: Node | None, *path: str) -> Node | None:
     node = root
     for name in path:
         node = node.get(name) if isinstance(node, MapNode) else None
-    return None if node is None else Location(file, node.line, node.column)
+    return node

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,10 @@ def flat(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
+def is_private(field: Any) -> bool:
+    return field["field"] in {"to_number", "full_name", "email"} or field["field"].startswith("additional_data.")
+
+
 def nodes(origin: Any) -> Iterator[Any]:
     yield origin
     for item in origin["inputs"]:
@@ -93,8 +98,13 @@ def test_every_field_of_every_example_has_a_source(example: Path, tmp_path: Path
         assert (key["value"], key["sent_as"]) == (change["key"], None)
         for field in item["fields"]:
             for origin in nodes(field["origin"]):
-                if origin["kind"] in {"row", "sheet", "default", "alias", "formula"}:
+                if origin["kind"] in {"row", "sheet", "default", "alias", "formula", "table"}:
                     assert stands_there(bench.root, origin), origin
+    private = {field["value"] for item in document["addresses"] for field in item["fields"] if is_private(field)}
+    addresses = [item["address"] for item in changes]
+    for args in (("explain", *addresses), ("explain", "--json", *addresses), ("plan", "--no-state", "--explain")):
+        shown = bench.ok(*args, "--now", "2031-01-01T00:00:00Z").out
+        assert [value for value in private if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", shown)] == []
 
 
 def test_each_kind_of_source(bench: Workbench) -> None:
@@ -148,6 +158,22 @@ def test_a_formula_tells_its_inputs_through_other_columns(bench: Workbench) -> N
     assert "due" not in fields
     text = bench.ok("explain", address, "--reveal").out
     assert "          Vence: 2031-06-15  (sheet, calls/june.csv!B2)\n" in text
+
+
+def test_a_lookup_tells_its_table(tmp_path: Path) -> None:
+    root = tmp_path / "sheet"
+    shutil.copytree(next(path for path in EXAMPLES if path.name == "sheet"), root)
+    fields = by_field(
+        explained(Workbench(root), "june-collections/inv-0077/2031-06-20", "--reveal")["addresses"][0]
+    )
+    phone, table = fields["contact_id"]["origin"]["inputs"]
+    assert (phone["name"], phone["origin"]["value"]) == ("Teléfono", "5550000113")
+    assert (table["name"], table["origin"]["kind"], table["origin"]["value"]) == (
+        "contacts",
+        "table",
+        "contacts.csv",
+    )
+    assert table["origin"]["place"]["line"] == 11
 
 
 def test_masked_unless_revealed(bench: Workbench) -> None:
