@@ -57,6 +57,7 @@ def explain(
 
     asked = tuple(dict.fromkeys(map(read_address, addresses)))
     workspace = Workspace.open(app, state_url, snapshot_does=True)
+    workspace.check()
     tracer = Tracer(asked)
     sources = workspace.sources(app, (), tracer)
     facts = _gather(workspace, Request((), now or SystemClock().now()), sources, pinned=state_url is not None)

@@ -322,6 +322,11 @@ def test_an_unknown_address(bench: Workbench) -> None:
     assert wrong.err == "error: no plan file and no state has june/inv-11\nhint: did you mean june/inv-1?\n"
     assert wrong.out.startswith("june/inv-1  calls/june.yaml:8:5\n")
     assert bench.run("explain", "nobody").code == 64
+    bench.write("reconciler.yaml", "version: 2\n")
+    unsettled = bench.run("explain", "june/inv-1")
+    assert (unsettled.code, unsettled.out) == (1, "")
+    assert "reconciler.yaml has errors" in unsettled.err
+    bench.write("reconciler.yaml", "version: 1\n")
     bench.write("calls/july.yaml", "version: 1\nplan: july\ncalls: [{key: [x]}]\n")
     unread = bench.run("explain", "july/x")
     assert "july.yaml:3" in unread.err

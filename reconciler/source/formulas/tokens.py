@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from reconciler.masking import MASK
 from reconciler.source.formulas.problem import FormulaProblem
@@ -85,6 +86,7 @@ def _tokens(formula: str) -> list[Token]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def without_literals(formula: str) -> str:
     """A formula (without its ``=``) that was read before, as it may be published: ``***`` for each text and number
     in it, and no comments. Names of cells and of functions are left.
