@@ -126,7 +126,7 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def _change_document(change: Change) -> JsonObject:
-    source: JsonValue = None if change.source is None else _place_document(change.source)
+    source: JsonValue = None if change.source is None else place_document(change.source)
     request: JsonValue = None
     if change.request is not None:
         request = {"endpoint": change.request.endpoint, "body": change.request.body}
@@ -144,26 +144,28 @@ def _change_document(change: Change) -> JsonObject:
         "place_by": optional_instant(change.place_by),
         "called_timezone": change.called_timezone,
         "distinct": change.distinct,
-        "diff": _diff_document(change.diff),
+        "diff": diff_document(change.diff),
         "reasons": list(change.reasons),
         "message": change.message,
         "introduced": change.introduced,
     }
 
 
-def _place_document(where: Location) -> JsonObject:
+def place_document(where: Location) -> JsonObject:
+    """``file``, ``line``, ``column``, and ``cell`` where the place is in a sheet."""
     place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
     return place if where.cell is None else {**place, "cell": where.cell}
 
 
-def _diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+def diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+    """The cells that differ, as JSON."""
     return [
         {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
     ]
 
 
 def _base_document(base: Base) -> JsonObject:
-    return {"ref": base.ref, "commit": base.commit, "settings": _diff_document(base.settings)}
+    return {"ref": base.ref, "commit": base.commit, "settings": diff_document(base.settings)}
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
@@ -177,7 +179,7 @@ def diagnostic_document(item: Diagnostic) -> JsonObject:
         "severity": item.severity.value,
         "code": item.code,
         "message": item.message,
-        **(nowhere if item.location is None else _place_document(item.location)),
+        **(nowhere if item.location is None else place_document(item.location)),
         "hint": item.hint,
     }
 

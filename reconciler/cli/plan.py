@@ -23,6 +23,7 @@ Examples:
   reconciler plan --format html --output plan.html                    # one page for a browser
   reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
   reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
+  reconciler plan --explain
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -35,6 +36,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--explain", is_flag=True, help="Say where each new value came from, in text, JSON and Markdown.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option(
     "--policy",
@@ -56,6 +58,7 @@ def plan(
     as_json: bool,
     outputs: tuple[str, ...],
     detailed_exitcode: bool,
+    explain: bool,
     base: str | None,
     policy: Path | None,
     no_state: bool,
@@ -70,7 +73,7 @@ def plan(
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
     from reconciler import planfile
-    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.cli.loading import Excerpts, Request, Workspace, find_origins, make_plan
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
@@ -82,7 +85,8 @@ def plan(
     made, sources = make_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts)
+    origins = find_origins(app, workspace, paths, made) if explain else None
+    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

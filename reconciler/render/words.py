@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from reconciler.engine.guard.registry import NAMES
-from reconciler.model import Action, Call, Change, Entry, Plan
+from reconciler.model import Action, Call, Change, Entry, Location, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -64,6 +64,11 @@ def _age(age: timedelta) -> str:
     if minutes < 60:
         return f"{minutes} min old"
     return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
+
+
+def place(where: Location) -> str:
+    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
+    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
 
 
 def when(call: Call) -> str:

@@ -88,9 +88,9 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
         return ""
     alias = project.numbers.get(text)
     if alias is not None:
-        found = alias.id if is_contact else alias.e164
+        needed, found = alias.named(contact=is_contact)
         if found is None:
-            kind, needed = ("contact", "id") if is_contact else ("phone", "e164")
+            kind = "contact" if is_contact else "phone"
             hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
             reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
         return found or ""
