@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,7 @@ from reconciler.engine.guarding import candidate
 from reconciler.model import Address, Call, Schedule
 from reconciler.policy import WEEK, Days, Hours, Policy, Window, days_of
 from reconciler.source.jurisdictions import jurisdictions
+from reconciler.source.schema import schema_text
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAWS = jurisdictions()
@@ -172,6 +175,20 @@ def test_the_hours_of_a_law(law: str, zone: str, first: str, last: str, closed: 
     for at in (before, after, *([closed] if closed else [])):
         [message] = objections(rings(at, zone), policy)
         assert f"{law} ({LAWS[law].citation}) allows" in message
+
+
+def test_every_law_says_where_it_was_read_and_when() -> None:
+    data = json.loads(
+        resources.files("reconciler").joinpath("data", "jurisdictions.json").read_text(encoding="utf-8")
+    )
+    assert "Not legal advice" in data["notice"]
+    schema = json.loads(schema_text("project"))["properties"]["policy"]["properties"]["jurisdictions"]
+    assert schema["items"]["enum"] == list(data["jurisdictions"]) == list(LAWS)
+    for code, item in data["jurisdictions"].items():
+        assert item["source"] in {"statute", "secondary", "unverified"}
+        assert code.startswith(item["country"].lower())
+        assert item["citation"]
+        assert date.fromisoformat(item["checked"]) <= datetime.now(UTC).date()
 
 
 def test_all_laws_of_a_country_hold_and_no_others() -> None:
