@@ -19,6 +19,7 @@ GUARD_CODES = {
     "G020": "a call whose time passed before it was placed",
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",
+    "G023": "a call whose number is from elsewhere than its schedule's zone",
 }
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_A_DAY = 24 * 60
