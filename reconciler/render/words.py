@@ -43,9 +43,14 @@ def blocked_groups(changes: Iterable[Change]) -> list[tuple[str, Sequence[Change
     return [(_blocked_by(reason), groups[reason]) for reason in order]
 
 
+def reason_words(reason: str) -> str:
+    """A guard with its name, ``G001 (calling-hours)``; any other reason as it is."""
+    return f"{reason} ({NAMES[reason]})" if reason in NAMES else reason
+
+
 def _blocked_by(reason: str) -> str:
     if reason in NAMES:
-        return f"blocked by {reason} ({NAMES[reason]})"
+        return f"blocked by {reason_words(reason)}"
     return f"{ACTION_WORDS[Action.BLOCKED]}: {reason}" if reason else ACTION_WORDS[Action.BLOCKED]
 
 
