@@ -31,6 +31,7 @@ class Run:
     plan_id: str | None = None
     commit: str | None = None
     approvals: tuple[Approval, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Approval:
 
     plan_id: str
     commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A guard that a person lifted for a run, with their reason. ``plan_id`` is the plan it was meant for."""
+
+    code: str
+    plan_id: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import uuid
 
 from reconciler import __version__
 from reconciler.cli.app import SystemClock
-from reconciler.ports import Approval, Run
+from reconciler.ports import Approval, Override, Run
 
 _CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "CIRCLE_USERNAME")
 
@@ -20,6 +20,7 @@ def new_run(
     plan_id: str | None = None,
     commit: str | None = None,
     approvals: tuple[Approval, ...] = (),
+    overrides: tuple[Override, ...] = (),
 ) -> Run:
     """A run that starts now, on this host, by this person or CI actor."""
     return Run(
@@ -33,6 +34,7 @@ def new_run(
         plan_id=plan_id,
         commit=commit,
         approvals=approvals,
+        overrides=overrides,
     )
 
 

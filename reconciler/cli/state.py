@@ -108,6 +108,9 @@ def _run_json(run: Run) -> JsonObject:
         "plan_id": run.plan_id,
         "commit": run.commit,
         "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+        "overrides": [
+            {"code": item.code, "plan_id": item.plan_id, "reason": item.reason} for item in run.overrides
+        ],
     }
 
 

@@ -174,6 +174,21 @@ def create_approvals(db: Database) -> None:
     )
 
 
+@migrations()
+def create_overrides(db: Database) -> None:
+    """The guards that a person lifted for a run, in the order they were given."""
+    db.execute(
+        """create table overrides (
+            run_id text not null references runs(id),
+            number integer not null,
+            code text not null,
+            plan_id text,
+            reason text not null,
+            primary key (run_id, number)
+        ) without rowid"""
+    )
+
+
 @cache
 def known_steps() -> frozenset[str]:
     """The names of all steps of this version."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -77,6 +78,10 @@ class SqliteStore(SqliteReader):
             self._db.table("runs").insert(from_run(run))
             self._db.table("approvals").insert_all(
                 {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
+            )
+            self._db.table("overrides").insert_all(
+                {"run_id": run.id, "number": number, **asdict(item)}
+                for number, item in enumerate(run.overrides, start=1)
             )
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
