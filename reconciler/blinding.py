@@ -30,8 +30,8 @@ class View(Protocol):
         """The digest of a row's call, as the state would have it."""
         ...
 
-    def target(self, call: Call) -> str:
-        """Whom a row's call rings, as the state would have it."""
+    def target(self, target: str) -> str:
+        """A contact's id or a number, as the state would have it."""
         ...
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
@@ -45,8 +45,8 @@ class Clear:
     def digest(self, digest: str) -> str:
         return digest
 
-    def target(self, call: Call) -> str:
-        return call.target
+    def target(self, target: str) -> str:
+        return target
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         return identity.diff(entry.call, call)
@@ -70,8 +70,8 @@ class Blind:
     def digest(self, digest: str) -> str:
         return DIGEST_PREFIX + self._keyed("digest", digest)
 
-    def target(self, call: Call) -> str:
-        return self._text("target", call.target)
+    def target(self, target: str) -> str:
+        return self._text("target", target)
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         placed = self.known.get(entry.digest)

@@ -27,6 +27,7 @@ from reconciler.model import (
     Severity,
     Status,
 )
+from reconciler.people import People
 from reconciler.policy import Policy
 from reconciler.times import passed, ring_time
 
@@ -40,7 +41,8 @@ class Context:
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold.
+    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
+    ``people`` what its lists say.
     """
 
     now: datetime
@@ -57,6 +59,7 @@ class Context:
     view: View = field(default_factory=Clear)
     snapshot_at: datetime | None = None
     policy: Policy = field(default_factory=Policy)
+    people: People = field(default_factory=People)
 
 
 def make_plan(
@@ -76,7 +79,9 @@ def make_plan(
     wanted: dict[Address, Row] = {row.address: row for row in rows}
     changes = [planner.judge(row) for row in wanted.values()]
     changes += planner.vanished(wanted)
-    scene = Scene(context.now, context.policy, tuple(known.values()), context.view)
+    scene = Scene(
+        context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
+    )
     changes, warnings = guarded(changes, scene)
     found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems, *warnings]
     return Plan(

@@ -7,6 +7,14 @@ from collections.abc import Iterator
 from reconciler.policy import WEEK, Hours, Policy, Strictness, Window
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report
+from reconciler.source.safeguards import (
+    read_caps,
+    read_consent,
+    read_contacts,
+    read_overridable,
+    read_per_person,
+    read_suppression,
+)
 
 
 def read_policy(node: MapNode, report: Report) -> Policy:
@@ -15,6 +23,12 @@ def read_policy(node: MapNode, report: Report) -> Policy:
     return Policy(
         strictness={name: Strictness(text) for name, text in _texts(guards)},
         hours=_hours(hours, report) if isinstance(hours, MapNode) else None,
+        caps=read_caps(node, report),
+        per_person=read_per_person(node),
+        consent=read_consent(node),
+        suppression=read_suppression(node, report),
+        contacts=read_contacts(node, report),
+        overridable=read_overridable(node),
     )
 
 

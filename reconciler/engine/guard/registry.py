@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler.engine.guard import hours
+from reconciler.engine.guard import caps, consent, frequency, hours, suppression
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
+from reconciler.model import Action
 from reconciler.policy import Policy, Strictness
 
-GUARDS: tuple[Guard, ...] = (Guard("G001", "calling-hours", hours.check, stateless=True, momentary=True),)
+_NOW = frozenset({Action.CREATE})
+
+GUARDS: tuple[Guard, ...] = (
+    Guard("G001", "calling-hours", hours.check, stateless=True, momentary=True),
+    Guard("G006", "new-calls", caps.check_new_calls, actions=_NOW),
+    Guard("G007", "share-of-state", caps.check_share, actions=_NOW),
+    Guard("G008", "cost", caps.check_cost, actions=_NOW),
+    Guard("G010", "suppressed", suppression.check_listed, stateless=True),
+    Guard("G011", "suppression-age", suppression.check_age, stateless=True),
+    Guard("G012", "too-often", frequency.check_days_and_weeks),
+    Guard("G013", "too-soon", frequency.check_gap),
+    Guard("G014", "overlap", frequency.check_overlap),
+    Guard("G015", "consent", consent.check, stateless=True),
+)
 NAMES = {guard.code: guard.name for guard in GUARDS}
 
 
