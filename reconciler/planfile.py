@@ -141,6 +141,7 @@ def _change_document(change: Change) -> JsonObject:
         "call": identity.to_logical(change.call) if change.call is not None else None,
         "scheduled_at": optional_instant(change.scheduled_at),
         "place_by": optional_instant(change.place_by),
+        "called_timezone": change.called_timezone,
         "distinct": change.distinct,
         "diff": _diff_document(change.diff),
         "reasons": list(change.reasons),
@@ -226,6 +227,7 @@ def _change(item: JsonObject) -> Change:
         reasons=tuple(text(reason) for reason in items(item["reasons"])),
         message=maybe(text, item["message"]),
         introduced=None if item["introduced"] is None else item["introduced"] is True,
+        called_timezone=maybe(text, item["called_timezone"]),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from reconciler.engine.guard.registry import ask
+from reconciler.engine.guard.registry import ask, ask_now
 from reconciler.engine.guard.words import Candidate, Finding, Scene
-from reconciler.model import Action, Address, Change, Diagnostic, Location, Severity
+from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Severity
+from reconciler.policy import GUARD_CODES, Policy
 from reconciler.times import ring_time
 
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
@@ -18,15 +20,15 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list
 
     An objection against the whole plan blocks every call that it would place.
     """
-    candidates = sorted(_candidates(changes, scene), key=lambda item: item.address)
+    candidates = sorted(_candidates(changes, scene.now), key=lambda item: item.address)
+    places = {item.address: item.source for item in candidates}
     whole: list[Finding] = []
     single: dict[Address, list[Finding]] = {}
     warnings: list[Diagnostic] = []
-    places = {item.address: item.source for item in candidates}
     for finding in ask(candidates, scene):
         address = finding.objection.address
         if not finding.blocks:
-            warnings.append(warning(finding, places.get(address) if address is not None else None))
+            warnings.append(told(finding, places.get(address) if address is not None else None))
         elif address is None:
             whole.append(finding)
         else:
@@ -36,17 +38,50 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list
     return [_judged(change, whole, single.get(change.address, [])) for change in changes], warnings
 
 
-def _candidates(changes: Iterable[Change], scene: Scene) -> Iterable[Candidate]:
-    for change in changes:
-        if change.call is not None and change.action in _JUDGED:
-            yield Candidate(
-                change.address,
-                change.call,
-                change.action,
-                ring_time(change.scheduled_at, change.call.delay_minutes, scene.now),
-                change.scheduled_at is not None,
-                change.source,
-                change.place_by,
+def by_guard(change: Change) -> bool:
+    """Whether it is a guard that blocks a change, and not the state."""
+    return change.action is Action.BLOCKED and not GUARD_CODES.keys().isdisjoint(change.reasons)
+
+
+def objections_now(asked: Candidate, now: datetime, policy: Policy) -> tuple[tuple[str, ...], str] | None:
+    """Codes and message of what blocks sending this one call at this moment; None where nothing does."""
+    found = [finding for finding in ask_now(asked, Scene(now, policy)) if finding.blocks]
+    return _sum(found) if found else None
+
+
+def candidate(
+    address: Address,
+    call: Call,
+    scheduled_at: datetime | None,
+    now: datetime,
+    *,
+    action: Action = Action.CREATE,
+    called: str | None = None,
+    source: Location | None = None,
+) -> Candidate:
+    """A call as guards see it, would it be placed at ``now``."""
+    rings_at = ring_time(scheduled_at, call.delay_minutes, now)
+    return Candidate(address, call, action, rings_at, scheduled_at is not None, called, source)
+
+
+def told(finding: Finding, place: Location | None) -> Diagnostic:
+    """A finding as a diagnostic."""
+    severity = Severity.ERROR if finding.blocks else Severity.WARNING
+    said = finding.objection
+    return Diagnostic(severity, finding.code, said.message, place, address=said.address)
+
+
+def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:
+    for item in changes:
+        if item.call is not None and item.action in _JUDGED:
+            yield candidate(
+                item.address,
+                item.call,
+                item.scheduled_at,
+                now,
+                action=item.action,
+                called=item.called_timezone,
+                source=item.source,
             )
 
 
@@ -54,13 +89,10 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     found = [*whole, *single] if change.action is Action.CREATE else single
     if not found:
         return change
+    codes, message = _sum(found)
+    return replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message)
+
+
+def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
     codes = dict.fromkeys(finding.code for finding in found)
-    message = "; ".join(finding.objection.message for finding in found)
-    return replace(change, action=Action.BLOCKED, request=None, reasons=tuple(codes), message=message)
-
-
-def warning(finding: Finding, place: Location | None) -> Diagnostic:
-    """A finding that blocks nothing, as a warning."""
-    said = finding.objection
-    severity = Severity.ERROR if finding.blocks else Severity.WARNING
-    return Diagnostic(severity, finding.code, said.message, place, address=said.address)
+    return tuple(codes), "; ".join(finding.objection.message for finding in found)

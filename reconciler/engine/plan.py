@@ -163,7 +163,7 @@ class _Planner:
         expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
-            change = replace(change, call=row.call, place_by=row.place_by)
+            change = replace(change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone)
             return _with(change, Action.EXPIRED, explain.expired(expiry, recorded=recorded))
         obstacle = self._obstacle(row, change.digest)
         if obstacle is not None:
@@ -198,6 +198,7 @@ class _Planner:
             call=row.call,
             request=wire.to_request(row.call, tags, self.context.fields),
             place_by=row.place_by,
+            called_timezone=row.called_timezone,
             distinct=row.distinct,
             reasons=why[0],
             message=why[1],

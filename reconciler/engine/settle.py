@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from reconciler.engine import evidence
-from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
+from reconciler.engine.orders import Order
 from reconciler.model import Address, Status
 from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, Seen, StateStore
 

@@ -25,6 +25,7 @@ PUBLIC_FIELDS = frozenset(
         "timezone",
         "delay_minutes",
         "place_by",
+        "called_timezone",
         "revision",
         "enabled",
         "distinct",

@@ -11,8 +11,9 @@ import pytest
 
 from reconciler import identity, wire
 from reconciler.engine import apply
-from reconciler.engine.apply import Order, Placement
+from reconciler.engine.apply import Placement
 from reconciler.engine.events import Event, Kind
+from reconciler.engine.orders import Order
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import NotSent, StateError
 from reconciler.model import Address, Call, Request, Status
