@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
+    from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.settings import Project
     from reconciler.source.sources import Sources
@@ -71,6 +72,16 @@ class Workspace:
         found = load_sources(self.project, named)
         own = {} if self.document is None else {self.document.file: self.document}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
+        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        from reconciler.people import People
+        from reconciler.source.people import read_people
+
+        policy = self.project.policy
+        if not policy.suppression and policy.contacts is None:
+            return People(), ()
+        return read_people(self.project, now)
 
     @property
     def trusted(self) -> bool:
@@ -137,13 +148,15 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for. ``base`` is the git ref to compare the files with."""
+    """Which plan is asked for. ``base`` is the git ref to compare the files with, ``lifted`` are guards that a
+    person lifts for it."""
 
     paths: tuple[str, ...]
     now: datetime
     retry_failed: bool = False
     no_state: bool = False
     base: str | None = None
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
@@ -156,9 +169,11 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    context = make_context(workspace, request)
+    people, problems = workspace.people(request.now)
+    sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
     context = replace(
-        context,
+        make_context(workspace, request),
+        people=people,
         scope=sources.plans if request.paths else None,
         complete=not _errors(sources.diagnostics),
     )
@@ -216,9 +231,10 @@ def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetim
 
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
+    from reconciler.engine.lifting import lift
     from reconciler.engine.plan import Context
 
-    return Context(
+    context = Context(
         now=request.now,
         tool_version=__version__,
         lineage=workspace.lineage,
@@ -227,6 +243,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
+    return lift(context, request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

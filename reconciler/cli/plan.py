@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
+from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode
@@ -20,6 +21,7 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -35,6 +37,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
 @now_option
 @state_option
 @reveal_option
@@ -50,6 +53,7 @@ def plan(
     base: str | None,
     no_state: bool,
     retry_failed: bool,
+    overrides: tuple[str, ...],
     now: datetime | None,
     state_url: str | None,
     reveal: bool,
@@ -65,10 +69,12 @@ def plan(
 
     wanted = printouts(forms, outputs, as_json=as_json)
     workspace = Workspace.open(app, state_url, snapshot_does=True)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
     made, sources = make_plan(app, workspace, request)
     show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
     print_plan(app, made, wanted, reveal=reveal)
+    check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.app import App, echo_json, reveal_option
+from reconciler.cli.app import App, SystemClock, echo_json, reveal_option
 from reconciler.cli.showing import count_problems, show_problems
 from reconciler.errors import ExitCode
 from reconciler.render.words import counted
@@ -28,7 +28,8 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
 
     workspace = Workspace.open(app, None)
     sources = workspace.sources(app, paths)
-    found = sources.diagnostics
+    _, problems = workspace.people(SystemClock().now())
+    found = (*sources.diagnostics, *problems)
     valid = all(item.severity != "error" for item in found)
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]

@@ -21,6 +21,7 @@ from reconciler.model import (
     Diagnostic,
     Entry,
     GitRevision,
+    Lifted,
     Move,
     Plan,
     Row,
@@ -42,7 +43,7 @@ class Context:
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
     how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
-    ``people`` what its lists say.
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
     """
 
     now: datetime
@@ -60,6 +61,7 @@ class Context:
     snapshot_at: datetime | None = None
     policy: Policy = field(default_factory=Policy)
     people: People = field(default_factory=People)
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(
@@ -94,6 +96,7 @@ def make_plan(
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
+        lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
     )
 
 

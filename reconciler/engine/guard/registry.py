@@ -24,6 +24,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G015", "consent", consent.check, stateless=True),
 )
 NAMES = {guard.code: guard.name for guard in GUARDS}
+_STANDARD = {guard.code: guard.strictness for guard in GUARDS}
 
 
 def ask(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
@@ -45,12 +46,13 @@ def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
 
 def _ask(candidates: Sequence[Candidate], scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
     for guard in GUARDS:
-        strictness = _strictness(guard, scene.policy)
+        strictness = strictness_of(guard.code, scene.policy)
         if strictness is not Strictness.OFF and wanted(guard):
             seen = [item for item in candidates if item.action in guard.actions]
             for objection in guard.check(seen, scene):
                 yield Finding(guard.code, strictness is Strictness.ERROR, objection)
 
 
-def _strictness(guard: Guard, policy: Policy) -> Strictness:
-    return policy.strictness.get(guard.code, guard.strictness)
+def strictness_of(code: str, policy: Policy) -> Strictness:
+    """What follows where the guard of this code objects."""
+    return policy.strictness.get(code) or _STANDARD[code]
