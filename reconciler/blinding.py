@@ -19,6 +19,7 @@ from reconciler.model import Call, CellDiff, Entry
 
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"
+REDACTED = "(redacted)"
 _OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is nobody's data
 _BLIND_TEXT = re.compile(r"[0-9a-f]{16}")
 
@@ -40,7 +41,7 @@ class View(Protocol):
 
 
 class Clear:
-    """The view of a state that holds calls as they are."""
+    """The view of a state that holds calls as they are, unless they were redacted."""
 
     def digest(self, digest: str) -> str:
         return digest
@@ -49,7 +50,8 @@ class Clear:
         return target
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        return identity.diff(entry.call, call)
+        cells = identity.diff(entry.call, call)
+        return tuple(replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.blinding import derived_key
+from reconciler.chain import Head, Link, genesis
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
+from reconciler.state import ledger
 from reconciler.state.files import translated
 from reconciler.state.records import to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
@@ -81,6 +83,15 @@ class SqliteReader:
 
     def key_for(self, purpose: str) -> bytes:
         return derived_key(str(self._one("select secret from meta")[0]), purpose)
+
+    def ledger(self) -> Iterator[Link]:
+        with translated(self._path):
+            return ledger.links(self._connection)
+
+    @property
+    def head(self) -> Head:
+        with translated(self._path):
+            return ledger.kept_head(self._connection) or genesis(self.lineage)
 
     def holder(self) -> Run | None:
         """The run that holds the lock, while it is held: the latest, unless it has ended."""
