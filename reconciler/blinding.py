@@ -35,6 +35,10 @@ class View(Protocol):
         """A contact's id or a number, as the state would have it."""
         ...
 
+    def sender(self, call: Call) -> str:
+        """The number a row's call comes from, as the state would have it."""
+        ...
+
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         """The cells in which a row's call differs from what was placed."""
         ...
@@ -48,6 +52,9 @@ class Clear:
 
     def target(self, target: str) -> str:
         return target
+
+    def sender(self, call: Call) -> str:
+        return call.sender
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         cells = identity.diff(entry.call, call)
@@ -74,6 +81,9 @@ class Blind:
 
     def target(self, target: str) -> str:
         return self._text("target", target)
+
+    def sender(self, call: Call) -> str:
+        return self._text("from", call.sender)
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         placed = self.known.get(entry.digest)

@@ -297,8 +297,9 @@ class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
 
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
-    is when the snapshot was taken, where the plan was made against one. ``lifted`` are guards that would block it,
-    and were lifted.
+    is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
+    waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
+    lifted.
     """
 
     created_at: datetime
@@ -312,6 +313,7 @@ class Plan:
     base: Base | None = None
     snapshot_at: datetime | None = None
     lifted: tuple[Lifted, ...] = ()
+    next_apply_by: datetime | None = None
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)

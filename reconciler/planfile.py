@@ -114,6 +114,7 @@ def _body(plan: Plan) -> JsonObject:
         "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
+        "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
@@ -197,6 +198,7 @@ def _plan(document: JsonObject) -> Plan:
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
         lifted=tuple(_lifted(members(item)) for item in items(document["overrides"])),
+        next_apply_by=maybe(instant, document["next_apply_by"]),
     )
 
 

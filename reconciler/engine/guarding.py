@@ -57,11 +57,12 @@ def candidate(
     *,
     action: Action = Action.CREATE,
     called: str | None = None,
+    place_by: datetime | None = None,
     source: Location | None = None,
 ) -> Candidate:
     """A call as guards see it, would it be placed at ``now``."""
     rings_at = ring_time(scheduled_at, call.delay_minutes, now)
-    return Candidate(address, call, action, rings_at, scheduled_at is not None, called, source)
+    return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
 
 
 def told(finding: Finding, place: Location | None) -> Diagnostic:
@@ -73,7 +74,7 @@ def told(finding: Finding, place: Location | None) -> Diagnostic:
 
 def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:
     for item in changes:
-        if item.call is not None and item.action in _JUDGED:
+        if item.call is not None and item.action in _JUDGED and "recorded" not in item.reasons:
             yield candidate(
                 item.address,
                 item.call,
@@ -81,6 +82,7 @@ def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]
                 now,
                 action=item.action,
                 called=item.called_timezone,
+                place_by=item.place_by,
                 source=item.source,
             )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
 from reconciler.engine import explain
+from reconciler.engine.guard.timing import place_from
 from reconciler.engine.guard.words import Scene
 from reconciler.engine.guarding import guarded
 from reconciler.engine.moves import move_entries
@@ -97,6 +98,7 @@ def make_plan(
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
+        next_apply_by=_next_apply_by(changes, context.policy),
     )
 
 
@@ -105,6 +107,14 @@ def verdict(plan: Plan) -> ExitCode:
     if plan.errors:
         return ExitCode.ERROR
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
+
+
+def _next_apply_by(changes: Iterable[Change], policy: Policy) -> datetime | None:
+    """When the first of the waiting calls may no longer be placed."""
+    lead = policy.min_lead or timedelta(0)
+    waiting = [item for item in changes if item.action is Action.WAITING]
+    ends = [item.scheduled_at - lead for item in waiting if item.scheduled_at is not None]
+    return min([*ends, *(item.place_by for item in waiting if item.place_by is not None)], default=None)
 
 
 def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
@@ -195,17 +205,19 @@ class _Planner:
         return explain.same_call(row, twin) if twin is not None else None
 
     def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
-        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
-        return replace(
+        change = replace(
             change,
             call=row.call,
-            request=wire.to_request(row.call, tags, self.context.fields),
             place_by=row.place_by,
             called_timezone=row.called_timezone,
             distinct=row.distinct,
-            reasons=why[0],
-            message=why[1],
         )
+        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
+        if later is not None:
+            return _with(change, Action.WAITING, explain.waiting(later))
+        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
+        request = wire.to_request(row.call, tags, self.context.fields)
+        return _with(replace(change, request=request), Action.CREATE, why)
 
     def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""

@@ -71,6 +71,7 @@ CODES = {
     "E821": "a list of people without a column that names them",
     "E822": "a line of a list that names nobody, or whose cell cannot be read",
     "E823": "a suppression list that is dated ahead",
+    "E802": "holidays of a country that the calendar does not know",
     "W201": "an immediate or delayed call without place_by",
     "W202": "a phone number in no known range",
     "W203": "two rows that call one person at one time",

@@ -18,7 +18,7 @@ from reconciler.settings import (
     parse_duration,
     parse_rate,
 )
-from reconciler.source.guards import read_policy
+from reconciler.source.guards import read_day, read_policy
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
@@ -62,6 +62,7 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
     state = _map(node, "state")
     policy = _map(node, "policy")
     max_age = _text(policy, "plan_max_age")
+    days_off = _holidays(policy, report)
     return Project(
         root=root,
         source=Location(PROJECT_FILE),
@@ -72,10 +73,10 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
         numbers=_numbers(_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
         plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
-        holidays=_holidays(policy, report),
+        holidays=days_off,
         limits=_limits(_map(node, "limits")),
         provider=_provider(_map(node, "provider")),
-        policy=read_policy(policy, report),
+        policy=read_policy(policy, days_off, report),
     )
 
 
@@ -96,14 +97,9 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
 
 def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
     found = policy.get("holidays")
-    days: set[date] = set()
-    for item in found.items if isinstance(found, ListNode) else ():
-        if isinstance(item, Scalar):
-            try:
-                days.add(date.fromisoformat(item.text))
-            except ValueError:
-                report.say("E313", f"{item.text} is no day of the calendar", item.line, item.column)
-    return frozenset(days)
+    items = found.items if isinstance(found, ListNode) else ()
+    days = (read_day(item, report) for item in items if isinstance(item, Scalar))
+    return frozenset(day for day in days if day is not None)
 
 
 def _limits(node: MapNode) -> Limits:

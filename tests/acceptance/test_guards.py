@@ -29,7 +29,10 @@ def test_a_call_outside_the_hours_blocks_the_plan(project: Workbench) -> None:
     assert found["june/inv-2"]["action"] == "blocked"
     assert found["june/inv-2"]["reasons"] == ["G001"]
     assert found["june/inv-2"]["request"] is None
-    assert "2031-06-02 20:00:00 America/Mexico_City; on Monday" in found["june/inv-2"]["message"]
+    assert (
+        "2031-06-02 20:00:00 America/Mexico_City; calling_hours allows 09:00-20:00 on Mondays"
+        in found["june/inv-2"]["message"]
+    )
     assert not (project.root / "june.plan").exists()
     assert project.apply().code == 5
 

@@ -181,7 +181,8 @@ def campaigns(draw: st.DrawFn) -> tuple[list[Candidate], list[Entry]]:
 
 
 def clocks_of(item: Candidate) -> Sequence[tzinfo]:
-    found = zone(item.call.schedule.timezone) if item.call.schedule else None
+    named = item.call.schedule.timezone if item.call.schedule else None
+    found = zone(named or ("America/Mexico_City" if item.call.to_number else ""))  # +52 55 is there
     return [found] if found else EVERYWHERE
 
 

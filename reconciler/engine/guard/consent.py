@@ -11,7 +11,7 @@ from reconciler.engine.guard.persons import clocks, local
 from reconciler.engine.guard.words import Candidate, Objection, Scene
 from reconciler.model import Call
 from reconciler.policy import Consent
-from reconciler.times import FARTHEST_EAST, parse_instant, parse_wall, tell_span
+from reconciler.times import FARTHEST_EAST, exact_span, parse_instant, parse_wall
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -38,12 +38,12 @@ def _problem(item: Candidate, consent: Consent, now: datetime) -> str | None:
         ahead, age = given > now, item.rings_at - given
     else:
         ahead = given > (now + FARTHEST_EAST).date()
-        age = local(item.rings_at, clocks(item.call)[-1]).date() - given
+        age = max(local(item.rings_at, clock).date() for clock in clocks(item)) - given
     if ahead:
         return f"{consent.field} lies ahead: nobody can have agreed yet"
     if consent.max_age is not None and age > consent.max_age:
-        allowed = tell_span(consent.max_age)
-        return f"consent is {tell_span(age)} old when it rings; consent.max_age allows {allowed}"
+        allowed = exact_span(consent.max_age)
+        return f"consent is {exact_span(age)} old when it rings; consent.max_age allows {allowed}"
     return None
 
 

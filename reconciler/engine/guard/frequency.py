@@ -16,7 +16,7 @@ from typing import TypeAlias
 from reconciler.engine.guard.persons import clocks, counts, local, persons, tell_local
 from reconciler.engine.guard.words import Candidate, Objection, Scene
 from reconciler.model import Address
-from reconciler.times import tell_span
+from reconciler.times import exact_span
 
 Ring: TypeAlias = tuple[datetime, Address]
 _SHOWN = 3
@@ -74,7 +74,7 @@ def check_days_and_weeks(candidates: Sequence[Candidate], scene: Scene) -> Itera
         rules.append(_Rule("week", limits.per_week, lambda moment: moment.isocalendar()[:2]))
 
     def judge(item: Candidate, diary: _Diary) -> str | None:
-        where = clocks(item.call)
+        where = clocks(item)
         for rule in rules:
             for clock in where:
                 others = diary.page(rule, item.rings_at, clock)
@@ -90,7 +90,7 @@ def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: boo
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     zone = "" if known else " (the person's time zone is not known, so it may be)"
     return (
-        f"it would ring at {tell_local(item.rings_at, item.call)}, call {len(others) + 1} to this person in one "
+        f"it would ring at {tell_local(item)}, call {len(others) + 1} to this person in one "
         f"{rule.period}{zone}; per_person.per_{rule.period} allows {rule.limit}. Besides it: {shown}{more}"
     )
 
@@ -115,11 +115,11 @@ def _too_near(candidates: Sequence[Candidate], scene: Scene, least: timedelta, w
         other = diary.nearest((item.rings_at, item.address))
         if other is None or abs(item.rings_at - other[0]) >= least:
             return None
-        away = tell_span(abs(item.rings_at - other[0]))
+        away = exact_span(abs(item.rings_at - other[0]))
         order = "after" if other[0] <= item.rings_at else "before"
         apart = f"{away} {order}" if other[0] != item.rings_at else "at the same moment as"
-        at = tell_local(item.rings_at, item.call)
-        return f"it would ring at {at}, {apart} {other[1]} to the same person; {words} {tell_span(least)}"
+        at = tell_local(item)
+        return f"it would ring at {at}, {apart} {other[1]} to the same person; {words} {exact_span(least)}"
 
     return _in_order(candidates, scene, judge)
 

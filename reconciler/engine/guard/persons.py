@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
+from reconciler.engine.guard.places import zones_of
 from reconciler.engine.guard.words import Candidate, Scene
 from reconciler.model import Call, Entry
-from reconciler.times import zone
 
 # Where a person's zone is not known, any clock on Earth may be theirs: all are a multiple of 15 minutes from UTC.
 EVERYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(minutes=offset)) for offset in range(-720, 855, 15))
@@ -34,10 +34,9 @@ def counts(entry: Entry) -> bool:
     return entry.unknown or (entry.placed and not stopped)
 
 
-def clocks(call: Call) -> tuple[tzinfo, ...]:
-    """The called person's zone, or all that it may be."""
-    found = zone(call.schedule.timezone) if call.schedule is not None else None
-    return EVERYWHERE if found is None else (found,)
+def clocks(item: Candidate) -> tuple[tzinfo, ...]:
+    """The zones in which the called person may be."""
+    return zones_of(item) or EVERYWHERE
 
 
 def local(moment: datetime, clock: tzinfo) -> datetime:
@@ -48,8 +47,8 @@ def local(moment: datetime, clock: tzinfo) -> datetime:
         return moment.astimezone(UTC)
 
 
-def tell_local(moment: datetime, call: Call) -> str:
-    """``2026-06-01 10:30 America/Mexico_City``: the moment in the person's zone, in UTC where none is known."""
-    where = clocks(call)
-    clock, name = (where[0], str(where[0])) if len(where) == 1 else (UTC, "UTC")
-    return f"{local(moment, clock):%Y-%m-%d %H:%M} {name}"
+def tell_local(item: Candidate) -> str:
+    """``2026-06-01 10:30 America/Mexico_City``: when a call rings where the person is, or may be; else in UTC."""
+    zones = zones_of(item)
+    clock, name = (zones[0], zones[0].key) if zones else (UTC, "UTC")
+    return f"{local(item.rings_at, clock):%Y-%m-%d %H:%M} {name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler.engine.guard import caps, consent, frequency, hours, suppression
+from reconciler.engine.guard import caps, consent, frequency, hours, suppression, timing
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
 from reconciler.model import Action
 from reconciler.policy import Policy, Strictness
@@ -12,7 +12,11 @@ from reconciler.policy import Policy, Strictness
 _NOW = frozenset({Action.CREATE})
 
 GUARDS: tuple[Guard, ...] = (
-    Guard("G001", "calling-hours", hours.check, stateless=True, momentary=True),
+    Guard("G001", "calling-hours", hours.check_hours, stateless=True, momentary=True),
+    Guard("G002", "called-zone", hours.check_zone, stateless=True),
+    Guard("G003", "rules-age", hours.check_age, Strictness.WARNING, stateless=True),
+    Guard("G004", "min-lead", timing.check_lead, momentary=True),
+    Guard("G005", "horizon", timing.check_horizon, stateless=True),
     Guard("G006", "new-calls", caps.check_new_calls, actions=_NOW),
     Guard("G007", "share-of-state", caps.check_share, actions=_NOW),
     Guard("G008", "cost", caps.check_cost, actions=_NOW),
@@ -22,6 +26,9 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G013", "too-soon", frequency.check_gap),
     Guard("G014", "overlap", frequency.check_overlap),
     Guard("G015", "consent", consent.check, stateless=True),
+    Guard("G020", "past", timing.check_past, Strictness.OFF, frozenset({Action.EXPIRED})),
+    Guard("G021", "peak", timing.check_peak),
+    Guard("G022", "number-peak", timing.check_number_peak),
 )
 NAMES = {guard.code: guard.name for guard in GUARDS}
 _STANDARD = {guard.code: guard.strictness for guard in GUARDS}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 
 from reconciler.engine.guard.words import Candidate, Objection, Scene
-from reconciler.times import tell_span
+from reconciler.times import exact_span
 
 
 def check_listed(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
@@ -34,6 +34,6 @@ def check_age(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objecti
             place = f"{file.list.source.file}:{file.list.source.line}"
             message = (
                 f"the suppression list {file.list.file} ({place}) is of {file.as_of}, and may be "
-                f"{tell_span(file.max_age)} old: fetch it again, and set as_of"
+                f"{exact_span(file.max_age)} old: fetch it again, and set as_of"
             )
             yield Objection(None, message)

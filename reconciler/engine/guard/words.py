@@ -18,7 +18,7 @@ class Candidate:
     """A call that would be placed: ``action`` is create, waiting or expired.
 
     ``rings_at`` is when it would ring (UTC); of a call that is not ``scheduled``, when it would if it were placed
-    now. ``called_timezone`` is its row's; ``guard.zones`` knows where the called person is.
+    now. ``called_timezone`` is its row's; ``guard.places`` knows where the called person is.
     """
 
     address: Address
@@ -27,6 +27,7 @@ class Candidate:
     rings_at: datetime
     scheduled: bool
     called_timezone: str | None = None
+    place_by: datetime | None = None
     source: Location | None = None
 
 
