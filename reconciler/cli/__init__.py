@@ -24,6 +24,7 @@ _COMMANDS = (
     "status",
     "contacts",
     "state",
+    "audit",
     "schema",
     "sandbox",
     "demo",

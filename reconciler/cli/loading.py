@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -92,6 +93,11 @@ class Workspace:
         """Raises ``ReconcilerError`` where the settings cannot be trusted."""
         if not self.trusted:
             raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+
+    def settings_digest(self) -> str | None:
+        """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
+        file = self.project.root / PROJECT_FILE
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
 
     def reader(self) -> AbstractContextManager[StateReader]:
         from reconciler.state.sqlite import open_reader

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.checkpoint import carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import Reporter, reporter
 from reconciler.cli.runs import new_run
@@ -24,11 +25,12 @@ from reconciler.provider.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
     from reconciler.engine.events import Event, Tally
-    from reconciler.model import Plan
+    from reconciler.model import JsonObject, Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 
@@ -93,7 +95,7 @@ def place(
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
     from reconciler.engine.events import Tally
 
-    run = _new_run(workspace, approved, request)
+    run = _new_run(workspace, approved, request, _details(workspace, approved.plan, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with workspace.store(run, lock_timeout) as store:
         code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
@@ -122,7 +124,20 @@ def place(
     return code
 
 
-def _new_run(workspace: Workspace, approved: Approved, request: Request) -> Run:
+def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
+    """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
+    counts = Counter(change.action.value for change in plan.changes)
+    return {
+        "service": target.origin.base,
+        "settings": workspace.settings_digest(),
+        "dirty": None if plan.git is None else plan.git.dirty,
+        "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
+        "preflight": target.preflight,
+        "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
+    }
+
+
+def _new_run(workspace: Workspace, approved: Approved, request: Request, details: JsonObject) -> Run:
     from reconciler.planfile import plan_id
 
     own_id = plan_id(approved.plan)
@@ -136,6 +151,7 @@ def _new_run(workspace: Workspace, approved: Approved, request: Request) -> Run:
         commit=git.commit if git else None,
         approvals=tuple(approvals),
         overrides=tuple(Override(item.code, own_id, item.reason) for item in lifted if item.code in may),
+        details=details,
     )
 
 

@@ -69,7 +69,7 @@ def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict
         raise StateError("the state is damaged: it does not say which state it is")
     lineage, serial = str(meta["lineage"]), meta["serial"]
     walk, replay = Walk(lineage), Replay()
-    last = _walk(ledger.links(connection), walk, replay)
+    last = walk_along(ledger.links(connection), walk, replay)
     if replay.state is not None and replay.state != ledger.about(connection):
         walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
     walk.check_head(ledger.kept_head(connection))
@@ -86,7 +86,7 @@ def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict
     return Verdict(problems, walk.head, lineage)
 
 
-def _walk(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | None:
+def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | None:
     """Check each entry, and play it; the result is the last that could be read."""
     last: Record | None = None
     bare: set[int] = set()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from reconciler import identity
 from reconciler.errors import StateError
-from reconciler.state.files import check_file, check_schema, connect_reader, translated
+from reconciler.state import audit
+from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.records import to_entry
 from reconciler.times import format_instant
 
@@ -70,6 +71,7 @@ def check(path: Path, now: datetime) -> list[str]:
     check_file(path)
     with translated(path), closing(connect_reader(path)) as connection:
         check_schema(connection, path)
+        refuse_outdated(connection, path)
         found = [row[0] for row in connection.execute("pragma integrity_check") if row[0] != "ok"]
         orphans = connection.execute("pragma foreign_key_check").fetchall()
         found += [
@@ -80,7 +82,7 @@ def check(path: Path, now: datetime) -> list[str]:
             found += [f"{row['plan']}/{row['key']}@{row['revision']} {words}" for row in connection.execute(sql)]
         found += _clocks(connection, now)
         found += _digests(connection)
-    return found
+    return found + [problem for problem in audit.verify(path).problems if problem not in found]
 
 
 def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:

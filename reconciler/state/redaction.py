@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from reconciler import identity
 from reconciler.blinding import REDACTED
 from reconciler.chain import Link, read
-from reconciler.errors import StateError
+from reconciler.errors import Refused, StateError
 from reconciler.model import Address, Call
+from reconciler.ports import StateReader
 from reconciler.state.replay import Replay
 from reconciler.times import format_instant
 
@@ -37,6 +40,41 @@ def written_about(links: Iterable[Link]) -> Mapping[str, Sequence[int]]:
     except (ValueError, TypeError, LookupError) as error:
         raise StateError(f"the ledger is damaged: {error}", hint="reconciler audit verify tells where") from error
     return replay.texts_of
+
+
+def due(reader: StateReader, before: datetime) -> list[Address]:
+    """The addresses whose call rang, failed or was missed before a moment, and which still tell of a person.
+
+    Raises:
+        Refused: the outcome of some of them is unknown.
+        StateError: the ledger is damaged.
+    """
+    found: list[Address] = []
+    unknown: list[Address] = []
+    for name in written_about(reader.ledger()):
+        address = Address.parse(name)
+        entry, attempts = reader.entry(address), reader.attempts(address)
+        if entry is not None and entry.rings_at < before:
+            (unknown if entry.unknown else found).append(address)
+        elif entry is None and attempts and all(item.intended_at < before for item in attempts):
+            found.append(address)  # it was forgotten, and its journal was not
+    if unknown:
+        named = ", ".join(map(str, sorted(unknown)[:3]))
+        raise Refused(
+            f"{len(unknown)} of these calls may or may not have been placed ({named}): nothing was redacted",
+            hint="reconciler resolve settles them",
+        )
+    return sorted(found)
+
+
+def scrub(connection: sqlite3.Connection) -> None:
+    """Write the file anew, without what was taken out: nothing of it is left in free pages."""
+    connection.execute("vacuum")
+
+
+def copies(path: Path) -> list[Path]:
+    """The copies that were made beside a state before its tables were brought up to date. They hold everything."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.before-*"))
 
 
 def redact(connection: sqlite3.Connection, address: Address, written: Iterable[int], at: datetime) -> None:

@@ -231,12 +231,17 @@ class SqliteStore(SqliteReader):
                 self._note_decision(run_id, decision, self._settle(decision))
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
+        """As promised, and nothing of it is left in the file: SQLite overwrites what it frees."""
+        with translated(self._path):
+            self._connection.execute("pragma secure_delete = on")
         with self._transaction():
             written = redaction.written_about(self.ledger())
             for address in addresses:
                 rules.check_redaction(address, self.entry(address), at)
                 redaction.redact(self._connection, address, written.get(str(address), ()), at)
                 self._notes.append(notes.redacted(run_id, address, at))
+        with translated(self._path):
+            redaction.scrub(self._connection)
 
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)

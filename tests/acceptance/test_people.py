@@ -64,7 +64,7 @@ def test_a_number_that_is_put_on_the_list_after_approval_is_not_called(project: 
     assert result.summary["blocked"] == 1
     (told,) = [event for event in result.events if event["type"] == "blocked"]
     assert (told["address"], told["reasons"]) == ("june/2", ["G010"])
-    assert sorted(call.number for call in sandbox.calls()) == ["+525512345671", "+525512345673"]
+    assert sorted(call.body["to_number"] for call in sandbox.calls()) == ["+525512345671", "+525512345673"]
 
 
 def test_a_list_that_breaks_after_approval_stops_the_run(project: Workbench, sandbox: Any) -> None:

@@ -211,8 +211,8 @@ def rewrite(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         (lineage,) = db.execute("select lineage from meta").fetchone()
         before = chain.genesis(lineage).hash
-        for number, text in db.execute("select number, entry from ledger order by number").fetchall():
-            entry = json.loads(text) | {"prev": before}
+        for number, old in db.execute("select number, entry from ledger order by number").fetchall():
+            entry = json.loads(old) | {"prev": before}
             if entry["content"].get("call_id") == "call-x":
                 entry["content"]["call_id"] = "call-forged"
             text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
