@@ -85,7 +85,7 @@ def tell_span(span: timedelta) -> str:
     """``90 s``, ``45 min``, ``36 h`` or ``12 days``, cut to the whole unit."""
     seconds = int(span.total_seconds())
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if abs(seconds) >= 2 * size or (seconds and seconds % size == 0):
+        if abs(seconds) >= 2 * size:
             return f"{int(seconds / size):,} {unit}"
     return f"{seconds} s"
 

@@ -37,6 +37,7 @@ class Workspace:
     """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
 
     ``snapshot`` says that the state is a snapshot of one, which can be planned against and nothing else.
+    ``policy_file`` is the file whose policy stands in for the project's.
     """
 
     project: Project
@@ -45,6 +46,7 @@ class Workspace:
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     snapshot: bool = False
+    policy_file: Document | None = None
 
     @classmethod
     def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
@@ -65,13 +67,21 @@ class Workspace:
         lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         return cls(project, path, lineage, document, diagnostics, snapshot)
 
+    def under(self, app: App, policy: Path) -> Workspace:
+        """The same project under the policy of another file, to ask what its rules would say."""
+        from reconciler.source.project import load_policy
+
+        project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
+        found = (*self.diagnostics, *diagnostics)
+        return replace(self, project=project, diagnostics=found, policy_file=document)
+
     def sources(self, app: App, paths: Sequence[str]) -> Sources:
         """Rows of the named files and folders, or of the whole project where none are named."""
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
         found = load_sources(self.project, named)
-        own = {} if self.document is None else {self.document.file: self.document}
+        own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
     def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:

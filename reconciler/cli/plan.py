@@ -12,7 +12,7 @@ from reconciler.cli.output import write_private
 from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
 
 _EPILOG = """\b
@@ -22,6 +22,7 @@ Examples:
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
   reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
+  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -35,6 +36,12 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ask what the rules of this file would say, in place of the project's. Cannot be saved.",
+)
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @override_option
@@ -51,6 +58,7 @@ def plan(
     outputs: tuple[str, ...],
     detailed_exitcode: bool,
     base: str | None,
+    policy: Path | None,
     no_state: bool,
     retry_failed: bool,
     overrides: tuple[str, ...],
@@ -68,7 +76,10 @@ def plan(
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
+    if policy is not None and out is not None:
+        raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
+    workspace = workspace if policy is None else workspace.under(app, policy)
     lifted = read_overrides(overrides, workspace.project.policy)
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
     made, sources = make_plan(app, workspace, request)

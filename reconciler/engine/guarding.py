@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.guard.registry import ask, ask_now
+from reconciler.engine.guard.registry import ask, ask_now, ask_stateless
 from reconciler.engine.guard.words import Candidate, Finding, Scene
-from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Severity
+from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
+from reconciler.people import People
 from reconciler.policy import GUARD_CODES, Policy
-from reconciler.times import ring_time
+from reconciler.times import passed, ring_time
 
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
@@ -28,7 +29,7 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list
     for finding in ask(candidates, scene):
         address = finding.objection.address
         if not finding.blocks:
-            warnings.append(told(finding, places.get(address) if address is not None else None))
+            warnings.append(_told(finding, places))
         elif address is None:
             whole.append(finding)
         else:
@@ -65,11 +66,31 @@ def candidate(
     return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
 
 
-def told(finding: Finding, place: Location | None) -> Diagnostic:
-    """A finding as a diagnostic."""
+def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetime) -> list[Diagnostic]:
+    """What guards say of rows where nobody knows what was placed; rows whose time has passed are left out."""
+    asked = [
+        candidate(
+            row.address,
+            row.call,
+            row.rings_at,
+            now,
+            called=row.called_timezone,
+            place_by=row.place_by,
+            source=row.source,
+        )
+        for row in rows
+        if row.enabled and passed(row.rings_at, row.place_by, now) is None
+    ]
+    places = {item.address: item.source for item in asked}
+    found = ask_stateless(asked, Scene(now, policy, people=people))
+    return [_told(item, places) for item in found]
+
+
+def _told(finding: Finding, places: Mapping[Address, Location | None]) -> Diagnostic:
     severity = Severity.ERROR if finding.blocks else Severity.WARNING
-    said = finding.objection
-    return Diagnostic(severity, finding.code, said.message, place, address=said.address)
+    address, message = finding.objection.address, finding.objection.message
+    place = None if address is None else places.get(address)
+    return Diagnostic(severity, finding.code, message, place, address=address)
 
 
 def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:
@@ -96,5 +117,7 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
 
 
 def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
-    codes = dict.fromkeys(finding.code for finding in found)
-    return tuple(codes), "; ".join(finding.objection.message for finding in found)
+    codes = tuple(dict.fromkeys(finding.code for finding in found))
+    if len(found) == 1:
+        return codes, found[0].objection.message
+    return codes, "; ".join(f"{finding.code}: {finding.objection.message}" for finding in found)

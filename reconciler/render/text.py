@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan, Severity
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, when
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
 from reconciler.settings import PROJECT_FILE
 from reconciler.times import tell_instant
 
@@ -82,6 +82,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
         _print_settings(console, plan.base)
+    _print_lifted(console, plan.lifted)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
@@ -93,6 +94,16 @@ def _print_plan(console: Console, plan: Plan) -> None:
     if not plan.count(Action.CREATE) and not plan.errors:
         console.print("Nothing to place.")
     console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
+    if plan.next_apply_by is not None:
+        console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+
+
+def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
+    """What somebody lifted for this plan, and why."""
+    for item in lifted:
+        console.print(_styled(for_terminal(lifted_line(item)), "bold yellow"), soft_wrap=True)
+    if lifted:
+        console.print()
 
 
 def _print_settings(console: Console, base: Base) -> None:
@@ -107,7 +118,10 @@ def _print_settings(console: Console, base: Base) -> None:
 
 
 def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]]:
-    """The changes of an action by heading: those to place apart by who brings them, where that is known."""
+    """The changes of an action by heading: the blocked by what blocks them, those to place apart by who brings
+    them, where that is known."""
+    if action is Action.BLOCKED:
+        return blocked_groups(plan.changes)
     changes = [change for change in plan.changes if change.action is action]
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
@@ -125,6 +139,10 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
         return
     told = [change for change in changes if "past" not in change.reasons]
     console.print(_styled(f"{len(changes)} {words}", f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
+    if len(shared) == 1:
+        _print_indented(console, for_terminal(shared.pop() or ""), 2)
+        told = [replace(change, message=None) for change in told]
     for change in told:
         _print_change(console, change)
     if len(told) < len(changes):

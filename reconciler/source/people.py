@@ -66,7 +66,7 @@ def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
     """The lines that name somebody. Reading ends at the first problem of the file itself."""
     options = Options(Scalar(file.file, plain=True, line=file.source.line, column=file.source.column))
     try:
-        with open_sheet(options, file.source.file, project) as grid:
+        with open_sheet(options, PROJECT_FILE, project) as grid:
             records = (record for record in grid.records() if not record.blank)
             header = next(records, None)
             if header is None:

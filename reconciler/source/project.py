@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.settings import (
@@ -25,6 +27,8 @@ from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
 from reconciler.wire import ScheduleFields
 
+Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
+
 
 def find_project(start: Path) -> Path:
     """The nearest folder, from ``start`` upwards, that holds a project file; ``start`` where there is none."""
@@ -35,27 +39,49 @@ def find_project(start: Path) -> Path:
     return start
 
 
-def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic, ...]]:
+def load_project(root: Path) -> Loaded:
     """The settings of the project at ``root``, its file (None where there is none), and what is wrong with it.
 
     With errors the settings hold what could be read; nothing may be applied then.
     """
     path = root / PROJECT_FILE
-    if not path.exists():
-        return Project(root), None, ()
+    return _load(root, path, PROJECT_FILE) if path.exists() else (Project(root), None, ())
+
+
+def load_policy(project: Project, path: Path, name: str) -> Loaded:
+    """The project with the policy of another file, a whole project file or a map with ``policy`` alone.
+
+    ``name`` is what diagnostics call the file. With errors the policy holds what could be read.
+    """
+    other, document, diagnostics = _load(project.root, path, name, alone=True)
+    changed = replace(
+        project,
+        policy=other.policy,
+        holidays=other.holidays,
+        webhook_hosts=other.webhook_hosts,
+        plan_max_age=other.plan_max_age,
+    )
+    return changed, document, diagnostics
+
+
+def _load(root: Path, path: Path, name: str, *, alone: bool = False) -> Loaded:
+    """One file. With ``alone`` it may have ``policy`` and nothing else."""
     try:
         data = path.read_bytes()
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(PROJECT_FILE)),)
-    document = load(data, PROJECT_FILE)
+        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(name)),)
+    document = load(data, name)
     if not isinstance(document.root, MapNode):
         return Project(root), document, document.diagnostics
-    report = Report(PROJECT_FILE, list(document.diagnostics))
-    check_shape(document.root, "project", report)
+    node = document.root
+    if alone and list(node.items) == ["policy"]:
+        node = MapNode(1, 1, {"version": (Scalar("version", True, 1, 1), Scalar("1", True, 1, 1)), **node.items})
+    report = Report(name, list(document.diagnostics))
+    check_shape(node, "project", report)
     if report.errors:
         return Project(root), document, by_place(report.found)
-    return _settings(root, document.root, report), document, by_place(report.found)
+    return _settings(root, node, report), document, by_place(report.found)
 
 
 def _settings(root: Path, node: MapNode, report: Report) -> Project:
