@@ -21,7 +21,10 @@ from reconciler.source.sheets.options import Options
 from reconciler.source.wording import quoted
 from reconciler.times import FARTHEST_EAST
 
-_NUMBER_HEADERS = frozenset({"number", "phone", "phonenumber", "tonumber", "telephone", "mobile", "e164"})
+_NUMBER_HEADERS = frozenset(
+    {"number", "phone", "phonenumber", "tonumber", "telephone", "mobile", "e164"}
+    | {"número", "numero", "teléfono", "telefono", "celular", "móvil", "movil"}
+)
 _CONTACT_HEADERS = frozenset({"contactid", "contact", "id"})
 _ANY_COUNTRY = "US"  # what starts with + says its own
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import AGENT, Workbench, contact, plan_text
+from tests.workbooks import write_workbook
 
 DAY = "2031-06-02T12:00:00Z"
 
@@ -163,7 +164,6 @@ def test_an_uncertain_attempt_counts_as_a_call(project: Workbench, sandbox: Any)
     policy(project, "per_person: {per_day: 1}")
     sandbox.set_faults("drop-after#1")
     project.write("calls/june.yaml", phone_rows(("a", "+525512345678", "2031-06-10 10:00")))
-    project.env["CONTACTSHIP_API_KEY"] = project.env["CONTACTSHIP_API_KEY"]
     project.apply("--now", DAY, "--no-preflight")
     later = phone_rows(("b", "+525512345678", "2031-06-10 18:00")).replace("plan: june", "plan: july")
     project.write("calls/july.yaml", later)
@@ -223,3 +223,55 @@ def test_caps_on_calls_share_and_cost(project: Workbench, sandbox: Any) -> None:
     )
     assert project.apply("--now", DAY).summary["placed"] == 6
     assert len(sandbox.calls()) == 26
+
+
+def test_a_snapshot_knows_a_contact_by_its_number_as_the_state_does(project: Workbench) -> None:
+    policy(project, "per_person: {per_day: 1}\ncontacts: {file: contacts.csv, country: MX}")
+    project.write("contacts.csv", f"id,full_name,phone_number\n{contact(1)},A Name,55 1234 5678\n")
+    project.write("calls/june.yaml", phone_rows(("a", "+525512345678", "2031-06-10 10:00")))
+    project.apply("--now", DAY)
+    project.ok("state", "export", "--public", "snapshot.json")
+    project.write("calls/july.yaml", plan_text("july", rows=2).replace("2031-06-01", "2031-06-10"))
+    for state in ((), ("--state", "snapshot:snapshot.json")):
+        assert blocked(project.plan("--now", DAY, *state)) == {"inv-1": ["G012"]}
+
+
+def test_validate_asks_what_needs_no_state(project: Workbench) -> None:
+    policy(
+        project,
+        """
+suppression:
+  - {file: dnc.csv, as_of: 2020-05-20, max_age: 36500d}
+consent: {field: metadata.consent_at}
+max_new_calls: {per_run: 0}
+""",
+    )
+    project.write("dnc.csv", f"contact_id\n{contact(2)}\n")
+    text = plan_text(rows=2).replace("additional_data", "metadata: {consent_at: 2020-01-01}\n    additional_data")
+    project.write("calls/june.yaml", text)
+    result = project.run("validate", "--json")
+    assert result.code == 5
+    assert [(item["code"], item["file"]) for item in result.json["diagnostics"]] == [("G010", "calls/june.yaml")]
+
+
+def test_other_rules_read_their_own_lists(project: Workbench) -> None:
+    project.write("calls/june.yaml", plan_text(rows=2))
+    project.write(
+        "strict/rules.yaml", "version: 1\npolicy: {suppression: [{file: strict/dnc.csv, as_of: 2031-05-20}]}\n"
+    )
+    project.write("strict/dnc.csv", f"contact_id\n{contact(2)}\n")
+    now = ("--now", "2031-05-30T00:00:00Z")
+    assert project.run("plan", *now).code == 0
+    assert blocked(project.plan(*now, "--policy", "strict/rules.yaml")) == {"inv-2": ["G010"]}
+    (project.root / "strict" / "dnc.csv").unlink()
+    result = project.run("plan", *now, "--policy", "strict/rules.yaml")
+    assert result.code == 1
+    assert "strict/rules.yaml:2:" in result.err
+
+
+def test_a_list_may_be_a_workbook(project: Workbench) -> None:
+    policy(project, "suppression:\n  - {file: dnc.xlsx, as_of: 2031-05-20, country: MX}")
+    write_workbook(project.root / "dnc.xlsx", ("Lista", [["Fecha", "Teléfono"], ["hoy", "55 1234 5678"]]))
+    rows = phone_rows(("a", "+525512345678", "2031-06-10 10:00"), ("b", "+525512345679", "2031-06-10 10:00"))
+    project.write("calls/june.yaml", rows)
+    assert blocked(project.plan("--now", DAY)) == {"a": ["G010"]}

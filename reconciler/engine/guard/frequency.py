@@ -86,7 +86,7 @@ def check_days_and_weeks(candidates: Sequence[Candidate], scene: Scene) -> Itera
 
 
 def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: bool) -> str:
-    shown = ", ".join(str(address) for _, address in sorted(others)[:_SHOWN])
+    shown = ", ".join(str(address) for _, address in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     zone = "" if known else " (the person's time zone is not known, so it may be)"
     return (
