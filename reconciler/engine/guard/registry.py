@@ -14,7 +14,7 @@ _NOW = frozenset({Action.CREATE})
 GUARDS: tuple[Guard, ...] = (
     Guard("G001", "calling-hours", hours.check_hours, stateless=True, momentary=True),
     Guard("G002", "called-zone", hours.check_zone, stateless=True),
-    Guard("G003", "rules-age", hours.check_age, Strictness.WARNING, stateless=True),
+    Guard("G003", "rules-age", hours.check_age, Strictness.WARNING),
     Guard("G004", "min-lead", timing.check_lead, momentary=True),
     Guard("G005", "horizon", timing.check_horizon, stateless=True),
     Guard("G006", "new-calls", caps.check_new_calls, actions=_NOW),
