@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.errors import Refused, UsageError
-from reconciler.model import Lifted
+from reconciler.model import Action, Lifted
 
 if TYPE_CHECKING:
+    from reconciler.model import Plan
     from reconciler.policy import Policy
 
 MIN_REASON = 4
@@ -52,6 +53,16 @@ def check_used(lifted: Sequence[Lifted], codes: Iterable[str]) -> None:
         if item.code not in said:
             hint = "leave it out: an override is for what the plan shows as blocked"
             raise UsageError(f"--override {item.code}: this guard blocks nothing here", hint=hint)
+
+
+def offer(plan: Plan, policy: Policy) -> str | None:
+    """How to lift what blocks a plan; None where something else than guards that may be lifted blocks it."""
+    blocked = [change for change in plan.changes if change.action is Action.BLOCKED]
+    codes = sorted({reason for change in blocked for reason in change.reasons})
+    if not codes or not policy.overridable.issuperset(codes):
+        return None
+    flags = " ".join(f"--override {code}=REASON" for code in codes)
+    return f"If it is meant, save the plan with a reason: reconciler plan --out FILE {flags}"
 
 
 def _read(text: str) -> Lifted:

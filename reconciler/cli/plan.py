@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
-from reconciler.cli.overrides import check_used, override_option, read_overrides
+from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode, UsageError
@@ -88,6 +88,8 @@ def plan(
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
+        if (hint := offer(made, workspace.project.policy)) is not None:
+            echo(f"{hint}\n", err=True)
         return code
     if out is not None:
         write_private(app.directory / out, planfile.dumps(made, signing_key=plan_key()))

@@ -35,6 +35,7 @@ def test_a_blocked_plan_is_saved_with_the_override_in_it_and_applied(capped: Wor
     assert blocked.code == 5
     assert "3 calls to place; max_new_calls.per_run allows 2" in " ".join(blocked.out.split())
     assert not (capped.root / "june.plan").exists()
+    assert "reconciler plan --out FILE --override G006=REASON" in blocked.err
     lifted = capped.ok("plan", "--out", "june.plan", "--override", f"G006={WHY}")
     assert f"G006 is overridden: {WHY}" in lifted.out
     assert "warning G006" in lifted.err
@@ -126,6 +127,9 @@ def test_only_what_was_lifted_is_lifted(capped: Workbench) -> None:
     result = capped.run("plan", "--override", f"G006={WHY}", "--format", "json", "--out", "june.plan")
     assert result.code == 5
     assert {tuple(change["reasons"]) for change in result.json["changes"]} == {("G008",)}
+    assert "--override G008=REASON" in result.err
+    capped.write("reconciler.yaml", CAPPED + "  consent: {field: metadata.consent_at}\n")
+    assert "If it is meant" not in capped.run("plan").err
     assert not (capped.root / "june.plan").exists()
 
 
@@ -173,3 +177,12 @@ def test_a_reason_cannot_act_in_a_comment_or_on_a_terminal(capped: Workbench) ->
     assert "octocat" not in page.bare
     assert reason in (capped.root / "a.txt").read_text(encoding="utf-8")
     assert capped.run("plan", "--override", "G006=\x1b[2J wiped").code == 64
+
+
+def test_a_guard_that_is_asked_before_each_call_stays_lifted_there(project: Workbench, sandbox: Any) -> None:
+    project.write("reconciler.yaml", "version: 1\npolicy: {min_lead: 2h}\n")
+    project.write("calls/june.yaml", plan_text(rows=1))
+    now = ("--now", "2031-06-01T05:00:00Z")  # an hour before it rings
+    assert project.run("plan", *now).code == 5
+    project.ok("plan", "--out", "june.plan", *now, "--override", f"G004={WHY}")
+    assert project.ok("apply", "june.plan", "--json", *now).summary["placed"] == 1
