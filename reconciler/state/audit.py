@@ -81,6 +81,9 @@ def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict
     elif last.serial != serial:
         problems.append(f"the state's serial is {serial}, and the ledger ends with {last.serial}")
     problems += _loose_texts(connection)
+    order = [(row["id"],) for row in connection.execute("select id from runs order by rowid")]
+    if order != list(replay.tables["runs"]) and set(order) == set(replay.tables["runs"]):
+        problems.append("runs: they are not in the order in which they began")
     for table in KEYS:
         problems += _compare(table, replay.tables[table], _rows(connection, table))
     return Verdict(problems, walk.head, lineage)
