@@ -26,6 +26,7 @@ from reconciler.model import (
     GitRevision,
     JsonObject,
     JsonValue,
+    Lifted,
     Location,
     Plan,
     Request,
@@ -112,6 +113,7 @@ def _body(plan: Plan) -> JsonObject:
         "base": None if plan.base is None else _base_document(plan.base),
         "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
+        "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
@@ -197,6 +199,7 @@ def _plan(document: JsonObject) -> Plan:
         moves=tuple(_move(members(item)) for item in items(document["moves"])),
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
+        lifted=tuple(_lifted(members(item)) for item in items(document["overrides"])),
         next_apply_by=maybe(instant, document["next_apply_by"]),
     )
 
@@ -204,6 +207,10 @@ def _plan(document: JsonObject) -> Plan:
 def _base(value: JsonValue) -> Base:
     item = members(value)
     return Base(text(item["ref"]), text(item["commit"]), _cells(item["settings"]))
+
+
+def _lifted(item: JsonObject) -> Lifted:
+    return Lifted(text(item["code"]), text(item["reason"]))
 
 
 def _move(item: JsonObject) -> tuple[Address, Address]:

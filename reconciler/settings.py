@@ -90,7 +90,7 @@ def parse_rate(text: str) -> float | None:
 
 
 def parse_duration(text: str) -> float:
-    """``30s``, ``2m``, ``500ms``, ``1h``, ``2d`` or bare seconds, as seconds.
+    """``30s``, ``2m``, ``500ms``, ``1h``, ``31d`` or bare seconds, as seconds.
 
     Raises:
         ValueError: another form.

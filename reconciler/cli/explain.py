@@ -91,7 +91,7 @@ def _gather(workspace: Workspace, request: Request, sources: Sources, *, pinned:
     """A missing state is none; where one was named (``pinned``), it is an error as for every command."""
     from reconciler.cli.loading import known, planning
 
-    context = planning(workspace, request, sources)
+    context, sources = planning(workspace, request, sources)
     try:
         with known(workspace, request, context, ()) as (context_of_state, entries):
             return _compare(sources, context_of_state, entries)

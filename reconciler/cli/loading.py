@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
+    from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.render.origins import Origins
     from reconciler.settings import Project
@@ -88,6 +89,16 @@ class Workspace:
             found = load_sources(self.project, named, watch)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
+        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        from reconciler.people import People
+        from reconciler.source.people import read_people
+
+        policy = self.project.policy
+        if not policy.suppression and policy.contacts is None:
+            return People(), ()
+        return read_people(self.project, now)
 
     @property
     def trusted(self) -> bool:
@@ -163,13 +174,15 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for. ``base`` is the git ref to compare the files with."""
+    """Which plan is asked for. ``base`` is the git ref to compare the files with, ``lifted`` are guards that a
+    person lifts for it."""
 
     paths: tuple[str, ...]
     now: datetime
     retry_failed: bool = False
     no_state: bool = False
     base: str | None = None
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
@@ -182,7 +195,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    context = planning(workspace, request, sources)
+    context, sources = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     placed = known(workspace, request, context, () if base is None else base.rows)
@@ -257,18 +270,22 @@ def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetim
     return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
 
 
-def planning(workspace: Workspace, request: Request, sources: Sources) -> Context:
-    """The context of a plan of these files, before a state is known."""
+def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[Context, Sources]:
+    """The context of a plan of these files, before a state is known, and what is wrong with the lists of people
+    told beside what is wrong with the files."""
+    people, problems = workspace.people(request.now)
+    sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
     context = make_context(workspace, request)
     scope = sources.plans if request.paths else None
-    return replace(context, scope=scope, complete=not _errors(sources.diagnostics))
+    return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
 
 
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
+    from reconciler.engine.lifting import lift
     from reconciler.engine.plan import Context
 
-    return Context(
+    context = Context(
         now=request.now,
         tool_version=__version__,
         lineage=workspace.lineage,
@@ -277,6 +294,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
+    return lift(context, request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
+from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode, UsageError
@@ -21,6 +22,7 @@ Examples:
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
   reconciler plan --format html --output plan.html                    # one page for a browser
+  reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
   reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
   reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
   reconciler plan --explain
@@ -46,6 +48,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 )
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
 @now_option
 @state_option
 @reveal_option
@@ -63,6 +66,7 @@ def plan(
     policy: Path | None,
     no_state: bool,
     retry_failed: bool,
+    overrides: tuple[str, ...],
     now: datetime | None,
     state_url: str | None,
     reveal: bool,
@@ -81,14 +85,18 @@ def plan(
         raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     workspace = workspace if policy is None else workspace.under(app, policy)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
     made, sources = make_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)
     origins = find_origins(app, workspace, paths, made) if explain else None
     print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins)
+    check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
+        if (hint := offer(made, workspace.project.policy)) is not None:
+            echo(f"{hint}\n", err=True)
         return code
     if out is not None:
         write_private(app.directory / out, planfile.dumps(made, signing_key=plan_key()))

@@ -10,6 +10,7 @@ from datetime import datetime
 from reconciler.engine.guard.registry import ask, ask_now, ask_stateless
 from reconciler.engine.guard.words import Candidate, Finding, Scene
 from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
+from reconciler.people import People
 from reconciler.policy import GUARD_CODES, Policy
 from reconciler.times import passed, ring_time
 
@@ -68,7 +69,7 @@ def candidate(
     return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
 
 
-def guard_rows(rows: Iterable[Row], policy: Policy, now: datetime) -> list[Diagnostic]:
+def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetime) -> list[Diagnostic]:
     """What guards say of rows where nobody knows what was placed; rows whose time has passed are left out."""
     asked = [
         candidate(
@@ -84,7 +85,7 @@ def guard_rows(rows: Iterable[Row], policy: Policy, now: datetime) -> list[Diagn
         if row.enabled and passed(row.rings_at, row.place_by, now) is None
     ]
     places = {item.address: item.source for item in asked}
-    return _told(ask_stateless(asked, Scene(now, policy)), places)
+    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places)
 
 
 def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]) -> list[Diagnostic]:

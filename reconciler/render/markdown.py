@@ -22,6 +22,7 @@ from reconciler.render.words import (
     blocked_groups,
     count_line,
     counted,
+    lifted_line,
     short,
     state_line,
     verdict_line,
@@ -83,7 +84,7 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
     errors = frame.errors
     mine = {action: _of(plan, action, waiting=False) for action in Action}
-    parts = [*_settings(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
+    parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
     blocked = blocked_groups(mine[Action.BLOCKED])
@@ -114,6 +115,14 @@ def _settings(plan: Plan) -> Iterator[Part]:
         cells = plan.base.settings
         head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
         yield Part(1, head, map(_cell, cells), len(cells))
+
+
+def _lifted(plan: Plan) -> Iterator[Part]:
+    """What somebody lifted for this plan, and why: whoever approves it approves that too."""
+    if plan.lifted:
+        head = f"\n#### \N{WARNING SIGN} {counted(len(plan.lifted), 'guard')} overridden\n\n"
+        lines = [f"- {for_markdown(lifted_line(item))}\n" for item in plan.lifted]
+        yield Part(1, head, lines, len(lines))
 
 
 def _summary(plan: Plan) -> str:

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan, Severity
 from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, short, state_line, when
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
 from reconciler.times import tell_instant
@@ -59,6 +59,7 @@ def _print_plan(console: Console, plan: Plan, origins: Origins) -> None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
         _print_settings(console, plan.base)
+    _print_lifted(console, plan.lifted)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
@@ -72,6 +73,14 @@ def _print_plan(console: Console, plan: Plan, origins: Origins) -> None:
     console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
     if plan.next_apply_by is not None:
         console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+
+
+def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
+    """What somebody lifted for this plan, and why."""
+    for item in lifted:
+        console.print(styled(for_terminal(lifted_line(item)), "bold yellow"), soft_wrap=True)
+    if lifted:
+        console.print()
 
 
 def _print_settings(console: Console, base: Base) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from reconciler.engine.guard.registry import NAMES
-from reconciler.model import Action, Call, Change, Entry, Location, Plan
+from reconciler.model import Action, Call, Change, Entry, Lifted, Location, Plan
+from reconciler.policy import GUARD_CODES
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -60,6 +61,11 @@ def state_line(plan: Plan) -> str:
         return f"State: {plan.lineage}, serial {plan.serial}"
     age = _age(plan.created_at - plan.snapshot_at)
     return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+
+
+def lifted_line(item: Lifted) -> str:
+    """``G006 is overridden: the launch, agreed (more new calls than one run or one plan may place)``."""
+    return f"{item.code} is overridden: {item.reason} ({GUARD_CODES.get(item.code, 'a guard')})"
 
 
 def _age(age: timedelta) -> str:

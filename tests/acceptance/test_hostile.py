@@ -252,9 +252,7 @@ def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
 
 def test_json_is_json(run: Printed) -> None:
     assert json.loads(run.forms["json"])["format_version"]
-    explained = run.forms[
-        "explain json"
-    ]
+    explained = run.forms["explain json"]
     assert json.loads(explained)["format_version"] if explained else run.result.code == 1
 
 
