@@ -31,6 +31,7 @@ GUARD_CODES = {
     "G020": "a call whose time passed before it was placed",
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",
+    "G023": "a call whose number is from elsewhere than its schedule's zone",
 }
 # What a person may lift for one plan, with a reason, unless the policy says otherwise: how many, how often, when.
 # Calling hours, suppression lists and consent are the called person's, and not among them.
