@@ -375,7 +375,7 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
         "update attempts set call_id = 'x' where number = 7",
         "delete from decisions where number = 1",
         "update runs set actor = 'nobody' where id = 'fill'",
-        "update renames set old_key = 'x'",
+        "update renames set old_key = 'x' where number = 1",
         "delete from seen where call_id = 'a'",
     ):
         copy = path.with_name("copy.db")
