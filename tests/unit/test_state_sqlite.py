@@ -375,14 +375,14 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
         "update attempts set call_id = 'x' where number = 7",
         "delete from decisions where number = 1",
         "update runs set actor = 'nobody' where id = 'fill'",
-        "update renames set old_key = 'x'",
+        "update renames set old_key = 'x' where number = 1",
         "delete from seen where call_id = 'a'",
     ):
         copy = path.with_name("copy.db")
         shutil.copy(path, copy)
         with closing(sqlite3.connect(copy)) as db, db:
             db.execute(sql)
-        assert len(audit.verify(copy).problems) == 1, sql
+        assert len({problem.partition(":")[0] for problem in audit.verify(copy).problems}) == 1, sql
     with open_store(path, run("redacting")) as store:
         store.redact("redacting", [Address("june", "k5"), Address("july", "k1")], NOW + timedelta(days=1))
     assert audit.verify(path).problems == []
