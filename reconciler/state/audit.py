@@ -80,7 +80,10 @@ def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict
         problems.append("the ledger is empty: not even its beginning is left")
     elif last.serial != serial:
         problems.append(f"the state's serial is {serial}, and the ledger ends with {last.serial}")
-    problems += _loose_texts(connection)
+    problems += _loose_ends(connection)
+    order = [(row["id"],) for row in connection.execute("select id from runs order by rowid")]
+    if order != list(replay.tables["runs"]) and set(order) == set(replay.tables["runs"]):
+        problems.append("runs: they are not in the order in which they began")
     for table in KEYS:
         problems += _compare(table, replay.tables[table], _rows(connection, table))
     return Verdict(problems, walk.head, lineage)
@@ -111,10 +114,13 @@ def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | No
     return last
 
 
-def _loose_texts(connection: sqlite3.Connection) -> Iterator[str]:
+def _loose_ends(connection: sqlite3.Connection) -> Iterator[str]:
     sql = "select number from ledger_texts where number not in (select number from ledger) order by number"
     for row in connection.execute(sql):
         yield f"the ledger's texts of entry {row['number']} belong to no entry"
+    unseen = "select distinct run_id from seen where run_id not in (select run_id from preflights)"
+    for row in connection.execute(unseen):
+        yield f"preflight {row['run_id']}: it is gone, and calls it saw are there"
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:

@@ -25,7 +25,8 @@ def inheritance(connection: sqlite3.Connection) -> Iterator[Note]:
     }
     yield Note(Kind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
     for name in TABLES:
-        cursor = connection.execute(f"select * from {name} order by 1, 2, 3")  # noqa: S608 - from the table above
+        order = "rowid" if name == "runs" else "1"
+        cursor = connection.execute(f"select * from {name} order by {order}")  # noqa: S608 - from the table above
         columns = [column[0] for column in cursor.description]
         for values in cursor.fetchall():
             row = dict(zip(columns, values, strict=True))

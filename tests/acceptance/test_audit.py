@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.source.schema import schema_text
-from tests.conftest import Workbench, plan_text
+from tests.conftest import AGENT, Workbench, plan_text
 from tests.gitrepo import ENVIRONMENT, commit, git
 
 PLAN = "calls/june.yaml"
@@ -74,7 +74,7 @@ def test_git_and_a_skipped_preflight_are_told(project: Workbench) -> None:
 def test_nothing_in_the_ledger_tells_of_a_person(project: Workbench) -> None:
     project.write(
         PLAN,
-        "version: 1\nplan: june\ncalls:\n  - key: a\n    agent: agent-1\n    from_number: +14155550100\n"
+        f"version: 1\nplan: june\ncalls:\n  - key: a\n    agent: {AGENT}\n    from: +14155550100\n"
         "    to_number: +14155552678\n    full_name: Jane Canary\n    place_by: 2031-01-01T00:00:00Z\n"
         "    additional_data: {debt: 98765}\n",
     )
@@ -104,10 +104,8 @@ def test_filters(june: Workbench) -> None:
 
 def test_a_table_in_which_no_spreadsheet_finds_a_formula(june: Workbench) -> None:
     june.ok("resolve", "june/inv-2", "--stopped", "--reason", "=HYPERLINK(1)\n\x1b[2Jnext")
-    table = list(
-        csv.DictReader(io.StringIO(june.ok("audit", "log", "--format", "csv").out.removeprefix("\ufeff")))
-    )
-    [word] = [row for row in table if row["kind"] == "decided"]
+    table = june.ok("audit", "log", "--format", "csv").out.removeprefix("\ufeff")
+    [word] = [row for row in csv.DictReader(io.StringIO(table)) if row["kind"] == "decided"]
     assert word["reason"] == "'=HYPERLINK(1)\\x0a\\x1b[2Jnext"
     assert (word["command"], word["actor"], word["address"]) == ("resolve", "ana", "june/inv-2")
 
