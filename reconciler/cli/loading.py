@@ -112,7 +112,11 @@ class Workspace:
 
     def settings_digest(self) -> str | None:
         """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
-        file = self.project.root / PROJECT_FILE
+        return self.digest_of(PROJECT_FILE)
+
+    def digest_of(self, path: str) -> str | None:
+        """A file of the project as a hash of its bytes; None where there is none."""
+        file = self.project.root / path
         return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
 
     def reader(self) -> AbstractContextManager[StateReader]:

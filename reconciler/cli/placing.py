@@ -127,9 +127,12 @@ def place(
 def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
     """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
     counts = Counter(change.action.value for change in plan.changes)
+    policy = workspace.project.policy
     return {
         "service": target.origin.base,
         "settings": workspace.settings_digest(),
+        "rules": {law.code: law.checked.isoformat() for law in policy.jurisdictions},
+        "lists": {item.list.file: workspace.digest_of(item.list.file) for item in policy.suppression},
         "dirty": None if plan.git is None else plan.git.dirty,
         "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
         "preflight": target.preflight,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import sqlite3
@@ -14,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.source.schema import schema_text
-from tests.conftest import AGENT, Workbench, plan_text
+from tests.conftest import AGENT, Workbench, contact, plan_text
 from tests.gitrepo import ENVIRONMENT, commit, git
 
 PLAN = "calls/june.yaml"
@@ -57,6 +58,18 @@ def test_a_run_tells_who_where_and_what(june: Workbench, sandbox: Any) -> None:
     assert (ended["exit_code"], ended["counts"]["placed"]) == (0, 3)
     placed = entries(june, "--kind", "placed")
     assert {item["content"]["call_id"] for item in placed} == {call.call_id for call in sandbox.calls()}
+
+
+def test_a_run_tells_which_rules_and_lists_it_was_judged_by(project: Workbench) -> None:
+    project.write("lists/dnc.csv", f"contact_id\n{contact(99)}\n")
+    policy = "guards: {G001: warning}, jurisdictions: [mx-collections], suppression: [{file: lists/dnc.csv, as_of: 2030-01-01}]"
+    project.write("reconciler.yaml", f"{(project.root / 'reconciler.yaml').read_text()}policy: {{{policy}}}\n")
+    project.write(PLAN, plan_text(rows=1))
+    assert project.apply("--now", "2030-01-02T00:00:00Z").code == 0
+    began = entries(project, "--kind", "began")[0]["content"]
+    assert list(began["rules"]) == ["mx-collections"]
+    held = hashlib.sha256((project.root / "lists/dnc.csv").read_bytes()).hexdigest()
+    assert began["lists"] == {"lists/dnc.csv": f"sha256:{held}"}
 
 
 def test_git_and_a_skipped_preflight_are_told(project: Workbench) -> None:
