@@ -62,7 +62,8 @@ def test_a_run_tells_who_where_and_what(june: Workbench, sandbox: Any) -> None:
 
 def test_a_run_tells_which_rules_and_lists_it_was_judged_by(project: Workbench) -> None:
     project.write("lists/dnc.csv", f"contact_id\n{contact(99)}\n")
-    policy = "guards: {G001: warning}, jurisdictions: [mx-collections], suppression: [{file: lists/dnc.csv, as_of: 2030-01-01}]"
+    policy = "guards: {G001: warning}, jurisdictions: [mx-collections]"
+    policy += ", suppression: [{file: lists/dnc.csv, as_of: 2030-01-01}]"
     project.write("reconciler.yaml", f"{(project.root / 'reconciler.yaml').read_text()}policy: {{{policy}}}\n")
     project.write(PLAN, plan_text(rows=1))
     assert project.apply("--now", "2030-01-02T00:00:00Z").code == 0
