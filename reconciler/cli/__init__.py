@@ -25,6 +25,7 @@ _COMMANDS = (
     "contacts",
     "state",
     "schema",
+    "doctor",
     "sandbox",
     "demo",
 )
