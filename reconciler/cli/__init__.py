@@ -11,7 +11,7 @@ from io import StringIO
 import click
 
 from reconciler import __version__
-from reconciler.cli.app import App
+from reconciler.cli.app import App, examples
 from reconciler.errors import ExitCode, ReconcilerError
 
 _COMMANDS = (
@@ -28,6 +28,8 @@ _COMMANDS = (
     "doctor",
     "sandbox",
     "demo",
+    "help",
+    "completion",
 )
 
 
@@ -41,7 +43,7 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"reconciler.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
         if not isinstance(command, click.Command):
             raise TypeError(f"reconciler.cli.{cmd_name} holds no command")
         return command
@@ -58,7 +60,20 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_EPILOG = examples(
+    "reconciler demo                # the whole story on a sandbox, in seconds",
+    "reconciler init",
+    "reconciler plan",
+    "reconciler apply",
+    "reconciler help                # topics: formulas, sheets, state, ci, exit-codes ...",
+)
+
+
+@click.group(
+    cls=_LazyGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
 @click.option("-C", "--directory", metavar="DIR", default=".", help="Work as if started in DIR.")
 @click.option("--no-color", is_flag=True, help="No colour. NO_COLOR does the same.")

@@ -83,6 +83,12 @@ state_option = click.option(
 )
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: command lines to copy. What follows two spaces and ``#`` is said about one."""
+    shown = "\n".join(f"  {line}" for line in lines)
+    return f"\b\nExamples:\n{shown}\n"
+
+
 def echo(text: str | bytes, *, err: bool = False) -> None:
     """Print as it is, without a line break of its own; flushed, so that a script sees each line at once."""
     click.echo(text, err=err, nl=False)

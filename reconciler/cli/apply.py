@@ -22,6 +22,7 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.completing import plan_files
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
@@ -63,7 +64,7 @@ class RateOption(click.ParamType[float]):
 
 
 @click.command(epilog=_EPILOG, short_help="Place what the plan says, at most once.")
-@click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...")
+@click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...", shell_complete=plan_files)
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(
     "--approved",

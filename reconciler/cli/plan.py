@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
+from reconciler.cli.completing import plan_files
 from reconciler.cli.output import write_private
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
@@ -28,7 +29,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 
 
 @click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, Duration, SystemClock, echo_json, now_option, state_option
+from reconciler.cli.completing import plan_files
 from reconciler.errors import ExitCode
 from reconciler.model import Action
 from reconciler.render.escape import for_terminal
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   reconciler status
-  reconciler status --overdue                 exit 3 where a call is due within a day and not placed
+  reconciler status --overdue        # exit 3 where a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
 """
 _OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
 
 
 @click.command(epilog=_EPILOG, short_help="Say where the calls stand, and what is overdue.")
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; exit 3.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
