@@ -51,6 +51,7 @@ class App:
             width=shutil.get_terminal_size().columns,
             color=self.color and os.environ.get("TERM") != "dumb",
             masked=in_ci and not reveal,
+            now=SystemClock().now(),
         )
 
 

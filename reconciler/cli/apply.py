@@ -23,6 +23,7 @@ from reconciler.cli.app import (
     url_option,
 )
 from reconciler.cli.completing import plan_files
+from reconciler.cli.showing import full_option
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
@@ -87,6 +88,7 @@ class RateOption(click.ParamType[float]):
 @click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most.")
 @click.option("--timeout", type=Duration(), metavar="TIME", help="Deadline of one request.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
+@full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @key_option
@@ -107,6 +109,7 @@ def apply(
     concurrency: int | None,
     timeout: float | None,
     as_json: bool,
+    full: bool,
     no_preflight: bool,
     retry_failed: bool,
     api_key_file: Path | None,
@@ -146,7 +149,7 @@ def apply(
         check_verdict(plan)
         job = Approved(plan)
     else:
-        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
+        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_verdict(plan)
         job = approve(app, workspace, plan, approved, sources.plans if what else None)
     check_count(job.plan, max_calls)
@@ -173,12 +176,11 @@ def _saved(app: App, workspace: Workspace, name: str) -> Plan:
 
 
 def _planned(
-    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool
+    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
     from reconciler.cli.loading import Excerpts, make_plan
-    from reconciler.cli.showing import show_problems
-    from reconciler.render.text import render_plan
+    from reconciler.cli.showing import show_problems, show_text
     from reconciler.render.words import count_line
 
     plan, sources = make_plan(app, workspace, request)
@@ -186,7 +188,7 @@ def _planned(
     if as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)
     else:
-        echo(render_plan(plan, app.look(sys.stdout, reveal=reveal)))
+        show_text(app, plan, reveal=reveal, full=full, now=plan.created_at)
     return plan, sources
 
 

@@ -11,7 +11,7 @@ from reconciler.cli.app import App, SystemClock, now_option, reveal_option, stat
 from reconciler.cli.completing import plan_files
 from reconciler.cli.output import write_private
 from reconciler.cli.show import plan_key
-from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
+from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode
 from reconciler.model import Action
 
@@ -32,6 +32,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
+@full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
@@ -47,6 +48,7 @@ def plan(
     forms: tuple[str, ...],
     as_json: bool,
     outputs: tuple[str, ...],
+    full: bool,
     detailed_exitcode: bool,
     base: str | None,
     no_state: bool,
@@ -69,7 +71,7 @@ def plan(
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
     show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal)
+    print_plan(app, made, wanted, reveal=reveal, full=full, now=made.created_at)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, reveal_option
-from reconciler.cli.showing import form_options, print_plan, printouts
+from reconciler.cli.showing import form_options, full_option, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Plan
 
@@ -16,14 +16,21 @@ from reconciler.model import Plan
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
 @click.argument("planfile", type=click.Path(path_type=Path))
 @form_options
+@full_option
 @reveal_option
 @click.pass_obj
 def show(
-    app: App, planfile: Path, forms: tuple[str, ...], as_json: bool, outputs: tuple[str, ...], reveal: bool
+    app: App,
+    planfile: Path,
+    forms: tuple[str, ...],
+    as_json: bool,
+    outputs: tuple[str, ...],
+    full: bool,
+    reveal: bool,
 ) -> int:
     """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
     wanted = printouts(forms, outputs, as_json=as_json)
-    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal)
+    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal, full=full)
     return ExitCode.DONE
 
 

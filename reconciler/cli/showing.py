@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -15,12 +16,17 @@ from reconciler.errors import UsageError
 from reconciler.render.words import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
 _FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
 _STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
+
+
+full_option = click.option("--full", is_flag=True, help="Fold no long list in text on a terminal.")
 
 
 def form_options(command: _F) -> _F:
@@ -55,23 +61,47 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     return list(zip(wanted, files, strict=True))
 
 
-def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
-    """The plan in each form, on the standard output or whole into its file."""
+def print_plan(
+    app: App,
+    plan: Plan,
+    wanted: Iterable[tuple[str, str]],
+    *,
+    reveal: bool,
+    full: bool = False,
+    now: datetime | None = None,
+) -> None:
+    """The plan in each form, on the standard output or whole into its file.
+
+    On a terminal, text says how far ahead calls are of ``now``, the real time if not given, and folds long lists
+    unless ``full``.
+    """
     for form, file in wanted:
-        shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
+        if file == _STDOUT and form == "text":
+            show_text(app, plan, reveal=reveal, full=full, now=now)
+            continue
+        shown = _plan_bytes(app, plan, form, reveal=reveal)
         if file == _STDOUT:
             echo(shown)
         else:
             write_private(app.directory / file, shown)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
-    """Private values are seen with ``reveal``, or in text on a terminal."""
+def show_text(app: App, plan: Plan, *, reveal: bool, full: bool, now: datetime | None = None) -> None:
+    """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
+    from reconciler.render.text import render_plan
+
+    look = app.look(sys.stdout, reveal=reveal)
+    if look.now is not None:
+        look = replace(look, now=now or look.now, full=full)
+    echo(render_plan(plan, look))
+
+
+def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool) -> bytes:
+    """For a file: private values are seen with ``reveal`` alone."""
     if form == "text":
         from reconciler.render import text
 
-        look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
-        return text.render_plan(plan, look).encode()
+        return text.render_plan(plan, text.Look(masked=not reveal)).encode()
     from reconciler.cli import git
     from reconciler.render import github, json, junit, markdown, sarif
     from reconciler.source.project import find_project

@@ -6,6 +6,7 @@ import io
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from rich.console import Console
@@ -13,10 +14,12 @@ from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.render.columns import Columns
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.words import ACTION_WORDS, count_line, short, state_line, when
+from reconciler.render.fold import fold
+from reconciler.render.overview import print_overview
+from reconciler.render.words import ACTION_WORDS, count_line, short, state_line
 from reconciler.settings import PROJECT_FILE
-from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -32,22 +35,30 @@ _LOOK = {
     Action.UNCHANGED: ("=", "dim"),
 }
 _WIDE = 120
+_TALL = 30  # lines after which the counts are told once more
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
-    values are masked."""
+    values are masked.
+
+    ``now`` is set for a person at a terminal, who is told how far ahead things are; elsewhere the text depends on
+    nothing but the plan. Long lists are folded there too, unless ``full``.
+    """
 
     width: int = 1_000_000
     color: bool = False
     masked: bool = True
+    now: datetime | None = None
+    full: bool = False
 
 
 def render_plan(plan: Plan, look: Look) -> str:
-    """The plan: what needs a person first, then what will be placed, then one line of counts."""
+    """The plan: one line of counts, then what needs a person, then what will be placed."""
     shown = mask_plan(plan) if look.masked else plan
-    return _capture(look, lambda console: _print_plan(console, shown))
+    text = _capture(look, lambda console: _print_plan(console, shown, look))
+    return text if text.count("\n") <= _TALL else f"{text}Plan: {count_line(plan)}.\n"
 
 
 def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
@@ -77,22 +88,20 @@ def _capture(look: Look, draw: Callable[[Console], None]) -> str:
     return buffer.getvalue()
 
 
-def _print_plan(console: Console, plan: Plan) -> None:
+def _print_plan(console: Console, plan: Plan, look: Look) -> None:
     if plan.snapshot_at is not None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
         _print_settings(console, plan.base)
+    print_overview(console, plan, look.now)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
-                _print_group(console, action, words, changes)
+                _print_group(console, action, words, changes, look)
     for old, new in plan.moves:
         console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
     if plan.moves:
         console.print()
-    if not plan.count(Action.CREATE) and not plan.errors:
-        console.print("Nothing to place.")
-    console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
 
 
 def _print_settings(console: Console, base: Base) -> None:
@@ -120,26 +129,31 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     ]
 
 
-def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change]) -> None:
+def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], look: Look) -> None:
     if not changes:
         return
     told = [change for change in changes if "past" not in change.reasons]
-    console.print(_styled(f"{len(changes)} {words}", f"bold {_LOOK[action][1]}"), soft_wrap=True)
-    for change in told:
-        _print_change(console, change)
+    shown, rest = fold(told, full=look.full or look.now is None)
+    columns = Columns.of(shown, look.now)
+    heading = f"{len(changes)} {columns.heading(words)}"
+    console.print(_styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    for change in shown:
+        _print_change(console, change, columns)
+    if rest is not None:
+        console.print(f"    {for_terminal(rest)}", soft_wrap=True)
     if len(told) < len(changes):
         console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
     console.print()
 
 
-def _print_change(console: Console, change: Change) -> None:
+def _print_change(console: Console, change: Change, columns: Columns) -> None:
     symbol, style = _LOOK[change.action]
     line = _styled(f"  {symbol} ", style)
-    line.append(for_terminal(str(change.address)), style="bold")
+    line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
         line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
-        line.append(f"  {for_terminal(when(change.call))}")
+        line.append(f"  {columns.when(change, console.width - line.cell_len - 2)}")
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
         source = f"  {for_terminal(str(where))}"
@@ -191,11 +205,3 @@ def _print_indented(console: Console, text: str, indent: int) -> None:
 
 def _styled(text: str, style: str) -> Text:
     return Text(text, style=style)
-
-
-def _span(plan: Plan) -> str:
-    moments = [item.scheduled_at for item in plan.changes if item.action is Action.CREATE and item.scheduled_at]
-    if not moments:
-        return ""
-    first, last = tell_instant(min(moments)), tell_instant(max(moments))
-    return f" Scheduled at {first}." if first == last else f" Scheduled from {first} to {last}."

@@ -279,3 +279,15 @@ def test_a_journal_that_cannot_be_written_sends_nothing(june: Workbench, sandbox
     assert refused.code == 1
     assert "state" in refused.err
     assert not sandbox.calls()
+
+
+def test_a_terminal_folds_a_long_plan_and_says_how_far_ahead_it_is(june: Workbench) -> None:
+    june.write(PLAN, plan_text(rows=40))
+    june.ok("plan", "--now", "2031-05-30T12:00:00Z", "--out", "june.plan")
+    for command in (("plan", "--now", "2031-05-30T12:00:00Z"), ("show", "june.plan")):
+        folded, whole = june.on_terminal(*command), june.on_terminal(*command, "--full")
+        assert folded.count("  + june/inv-") == 10
+        assert "and 30 more: --full shows all" in folded
+        assert whole.count("  + june/inv-") == 40
+    assert "  in 42 h, Sun 1 Jun 00:01" in june.on_terminal("plan", "--now", "2031-05-30T12:00:00Z")
+    assert " in 42 h" not in june.ok("plan", "--now", "2031-05-30T12:00:00Z").out

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import _BUILTIN
 from reconciler.source.schema import schema_text
 from tests.commands import commands, example_lines, options, parse
-from tests.conftest import Workbench, clean_environment
+from tests.conftest import Workbench
 
 SOURCE = "\n".join(path.read_text() for path in Path(reconciler.__file__).parent.rglob("*.py"))
 NOT_OURS = ("curl ",)
@@ -122,23 +118,5 @@ def test_an_unknown_subject_gets_the_nearest(bench: Workbench, words: list[str],
 
 
 def test_a_long_topic_goes_through_the_pager_on_a_terminal(bench: Workbench) -> None:
-    ours, theirs = pty.openpty()
-    environment = clean_environment() | {
-        "PAGER": "sed s/^/paged:/",
-        "TERM": "dumb",
-        "LINES": "20",
-        "COLUMNS": "80",
-    }
-    command = [sys.executable, "-m", "reconciler", "help", "formulas"]
-    run = subprocess.Popen(command, cwd=bench.root, env=environment, stdin=theirs, stdout=theirs, close_fds=True)
-    os.close(theirs)
-    screen = b""
-    try:
-        while piece := os.read(ours, 4096):
-            screen += piece
-    except OSError:  # the other side is closed
-        pass
-    finally:
-        run.wait(timeout=30)
-        os.close(ours)
-    assert b"paged:Cells that are computed" in screen
+    shown = bench.on_terminal("help", "formulas", PAGER="sed s/^/paged:/", LINES="20")
+    assert "paged:Cells that are computed" in shown
