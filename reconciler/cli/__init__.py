@@ -98,7 +98,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _complain(ReconcilerError(f"the system refuses: {error.strerror or error}"))
+            from reconciler.system import next_step, told
+
+            where = "the output" if error.filename is None else str(error.filename)
+            _complain(ReconcilerError(f"{where}: {told(error)}", hint=next_step(error)))
         # Where it was our output, say nothing more on it, and keep Python from flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR

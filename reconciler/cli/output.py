@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
+from reconciler.system import next_step, told
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -25,4 +26,4 @@ def write_private(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ReconcilerError(f"cannot write {path}: {error.strerror}") from error
+        raise ReconcilerError(f"cannot write {path}: {told(error)}", hint=next_step(error)) from error

@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli.app import App, echo_json
 from reconciler.cli.pace import Pace
+from reconciler.engine.events import Kind
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.engine.events import Event, Tally
 
 _EVERY = 100
+SIGNALLED = "stopped by a signal"
 _QUIET = frozenset({"placed", "skipped"})
 
 
@@ -28,6 +30,7 @@ class Reporter:
     def __init__(self, total: int) -> None:
         self.total = total
         self.pace = Pace(total)
+        self._unsent: str | None = None
 
     def started(self, run_id: str, plan_id: str) -> None:
         """The lock is held and the plan was checked."""
@@ -35,8 +38,12 @@ class Reporter:
     def event(self, event: Event) -> None:
         if self.pace.add(event):
             self.advanced()
+        if event.kind is Kind.NOT_SENT and event.message == self._unsent:
+            return  # where a run stops, all that is left shares the reason, and is counted at the end
+        if event.kind is Kind.NOT_SENT:
+            self._unsent = event.message
         if event.kind not in _QUIET:
-            self.note(f"{event.kind.value}: {event.address}: {event.message or ''}")
+            self.note(f"{event.kind.value.replace('_', ' ')}: {event.address}: {event.message or ''}")
 
     def advanced(self) -> None:
         """One more address came to an end."""
@@ -49,6 +56,8 @@ class Reporter:
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
             self.note(f"stopped before the end: {tally.stopped}")
+        if tally.counts[Kind.NOT_SENT] and tally.stopped != SIGNALLED:
+            self.note("hint: reconciler doctor looks for what is in the way; then apply again")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
         click.echo(f"Applied: {told or 'nothing to do'}.")
 

@@ -11,6 +11,7 @@ from reconciler.cli.app import App, reveal_option
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Plan
+from reconciler.system import next_step, told
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
@@ -46,7 +47,7 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
     try:
         data = (app.directory / path).read_bytes()
     except OSError as error:
-        raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
+        raise ReconcilerError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
     return loads(data, signing_key=plan_key() if signed else None)
 
 

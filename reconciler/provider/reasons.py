@@ -9,8 +9,11 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
+
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _REFUSED = "is something listening there? Check the base URL's host and port"
+_SLOW = "is the network slow, or a firewall in between?"
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 
 
@@ -29,12 +32,14 @@ def explain(error: BaseException) -> Reason:
         if reason is not None:
             return reason
     if any(isinstance(cause, TimeoutError) for cause in _causes(error)):
-        return Reason("no answer in time", _proxied("is the network slow, or a firewall in between?"))
+        return Reason("no answer in time", _proxied(_SLOW))
     return Reason(f"{type(error).__name__}: {error}".rstrip(" .:"))
 
 
 def _known(cause: BaseException) -> Reason | None:
     match cause:
+        case httpx.ConnectTimeout():
+            return Reason("no connection in time", _proxied(_SLOW))
         case ssl.SSLCertVerificationError():
             hint = "is the base URL's host right? Where a proxy opens TLS, name its certificates: SSL_CERT_FILE"
             return Reason(f"its certificate is not trusted: {cause.verify_message}", hint)

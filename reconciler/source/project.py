@@ -22,6 +22,7 @@ from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
+from reconciler.system import next_step, told
 from reconciler.wire import ScheduleFields
 
 
@@ -45,8 +46,9 @@ def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic
     try:
         data = path.read_bytes()
     except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(PROJECT_FILE)),)
+        place = Location(PROJECT_FILE)
+        found = Diagnostic(Severity.ERROR, "E113", f"cannot be read: {told(error)}", place, next_step(error))
+        return Project(root), None, (found,)
     document = load(data, PROJECT_FILE)
     if not isinstance(document.root, MapNode):
         return Project(root), document, document.diagnostics
