@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 
 from reconciler.provider.reasons import explain
 from reconciler.system import next_step
-from tests.conftest import Workbench, clean_environment, plan_text
+from tests.conftest import Result, Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"
 FULL = Path("/dev/full")
@@ -68,19 +71,73 @@ def test_a_full_disk_under_the_output(june: Workbench) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do anything")
-def test_what_one_may_not_read_or_write(june: Workbench) -> None:
-    june.ok("plan", "--out", "june.plan")
-    (june.root / "june.plan").chmod(0)
-    assert "Permission denied" in told(june, "show", "june.plan")[0]
-    (june.root / ".reconciler/state.db").chmod(0)
-    error, hint = told(june, "plan")
-    assert "Permission denied" in error
+@pytest.fixture
+def obedient(june: Workbench) -> Workbench:
+    """The project, for somebody to whom file modes apply: root is made to obey them, where it can be."""
+    if os.geteuid() != 0:
+        return june
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may do anything")
+    return Obedient(june.root, june.env)
+
+
+class Obedient(Workbench):
+    """Runs the command without the capability to pass over file modes."""
+
+    def run(self, *args: str, stdin: str | None = None) -> Result:
+        drop = "-dac_override,-dac_read_search"
+        done = subprocess.run(
+            ["setpriv", f"--bounding-set={drop}", f"--inh-caps={drop}", sys.executable, "-m", "reconciler", *args],
+            cwd=self.root,
+            env=clean_environment() | self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "command"),
+    [
+        ("june.plan", 0, ["apply", "june.plan"]),
+        (".reconciler/state.db", 0, ["plan"]),
+        (".reconciler/state.db", 0o400, ["apply", "--auto-approve"]),
+        (".reconciler", 0o500, ["apply", "--auto-approve"]),
+        ("calls", 0o500, ["plan", "--out", "calls/june.plan"]),
+    ],
+)
+def test_what_one_may_not_read_or_write(obedient: Workbench, name: str, bits: int, command: list[str]) -> None:
+    obedient.ok("plan", "--out", "june.plan")
+    with mode(obedient.root / name, bits):
+        error, hint = told(obedient, *command)
+    assert "Permission denied" in error or "readonly" in error
     assert "ls -ld" in hint
-    (june.root / PLAN).chmod(0)
-    shown = june.run("validate")
-    assert "E113" in shown.out
-    assert "ls -ld" in shown.out
+
+
+@pytest.mark.parametrize("name", ["calls", "calls/may", PLAN, "reconciler.yaml"])
+def test_files_that_one_may_not_read_are_named_and_nothing_seems_removed(obedient: Workbench, name: str) -> None:
+    obedient.write("calls/may/may.yaml", plan_text("may", first=100))
+    obedient.apply()
+    with mode(obedient.root / name, 0):
+        shown = obedient.run("plan", "--json")
+    assert shown.code == 1
+    assert [(item["code"], item["file"]) for item in shown.json["diagnostics"]] == [("E113", name)]
+    assert "ls -ld" in shown.json["diagnostics"][0]["hint"]
+    assert shown.json["summary"]["removed"] == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, where nothing can be made")
