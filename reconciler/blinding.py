@@ -19,6 +19,7 @@ from reconciler.model import Call, CellDiff, Entry
 
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"
+REDACTED = "(redacted)"
 _OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is nobody's data
 _BLIND_TEXT = re.compile(r"[0-9a-f]{16}")
 
@@ -34,13 +35,17 @@ class View(Protocol):
         """Whom a row's call rings, as the state would have it."""
         ...
 
+    def sender(self, call: Call) -> str:
+        """The number a row's call comes from, as the state would have it."""
+        ...
+
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         """The cells in which a row's call differs from what was placed."""
         ...
 
 
 class Clear:
-    """The view of a state that holds calls as they are."""
+    """The view of a state that holds calls as they are, unless they were redacted."""
 
     def digest(self, digest: str) -> str:
         return digest
@@ -48,8 +53,12 @@ class Clear:
     def target(self, call: Call) -> str:
         return call.target
 
+    def sender(self, call: Call) -> str:
+        return call.sender
+
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        return identity.diff(entry.call, call)
+        cells = identity.diff(entry.call, call)
+        return tuple(replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,9 @@ class Blind:
 
     def target(self, call: Call) -> str:
         return self._text("target", call.target)
+
+    def sender(self, call: Call) -> str:
+        return self._text("from", call.sender)
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         placed = self.known.get(entry.digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from unicodedata import normalize
 
@@ -11,6 +12,8 @@ import rfc8785
 from reconciler.model import TAG_PREFIX, Address, Call, CellDiff, JsonObject, JsonValue, Schedule
 
 DIGEST_PREFIX = "d1:sha256:"
+
+_PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
 
@@ -100,8 +103,16 @@ def _nfc(value: JsonValue) -> JsonValue:
 
 def digest(call: Call) -> str:
     """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call, text in NFC."""
-    canonical = rfc8785.dumps(_nfc(to_logical(call)))
-    return DIGEST_PREFIX + hashlib.sha256(canonical).hexdigest()
+    return DIGEST_PREFIX + hashlib.sha256(_canonical(call)).hexdigest()
+
+
+def _canonical(call: Call) -> bytes:
+    """RFC 8785 of the logical call. Python's own encoder writes the same for ASCII without numbers, and faster."""
+    logical = to_logical(call)
+    written = _PLAIN_JSON.encode(logical)
+    if call.delay_minutes is None and written.isascii():
+        return written.encode()
+    return rfc8785.dumps(_nfc(logical))
 
 
 def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:

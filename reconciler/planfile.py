@@ -112,6 +112,7 @@ def _body(plan: Plan) -> JsonObject:
         "base": None if plan.base is None else _base_document(plan.base),
         "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
+        "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
@@ -141,6 +142,7 @@ def _change_document(change: Change) -> JsonObject:
         "call": identity.to_logical(change.call) if change.call is not None else None,
         "scheduled_at": optional_instant(change.scheduled_at),
         "place_by": optional_instant(change.place_by),
+        "called_timezone": change.called_timezone,
         "distinct": change.distinct,
         "diff": _diff_document(change.diff),
         "reasons": list(change.reasons),
@@ -193,6 +195,7 @@ def _plan(document: JsonObject) -> Plan:
         moves=tuple(_move(members(item)) for item in items(document["moves"])),
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
+        next_apply_by=maybe(instant, document["next_apply_by"]),
     )
 
 
@@ -226,6 +229,7 @@ def _change(item: JsonObject) -> Change:
         reasons=tuple(text(reason) for reason in items(item["reasons"])),
         message=maybe(text, item["message"]),
         introduced=None if item["introduced"] is None else item["introduced"] is True,
+        called_timezone=maybe(text, item["called_timezone"]),
     )
 
 

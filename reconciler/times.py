@@ -70,6 +70,15 @@ def zone(name: str) -> ZoneInfo | None:
     return ZoneInfo(name) if name in zone_names() else None
 
 
+def tell_span(span: timedelta) -> str:
+    """``90 s``, ``45 min``, ``36 h`` or ``12 days``, cut to the whole unit."""
+    seconds = int(span.total_seconds())
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if abs(seconds) >= 2 * size:
+            return f"{int(seconds / size):,} {unit}"
+    return f"{seconds} s"
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A wall time that the clocks skip; ``before`` and ``after`` are the readings on either side, as instants."""
@@ -127,3 +136,15 @@ def passed(scheduled: datetime | None, place_by: datetime | None, now: datetime)
     if scheduled is not None and scheduled <= now:
         return scheduled
     return place_by if place_by is not None and place_by < now else None
+
+
+@cache
+def _zone_countries() -> dict[str, str]:
+    listed = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in listed if line and not line.startswith("#"))
+    return {row[2]: row[0] for row in rows}
+
+
+def zone_country(name: str) -> str | None:
+    """The country (ISO 3166-1) a zone is for; None for old names such as ``US/Eastern``, and for ``UTC``."""
+    return _zone_countries().get(name)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from reconciler.engine.apply import Order, Placement
+from reconciler.engine.apply import Placement
 from reconciler.engine.events import Emit, Event, Kind, Tally
+from reconciler.engine.orders import Gate, Order
 from reconciler.engine.plan import Context, verdict
 from reconciler.engine.recheck import recheck
 from reconciler.engine.settle import preflight, settle
@@ -231,6 +232,7 @@ class Apply:
             tell,
             service.rate,
             service.checkpoint,
+            Gate(self._context.policy, self._context.now),
         )
         if self._stopped:
             self._placement.stop(self._stopped)

@@ -31,5 +31,18 @@ def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
     assert bench.run("plan", "--detailed-exitcode").code == 0
 
 
+def test_the_guarded_campaign_has_a_plan_that_is_blocked_whole(tmp_path: Path) -> None:
+    root = tmp_path / "guarded-campaign"
+    shutil.copytree(ROOT / "guarded-campaign", root)
+    bench = Workbench(root)
+    blocked = bench.run("plan", "--no-state", "blocked/weekend.yaml", "--format", "json")
+    assert (blocked.code, {item["action"] for item in blocked.json["changes"]}) == (5, {"blocked"})
+    assert bench.run("validate", "blocked/weekend.yaml").code == 5
+    bench.write("stricter.yaml", "policy: {calling_hours: {windows: {mon-fri: 10:00-18:00}}}\n")
+    assert bench.run("plan", "--no-state", "--policy", "stricter.yaml").code == 5
+
+
 def test_there_are_examples() -> None:
-    assert {"quickstart", "two-plans", "phone-calls", "sheet"} <= {path.name for path in EXAMPLES}
+    sheets = {"appointments-xlsx", "collections-csv", "inline-table", "phones-to-contacts"}
+    others = {"quickstart", "two-plans", "phone-calls", "weekly", "guarded-campaign"}
+    assert sheets | others <= {path.name for path in EXAMPLES}

@@ -22,8 +22,11 @@ _COMMANDS = (
     "apply",
     "resolve",
     "status",
+    "export",
+    "import-sheet",
     "contacts",
     "state",
+    "audit",
     "schema",
     "doctor",
     "sandbox",
@@ -42,10 +45,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
-        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"reconciler.cli.{name}")
+        command = getattr(module, name, None) or getattr(module, f"{name}_command")
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{cmd_name} holds no command")
+            raise TypeError(f"reconciler.cli.{name} holds no command")
         return command
 
     def resolve_command(

@@ -75,12 +75,13 @@ def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
 
 def _subjects(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """What ``help`` explains."""
-    from reconciler.cli.topics import title, topic_names
-    from reconciler.source.codes import CODES
+    from reconciler.cli.topics import code_meanings, title, topic_names
 
     root = ctx.find_root()
     commands = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
-    told = {name: title(name) for name in topic_names()} | dict.fromkeys(commands, "command") | CODES
+    told = (
+        dict.fromkeys(commands, "command") | {name: title(name) for name in topic_names()} | dict(code_meanings())
+    )
     yield from (CompletionItem(name, help=words) for name, words in told.items() if name.startswith(incomplete))
 
 

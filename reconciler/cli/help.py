@@ -11,6 +11,12 @@ from reconciler.cli.app import App, examples
 from reconciler.cli.completing import subjects
 from reconciler.errors import UsageError
 
+_KINDS = {
+    "E": "error: nothing is placed while it is there",
+    "W": "warning",
+    "G": "guard: reconciler help guards",
+}
+
 
 @click.command(
     "help",
@@ -46,13 +52,10 @@ def _topics() -> str:
 
 
 def _meaning(name: str) -> str | None:
-    from reconciler.source.codes import CODES
+    from reconciler.cli.topics import code_meanings
 
-    code = name.upper()
-    if code not in CODES:
-        return None
-    kind = "error: nothing is placed while it is there" if code.startswith("E") else "warning"
-    return f"{code}: {CODES[code]} ({kind})"
+    code, known = name.upper(), code_meanings()
+    return f"{code}: {known[code]} ({_KINDS[code[0]]})" if code in known else None
 
 
 def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
@@ -61,15 +64,14 @@ def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
     Raises:
         UsageError: there is none, and no topic of that name.
     """
-    from reconciler.cli.topics import topic_names
-    from reconciler.source.codes import CODES
+    from reconciler.cli.topics import code_meanings, topic_names
 
     here = ctx.find_root()
     for name in path:
         known = here.command.list_commands(here) if isinstance(here.command, click.Group) else []
         found = here.command.get_command(here, name) if isinstance(here.command, click.Group) else None
         if found is None:
-            words = [*topic_names(), *CODES, *known] if here.parent is None else known
+            words = [*topic_names(), *code_meanings(), *known] if here.parent is None else known
             near = get_close_matches(name, words, n=1) or get_close_matches(name.upper(), words, n=1)
             hint = f"did you mean {' '.join([*path[: path.index(name)], near[0]])}? " if near else ""
             raise UsageError(

@@ -42,6 +42,7 @@ state:
 @click.pass_obj
 def init(app: App) -> None:
     """Make a project here: reconciler.yaml and an empty state."""
+    from reconciler.cli.runs import founder
     from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
     from reconciler.state.sqlite import create
 
@@ -49,7 +50,7 @@ def init(app: App) -> None:
     if settings.exists():
         hint = "this is a project already; to make its state: reconciler state init"
         raise ReconcilerError(f"{PROJECT_FILE} exists", hint=hint)
-    lineage = create(app.directory / DEFAULT_STATE)
+    lineage = create(app.directory / DEFAULT_STATE, by=founder("init"))
     try:
         with settings.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(path=DEFAULT_STATE, lineage=lineage))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import __version__
+from reconciler import __version__, collector
 from reconciler.cli import git
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.settings import PROJECT_FILE
@@ -35,6 +36,7 @@ class Workspace:
     """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
 
     ``snapshot`` says that the state is a snapshot of one, which can be planned against and nothing else.
+    ``policy_file`` is the file whose policy stands in for the project's.
     """
 
     project: Project
@@ -43,6 +45,7 @@ class Workspace:
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     snapshot: bool = False
+    policy_file: Document | None = None
 
     @classmethod
     def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
@@ -63,13 +66,22 @@ class Workspace:
         lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         return cls(project, path, lineage, document, diagnostics, snapshot)
 
+    def under(self, app: App, policy: Path) -> Workspace:
+        """The same project under the policy of another file, to ask what its rules would say."""
+        from reconciler.source.project import load_policy
+
+        project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
+        found = (*self.diagnostics, *diagnostics)
+        return replace(self, project=project, diagnostics=found, policy_file=document)
+
     def sources(self, app: App, paths: Sequence[str]) -> Sources:
         """Rows of the named files and folders, or of the whole project where none are named."""
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
-        found = load_sources(self.project, named)
-        own = {} if self.document is None else {self.document.file: self.document}
+        with collector.paused():
+            found = load_sources(self.project, named)
+        own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
     @property
@@ -81,6 +93,11 @@ class Workspace:
         """Raises ``ReconcilerError`` where the settings cannot be trusted."""
         if not self.trusted:
             raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+
+    def settings_digest(self) -> str | None:
+        """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
+        file = self.project.root / PROJECT_FILE
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
 
     def reader(self) -> AbstractContextManager[StateReader]:
         from reconciler.state.sqlite import open_reader
@@ -113,13 +130,17 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-        from reconciler.source.excerpt import excerpt
+        from reconciler.source.excerpt import Quotes
+
+        quotes: dict[str, Quotes] = {}
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
-            if document is not None:
-                return excerpt(document, location, masked=masked)
-            return None if masked else self._sheet_line(location)
+            if document is None:
+                return None if masked else self._sheet_line(location)
+            if location.file not in quotes:
+                quotes[location.file] = Quotes(document, masked=masked)
+            return quotes[location.file].excerpt(location)
 
         return read
 
@@ -164,7 +185,8 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     )
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
-    with _known(workspace, request, context, () if base is None else base.rows) as (context, entries):
+    known = _known(workspace, request, context, () if base is None else base.rows)
+    with known as (context, entries), collector.paused():
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
@@ -225,6 +247,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         fields=workspace.project.provider.schedule_fields,
         retry_failed=request.retry_failed,
         git=git.revision(workspace.project.root),
+        policy=workspace.project.policy,
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.checkpoint import carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, ReconcilerError
@@ -23,11 +24,12 @@ from reconciler.provider.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
     from reconciler.engine.events import Event, Tally
-    from reconciler.model import Plan
+    from reconciler.model import JsonObject, Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 
@@ -92,7 +94,7 @@ def place(
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
     from reconciler.engine.events import Tally
 
-    run = _new_run(approved)
+    run = _new_run(approved, _details(workspace, approved.plan, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with workspace.store(run, lock_timeout) as store:
         code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
@@ -121,7 +123,20 @@ def place(
     return code
 
 
-def _new_run(approved: Approved) -> Run:
+def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
+    """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
+    counts = Counter(change.action.value for change in plan.changes)
+    return {
+        "service": target.origin.base,
+        "settings": workspace.settings_digest(),
+        "dirty": None if plan.git is None else plan.git.dirty,
+        "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
+        "preflight": target.preflight,
+        "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
+    }
+
+
+def _new_run(approved: Approved, details: JsonObject) -> Run:
     from reconciler.planfile import plan_id
 
     approvals = [Approval(plan_id(plan), plan.git.commit if plan.git else None) for plan in approved.by]
@@ -131,6 +146,7 @@ def _new_run(approved: Approved) -> Run:
         plan_id=plan_id(approved.plan),
         commit=git.commit if git else None,
         approvals=tuple(approvals),
+        details=details,
     )
 
 

@@ -12,7 +12,7 @@ from reconciler.cli.completing import plan_files
 from reconciler.cli.output import write_private
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
 
 _EPILOG = """\b
@@ -21,6 +21,9 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --format html --output plan.html                    # one page for a browser
+  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
+  reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -35,6 +38,12 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ask what the rules of this file would say, in place of the project's. Cannot be saved.",
+)
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @now_option
@@ -51,6 +60,7 @@ def plan(
     full: bool,
     detailed_exitcode: bool,
     base: str | None,
+    policy: Path | None,
     no_state: bool,
     retry_failed: bool,
     now: datetime | None,
@@ -67,11 +77,15 @@ def plan(
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
+    if policy is not None and out is not None:
+        raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
+    workspace = workspace if policy is None else workspace.under(app, policy)
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
     made, sources = make_plan(app, workspace, request)
-    show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal, full=full, now=made.created_at)
+    excerpts = Excerpts(sources)
+    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
+    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts, full=full, now=made.created_at)
     code = verdict(made)
     if code is not ExitCode.DONE:
         return code

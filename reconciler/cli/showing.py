@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from reconciler import collector
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import write_private
 from reconciler.errors import UsageError
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
-_STDOUT = "-"
+_FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
+STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -49,16 +50,33 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     """Each form with the name of its file.
 
     Raises:
-        UsageError: not as many files as forms, or one file for two.
+        UsageError: not as many files as forms, one file for two, or a workbook for a terminal.
     """
     wanted = [*forms, *(["json"] if as_json and "json" not in forms else [])] or ["text"]
-    files = list(outputs) or [_STDOUT]
+    files = list(outputs) or [STDOUT]
     if len(files) != len(wanted):
         said = f"{counted(len(wanted), 'format')} and {counted(len(outputs), '--output')}"
         raise UsageError(said, hint="give each --format an --output of its own, in the same order; - is stdout")
     if len({os.path.normpath(file) for file in files}) < len(files):
         raise UsageError("two formats for one --output")
-    return list(zip(wanted, files, strict=True))
+    pairs = list(zip(wanted, files, strict=True))
+    for form, file in pairs:
+        check_place(form, file)
+    return pairs
+
+
+def check_place(form: str, file: str) -> None:
+    """Raises ``UsageError`` where a workbook would go to a terminal."""
+    if form == "xlsx" and file == STDOUT and sys.stdout.isatty():
+        raise UsageError("a workbook is nothing for a terminal", hint="--output FILE.xlsx, or a pipe")
+
+
+def put(app: App, data: bytes, file: str) -> None:
+    """On the standard output, or whole into a file."""
+    if file == STDOUT:
+        echo(data)
+    else:
+        write_private(app.directory / file, data)
 
 
 def print_plan(
@@ -67,23 +85,23 @@ def print_plan(
     wanted: Iterable[tuple[str, str]],
     *,
     reveal: bool,
+    excerpts: Excerpts | None = None,
     full: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """The plan in each form, on the standard output or whole into its file.
+    """The plan in each form, on the standard output or whole into its file. ``excerpts`` are of its files, where
+    they are what the plan was made from.
 
     On a terminal, text says how far ahead calls are of ``now``, the real time if not given, and folds long lists
     unless ``full``.
     """
     for form, file in wanted:
-        if file == _STDOUT and form == "text":
+        if file == STDOUT and form == "text":
             show_text(app, plan, reveal=reveal, full=full, now=now)
             continue
-        shown = _plan_bytes(app, plan, form, reveal=reveal)
-        if file == _STDOUT:
-            echo(shown)
-        else:
-            write_private(app.directory / file, shown)
+        with collector.paused():
+            shown = _plan_bytes(app, plan, form, excerpts, reveal=reveal)
+        put(app, shown, file)
 
 
 def show_text(app: App, plan: Plan, *, reveal: bool, full: bool, now: datetime | None = None) -> None:
@@ -93,30 +111,48 @@ def show_text(app: App, plan: Plan, *, reveal: bool, full: bool, now: datetime |
     look = app.look(sys.stdout, reveal=reveal)
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
-    echo(render_plan(plan, look))
+    with collector.paused():
+        shown = render_plan(plan, look)
+    echo(shown)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool) -> bytes:
-    """For a file: private values are seen with ``reveal`` alone."""
+def _plan_bytes(app: App, plan: Plan, form: str, excerpts: Excerpts | None, *, reveal: bool) -> bytes:
+    """For a file, or for another program: private values are seen with ``reveal`` alone."""
     if form == "text":
         from reconciler.render import text
 
         return text.render_plan(plan, text.Look(masked=not reveal)).encode()
+    masked = not reveal
+    if form == "xlsx":
+        from reconciler.render import xlsx  # its library takes 40 ms to import
+
+        return xlsx.render_plan(plan, masked=masked)
     from reconciler.cli import git
-    from reconciler.render import github, json, junit, markdown, sarif
+    from reconciler.render import csv, github, json, junit, markdown, sarif
     from reconciler.source.project import find_project
 
-    masked = not reveal
     match form:
+        case "csv":
+            return csv.render_plan(plan, masked=masked)
         case "json":
             return json.render_plan(plan, masked=masked)
         case "markdown":
             return markdown.render_plan(plan, masked=masked).encode()
+        case "html":
+            return _page(plan, excerpts, masked=masked)
         case "junit":
             return junit.render_plan(plan, masked=masked)
     folder = git.folder(find_project(app.directory))
     beside_lines = {"sarif": sarif.render_plan, "github": github.render_plan}
     return beside_lines[form](plan, masked=masked, folder=folder).encode()
+
+
+def _page(plan: Plan, excerpts: Excerpts | None, *, masked: bool) -> bytes:
+    from reconciler.render import html
+
+    if excerpts is None:
+        return html.render_plan(plan, masked=masked).encode()
+    return html.render_plan(plan, masked=masked, excerpt=excerpts.reader(masked=masked)).encode()
 
 
 def show_problems(

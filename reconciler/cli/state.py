@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import state_care
+from reconciler.cli import state_care, state_redact
 from reconciler.cli.app import App, echo_json, examples, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
@@ -15,6 +15,7 @@ from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
+from reconciler.render.words import standing
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ for _command in (
     state_care.forget,
     state_care.import_call,
     state_care.lock,
+    state_redact.redact,
 ):
     state.add_command(_command)
 
@@ -45,6 +47,7 @@ for _command in (
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
     """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
+    from reconciler.cli.runs import founder
     from reconciler.state.sqlite import create
 
     workspace = Workspace.open(app, state_url)
@@ -54,7 +57,7 @@ def init(app: App, state_url: str | None) -> None:
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
             hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
         )
-    lineage = create(workspace.state_path)
+    lineage = create(workspace.state_path, by=founder("state init"))
     click.echo(f"Made {workspace.state_path} (lineage {lineage}).")
     click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
@@ -74,8 +77,8 @@ def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
         return
     for item in entries:
         rings = format_instant(item.rings_at)
-        click.echo(for_terminal(f"{item.address}  {_status(item)}  {rings}  {item.call_id or '-'}"))
-    counts = Counter(_status(item) for item in entries)
+        click.echo(for_terminal(f"{item.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+    counts = Counter(standing(item) for item in entries)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
     click.echo(f"State {lineage}, serial {serial}: {told}.")
 
@@ -111,6 +114,9 @@ def _run_json(run: Run) -> JsonObject:
         "plan_id": run.plan_id,
         "commit": run.commit,
         "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+        "overrides": [
+            {"code": item.code, "plan_id": item.plan_id, "reason": item.reason} for item in run.overrides
+        ],
     }
 
 
@@ -124,12 +130,6 @@ def _show_address(workspace: Workspace, text: str) -> JsonObject:
     return _entry_json(entry) | {"attempts": [_attempt_json(item) for item in attempts]}
 
 
-def _status(entry: Entry) -> str:
-    if entry.unknown:
-        return "uncertain"
-    return "stopped" if entry.stopped_at is not None else entry.status.value
-
-
 def _entry_json(entry: Entry) -> JsonObject:
     target = entry.call.target
     return {
@@ -137,7 +137,7 @@ def _entry_json(entry: Entry) -> JsonObject:
         "plan": entry.address.plan,
         "key": entry.address.key,
         "revision": entry.address.revision,
-        "status": _status(entry),
+        "status": standing(entry),
         "digest": entry.digest,
         "target": target if entry.call.contact_id is not None else mask_value(target),
         "attempted_at": format_instant(entry.attempted_at),

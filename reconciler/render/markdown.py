@@ -16,13 +16,23 @@ from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severit
 from reconciler.planfile import plan_id
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
 from reconciler.render.page import Part, fill
-from reconciler.render.words import ACTION_WORDS, count_line, counted, short, state_line, verdict_line, when, word
+from reconciler.render.words import (
+    ACTION_WORDS,
+    blocked_groups,
+    count_line,
+    counted,
+    short,
+    state_line,
+    verdict_line,
+    when,
+    word,
+)
 from reconciler.times import tell_instant
 
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000
 
-_ATTENTION = (Action.BLOCKED, Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
 _CELLS = "| field | before | after |\n|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
 _MOST_CELLS = 20
@@ -56,7 +66,9 @@ def _parts(plan: Plan, shown: Callable[[Change], Change], *, masked: bool) -> li
     parts = [*_settings(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
-    parts += [part for action in _ATTENTION for part in _attention(action, mine[action], shown)]
+    blocked = blocked_groups(mine[Action.BLOCKED])
+    parts += [part for words, changes in blocked for part in _attention(3, words, changes, shown)]
+    parts += [part for action in _ATTENTION for part in _attention(4, ACTION_WORDS[action], mine[action], shown)]
     if warnings:
         head = _fold(counted(len(warnings), "warning"))
         parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
@@ -102,19 +114,21 @@ def _summary(plan: Plan) -> str:
 
 def _state(plan: Plan) -> str:
     """What the plan was compared with, where that is not the state itself."""
+    again = f"\nApply again before {tell_instant(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
     if plan.snapshot_at is not None:
-        return f"\n{state_line(plan)}.\n"
-    return "\nMade without a state: every row counts as new.\n" if plan.serial is None else ""
+        return f"\n{state_line(plan)}.\n{again}"
+    return again + ("\nMade without a state: every row counts as new.\n" if plan.serial is None else "")
 
 
-def _attention(action: Action, changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
+def _attention(
+    rank: int, words: str, changes: Sequence[Change], shown: Callable[[Change], Change]
+) -> Iterator[Part]:
     """What a person has to look at. Edits of a call that has rung are counted only."""
     if not changes:
         return
     told = [item for item in changes if "past" not in item.reasons]
-    head = f"\n#### {len(changes):,} {ACTION_WORDS[action]}\n\n"
+    head = f"\n#### {len(changes):,} {words}\n\n"
     tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
-    rank = 3 if action is Action.BLOCKED else 4
     yield Part(
         rank, head, (_entry(shown(item)) for item in told), len(told), tail if len(told) < len(changes) else ""
     )

@@ -16,6 +16,8 @@ from reconciler.times import tell_instant
 def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
     """``now`` is None where the text depends on nothing but the plan."""
     console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}", soft_wrap=True)
+    if plan.next_apply_by is not None:
+        console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
         console.print()

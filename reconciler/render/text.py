@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from reconciler.render.columns import Columns
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import fold
 from reconciler.render.overview import print_overview
-from reconciler.render.words import ACTION_WORDS, count_line, short, state_line
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, short, state_line
 from reconciler.settings import PROJECT_FILE
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -116,7 +116,10 @@ def _print_settings(console: Console, base: Base) -> None:
 
 
 def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]]:
-    """The changes of an action by heading: those to place apart by who brings them, where that is known."""
+    """The changes of an action by heading: the blocked by what blocks them, those to place apart by who brings
+    them, where that is known."""
+    if action is Action.BLOCKED:
+        return blocked_groups(plan.changes)
     changes = [change for change in plan.changes if change.action is action]
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
@@ -137,6 +140,10 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     columns = Columns.of(shown, look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
     console.print(_styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
+    if len(shared) == 1:
+        _print_indented(console, for_terminal(shared.pop() or ""), 2)
+        shown = [replace(change, message=None) for change in shown]
     for change in shown:
         _print_change(console, change, columns)
     if rest is not None:

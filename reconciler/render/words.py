@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from reconciler.model import Action, Call, Plan
+from reconciler.engine.guard.registry import NAMES
+from reconciler.model import Action, Call, Change, Entry, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -31,6 +33,22 @@ def count_line(plan: Plan) -> str:
     return ", ".join(parts) if parts else "no calls"
 
 
+def blocked_groups(changes: Iterable[Change]) -> list[tuple[str, Sequence[Change]]]:
+    """What is blocked by what blocks it: ``blocked by G001 (calling-hours)``, what guards say before all else."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.action is Action.BLOCKED:
+            groups.setdefault(change.reasons[0] if change.reasons else "", []).append(change)
+    order = sorted(groups, key=lambda reason: (reason not in NAMES, reason))
+    return [(_blocked_by(reason), groups[reason]) for reason in order]
+
+
+def _blocked_by(reason: str) -> str:
+    if reason in NAMES:
+        return f"blocked by {reason} ({NAMES[reason]})"
+    return f"{ACTION_WORDS[Action.BLOCKED]}: {reason}" if reason else ACTION_WORDS[Action.BLOCKED]
+
+
 def state_line(plan: Plan) -> str:
     """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
     if plan.snapshot_at is None:
@@ -55,6 +73,13 @@ def when(call: Call) -> str:
     if call.delay_minutes is not None:
         return f"{call.delay_minutes:g} min after apply"
     return "at once"
+
+
+def standing(entry: Entry) -> str:
+    """Where an address stands: its status, or ``uncertain`` for all that is unknown, or ``stopped``."""
+    if entry.unknown:
+        return "uncertain"
+    return "stopped" if entry.stopped_at is not None else entry.status.value
 
 
 def short(target: str) -> str:

@@ -23,12 +23,13 @@ class Source(StrEnum):
     SHEET = "sheet"
     FORMULA = "formula"
     DEFAULT = "default"
+    REPEAT = "repeat"
 
 
 @dataclass(slots=True)
 class Cell:
     """One value. ``origin`` is the plan file's value (row, default, inline table), a sheet's column counted from
-    0, or the computed column.
+    0, or the computed column; of an occurrence the rule, or the time that it is moved to.
     """
 
     text: str
@@ -83,7 +84,7 @@ def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source:
         }
     )
     for name, (_, value) in node.items.items():
-        if name in layer.bad:
+        if name in layer.bad or name == "repeat":  # it makes rows, and is no part of one
             continue
         if isinstance(value, MapNode):
             for inner, (_, item) in value.items.items():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.settings import Project
-from reconciler.source.fields import schema_of
+from reconciler.source.fields import is_repeat, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns
 from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import Engine
 from reconciler.source.nodes import ListNode, MapNode
 from reconciler.source.report import Report
+from reconciler.source.shape import NO_REPEAT
 from reconciler.source.sheets.header import near_field
 from reconciler.source.sheets.lookup import Lookups
 from reconciler.source.sheets.options import read_options
@@ -68,14 +69,19 @@ class Computed:
         every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
         read = {name for column in every for name in column.reads}
         for column in every:
-            if schema_of(column.name) is None and column.name not in read:
+            if schema_of(column.name) is not None or column.name in read:
+                continue
+            line, place = column.scalar.line, column.scalar.column
+            if is_repeat(column.name):
+                self._report.say("E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1])
+            else:
                 near = near_field(column.name)
                 hint = (
                     f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"
                 )
                 message = f"column {column.name!r} is no field, and no formula reads it"
                 code = "E606" if near is not None and near[1] else "W204"
-                self._report.say(code, message, column.scalar.line, column.scalar.column, hint)
+                self._report.say(code, message, line, place, hint)
 
 
 def _known(name: str, columns: Columns) -> bool:

@@ -13,6 +13,7 @@ from reconciler.source.formulas.columns import Columns
 from reconciler.source.frame import Frame
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.reading import PlanPlace
+from reconciler.source.repeat import occurrences
 from reconciler.source.report import Report
 from reconciler.source.rows import Identity
 from reconciler.source.shape import check_shape
@@ -63,11 +64,12 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
         if isinstance(item, MapNode):
             own = layer_of(item, ("calls", index), report, Source.ROW)
             own.bad |= computed.broken - own.cells.keys()
-            values = defaults | {name: cell.text for name, cell in own.cells.items()} if columns else {}
             place = PlanPlace(report.file, item)
-            row = frame.row(place, own, columns, values, _locator(own, report.file))
-            if row is not None and index not in marked:
-                yield row
+            for layer, occurrence in occurrences(item, own, report):
+                values = defaults | {name: cell.text for name, cell in layer.cells.items()} if columns else {}
+                row = frame.row(place, layer, columns, values, _locator(layer, report.file), occurrence)
+                if row is not None and index not in marked:
+                    yield row
 
 
 def _locator(own: Layer, file: str) -> Callable[[str], Location | None]:

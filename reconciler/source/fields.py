@@ -25,7 +25,7 @@ def fields() -> Mapping[str, JsonObject]:
     row = _member(_member(json.loads(schema_text("callplan")), "$defs"), "row")
     found: dict[str, JsonObject] = {}
     for name, node in _member(row, "properties").items():
-        if not isinstance(node, dict):
+        if not isinstance(node, dict) or name == "repeat":  # a rule makes rows, and is no field of one
             continue
         if name in MAPS:
             found[f"{name}."] = _member(node, "additionalProperties")
@@ -99,6 +99,11 @@ def explain(path: str, text: str) -> tuple[str, str, str | None]:
     elif SPOILED_NUMBER.fullmatch(text):
         hint = "a spreadsheet rounded this number: format the column as text, and export it again"
     return code, message, hint
+
+
+def is_repeat(name: str) -> bool:
+    """Whether a column is meant as a row's rule, or as a part of it."""
+    return name.partition(".")[0].strip().lower() == "repeat"
 
 
 def folded(name: str) -> str:

@@ -10,6 +10,7 @@ from reconciler.settings import Project
 from reconciler.source.cells import Layer, over
 from reconciler.source.formulas.columns import Column, Failure, compute
 from reconciler.source.reading import Place, Reading
+from reconciler.source.repeat import Occurrence
 from reconciler.source.report import Report, is_public
 from reconciler.source.rows import Identity, read_row
 from reconciler.source.wording import quoted
@@ -34,10 +35,12 @@ class Frame:
         columns: Sequence[Column],
         values: dict[str, str],
         locate: Callable[[str], Location | None],
+        occurrence: Occurrence | None = None,
     ) -> Row | None:
         """One row: ``own`` over what ``columns`` compute over the defaults; None where anything is wrong.
 
-        ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them.
+        ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
+        ``occurrence`` becomes the end of the key.
         """
         lower = self.defaults
         if columns:
@@ -45,7 +48,7 @@ class Frame:
             for failure in failures:
                 self._tell(failure, place, values, locate)
             lower = over(made, lower)
-        reading = Reading(place, over(own, lower), self.report, own.schedule)
+        reading = Reading(place, over(own, lower), self.report, own.schedule, occurrence)
         return read_row(reading, self.identity, self.project)
 
     def _tell(

@@ -8,6 +8,7 @@ from typing import Protocol
 from reconciler.model import Address, Location
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.nodes import MapNode, Scalar
+from reconciler.source.repeat import Occurrence
 from reconciler.source.report import Report
 from reconciler.source.wording import quoted
 
@@ -51,6 +52,7 @@ class Reading:
     merged: Layer
     report: Report
     writes_schedule: bool = False
+    occurrence: Occurrence | None = None
     address: Address | None = None
     failed: bool = False
 

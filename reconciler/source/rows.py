@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from reconciler.model import ROW_KEY, Address, Call, Row
 from reconciler.settings import Project
+from reconciler.source.cells import Cell, Source
 from reconciler.source.nodes import BOOLEANS
 from reconciler.source.parties import read_parties
 from reconciler.source.reading import Reading
+from reconciler.source.repeat import Occurrence
 from reconciler.source.timing import read_timing
 from reconciler.source.wording import quoted
 
@@ -27,6 +29,8 @@ class Identity:
 def read_row(reading: Reading, identity: Identity, project: Project) -> Row | None:
     """The row; None where anything of it is wrong, which is reported."""
     key = _key(reading, identity.tags)
+    if key is not None and reading.occurrence is not None:
+        key = _dated(key, reading.occurrence, reading)
     revision = _revision(reading)
     if identity.plan is not None and key is not None and revision is not None:
         reading.address = Address(identity.plan, key, revision)
@@ -56,6 +60,7 @@ def read_row(reading: Reading, identity: Identity, project: Project) -> Row | No
         enabled=_flag(reading, "enabled", default=True),
         place_by=timing.place_by,
         distinct=_flag(reading, "distinct", default=False),
+        called_timezone=timing.called,
     )
 
 
@@ -85,6 +90,17 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
         )
         return None
     return made
+
+
+def _dated(key: str, occurrence: Occurrence, reading: Reading) -> str | None:
+    """The key of an occurrence, which becomes its cell."""
+    dated = f"{key}/{occurrence.day}"
+    if not ROW_KEY.fullmatch(dated):
+        message = f"the key {quoted(key)} leaves no room for the date of an occurrence"
+        reading.wrong("E805", "key", message, "up to 117 characters where a row repeats")
+        return None
+    reading.merged.cells["key"] = Cell(dated, Source.REPEAT, occurrence.rule)
+    return dated
 
 
 def _revision(reading: Reading) -> int | None:

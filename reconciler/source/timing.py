@@ -21,17 +21,21 @@ _ABBREVIATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once."""
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once.
+
+    ``called`` is the zone of the called person.
+    """
 
     schedule: Schedule | None = None
     rings_at: datetime | None = None
     delay_minutes: float | None = None
     place_by: datetime | None = None
+    called: str | None = None
 
 
 def read_timing(reading: Reading) -> Timing:
     """The row's timing; what is wrong is reported, and the row fails."""
-    place_by = _place_by(reading)
+    place_by, called = _place_by(reading), _called(reading)
     at, delay = reading.cell("schedule.at"), reading.cell("delay_minutes")
     if at is not None and delay is not None:
         message = "a row has one timing, and this one has both schedule.at and delay_minutes"
@@ -39,14 +43,14 @@ def read_timing(reading: Reading) -> Timing:
         return Timing()
     if at is not None:
         schedule, rings_at = _schedule(reading, at.text)
-        return Timing(schedule, rings_at, None, place_by)
+        return Timing(schedule, rings_at, None, place_by, called)
     if reading.writes_schedule:
         hint = "add at: 2026-06-15 14:30:00"
         reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
     if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
         message = "no place_by: applied late, this call rings late, at night as well"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
-    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by)
+    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by, called)
 
 
 def _minutes(text: str) -> float | None:
@@ -67,6 +71,13 @@ def _place_by(reading: Reading) -> datetime | None:
             "E308", "place_by", f"place_by {quoted(text)} is no real time", "such as 2026-06-15T18:00:00Z"
         )
         return None
+
+
+def _called(reading: Reading) -> str | None:
+    name = reading.text("called_timezone")
+    if name is not None and times.zone(name) is None:
+        reading.wrong("E312", "called_timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
+    return name
 
 
 def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:
@@ -109,14 +120,19 @@ def _instant(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | Non
     if isinstance(found, times.Gap):
         before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
         message = f"{wall} does not exist in {zone.key}: the clocks skip it; it could mean {before} or {after}"
-        reading.wrong("E314", "schedule.at", message, "choose a time before or after the change")
+        reading.wrong("E314", "schedule.at", message, _other_time(reading, "before or after the change"))
         return None
     if isinstance(found, times.Fold):
         first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
         message = f"{wall} exists twice in {zone.key}: as {first} and as {second}"
-        reading.wrong("E315", "schedule.at", message, "choose a time that the clocks show once")
+        reading.wrong("E315", "schedule.at", message, _other_time(reading, "that the clocks show once"))
         return None
     return found
+
+
+def _other_time(reading: Reading, which: str) -> str:
+    alone = " for this date: repeat.move" if reading.occurrence is not None else ""
+    return f"choose a time {which}{alone}"
 
 
 def _reading_of(moment: datetime, zone: ZoneInfo) -> str:

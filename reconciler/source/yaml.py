@@ -8,15 +8,13 @@ parser's business: a scalar keeps its text (``nodes.Scalar``).
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 import yaml
 
+from reconciler import collector
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.source._events import events, refused_directive
 from reconciler.source._mistakes import recognise
@@ -59,7 +57,7 @@ def load(data: bytes, file: str, *, pure: bool = False) -> Document:
     if found := tuple(_forbidden(match, text, file) for match in forbidden):
         return Document(file, text, None, found)
     builder = Builder(file)
-    with _no_collection():
+    with collector.paused():
         root = _build(builder, text, file, pure=pure)
     return Document(file, text, root, tuple(builder.diagnostics))
 
@@ -75,18 +73,6 @@ def _build(builder: Builder, text: str, file: str, *, pure: bool) -> Node | None
         builder.diagnostics.append(recognise(error, text, file) or explain_syntax(error, text, file))
         return None
     return builder.finish()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Millions of small objects without a cycle: the collector would walk through them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _decode(data: bytes, file: str) -> tuple[str, Diagnostic | None]:

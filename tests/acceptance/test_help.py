@@ -11,7 +11,8 @@ import click
 import pytest
 
 import reconciler
-from reconciler.cli.topics import topic_names, topic_text
+from reconciler.cli.topics import code_meanings, topic_names, topic_text
+from reconciler.engine.guard.registry import NAMES
 from reconciler.errors import ExitCode
 from reconciler.source.codes import CODES
 from reconciler.source.formulas.functions import library
@@ -73,7 +74,7 @@ def test_a_topic_names_only_what_exists(name: str) -> None:
         if line.strip().startswith("reconciler "):
             parse(line.strip())
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= options()
-    assert set(re.findall(r"\b[EWG]\d{3}\b", text)) <= CODES.keys()
+    assert set(re.findall(r"\b[EWG]\d{3}\b", text)) <= code_meanings().keys()
     assert set(re.findall(r"(?<![\w.])([a-z0-9]+)\(", text)) <= {*FUNCTIONS, *_BUILTIN}
     for variable in re.findall(r"\b(?:CONTACTSHIP|RECONCILER)_[A-Z_]+", text):
         assert f'"{variable}"' in SOURCE, variable
@@ -89,11 +90,13 @@ def test_a_topic_names_only_what_exists(name: str) -> None:
 
 def test_topics_are_whole() -> None:
     assert set(re.findall(r"(?<![\w.])([a-z0-9]+)\(", topic_text("formulas"))) >= FUNCTIONS
-    groups = {"plans", "version", "policy", "provider", "limits", "state"}
-    wanted = {
-        name for name in fields("project") if not name.startswith(("provider.schedule_fields.", "id", "e164"))
-    }
-    assert {name for name in wanted - groups if name not in topic_text("settings")} == set()
+    listed = json.loads(schema_text("project"))["properties"].items()
+    wanted = {f"{name}.{key}" if key else name for name, item in listed for key in item.get("properties", [""])}
+    assert {name for name in wanted - {"plans", "version"} if name not in topic_text("settings")} == set()
+    assert {code for code in code_meanings() if code.startswith("G") and code not in topic_text("guards")} == set()
+    assert [
+        f"{code} {name} " for code, name in NAMES.items() if f"{code} {name} " not in topic_text("guards")
+    ] == []
     told = {int(number) for number in re.findall(r"^  (\d+) ", topic_text("exit-codes"), re.MULTILINE)}
     assert told == {int(code) for code in ExitCode}
 
@@ -103,6 +106,7 @@ def test_help_explains_topics_codes_and_commands(bench: Workbench) -> None:
     assert all(f"  {name}" in listed for name in topic_names())
     assert bench.ok("help", "formulas").out == topic_text("formulas")
     assert bench.ok("help", "e302").out.startswith(f"E302: {CODES['E302']}")
+    assert bench.ok("help", "g001").out == f"G001: {code_meanings()['G001']} (guard: reconciler help guards)\n"
     assert bench.ok("help", "state", "list").out == bench.ok("state", "list", "--help").out
     assert bench.ok("help", "plan").out == bench.ok("plan", "--help").out
 

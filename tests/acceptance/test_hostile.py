@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import unicodedata
@@ -19,8 +21,11 @@ from reconciler.provider.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
+from tests.webpage import ELEMENTS as WEB_ELEMENTS
+from tests.webpage import WebPage
+from tests.workbooks import sheets_of
 
-FORMS = ("text", "json", "markdown", "junit", "sarif", "github")
+FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")
 ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
@@ -117,7 +122,14 @@ class Printed:
 def printed(bench: Workbench, *args: str) -> Printed:
     asked = [word for form in FORMS for word in ("--format", form, "--output", f"out.{form}")]
     result = bench.run("plan", *NOW, *asked, *args)
-    return Printed({form: (bench.root / f"out.{form}").read_bytes().decode() for form in FORMS}, result)
+    return Printed({form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}, result)
+
+
+def shown(form: str, data: bytes) -> str:
+    """What a person sees of it: a workbook's cells, one a line."""
+    if form != "xlsx":
+        return data.decode("utf-8-sig" if form == "csv" else "utf-8")
+    return "\n".join(text for rows in sheets_of(data).values() for row in rows for text in row)
 
 
 def edited(root: Path) -> Workbench:
@@ -194,7 +206,14 @@ def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
 
 
 def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> None:
-    for args in (("validate", "--json"), ("validate", "--reveal"), ("state", "list", "--json"), ("status", *NOW)):
+    page = ("status", *NOW, "--format", "html", "--reveal")
+    for args in (
+        ("validate", "--json"),
+        ("validate", "--reveal"),
+        ("state", "list", "--json"),
+        ("status", *NOW),
+        page,
+    ):
         result = project_of.run(*args)
         assert list(commands(result.out + result.err)) == [], args
 
@@ -215,9 +234,9 @@ def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     assert list(commands(wrong.err)) == []
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx"])
 def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
-    assert hidden(run.forms[form]) == set()
+    assert hidden(run.forms[form].replace("\r\n", "\n")) == set()
     assert hidden(run.result.err) == set()
 
 
@@ -233,6 +252,15 @@ def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
     assert SIGNS.findall(page.bare) == []
     assert len(page.codes) > 100
     assert len(run.forms["markdown"].encode()) <= 60_000
+
+
+def test_html_is_all_elements_of_ours(run: Printed) -> None:
+    page = WebPage(run.forms["html"])
+    assert page.tags <= WEB_ELEMENTS
+    assert page.comments == []
+    assert page.targets <= {"#calls"}
+    assert page.handlers == set()
+    assert len(page.data["columns"].get("key", [])) in {0, len(TEXTS)}
 
 
 def test_junit_is_xml_with_elements_of_ours(run: Printed) -> None:
@@ -262,6 +290,43 @@ def test_annotations_keep_to_their_grammar(run: Printed) -> None:
     assert all(line.fullmatch(item) for item in lines)
 
 
+def test_no_spreadsheet_finds_a_formula(run: Printed) -> None:
+    """In no cell of the CSV file, wherever the separator is a comma, a semicolon or a tab."""
+    for delimiter in (",", ";", "\t"):
+        rows = csv.reader(io.StringIO(run.forms["csv"], newline=""), delimiter=delimiter)
+        assert not [
+            cell for row in rows for cell in row if cell.lstrip(" \"'").startswith(("=", "@")) and cell[0] != "'"
+        ]
+    assert len(run.forms["csv"].splitlines()) in {1, 1 + len(TEXTS)}
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_an_export_of_them_holds_no_command_and_no_formula(placed: Workbench, form: str) -> None:
+    for args in ((), ("--reveal",)):
+        placed.ok("export", "--format", form, "--output", "out", *args)
+        text = shown(form, (placed.root / "out").read_bytes())
+        assert list(commands(text)) == []
+        if form != "json":
+            assert hidden(text.replace("\r\n", "\n")) == set()
+    if form == "csv":
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+        assert "'=cmd|' /C calc'!A0" in cells
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """Fifty placed calls, with the texts in every field."""
+    bench = Workbench(tmp_path_factory.mktemp("placed"))
+    with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        configure(bench)
+        rows = "\n".join(row(number, text) for number, text in enumerate(TEXTS))
+        bench.write("calls/june.yaml", f"version: 1\nplan: june\ncalls:\n{rows}\n")
+        assert bench.apply().summary["placed"] == len(TEXTS)
+    return bench
+
+
 def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     """New calls too, whose requests hold every text; and the bytes of the plan are the same in a log."""
     bench = Workbench(tmp_path)
@@ -272,7 +337,8 @@ def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     saved = (tmp_path / "june.plan").read_text()
     assert list(commands(saved)) == []
     for form in FORMS:
-        shown = bench.ok("show", "june.plan", "--reveal", "--format", form).out
-        assert set(commands(shown)) == ({"notice"} if form == "github" else set())
+        bench.ok("show", "june.plan", "--reveal", "--format", form, "--output", "shown")
+        text = shown(form, (tmp_path / "shown").read_bytes())
+        assert set(commands(text)) == ({"notice"} if form == "github" else set())
     bodies = [change["request"]["body"] for change in json.loads(saved)["changes"]]
     assert [body["full_name"] for body in bodies] == [unicodedata.normalize("NFC", text[:500]) for text in TEXTS]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from unicodedata import normalize
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ CALL = Call(
     "agent", "number", contact_id="contact", schedule=Schedule("2026-06-15 14:30:00", "America/Mexico_City")
 )
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
+ascii_texts = st.text(st.characters(codec="ascii"), max_size=20)
 maps = st.dictionaries(texts, texts, max_size=4)
 calls = st.builds(
     Call,
@@ -44,6 +46,14 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
         sort_keys=True,
     )
     assert identity.digest(CALL) == "d1:sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@given(
+    st.one_of(calls, st.builds(replace, st.just(CALL), additional_data=st.dictionaries(ascii_texts, ascii_texts)))
+)
+def test_every_call_is_digested_as_the_standard_says(call: Call) -> None:
+    canonical = rfc8785.dumps(identity._nfc(identity.to_logical(call)))
+    assert identity.digest(call) == "d1:sha256:" + hashlib.sha256(canonical).hexdigest()
 
 
 @given(calls)

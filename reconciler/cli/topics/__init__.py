@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from importlib import resources
 
+from reconciler.source.codes import CODES
+from reconciler.source.schema import schema_text
+
 _SUFFIX = ".txt"
-_ORDER = ("plan-files", "formulas", "sheets", "settings", "actions", "uncertain", "state", "ci", "privacy")
+_ORDER = (
+    "plan-files",
+    "formulas",
+    "sheets",
+    "settings",
+    "guards",
+    "actions",
+    "uncertain",
+    "state",
+    "ci",
+    "privacy",
+)
 
 
 def topic_names() -> list[str]:
@@ -23,6 +39,13 @@ def topic_text(name: str) -> str:
 
 def title(name: str) -> str:
     return topic_text(name).partition("\n")[0]
+
+
+def code_meanings() -> Mapping[str, str]:
+    """Every code of a problem or a guard with what it says, in the order of their names."""
+    policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]
+    guards = {code: str(item["description"]) for code, item in policy["guards"]["properties"].items()}
+    return dict(sorted((CODES | guards).items()))
 
 
 def _is_text(name: str) -> bool:

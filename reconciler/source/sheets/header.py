@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from reconciler.source.fields import MAPS, fields, folded, schema_of
+from reconciler.source.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.report import Report
-from reconciler.source.shape import SYNONYMS
+from reconciler.source.shape import NO_REPEAT, SYNONYMS
 from reconciler.source.sheets.grid import Grid, Record
 
 _MARKS = (";", ",", "\t", "|")
@@ -79,7 +79,9 @@ def check_unread(grid: Grid, record: Record, header: Header, read: Collection[st
             continue
         near = near_field(name)
         where = grid.locate(record, index)
-        if near is not None and near[1]:
+        if is_repeat(name):
+            report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
+        elif near is not None and near[1]:
             report.tell("E606", f"header {name!r} is nearly the field {near[0]}", where, f"write it as {near[0]}")
         else:
             hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or read it in columns:"

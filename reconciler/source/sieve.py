@@ -1,0 +1,87 @@
+"""Which rows certainly fit the schema, by a compiled validator: what it doubts, jsonschema judges and explains.
+
+It may doubt a row that is right: that only costs time. It must never pass a row that jsonschema refuses, which is
+why numbers are shown to it as the text they are written as, wherever a field takes both.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TypeAlias
+
+import jsonschema_rs
+
+from reconciler.source.nodes import Kind, ListNode, MapNode, Node
+from reconciler.source.schema import schema_text
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+# Characters that Python's \s takes for space and Rust's does not.
+_MORE_SPACES = "\\s\\x1c-\\x1f\\x85"
+
+
+class Sieve:
+    """Compiled once a schema. ``part`` names the definitions that a row must fit, all of them."""
+
+    def __init__(self, schema: str, parts: tuple[str, ...]) -> None:
+        document: dict[str, Json] = json.loads(schema_text(schema))
+        definitions = document["$defs"]
+        self._typed = _typed_names(definitions)
+        wanted: dict[str, Json] = {
+            "$schema": document["$schema"],
+            "$defs": _stricter(definitions),
+            "allOf": [{"$ref": f"#/$defs/{part}"} for part in parts],
+        }
+        self._validator = jsonschema_rs.Draft202012Validator(wanted, pattern_options=jsonschema_rs.RegexOptions())
+
+    def passes(self, row: Node) -> bool:
+        """Whether the row certainly fits."""
+        return self._validator.is_valid(self._plain(row, ""))
+
+    def _plain(self, node: Node, name: str) -> Json:
+        if isinstance(node, MapNode):
+            return {key: self._plain(item, key) for key, (_, item) in node.items.items()}
+        if isinstance(node, ListNode):
+            return [self._plain(item, name) for item in node.items]
+        kind = node.kind
+        if kind is Kind.TEXT or (kind is Kind.NUMBER and name not in self._typed):
+            return node.text
+        if kind is Kind.NUMBER:
+            return float(node.text)
+        return None if kind is Kind.NULL else node.boolean
+
+
+@cache
+def sieve(schema: str, *parts: str) -> Sieve:
+    """The sieve of some definitions of a schema."""
+    return Sieve(schema, parts)
+
+
+def _typed_names(schema: Json) -> frozenset[str]:
+    """The fields that are somewhere not both text and number: what was a number there must stay one."""
+    if isinstance(schema, list):
+        return frozenset().union(*map(_typed_names, schema))
+    if not isinstance(schema, dict):
+        return frozenset()
+    found = frozenset().union(*map(_typed_names, schema.values()))
+    fields = schema.get("properties")
+    own = fields.items() if isinstance(fields, dict) else ()
+    return found | {name for name, field in own if not _types(field) >= {"string", "number"}}
+
+
+def _types(field: Json) -> frozenset[str]:
+    types = field.get("type") if isinstance(field, dict) else None
+    return frozenset(str(item) for item in (types if isinstance(types, list) else [types]))
+
+
+def _stricter(schema: Json) -> Json:
+    """The schema without the words for people, and with Python's idea of a space."""
+    if isinstance(schema, list):
+        return [_stricter(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {name: _stricter(item) for name, item in schema.items() if name != "errorMessage"}
+    if isinstance(pattern := out.get("pattern"), str):
+        out["pattern"] = pattern.replace("\\s", _MORE_SPACES)
+    return out
