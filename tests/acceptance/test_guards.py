@@ -229,7 +229,7 @@ def test_what_guards_block_comes_first_and_in_groups(project: Workbench) -> None
     near = at("2031-06-02 12:00:00")
     project.write("calls/june.yaml", rows(near, near, at("2031-06-01 12:00:00"), at("2031-06-01 13:00:00")))
     text = project.run("plan").out
-    heads = ["2 blocked by G001 (calling-hours)", "1 blocked by G021 (peak)", "1 to place"]
+    heads = ["\n2 blocked by G001 (calling-hours)", "\n1 blocked by G021 (peak)", "\n1 to place"]
     assert sorted(heads, key=text.index) == heads
     assert text.startswith(heads[0])
     page = project.run("plan", "--format", "markdown").out
