@@ -31,8 +31,8 @@ class View(Protocol):
         """The digest of a row's call, as the state would have it."""
         ...
 
-    def target(self, call: Call) -> str:
-        """Whom a row's call rings, as the state would have it."""
+    def target(self, target: str) -> str:
+        """A contact's id or a number, as the state would have it."""
         ...
 
     def sender(self, call: Call) -> str:
@@ -50,8 +50,8 @@ class Clear:
     def digest(self, digest: str) -> str:
         return digest
 
-    def target(self, call: Call) -> str:
-        return call.target
+    def target(self, target: str) -> str:
+        return target
 
     def sender(self, call: Call) -> str:
         return call.sender
@@ -79,8 +79,8 @@ class Blind:
     def digest(self, digest: str) -> str:
         return DIGEST_PREFIX + self._keyed("digest", digest)
 
-    def target(self, call: Call) -> str:
-        return self._text("target", call.target)
+    def target(self, target: str) -> str:
+        return self._text("target", target)
 
     def sender(self, call: Call) -> str:
         return self._text("from", call.sender)

@@ -285,12 +285,21 @@ class GitRevision:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifted:
+    """A guard, by its code, that a person lifted for one plan, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
 
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
     is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
-    waiting calls is lost, unless an apply placed it before.
+    waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
+    lifted.
     """
 
     created_at: datetime
@@ -303,6 +312,7 @@ class Plan:
     moves: tuple[tuple[Address, Address], ...] = ()
     base: Base | None = None
     snapshot_at: datetime | None = None
+    lifted: tuple[Lifted, ...] = ()
     next_apply_by: datetime | None = None
 
     def count(self, action: Action) -> int:

@@ -24,6 +24,10 @@ class SenderNumber:
     id: str | None = None
     e164: str | None = None
 
+    def named(self, *, contact: bool) -> tuple[str, str | None]:
+        """What stands for it in a contact call or in a phone call: the setting's name, and its value."""
+        return ("id", self.id) if contact else ("e164", self.e164)
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
@@ -86,7 +90,7 @@ def parse_rate(text: str) -> float | None:
 
 
 def parse_duration(text: str) -> float:
-    """``30s``, ``2m``, ``500ms``, ``1h``, ``2d`` or bare seconds, as seconds.
+    """``30s``, ``2m``, ``500ms``, ``1h``, ``31d`` or bare seconds, as seconds.
 
     Raises:
         ValueError: another form.

@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+FARTHEST_EAST = timedelta(hours=14)  # where a day begins first
+
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
     re.ASCII,
@@ -38,6 +40,15 @@ def format_instant(moment: datetime) -> str:
 def tell_instant(moment: datetime) -> str:
     """The same for a person: whole seconds."""
     return format_instant(moment.replace(microsecond=0))
+
+
+def exact_span(span: timedelta) -> str:
+    """``31 d``, ``2 h 59 min``: what is not there is left out."""
+    minutes, seconds = divmod(span.total_seconds(), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    parts = {"d": days, "h": hours, "min": minutes, "s": seconds}
+    return " ".join(f"{count:g} {unit}" for unit, count in parts.items() if count) or "0 s"
 
 
 def parse_wall(text: str) -> datetime:

@@ -18,6 +18,7 @@ _COMMANDS = (
     "init",
     "validate",
     "plan",
+    "explain",
     "show",
     "apply",
     "resolve",

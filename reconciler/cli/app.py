@@ -16,7 +16,7 @@ import click
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.render.text import Look
+    from reconciler.render.console import Look
 
 
 class SystemClock:
@@ -42,7 +42,7 @@ class App:
 
     def look(self, stream: TextIO, *, reveal: bool = False) -> Look:
         """How to print on ``stream``: private values only on a terminal, or where asked for."""
-        from reconciler.render.text import Look
+        from reconciler.render.console import Look
 
         if not stream.isatty():
             return Look(masked=not reveal)

@@ -23,6 +23,7 @@ from reconciler.cli.app import (
     url_option,
 )
 from reconciler.cli.completing import plan_files
+from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.showing import full_option
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
@@ -91,6 +92,7 @@ class RateOption(click.ParamType[float]):
 @full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
 @key_option
 @url_option
 @lock_option
@@ -112,6 +114,7 @@ def apply(
     full: bool,
     no_preflight: bool,
     retry_failed: bool,
+    overrides: tuple[str, ...],
     api_key_file: Path | None,
     base_url: str | None,
     lock_timeout: float,
@@ -140,8 +143,13 @@ def apply(
     )
     if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
-    request = Request(what, max(now or SystemClock().now(), SystemClock().now()), retry_failed)
     saved = is_saved_plan(app, what)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    if lifted and not saved and not approved:
+        hint = "reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
+        raise UsageError("--override belongs to a plan that was looked at: a saved or an approved one", hint=hint)
+    now = max(now or SystemClock().now(), SystemClock().now())
+    request = Request(what, now, retry_failed, lifted=lifted)
     if saved and approved:
         raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
     if saved:
@@ -150,6 +158,7 @@ def apply(
         job = Approved(plan)
     else:
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
+        check_used(lifted, (item.code for item in plan.lifted))
         check_verdict(plan)
         job = approve(app, workspace, plan, approved, sources.plans if what else None)
     check_count(job.plan, max_calls)

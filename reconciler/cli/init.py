@@ -29,6 +29,10 @@ state:
 
 # policy:
 #   webhook_hosts: [hooks.example.com]   # where webhook_url may point
+#   max_new_calls: {{per_run: 500}}        # an override needs a reason: --override G006=REASON
+#   per_person: {{per_day: 1, per_week: 3, min_gap: 4h}}
+#   suppression: [{{file: lists/dnc.csv, as_of: 2026-11-01}}]
+#   consent: {{field: metadata.consent_at, max_age: 365d}}
 
 # provider:
 #   rate: 5/s                      # N/s, N/min, N/h or none

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
+    from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
+    from reconciler.render.origins import Origins
     from reconciler.settings import Project
+    from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
 
@@ -74,15 +77,28 @@ class Workspace:
         found = (*self.diagnostics, *diagnostics)
         return replace(self, project=project, diagnostics=found, policy_file=document)
 
-    def sources(self, app: App, paths: Sequence[str]) -> Sources:
-        """Rows of the named files and folders, or of the whole project where none are named."""
+    def sources(self, app: App, paths: Sequence[str], watch: Watch | None = None) -> Sources:
+        """Rows of the named files and folders, or of the whole project where none are named.
+
+        ``watch`` is told how each row was made.
+        """
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
         with collector.paused():
-            found = load_sources(self.project, named)
+            found = load_sources(self.project, named, watch)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
+        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        from reconciler.people import People
+        from reconciler.source.people import read_people
+
+        policy = self.project.policy
+        if not policy.suppression and policy.contacts is None:
+            return People(), ()
+        return read_people(self.project, now)
 
     @property
     def trusted(self) -> bool:
@@ -158,13 +174,15 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for. ``base`` is the git ref to compare the files with."""
+    """Which plan is asked for. ``base`` is the git ref to compare the files with, ``lifted`` are guards that a
+    person lifts for it."""
 
     paths: tuple[str, ...]
     now: datetime
     retry_failed: bool = False
     no_state: bool = False
     base: str | None = None
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
@@ -177,18 +195,34 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    context = make_context(workspace, request)
-    context = replace(
-        context,
-        scope=sources.plans if request.paths else None,
-        complete=not _errors(sources.diagnostics),
-    )
+    context, sources = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
-    known = _known(workspace, request, context, () if base is None else base.rows)
-    with known as (context, entries), collector.paused():
+    placed = known(workspace, request, context, () if base is None else base.rows)
+    with placed as (context, entries), collector.paused():
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+
+
+def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan) -> Origins:
+    """Where the values came from of each call to place and of each changed row.
+
+    The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
+    meanwhile is left out.
+    """
+    from reconciler import identity
+    from reconciler.source.tracing import Tracer, provenance
+
+    asked = {change.address: change for change in plan.changes if change.diff or change.call is not None}
+    tracer = Tracer(asked.keys())
+    sources = workspace.sources(app, paths, tracer)
+    found = {}
+    for address, trace in tracer.traces.items():
+        digest = asked[address].digest
+        if trace.row is not None and identity.digest(trace.row.call) == digest:
+            tags = identity.tags(plan.lineage or "", address, digest)
+            found[address] = provenance(trace, sources, workspace.project, tags)
+    return found
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
@@ -200,7 +234,7 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 
 @contextmanager
-def _known(
+def known(
     workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
     """What was placed, and the context that says from where. A snapshot's old values are told from ``base``."""
@@ -236,11 +270,22 @@ def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetim
     return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
 
 
+def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[Context, Sources]:
+    """The context of a plan of these files, before a state is known, and what is wrong with the lists of people
+    told beside what is wrong with the files."""
+    people, problems = workspace.people(request.now)
+    sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
+    context = make_context(workspace, request)
+    scope = sources.plans if request.paths else None
+    return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
+
+
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
+    from reconciler.engine.lifting import lift
     from reconciler.engine.plan import Context
 
-    return Context(
+    context = Context(
         now=request.now,
         tool_version=__version__,
         lineage=workspace.lineage,
@@ -249,6 +294,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
+    return lift(context, request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
+    from reconciler.render.origins import Origins
 
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 STDOUT = "-"
@@ -86,25 +87,34 @@ def print_plan(
     *,
     reveal: bool,
     excerpts: Excerpts | None = None,
+    origins: Origins | None = None,
     full: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """The plan in each form, on the standard output or whole into its file. ``excerpts`` are of its files, where
-    they are what the plan was made from.
+    """The plan in each form, on the standard output or whole into its file.
 
-    On a terminal, text says how far ahead calls are of ``now``, the real time if not given, and folds long lists
-    unless ``full``.
+    ``excerpts`` are of its files, where they are what the plan was made from. ``origins`` say where its values
+    came from, in the forms that have room for it. On a terminal, text says how far ahead calls are of ``now``, the
+    real time if not given, and folds long lists unless ``full``.
     """
     for form, file in wanted:
         if file == STDOUT and form == "text":
-            show_text(app, plan, reveal=reveal, full=full, now=now)
+            show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
             continue
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, excerpts, reveal=reveal)
+            shown = _plan_bytes(app, plan, form, excerpts, origins, reveal=reveal)
         put(app, shown, file)
 
 
-def show_text(app: App, plan: Plan, *, reveal: bool, full: bool, now: datetime | None = None) -> None:
+def show_text(
+    app: App,
+    plan: Plan,
+    *,
+    reveal: bool,
+    full: bool,
+    now: datetime | None = None,
+    origins: Origins | None = None,
+) -> None:
     """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
     from reconciler.render.text import render_plan
 
@@ -112,16 +122,19 @@ def show_text(app: App, plan: Plan, *, reveal: bool, full: bool, now: datetime |
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
     with collector.paused():
-        shown = render_plan(plan, look)
+        shown = render_plan(plan, look, origins)
     echo(shown)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, excerpts: Excerpts | None, *, reveal: bool) -> bytes:
+def _plan_bytes(
+    app: App, plan: Plan, form: str, excerpts: Excerpts | None, origins: Origins | None, *, reveal: bool
+) -> bytes:
     """For a file, or for another program: private values are seen with ``reveal`` alone."""
     if form == "text":
         from reconciler.render import text
+        from reconciler.render.console import Look
 
-        return text.render_plan(plan, text.Look(masked=not reveal)).encode()
+        return text.render_plan(plan, Look(masked=not reveal), origins).encode()
     masked = not reveal
     if form == "xlsx":
         from reconciler.render import xlsx  # its library takes 40 ms to import
@@ -135,9 +148,9 @@ def _plan_bytes(app: App, plan: Plan, form: str, excerpts: Excerpts | None, *, r
         case "csv":
             return csv.render_plan(plan, masked=masked)
         case "json":
-            return json.render_plan(plan, masked=masked)
+            return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
-            return markdown.render_plan(plan, masked=masked).encode()
+            return markdown.render_plan(plan, masked=masked, origins=origins).encode()
         case "html":
             return _page(plan, excerpts, masked=masked)
         case "junit":

@@ -38,9 +38,11 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
 
     workspace = Workspace.open(app, None)
     sources = workspace.sources(app, paths)
-    objections = guard_rows(sources.rows, workspace.project.policy, SystemClock().now())
-    broken = _errors(sources.diagnostics)
-    found = by_place((*sources.diagnostics, *objections))
+    now = SystemClock().now()
+    people, problems = workspace.people(now)
+    files = (*sources.diagnostics, *problems)
+    broken = _errors(files)
+    found = by_place((*files, *guard_rows(sources.rows, workspace.project.policy, people, now)))
     valid = not _errors(found)
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,9 +10,11 @@ from datetime import datetime
 from reconciler.engine.guard.registry import ask, ask_now, ask_stateless
 from reconciler.engine.guard.words import Candidate, Finding, Scene
 from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
+from reconciler.people import People
 from reconciler.policy import GUARD_CODES, Policy
 from reconciler.times import passed, ring_time
 
+MOST_OF_A_GUARD = 20
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
 
@@ -24,15 +27,16 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list
     places = {item.address: item.source for item in candidates}
     whole: list[Finding] = []
     single: dict[Address, list[Finding]] = {}
-    warnings: list[Diagnostic] = []
+    warned: list[Finding] = []
     for finding in ask(candidates, scene):
         address = finding.objection.address
         if not finding.blocks:
-            warnings.append(_told(finding, places))
+            warned.append(finding)
         elif address is None:
             whole.append(finding)
         else:
             single.setdefault(address, []).append(finding)
+    warnings = _told(warned, places)
     if not whole and not single:
         return list(changes), warnings
     return [_judged(change, whole, single.get(change.address, [])) for change in changes], warnings
@@ -65,7 +69,7 @@ def candidate(
     return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
 
 
-def guard_rows(rows: Iterable[Row], policy: Policy, now: datetime) -> list[Diagnostic]:
+def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetime) -> list[Diagnostic]:
     """What guards say of rows where nobody knows what was placed; rows whose time has passed are left out."""
     asked = [
         candidate(
@@ -81,15 +85,25 @@ def guard_rows(rows: Iterable[Row], policy: Policy, now: datetime) -> list[Diagn
         if row.enabled and passed(row.rings_at, row.place_by, now) is None
     ]
     places = {item.address: item.source for item in asked}
-    found = ask_stateless(asked, Scene(now, policy))
-    return [_told(item, places) for item in found]
+    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places)
 
 
-def _told(finding: Finding, places: Mapping[Address, Location | None]) -> Diagnostic:
-    severity = Severity.ERROR if finding.blocks else Severity.WARNING
-    address, message = finding.objection.address, finding.objection.message
-    place = None if address is None else places.get(address)
-    return Diagnostic(severity, finding.code, message, place, address=address)
+def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]) -> list[Diagnostic]:
+    """The findings as diagnostics: the first of each guard, and how many more there are."""
+    told: list[Diagnostic] = []
+    counts: Counter[tuple[str, Severity]] = Counter()
+    for finding in findings:
+        severity = Severity.ERROR if finding.blocks else Severity.WARNING
+        counts[finding.code, severity] += 1
+        if counts[finding.code, severity] <= MOST_OF_A_GUARD:
+            address, message = finding.objection.address, finding.objection.message
+            place = None if address is None else places.get(address)
+            told.append(Diagnostic(severity, finding.code, message, place, address=address))
+    for (code, severity), count in counts.items():
+        if count > MOST_OF_A_GUARD:
+            message = f"and {count - MOST_OF_A_GUARD:,} more of these ({GUARD_CODES[code]})"
+            told.append(Diagnostic(severity, code, message))
+    return told
 
 
 def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:

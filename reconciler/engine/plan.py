@@ -22,12 +22,14 @@ from reconciler.model import (
     Diagnostic,
     Entry,
     GitRevision,
+    Lifted,
     Move,
     Plan,
     Row,
     Severity,
     Status,
 )
+from reconciler.people import People
 from reconciler.policy import Policy
 from reconciler.times import passed, ring_time
 
@@ -41,7 +43,8 @@ class Context:
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold.
+    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
     """
 
     now: datetime
@@ -58,6 +61,8 @@ class Context:
     view: View = field(default_factory=Clear)
     snapshot_at: datetime | None = None
     policy: Policy = field(default_factory=Policy)
+    people: People = field(default_factory=People)
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(
@@ -77,7 +82,9 @@ def make_plan(
     wanted: dict[Address, Row] = {row.address: row for row in rows}
     changes = [planner.judge(row) for row in wanted.values()]
     changes += planner.vanished(wanted)
-    scene = Scene(context.now, context.policy, tuple(known.values()), context.view)
+    scene = Scene(
+        context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
+    )
     changes, warnings = guarded(changes, scene)
     found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems, *warnings]
     return Plan(
@@ -90,6 +97,7 @@ def make_plan(
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
+        lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
         next_apply_by=_next_apply_by(changes, context.policy),
     )
 

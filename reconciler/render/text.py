@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Location, Plan, Severity
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan, Severity
 from reconciler.render.columns import Columns
+from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import fold
+from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, short, state_line
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line
 from reconciler.settings import PROJECT_FILE
+from reconciler.source.provenance import Provenance
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -39,25 +39,20 @@ _TALL = 30  # lines after which the counts are told once more
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
-    values are masked.
+class _View:
+    """How a plan is looked at, and where its values came from."""
 
-    ``now`` is set for a person at a terminal, who is told how far ahead things are; elsewhere the text depends on
-    nothing but the plan. Long lists are folded there too, unless ``full``.
+    look: Look
+    origins: Origins
+
+
+def render_plan(plan: Plan, look: Look, origins: Origins | None = None) -> str:
+    """The plan: one line of counts, then what needs a person, then what will be placed.
+
+    With ``origins``, each new cell and each field of a call to place says where it came from.
     """
-
-    width: int = 1_000_000
-    color: bool = False
-    masked: bool = True
-    now: datetime | None = None
-    full: bool = False
-
-
-def render_plan(plan: Plan, look: Look) -> str:
-    """The plan: one line of counts, then what needs a person, then what will be placed."""
-    shown = mask_plan(plan) if look.masked else plan
-    text = _capture(look, lambda console: _print_plan(console, shown, look))
+    shown, told = (mask_plan(plan), mask_origins(origins or {})) if look.masked else (plan, origins or {})
+    text = capture(look, lambda console: _print_plan(console, shown, _View(look, told)))
     return text if text.count("\n") <= _TALL else f"{text}Plan: {count_line(plan)}.\n"
 
 
@@ -68,39 +63,31 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
         for item in items:
             _print_diagnostic(console, mask_diagnostic(item) if look.masked else item, excerpt)
 
-    return _capture(look, draw)
+    return capture(look, draw)
 
 
-def _capture(look: Look, draw: Callable[[Console], None]) -> str:
-    buffer = io.StringIO()
-    draw(
-        Console(
-            file=buffer,
-            width=max(look.width, 60),
-            force_terminal=look.color,
-            color_system="standard" if look.color else None,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-    )
-    return buffer.getvalue()
-
-
-def _print_plan(console: Console, plan: Plan, look: Look) -> None:
+def _print_plan(console: Console, plan: Plan, view: _View) -> None:
     if plan.snapshot_at is not None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
         _print_settings(console, plan.base)
-    print_overview(console, plan, look.now)
+    print_overview(console, plan, view.look.now)
+    _print_lifted(console, plan.lifted)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
-                _print_group(console, action, words, changes, look)
+                _print_group(console, action, words, changes, view)
     for old, new in plan.moves:
         console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
     if plan.moves:
+        console.print()
+
+
+def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
+    """What somebody lifted for this plan, and why."""
+    for item in lifted:
+        console.print(styled(for_terminal(lifted_line(item)), "bold yellow"), soft_wrap=True)
+    if lifted:
         console.print()
 
 
@@ -109,9 +96,9 @@ def _print_settings(console: Console, base: Base) -> None:
     if not base.settings:
         return
     many = "s" if len(base.settings) > 1 else ""
-    console.print(_styled(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
+    console.print(styled(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
     for cell in base.settings:
-        console.print(_cell(cell), soft_wrap=True)
+        console.print(cell_line(cell), soft_wrap=True)
     console.print()
 
 
@@ -132,20 +119,20 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     ]
 
 
-def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], look: Look) -> None:
+def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], view: _View) -> None:
     if not changes:
         return
     told = [change for change in changes if "past" not in change.reasons]
-    shown, rest = fold(told, full=look.full or look.now is None)
-    columns = Columns.of(shown, look.now)
+    shown, rest = fold(told, full=view.look.full or view.look.now is None)
+    columns = Columns.of(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
-    console.print(_styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    console.print(styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
     shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
     if len(shared) == 1:
-        _print_indented(console, for_terminal(shared.pop() or ""), 2)
+        print_indented(console, for_terminal(shared.pop() or ""), 2)
         shown = [replace(change, message=None) for change in shown]
     for change in shown:
-        _print_change(console, change, columns)
+        _print_change(console, change, columns, view.origins.get(change.address))
     if rest is not None:
         console.print(f"    {for_terminal(rest)}", soft_wrap=True)
     if len(told) < len(changes):
@@ -153,9 +140,9 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     console.print()
 
 
-def _print_change(console: Console, change: Change, columns: Columns) -> None:
+def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
-    line = _styled(f"  {symbol} ", style)
+    line = styled(f"  {symbol} ", style)
     line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
@@ -168,13 +155,18 @@ def _print_change(console: Console, change: Change, columns: Columns) -> None:
             line.append(source, style="dim")
     console.print(line, soft_wrap=True)
     for cell in change.diff:
-        console.print(_cell(cell), soft_wrap=True)
+        console.print(cell_line(cell), soft_wrap=True)
+        if told is not None and change.call is None and (origin := told.origin(cell.field)) is not None:
+            print_origin(console, origin, 8)
+    if told is not None and change.call is not None:
+        print_fields(console, told, 6)
     if change.message is not None:
-        _print_indented(console, for_terminal(change.message), 6)
+        print_indented(console, for_terminal(change.message), 6)
 
 
-def _cell(cell: CellDiff) -> Text:
-    line = _styled(f"      {for_terminal(cell.field)}: ", "")
+def cell_line(cell: CellDiff) -> Text:
+    """A cell that differs, in one line."""
+    line = styled(f"      {for_terminal(cell.field)}: ", "")
     line.append(_side(cell.before), style="red")
     line.append(" → ")
     line.append(_side(cell.after), style="green")
@@ -189,7 +181,7 @@ def _side(value: str | None) -> str:
 
 def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
     style = "bold red" if item.severity is Severity.ERROR else "bold yellow"
-    line = _styled("", "")
+    line = styled("", "")
     if item.location is not None:
         line.append(f"{for_terminal(str(item.location))}: ", style="bold")
     line.append(f"{item.severity.value} {item.code}", style=style)
@@ -198,17 +190,6 @@ def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> N
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
-            console.print(_styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
+            console.print(styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
     if item.hint is not None:
-        _print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
-
-
-def _print_indented(console: Console, text: str, indent: int) -> None:
-    margin = " " * indent
-    width = console.width
-    lines = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
-    console.print(_styled("\n".join(margin + line for line in lines), ""), soft_wrap=True)
-
-
-def _styled(text: str, style: str) -> Text:
-    return Text(text, style=style)
+        print_indented(console, f"hint: {for_terminal(item.hint)}", 4)

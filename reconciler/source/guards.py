@@ -10,6 +10,14 @@ from reconciler.settings import parse_duration
 from reconciler.source.jurisdictions import jurisdictions
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report
+from reconciler.source.safeguards import (
+    read_caps,
+    read_consent,
+    read_contacts,
+    read_overridable,
+    read_per_person,
+    read_suppression,
+)
 
 
 def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Policy:
@@ -20,6 +28,12 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
     return Policy(
         strictness={name: Strictness(text) for name, text in _texts(guards)},
         hours=_hours(hours, report) if isinstance(hours, MapNode) else None,
+        caps=read_caps(node, report),
+        per_person=read_per_person(node),
+        consent=read_consent(node),
+        suppression=read_suppression(node, report),
+        contacts=read_contacts(node, report),
+        overridable=read_overridable(node),
         jurisdictions=tuple(known[item.text] for item in _scalars(node.get("jurisdictions"))),
         days_off=days_off,
         place_within=_span(node, "place_within"),

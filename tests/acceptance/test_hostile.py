@@ -26,6 +26,7 @@ from tests.webpage import WebPage
 from tests.workbooks import sheets_of
 
 FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
+EXPLAINED = {"explain": (), "explain json": ("--json",)}
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")
 ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
@@ -122,7 +123,12 @@ class Printed:
 def printed(bench: Workbench, *args: str) -> Printed:
     asked = [word for form in FORMS for word in ("--format", form, "--output", f"out.{form}")]
     result = bench.run("plan", *NOW, *asked, *args)
-    return Printed({form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}, result)
+    forms = {form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}
+    addresses = [f"june/row-{number:02}" for number in range(len(TEXTS))]
+    reveal = [word for word in args if word == "--reveal"]
+    for form, more in EXPLAINED.items():
+        forms[form] = bench.run("explain", *NOW, *addresses, *more, *reveal).out
+    return Printed(forms, result)
 
 
 def shown(form: str, data: bytes) -> str:
@@ -163,7 +169,9 @@ def project_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return make(tmp_path_factory.mktemp(request.param))
 
 
-@pytest.fixture(scope="module", params=[(), ("--reveal",)], ids=["masked", "revealed"])
+@pytest.fixture(
+    scope="module", params=[(), ("--reveal",), ("--reveal", "--explain")], ids=["masked", "revealed", "explained"]
+)
 def run(request: pytest.FixtureRequest, project_of: Workbench) -> Printed:
     return printed(project_of, *request.param)
 
@@ -198,7 +206,7 @@ def test_there_are_fifty_texts_and_all_of_them_were_let_in(project_of: Workbench
         assert {"full_name", "email", "country", "webhook_url"} <= after.keys()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, *EXPLAINED])
 def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
     allowed = {"error", "warning", "notice"} if form == "github" else set()
     assert set(commands(run.forms[form])) <= allowed
@@ -234,7 +242,9 @@ def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     assert list(commands(wrong.err)) == []
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx"])
+@pytest.mark.parametrize(
+    "form", ["text", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx", "explain"]
+)
 def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
     assert hidden(run.forms[form].replace("\r\n", "\n")) == set()
     assert hidden(run.result.err) == set()
@@ -242,6 +252,8 @@ def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
 
 def test_json_is_json(run: Printed) -> None:
     assert json.loads(run.forms["json"])["format_version"]
+    explained = run.forms["explain json"]
+    assert json.loads(explained)["format_version"] if explained else run.result.code == 1
 
 
 def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
@@ -325,6 +337,48 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
         bench.write("calls/june.yaml", f"version: 1\nplan: june\ncalls:\n{rows}\n")
         assert bench.apply().summary["placed"] == len(TEXTS)
     return bench
+
+
+def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:
+    """The texts as a sheet's name, its headers and cells, and as formulas."""
+    bench = Workbench(tmp_path)
+    configure(bench)
+    name = "calls/a ::error::x ##[y] @octocat `<b> [a](b) | $x$.csv"
+    heads = [f"{number} {re.sub(r'[^ -~]', '?', text[:80])}" for number, text in enumerate(TEXTS)]
+    heads = [re.sub(r'["\\\\]', "?", head) for head in heads]
+    texts = [text[:5000] for text in TEXTS]
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([["key", "to_number", *heads], ["row", "+14155552678", *texts]])
+    bench.write(name, "").write_bytes(table.getvalue().encode())
+    columns = [
+        f"      additional_data.a{at}: {quoted(f'=row[{mark}{head}{mark}] + {mark}{head}{mark}')}"
+        for at, head in enumerate(heads)
+        for mark in ['"']
+    ]
+    lines = [
+        "version: 1",
+        "plan: june",
+        "defaults: {agent: good, from: good, full_name: x, place_by: 2031-06-01T00:00:00Z}",
+        "sheets:",
+        f"  - file: {quoted(name.removeprefix('calls/'))}",
+        "    columns:",
+        *columns,
+    ]
+    bench.write("calls/june.yaml", "\n".join(lines) + "\n")
+    asked = (("explain", "june/row"), ("plan", "--explain"), ("plan", "--explain", "--format", "markdown"))
+    for args in asked:
+        for more in ((), ("--reveal",)):
+            result = bench.ok(*args, *more, *NOW)
+            assert list(commands(result.out + result.err)) == []
+            assert hidden(result.out) == set()
+            if "markdown" in args:
+                assert SIGNS.findall(Page(result.out).bare) == []
+    document = bench.ok("explain", "june/row", "--json", "--reveal", *NOW)
+    assert list(commands(document.out)) == []
+    fields = {item["field"]: item for item in document.json["addresses"][0]["fields"]}
+    for at, (head, text) in enumerate(zip(heads, texts, strict=True)):
+        [read] = fields[f"additional_data.a{at}"]["origin"]["inputs"]
+        assert (read["name"], read["origin"]["value"]) == (head, text)
 
 
 def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.engine.guard.hours import check_age, check_hours, check_zone
+from reconciler.engine.guard.hours import check_age, check_elsewhere, check_hours, check_zone
 from reconciler.engine.guard.places import zones_of
 from reconciler.engine.guard.words import Candidate, Scene
 from reconciler.engine.guarding import candidate
 from reconciler.model import Address, Call, Schedule
 from reconciler.policy import WEEK, Days, Hours, Policy, Window, days_of
 from reconciler.source.jurisdictions import jurisdictions
+from reconciler.source.schema import schema_text
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAWS = jurisdictions()
@@ -34,11 +36,12 @@ def week(**days: str) -> tuple[tuple[Window, ...], ...]:
     return tuple(found.get(day, ()) for day in range(7))
 
 
-def rings(at: str, zone: str, fold: int = 0, **call: Any) -> Candidate:
-    """A scheduled call to a contact, at a wall time that exists."""
-    local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone), fold=fold)
-    made = Call("agent", "number", **({"contact_id": "c"} | call), schedule=Schedule(at, zone))
-    return candidate(Address("p", "k"), made, local.astimezone(UTC), NOW)
+def rings(at: str, zone: str, *, called: str | None = None, number: str | None = None) -> Candidate:
+    """A scheduled call at a wall time that exists, to a contact unless there is a number."""
+    local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone))
+    contact = "c" if number is None else None
+    made = Call("agent", "number", contact_id=contact, to_number=number, schedule=Schedule(at, zone))
+    return candidate(Address("p", "k"), made, local.astimezone(UTC), NOW, called=called)
 
 
 def objections(item: Candidate, policy: Policy, now: datetime = NOW) -> list[str]:
@@ -107,8 +110,8 @@ def test_the_edges_of_a_window(at: str, zone: str, allowed: bool) -> None:
 )
 def test_the_edges_of_a_day(instant: str, zone: str, days: dict[str, str], allowed: bool) -> None:
     moment = datetime.fromisoformat(instant)
-    call = Call("agent", "number", contact_id="c", schedule=Schedule("unused", zone))
-    item = candidate(Address("p", "k"), call, moment, NOW)
+    call = Call("agent", "number", contact_id="c", schedule=Schedule("unused", "Etc/UTC"))
+    item = candidate(Address("p", "k"), call, moment, NOW, called=zone)
     assert (objections(item, own(**days)) == []) is allowed
 
 
@@ -174,6 +177,20 @@ def test_the_hours_of_a_law(law: str, zone: str, first: str, last: str, closed: 
         assert f"{law} ({LAWS[law].citation}) allows" in message
 
 
+def test_every_law_says_where_it_was_read_and_when() -> None:
+    data = json.loads(
+        resources.files("reconciler").joinpath("data", "jurisdictions.json").read_text(encoding="utf-8")
+    )
+    assert "Not legal advice" in data["notice"]
+    schema = json.loads(schema_text("project"))["properties"]["policy"]["properties"]["jurisdictions"]
+    assert schema["items"]["enum"] == list(data["jurisdictions"]) == list(LAWS)
+    for code, item in data["jurisdictions"].items():
+        assert item["source"] in {"statute", "secondary", "unverified"}
+        assert code.startswith(item["country"].lower())
+        assert item["citation"]
+        assert date.fromisoformat(item["checked"]) <= datetime.now(UTC).date()
+
+
 def test_all_laws_of_a_country_hold_and_no_others() -> None:
     both = Policy(jurisdictions=(LAWS["us-federal"], LAWS["us-fl"], LAWS["co"]))
     assert "us-fl" in objections(rings("2026-06-07 20:30:00", "America/New_York"), both)[0]
@@ -191,8 +208,9 @@ def test_a_country_without_a_rule_is_blocked_unless_hours_hold_everywhere() -> N
 @pytest.mark.parametrize("zone", ["US/Eastern", "Etc/UTC"])
 def test_where_the_country_is_not_known_every_law_holds(zone: str) -> None:
     policy = Policy(jurisdictions=(LAWS["us-federal"], LAWS["co"]))
-    assert "co (" in objections(rings("2026-06-07 12:00:00", zone), policy)[0]
-    assert not objections(rings("2026-06-05 12:00:00", zone), policy)
+    sunday, friday = (rings(f"2026-06-0{day} 12:00:00", zone, called=zone) for day in (7, 5))
+    assert "co (" in objections(sunday, policy)[0]
+    assert not objections(friday, policy)
 
 
 def placed_at(instant: str, number: str, called: str | None = None) -> Candidate:
@@ -236,6 +254,36 @@ def test_a_zone_that_is_not_known_blocks(call: Call) -> None:
     for policy in (own(mon_sun="00:00-24:00"), Policy(jurisdictions=(LAWS["es"],))):
         assert len(list(check_zone([item], Scene(NOW, policy)))) == 1
     assert not list(check_zone([item], Scene(NOW, Policy())))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/UTC", "Etc/GMT+5", "Zulu"])
+def test_nobody_lives_in_a_zone_that_is_no_place(zone: str) -> None:
+    noon = "2026-06-02 12:00:00"
+    assert zones_of(rings(noon, zone)) == ()
+    assert [item.key for item in zones_of(rings(noon, zone, number="+525512345678"))] == ["America/Mexico_City"]
+    assert [item.key for item in zones_of(rings(noon, zone, called=zone))] == [zone]
+
+
+@pytest.mark.parametrize(
+    ("zone", "number", "called", "told"),
+    [
+        ("America/Los_Angeles", "+12125550143", None, True),
+        ("America/Los_Angeles", "+12125550143", "America/Los_Angeles", False),
+        ("America/New_York", "+12125550143", None, False),
+        ("America/Toronto", "+12125550143", None, False),
+        ("Atlantic/Canary", "+34600111222", None, False),
+        ("Europe/Berlin", "+34600111222", None, False),
+        ("America/Bogota", "+34600111222", None, True),
+        ("America/Bogota", "+870773111632", None, False),
+        ("Etc/UTC", "+34600111222", None, False),
+        ("America/Bogota", None, None, False),
+    ],
+)
+def test_a_number_from_elsewhere_is_told(zone: str, number: str | None, called: str | None, told: bool) -> None:
+    item = rings("2026-06-02 12:00:00", zone, number=number, called=called)
+    found = list(check_elsewhere([item], Scene(NOW, own(mon_sun="00:00-24:00"))))
+    assert len(found) == told
+    assert not list(check_elsewhere([item], Scene(NOW, Policy())))
 
 
 def test_rules_that_nobody_checked_for_a_year_are_told_once() -> None:
@@ -304,10 +352,13 @@ def test_it_says_what_the_wall_clock_shows(
         week=tuple(tuple(Window.parse(f"{start}-{end}") for start, end in day) for day in days),
         blackout=tuple(Days(day, day) for day in sorted(blackout)),
     )
-    call = Call("agent", "number", contact_id="c", schedule=Schedule("unused", zone))
+    call = Call("agent", "number", contact_id="c")
     start = datetime.fromisoformat(f"{near}:00+00:00") + timedelta(seconds=away)
     moments = [start + number * MINUTE for number in range(90)]
-    items = [candidate(Address("p", str(number)), call, moment, NOW) for number, moment in enumerate(moments)]
+    items = [
+        candidate(Address("p", str(number)), call, moment, NOW, called=zone)
+        for number, moment in enumerate(moments)
+    ]
     blocked = {said.address for said in check_hours(items, Scene(NOW, Policy(hours=hours)))}
     allowed, texts = [minutes(day) for day in days], {str(day) for day in blackout}
     assert [item.address not in blocked for item in items] == [

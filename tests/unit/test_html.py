@@ -144,6 +144,16 @@ def test_a_long_plan_is_all_in_the_sheet_and_bounded_elsewhere() -> None:
     assert page.text.count("still rings") == 20
 
 
+def test_what_a_guard_blocks_is_told_by_guard() -> None:
+    blocked = replace(create("june/inv-1"), action=Action.BLOCKED, message="no calls at night", reasons=("G001",))
+    zoned = replace(create("june/inv-2"), called_timezone="America/Bogota")
+    same = other("june/inv-3", Action.BLOCKED, "the same call", reasons=("same-call",))
+    page = WebPage(render_plan(make_plan(blocked, zoned, same, next_apply_by=NOW)))
+    assert page.headings[1:3] == ["1 blocked by G001 (calling-hours)", "1 blocked: same-call"]
+    assert "Apply again before 2031-05-30T12:00:00Z" in page.text
+    assert {"G001 (calling-hours)", "zone of the called", "America/Bogota"} <= set(page.data["texts"])
+
+
 def test_without_calls_it_says_so() -> None:
     page = WebPage(render_plan(make_plan(serial=None, lineage=None)))
     assert "No calls." in page.text

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.model import Action, Change, Plan
 from reconciler.render import moments
+from reconciler.render.console import Look
 from reconciler.render.load import load_chart
-from reconciler.render.text import Look, render_plan
+from reconciler.render.text import render_plan
 from tests.plans import NOW, create, everything, make_plan, other
 
 GOLDEN = Path(__file__).parent

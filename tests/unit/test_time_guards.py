@@ -150,6 +150,13 @@ def test_strictness(strictness: Strictness, action: str, warned: int) -> None:
     assert [(item.code, item.location) for item in plan.diagnostics] == [("G005", row().source)] * warned
 
 
+def test_of_very_many_warnings_the_first_are_told_and_the_rest_counted() -> None:
+    rows = [minute(second) for second in range(50)]
+    plan = plan_of(rows, Policy(strictness={"G005": Strictness.WARNING}, horizon=SECOND))
+    assert len(plan.diagnostics) == 21
+    assert plan.diagnostics[0].message == "and 30 more of these (a call that would ring too far ahead)"
+
+
 def test_only_what_would_be_placed_is_judged() -> None:
     strict = Policy(min_lead=99 * HOUR, horizon=SECOND, peak=1, number_peak=1)
     rows = [row("placed"), row("held", enabled=False), row("lost")]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from reconciler.engine.guard import hours, timing
+from reconciler.engine.guard import caps, consent, frequency, hours, suppression, timing
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
 from reconciler.model import Action
 from reconciler.policy import Policy, Strictness
+
+_NOW = frozenset({Action.CREATE})
 
 GUARDS: tuple[Guard, ...] = (
     Guard("G001", "calling-hours", hours.check_hours, stateless=True, momentary=True),
@@ -15,11 +17,22 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G003", "rules-age", hours.check_age, Strictness.WARNING),
     Guard("G004", "min-lead", timing.check_lead, momentary=True),
     Guard("G005", "horizon", timing.check_horizon, stateless=True),
+    Guard("G006", "new-calls", caps.check_new_calls, actions=_NOW),
+    Guard("G007", "share-of-state", caps.check_share, actions=_NOW),
+    Guard("G008", "cost", caps.check_cost, actions=_NOW),
+    Guard("G010", "suppressed", suppression.check_listed, stateless=True),
+    Guard("G011", "suppression-age", suppression.check_age, stateless=True),
+    Guard("G012", "too-often", frequency.check_days_and_weeks),
+    Guard("G013", "too-soon", frequency.check_gap),
+    Guard("G014", "overlap", frequency.check_overlap),
+    Guard("G015", "consent", consent.check, stateless=True),
     Guard("G020", "past", timing.check_past, Strictness.OFF, frozenset({Action.EXPIRED})),
     Guard("G021", "peak", timing.check_peak),
     Guard("G022", "number-peak", timing.check_number_peak),
+    Guard("G023", "called-elsewhere", hours.check_elsewhere, Strictness.WARNING, stateless=True),
 )
 NAMES = {guard.code: guard.name for guard in GUARDS}
+_STANDARD = {guard.code: guard.strictness for guard in GUARDS}
 
 
 def ask(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
@@ -41,12 +54,13 @@ def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
 
 def _ask(candidates: Sequence[Candidate], scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
     for guard in GUARDS:
-        strictness = _strictness(guard, scene.policy)
+        strictness = strictness_of(guard.code, scene.policy)
         if strictness is not Strictness.OFF and wanted(guard):
             seen = [item for item in candidates if item.action in guard.actions]
             for objection in guard.check(seen, scene):
                 yield Finding(guard.code, strictness is Strictness.ERROR, objection)
 
 
-def _strictness(guard: Guard, policy: Policy) -> Strictness:
-    return policy.strictness.get(guard.code, guard.strictness)
+def strictness_of(code: str, policy: Policy) -> Strictness:
+    """What follows where the guard of this code objects."""
+    return policy.strictness.get(code) or _STANDARD[code]

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from reconciler.blinding import Clear, View
 from reconciler.model import Action, Address, Call, Entry, Location
+from reconciler.people import People
 from reconciler.policy import Policy, Strictness
 
 
@@ -34,13 +35,16 @@ class Candidate:
 class Scene:
     """What guards see besides the calls: the clock, the policy, and what was placed (all entries of the state).
 
-    ``view`` is how the state has a row's call; compare targets as ``view.target(call) == entry.call.target``.
+    ``people`` is what the lists of the policy say, ``approved`` are addresses that were judged together before.
+    ``view`` is how the state has a row's call; a row's target is ``view.target(call.target)`` in entries.
     """
 
     now: datetime
     policy: Policy
     entries: Sequence[Entry] = ()
     view: View = field(default_factory=Clear)
+    people: People = field(default_factory=People)
+    approved: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.model import Action, Address, Call, CellDiff, Change, Plan
-from reconciler.render.words import ACTION_WORDS, word
+from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What can be said of a call: ``name`` for styles, ``word`` for a reader, ``told`` for a heading."""
+    """What can be said of a call: ``name`` for styles, ``word`` and ``mark`` for a reader."""
 
     name: str
     word: str
     mark: str
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +40,22 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Heap:
+    """Lines that need a person, for one reason: ``told`` in a heading."""
+
+    kind: Kind
+    told: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
-    """Lines in the order of the story, and the words for them. ``attention`` are the kinds that need a person;
-    ``changes`` and ``place`` name two columns."""
+    """Lines in the order of the story, and the words for them. ``changes`` and ``place`` name two columns."""
 
     lines: tuple[Line, ...]
     kinds: tuple[Kind, ...]
     series: tuple[str, ...]
-    attention: tuple[int, ...]
+    attention: tuple[Heap, ...]
     changes: str
     place: str
     branch: bool = False
@@ -65,42 +72,52 @@ _MARKS = {
     Action.HELD: "\N{WHITE CIRCLE}",
     Action.UNCHANGED: "=",
 }
-_KINDS = tuple(Kind(action.value, word(action), _MARKS[action], ACTION_WORDS[action]) for action in Action)
+_KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Action)
 _NUMBERS = {action: number for number, action in enumerate(Action)}
-_ATTENTION = (Action.BLOCKED, Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
 _PLACED = frozenset({Action.UNCHANGED, Action.REMOVED})
 
 
 def book_of(plan: Plan) -> Book:
     """The changes by action, in the order of actions; what the base has already comes last."""
-    lines = sorted(_lines(plan), key=lambda line: (line.theirs, line.kind))
+    lines = {change.address: _line(change, plan.created_at) for change in plan.changes}
     return Book(
-        lines=tuple(lines),
+        lines=tuple(sorted(lines.values(), key=lambda line: (line.theirs, line.kind))),
         kinds=_KINDS,
         series=("", "to place", "waiting", "placed before"),
-        attention=tuple(_NUMBERS[action] for action in _ATTENTION),
+        attention=tuple(_attention(plan, lines)),
         changes="what changes",
         place="row",
         branch=plan.base is not None,
     )
 
 
-def _lines(plan: Plan) -> Iterable[Line]:
-    for change in plan.changes:
-        yield Line(
-            address=change.address,
-            kind=_NUMBERS[change.action],
-            load=_series(change, plan.created_at),
-            call=change.call,
-            rings=change.scheduled_at,
-            place="" if change.source is None else str(change.source),
-            message=change.message or "",
-            reasons=change.reasons,
-            diff=change.diff,
-            theirs=change.introduced is False,
-            past="past" in change.reasons,
-            floating=change.action is Action.CREATE and change.scheduled_at is None,
-        )
+def _attention(plan: Plan, lines: Mapping[Address, Line]) -> Iterator[Heap]:
+    """What a person has to look at: the blocked by what blocks them, the others by action."""
+    mine = [change for change in plan.changes if change.introduced is not False]
+    found = [(Action.BLOCKED, *group) for group in blocked_groups(mine)]
+    found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in _ATTENTION]
+    for action, words, changes in found:
+        if changes:
+            yield Heap(_KINDS[_NUMBERS[action]], words, tuple(lines[item.address] for item in changes))
+
+
+def _line(change: Change, now: datetime) -> Line:
+    return Line(
+        address=change.address,
+        kind=_NUMBERS[change.action],
+        load=_series(change, now),
+        call=change.call,
+        rings=change.scheduled_at,
+        place="" if change.source is None else str(change.source),
+        message=change.message or "",
+        reasons=tuple(map(reason_words, change.reasons)),
+        diff=change.diff,
+        facts=() if change.called_timezone is None else (("zone of the called", change.called_timezone),),
+        theirs=change.introduced is False,
+        past="past" in change.reasons,
+        floating=change.action is Action.CREATE and change.scheduled_at is None,
+    )
 
 
 def _series(change: Change, now: datetime) -> int:

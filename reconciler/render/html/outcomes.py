@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from reconciler.masking import mask_call
 from reconciler.model import Entry, Plan, Status
-from reconciler.render.html.lines import Book, Kind, Line
+from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.story import Frame, Story, tell_book
 from reconciler.render.words import count_line, state_line
 from reconciler.times import tell_instant
 
-_UNCERTAIN = Kind("uncertain", "uncertain", "?", "uncertain: nobody knows whether they were placed")
-_FAILED = Kind("failed", "failed", "!", "failed: the service refused them")
-_MISSED = Kind("missed", "missed", "\N{MULTIPLICATION SIGN}", "missed: their time passed before they were placed")
-_STOPPED = Kind("stopped", "stopped", "\N{WHITE CIRCLE}", "stopped by hand")
-_NOT_PLACED = Kind("not-placed", "not placed", "---", "not placed")
-_AHEAD = Kind("ahead", "will ring", "+++", "will ring")
-_PAST = Kind("past", "time passed", "=", "placed, and their time passed")
+_UNCERTAIN = Kind("uncertain", "uncertain", "?")
+_FAILED = Kind("failed", "failed", "!")
+_MISSED = Kind("missed", "missed", "\N{MULTIPLICATION SIGN}")
+_STOPPED = Kind("stopped", "stopped", "\N{WHITE CIRCLE}")
+_NOT_PLACED = Kind("not-placed", "not placed", "---")
+_AHEAD = Kind("ahead", "will ring", "+++")
+_PAST = Kind("past", "time passed", "=")
 _KINDS = (_UNCERTAIN, _FAILED, _MISSED, _STOPPED, _NOT_PLACED, _AHEAD, _PAST)
+_TOLD = {
+    _UNCERTAIN: "uncertain: nobody knows whether they were placed",
+    _FAILED: "failed: the service refused them",
+    _MISSED: "missed: their time passed before they were placed",
+}
 _OF_STATUS = {
     Status.INTENDED: _UNCERTAIN,
     Status.SENT: _UNCERTAIN,
@@ -37,7 +42,7 @@ def tell_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool) -> Stor
     hidden = plan.snapshot_at is not None
     lines = [_line(entry, plan.created_at, masked=masked, hidden=hidden) for entry in entries]
     found = Counter(_KINDS[line.kind].word for line in lines)
-    trouble = sum(found[kind.word] for kind in (_UNCERTAIN, _FAILED, _MISSED))
+    trouble = sum(found[kind.word] for kind in _TOLD)
     frame = Frame(
         counts=", ".join(f"{found[kind.word]} {kind.word}" for kind in _KINDS if found[kind.word])
         or "no calls yet",
@@ -51,11 +56,17 @@ def tell_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool) -> Stor
         lines=tuple(sorted(lines, key=lambda line: line.kind)),
         kinds=_KINDS,
         series=("", "will ring", "uncertain", "time passed"),
-        attention=tuple(_KINDS.index(kind) for kind in (_UNCERTAIN, _FAILED, _MISSED)),
+        attention=tuple(_attention(lines)),
         changes="why",
         place="call id",
     )
     return tell_book(book, frame)
+
+
+def _attention(lines: Sequence[Line]) -> Iterator[Heap]:
+    for kind, told in _TOLD.items():
+        if found := tuple(line for line in lines if _KINDS[line.kind] is kind):
+            yield Heap(kind, told, found)
 
 
 def _line(entry: Entry, now: datetime, *, masked: bool, hidden: bool) -> Line:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
-from reconciler.render.html.lines import Book, Line, book_of
+from reconciler.render.html.lines import Book, Heap, Kind, Line, book_of
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
 from reconciler.render.words import count_line, short, state_line, verdict_line, when
@@ -134,15 +134,13 @@ def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location],
 
 def tell_book(book: Book, frame: Frame) -> Story:
     """What the lines of a book say, within what is said of the whole."""
-    mine = [line for line in book.lines if not line.theirs]
-    attention = (_calls(book, kind, [line for line in mine if line.kind == kind]) for kind in book.attention)
     return Story(
         frame=frame,
         summary=tuple(_summary(book, frame.errors.total)),
-        attention=tuple(group for group in attention if group.total),
+        attention=tuple(_calls(heap) for heap in book.attention),
         load=measure(book.lines),
         place=book.place,
-        first=tuple(_item(book, line) for line in book.lines[:_MOST_ROWS]),
+        first=tuple(_item(line, book.kinds[line.kind]) for line in book.lines[:_MOST_ROWS]),
         total=len(book.lines),
         sheet=sheet(book),
     )
@@ -160,16 +158,22 @@ def _summary(book: Book, errors: int) -> Iterable[tuple[str, str, int, int]]:
 
 
 def _state(plan: Plan) -> str:
+    """What the plan was compared with, where that is not the state itself, and when it is to be made again."""
+    said = []
     if plan.snapshot_at is not None:
-        return f"{state_line(plan)}."
-    return "Made without a state: every row counts as new." if plan.serial is None else ""
+        said.append(f"{state_line(plan)}.")
+    elif plan.serial is None:
+        said.append("Made without a state: every row counts as new.")
+    if plan.next_apply_by is not None:
+        said.append(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+    return " ".join(said)
 
 
-def _calls(book: Book, kind: int, lines: Sequence[Line]) -> Group:
-    told = [line for line in lines if not line.past]
-    shown = tuple(_item(book, line) for line in told[:_MOST_ENTRIES])
-    heading = f"{len(lines):,} {book.kinds[kind].told}"
-    return Group(book.kinds[kind].name, heading, len(lines), calls=shown, past=len(lines) - len(told))
+def _calls(heap: Heap) -> Group:
+    told = [line for line in heap.lines if not line.past]
+    shown = tuple(_item(line, heap.kind) for line in told[:_MOST_ENTRIES])
+    total = len(heap.lines)
+    return Group(heap.kind.name, f"{total:,} {heap.told}", total, calls=shown, past=total - len(told))
 
 
 def _problems(noun: str, found: Sequence[Diagnostic], excerpt: Callable[[Location], str | None]) -> Group:
@@ -185,8 +189,8 @@ def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Pro
     return Problem(item.code, place, item.message, item.hint or "", line, caret)
 
 
-def _item(book: Book, line: Line) -> Item:
-    call, kind = line.call, book.kinds[line.kind]
+def _item(line: Line, kind: Kind) -> Item:
+    call = line.call
     told = tell_instant(line.rings) if line.rings is not None else ""
     return Item(
         address=str(line.address),
