@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,31 @@ class Workbench:
             text=True,
             **options,
         )
+
+    def on_terminal(self, *args: str, **env: str) -> str:
+        """What the command prints on a terminal of 80 columns and 24 lines."""
+        ours, theirs = pty.openpty()
+        there = {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
+        run = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *args],
+            cwd=self.root,
+            env=clean_environment() | self.env | there,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            close_fds=True,
+        )
+        os.close(theirs)
+        screen = b""
+        try:
+            while piece := os.read(ours, 4096):
+                screen += piece
+        except OSError:  # the other side is closed
+            pass
+        finally:
+            run.wait(timeout=60)
+            os.close(ours)
+        return screen.decode()
 
     def ok(self, *args: str) -> Result:
         """Run, and insist on exit 0."""

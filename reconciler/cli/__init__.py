@@ -11,7 +11,7 @@ from io import StringIO
 import click
 
 from reconciler import __version__
-from reconciler.cli.app import App
+from reconciler.cli.app import App, examples
 from reconciler.errors import ExitCode, ReconcilerError
 
 _COMMANDS = (
@@ -29,8 +29,11 @@ _COMMANDS = (
     "state",
     "audit",
     "schema",
+    "doctor",
     "sandbox",
     "demo",
+    "help",
+    "completion",
 )
 
 
@@ -45,7 +48,7 @@ class _LazyGroup(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         module = importlib.import_module(f"reconciler.cli.{name}")
-        command = getattr(module, name)
+        command = getattr(module, name, None) or getattr(module, f"{name}_command")
         if not isinstance(command, click.Command):
             raise TypeError(f"reconciler.cli.{name} holds no command")
         return command
@@ -62,7 +65,20 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_EPILOG = examples(
+    "reconciler demo                # the whole story on a sandbox, in seconds",
+    "reconciler init",
+    "reconciler plan",
+    "reconciler apply",
+    "reconciler help                # topics: formulas, sheets, state, ci, exit-codes ...",
+)
+
+
+@click.group(
+    cls=_LazyGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
 @click.option("-C", "--directory", metavar="DIR", default=".", help="Work as if started in DIR.")
 @click.option("--no-color", is_flag=True, help="No colour. NO_COLOR does the same.")
@@ -87,7 +103,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _complain(ReconcilerError(f"the system refuses: {error.strerror or error}"))
+            from reconciler.system import next_step, told
+
+            where = "the output" if error.filename is None else str(error.filename)
+            _complain(ReconcilerError(f"{where}: {told(error)}", hint=next_step(error)))
         # Where it was our output, say nothing more on it, and keep Python from flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR

@@ -51,6 +51,7 @@ class App:
             width=shutil.get_terminal_size().columns,
             color=self.color and os.environ.get("TERM") != "dumb",
             masked=in_ci and not reveal,
+            now=SystemClock().now(),
         )
 
 
@@ -81,6 +82,12 @@ state_option = click.option(
     envvar="RECONCILER_STATE",
     help="The state file, or snapshot:FILE to plan only; comes before reconciler.yaml. [env: RECONCILER_STATE]",
 )
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: command lines to copy. What follows two spaces and ``#`` is said about one."""
+    shown = "\n".join(f"  {line}" for line in lines)
+    return f"\b\nExamples:\n{shown}\n"
 
 
 def echo(text: str | bytes, *, err: bool = False) -> None:

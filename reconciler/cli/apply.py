@@ -22,7 +22,9 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.completing import plan_files
 from reconciler.cli.overrides import check_used, override_option, read_overrides
+from reconciler.cli.showing import full_option
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
@@ -64,7 +66,7 @@ class RateOption(click.ParamType[float]):
 
 
 @click.command(epilog=_EPILOG, short_help="Place what the plan says, at most once.")
-@click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...")
+@click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...", shell_complete=plan_files)
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option(
     "--approved",
@@ -87,6 +89,7 @@ class RateOption(click.ParamType[float]):
 @click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most.")
 @click.option("--timeout", type=Duration(), metavar="TIME", help="Deadline of one request.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
+@full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @override_option
@@ -108,6 +111,7 @@ def apply(
     concurrency: int | None,
     timeout: float | None,
     as_json: bool,
+    full: bool,
     no_preflight: bool,
     retry_failed: bool,
     overrides: tuple[str, ...],
@@ -153,7 +157,7 @@ def apply(
         check_verdict(plan)
         job = Approved(plan)
     else:
-        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
+        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_used(lifted, (item.code for item in plan.lifted))
         check_verdict(plan)
         job = approve(app, workspace, plan, approved, sources.plans if what else None)
@@ -181,12 +185,11 @@ def _saved(app: App, workspace: Workspace, name: str) -> Plan:
 
 
 def _planned(
-    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool
+    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
     from reconciler.cli.loading import Excerpts, make_plan
-    from reconciler.cli.showing import show_problems
-    from reconciler.render.text import render_plan
+    from reconciler.cli.showing import show_problems, show_text
     from reconciler.render.words import count_line
 
     plan, sources = make_plan(app, workspace, request)
@@ -194,7 +197,7 @@ def _planned(
     if as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)
     else:
-        echo(render_plan(plan, app.look(sys.stdout, reveal=reveal)))
+        show_text(app, plan, reveal=reveal, full=full, now=plan.created_at)
     return plan, sources
 
 

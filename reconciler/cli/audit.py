@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.chain import Head, Kind, read
-from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, state_option
+from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, examples, state_option
+from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
 from reconciler.cli.output import write_private
 from reconciler.cli.state_care import read_address
@@ -75,7 +76,7 @@ class _Filter:
         return self.plan in names or self.plan == line.run.get("plan_id")
 
 
-@audit.command("log")
+@audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
 @click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied one.")
 @click.option("--address", metavar="ADDRESS", help="Only this address, under this name.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([item.value for item in Kind]), metavar="KIND")
@@ -108,8 +109,8 @@ def log(
     _print(found[-limit:] if limit else found, "json" if as_json else form)
 
 
-@audit.command("show")
-@click.argument("address")
+@audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
+@click.argument("address", shell_complete=addresses_of_state)
 @click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
 @state_option
 @click.pass_obj
@@ -176,7 +177,7 @@ def _print(lines: Iterable[Line], form: str) -> None:
         echo(render_text(lines))
 
 
-@audit.command("head")
+@audit.command("head", epilog=examples("reconciler audit head >> anchors.txt"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj
@@ -193,7 +194,7 @@ def head(app: App, as_json: bool, state_url: str | None) -> None:
         click.echo(str(found))
 
 
-@audit.command("export")
+@audit.command("export", epilog=examples("reconciler audit export ledger.jsonl"))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @state_option
 @click.pass_obj
@@ -213,7 +214,10 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     click.echo(f"Wrote the ledger to {file}.")
 
 
-@audit.command("verify")
+@audit.command(
+    "verify",
+    epilog=examples("reconciler audit verify --head anchors.txt", "reconciler audit verify --file ledger.jsonl"),
+)
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="An exported ledger, not the state.")
 @click.option(
     "--head",

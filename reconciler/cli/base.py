@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Base, Diagnostic, Row, Severity
 from reconciler.source.project import load_project, settings_cells
 from reconciler.source.sources import load_sources
+from reconciler.system import next_step, told
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
@@ -57,7 +58,8 @@ def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) ->
             old, document, problems = load_project(root)
             rows, found = _load(old, [root / name for name in named if not name.startswith("..")])
     except OSError as error:
-        raise ReconcilerError(f"--base: its files cannot be put anywhere: {error.strerror}") from error
+        message = f"--base: its files cannot be put anywhere: {told(error)}"
+        raise ReconcilerError(message, hint=next_step(error)) from error
     unread = sum(item.severity == "error" and item.code != _NOTHING_THERE for item in (*problems, *found))
     settings = identity.diff_cells(settings_cells(document), settings_cells(workspace.document))
     return BaseFiles(Base(ref, commit, settings), rows, _warned(ref, commit, unread))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, key_option, url_option
+from reconciler.cli.app import App, examples, key_option, url_option
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.words import counted
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # the first is what lookup() compares
 
 
-@click.group(short_help="Fetch the contacts that the service knows.")
+@click.group(
+    epilog=examples("reconciler contacts pull calls/contacts.csv"),
+    short_help="Fetch the contacts that the service knows.",
+)
 def contacts() -> None:
     """The contacts that the service knows."""
 

@@ -18,6 +18,7 @@ import click
 from reconciler.cli.app import App, SystemClock
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings import PROJECT_FILE
+from reconciler.system import next_step, told
 
 if TYPE_CHECKING:
     from reconciler.provider.sandbox import RunningSandbox
@@ -77,7 +78,7 @@ def _folder(app: App, keep: Path | None) -> AbstractContextManager[str]:
     try:
         path.mkdir(parents=True)
     except OSError as error:
-        raise ReconcilerError(f"cannot make the folder {keep}: {error.strerror}") from error
+        raise ReconcilerError(f"cannot make the folder {keep}: {told(error)}", hint=next_step(error)) from error
     return nullcontext(str(path))
 
 

@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli.app import App
 from reconciler.errors import ReconcilerError
+from reconciler.system import next_step, told
 
 TEMPLATE = """\
 # Settings of this project: owned by those who operate it. Plan files stand in calls/*.yaml.
@@ -58,6 +59,6 @@ def init(app: App) -> None:
         with settings.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(path=DEFAULT_STATE, lineage=lineage))
     except OSError as error:
-        raise ReconcilerError(f"cannot write {PROJECT_FILE}: {error.strerror}") from error
+        raise ReconcilerError(f"cannot write {PROJECT_FILE}: {told(error)}", hint=next_step(error)) from error
     click.echo(f"Made {PROJECT_FILE} and {DEFAULT_STATE} (lineage {lineage}).")
     click.echo("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
+from reconciler.system import next_step, told
 
 
 def write_private(path: Path, data: bytes) -> None:
@@ -24,5 +26,6 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ReconcilerError(f"cannot write {path}: {error.strerror}") from error
+        with contextlib.suppress(OSError):  # what kept it from being written may keep it from being removed
+            temporary.unlink()
+        raise ReconcilerError(f"cannot write {path}: {told(error)}", hint=next_step(error)) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.overrides import check_used
-from reconciler.cli.progress import Reporter, reporter
+from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.ports import Approval, Override
@@ -195,7 +195,7 @@ async def _run(
     def on_signal(number: signal.Signals) -> None:
         caught.append(_SIGNALS[number])
         if len(caught) == 1:
-            job.stop("stopped by a signal")
+            job.stop(SIGNALLED)
             report.note("stopping: finishing the requests in flight (again to stop at once)")
         elif task is not None:
             task.cancel()

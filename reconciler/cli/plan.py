@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
+from reconciler.cli.completing import plan_files
 from reconciler.cli.output import write_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.show import plan_key
-from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
+from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
 
@@ -34,9 +35,10 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 
 
 @click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
+@full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
 @click.option("--explain", is_flag=True, help="Say where each new value came from, in text, JSON and Markdown.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
@@ -60,6 +62,7 @@ def plan(
     forms: tuple[str, ...],
     as_json: bool,
     outputs: tuple[str, ...],
+    full: bool,
     detailed_exitcode: bool,
     explain: bool,
     base: str | None,
@@ -91,7 +94,9 @@ def plan(
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)
     origins = find_origins(app, workspace, paths, made) if explain else None
-    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins)
+    print_plan(
+        app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins, full=full, now=made.created_at
+    )
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:

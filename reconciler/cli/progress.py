@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, echo_json
+from reconciler.cli.pace import Pace
+from reconciler.engine.events import Kind
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from reconciler.engine.events import Event, Tally
 
 _EVERY = 100
+SIGNALLED = "stopped by a signal"
 _QUIET = frozenset({"placed", "skipped"})
-_ADVANCING = frozenset({"placed", "failed", "uncertain", "not_sent"})
 
 
 class Reporter:
@@ -27,22 +29,26 @@ class Reporter:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.done = 0
+        self.pace = Pace(total)
+        self._unsent: str | None = None
 
     def started(self, run_id: str, plan_id: str) -> None:
         """The lock is held and the plan was checked."""
 
     def event(self, event: Event) -> None:
-        if event.kind in _ADVANCING:
-            self.done += 1
+        if self.pace.add(event):
             self.advanced()
+        if event.kind is Kind.NOT_SENT and event.message == self._unsent:
+            return  # where a run stops, all that is left shares the reason, and is counted at the end
+        if event.kind is Kind.NOT_SENT:
+            self._unsent = event.message
         if event.kind not in _QUIET:
-            self.note(f"{event.kind.value}: {event.address}: {event.message or ''}")
+            self.note(f"{event.kind.value.replace('_', ' ')}: {event.address}: {event.message or ''}")
 
     def advanced(self) -> None:
         """One more address came to an end."""
-        if self.done % _EVERY == 0:
-            self.note(f"{self.done} of {self.total}")
+        if self.pace.done % _EVERY == 0:
+            self.note(f"{self.pace.done:,} of {self.total:,}: {self.pace.told()}")
 
     def note(self, text: str) -> None:
         click.echo(for_terminal(text), err=True)
@@ -50,6 +56,8 @@ class Reporter:
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
             self.note(f"stopped before the end: {tally.stopped}")
+        if tally.counts[Kind.NOT_SENT] and tally.stopped != SIGNALLED:
+            self.note("hint: reconciler doctor looks for what is in the way; then apply again")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
         click.echo(f"Applied: {told or 'nothing to do'}.")
 
@@ -73,15 +81,18 @@ class JsonReporter(Reporter):
 
 
 class BarReporter(Reporter):
-    """A progress bar on the terminal's error stream; problems are printed above it."""
+    """A progress bar on the terminal's error stream; problems are printed above it.
 
-    def __init__(self, total: int, advance: Callable[[], None], say: Callable[[str], None]) -> None:
+    ``advance`` is given what is told beside the bar.
+    """
+
+    def __init__(self, total: int, advance: Callable[[str], None], say: Callable[[str], None]) -> None:
         super().__init__(total)
         self._advance = advance
         self._say = say
 
     def advanced(self) -> None:
-        self._advance()
+        self._advance(self.pace.told())
 
     def note(self, text: str) -> None:
         self._say(for_terminal(text))
@@ -102,11 +113,10 @@ def reporter(app: App, total: int, *, as_json: bool) -> Iterator[Reporter]:
 @contextmanager
 def _bar(app: App, total: int) -> Iterator[Reporter]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True, no_color=not app.color, highlight=False, markup=False)
-    columns = (TextColumn("placing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Remaining())
+    columns = (TextColumn("placing"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("placing", total=total)
-        yield BarReporter(total, lambda: progress.advance(task), console.print)
+        task = progress.add_task("placing", total=total, told="")
+        yield BarReporter(total, lambda told: progress.update(task, advance=1, told=told), console.print)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, state_option, url_option
+from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\b
 Examples:
-  reconciler resolve                 look all of them up, and list what stays unknown
+  reconciler resolve                 # look all of them up, and list what stays unknown
   reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
   reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
   reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
@@ -39,7 +40,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog=_EPILOG, short_help="Settle what is unknown.")
-@click.argument("address", required=False)
+@click.argument("address", required=False, shell_complete=addresses_of_state)
 @click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
 @click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")
 @click.option("--stopped", is_flag=True, help="The placed call was stopped by hand: it will not ring.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.app import echo
+from reconciler.cli.completing import schemas
 from reconciler.errors import UsageError
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler schema\n  reconciler schema callplan > callplan.schema.json\n")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=schemas)
 def schema(name: str | None) -> None:
     """Print a JSON Schema (2020-12), or the names of all."""
     from reconciler.source.schema import schema_names, schema_text

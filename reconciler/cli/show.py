@@ -8,22 +8,30 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, reveal_option
-from reconciler.cli.showing import form_options, print_plan, printouts
+from reconciler.cli.showing import form_options, full_option, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model import Plan
+from reconciler.system import next_step, told
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
 @click.argument("planfile", type=click.Path(path_type=Path))
 @form_options
+@full_option
 @reveal_option
 @click.pass_obj
 def show(
-    app: App, planfile: Path, forms: tuple[str, ...], as_json: bool, outputs: tuple[str, ...], reveal: bool
+    app: App,
+    planfile: Path,
+    forms: tuple[str, ...],
+    as_json: bool,
+    outputs: tuple[str, ...],
+    full: bool,
+    reveal: bool,
 ) -> int:
     """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
     wanted = printouts(forms, outputs, as_json=as_json)
-    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal)
+    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal, full=full)
     return ExitCode.DONE
 
 
@@ -39,7 +47,7 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
     try:
         data = (app.directory / path).read_bytes()
     except OSError as error:
-        raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error
+        raise ReconcilerError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
     return loads(data, signing_key=plan_key() if signed else None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -16,6 +17,8 @@ from reconciler.errors import UsageError
 from reconciler.render.words import counted
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
     from reconciler.render.origins import Origins
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
+
+
+full_option = click.option("--full", is_flag=True, help="Fold no long list in text on a terminal.")
 
 
 def form_options(command: _F) -> _F:
@@ -82,35 +88,53 @@ def print_plan(
     reveal: bool,
     excerpts: Excerpts | None = None,
     origins: Origins | None = None,
+    full: bool = False,
+    now: datetime | None = None,
 ) -> None:
     """The plan in each form, on the standard output or whole into its file.
 
     ``excerpts`` are of its files, where they are what the plan was made from. ``origins`` say where its values
-    came from, in the forms that have room for it.
+    came from, in the forms that have room for it. On a terminal, text says how far ahead calls are of ``now``, the
+    real time if not given, and folds long lists unless ``full``.
     """
     for form, file in wanted:
+        if file == STDOUT and form == "text":
+            show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
+            continue
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, excerpts, origins, reveal=reveal, terminal=file == STDOUT)
+            shown = _plan_bytes(app, plan, form, excerpts, origins, reveal=reveal)
         put(app, shown, file)
 
 
-def _plan_bytes(
+def show_text(
     app: App,
     plan: Plan,
-    form: str,
-    excerpts: Excerpts | None,
-    origins: Origins | None,
     *,
     reveal: bool,
-    terminal: bool,
+    full: bool,
+    now: datetime | None = None,
+    origins: Origins | None = None,
+) -> None:
+    """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
+    from reconciler.render.text import render_plan
+
+    look = app.look(sys.stdout, reveal=reveal)
+    if look.now is not None:
+        look = replace(look, now=now or look.now, full=full)
+    with collector.paused():
+        shown = render_plan(plan, look, origins)
+    echo(shown)
+
+
+def _plan_bytes(
+    app: App, plan: Plan, form: str, excerpts: Excerpts | None, origins: Origins | None, *, reveal: bool
 ) -> bytes:
-    """Private values are seen with ``reveal``, or in text on a terminal."""
+    """For a file, or for another program: private values are seen with ``reveal`` alone."""
     if form == "text":
         from reconciler.render import text
         from reconciler.render.console import Look
 
-        look = app.look(sys.stdout, reveal=reveal) if terminal else Look(masked=not reveal)
-        return text.render_plan(plan, look, origins).encode()
+        return text.render_plan(plan, Look(masked=not reveal), origins).encode()
     masked = not reveal
     if form == "xlsx":
         from reconciler.render import xlsx  # its library takes 40 ms to import

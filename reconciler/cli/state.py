@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import state_care, state_redact
-from reconciler.cli.app import App, echo_json, state_option
+from reconciler.cli.app import App, echo_json, examples, state_option
+from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
@@ -39,7 +40,9 @@ for _command in (
     state.add_command(_command)
 
 
-@state.command("init")
+@state.command(
+    "init", epilog=examples("reconciler state init", "reconciler state init --state /srv/calls/state.db")
+)
 @state_option
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
@@ -59,7 +62,7 @@ def init(app: App, state_url: str | None) -> None:
     click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
 
-@state.command("list")
+@state.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj
@@ -80,8 +83,8 @@ def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
     click.echo(f"State {lineage}, serial {serial}: {told}.")
 
 
-@state.command("show")
-@click.argument("address", required=False)
+@state.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
+@click.argument("address", required=False, shell_complete=addresses_of_state)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, echo_json, lock_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, echo_json, examples, lock_option, state_option
+from reconciler.cli.completing import addresses_of_rows, addresses_of_state
 from reconciler.cli.loading import Workspace, intent_of_row
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
@@ -50,7 +51,7 @@ def take_over(store: StateStore, run_id: str, intent: Intent, decision: Decision
     store.decide(run_id, [decision])
 
 
-@click.command("backup")
+@click.command("backup", epilog=examples("reconciler state backup state-backup.db"))
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @state_option
 @click.pass_obj
@@ -64,7 +65,12 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     click.echo(f"Copied {workspace.state_path} to {file}.")
 
 
-@click.command("export")
+@click.command(
+    "export",
+    epilog=examples(
+        "reconciler state export --public snapshot.json", "reconciler state export --public - > snapshot.json"
+    ),
+)
 @click.option("--public", "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=True)
 @state_option
 @click.pass_obj
@@ -85,7 +91,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     click.echo(f"Wrote a snapshot to {file}.")
 
 
-@click.command("check")
+@click.command("check", epilog=examples("reconciler state check", "reconciler state check --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj
@@ -105,7 +111,7 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
     return ExitCode.ERROR if found else ExitCode.DONE
 
 
-@click.command("lock")
+@click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj
@@ -136,8 +142,8 @@ def _run_json(run: Run | None) -> JsonObject | None:
     return {"run": run.id, "command": run.command, **who, "started_at": started}
 
 
-@click.command("forget")
-@click.argument("address")
+@click.command("forget", epilog=examples('reconciler state forget june/inv-1001 --reason "made by mistake"'))
+@click.argument("address", shell_complete=addresses_of_state)
 @click.option("--reason", required=True, help="Why. Recorded.")
 @lock_option
 @state_option
@@ -152,8 +158,8 @@ def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: 
     click.echo(f"{where}: forgotten. If its row is still there, the next apply places it.")
 
 
-@click.command("import")
-@click.argument("address")
+@click.command("import", epilog=examples("reconciler state import june/inv-1001 call-b2c3d4e5"))
+@click.argument("address", shell_complete=addresses_of_rows)
 @click.argument("call_id")
 @click.option("--reason", default="imported", show_default=True, help="Why you know. Recorded.")
 @lock_option

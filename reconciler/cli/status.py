@@ -19,6 +19,7 @@ from reconciler.cli.app import (
     state_option,
     to_json,
 )
+from reconciler.cli.completing import plan_files
 from reconciler.cli.output import write_private
 from reconciler.errors import ExitCode
 from reconciler.model import Action
@@ -32,15 +33,15 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   reconciler status
-  reconciler status --overdue                 exit 3 where a call is due within a day and not placed
+  reconciler status --overdue        # exit 3 where a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
-  reconciler status --format html --output status.html      what came of every call, for a browser
+  reconciler status --format html --output status.html   # what came of every call
 """
 _OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
 
 
 @click.command(epilog=_EPILOG, short_help="Say where the calls stand, and what is overdue.")
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; exit 3.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
 @click.option(

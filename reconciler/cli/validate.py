@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, reveal_option
+from reconciler.cli.completing import plan_files
 from reconciler.cli.showing import count_problems, show_problems
 from reconciler.errors import ExitCode
 from reconciler.render.words import counted
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n",
     short_help="Check plan files and report every problem.",
 )
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @reveal_option
 @click.pass_obj

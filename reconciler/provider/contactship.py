@@ -33,6 +33,7 @@ from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import JsonObject, Request
 from reconciler.ports import Receipt
 from reconciler.provider.origin import Origin
+from reconciler.provider.reasons import explain
 
 MAX_ANSWER_BYTES = 1_000_000
 _MESSAGE_LENGTH = 200
@@ -77,7 +78,7 @@ class ContactShip:
         except TimeoutError as error:
             raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            reason = self._clean(f"{type(error).__name__}: {error}".rstrip(" .:"), request.body)
+            reason = self._clean(explain(error).message, request.body)
             if trace.request_left:
                 raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
             raise NotSent(f"not sent, {reason}") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.system import next_step, told
 
 DEFAULT_BASE_URL = "https://api.contactship.ai"
 BASE_URL_VARIABLE = "CONTACTSHIP_BASE_URL"
@@ -66,8 +67,10 @@ def read_api_key(path: Path | None, variable: str | None) -> str:
     if path is not None:
         try:
             key = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ReconcilerError(f"the API key file cannot be read: {type(error).__name__}") from error
+        except UnicodeDecodeError as error:
+            raise ReconcilerError(f"the API key file {path} is not text") from error
+        except OSError as error:
+            raise ReconcilerError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
     key = key.strip()
     if not key:
         hint = f"set {API_KEY_VARIABLE} or pass --api-key-file FILE; it is never read from a YAML file"

@@ -11,17 +11,22 @@ import httpx
 from reconciler.errors import LookupFailed
 from reconciler.model import JsonValue
 from reconciler.provider.contactship import open_client, read_date, retry_after
-from reconciler.provider.origin import Origin
+from reconciler.provider.origin import API_KEY_VARIABLE, Origin
+from reconciler.provider.reasons import Reason, explain
 
 _TRIES = 4
 _PATIENCE = 60.0  # seconds that a Retry-After may ask for
 
 
 class Reader:
-    """One connection for reading; ``timeout`` is the deadline of one answer, in seconds."""
+    """One connection for reading; ``timeout`` is the deadline of one answer, in seconds.
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
+    ``tries`` is how often it asks where it gets none.
+    """
+
+    def __init__(self, origin: Origin, api_key: str, timeout: float, tries: int = _TRIES) -> None:
         self._origin = origin
+        self._tries = tries
         self._deadline = timeout
         self._client = open_client(api_key, timeout)
         self._server_time: datetime | None = None
@@ -37,27 +42,44 @@ class Reader:
         Raises:
             LookupFailed: no answer, or none that is JSON.
         """
-        problem, asked = "", 0.0
-        for attempt in range(_TRIES):
+        problem, status, asked = Reason(""), None, 0.0
+        for attempt in range(self._tries):
             if attempt:
                 await asyncio.sleep(max(0.05 * 4**attempt, asked))
             try:
                 async with asyncio.timeout(self._deadline):
                     response = await self._client.get(self._origin.url(path), params=query)
             except (httpx.HTTPError, OSError, TimeoutError) as error:
-                problem = type(error).__name__
+                problem, status = explain(error), None
                 continue
             if response.status_code == 200:
                 self._server_time = read_date(response.headers.get("date", ""))
                 return _json(response, what)
-            problem = f"HTTP {response.status_code}"
+            status = response.status_code
+            problem = _refusal(status)
             asked = min(retry_after(response.headers) or 0.0, _PATIENCE)
-            if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
+            if 400 <= status < 500 and status not in {408, 429}:
                 break
-        raise LookupFailed(f"the service cannot be asked {what}: {problem}")
+        message = f"the service at {self._origin.base} cannot be asked {what}: {problem.message}"
+        raise LookupFailed(message, hint=problem.hint, status=status)
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _refusal(status: int) -> Reason:
+    """An answer other than 200."""
+    match status:
+        case 401 | 403:
+            hint = f"is the key ({API_KEY_VARIABLE}) this account's, and still valid?"
+            return Reason(f"it refuses the key (HTTP {status})", hint)
+        case 404:
+            return Reason("HTTP 404", "does the base URL point at the API itself?")
+        case 429:
+            return Reason("HTTP 429", "it asks to be left alone for a while: try again later")
+    if 300 <= status < 400:
+        return Reason(f"HTTP {status}", "redirects are not followed: set the base URL to where it points")
+    return Reason(f"HTTP {status}", "try again later" if status >= 500 else None)
 
 
 def _json(response: httpx.Response, what: str) -> JsonValue:

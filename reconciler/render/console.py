@@ -6,6 +6,7 @@ import io
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -14,11 +15,17 @@ from rich.text import Text
 @dataclass(frozen=True, slots=True)
 class Look:
     """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
-    values are masked."""
+    values are masked.
+
+    ``now`` is set for a person at a terminal, who is told how far ahead things are; elsewhere the text depends on
+    nothing but the plan. Long lists are folded there too, unless ``full``.
+    """
 
     width: int = 1_000_000
     color: bool = False
     masked: bool = True
+    now: datetime | None = None
+    full: bool = False
 
 
 def capture(look: Look, draw: Callable[[Console], None]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from rich.console import Console
@@ -11,13 +11,15 @@ from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan, Severity
+from reconciler.render.columns import Columns
 from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal, in_place
+from reconciler.render.fold import fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
+from reconciler.render.overview import print_overview
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
-from reconciler.times import tell_instant
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -33,15 +35,25 @@ _LOOK = {
     Action.UNCHANGED: ("=", "dim"),
 }
 _WIDE = 120
+_TALL = 30  # lines after which the counts are told once more
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How a plan is looked at, and where its values came from."""
+
+    look: Look
+    origins: Origins
 
 
 def render_plan(plan: Plan, look: Look, origins: Origins | None = None) -> str:
-    """The plan: what needs a person first, then what will be placed, then one line of counts.
+    """The plan: one line of counts, then what needs a person, then what will be placed.
 
     With ``origins``, each new cell and each field of a call to place says where it came from.
     """
     shown, told = (mask_plan(plan), mask_origins(origins or {})) if look.masked else (plan, origins or {})
-    return capture(look, lambda console: _print_plan(console, shown, told))
+    text = capture(look, lambda console: _print_plan(console, shown, _View(look, told)))
+    return text if text.count("\n") <= _TALL else f"{text}Plan: {count_line(plan)}.\n"
 
 
 def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
@@ -54,25 +66,21 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
     return capture(look, draw)
 
 
-def _print_plan(console: Console, plan: Plan, origins: Origins) -> None:
+def _print_plan(console: Console, plan: Plan, view: _View) -> None:
     if plan.snapshot_at is not None:
         console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
     if plan.base is not None:
         _print_settings(console, plan.base)
+    print_overview(console, plan, view.look.now)
     _print_lifted(console, plan.lifted)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
-                _print_group(console, action, words, changes, origins)
+                _print_group(console, action, words, changes, view)
     for old, new in plan.moves:
         console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
     if plan.moves:
         console.print()
-    if not plan.count(Action.CREATE) and not plan.errors:
-        console.print("Nothing to place.")
-    console.print(f"Plan: {count_line(plan)}.{_span(plan)}")
-    if plan.next_apply_by is not None:
-        console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
 
 
 def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
@@ -111,32 +119,35 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     ]
 
 
-def _print_group(
-    console: Console, action: Action, words: str, changes: Sequence[Change], origins: Origins
-) -> None:
+def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], view: _View) -> None:
     if not changes:
         return
     told = [change for change in changes if "past" not in change.reasons]
-    console.print(styled(f"{len(changes)} {words}", f"bold {_LOOK[action][1]}"), soft_wrap=True)
+    shown, rest = fold(told, full=view.look.full or view.look.now is None)
+    columns = Columns.of(shown, view.look.now)
+    heading = f"{len(changes)} {columns.heading(words)}"
+    console.print(styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
     shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop() or ""), 2)
-        told = [replace(change, message=None) for change in told]
-    for change in told:
-        _print_change(console, change, origins.get(change.address))
+        shown = [replace(change, message=None) for change in shown]
+    for change in shown:
+        _print_change(console, change, columns, view.origins.get(change.address))
+    if rest is not None:
+        console.print(f"    {for_terminal(rest)}", soft_wrap=True)
     if len(told) < len(changes):
         console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
     console.print()
 
 
-def _print_change(console: Console, change: Change, told: Provenance | None) -> None:
+def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
     line = styled(f"  {symbol} ", style)
-    line.append(for_terminal(str(change.address)), style="bold")
+    line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
         line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
-        line.append(f"  {for_terminal(when(change.call))}")
+        line.append(f"  {columns.when(change, console.width - line.cell_len - 2)}")
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
         source = f"  {for_terminal(str(where))}"
@@ -182,11 +193,3 @@ def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> N
             console.print(styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
     if item.hint is not None:
         print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
-
-
-def _span(plan: Plan) -> str:
-    moments = [item.scheduled_at for item in plan.changes if item.action is Action.CREATE and item.scheduled_at]
-    if not moments:
-        return ""
-    first, last = tell_instant(min(moments)), tell_instant(max(moments))
-    return f" Scheduled at {first}." if first == last else f" Scheduled from {first} to {last}."

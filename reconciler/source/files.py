@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.settings import Project
+from reconciler.system import next_step, told
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -44,6 +46,7 @@ def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:
             message = f"plans: {pattern!r} leads out of the project"
             yield _problem("E403", message, "reconciler.yaml", "plan files stand inside the project")
             continue
+        yield from _unreadable(project, project.root.joinpath(*_fixed(parts)), deep="**" in parts)
         for path in project.root.glob(pattern):
             if path.is_dir():
                 continue
@@ -57,6 +60,7 @@ def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:
 def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[Path | Diagnostic]:
     for path in paths:
         if path.is_dir():
+            yield from _unreadable(project, path, deep=True)
             inside = [item for item in path.rglob("*") if item.suffix in SUFFIXES and item.is_file()]
             found = [item for item in inside if item.name != "reconciler.yaml"]
             yield from found
@@ -69,6 +73,23 @@ def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[Path | Diag
             yield path
 
 
+def _fixed(parts: Sequence[str]) -> Iterable[str]:
+    """The folders of a glob before its first wildcard."""
+    return takewhile(lambda part: not set("*?[") & set(part), parts[:-1])
+
+
+def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagnostic]:
+    """Folders that may not be listed. A glob passes them over, and their rows would seem to be gone."""
+    errors: list[OSError] = []
+    for _ in os.walk(folder, onerror=errors.append):
+        if not deep:
+            break
+    for error in errors:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            where = name_of(project, Path(error.filename or folder))
+            yield _problem("E113", f"cannot be read: {told(error)}", where, next_step(error))
+
+
 def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
     where = ", ".join(project.plans) if paths is None else ", ".join(str(path) for path in paths)
     return Diagnostic(
@@ -76,5 +97,5 @@ def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
     )
 
 
-def _problem(code: str, message: str, file: str, hint: str) -> Diagnostic:
+def _problem(code: str, message: str, file: str, hint: str | None) -> Diagnostic:
     return Diagnostic(Severity.ERROR, code, message, Location(file), hint)

@@ -25,6 +25,7 @@ from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
+from reconciler.system import next_step, told
 from reconciler.wire import ScheduleFields
 
 Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
@@ -69,8 +70,9 @@ def _load(root: Path, path: Path, name: str, *, alone: bool = False) -> Loaded:
     try:
         data = path.read_bytes()
     except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(name)),)
+        place = Location(name)
+        found = Diagnostic(Severity.ERROR, "E113", f"cannot be read: {told(error)}", place, next_step(error))
+        return Project(root), None, (found,)
     document = load(data, name)
     if not isinstance(document.root, MapNode):
         return Project(root), document, document.diagnostics

@@ -15,6 +15,7 @@ from reconciler.source.frame import Watch
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
 from reconciler.source.yaml import Document, load
+from reconciler.system import next_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _read(
     try:
         data = path.read_bytes()
     except OSError as error:
-        report.say("E113", f"cannot be read: {error.strerror}", 1, 1, "check the name and the permissions")
+        report.say("E113", f"cannot be read: {error.strerror}", 1, 1, next_step(error))
         return None
     document = load(data, name)
     documents[name] = document

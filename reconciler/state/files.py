@@ -19,6 +19,7 @@ from reconciler.model import JsonObject
 from reconciler.state import ledger
 from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations, new_secret
 from reconciler.state.mounts import mounted_alone, network_filesystem
+from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
 from reconciler.times import format_instant
 
 _BUSY_SECONDS = 60
@@ -32,6 +33,22 @@ _MISSING_HINT = (
 )
 
 
+# SQLite's name of an error starts with -> what to do about it.
+_STEPS = {
+    "SQLITE_FULL": DISK_FULL,
+    "SQLITE_READONLY": NOT_ALLOWED,
+    "SQLITE_CANTOPEN": NOT_ALLOWED,
+    "SQLITE_PERM": NOT_ALLOWED,
+    "SQLITE_IOERR": "the disk reports an error, or is full: look at the system's log, then reconciler state check",
+    "SQLITE_BUSY": "another program has it open: close that, and run this again",
+    "SQLITE_LOCKED": "another program has it open: close that, and run this again",
+}
+
+
+def _step(name: str) -> str | None:
+    return next((step for start, step in _STEPS.items() if name.startswith(start)), None)
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """SQLite's and the system's errors as ``StateError``: nothing of SQLite leaves this package."""
@@ -41,9 +58,9 @@ def translated(path: Path) -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", "")
         if name in {"SQLITE_CORRUPT", "SQLITE_NOTADB"} or name.startswith("SQLITE_CORRUPT"):
             raise StateError(f"the state {path} is damaged: {error}", hint="restore a backup of it") from error
-        raise StateError(f"the state {path} cannot be used: {error}") from error
+        raise StateError(f"the state {path} cannot be used: {error}", hint=_step(name)) from error
     except OSError as error:
-        raise StateError(f"the state {path} cannot be used: {error.strerror or error}") from error
+        raise StateError(f"the state {path} cannot be used: {told(error)}", hint=next_step(error)) from error
     except UnicodeEncodeError as error:
         raise StateError(f"the state {path} holds Unicode only, and {error.object!a} is none") from error
 

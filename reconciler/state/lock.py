@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from reconciler.errors import StateError, StateLocked
+from reconciler.system import next_step, told
 
 
 @contextmanager
@@ -35,8 +36,8 @@ def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iter
             hint="wait for it, or pass --lock-timeout; the lock is gone as soon as that process is",
         ) from error
     except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StateError(f"the lock {beside} cannot be taken: {reason}") from error
+        reason, hint = (told(error), next_step(error)) if isinstance(error, OSError) else (error, None)
+        raise StateError(f"the lock {beside} cannot be taken: {reason}", hint=hint) from error
     try:
         if SoftFileLock in type(lock).__mro__:  # what filelock turns a lock into where there is no flock(2)
             raise StateError(f"the lock {beside} cannot be taken: this file system has no locks")

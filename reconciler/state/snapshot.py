@@ -22,6 +22,7 @@ from reconciler.errors import StateError, StateMissing
 from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
 from reconciler.ports import StateReader
 from reconciler.state.rules import check_lineage
+from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -91,7 +92,7 @@ def read(path: Path, *, lineage: str | None = None) -> Snapshot:
             raise StateError(f"the snapshot {path} is not a regular file")
         data = path.read_bytes()
     except OSError as error:
-        raise StateError(f"the snapshot {path} cannot be read: {error.strerror}") from error
+        raise StateError(f"the snapshot {path} cannot be read: {told(error)}", hint=next_step(error)) from error
     snapshot = _loads(data, path)
     check_lineage(snapshot.lineage, lineage)
     return snapshot

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -291,3 +292,27 @@ def test_a_journal_that_cannot_be_written_sends_nothing(june: Workbench, sandbox
     assert refused.code == 1
     assert "state" in refused.err
     assert not sandbox.calls()
+
+
+def test_a_terminal_folds_a_long_plan_and_says_how_far_ahead_it_is(june: Workbench) -> None:
+    june.write(PLAN, plan_text(rows=40))
+    june.ok("plan", "--now", "2031-05-30T12:00:00Z", "--out", "june.plan")
+    for command in (("plan", "--now", "2031-05-30T12:00:00Z"), ("show", "june.plan")):
+        folded, whole = june.on_terminal(*command), june.on_terminal(*command, "--full")
+        assert folded.count("  + june/inv-") == 10
+        assert "and 30 more: --full shows all" in folded
+        assert whole.count("  + june/inv-") == 40
+    assert "  in 42 h, Sun 1 Jun 00:01" in june.on_terminal("plan", "--now", "2031-05-30T12:00:00Z")
+    assert " in 42 h" not in june.ok("plan", "--now", "2031-05-30T12:00:00Z").out
+
+
+def test_an_apply_tells_how_it_gets_on(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=120))
+    sandbox.set_faults("reject#7")
+    log = june.run("apply", "--auto-approve", "--rate", "none")
+    assert log.code == 3
+    assert "100 of 120: 99 placed, 1 failed" in log.err
+    june.write("calls/may.yaml", plan_text("may", rows=20, first=500))
+    screen = june.on_terminal("apply", "--auto-approve", "--rate", "20/s", TERM="xterm-256color", NO_COLOR="1")
+    assert "placing" in screen
+    assert re.search(r"\d+/21 +\d+ placed", screen), screen

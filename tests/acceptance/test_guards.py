@@ -229,11 +229,11 @@ def test_what_guards_block_comes_first_and_in_groups(project: Workbench) -> None
     near = at("2031-06-02 12:00:00")
     project.write("calls/june.yaml", rows(near, near, at("2031-06-01 12:00:00"), at("2031-06-01 13:00:00")))
     text = project.run("plan").out
-    heads = ["2 blocked by G001 (calling-hours)", "1 blocked by G021 (peak)", "1 to place"]
+    heads = ["\n2 blocked by G001 (calling-hours)", "\n1 blocked by G021 (peak)", "\n1 to place"]
     assert sorted(heads, key=text.index) == heads
-    assert text.startswith(heads[0])
+    assert text.startswith("Plan: 3 blocked, 1 to place. It cannot be applied: 3 blocked.\n" + heads[0])
     page = project.run("plan", "--format", "markdown").out
-    heads = [f"#### {head}" for head in heads]
+    heads = [f"#### {head.strip()}" for head in heads]
     assert sorted(heads, key=page.index) == heads
     sarif = project.run("plan", "--format", "sarif").json
     rules = {item["id"] for item in sarif["runs"][0]["tool"]["driver"]["rules"]}

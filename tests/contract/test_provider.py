@@ -340,7 +340,7 @@ def test_a_connection_that_never_comes_about_was_not_sent() -> None:
             waiting.connect_ex(full.getsockname())
         found = asyncio.run(outcome(f"http://127.0.0.1:{full.getsockname()[1]}", deadline=0.6))
     assert isinstance(found, NotSent)
-    assert "ConnectTimeout" in found.message
+    assert "no connection in time" in found.message
 
 
 def test_a_body_that_could_not_be_written_is_unknown() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from aiohttp import web
 
 from reconciler.provider.sandbox.app import build
 from reconciler.provider.sandbox.config import SandboxConfig, SandboxError
 from reconciler.provider.sandbox.desk import Desk
+from reconciler.system import next_step
 
 _GRACE = 1.0  # seconds that requests in progress have when the sandbox stops
 
@@ -33,7 +35,10 @@ class Server:
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             desk.ledger.close()
-            raise SandboxError(f"cannot listen on {config.host} port {config.port}: {error}") from error
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            hint = next_step(error) if isinstance(error, OSError) else None
+            message = f"cannot listen on {config.host} port {config.port}: {reason}"
+            raise SandboxError(message, hint=hint) from error
         host = f"[{config.host}]" if ":" in config.host else config.host
         return cls(desk, runner, f"http://{host}:{runner.addresses[0][1]}")
 

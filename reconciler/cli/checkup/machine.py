@@ -1,0 +1,55 @@
+"""This machine: Python and the libraries."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sqlite3
+from importlib import metadata
+
+from reconciler import __version__
+from reconciler.cli.checkup.finding import Finding, Health
+
+DISTRIBUTION = "call-reconciler"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_TOLD = ("click", "httpx", "tzdata")
+
+
+def versions() -> Finding:
+    """What is installed, and whether all that the package requires is."""
+    parts = [
+        f"reconciler {__version__}",
+        f"Python {platform.python_version()}",
+        f"SQLite {sqlite3.sqlite_version}",
+    ]
+    missing = [name for name in _required() if _version(name) is None]
+    if missing:
+        told = f"{', '.join(parts)}; not installed: {', '.join(missing)}"
+        return Finding("versions", Health.FAIL, told, f"pip install --upgrade {DISTRIBUTION}")
+    parts += [f"{name} {_version(name)}" for name in _TOLD]
+    if not _has_libyaml():
+        hint = "pip install --force-reinstall pyyaml, on a platform that it has wheels for"
+        return Finding("versions", Health.WARN, f"{', '.join(parts)}; YAML is read slowly, without libyaml", hint)
+    return Finding("versions", Health.OK, ", ".join(parts))
+
+
+def _required() -> list[str]:
+    """The distributions that ours needs without any extra; none where it runs from bare files."""
+    try:
+        listed = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []
+    return [found[0] for line in listed if "extra ==" not in line and (found := _NAME.match(line))]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _has_libyaml() -> bool:
+    import yaml
+
+    return bool(yaml.__with_libyaml__)

@@ -1,0 +1,87 @@
+"""The state: there, ours, private, free and whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.errors import ReconcilerError
+from reconciler.render.words import counted
+from reconciler.times import tell_instant
+
+if TYPE_CHECKING:
+    from reconciler.cli.loading import Workspace
+
+_LATER = ("state-mode", "state-lock", "state-integrity")
+
+
+def examine(workspace: Workspace, now: datetime) -> list[Finding]:
+    """One finding where the state cannot be opened, and the reason for the rest to be skipped."""
+    if not workspace.trusted:
+        return skipped("reconciler.yaml has errors: which state is meant, nobody knows", "state", *_LATER)
+    try:
+        opened = _snapshot(workspace) if workspace.snapshot else _open(workspace)
+    except ReconcilerError as error:
+        return [failed("state", error), *skipped("the state cannot be opened", *_LATER)]
+    if workspace.snapshot:
+        return [opened, *skipped("a snapshot is not the state", *_LATER)]
+    path = workspace.state_path
+    return [opened, _mode(path), _lock(path, now), _integrity(path, now)]
+
+
+def _open(workspace: Workspace) -> Finding:
+    with workspace.reader() as reader:
+        pin = "as pinned" if workspace.lineage is not None else "not pinned"
+        told = f"{workspace.state_path}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
+        return Finding("state", Health.OK, told)
+
+
+def _snapshot(workspace: Workspace) -> Finding:
+    from reconciler.state import snapshot
+
+    taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
+    told = f"{workspace.state_path}: snapshot of {tell_instant(taken.created_at)}, serial {taken.serial}"
+    return Finding("state", Health.OK, told)
+
+
+def _mode(path: Path) -> Finding:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return Finding("state-mode", Health.FAIL, f"{path}: {error.strerror}", "is it being replaced?")
+    if found.st_nlink > 1:
+        told = f"{path} has {found.st_nlink} names (hard links), and each would have its own lock"
+        return Finding("state-mode", Health.FAIL, told, "keep one of them; to copy: reconciler state backup FILE")
+    mode = found.st_mode & 0o777
+    if mode & 0o077:
+        return Finding("state-mode", Health.WARN, f"others may read {path} (mode {mode:04o})", f"chmod 600 {path}")
+    return Finding("state-mode", Health.OK, f"mode {mode:04o}")
+
+
+def _lock(path: Path, now: datetime) -> Finding:
+    from reconciler.state.sqlite import look_at_lock, told
+
+    try:
+        lock = look_at_lock(path)
+    except ReconcilerError as error:
+        return failed("state-lock", error)
+    if not lock.held:
+        return Finding("state-lock", Health.OK, "free")
+    who = told(lock.run, now) if lock.run is not None else "a run that the state does not name"
+    hint = "wait for it; the lock is gone as soon as that process is"
+    return Finding("state-lock", Health.WARN, f"held by {who}", hint)
+
+
+def _integrity(path: Path, now: datetime) -> Finding:
+    from reconciler.state import care
+
+    try:
+        problems = care.check(path, now)
+    except ReconcilerError as error:
+        return failed("state-integrity", error)
+    if problems:
+        told = f"{counted(len(problems), 'problem')}, the first: {problems[0]}"
+        return Finding("state-integrity", Health.FAIL, told, "reconciler state check lists them; restore a backup")
+    return Finding("state-integrity", Health.OK, "no damage, no orphans, no clock that ran backwards")

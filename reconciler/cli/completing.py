@@ -1,0 +1,92 @@
+"""What the shell offers for an argument. A completion that cannot be made is empty, and says nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+from reconciler.cli.app import App
+from reconciler.errors import ReconcilerError
+
+Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+_MOST = 200  # more than that nobody reads, and the state may hold a million
+
+
+def _quietly(offer: Callable[[click.Context, str], Iterable[CompletionItem]]) -> Completer:
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return list(islice(offer(ctx, incomplete), _MOST))
+        except (ReconcilerError, OSError):
+            return []
+
+    return complete
+
+
+def _app(ctx: click.Context) -> App:
+    """While the shell asks, no command has run yet: the options are all there is."""
+    return App.of(str(ctx.find_root().params.get("directory") or "."), no_color=True)
+
+
+def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    from reconciler.cli.loading import Workspace
+
+    url = ctx.params.get("state_url") or os.environ.get("RECONCILER_STATE")
+    with Workspace.open(_app(ctx), url).reader() as reader:
+        for entry in reader.entries():
+            if str(entry.address).startswith(incomplete):
+                yield CompletionItem(str(entry.address), help="uncertain" if entry.unknown else entry.status.value)
+
+
+def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    from reconciler.cli.loading import Workspace
+
+    app = _app(ctx)
+    for row in Workspace.open(app, None).sources(app, ()).rows:
+        if str(row.address).startswith(incomplete):
+            yield CompletionItem(str(row.address), help=row.source.file)
+
+
+def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    """The project's plan files, seen from where the command works; other files where none of them fits."""
+    from reconciler.source.files import plan_files
+    from reconciler.source.project import find_project, load_project
+
+    app, found = _app(ctx), False
+    project, _, _ = load_project(find_project(app.directory))
+    for path in plan_files(project, None)[0]:
+        name = os.path.relpath(path, app.directory)
+        if name.startswith(incomplete):
+            found = True
+            yield CompletionItem(name)
+    if not found:
+        yield CompletionItem(incomplete, type="file")
+
+
+def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    from reconciler.source.schema import schema_names
+
+    yield from (CompletionItem(name) for name in schema_names() if name.startswith(incomplete))
+
+
+def _subjects(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
+    """What ``help`` explains."""
+    from reconciler.cli.topics import code_meanings, title, topic_names
+
+    root = ctx.find_root()
+    commands = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
+    told = (
+        dict.fromkeys(commands, "command") | {name: title(name) for name in topic_names()} | dict(code_meanings())
+    )
+    yield from (CompletionItem(name, help=words) for name, words in told.items() if name.startswith(incomplete))
+
+
+addresses_of_state = _quietly(_addresses_of_state)
+addresses_of_rows = _quietly(_addresses_of_rows)
+plan_files = _quietly(_plan_files)
+schemas = _quietly(_schemas)
+subjects = _quietly(_subjects)

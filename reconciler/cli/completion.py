@@ -1,0 +1,30 @@
+"""``reconciler completion``: the script that makes a shell complete commands, options, addresses and files."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.app import examples
+
+_EPILOG = examples(
+    'eval "$(reconciler completion bash)"     # in ~/.bashrc',
+    'eval "$(reconciler completion zsh)"      # in ~/.zshrc',
+    "reconciler completion fish > ~/.config/fish/completions/reconciler.fish",
+)
+
+
+@click.command(epilog=_EPILOG, short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes this command in SHELL: also addresses, plan files, topics and codes.
+
+    Bash needs version 4.4 or newer.
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise TypeError(f"click knows no completion for {shell}")
+    script = found(ctx.find_root().command, {}, "reconciler", "_RECONCILER_COMPLETE")
+    click.echo(script.source())

@@ -1,0 +1,125 @@
+"""``reconciler doctor``: whether everything an apply needs is in place, without changing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo_json, key_option, state_option, url_option
+from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.render.escape import for_terminal
+
+if TYPE_CHECKING:
+    from reconciler.cli.checkup.service import Access
+    from reconciler.cli.loading import Workspace
+    from reconciler.source.sources import Sources
+
+_EPILOG = """\b
+Examples:
+  reconciler doctor
+  reconciler doctor --offline
+  reconciler doctor --json --api-key-file key.txt
+
+\b
+Exit codes: 0 nothing failed (warnings may be there), 1 a check failed.
+"""
+_COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
+_FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity")
+_REMOTE = ("service", "clock", "agents", "numbers")
+
+
+@click.command(epilog=_EPILOG, short_help="Check that an apply could work from here.")
+@click.option("--offline", is_flag=True, help="Do not ask the service.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document (reconciler schema doctor).")
+@key_option
+@url_option
+@state_option
+@click.pass_obj
+def doctor(
+    app: App,
+    offline: bool,
+    as_json: bool,
+    api_key_file: Path | None,
+    base_url: str | None,
+    state_url: str | None,
+) -> int:
+    """Check settings, plan files, zones, state, key, clock and the service, and say what to do about each.
+
+    Nothing is placed and nothing is written: the service is asked with GETs.
+    """
+    from reconciler.cli.checkup.service import Access
+    from reconciler.provider.origin import API_KEY_VARIABLE
+
+    key_file = api_key_file and app.directory / api_key_file
+    access = Access.of(base_url, key_file, os.environ.get(API_KEY_VARIABLE))
+    found = list(_examine(app, state_url, access, offline=offline))
+    if as_json:
+        counts = Counter(item.health for item in found)
+        summary = {health.value: counts[health] for health in Health}
+        checks = [item.to_json() for item in found]
+        echo_json({"ok": not counts[Health.FAIL], "summary": summary, "checks": checks})
+    else:
+        _tell(app, found)
+    return ExitCode.ERROR if any(item.health is Health.FAIL for item in found) else ExitCode.DONE
+
+
+def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) -> Iterator[Finding]:
+    """Every check, in the order in which a person would mend what is wrong."""
+    from reconciler.cli.checkup import machine, project, state
+    from reconciler.cli.loading import Workspace
+
+    yield machine.versions()
+    now = SystemClock().now()
+    try:
+        workspace = Workspace.open(app, state_url, snapshot_does=True)
+        sources = workspace.sources(app, ())
+    except ReconcilerError as error:
+        yield failed("config", error)
+        yield from skipped("the project cannot be opened", *_FILES)
+        yield from access.findings
+        yield from skipped("the project cannot be opened", *_REMOTE)
+        return
+    yield project.config(workspace)
+    yield project.plans(sources)
+    yield project.zones(sources, now)
+    yield from state.examine(workspace, now)
+    yield from access.findings
+    yield from skipped("offline", *_REMOTE) if offline else _remote(workspace, sources, access)
+
+
+def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[Finding]:
+    from reconciler.cli.checkup import service
+
+    agents = [row.call.agent for row in sources.rows]
+    senders = [row.call.sender for row in sources.rows]
+    wanted = service.named(workspace.project, agents, senders)
+    return asyncio.run(service.examine(access, workspace.project.provider.timeout, wanted))
+
+
+def _tell(app: App, found: list[Finding]) -> None:
+    look = app.look(sys.stdout)
+    names = max(len(item.check) for item in found)
+    margin = " " * (names + len("warn") + 4)
+    for item in found:
+        word = f"{item.health.value:<4}"
+        shown = click.style(word, fg=_COLOURS[item.health], bold=True) if look.color else word
+        lines = _wrapped(item.message, look.width - len(margin))
+        if item.next is not None:
+            lines += _wrapped(f"next: {item.next}", look.width - len(margin))
+        click.echo(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines))
+    counts = Counter(item.health for item in found)
+    told = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
+    click.echo(f"{', '.join(told)}.")
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(for_terminal(text), max(width, 40), break_long_words=False, break_on_hyphens=False)

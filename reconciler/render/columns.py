@@ -1,0 +1,52 @@
+"""How the rows of one group stand below each other, and what their heading says once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.model import Change
+from reconciler.render import moments
+from reconciler.render.escape import for_terminal
+from reconciler.render.words import when
+
+_WIDEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """``address`` is the width of that column, ``zone`` the zone that all rows share. For a file, all is bare."""
+
+    now: datetime | None = None
+    address: int = 0
+    zone: str | None = None
+
+    @classmethod
+    def of(cls, changes: Sequence[Change], now: datetime | None) -> Columns:
+        """For a person at a terminal, who reads at ``now``; None for a file."""
+        if now is None:
+            return cls()
+        widest = max((len(for_terminal(str(change.address))) for change in changes), default=0)
+        zones = {zone for change in changes if (zone := _zone(change)) is not None}
+        return cls(now, min(widest, _WIDEST), zones.pop() if len(zones) == 1 else None)
+
+    def heading(self, words: str) -> str:
+        """``to place, times in Mexico City``."""
+        return words if self.zone is None else f"{words}, times {moments.place(self.zone)}"
+
+    def when(self, change: Change, room: int) -> str:
+        """When a call rings: in the row's words, or for a person how far ahead that is, where there is room."""
+        zone = _zone(change)
+        if change.call is None:
+            return ""
+        if self.now is None or zone is None or change.scheduled_at is None:
+            return for_terminal(when(change.call))
+        relative, wall = moments.rings(change.scheduled_at, zone, self.now)
+        wall = wall if self.zone is not None else f"{wall} {moments.place(zone)}"
+        return told if len(told := f"{relative}, {wall}") <= room else wall
+
+
+def _zone(change: Change) -> str | None:
+    schedule = change.call.schedule if change.call is not None else None
+    return None if schedule is None else schedule.timezone

@@ -1,0 +1,30 @@
+"""Long lists: how many of them are shown, and what is said of the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from reconciler.model import Change
+from reconciler.render.words import counted
+
+SHOWN = 10
+_SLACK = 5  # a fold that hides fewer is longer than what it hides
+_PLANS = 3
+
+
+def fold(changes: Sequence[Change], *, full: bool) -> tuple[Sequence[Change], str | None]:
+    """The changes to show, and a line for those that are not."""
+    if full or len(changes) <= SHOWN + _SLACK:
+        return changes, None
+    return changes[:SHOWN], _told(changes[SHOWN:])
+
+
+def _told(hidden: Sequence[Change]) -> str:
+    """``and 1,990 more (june 1,500, may 490): --full shows all``, the largest plans first."""
+    plans = Counter(change.address.plan for change in hidden)
+    parts = [f"{name} {count:,}" for name, count in plans.most_common(_PLANS)]
+    if len(plans) > _PLANS:
+        parts.append(counted(len(plans) - _PLANS, "other plan"))
+    where = f" ({', '.join(parts)})" if len(plans) > 1 else ""
+    return f"and {len(hidden):,} more{where}: --full shows all"

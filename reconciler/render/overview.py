@@ -1,0 +1,56 @@
+"""The first lines of a plan: how many calls of each kind, when they ring, and the load."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+
+from reconciler.model import Action, Change, Plan
+from reconciler.render.load import load_chart
+from reconciler.render.moments import place, rings
+from reconciler.render.words import count_line, verdict_line
+from reconciler.times import tell_instant
+
+
+def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
+    """``now`` is None where the text depends on nothing but the plan."""
+    console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}", soft_wrap=True)
+    if plan.next_apply_by is not None:
+        console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+    chart = [] if now is None else load_chart(plan, now, console.width)
+    if chart:
+        console.print()
+    for line in chart:
+        console.print(line, soft_wrap=True)
+    if plan.moves or len(plan.changes) > plan.count(Action.UNCHANGED):
+        console.print()
+
+
+def _outlook(plan: Plan, now: datetime | None) -> str:
+    if plan.errors or plan.count(Action.BLOCKED):
+        return (" " if now is None else "\n") + verdict_line(plan)
+    if not plan.count(Action.CREATE):
+        return " Nothing to place."
+    dated = [item for item in plan.changes if item.action is Action.CREATE and item.scheduled_at is not None]
+    if not dated:
+        return ""
+    first, last = min(dated, key=_moment), max(dated, key=_moment)
+    if now is None:
+        begin, end = tell_instant(_moment(first)), tell_instant(_moment(last))
+        return f" Scheduled at {begin}." if begin == end else f" Scheduled from {begin} to {end}."
+    begin, end = _rings(first, now), _rings(last, now)
+    return f"\nRings {begin}." if _moment(first) == _moment(last) else f"\nFirst {begin}.\nLast {end}."
+
+
+def _moment(change: Change) -> datetime:
+    if change.scheduled_at is None:
+        raise ValueError(f"{change.address} has no schedule")
+    return change.scheduled_at
+
+
+def _rings(change: Change, now: datetime) -> str:
+    """``in 3 days, Mon 15 Jun 10:00 in Mexico City``."""
+    schedule = change.call.schedule if change.call is not None else None
+    timezone = "UTC" if schedule is None else schedule.timezone
+    return f"{', '.join(rings(_moment(change), timezone, now))} {place(timezone)}"
