@@ -83,13 +83,14 @@ def mask_change(change: Change) -> Change:
     """The change with its call, request and cells masked."""
     return replace(
         change,
-        call=None if change.call is None else _mask_call(change.call),
+        call=None if change.call is None else mask_call(change.call),
         request=None if change.request is None else _mask_request(change.request),
         diff=tuple(_mask_cell(cell) for cell in change.diff),
     )
 
 
-def _mask_call(call: Call) -> Call:
+def mask_call(call: Call) -> Call:
+    """The call as it may be published."""
     return replace(
         call,
         sender=mask_value(call.sender) if call.sender.startswith("+") else call.sender,

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from python_calamine import CalamineWorkbook
+
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -65,6 +67,17 @@ def workbook(*sheets: tuple[str, Sequence[Sequence[str | float | None]]], hidden
         for name, text in parts.items():
             package.writestr(name, text)
     return data.getvalue()
+
+
+def sheets_of(data: bytes) -> dict[str, list[list[str]]]:
+    """The cells of each sheet, as another reader sees them; every cell must be a text."""
+    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+    found: dict[str, list[list[str]]] = {}
+    for name in book.sheet_names:
+        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        found[name] = [[value for value in row if isinstance(value, str)] for row in rows]
+        assert [len(row) for row in rows] == [len(row) for row in found[name]]
+    return found
 
 
 def write_workbook(path: Path, *sheets: tuple[str, Sequence[Sequence[str | float | None]]]) -> None:

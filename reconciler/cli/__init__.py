@@ -22,6 +22,8 @@ _COMMANDS = (
     "apply",
     "resolve",
     "status",
+    "export",
+    "import-sheet",
     "contacts",
     "state",
     "schema",
@@ -39,10 +41,11 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"reconciler.cli.{name}")
+        command = getattr(module, name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{cmd_name} holds no command")
+            raise TypeError(f"reconciler.cli.{name} holds no command")
         return command
 
     def resolve_command(

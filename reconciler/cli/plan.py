@@ -20,6 +20,7 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b

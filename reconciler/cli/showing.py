@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github")
-_STDOUT = "-"
+_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "csv", "xlsx")
+STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -44,27 +44,41 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     """Each form with the name of its file.
 
     Raises:
-        UsageError: not as many files as forms, or one file for two.
+        UsageError: not as many files as forms, one file for two, or a workbook for a terminal.
     """
     wanted = [*forms, *(["json"] if as_json and "json" not in forms else [])] or ["text"]
-    files = list(outputs) or [_STDOUT]
+    files = list(outputs) or [STDOUT]
     if len(files) != len(wanted):
         said = f"{counted(len(wanted), 'format')} and {counted(len(outputs), '--output')}"
         raise UsageError(said, hint="give each --format an --output of its own, in the same order; - is stdout")
     if len({os.path.normpath(file) for file in files}) < len(files):
         raise UsageError("two formats for one --output")
-    return list(zip(wanted, files, strict=True))
+    pairs = list(zip(wanted, files, strict=True))
+    for form, file in pairs:
+        check_place(form, file)
+    return pairs
+
+
+def check_place(form: str, file: str) -> None:
+    """Raises ``UsageError`` where a workbook would go to a terminal."""
+    if form == "xlsx" and file == STDOUT and sys.stdout.isatty():
+        raise UsageError("a workbook is nothing for a terminal", hint="--output FILE.xlsx, or a pipe")
+
+
+def put(app: App, data: bytes, file: str) -> None:
+    """On the standard output, or whole into a file."""
+    if file == STDOUT:
+        echo(data)
+    else:
+        write_private(app.directory / file, data)
 
 
 def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
     """The plan in each form, on the standard output or whole into its file."""
     for form, file in wanted:
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == _STDOUT)
-        if file == _STDOUT:
-            echo(shown)
-        else:
-            write_private(app.directory / file, shown)
+            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == STDOUT)
+        put(app, shown, file)
 
 
 def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
@@ -74,12 +88,18 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
 
         look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
         return text.render_plan(plan, look).encode()
+    masked = not reveal
+    if form == "xlsx":
+        from reconciler.render import xlsx  # its library takes 40 ms to import
+
+        return xlsx.render_plan(plan, masked=masked)
     from reconciler.cli import git
-    from reconciler.render import github, json, junit, markdown, sarif
+    from reconciler.render import csv, github, json, junit, markdown, sarif
     from reconciler.source.project import find_project
 
-    masked = not reveal
     match form:
+        case "csv":
+            return csv.render_plan(plan, masked=masked)
         case "json":
             return json.render_plan(plan, masked=masked)
         case "markdown":

@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_value
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
+from reconciler.render.words import standing
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
         return
     for item in entries:
         rings = format_instant(item.rings_at)
-        click.echo(for_terminal(f"{item.address}  {_status(item)}  {rings}  {item.call_id or '-'}"))
-    counts = Counter(_status(item) for item in entries)
+        click.echo(for_terminal(f"{item.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+    counts = Counter(standing(item) for item in entries)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
     click.echo(f"State {lineage}, serial {serial}: {told}.")
 
@@ -121,12 +122,6 @@ def _show_address(workspace: Workspace, text: str) -> JsonObject:
     return _entry_json(entry) | {"attempts": [_attempt_json(item) for item in attempts]}
 
 
-def _status(entry: Entry) -> str:
-    if entry.unknown:
-        return "uncertain"
-    return "stopped" if entry.stopped_at is not None else entry.status.value
-
-
 def _entry_json(entry: Entry) -> JsonObject:
     target = entry.call.target
     return {
@@ -134,7 +129,7 @@ def _entry_json(entry: Entry) -> JsonObject:
         "plan": entry.address.plan,
         "key": entry.address.key,
         "revision": entry.address.revision,
-        "status": _status(entry),
+        "status": standing(entry),
         "digest": entry.digest,
         "target": target if entry.call.contact_id is not None else mask_value(target),
         "attempted_at": format_instant(entry.attempted_at),

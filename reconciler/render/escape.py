@@ -10,6 +10,8 @@ import html
 import re
 import unicodedata
 
+from reconciler.source.sheets.guard import FORMULA_STARTS, guarded
+
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"})
 # Letters and marks that Unicode calls Default_Ignorable_Code_Point: nothing is drawn for them.
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
@@ -18,6 +20,8 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\u
 # Text that is wrapped may start a line after any space, so a word may not start with "::" either.
 _COMMAND = re.compile(r"(?<![!-~])::|##(?=\w*\[)")
 _BACKTICKS = re.compile("`+")
+# Where a list separator is a semicolon, a spreadsheet starts a cell after any of them.
+_NEXT_CELL = re.compile(rf""";(?=[\s"']*[{re.escape("".join(FORMULA_STARTS))}])""")
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -63,6 +67,11 @@ def for_markdown_cell(text: str, limit: int = 200) -> str:
 def for_html(text: str, limit: int = 200) -> str:
     """``text``, cut after ``limit`` characters, for the content or a quoted attribute of an HTML element."""
     return html.escape(cut(text, limit))
+
+
+def for_csv(text: str) -> str:
+    """``text`` for a cell of delimited text: one line, and no spreadsheet finds a formula in it (``guard.py``)."""
+    return guarded(_NEXT_CELL.sub(r"\\x3b", for_terminal(text)))
 
 
 def cut(text: str, limit: int) -> str:

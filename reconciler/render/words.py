@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.model import Action, Call, Plan
+from reconciler.model import Action, Call, Entry, Plan
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -55,6 +55,13 @@ def when(call: Call) -> str:
     if call.delay_minutes is not None:
         return f"{call.delay_minutes:g} min after apply"
     return "at once"
+
+
+def standing(entry: Entry) -> str:
+    """Where an address stands: its status, or ``uncertain`` for all that is unknown, or ``stopped``."""
+    if entry.unknown:
+        return "uncertain"
+    return "stopped" if entry.stopped_at is not None else entry.status.value
 
 
 def short(target: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.conftest import Workbench, plan_text
+from tests.conftest import Workbench, clean_environment, plan_text
 from tests.gitrepo import git
 
 NAMES = {
@@ -18,6 +21,8 @@ NAMES = {
     "junit": "junit.xml",
     "sarif": "plan.sarif",
     "github": "annotations.txt",
+    "csv": "plan.csv",
+    "xlsx": "plan.xlsx",
 }
 
 
@@ -35,12 +40,15 @@ def test_every_form_at_once_is_what_it_is_alone(june: Workbench) -> None:
     now = ("--now", "2031-05-30T12:00:00Z")
     june.ok("plan", *now, "--out", "june.plan")
     assert june.ok("plan", *now, *asked(*NAMES)).out == ""
-    together = {form: (june.root / name).read_text() for form, name in NAMES.items()}
+    books = [(june.root / NAMES["xlsx"]).read_bytes()]
+    june.ok("show", "june.plan", *asked("xlsx"))
+    assert [(june.root / NAMES["xlsx"]).read_bytes()] == books
+    together = {form: (june.root / name).read_text() for form, name in NAMES.items() if form != "xlsx"}
     json.loads(together["sarif"])
     ET.fromstring(together["junit"].encode())
     for form, text in together.items():
         assert june.ok("show", "june.plan", "--format", form).out == text
-        assert "3 to place" in text or form in {"json", "junit", "sarif"}
+        assert "3 to place" in text or form in {"json", "junit", "sarif", "csv"}
     assert june.ok("show", "june.plan", *asked("markdown")).out == ""
     assert (june.root / "comment.md").read_text() == together["markdown"]
 
@@ -114,3 +122,26 @@ def test_a_name_that_is_no_utf_8_is_told_in_each_form(june: Workbench) -> None:
     assert result.code == 1
     assert "calls/\\xff.yaml:3:8: error E203" in result.err
     assert json.loads((june.root / "plan.json").read_text())["diagnostics"][0]["file"] == "calls/\\xff.yaml"
+
+
+def test_a_workbook_goes_to_a_file_or_a_pipe_and_never_to_a_terminal(june: Workbench) -> None:
+    june.ok("plan", "--now", "2031-05-30T12:00:00Z", *asked("xlsx"))
+    args = [sys.executable, "-m", "reconciler", "plan", "--now", "2031-05-30T12:00:00Z", "--format", "xlsx"]
+    options: Any = {"cwd": june.root, "env": clean_environment() | june.env, "stderr": subprocess.PIPE}
+    piped = subprocess.run(args, stdout=subprocess.PIPE, check=True, **options).stdout
+    assert piped == (june.root / NAMES["xlsx"]).read_bytes()
+    ours, theirs = os.openpty()
+    refused = subprocess.run(args, stdout=theirs, check=False, **options)
+    os.close(theirs)
+    assert refused.returncode == 64
+    assert b"--output FILE.xlsx" in refused.stderr
+    with pytest.raises(OSError, match="Input/output"):  # nothing was printed
+        os.read(ours, 1)
+    os.close(ours)
+
+
+def test_a_command_that_needs_no_workbook_does_not_load_its_library(june: Workbench) -> None:
+    plan = "from reconciler.cli import main; main(['plan', '--format', 'csv'])"
+    code = f"import sys; {plan}; sys.exit('xlsxwriter' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=june.root, env=clean_environment(), check=False)
+    assert done.returncode == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import unicodedata
@@ -19,8 +21,9 @@ from reconciler.provider.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
+from tests.workbooks import sheets_of
 
-FORMS = ("text", "json", "markdown", "junit", "sarif", "github")
+FORMS = ("text", "json", "markdown", "junit", "sarif", "github", "csv", "xlsx")
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")
 ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
@@ -117,7 +120,14 @@ class Printed:
 def printed(bench: Workbench, *args: str) -> Printed:
     asked = [word for form in FORMS for word in ("--format", form, "--output", f"out.{form}")]
     result = bench.run("plan", *NOW, *asked, *args)
-    return Printed({form: (bench.root / f"out.{form}").read_bytes().decode() for form in FORMS}, result)
+    return Printed({form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}, result)
+
+
+def shown(form: str, data: bytes) -> str:
+    """What a person sees of it: a workbook's cells, one a line."""
+    if form != "xlsx":
+        return data.decode("utf-8-sig" if form == "csv" else "utf-8")
+    return "\n".join(text for rows in sheets_of(data).values() for row in rows for text in row)
 
 
 def edited(root: Path) -> Workbench:
@@ -215,9 +225,9 @@ def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     assert list(commands(wrong.err)) == []
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github", "csv", "xlsx"])
 def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
-    assert hidden(run.forms[form]) == set()
+    assert hidden(run.forms[form].replace("\r\n", "\n")) == set()
     assert hidden(run.result.err) == set()
 
 
@@ -262,6 +272,16 @@ def test_annotations_keep_to_their_grammar(run: Printed) -> None:
     assert all(line.fullmatch(item) for item in lines)
 
 
+def test_no_spreadsheet_finds_a_formula(run: Printed) -> None:
+    """In no cell of the CSV file, wherever the separator is a comma, a semicolon or a tab."""
+    for delimiter in (",", ";", "\t"):
+        rows = csv.reader(io.StringIO(run.forms["csv"], newline=""), delimiter=delimiter)
+        assert not [
+            cell for row in rows for cell in row if cell.lstrip(" \"'").startswith(("=", "@")) and cell[0] != "'"
+        ]
+    assert len(run.forms["csv"].splitlines()) in {1, 1 + len(TEXTS)}
+
+
 def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     """New calls too, whose requests hold every text; and the bytes of the plan are the same in a log."""
     bench = Workbench(tmp_path)
@@ -272,7 +292,8 @@ def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     saved = (tmp_path / "june.plan").read_text()
     assert list(commands(saved)) == []
     for form in FORMS:
-        shown = bench.ok("show", "june.plan", "--reveal", "--format", form).out
-        assert set(commands(shown)) == ({"notice"} if form == "github" else set())
+        bench.ok("show", "june.plan", "--reveal", "--format", form, "--output", "shown")
+        text = shown(form, (tmp_path / "shown").read_bytes())
+        assert set(commands(text)) == ({"notice"} if form == "github" else set())
     bodies = [change["request"]["body"] for change in json.loads(saved)["changes"]]
     assert [body["full_name"] for body in bodies] == [unicodedata.normalize("NFC", text[:500]) for text in TEXTS]

@@ -1,0 +1,121 @@
+"""A plan as tables: its calls one a row, its counts, its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler import identity
+from reconciler.masking import mask_change, mask_diagnostic, mask_plan
+from reconciler.model import Action, Change, Location, Plan, Severity
+from reconciler.planfile import plan_id
+from reconciler.render.table import Line, Table, by_column, column_of, field_columns
+from reconciler.render.words import verdict_line
+from reconciler.settings import PROJECT_FILE
+from reconciler.times import format_instant
+
+_FIRST = ("action", "address", "plan", "key", "revision", "scheduled_at")
+_LAST = ("place_by", "changed", "introduced", "source", "reasons", "message")
+_RANK = {action: rank for rank, action in enumerate(Action)}
+
+
+def calls_table(plan: Plan, *, masked: bool) -> Table:
+    """One row an address, ordered by action as in ``Action``, then by address.
+
+    A cell that differs holds ``before → after``, and ``changed`` names its field.
+    """
+    changes = sorted(plan.changes, key=lambda change: (_RANK[change.action], change.address))
+    fields = field_columns(name for change in changes for name in _names(change))
+    return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(changes, fields, masked=masked), len(changes))
+
+
+def _names(change: Change) -> Iterator[str]:
+    if change.call is not None:
+        yield from by_column(identity.cells(change.call))
+    for cell in change.diff:
+        yield column_of(cell.field)
+
+
+def _lines(changes: Sequence[Change], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
+    at = {name: len(_FIRST) + index for index, name in enumerate(fields)}
+    for change in changes:
+        shown = mask_change(change) if masked else change
+        differing = _differing(shown)
+        cells = ({} if shown.call is None else by_column(identity.cells(shown.call))) | differing
+        texts = (*_first(shown), *(cells.get(name, "") for name in fields), *_last(shown))
+        yield Line(texts, frozenset(at[name] for name in differing))
+
+
+def _differing(change: Change) -> dict[str, str]:
+    """``before → after`` by column. Where the kind of target changes, two fields meet in one column."""
+    sides: dict[str, tuple[str | None, str | None]] = {}
+    for cell in change.diff:
+        before, after = sides.get(column_of(cell.field), (None, None))
+        sides[column_of(cell.field)] = (cell.before or before, cell.after or after)
+    return {name: f"{_side(before)} → {_side(after)}" for name, (before, after) in sides.items()}
+
+
+def _side(value: str | None) -> str:
+    return "(none)" if value is None else value
+
+
+def _first(change: Change) -> tuple[str, ...]:
+    address = change.address
+    moment = format_instant(change.scheduled_at) if change.scheduled_at is not None else ""
+    return (change.action.value, str(address), address.plan, address.key, str(address.revision), moment)
+
+
+def _last(change: Change) -> tuple[str, ...]:
+    return (
+        format_instant(change.place_by) if change.place_by is not None else "",
+        ", ".join(cell.field for cell in change.diff),
+        "" if change.introduced is None else ("yes" if change.introduced else "no"),
+        _place(change.source),
+        ", ".join(change.reasons),
+        change.message or "",
+    )
+
+
+def _place(where: Location | None) -> str:
+    """``june.yaml:14``, ``june.xlsx!June!B7``: what finds the row in an editor or a spreadsheet."""
+    if where is None:
+        return ""
+    return str(where) if where.cell is not None else f"{where.file}:{where.line}"
+
+
+def summary_table(plan: Plan, *, masked: bool) -> Table:
+    """What the plan is, and how many calls stand where."""
+    lines = [Line(pair) for pair in _summary(plan, masked=masked)]
+    return Table("Summary", ("plan", plan_id(plan)), lines, len(lines))
+
+
+def _summary(plan: Plan, *, masked: bool) -> Iterator[tuple[str, str]]:
+    yield "verdict", verdict_line(plan)
+    yield "created_at", format_instant(plan.created_at)
+    yield "tool_version", plan.tool_version
+    if plan.git is not None:
+        yield "git commit", plan.git.commit + (", with changes that are not committed" if plan.git.dirty else "")
+    if plan.lineage is not None:
+        yield "state", f"{plan.lineage}, serial {plan.serial}"
+    if plan.snapshot_at is not None:
+        yield "snapshot of", format_instant(plan.snapshot_at)
+    for action in Action:
+        yield action.value, str(plan.count(action))
+    for severity in Severity:
+        yield f"{severity.value}s", str(sum(item.severity is severity for item in plan.diagnostics))
+    for old, new in plan.moves:
+        yield "moved", f"{old} → {new}"
+    if plan.base is not None:
+        yield "base", f"{plan.base.ref} ({plan.base.commit})"
+        shown = (mask_plan(plan) if masked else plan).base
+        for cell in shown.settings if shown is not None else ():
+            yield f"{PROJECT_FILE}: {cell.field}", f"{_side(cell.before)} → {_side(cell.after)}"
+
+
+def problems_table(plan: Plan, *, masked: bool) -> Table:
+    """Every diagnostic, in the plan's order."""
+    shown = (mask_diagnostic(item) if masked else item for item in plan.diagnostics)
+    lines = (
+        Line((item.severity.value, item.code, str(item.location or ""), item.message, item.hint or ""))
+        for item in shown
+    )
+    return Table("Problems", ("severity", "code", "place", "message", "hint"), lines, len(plan.diagnostics))

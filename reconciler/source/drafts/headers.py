@@ -1,0 +1,148 @@
+"""What a header seems to name, in English, Spanish and Portuguese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a column may be for."""
+
+    KEY = "key"
+    CONTACT = "contact"
+    PHONE = "phone"
+    NAME = "name"
+    FIRST_NAME = "first name"
+    LAST_NAME = "last name"
+    CALL_DATE = "date of the call"
+    DATE = "date"
+    REASON_DATE = "date that the call is about"
+    CLOCK = "time of day"
+    ZONE = "timezone"
+
+
+# Words that stand in a header, without accents; a phrase of several words stands there as it is.
+_WORDS: dict[Role, tuple[str, ...]] = {
+    Role.KEY: (
+        *("key", "clave", "chave", "id", "folio", "invoice", "factura", "fatura", "nota fiscal", "order", "orden"),
+        *(
+            "pedido",
+            "case",
+            "caso",
+            "expediente",
+            "ticket",
+            "contrato",
+            "contract",
+            "reference",
+            "referencia",
+            "ref",
+        ),
+        *("code", "codigo", "matricula", "account", "cuenta", "conta", "poliza", "policy", "apolice", "credito"),
+    ),
+    Role.CONTACT: ("contact", "contacto", "contato"),
+    Role.PHONE: (
+        *(
+            "phone",
+            "telephone",
+            "tel",
+            "telefono",
+            "telefone",
+            "fone",
+            "cell",
+            "cel",
+            "celular",
+            "mobile",
+            "movil",
+        ),
+        *("telemovel", "whatsapp"),
+    ),
+    Role.NAME: (
+        *(
+            "full name",
+            "name",
+            "nombre completo",
+            "nombre",
+            "nome completo",
+            "nome",
+            "cliente",
+            "client",
+            "customer",
+        ),
+        *("paciente", "patient", "titular", "deudor", "devedor", "contact", "contacto", "contato"),
+    ),
+    Role.FIRST_NAME: ("first name", "given name", "primer nombre", "nombre", "nombres", "nome", "primeiro nome"),
+    Role.LAST_NAME: ("last name", "surname", "family name", "apellido", "apellidos", "sobrenome"),
+    Role.CALL_DATE: (
+        "call",
+        "llamada",
+        "llamar",
+        "chamada",
+        "ligar",
+        "ligacao",
+        "schedule",
+        "scheduled",
+        "programada",
+    ),
+    Role.DATE: ("date", "fecha", "data", "day", "dia", "when", "cuando", "quando", "datetime"),
+    Role.REASON_DATE: (
+        *("due", "vence", "vencimiento", "vencimento", "deadline", "limite", "expiry", "expires", "caducidad"),
+        *(
+            "cita",
+            "appointment",
+            "visit",
+            "visita",
+            "booking",
+            "reserva",
+            "turno",
+            "consulta",
+            "agendamento",
+            "renewal",
+        ),
+        *("renovacion", "renovacao", "entrega", "delivery"),
+    ),
+    Role.CLOCK: ("time", "hora", "hour", "horario"),
+    Role.ZONE: ("timezone", "time zone", "zona horaria", "fuso horario", "zona", "fuso", "tz"),
+}
+# Dates that are about something else than the call.
+_OTHER_DATES = (
+    *(
+        "birth",
+        "birthday",
+        "nacimiento",
+        "nascimento",
+        "cumpleanos",
+        "created",
+        "creacion",
+        "criacao",
+        "alta",
+        "issue",
+    ),
+    *("issued", "emision", "emissao", "paid", "payment", "pago", "pagamento", "updated", "registro", "signup"),
+)
+_ENGLISH_DATES = ("date", "day", "when", "datetime", "call", "schedule", "scheduled", "due", "appointment")
+
+
+def words(header: str) -> str:
+    """``Fecha_de-Vencimiento`` and ``fechaDeVencimiento`` as `` fecha de vencimiento ``, spaced at both ends."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header)
+    plain = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode().casefold()
+    return f" {' '.join(re.findall(r'[a-z0-9]+', plain))} "
+
+
+def fit(header: str, role: Role) -> int:
+    """How well a header names a role: 0 not at all, 2 where it says nothing else, 1 between."""
+    text = words(header)
+    found = any(f" {word} " in text for word in _WORDS[role])
+    return 0 if not found else 2 if text.strip() in _WORDS[role] else 1
+
+
+def is_other_date(header: str) -> bool:
+    """A birthday, a day of payment: never a time to call."""
+    return any(f" {word} " in words(header) for word in _OTHER_DATES)
+
+
+def day_comes_first(header: str) -> bool:
+    """Whether people who write this header write the day before the month: all do in Spanish and Portuguese."""
+    return not any(f" {word} " in words(header) for word in _ENGLISH_DATES)

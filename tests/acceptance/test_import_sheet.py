@@ -1,0 +1,273 @@
+"""``import-sheet``: from a spreadsheet as people keep them to a plan file that says what it does not know."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.conftest import AGENT, NUMBER, Workbench, clean_environment, contact
+from tests.workbooks import write_workbook
+
+SPANISH = """\
+Factura,Cliente,Teléfono,Fecha de llamada,Hora,Importe
+1001,Ana Pérez,55 5000 0111,16/06/2031,9:30,"$14,058.00"
+1002,Luis Gil,(55) 5000-0112,18/06/2031,10:00,$902.50
+0077,Rosa Díaz,5550000113,20/06/2031,16:45,$75
+"""
+SAID = ("--region", "MX", "--timezone", "America/Mexico_City")
+
+
+@pytest.fixture
+def ready(bench: Workbench) -> Workbench:
+    """A project with one agent and one number."""
+    bench.ok("init")
+    with (bench.root / "reconciler.yaml").open("a") as settings:
+        settings.write(f'agents: {{good: {AGENT}}}\nnumbers: {{mx: {{id: {NUMBER}, e164: "+525512345678"}}}}\n')
+    return bench
+
+
+def calls(bench: Workbench, *paths: str) -> dict[str, Any]:
+    plan = bench.plan("--now", "2031-05-30T12:00:00Z", "--reveal", *paths)
+    assert not [item for item in plan["diagnostics"] if item["severity"] == "error"], plan["diagnostics"]
+    return {change["address"]: change["call"] for change in plan["changes"]}
+
+
+def text_of(*rows: Sequence[str]) -> str:
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+def test_a_spanish_sheet_becomes_calls_without_a_word_changed(ready: Workbench) -> None:
+    ready.write("calls/june.csv", SPANISH)
+    result = ready.ok("import-sheet", "calls/june.csv", *SAID)
+    assert result.out == "Wrote calls/june.yaml: 8 fields guessed, 0 TODOs.\n"
+    assert 'to_number: =e164(row["Teléfono"], "MX")  (column \'Teléfono\', read as in MX)' in result.err
+    ready.ok("validate", "calls/june.yaml")
+    found = calls(ready)
+    assert found["june/0077/2031-06-20"] == {
+        "agent": AGENT,
+        "from": "+525512345678",
+        "to_number": "+525550000113",
+        "full_name": "Rosa Díaz",
+        "schedule": {"at": "2031-06-20 16:45:00", "timezone": "America/Mexico_City"},
+    }
+    assert found["june/1001/2031-06-16"]["schedule"]["at"] == "2031-06-16 09:30:00"
+    assert len(found) == 3
+    text = (ready.root / "calls/june.yaml").read_text()
+    assert "      # additional_data.importe: '=money(row.Importe)'" in text
+    ready.write("calls/june.yaml", text.replace("# additional_data.importe", "additional_data.importe"))
+    assert calls(ready)["june/1001/2031-06-16"]["additional_data"] == {"importe": "14058.00"}
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "expected"),
+    [
+        (
+            ["Invoice", "Full name", "Mobile", "Call at"],
+            [["A-1", "Jane Smith", "+1 415 555 2671", "2031-06-16 14:30"]],
+            {"p/A-1/2031-06-16": ("+14155552671", "Jane Smith", "2031-06-16 14:30:00")},
+        ),
+        (
+            ["Pedido", "Nome", "Sobrenome", "Celular", "Data", "Horário"],
+            [["7", "Ana", "Souza", "+55 11 96123-4567", "13.06.2031", "08:00"]],
+            {"p/7/2031-06-13": ("+5511961234567", "Ana Souza", "2031-06-13 08:00:00")},
+        ),
+        (
+            ["id", "contact", "fecha", "hora", "nombre"],
+            [
+                ["x y", contact(1), "01/02/2031", "10:00", "Ana"],
+                ["x z", contact(2), "13/02/2031", "10:00", "Luis"],
+            ],
+            {
+                "p/x-y/2031-02-01": (contact(1), None, "2031-02-01 10:00:00"),
+                "p/x-z/2031-02-13": (contact(2), None, "2031-02-13 10:00:00"),
+            },
+        ),
+        (
+            ["key", "to_number", "full_name", "schedule.at"],
+            [["k/1", "+14155552671", "Jane", "2031-06-16 14:30"]],
+            {"p/k/1": ("+14155552671", "Jane", "2031-06-16 14:30:00")},
+        ),
+    ],
+    ids=["english", "portuguese", "contacts", "fields"],
+)
+def test_headers_of_three_languages(
+    ready: Workbench, header: list[str], rows: list[list[str]], expected: dict[str, tuple[str, str | None, str]]
+) -> None:
+    ready.write("calls/s.csv", text_of(header, *rows))
+    result = ready.ok("import-sheet", "calls/s.csv", "--plan", "p", "--timezone", "Europe/Madrid")
+    assert "0 TODOs" in result.out, result.err
+    found = {
+        address: (call.get("contact_id", call.get("to_number")), call.get("full_name"), call["schedule"]["at"])
+        for address, call in calls(ready).items()
+    }
+    assert found == expected
+
+
+def problems(bench: Workbench, path: str) -> set[tuple[str, int]]:
+    listed = bench.run("validate", path, "--json").json["diagnostics"]
+    return {(item["code"], item["line"]) for item in listed if item["severity"] == "error"}
+
+
+def test_what_is_missing_is_a_todo_that_validate_reports_on_its_line(bench: Workbench) -> None:
+    bench.ok("init")
+    bench.write("calls/s.csv", "Empresa,Tel\nAcme 1,5550000111\n")
+    result = bench.ok("import-sheet", "calls/s.csv")
+    assert result.out == "Wrote calls/s.yaml: 0 fields guessed, 7 TODOs.\n"
+    lines = (bench.root / "calls/s.yaml").read_text().splitlines()
+    missing = ["agent", "from", "schedule", "key", "to_number", "full_name", "schedule.at"]
+    at = {
+        name: next(n for n, line in enumerate(lines, 1) if line.strip().startswith(f"{name}:")) for name in missing
+    }
+    columns = {("E703", at[name]) for name in ("key", "to_number", "full_name", "schedule.at")}
+    assert problems(bench, "calls/s.yaml") == columns
+    assert result.err.count("TODO ") == 7
+    text = "\n".join(lines).replace("key: '=TODO'", "key: '=slug(row.Empresa)'")
+    text = text.replace("to_number: '=TODO'", "to_number: '=e164(row.Tel, \"MX\")'")
+    text = text.replace("full_name: '=TODO'", "full_name: '=row.Empresa'")
+    bench.write("calls/s.yaml", text.replace("schedule.at: '=TODO'", "schedule.at: '2031-06-16 10:00'"))
+    assert problems(bench, "calls/s.yaml") == {
+        ("E302", at["agent"]),
+        ("E302", at["from"]),
+        ("E312", at["schedule"]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "told"),
+    [
+        ("Vencimiento", "16/06/2031", "what the call is about, so when to call?"),
+        ("Appointment", "2031-06-16 10:00", "what the call is about, so when to call?"),
+        ("Date", "05/06/2031", "DD/MM or MM/DD? The first rows fit both"),
+        ("Fecha", "16/06/2031", "no column looks like the time of day"),
+        ("Fecha de nacimiento", "16/06/1981", "No column looks like it"),
+    ],
+)
+def test_a_time_to_call_is_never_made_up(ready: Workbench, header: str, value: str, told: str) -> None:
+    ready.write("calls/s.csv", text_of(["id", "phone", "name", header], ["a", "5550000111", "Ana", value]))
+    result = ready.ok("import-sheet", "calls/s.csv", *SAID)
+    assert told in result.err
+    assert "TODO schedule.at" in result.err or "TODO day" in result.err
+    assert ready.run("plan", "calls/s.yaml").code == 1
+
+
+def test_a_key_is_neither_repeated_nor_a_phone_number(ready: Workbench) -> None:
+    head = ["Cuenta", "Teléfono", "Nombre"]
+    ready.write("calls/a.csv", text_of(head, ["1", "5550000111", "Ana"], ["1", "5550000112", "Luis"]))
+    assert "TODO key  (column 'Cuenta' repeats itself" in ready.ok("import-sheet", "calls/a.csv", *SAID).err
+    ready.write("calls/b.csv", text_of(head[1:], ["5550000111", "Ana"]))
+    assert "TODO key" in ready.ok("import-sheet", "calls/b.csv", *SAID).err
+    ready.write("calls/c.csv", text_of(["id", *head[1:]], ["1", "5550000111", "Ana"], ["2", "5550000112", "Luis"]))
+    assert "note: column 'id' counts the rows" in ready.ok("import-sheet", "calls/c.csv", *SAID).err
+
+
+def test_numbers_that_fit_no_region_are_counted(ready: Workbench) -> None:
+    rows = [["a", "5550000111", "Ana"], ["b", "555 000 011 122", "Luis"], ["c", "5.25512E+11", "Eva"]]
+    ready.write("calls/s.csv", text_of(["id", "phone", "name"], *rows))
+    result = ready.ok("import-sheet", "calls/s.csv", *SAID)
+    assert "2 of the first 3 are no possible numbers there" in result.err
+    wrong = ready.run("import-sheet", "calls/s.csv", "--force", "--region", "Mexico")
+    assert wrong.code == 64
+    assert "--region: 'Mexico' is no region" in wrong.err
+
+
+def test_semicolons_and_an_old_encoding_are_found_out(ready: Workbench) -> None:
+    (ready.root / "calls").mkdir()
+    (ready.root / "calls/s.csv").write_bytes(
+        SPANISH.replace("$14,058.00", "14058").replace(",", ";").encode("cp1252")
+    )
+    result = ready.ok("import-sheet", "calls/s.csv", *SAID)
+    assert "encoding: 'windows-1252'" in result.err
+    assert "delimiter: ';'" in result.err
+    assert len(calls(ready)) == 3
+
+
+def test_a_workbook(ready: Workbench) -> None:
+    rows = [
+        ["Folio", "Teléfono", "Nombre", "Llamar el"],
+        ["A-1", "55 5000 0111", "Ana", '<c r="D2" s="2"><v>48015.4375</v></c>'],
+    ]
+    write_workbook(ready.root / "calls/junio.xlsx", ("Notas", [["x"]]), ("Junio", rows))
+    several = ready.run("import-sheet", "calls/junio.xlsx", *SAID)
+    assert several.code == 1
+    assert "say which: --sheet Notas, Junio" in several.err
+    ready.ok("import-sheet", "calls/junio.xlsx", "--sheet", "Junio", *SAID)
+    (call,) = calls(ready).values()
+    assert call["schedule"]["at"] == "2031-06-16 10:30:00"
+
+
+def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
+    ready.write("calls/june.csv", SPANISH)
+    ready.write("calls/june.yaml", "mine")
+    refused = ready.run("import-sheet", "calls/june.csv", *SAID)
+    assert (refused.code, refused.out) == (1, "")
+    assert "--force replaces it" in refused.err
+    assert (ready.root / "calls/june.yaml").read_text() == "mine"
+    ready.ok("import-sheet", "calls/june.csv", "--force", *SAID)
+    ready.ok("import-sheet", "calls/june.csv", "--plan", "other", *SAID)
+    assert (ready.root / "calls/other.yaml").exists()
+    assert "does not name this file" in ready.ok("import-sheet", "calls/june.csv", "--output", "calls/x.yml").err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (("calls/none.csv",), 1, "calls/none.csv|none.csv: cannot be read"),
+        (("calls/june.ods",), 1, "save it as .xlsx or .csv"),
+        (("calls/empty.csv",), 1, "there is nothing in it"),
+        (("calls/header.csv",), 1, "there is nothing below its header"),
+        (("calls/twice.csv",), 1, "calls/twice.csv:1:3: header 'a' is here a second time"),
+        (("calls/june.csv", "--output", "other/june.yaml"), 1, "stands neither beside nor below"),
+        (("../june.csv", "--output", "calls/june.yaml"), 1, "stands neither beside nor below"),
+        (("calls/link.csv",), 1, "leads out of the project"),
+        (("calls/june.csv", "--output", "june.txt"), 64, "ends in .yaml"),
+        (("calls/june.csv", "--plan", "No Name"), 64, "no name for a plan"),
+        (("calls/june.csv", "--timezone", "Mexico"), 64, "no timezone 'Mexico'"),
+        (("calls/june.csv", "--sheet", "x"), 1, "has no sheets"),
+    ],
+)
+def test_mistakes_are_told(ready: Workbench, args: tuple[str, ...], code: int, told: str) -> None:
+    ready.write("calls/june.csv", SPANISH)
+    ready.write("calls/june.ods", "")
+    ready.write("calls/empty.csv", "\n\n")
+    ready.write("calls/header.csv", "a,b\n")
+    ready.write("calls/twice.csv", "a,a\n1,2\n")
+    (ready.root / "calls/link.csv").symlink_to("/etc/hostname")
+    before = sorted(ready.root.rglob("*.yaml"))
+    result = ready.run("import-sheet", *args)
+    assert result.code == code, result
+    assert any(part in result.err for part in told.split("|"))
+    assert sorted(ready.root.rglob("*.yaml")) == before
+
+
+def test_on_a_terminal_it_asks_for_the_country(ready: Workbench) -> None:
+    ready.write("calls/june.csv", SPANISH)
+    ours, theirs = os.openpty()
+    os.write(ours, b"mx\n")
+    args = [sys.executable, "-m", "reconciler", "import-sheet", "calls/june.csv", "--timezone", "Europe/Madrid"]
+    options: Any = {"cwd": ready.root, "env": clean_environment(), "capture_output": True, "text": True}
+    done = subprocess.run(args, stdin=theirs, check=True, timeout=60, **options)
+    os.close(theirs)
+    os.close(ours)
+    assert "In which country are the numbers of 'Teléfono' written" in done.stderr
+    assert "0 TODOs" in done.stdout
+
+
+def test_a_header_that_is_nearly_a_field_is_read_or_must_be_renamed(ready: Workbench) -> None:
+    header = ["id", "Contact ID", "schedule.at", "Country", "Revision", 'odd "\'"']
+    row = ["a", contact(1), "2031-06-16 10:00", "MX", "2", "x"]
+    ready.write(
+        "calls/s.tsv",
+        "\n".join("\t".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in line) for line in (header, row)),
+    )
+    result = ready.ok("import-sheet", "calls/s.tsv", "--timezone", "Europe/Madrid")
+    assert "note: column 'Country' is nearly the field country: give the header another name" in result.err
+    assert "cannot be written in a formula" in result.err
+    assert {code for code, _ in problems(ready, "calls/s.yaml")} == {"E606"}
+    sheet = (ready.root / "calls/s.tsv").read_text()
+    ready.write("calls/s.tsv", sheet.replace("Country", "Where"))
+    assert list(calls(ready)) == ["s/a@2"]

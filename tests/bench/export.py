@@ -1,0 +1,33 @@
+"""Time and memory of a plan as CSV and as a workbook, by hand: ``python -m tests.bench.export [ROWS]``."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+from reconciler.model import Action, CellDiff
+from reconciler.render import csv, json, xlsx
+from tests.plans import create, make_plan, other
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    diff = (CellDiff("additional_data.amount_debt", "14058", "15000"),)
+    changes = [
+        other(f"june/inv-{n}", Action.CHANGED, "still rings", n + 1, diff=diff)
+        if n % 10 == 0
+        else create(f"june/inv-{n}", line=n + 1)
+        for n in range(rows)
+    ]
+    plan = make_plan(*changes)
+    for render in (csv.render_plan, xlsx.render_plan, json.render_plan):
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        size = len(render(plan))
+        took = time.perf_counter() - start
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(f"{render.__module__:24} {took:6.1f} s  {size / 1e6:6.1f} MB  {more:6.0f} MB more memory")
+
+
+if __name__ == "__main__":
+    main()
