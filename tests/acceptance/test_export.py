@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.cli.runs import new_run
 from reconciler.source.schema import schema_text
 from reconciler.source.sheets.guard import unguarded
+from reconciler.state.sqlite import open_store
 from tests.conftest import AGENT, Result, Workbench, plan_text
 from tests.workbooks import sheets_of
 
@@ -121,6 +123,12 @@ def test_the_name_of_the_file_says_which_form(placed: Workbench) -> None:
     placed.ok("export", "--output", "a.xlsx")
     placed.ok("export", "--output", "b.xlsx")
     assert (placed.root / "a.xlsx").read_bytes() == (placed.root / "b.xlsx").read_bytes()
+
+
+def test_it_works_beside_a_run_that_holds_the_lock(placed: Workbench) -> None:
+    with open_store(placed.root / ".reconciler/state.db", new_run("test")):
+        assert placed.run("state", "lock").code == 4
+        assert len(table(placed.ok("export"))) == 5
 
 
 def test_an_empty_state_and_a_missing_one(project: Workbench) -> None:

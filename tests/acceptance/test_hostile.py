@@ -282,6 +282,33 @@ def test_no_spreadsheet_finds_a_formula(run: Printed) -> None:
     assert len(run.forms["csv"].splitlines()) in {1, 1 + len(TEXTS)}
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json"])
+def test_an_export_of_them_holds_no_command_and_no_formula(placed: Workbench, form: str) -> None:
+    for args in ((), ("--reveal",)):
+        placed.ok("export", "--format", form, "--output", "out", *args)
+        text = shown(form, (placed.root / "out").read_bytes())
+        assert list(commands(text)) == []
+        if form != "json":
+            assert hidden(text.replace("\r\n", "\n")) == set()
+    if form == "csv":
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+        assert "'=cmd|' /C calc'!A0" in cells
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """Fifty placed calls, with the texts in every field."""
+    bench = Workbench(tmp_path_factory.mktemp("placed"))
+    with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        configure(bench)
+        rows = "\n".join(row(number, text) for number, text in enumerate(TEXTS))
+        bench.write("calls/june.yaml", f"version: 1\nplan: june\ncalls:\n{rows}\n")
+        assert bench.apply().summary["placed"] == len(TEXTS)
+    return bench
+
+
 def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     """New calls too, whose requests hold every text; and the bytes of the plan are the same in a log."""
     bench = Workbench(tmp_path)
