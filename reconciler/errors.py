@@ -61,7 +61,14 @@ class Refused(ReconcilerError):  # noqa: N818 - named for what the user is told
 
 
 class LookupFailed(ReconcilerError):  # noqa: N818 - named for what the user is told
-    """The service could not be asked which calls it has. Never read as: it has none."""
+    """The service could not be asked which calls it has. Never read as: it has none.
+
+    ``status`` is the HTTP status of its refusal, None where there was another reason.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class CheckpointFailed(ReconcilerError):  # noqa: N818 - named for what the user is told

@@ -14,6 +14,7 @@ from reconciler.provider.contactship import open_client, read_date, retry_after
 from reconciler.provider.origin import Origin
 
 _TRIES = 4
+_NO_ENTRY = frozenset({401, 403})
 _PATIENCE = 60.0  # seconds that a Retry-After may ask for
 
 
@@ -37,7 +38,7 @@ class Reader:
         Raises:
             LookupFailed: no answer, or none that is JSON.
         """
-        problem, asked = "", 0.0
+        problem, asked, status = "", 0.0, None
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(max(0.05 * 4**attempt, asked))
@@ -45,16 +46,18 @@ class Reader:
                 async with asyncio.timeout(self._deadline):
                     response = await self._client.get(self._origin.url(path), params=query)
             except (httpx.HTTPError, OSError, TimeoutError) as error:
-                problem = type(error).__name__
+                problem, status = type(error).__name__, None
                 continue
             if response.status_code == 200:
                 self._server_time = read_date(response.headers.get("date", ""))
                 return _json(response, what)
-            problem = f"HTTP {response.status_code}"
+            status = response.status_code
+            problem = f"HTTP {status}"
             asked = min(retry_after(response.headers) or 0.0, _PATIENCE)
-            if 400 <= response.status_code < 500 and response.status_code not in {408, 429}:
+            if 400 <= status < 500 and status not in {408, 429}:
                 break
-        raise LookupFailed(f"the service cannot be asked {what}: {problem}")
+        hint = "is the API key right, and of this account?" if status in _NO_ENTRY else None
+        raise LookupFailed(f"the service cannot be asked {what}: {problem}", hint=hint, status=status)
 
     async def aclose(self) -> None:
         await self._client.aclose()
