@@ -19,6 +19,7 @@ from reconciler.model import Call, CellDiff, Entry
 
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"
+REDACTED = "(redacted)"
 _OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is nobody's data
 _BLIND_TEXT = re.compile(r"[0-9a-f]{16}")
 
@@ -30,8 +31,12 @@ class View(Protocol):
         """The digest of a row's call, as the state would have it."""
         ...
 
-    def target(self, call: Call) -> str:
-        """Whom a row's call rings, as the state would have it."""
+    def target(self, target: str) -> str:
+        """A contact's id or a number, as the state would have it."""
+        ...
+
+    def sender(self, call: Call) -> str:
+        """The number a row's call comes from, as the state would have it."""
         ...
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
@@ -40,16 +45,20 @@ class View(Protocol):
 
 
 class Clear:
-    """The view of a state that holds calls as they are."""
+    """The view of a state that holds calls as they are, unless they were redacted."""
 
     def digest(self, digest: str) -> str:
         return digest
 
-    def target(self, call: Call) -> str:
-        return call.target
+    def target(self, target: str) -> str:
+        return target
+
+    def sender(self, call: Call) -> str:
+        return call.sender
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        return identity.diff(entry.call, call)
+        cells = identity.diff(entry.call, call)
+        return tuple(replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,11 @@ class Blind:
     def digest(self, digest: str) -> str:
         return DIGEST_PREFIX + self._keyed("digest", digest)
 
-    def target(self, call: Call) -> str:
-        return self._text("target", call.target)
+    def target(self, target: str) -> str:
+        return self._text("target", target)
+
+    def sender(self, call: Call) -> str:
+        return self._text("from", call.sender)
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         placed = self.known.get(entry.digest)

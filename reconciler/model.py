@@ -128,7 +128,8 @@ class Call:
 class Row:
     """One desired call of a plan file, with defaults and aliases applied.
 
-    ``rings_at`` is the scheduled instant in UTC, None for an immediate or delayed call.
+    ``rings_at`` is the scheduled instant in UTC, None for an immediate or delayed call. ``called_timezone`` is the
+    zone of the called person, None where the row does not say.
     """
 
     address: Address
@@ -138,6 +139,7 @@ class Row:
     enabled: bool = True
     place_by: datetime | None = None
     distinct: bool = False
+    called_timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,8 @@ class Change:
     """What a plan says of one address.
 
     ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
-    to a person. ``call`` is set where the action is ``create`` or ``expired``, ``request`` where it is ``create``.
+    to a person. ``call`` is set where the action is ``create``, ``waiting`` or ``expired``, or a guard blocks it;
+    ``request`` where it is ``create``.
     ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
     """
 
@@ -258,6 +261,7 @@ class Change:
     reasons: tuple[str, ...] = ()
     message: str | None = None
     introduced: bool | None = None
+    called_timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +285,21 @@ class GitRevision:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifted:
+    """A guard, by its code, that a person lifted for one plan, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
 
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
-    is when the snapshot was taken, where the plan was made against one.
+    is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
+    waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
+    lifted.
     """
 
     created_at: datetime
@@ -298,6 +312,8 @@ class Plan:
     moves: tuple[tuple[Address, Address], ...] = ()
     base: Base | None = None
     snapshot_at: datetime | None = None
+    lifted: tuple[Lifted, ...] = ()
+    next_apply_by: datetime | None = None
 
     def count(self, action: Action) -> int:
         return sum(change.action is action for change in self.changes)

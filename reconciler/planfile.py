@@ -26,6 +26,7 @@ from reconciler.model import (
     GitRevision,
     JsonObject,
     JsonValue,
+    Lifted,
     Location,
     Plan,
     Request,
@@ -112,6 +113,8 @@ def _body(plan: Plan) -> JsonObject:
         "base": None if plan.base is None else _base_document(plan.base),
         "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
         "summary": summary(plan),
+        "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
+        "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "changes": [_change_document(change) for change in plan.changes],
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
@@ -125,7 +128,7 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def _change_document(change: Change) -> JsonObject:
-    source: JsonValue = None if change.source is None else _place_document(change.source)
+    source: JsonValue = None if change.source is None else place_document(change.source)
     request: JsonValue = None
     if change.request is not None:
         request = {"endpoint": change.request.endpoint, "body": change.request.body}
@@ -141,27 +144,30 @@ def _change_document(change: Change) -> JsonObject:
         "call": identity.to_logical(change.call) if change.call is not None else None,
         "scheduled_at": optional_instant(change.scheduled_at),
         "place_by": optional_instant(change.place_by),
+        "called_timezone": change.called_timezone,
         "distinct": change.distinct,
-        "diff": _diff_document(change.diff),
+        "diff": diff_document(change.diff),
         "reasons": list(change.reasons),
         "message": change.message,
         "introduced": change.introduced,
     }
 
 
-def _place_document(where: Location) -> JsonObject:
+def place_document(where: Location) -> JsonObject:
+    """``file``, ``line``, ``column``, and ``cell`` where the place is in a sheet."""
     place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
     return place if where.cell is None else {**place, "cell": where.cell}
 
 
-def _diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+def diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+    """The cells that differ, as JSON."""
     return [
         {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
     ]
 
 
 def _base_document(base: Base) -> JsonObject:
-    return {"ref": base.ref, "commit": base.commit, "settings": _diff_document(base.settings)}
+    return {"ref": base.ref, "commit": base.commit, "settings": diff_document(base.settings)}
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
@@ -175,7 +181,7 @@ def diagnostic_document(item: Diagnostic) -> JsonObject:
         "severity": item.severity.value,
         "code": item.code,
         "message": item.message,
-        **(nowhere if item.location is None else _place_document(item.location)),
+        **(nowhere if item.location is None else place_document(item.location)),
         "hint": item.hint,
     }
 
@@ -193,12 +199,18 @@ def _plan(document: JsonObject) -> Plan:
         moves=tuple(_move(members(item)) for item in items(document["moves"])),
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
+        lifted=tuple(_lifted(members(item)) for item in items(document["overrides"])),
+        next_apply_by=maybe(instant, document["next_apply_by"]),
     )
 
 
 def _base(value: JsonValue) -> Base:
     item = members(value)
     return Base(text(item["ref"]), text(item["commit"]), _cells(item["settings"]))
+
+
+def _lifted(item: JsonObject) -> Lifted:
+    return Lifted(text(item["code"]), text(item["reason"]))
 
 
 def _move(item: JsonObject) -> tuple[Address, Address]:
@@ -226,6 +238,7 @@ def _change(item: JsonObject) -> Change:
         reasons=tuple(text(reason) for reason in items(item["reasons"])),
         message=maybe(text, item["message"]),
         introduced=None if item["introduced"] is None else item["introduced"] is True,
+        called_timezone=maybe(text, item["called_timezone"]),
     )
 
 

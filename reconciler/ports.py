@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.model import Address, Call, Entry, Request, Status
+from reconciler.chain import LedgerReader
+from reconciler.model import Address, Call, Entry, JsonObject, Request, Status
 
 
 class Clock(Protocol):
@@ -19,7 +20,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command that writes the state: who, where, when, with which plan."""
+    """One command that writes the state: who, where, when, with which plan. ``details`` go to the ledger only."""
 
     id: str
     command: str
@@ -31,6 +32,8 @@ class Run:
     plan_id: str | None = None
     commit: str | None = None
     approvals: tuple[Approval, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    details: JsonObject = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,15 @@ class Approval:
 
     plan_id: str
     commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A guard that a person lifted for a run, with their reason. ``plan_id`` is the plan it was meant for."""
+
+    code: str
+    plan_id: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +66,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an intent. ``status`` is placed, failed, uncertain, ruled_out (proven not sent), or missed
-    (the same, and its time passed meanwhile)."""
+    """What became of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (nor in time)."""
 
     address: Address
     status: Status
@@ -98,7 +109,7 @@ class Attempt:
     evidence: str | None = None
 
 
-class StateReader(Protocol):
+class StateReader(LedgerReader, Protocol):
     """Reads what has been placed. Works beside a running apply."""
 
     @property
@@ -145,9 +156,8 @@ class StateReader(Protocol):
 class StateStore(StateReader, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.
 
-    The run that opened it is recorded as begun, so that others can be told who holds the lock.
-
-    Every method raises ``StateError`` where the write cannot be made durable; nothing of it is kept then.
+    The run that opened it is recorded as begun: others are told who holds the lock. Every method raises
+    ``StateError`` where the write cannot be made durable; nothing of it is kept then.
     """
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None: ...
@@ -172,15 +182,12 @@ class StateStore(StateReader, Protocol):
         """Re-key addresses (old, new), journal and all. Refused where an old one is absent or a new one taken."""
         ...
 
-    def note_seen(self, run_id: str, seen: Seen) -> None:
+    def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         """Keep what the service listed before this run sent anything. Once a run."""
         ...
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        """Record a person's word that look-alikes of an address are other calls. Kept until it is forgotten.
-
-        Refused (``StateError``) where the address is placed, or may be.
-        """
+        """Record a person's word that look-alikes are other calls. Refused where the address may be placed."""
         ...
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -189,6 +196,10 @@ class StateStore(StateReader, Protocol):
 
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         """Record a person's word. Refused (``StateError``) where it does not fit what the state holds."""
+        ...
+
+    def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
+        """Take out all that tells of the persons called. Refused while a call is ahead or its outcome unknown."""
         ...
 
 

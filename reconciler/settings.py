@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from reconciler.model import Location
+from reconciler.policy import Policy
 from reconciler.wire import ScheduleFields
 
 PROJECT_FILE = "reconciler.yaml"
@@ -22,6 +23,10 @@ class SenderNumber:
 
     id: str | None = None
     e164: str | None = None
+
+    def named(self, *, contact: bool) -> tuple[str, str | None]:
+        """What stands for it in a contact call or in a phone call: the setting's name, and its value."""
+        return ("id", self.id) if contact else ("e164", self.e164)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,13 @@ class Project:
     holidays: frozenset[date] = frozenset()
     limits: Limits = field(default_factory=Limits)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
+    policy: Policy = field(default_factory=Policy)
 
 
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|min|h)", re.ASCII)
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?", re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?", re.ASCII)
 _RATE_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_DURATION_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_rate(text: str) -> float | None:
@@ -84,7 +90,7 @@ def parse_rate(text: str) -> float | None:
 
 
 def parse_duration(text: str) -> float:
-    """``30s``, ``2m``, ``500ms``, ``1h`` or bare seconds, as seconds.
+    """``30s``, ``2m``, ``500ms``, ``1h``, ``31d`` or bare seconds, as seconds.
 
     Raises:
         ValueError: another form.

@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+FARTHEST_EAST = timedelta(hours=14)  # where a day begins first
+
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
     re.ASCII,
@@ -40,6 +42,15 @@ def tell_instant(moment: datetime) -> str:
     return format_instant(moment.replace(microsecond=0))
 
 
+def exact_span(span: timedelta) -> str:
+    """``31 d``, ``2 h 59 min``: what is not there is left out."""
+    minutes, seconds = divmod(span.total_seconds(), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    parts = {"d": days, "h": hours, "min": minutes, "s": seconds}
+    return " ".join(f"{count:g} {unit}" for unit, count in parts.items() if count) or "0 s"
+
+
 def parse_wall(text: str) -> datetime:
     """Read ``YYYY-MM-DD HH:MM[:SS]`` (a ``T`` may stand for the space) as a naive wall time.
 
@@ -68,6 +79,15 @@ def zone_names() -> frozenset[str]:
 def zone(name: str) -> ZoneInfo | None:
     """The zone of that exact name, or None where there is none."""
     return ZoneInfo(name) if name in zone_names() else None
+
+
+def tell_span(span: timedelta) -> str:
+    """``90 s``, ``45 min``, ``36 h`` or ``12 days``, cut to the whole unit."""
+    seconds = int(span.total_seconds())
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if abs(seconds) >= 2 * size:
+            return f"{int(seconds / size):,} {unit}"
+    return f"{seconds} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +147,15 @@ def passed(scheduled: datetime | None, place_by: datetime | None, now: datetime)
     if scheduled is not None and scheduled <= now:
         return scheduled
     return place_by if place_by is not None and place_by < now else None
+
+
+@cache
+def _zone_countries() -> dict[str, str]:
+    listed = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in listed if line and not line.startswith("#"))
+    return {row[2]: row[0] for row in rows}
+
+
+def zone_country(name: str) -> str | None:
+    """The country (ISO 3166-1) a zone is for; None for old names such as ``US/Eastern``, and for ``UTC``."""
+    return _zone_countries().get(name)

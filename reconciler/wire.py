@@ -28,6 +28,14 @@ def endpoint(call: Call) -> str:
     return CONTACT_CALL if call.contact_id is not None else PHONE_CALL
 
 
+def sent_as(field: str, call: Call, fields: ScheduleFields) -> str:
+    """The path in the body of what a plan file calls ``field``; an entry of ``additional_data`` has its key's."""
+    sender = "from_number_id" if call.contact_id is not None else "from_number"
+    renamed = {"agent": "agent_id", "from": sender, "delay_minutes": "delay"}
+    renamed |= {"schedule.at": f"schedule.{fields.at}", "schedule.timezone": f"schedule.{fields.timezone}"}
+    return renamed.get(field, field)
+
+
 def to_request(call: Call, tags: Mapping[str, str], fields: ScheduleFields) -> Request:
     """The request that places ``call``, with ``tags`` beside the caller's own metadata.
 

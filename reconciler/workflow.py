@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from reconciler.engine.apply import Order, Placement
+from reconciler.engine.apply import Placement
 from reconciler.engine.events import Emit, Event, Kind, Tally
+from reconciler.engine.orders import Gate, Order
 from reconciler.engine.plan import Context, verdict
-from reconciler.engine.recheck import recheck
+from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.model import Action, Address, Plan
@@ -121,9 +122,17 @@ class Apply:
     @property
     def orders(self) -> int:
         """How many calls there are to place, before anything is moved or looked up."""
+        return len(self._foreseen().orders)
+
+    @property
+    def objecting(self) -> frozenset[str]:
+        """The codes of the guards that hold calls of the plan back, before anything is moved or looked up."""
+        return frozenset(code for event in self._foreseen().events for code in event.reasons)
+
+    def _foreseen(self) -> Ready:
         moves = dict(self._moves())
         carried = [replace(item, address=moves.get(item.address, item.address)) for item in self._store.entries()]
-        return len(recheck(self._plan, carried, self._context).orders)
+        return recheck(self._plan, carried, self._context)
 
     @property
     def unknown(self) -> bool:
@@ -231,6 +240,7 @@ class Apply:
             tell,
             service.rate,
             service.checkpoint,
+            Gate(self._context.policy, self._context.now),
         )
         if self._stopped:
             self._placement.stop(self._stopped)

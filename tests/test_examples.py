@@ -31,6 +31,47 @@ def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
     assert bench.run("plan", "--detailed-exitcode").code == 0
 
 
+def test_the_guarded_campaign_has_a_plan_that_is_blocked_whole(tmp_path: Path) -> None:
+    root = tmp_path / "guarded-campaign"
+    shutil.copytree(ROOT / "guarded-campaign", root)
+    bench = Workbench(root)
+    blocked = bench.run("plan", "--no-state", "blocked/weekend.yaml", "--format", "json")
+    assert (blocked.code, {item["action"] for item in blocked.json["changes"]}) == (5, {"blocked"})
+    assert bench.run("validate", "blocked/weekend.yaml").code == 5
+    bench.write("stricter.yaml", "policy: {calling_hours: {windows: {mon-fri: 10:00-18:00}}}\n")
+    assert bench.run("plan", "--no-state", "--policy", "stricter.yaml").code == 5
+
+
+def test_the_guarded_campaign_keeps_people_from_calls_they_do_not_want(tmp_path: Path) -> None:
+    root = tmp_path / "guarded-campaign"
+    shutil.copytree(ROOT / "guarded-campaign", root)
+    blocked = Workbench(root).run("plan", "--no-state", "blocked/people.yaml", "--format", "json")
+    assert blocked.code == 5
+    assert {item["key"]: item["reasons"] for item in blocked.json["changes"] if item["action"] == "blocked"} == {
+        "second-of-the-day": ["G012", "G013"],
+        "at-the-same-time": ["G012", "G013", "G014"],
+        "within-a-day": ["G013"],
+        "on-the-list": ["G010"],
+        "never-agreed": ["G015"],
+        "agreed-long-ago": ["G015"],
+    }
+
+
+def test_the_guarded_campaign_has_a_plan_that_a_person_overrides(tmp_path: Path, sandbox: Any) -> None:
+    root = tmp_path / "guarded-campaign"
+    shutil.copytree(ROOT / "guarded-campaign", root)
+    bench = Workbench(root, {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
+    bench.ok("state", "init")
+    assert bench.run("plan", "overridden/launch.yaml", "--out", "launch.plan").code == 5
+    override = ("--override", "G006=launch day, agreed with support")
+    bench.ok("plan", "overridden/launch.yaml", "--out", "launch.plan", *override)
+    assert "launch day, agreed with support" in bench.ok("show", "launch.plan").out
+    assert bench.ok("apply", "launch.plan", "--json").summary["placed"] == 9
+    assert "launch day, agreed with support" in bench.ok("audit", "log", "--json").out
+    bench.ok("audit", "verify")
+
+
 def test_there_are_examples() -> None:
     sheets = {"appointments-xlsx", "collections-csv", "inline-table", "phones-to-contacts"}
-    assert {"quickstart", "two-plans", "phone-calls", "weekly"} | sheets <= {path.name for path in EXAMPLES}
+    others = {"quickstart", "two-plans", "phone-calls", "weekly", "guarded-campaign"}
+    assert sheets | others <= {path.name for path in EXAMPLES}

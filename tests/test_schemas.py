@@ -60,7 +60,17 @@ def test_the_examples_of_a_schema_hold(name: str) -> None:
 def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     names = capsys.readouterr().out.split()
-    assert names == ["callplan", "event", "export", "plan", "project", "snapshot", "status"]
+    assert names == [
+        "audit",
+        "callplan",
+        "event",
+        "explanation",
+        "export",
+        "plan",
+        "project",
+        "snapshot",
+        "status",
+    ]
     for name in names:
         assert main(["schema", name]) == 0
         assert json.loads(capsys.readouterr().out)["$schema"].endswith("2020-12/schema")

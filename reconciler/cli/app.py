@@ -16,7 +16,7 @@ import click
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.render.text import Look
+    from reconciler.render.console import Look
 
 
 class SystemClock:
@@ -42,7 +42,7 @@ class App:
 
     def look(self, stream: TextIO, *, reveal: bool = False) -> Look:
         """How to print on ``stream``: private values only on a terminal, or where asked for."""
-        from reconciler.render.text import Look
+        from reconciler.render.console import Look
 
         if not stream.isatty():
             return Look(masked=not reveal)
@@ -90,10 +90,15 @@ def echo(text: str | bytes, *, err: bool = False) -> None:
 
 
 def echo_json(document: object, *, indent: int | None = 2) -> None:
-    """Print a JSON document, in which a CI runner that reads the log finds no command."""
+    """Print a JSON document."""
+    echo(to_json(document, indent=indent))
+
+
+def to_json(document: object, *, indent: int | None = 2) -> str:
+    """A JSON document with a line break, in which a CI runner that reads the log finds no command."""
     from reconciler.render.escape import for_json
 
-    echo(for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n")
+    return for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"
 
 
 class Duration(click.ParamType[float]):

@@ -22,6 +22,7 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
@@ -88,6 +89,7 @@ class RateOption(click.ParamType[float]):
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
 @key_option
 @url_option
 @lock_option
@@ -108,6 +110,7 @@ def apply(
     as_json: bool,
     no_preflight: bool,
     retry_failed: bool,
+    overrides: tuple[str, ...],
     api_key_file: Path | None,
     base_url: str | None,
     lock_timeout: float,
@@ -136,8 +139,13 @@ def apply(
     )
     if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
-    request = Request(what, max(now or SystemClock().now(), SystemClock().now()), retry_failed)
     saved = is_saved_plan(app, what)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    if lifted and not saved and not approved:
+        hint = "reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
+        raise UsageError("--override belongs to a plan that was looked at: a saved or an approved one", hint=hint)
+    now = max(now or SystemClock().now(), SystemClock().now())
+    request = Request(what, now, retry_failed, lifted=lifted)
     if saved and approved:
         raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
     if saved:
@@ -146,6 +154,7 @@ def apply(
         job = Approved(plan)
     else:
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal)
+        check_used(lifted, (item.code for item in plan.lifted))
         check_verdict(plan)
         job = approve(app, workspace, plan, approved, sources.plans if what else None)
     check_count(job.plan, max_calls)

@@ -16,7 +16,7 @@ from reconciler.render.words import counted
 
 if TYPE_CHECKING:
     from reconciler.settings import Project
-    from reconciler.source.drafts.guess import Draft
+    from reconciler.source.drafts.draft import Draft
     from reconciler.source.drafts.sample import Sample
     from reconciler.source.sheets.options import Options
 

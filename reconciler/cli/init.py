@@ -28,6 +28,10 @@ state:
 
 # policy:
 #   webhook_hosts: [hooks.example.com]   # where webhook_url may point
+#   max_new_calls: {{per_run: 500}}        # an override needs a reason: --override G006=REASON
+#   per_person: {{per_day: 1, per_week: 3, min_gap: 4h}}
+#   suppression: [{{file: lists/dnc.csv, as_of: 2026-11-01}}]
+#   consent: {{field: metadata.consent_at, max_age: 365d}}
 
 # provider:
 #   rate: 5/s                      # N/s, N/min, N/h or none
@@ -41,6 +45,7 @@ state:
 @click.pass_obj
 def init(app: App) -> None:
     """Make a project here: reconciler.yaml and an empty state."""
+    from reconciler.cli.runs import founder
     from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
     from reconciler.state.sqlite import create
 
@@ -48,7 +53,7 @@ def init(app: App) -> None:
     if settings.exists():
         hint = "this is a project already; to make its state: reconciler state init"
         raise ReconcilerError(f"{PROJECT_FILE} exists", hint=hint)
-    lineage = create(app.directory / DEFAULT_STATE)
+    lineage = create(app.directory / DEFAULT_STATE, by=founder("init"))
     try:
         with settings.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(path=DEFAULT_STATE, lineage=lineage))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Location, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
+    from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
+    from reconciler.render.origins import Origins
     from reconciler.settings import Project
+    from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
 
@@ -35,6 +39,7 @@ class Workspace:
     """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
 
     ``snapshot`` says that the state is a snapshot of one, which can be planned against and nothing else.
+    ``policy_file`` is the file whose policy stands in for the project's.
     """
 
     project: Project
@@ -43,6 +48,7 @@ class Workspace:
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     snapshot: bool = False
+    policy_file: Document | None = None
 
     @classmethod
     def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
@@ -63,15 +69,36 @@ class Workspace:
         lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         return cls(project, path, lineage, document, diagnostics, snapshot)
 
-    def sources(self, app: App, paths: Sequence[str]) -> Sources:
-        """Rows of the named files and folders, or of the whole project where none are named."""
+    def under(self, app: App, policy: Path) -> Workspace:
+        """The same project under the policy of another file, to ask what its rules would say."""
+        from reconciler.source.project import load_policy
+
+        project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
+        found = (*self.diagnostics, *diagnostics)
+        return replace(self, project=project, diagnostics=found, policy_file=document)
+
+    def sources(self, app: App, paths: Sequence[str], watch: Watch | None = None) -> Sources:
+        """Rows of the named files and folders, or of the whole project where none are named.
+
+        ``watch`` is told how each row was made.
+        """
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
         with collector.paused():
-            found = load_sources(self.project, named)
-        own = {} if self.document is None else {self.document.file: self.document}
+            found = load_sources(self.project, named, watch)
+        own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
+        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        from reconciler.people import People
+        from reconciler.source.people import read_people
+
+        policy = self.project.policy
+        if not policy.suppression and policy.contacts is None:
+            return People(), ()
+        return read_people(self.project, now)
 
     @property
     def trusted(self) -> bool:
@@ -82,6 +109,11 @@ class Workspace:
         """Raises ``ReconcilerError`` where the settings cannot be trusted."""
         if not self.trusted:
             raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+
+    def settings_digest(self) -> str | None:
+        """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
+        file = self.project.root / PROJECT_FILE
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
 
     def reader(self) -> AbstractContextManager[StateReader]:
         from reconciler.state.sqlite import open_reader
@@ -114,13 +146,17 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-        from reconciler.source.excerpt import excerpt
+        from reconciler.source.excerpt import Quotes
+
+        quotes: dict[str, Quotes] = {}
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
-            if document is not None:
-                return excerpt(document, location, masked=masked)
-            return None if masked else self._sheet_line(location)
+            if document is None:
+                return None if masked else self._sheet_line(location)
+            if location.file not in quotes:
+                quotes[location.file] = Quotes(document, masked=masked)
+            return quotes[location.file].excerpt(location)
 
         return read
 
@@ -138,13 +174,15 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for. ``base`` is the git ref to compare the files with."""
+    """Which plan is asked for. ``base`` is the git ref to compare the files with, ``lifted`` are guards that a
+    person lifts for it."""
 
     paths: tuple[str, ...]
     now: datetime
     retry_failed: bool = False
     no_state: bool = False
     base: str | None = None
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
@@ -157,18 +195,34 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
 
     sources = workspace.sources(app, request.paths)
-    context = make_context(workspace, request)
-    context = replace(
-        context,
-        scope=sources.plans if request.paths else None,
-        complete=not _errors(sources.diagnostics),
-    )
+    context, sources = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
-    known = _known(workspace, request, context, () if base is None else base.rows)
-    with known as (context, entries), collector.paused():
+    placed = known(workspace, request, context, () if base is None else base.rows)
+    with placed as (context, entries), collector.paused():
         plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+
+
+def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan) -> Origins:
+    """Where the values came from of each call to place and of each changed row.
+
+    The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
+    meanwhile is left out.
+    """
+    from reconciler import identity
+    from reconciler.source.tracing import Tracer, provenance
+
+    asked = {change.address: change for change in plan.changes if change.diff or change.call is not None}
+    tracer = Tracer(asked.keys())
+    sources = workspace.sources(app, paths, tracer)
+    found = {}
+    for address, trace in tracer.traces.items():
+        digest = asked[address].digest
+        if trace.row is not None and identity.digest(trace.row.call) == digest:
+            tags = identity.tags(plan.lineage or "", address, digest)
+            found[address] = provenance(trace, sources, workspace.project, tags)
+    return found
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
@@ -180,7 +234,7 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 
 @contextmanager
-def _known(
+def known(
     workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
     """What was placed, and the context that says from where. A snapshot's old values are told from ``base``."""
@@ -216,18 +270,31 @@ def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetim
     return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
 
 
+def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[Context, Sources]:
+    """The context of a plan of these files, before a state is known, and what is wrong with the lists of people
+    told beside what is wrong with the files."""
+    people, problems = workspace.people(request.now)
+    sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
+    context = make_context(workspace, request)
+    scope = sources.plans if request.paths else None
+    return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
+
+
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
+    from reconciler.engine.lifting import lift
     from reconciler.engine.plan import Context
 
-    return Context(
+    context = Context(
         now=request.now,
         tool_version=__version__,
         lineage=workspace.lineage,
         fields=workspace.project.provider.schedule_fields,
         retry_failed=request.retry_failed,
         git=git.revision(workspace.project.root),
+        policy=workspace.project.policy,
     )
+    return lift(context, request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

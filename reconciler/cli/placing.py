@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.checkpoint import carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.ports import Approval
+from reconciler.ports import Approval, Override
 from reconciler.provider.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
@@ -23,11 +25,12 @@ from reconciler.provider.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request, Workspace
     from reconciler.engine.events import Event, Tally
-    from reconciler.model import Plan
+    from reconciler.model import JsonObject, Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 
@@ -92,7 +95,7 @@ def place(
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
     from reconciler.engine.events import Tally
 
-    run = _new_run(approved)
+    run = _new_run(workspace, approved, request, _details(workspace, approved.plan, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with workspace.store(run, lock_timeout) as store:
         code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
@@ -121,16 +124,34 @@ def place(
     return code
 
 
-def _new_run(approved: Approved) -> Run:
+def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
+    """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
+    counts = Counter(change.action.value for change in plan.changes)
+    return {
+        "service": target.origin.base,
+        "settings": workspace.settings_digest(),
+        "dirty": None if plan.git is None else plan.git.dirty,
+        "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
+        "preflight": target.preflight,
+        "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
+    }
+
+
+def _new_run(workspace: Workspace, approved: Approved, request: Request, details: JsonObject) -> Run:
     from reconciler.planfile import plan_id
 
+    own_id = plan_id(approved.plan)
+    may = workspace.project.policy.overridable
+    lifted = dict.fromkeys((*approved.plan.lifted, *request.lifted))
     approvals = [Approval(plan_id(plan), plan.git.commit if plan.git else None) for plan in approved.by]
     git = approved.plan.git
     return new_run(
         "apply",
-        plan_id=plan_id(approved.plan),
+        plan_id=own_id,
         commit=git.commit if git else None,
         approvals=tuple(approvals),
+        overrides=tuple(Override(item.code, own_id, item.reason) for item in lifted if item.code in may),
+        details=details,
     )
 
 
@@ -139,14 +160,25 @@ def _job(
 ) -> Apply:
     """The job, once all its plans belong to this state and this moment (``Refused`` where they do not)."""
     from reconciler.cli.loading import make_context
+    from reconciler.engine.lifting import lift
     from reconciler.workflow import Apply, check_applicable
 
     clock = SystemClock()
     now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
     for plan in (approved.plan, *approved.by):
         check_applicable(plan, store, now)
-    context = replace(make_context(workspace, request), now=now, lineage=store.lineage, serial=store.serial)
-    return Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
+    people, problems = workspace.people(now)
+    if any(item.severity == "error" for item in problems):
+        hint = "reconciler validate shows them"
+        raise ReconcilerError("the lists of people in the policy have errors: nothing was placed", hint=hint)
+    context = make_context(workspace, replace(request, now=now, lifted=approved.plan.lifted))
+    context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
+    new = [item for item in request.lifted if item not in approved.plan.lifted]
+    job = Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
+    if not new:
+        return job
+    check_used(new, job.objecting)
+    return Apply(approved.plan, store, run_id, lift(context, new), clock, tally, approved.conflicts)
 
 
 async def _run(

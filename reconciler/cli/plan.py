@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, now_option, reveal_option, state_option
+from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.output import write_private
+from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, print_plan, printouts, show_problems
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
 
 _EPILOG = """\b
@@ -20,7 +21,11 @@ Examples:
   reconciler plan calls/june.yaml --out june.plan
   reconciler plan --format json --detailed-exitcode
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --format html --output plan.html                    # one page for a browser
+  reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
+  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
   reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
+  reconciler plan --explain
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -33,9 +38,17 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
 @form_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--explain", is_flag=True, help="Say where each new value came from, in text, JSON and Markdown.")
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ask what the rules of this file would say, in place of the project's. Cannot be saved.",
+)
 @click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
 @now_option
 @state_option
 @reveal_option
@@ -48,9 +61,12 @@ def plan(
     as_json: bool,
     outputs: tuple[str, ...],
     detailed_exitcode: bool,
+    explain: bool,
     base: str | None,
+    policy: Path | None,
     no_state: bool,
     retry_failed: bool,
+    overrides: tuple[str, ...],
     now: datetime | None,
     state_url: str | None,
     reveal: bool,
@@ -61,17 +77,26 @@ def plan(
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
     from reconciler import planfile
-    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.cli.loading import Excerpts, Request, Workspace, find_origins, make_plan
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)
+    if policy is not None and out is not None:
+        raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base)
+    workspace = workspace if policy is None else workspace.under(app, policy)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
     made, sources = make_plan(app, workspace, request)
-    show_problems(app, made.diagnostics, Excerpts(sources), reveal=reveal)
-    print_plan(app, made, wanted, reveal=reveal)
+    excerpts = Excerpts(sources)
+    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
+    origins = find_origins(app, workspace, paths, made) if explain else None
+    print_plan(app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins)
+    check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
+        if (hint := offer(made, workspace.project.policy)) is not None:
+            echo(f"{hint}\n", err=True)
         return code
     if out is not None:
         write_private(app.directory / out, planfile.dumps(made, signing_key=plan_key()))

@@ -39,11 +39,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found. ``failed`` is why the service, asked, gave no answer."""
+    """What was found. ``failed`` is why the service, asked, gave no answer.
+
+    ``scope`` are the plans looked at, None where all are.
+    """
 
     plan: Plan
     sources: Sources
     report: Report
+    scope: Collection[str] | None
     failed: LookupFailed | None = None
 
 
@@ -66,14 +70,15 @@ def look(app: App, workspace: Workspace, question: Question, now: datetime) -> L
     plan, sources = make_plan(app, workspace, Request(question.paths, now))
     if workspace.snapshot or not workspace.trusted:
         why = SNAPSHOT if workspace.snapshot else None
-        plan = _only(plan, _chosen(question, {change.address.plan for change in plan.changes}))
-        return Look(plan, sources, Report(now, plan.lineage, plan.serial, not_asked=why))
+        chosen = _chosen(question, {change.address.plan for change in plan.changes})
+        scope = sources.plans if question.paths else chosen
+        return Look(_only(plan, chosen), sources, Report(now, plan.lineage, plan.serial, not_asked=why), scope)
     state = _read(workspace)
     named = {entry.address.plan for entry in state.entries} | {change.address.plan for change in plan.changes}
     chosen = _chosen(question, named)
     scope = sources.plans if question.paths else chosen
     report, failed = _refresh(workspace, question, state, scope, now)
-    return Look(_only(plan, chosen), sources, report, failed)
+    return Look(_only(plan, chosen), sources, report, scope, failed)
 
 
 def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None:

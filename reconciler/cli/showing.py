@@ -18,8 +18,9 @@ from reconciler.render.words import counted
 if TYPE_CHECKING:
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
+    from reconciler.render.origins import Origins
 
-_FORMATS = ("text", "json", "markdown", "junit", "sarif", "github", "csv", "xlsx")
+_FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 STDOUT = "-"
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -73,21 +74,43 @@ def put(app: App, data: bytes, file: str) -> None:
         write_private(app.directory / file, data)
 
 
-def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], *, reveal: bool) -> None:
-    """The plan in each form, on the standard output or whole into its file."""
+def print_plan(
+    app: App,
+    plan: Plan,
+    wanted: Iterable[tuple[str, str]],
+    *,
+    reveal: bool,
+    excerpts: Excerpts | None = None,
+    origins: Origins | None = None,
+) -> None:
+    """The plan in each form, on the standard output or whole into its file.
+
+    ``excerpts`` are of its files, where they are what the plan was made from. ``origins`` say where its values
+    came from, in the forms that have room for it.
+    """
     for form, file in wanted:
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, reveal=reveal, terminal=file == STDOUT)
+            shown = _plan_bytes(app, plan, form, excerpts, origins, reveal=reveal, terminal=file == STDOUT)
         put(app, shown, file)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool) -> bytes:
+def _plan_bytes(
+    app: App,
+    plan: Plan,
+    form: str,
+    excerpts: Excerpts | None,
+    origins: Origins | None,
+    *,
+    reveal: bool,
+    terminal: bool,
+) -> bytes:
     """Private values are seen with ``reveal``, or in text on a terminal."""
     if form == "text":
         from reconciler.render import text
+        from reconciler.render.console import Look
 
-        look = app.look(sys.stdout, reveal=reveal) if terminal else text.Look(masked=not reveal)
-        return text.render_plan(plan, look).encode()
+        look = app.look(sys.stdout, reveal=reveal) if terminal else Look(masked=not reveal)
+        return text.render_plan(plan, look, origins).encode()
     masked = not reveal
     if form == "xlsx":
         from reconciler.render import xlsx  # its library takes 40 ms to import
@@ -101,14 +124,24 @@ def _plan_bytes(app: App, plan: Plan, form: str, *, reveal: bool, terminal: bool
         case "csv":
             return csv.render_plan(plan, masked=masked)
         case "json":
-            return json.render_plan(plan, masked=masked)
+            return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
-            return markdown.render_plan(plan, masked=masked).encode()
+            return markdown.render_plan(plan, masked=masked, origins=origins).encode()
+        case "html":
+            return _page(plan, excerpts, masked=masked)
         case "junit":
             return junit.render_plan(plan, masked=masked)
     folder = git.folder(find_project(app.directory))
     beside_lines = {"sarif": sarif.render_plan, "github": github.render_plan}
     return beside_lines[form](plan, masked=masked, folder=folder).encode()
+
+
+def _page(plan: Plan, excerpts: Excerpts | None, *, masked: bool) -> bytes:
+    from reconciler.render import html
+
+    if excerpts is None:
+        return html.render_plan(plan, masked=masked).encode()
+    return html.render_plan(plan, masked=masked, excerpt=excerpts.reader(masked=masked)).encode()
 
 
 def show_problems(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import state_care
+from reconciler.cli import state_care, state_redact
 from reconciler.cli.app import App, echo_json, state_option
 from reconciler.cli.loading import Workspace
 from reconciler.errors import ReconcilerError, StateError
@@ -34,6 +34,7 @@ for _command in (
     state_care.forget,
     state_care.import_call,
     state_care.lock,
+    state_redact.redact,
 ):
     state.add_command(_command)
 
@@ -43,6 +44,7 @@ for _command in (
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
     """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
+    from reconciler.cli.runs import founder
     from reconciler.state.sqlite import create
 
     workspace = Workspace.open(app, state_url)
@@ -52,7 +54,7 @@ def init(app: App, state_url: str | None) -> None:
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
             hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
         )
-    lineage = create(workspace.state_path)
+    lineage = create(workspace.state_path, by=founder("state init"))
     click.echo(f"Made {workspace.state_path} (lineage {lineage}).")
     click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
@@ -109,6 +111,9 @@ def _run_json(run: Run) -> JsonObject:
         "plan_id": run.plan_id,
         "commit": run.commit,
         "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+        "overrides": [
+            {"code": item.code, "plan_id": item.plan_id, "reason": item.reason} for item in run.overrides
+        ],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,18 +20,19 @@ from reconciler.cli.app import (
     now_option,
     reveal_option,
     state_option,
+    to_json,
     url_option,
 )
 from reconciler.cli.showing import STDOUT, check_place, put
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
-from reconciler.render.escape import for_json, for_terminal
+from reconciler.render.escape import for_terminal
 from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Workspace
     from reconciler.cli.refreshing import Look, Question
-    from reconciler.model import Change, Plan
+    from reconciler.model import Change, Entry, Plan
 
 _EPILOG = """\b
 Examples:
@@ -38,6 +40,7 @@ Examples:
   reconciler status calls/june.yaml --watch
   reconciler status --plan june --format csv --output june.csv
   reconciler status --json | jq '.drift'
+  reconciler status --format html --output status.html      what came of every call, for a browser
   reconciler status --offline                 what is known without asking
   reconciler status --overdue                 exit 3 where a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
@@ -47,7 +50,7 @@ Exit codes: 0 done, 1 error (the service cannot be asked, or the files have erro
 is shown all the same), 3 where the service was asked and a person must look: the two disagree about a
 call, or an attempt is uncertain. With --overdue: 3 where anything is.
 """
-_FORMATS = ("text", "json", "csv", "xlsx")
+_FORMATS = ("text", "json", "html", "csv", "xlsx")
 _OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
 _FAILURES = 3  # rounds in a row, each of which asked several times, after which a watch ends
 
@@ -103,8 +106,8 @@ def status(
 ) -> int:
     """Say what became of the calls that were placed, and how the files stand against the state.
 
-    Only calls that can still change are asked for. It takes no lock and writes no state, so it works beside a
-    running apply.
+    Only calls that can still change are asked for; the page (--format html) tells what the state knows. It takes
+    no lock and writes no state, so it works beside a running apply.
     """
     from reconciler.cli.loading import Workspace
     from reconciler.cli.placing import Target
@@ -120,7 +123,8 @@ def status(
         raise UsageError("--interval is a second at least")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
-    not_asked = "--offline" if offline else "--overdue" if overdue else None if target.has_key else NO_KEY
+    silent = {"--offline": offline, "--overdue": overdue, "--format html": name == "html"}
+    not_asked = next((option for option, given in silent.items() if given), None if target.has_key else NO_KEY)
     question = Question(paths, plans, target, not_asked)
     shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
     if watch:
@@ -137,7 +141,7 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     found = look(app, workspace, question, moment)
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
-        if not workspace.trusted or shape.within is not None:
+        if not workspace.trusted or shape.within is not None or shape.name == "html":
             return ExitCode.ERROR
     late = [] if shape.within is None else due(found.plan, moment + timedelta(seconds=shape.within))
     put(app, _shown(app, workspace, found, late, shape), shape.file)
@@ -170,11 +174,12 @@ def _shown(
 
     masked = not shape.reveal
     if shape.name == "json":
-        import json
-
         document = render.document(found.report, masked=masked) | _files(found.plan, late)
-        written = json.dumps(document, ensure_ascii=False, indent=None if shape.watched else 2)
-        return f"{for_json(written)}\n".encode()
+        return to_json(document, indent=None if shape.watched else 2).encode()
+    if shape.name == "html":
+        from reconciler.render import html
+
+        return html.render_outcomes(found.plan, _entries(workspace, found), masked=masked).encode()
     if shape.name == "csv":
         from reconciler.render.csv import to_csv
 
@@ -190,6 +195,16 @@ def _shown(
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, masked=masked, every=shape.calls)
     return "".join((calls, *_lines(found.plan, late, shape))).encode()
+
+
+def _entries(workspace: Workspace, found: Look) -> Iterable[Entry]:
+    """What the page tells of: a snapshot's calls too, as far as it knows them."""
+    if not workspace.snapshot:
+        return (standing.entry for standing in found.report.standings)
+    from reconciler.state import snapshot
+
+    taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
+    return (entry for entry in taken.entries if found.scope is None or entry.address.plan in found.scope)
 
 
 def _files(plan: Plan, late: list[tuple[Change, datetime]]) -> dict[str, object]:

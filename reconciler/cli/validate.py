@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
-from reconciler.cli.app import App, echo_json, reveal_option
+from reconciler.cli.app import App, SystemClock, echo_json, reveal_option
 from reconciler.cli.showing import count_problems, show_problems
 from reconciler.errors import ExitCode
 from reconciler.render.words import counted
+
+if TYPE_CHECKING:
+    from reconciler.model import Diagnostic
 
 
 @click.command(
@@ -21,15 +27,22 @@ from reconciler.render.words import counted
 def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> int:
     """Check plan files and reconciler.yaml, and report every problem with its place.
 
-    Exit 1 where there are errors; warnings alone are exit 0.
+    Runs the guards that need no state as well. Exit 1 where there are errors, 5 where only guards object; warnings
+    alone are exit 0.
     """
     from reconciler.cli.loading import Excerpts, Workspace
+    from reconciler.engine.guarding import guard_rows
     from reconciler.planfile import diagnostic_document
+    from reconciler.source.report import by_place
 
     workspace = Workspace.open(app, None)
     sources = workspace.sources(app, paths)
-    found = sources.diagnostics
-    valid = all(item.severity != "error" for item in found)
+    now = SystemClock().now()
+    people, problems = workspace.people(now)
+    files = (*sources.diagnostics, *problems)
+    broken = _errors(files)
+    found = by_place((*files, *guard_rows(sources.rows, workspace.project.policy, people, now)))
+    valid = not _errors(found)
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]
         document = {"valid": valid, "rows": len(sources.rows), "diagnostics": diagnostics}
@@ -38,4 +51,10 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
         rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
         click.echo(f"{rows} in {plans}: {count_problems(found)}.")
-    return ExitCode.DONE if valid else ExitCode.ERROR
+    if broken:
+        return ExitCode.ERROR
+    return ExitCode.DONE if valid else ExitCode.REFUSED
+
+
+def _errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(item.severity == "error" for item in diagnostics)

@@ -12,18 +12,17 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind
+from reconciler.engine.orders import Gate, Held, Order
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
-from reconciler.model import Address, Call, Request, Status
+from reconciler.model import Address, Status
 from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Receipt, Result, StateStore
-from reconciler.times import passed, ring_time
 
 UNSENT_ATTEMPTS = 5
 THROTTLED_FOR = timedelta(minutes=10)
@@ -37,39 +36,19 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One call to place: a change of an approved plan, checked again under the lock."""
-
-    address: Address
-    call: Call
-    digest: str
-    request: Request
-    scheduled_at: datetime | None
-    place_by: datetime | None = None
-
-    def intent(self, now: datetime) -> Intent:
-        """What is made durable before the request leaves at ``now``."""
-        return self._intent(ring_time(self.scheduled_at, self.call.delay_minutes, now))
-
-    def missed(self, now: datetime) -> Intent | None:
-        """What is recorded instead where its time has passed while it waited; None where it may be sent."""
-        since = passed(self.scheduled_at, self.place_by, now)
-        return None if since is None else self._intent(since)
-
-    def _intent(self, rings_at: datetime) -> Intent:
-        return Intent(self.address, self.call, self.digest, self.request.endpoint, rings_at)
-
-
 class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
     """Its time passed while it waited for the service's leave."""
+
+
+class _HeldBack(Exception):  # noqa: N818 - what became of it, not an error
+    """A guard objects to it by now."""
 
 
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``checkpoint`` is None where the state's disk outlives the run. ``stop`` may be called at any time: nothing
-    more is sent, what is in flight is finished and recorded.
+    ``checkpoint`` is None where the state's disk outlives the run. ``gate`` is asked right before a call is sent.
+    ``stop`` may be called at any time: nothing more is sent, what is in flight is finished and recorded.
     """
 
     def __init__(
@@ -81,6 +60,7 @@ class Placement:
         emit: Emit,
         rate: float | None,
         checkpoint: Checkpoint | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._store = store
         self._run_id = run_id
@@ -89,6 +69,8 @@ class Placement:
         self._emit = emit
         self._rate = rate
         self._checkpoint = checkpoint
+        self._gate = gate or Gate()
+        self._held: dict[Address, Held] = {}
         self._intended: deque[Order] = deque()
         self._flying: dict[asyncio.Task[Result], CallProvider] = {}
         self._untold: dict[Address, Kind] = {}  # what is told of each order that has not ended, should the run end
@@ -152,16 +134,17 @@ class Placement:
             self._flying[task] = provider
 
     def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
-        """The next ``size`` orders; those whose time passed while they waited are recorded as missed instead."""
+        """The next ``size`` orders that may be sent; what came too late while it waited is recorded as missed."""
         batch: list[Order] = []
         late: list[Intent] = []
         while queue and len(batch) < size:
             item = queue.popleft()
-            missed = item.missed(now)
-            if missed is None:
-                batch.append(item)
-            else:
+            if (missed := item.missed(now)) is not None:
                 late.append(missed)
+            elif (held := self._gate.holds(item, now)) is not None:
+                self._end(blocked(item.address, held))
+            else:
+                batch.append(item)
         if late:
             self._store.record_missed(self._run_id, late, now)
         for missed in late:
@@ -206,6 +189,9 @@ class Placement:
         return task.result()
 
     def _tell(self, result: Result) -> None:
+        if (held := self._held.get(result.address)) is not None:
+            self._end(blocked(result.address, held))
+            return
         kind = _KINDS.get(result.status, Kind.NOT_SENT)
         self._unknowns = self._unknowns + 1 if kind is Kind.UNCERTAIN else 0
         if self._unknowns >= UNKNOWNS_IN_A_ROW:
@@ -224,6 +210,8 @@ class Placement:
             receipt = await self._send(item, provider, pacer)
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
+        except _HeldBack as held:
+            return done(Status.RULED_OUT, error=str(held))
         except NotSent as error:
             if error.throttled and self.stopped is None:
                 if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
@@ -257,6 +245,9 @@ class Placement:
                 raise NotSent(self.stopped)
             if (missed := item.missed(self._clock.now())) is not None:
                 raise _TooLate(explain.expired(missed.rings_at)[1])
+            if (held := self._gate.holds(item, self._clock.now())) is not None:
+                self._held[item.address] = held
+                raise _HeldBack(held.message)
             try:
                 return await provider.place(item.request)
             except NotSent as error:
@@ -278,6 +269,11 @@ class Placement:
         """Sleep, but no longer than until a stop."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def blocked(address: Address, held: Held) -> Event:
+    """What is told of a call that a guard holds back."""
+    return Event(Kind.BLOCKED, address, message=held.message, reasons=held.codes)
 
 
 def _owe(pacer: Pacer) -> Callable[[RetryCallState], None]:

@@ -60,7 +60,8 @@ def _same(change: Change, approved: Change) -> bool:
     """The same request for the same time, under the same conditions."""
 
     def told(item: Change) -> tuple[object, ...]:
-        return (item.digest, item.request, item.scheduled_at, item.place_by, item.distinct)
+        times = (item.scheduled_at, item.place_by, item.called_timezone)
+        return (item.digest, item.request, times, item.distinct)
 
     return told(change) == told(approved)
 

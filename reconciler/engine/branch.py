@@ -45,4 +45,6 @@ def _cells(row: Row) -> dict[str, str]:
         cells["distinct"] = "true"
     if row.place_by is not None:
         cells["place_by"] = format_instant(row.place_by)
+    if row.called_timezone is not None:
+        cells["called_timezone"] = row.called_timezone
     return cells

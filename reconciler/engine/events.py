@@ -20,17 +20,20 @@ class Kind(StrEnum):
     UNCERTAIN = "uncertain"
     EXPIRED = "expired"
     CONFLICT = "conflict"
+    BLOCKED = "blocked"
     NOT_SENT = "not_sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One address, and what became of it. ``call_id`` where placed; ``message`` says why where it was not."""
+    """One address, and what became of it. ``call_id`` where placed; ``message`` says why where it was not, and
+    ``reasons`` are the codes of guards."""
 
     kind: Kind
     address: Address
     call_id: str | None = None
     message: str | None = None
+    reasons: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
         """The event as ``schemas/event.schema.json`` has it; absent members are left out."""
@@ -39,6 +42,8 @@ class Event:
             members["call_id"] = self.call_id
         if self.message is not None:
             members["message"] = self.message
+        if self.reasons:
+            members["reasons"] = list(self.reasons)
         return members
 
 
@@ -71,7 +76,7 @@ class Tally:
     @property
     def incomplete(self) -> bool:
         """What was approved is not all that happened. What an earlier run recorded as expired no longer counts."""
-        wrong = (Kind.FAILED, Kind.UNCERTAIN, Kind.EXPIRED, Kind.CONFLICT, Kind.NOT_SENT)
+        wrong = (Kind.FAILED, Kind.UNCERTAIN, Kind.EXPIRED, Kind.CONFLICT, Kind.BLOCKED, Kind.NOT_SENT)
         return self.changed_ahead > 0 or any(self.counts[kind] for kind in wrong)
 
     def summary(self) -> dict[str, int]:
@@ -84,6 +89,7 @@ class Tally:
             "uncertain": self.counts[Kind.UNCERTAIN],
             "expired": self.counts[Kind.EXPIRED] + self.expired_before,
             "conflicts": self.counts[Kind.CONFLICT],
+            "blocked": self.counts[Kind.BLOCKED],
             "not_sent": self.counts[Kind.NOT_SENT],
             "changed": self.changed_ahead,
         }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.engine.apply import Order
+from reconciler.engine.orders import Order
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
 from reconciler.ports import RemoteCall, Seen
 from reconciler.times import tell_instant

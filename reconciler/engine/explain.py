@@ -98,6 +98,12 @@ def expired(since: datetime, *, recorded: bool = False) -> Reasons:
     return (("time-passed", "recorded") if recorded else ("time-passed",)), message
 
 
+def waiting(place_from: datetime) -> Reasons:
+    """A call that rings later than the policy lets it be placed."""
+    message = f"to be placed from {tell_instant(place_from)} on (policy.place_within): until then it can be edited"
+    return ("place-within",), message
+
+
 def rejected_twice(entry: Entry) -> Reasons:
     message = (
         f"refused {entry.rejections} times as it stands: {entry.error or 'no reason given'}. "

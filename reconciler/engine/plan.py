@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
 from reconciler.engine import explain
+from reconciler.engine.guard.timing import place_from
+from reconciler.engine.guard.words import Scene
+from reconciler.engine.guarding import guarded
 from reconciler.engine.moves import move_entries
 from reconciler.engine.twins import Twins
 from reconciler.errors import ExitCode
@@ -19,12 +22,15 @@ from reconciler.model import (
     Diagnostic,
     Entry,
     GitRevision,
+    Lifted,
     Move,
     Plan,
     Row,
     Severity,
     Status,
 )
+from reconciler.people import People
+from reconciler.policy import Policy
 from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
@@ -37,7 +43,8 @@ class Context:
     ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot.
+    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
     """
 
     now: datetime
@@ -53,6 +60,9 @@ class Context:
     git: GitRevision | None = None
     view: View = field(default_factory=Clear)
     snapshot_at: datetime | None = None
+    policy: Policy = field(default_factory=Policy)
+    people: People = field(default_factory=People)
+    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(
@@ -72,7 +82,11 @@ def make_plan(
     wanted: dict[Address, Row] = {row.address: row for row in rows}
     changes = [planner.judge(row) for row in wanted.values()]
     changes += planner.vanished(wanted)
-    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems]
+    scene = Scene(
+        context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
+    )
+    changes, warnings = guarded(changes, scene)
+    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
@@ -83,6 +97,8 @@ def make_plan(
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
+        lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
+        next_apply_by=_next_apply_by(changes, context.policy),
     )
 
 
@@ -91,6 +107,14 @@ def verdict(plan: Plan) -> ExitCode:
     if plan.errors:
         return ExitCode.ERROR
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
+
+
+def _next_apply_by(changes: Iterable[Change], policy: Policy) -> datetime | None:
+    """When the first of the waiting calls may no longer be placed."""
+    lead = policy.min_lead or timedelta(0)
+    waiting = [item for item in changes if item.action is Action.WAITING]
+    ends = [item.scheduled_at - lead for item in waiting if item.scheduled_at is not None]
+    return min([*ends, *(item.place_by for item in waiting if item.place_by is not None)], default=None)
 
 
 def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
@@ -152,7 +176,7 @@ class _Planner:
         expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
-            change = replace(change, call=row.call, place_by=row.place_by)
+            change = replace(change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone)
             return _with(change, Action.EXPIRED, explain.expired(expiry, recorded=recorded))
         obstacle = self._obstacle(row, change.digest)
         if obstacle is not None:
@@ -181,16 +205,19 @@ class _Planner:
         return explain.same_call(row, twin) if twin is not None else None
 
     def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
-        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
-        return replace(
+        change = replace(
             change,
             call=row.call,
-            request=wire.to_request(row.call, tags, self.context.fields),
             place_by=row.place_by,
+            called_timezone=row.called_timezone,
             distinct=row.distinct,
-            reasons=why[0],
-            message=why[1],
         )
+        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
+        if later is not None:
+            return _with(change, Action.WAITING, explain.waiting(later))
+        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
+        request = wire.to_request(row.call, tags, self.context.fields)
+        return _with(replace(change, request=request), Action.CREATE, why)
 
     def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.explain import RETRIED
+from reconciler.engine.guarding import by_guard
+from reconciler.engine.orders import Order
 from reconciler.engine.plan import Context, make_plan
 from reconciler.model import Action, Address, Change, Entry, Location, Plan, Row
 from reconciler.ports import Intent
@@ -58,6 +59,7 @@ def _row(change: Change) -> Row:
         rings_at=change.scheduled_at,
         place_by=change.place_by,
         distinct=change.distinct,
+        called_timezone=change.called_timezone,
     )
 
 
@@ -73,11 +75,13 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> N
         ready.events.append(Event(Kind.SKIPPED, address, message="already placed"))
     elif current.action is Action.UNCERTAIN:
         ready.events.append(Event(Kind.UNCERTAIN, address, message=message))
+    elif by_guard(current):
+        ready.events.append(Event(Kind.BLOCKED, address, message=message, reasons=current.reasons))
     elif current.action is Action.HELD:
         ready.events.append(Event(Kind.FAILED, address, message=message))
     elif current.action is Action.CREATE and change.request is not None and current.call is not None:
         if current.request == change.request and current.digest == change.digest:
-            times = (change.scheduled_at, change.place_by)
+            times = (change.scheduled_at, change.place_by, change.called_timezone)
             ready.orders.append(Order(address, current.call, current.digest, change.request, *times))
         else:
             message = "the request it would send now is not the approved one; plan again"

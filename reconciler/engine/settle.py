@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from reconciler.engine import evidence
-from reconciler.engine.apply import Order
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
+from reconciler.engine.orders import Order
 from reconciler.model import Address, Status
 from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, Seen, StateStore
 
@@ -67,7 +67,7 @@ async def preflight(
     claimed = frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
     recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
-    store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time))
+    store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, _lineage(store))
     return [

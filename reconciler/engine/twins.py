@@ -35,7 +35,7 @@ class Twins:
         immediate or delayed call attempted within 24 hours.
         """
         found = [entry for entry in self._by_digest.get(self._view.digest(digest), ()) if _other(entry, row)]
-        target = self._view.target(row.call)
+        target = self._view.target(row.call.target)
         found += [entry for entry in self._by_target.get(target, ()) if _collides(entry, row, now)]
         return min(found, key=lambda entry: entry.address, default=None)
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from reconciler import planfile
+from reconciler.documents import items, members, text, to_bytes
 from reconciler.masking import mask_plan
-from reconciler.model import Plan
+from reconciler.model import Change, JsonObject, Plan
+from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
+from reconciler.source.provenance import Provenance
 
 
-def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
-    """The document of ``schemas/plan.schema.json``, UTF-8."""
-    return planfile.dumps(mask_plan(plan) if masked else plan, id_of=plan)
+def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> bytes:
+    """The document of ``schemas/plan.schema.json``, UTF-8; with ``origins``, where each new value came from."""
+    document = planfile.to_document(mask_plan(plan) if masked else plan, id_of=plan)
+    told = mask_origins(origins or {}) if masked else origins or {}
+    for item, change in zip(items(document["changes"]), plan.changes, strict=True):
+        if (provenance := told.get(change.address)) is not None:
+            _annotate(members(item), change, provenance)
+    return to_bytes(document)
+
+
+def _annotate(document: JsonObject, change: Change, told: Provenance) -> None:
+    for cell in map(members, items(document["diff"])):
+        cell["origin"] = origin_document(told.origin(text(cell["field"])))
+    if change.call is not None:
+        document["fields"] = [field_document(field) for field in told.fields]

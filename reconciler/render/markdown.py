@@ -7,23 +7,37 @@ nothing of it can act (``escape.for_markdown``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from reconciler.masking import mask_change, mask_plan
 from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severity
 from reconciler.planfile import plan_id
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
+from reconciler.render.origins import Origins, for_cell
 from reconciler.render.page import Part, fill
-from reconciler.render.words import ACTION_WORDS, count_line, counted, short, state_line, verdict_line, when, word
+from reconciler.render.words import (
+    ACTION_WORDS,
+    blocked_groups,
+    count_line,
+    counted,
+    lifted_line,
+    short,
+    state_line,
+    verdict_line,
+    when,
+    word,
+)
+from reconciler.source.provenance import Provenance, mask_provenance
 from reconciler.times import tell_instant
 
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000
 
-_ATTENTION = (Action.BLOCKED, Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
 _CELLS = "| field | before | after |\n|---|---|---|\n"
+_TOLD_CELLS = "| field | before | after | from |\n|---|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
 _MOST_CELLS = 20
 _MOST_GROUPS = 100
@@ -33,42 +47,61 @@ _SHORTENED = (
 )
 
 
-def render_plan(plan: Plan, *, masked: bool = True) -> str:
-    """The comment; its first line marks it, so that the next one can take its place."""
+def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> str:
+    """The comment; its first line marks it, so that the next one can take its place.
+
+    With ``origins``, each new cell says where it came from.
+    """
     head = f"{MARKER}\n### reconciler: {count_line(plan)}\n\n**{verdict_line(plan)}**\n"
     foot = _foot(plan)
     room = LIMIT - len((head + foot + _SHORTENED).encode()) - 40
-    body, hidden = fill(_parts(plan, mask_change if masked else _as_it_is, masked=masked), room)
+    body, hidden = fill(_parts(plan, _View(masked, origins or {})), room)
     left_out = f"{counted(hidden, 'entry').replace('entrys', 'entries')} {'is' if hidden == 1 else 'are'}"
     return head + (_SHORTENED.format(left_out) if hidden else "") + body + foot
 
 
-def _as_it_is(change: Change) -> Change:
-    return change
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How changes are told: masked or not, and with the origins of their cells."""
+
+    masked: bool
+    origins: Origins
+
+    def row(self, change: Change) -> str:
+        return _row(self._seen(change))
+
+    def entry(self, change: Change, *, named: bool = False) -> str:
+        told = self.origins.get(change.address)
+        return _entry(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
+
+    def _seen(self, change: Change) -> Change:
+        return mask_change(change) if self.masked else change
 
 
-def _parts(plan: Plan, shown: Callable[[Change], Change], *, masked: bool) -> list[Part]:
+def _parts(plan: Plan, view: _View) -> list[Part]:
     """The page from top to bottom."""
-    frame = mask_plan(replace(plan, changes=())) if masked else plan
+    frame = mask_plan(replace(plan, changes=())) if view.masked else plan
     warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
     errors = frame.errors
     mine = {action: _of(plan, action, waiting=False) for action in Action}
-    parts = [*_settings(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
+    parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
-    parts += [part for action in _ATTENTION for part in _attention(action, mine[action], shown)]
+    blocked = blocked_groups(mine[Action.BLOCKED])
+    parts += [part for words, changes in blocked for part in _attention(3, words, changes, view)]
+    parts += [part for action in _ATTENTION for part in _attention(4, ACTION_WORDS[action], mine[action], view)]
     if warnings:
         head = _fold(counted(len(warnings), "warning"))
         parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
-    parts += _creates(mine[Action.CREATE], shown)
+    parts += _creates(mine[Action.CREATE], view)
     if plan.moves:
         moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in plan.moves]
         parts.append(Part(6, _fold(f"{len(moves):,} renamed"), moves, len(moves), _UNFOLD))
     for action in (Action.WAITING, Action.HELD):
         if changes := mine[action]:
             head = _fold(f"{len(changes):,} {word(action)}")
-            parts.append(Part(7, head, (_entry(shown(item)) for item in changes), len(changes), _UNFOLD))
-    return [*parts, *_waiting(plan, shown)]
+            parts.append(Part(7, head, map(view.entry, changes), len(changes), _UNFOLD))
+    return [*parts, *_waiting(plan, view)]
 
 
 def _of(plan: Plan, action: Action, *, waiting: bool) -> list[Change]:
@@ -82,6 +115,14 @@ def _settings(plan: Plan) -> Iterator[Part]:
         cells = plan.base.settings
         head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
         yield Part(1, head, map(_cell, cells), len(cells))
+
+
+def _lifted(plan: Plan) -> Iterator[Part]:
+    """What somebody lifted for this plan, and why: whoever approves it approves that too."""
+    if plan.lifted:
+        head = f"\n#### \N{WARNING SIGN} {counted(len(plan.lifted), 'guard')} overridden\n\n"
+        lines = [f"- {for_markdown(lifted_line(item))}\n" for item in plan.lifted]
+        yield Part(1, head, lines, len(lines))
 
 
 def _summary(plan: Plan) -> str:
@@ -102,25 +143,23 @@ def _summary(plan: Plan) -> str:
 
 def _state(plan: Plan) -> str:
     """What the plan was compared with, where that is not the state itself."""
+    again = f"\nApply again before {tell_instant(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
     if plan.snapshot_at is not None:
-        return f"\n{state_line(plan)}.\n"
-    return "\nMade without a state: every row counts as new.\n" if plan.serial is None else ""
+        return f"\n{state_line(plan)}.\n{again}"
+    return again + ("\nMade without a state: every row counts as new.\n" if plan.serial is None else "")
 
 
-def _attention(action: Action, changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
+def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) -> Iterator[Part]:
     """What a person has to look at. Edits of a call that has rung are counted only."""
     if not changes:
         return
     told = [item for item in changes if "past" not in item.reasons]
-    head = f"\n#### {len(changes):,} {ACTION_WORDS[action]}\n\n"
+    head = f"\n#### {len(changes):,} {words}\n\n"
     tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
-    rank = 3 if action is Action.BLOCKED else 4
-    yield Part(
-        rank, head, (_entry(shown(item)) for item in told), len(told), tail if len(told) < len(changes) else ""
-    )
+    yield Part(rank, head, map(view.entry, told), len(told), tail if len(told) < len(changes) else "")
 
 
-def _creates(changes: list[Change], shown: Callable[[Change], Change]) -> Iterator[Part]:
+def _creates(changes: list[Change], view: _View) -> Iterator[Part]:
     """The calls to place: those the branch edits, with their cells; the others by plan, day and agent."""
     if not changes:
         return
@@ -128,14 +167,13 @@ def _creates(changes: list[Change], shown: Callable[[Change], Change]) -> Iterat
     edited = [item for item in changes if item.diff]
     if edited:
         head = f"\n{len(edited):,} with cells that this branch edits:\n\n"
-        yield Part(5, head, (_entry(shown(item)) for item in edited), len(edited))
+        yield Part(5, head, map(view.entry, edited), len(edited))
     rest = sorted((item for item in changes if not item.diff), key=_group)
     groups = [(name, list(found)) for name, found in groupby(rest, _group)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in (plan, day, agent))
         title = f"{names}: {counted(len(found), 'call')}"
-        rows = (_row(shown(item)) for item in found)
-        yield Part(6, _fold(title) + _CALLS, rows, len(found), _UNFOLD, f"\n<p>{title}</p>\n")
+        yield Part(6, _fold(title) + _CALLS, map(view.row, found), len(found), _UNFOLD, f"\n<p>{title}</p>\n")
     if more := groups[_MOST_GROUPS:]:
         calls = sum(len(found) for _, found in more)
         told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(more), 'more group')} with {counted(calls, 'call')}\n"
@@ -149,7 +187,7 @@ def _group(change: Change) -> tuple[str, str, str]:
     return change.address.plan, call.schedule.at[:10] if call.schedule else "without a schedule", call.agent
 
 
-def _waiting(plan: Plan, shown: Callable[[Change], Change]) -> Iterator[Part]:
+def _waiting(plan: Plan, view: _View) -> Iterator[Part]:
     """What the base holds waiting already, without this branch."""
     if plan.base is None:
         return
@@ -158,7 +196,7 @@ def _waiting(plan: Plan, shown: Callable[[Change], Change]) -> Iterator[Part]:
     if changes:
         counts = ", ".join(f"{len(items):,} {word(action)}" for action, items in found if items)
         head = _fold(f"Already waiting on <code>{for_html(plan.base.ref, 60)}</code>: {counts}")
-        entries = (_entry(shown(item), named=True) for item in changes)
+        entries = (view.entry(item, named=True) for item in changes)
         yield Part(8, head, entries, len(changes), _UNFOLD)
 
 
@@ -178,7 +216,7 @@ def _row(change: Change) -> str:
     return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
 
 
-def _entry(change: Change, *, named: bool = False) -> str:
+def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> str:
     """An address with its place, its message and its cells, as an item of a list."""
     parts = [for_markdown(str(change.address))]
     if named:
@@ -190,23 +228,25 @@ def _entry(change: Change, *, named: bool = False) -> str:
     lines = [f"- {', '.join(parts)}"]
     if change.message is not None:
         lines.append(f"  {for_markdown(change.message, _MESSAGE)}")
-    return "<br>\n".join(lines) + f"\n{_diff(change.diff)}"
+    return "<br>\n".join(lines) + f"\n{_diff(change.diff, told)}"
 
 
-def _diff(cells: Sequence[CellDiff]) -> str:
+def _diff(cells: Sequence[CellDiff], told: Provenance | None) -> str:
     """The cells that differ, as a table inside an item of a list."""
     if not cells:
         return ""
-    lines = [*_CELLS.splitlines(keepends=True), *map(_cell, cells[:_MOST_CELLS])]
+    head = _CELLS if told is None else _TOLD_CELLS
+    lines = [*head.splitlines(keepends=True), *(_cell(cell, told) for cell in cells[:_MOST_CELLS])]
     more = len(cells) - _MOST_CELLS
     rest = f"\n  \N{HORIZONTAL ELLIPSIS} and {more:,} more fields\n" if more > 0 else ""
     return "\n" + "".join(f"  {line}" for line in lines) + rest + "\n"
 
 
-def _cell(cell: CellDiff) -> str:
+def _cell(cell: CellDiff, told: Provenance | None = None) -> str:
     sides = (_side(cell.before), _side(cell.after))
     note = " (differs)" if sides[0] == sides[1] else ""
-    return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |\n"
+    origin = "" if told is None else f" {for_cell(told.origin(cell.field))} |"
+    return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |{origin}\n"
 
 
 def _side(value: str | None) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from urllib.parse import quote
 
 from reconciler.model import Action, JsonObject, JsonValue, Location, Plan
+from reconciler.policy import GUARD_CODES
 from reconciler.render.escape import for_json, for_terminal
 from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Finding, findings
 from reconciler.settings import PROJECT_FILE
@@ -19,6 +20,7 @@ from reconciler.source.codes import CODES
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _RULES = {
     **CODES,
+    **GUARD_CODES,
     **{action.value: told for action, told in ACTION_RULES.items()},
     SETTINGS_RULE: "a branch that changes the operator's settings",
 }
@@ -46,7 +48,7 @@ def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
 
 
 def _rule(rule: str, told: str) -> JsonObject:
-    warns = rule.startswith("W") or (rule not in CODES and rule != Action.BLOCKED)
+    warns = rule.startswith("W") or (rule not in CODES | GUARD_CODES and rule != Action.BLOCKED)
     advice = "validate shows the line and a hint" if rule in CODES else "plan says what to do about each call"
     return {
         "id": rule,

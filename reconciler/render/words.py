@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from reconciler.model import Action, Call, Entry, Plan
+from reconciler.engine.guard.registry import NAMES
+from reconciler.model import Action, Call, Change, Entry, Lifted, Location, Plan
+from reconciler.policy import GUARD_CODES
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -31,12 +34,38 @@ def count_line(plan: Plan) -> str:
     return ", ".join(parts) if parts else "no calls"
 
 
+def blocked_groups(changes: Iterable[Change]) -> list[tuple[str, Sequence[Change]]]:
+    """What is blocked by what blocks it: ``blocked by G001 (calling-hours)``, what guards say before all else."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.action is Action.BLOCKED:
+            groups.setdefault(change.reasons[0] if change.reasons else "", []).append(change)
+    order = sorted(groups, key=lambda reason: (reason not in NAMES, reason))
+    return [(_blocked_by(reason), groups[reason]) for reason in order]
+
+
+def reason_words(reason: str) -> str:
+    """A guard with its name, ``G001 (calling-hours)``; any other reason as it is."""
+    return f"{reason} ({NAMES[reason]})" if reason in NAMES else reason
+
+
+def _blocked_by(reason: str) -> str:
+    if reason in NAMES:
+        return f"blocked by {reason_words(reason)}"
+    return f"{ACTION_WORDS[Action.BLOCKED]}: {reason}" if reason else ACTION_WORDS[Action.BLOCKED]
+
+
 def state_line(plan: Plan) -> str:
     """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
     if plan.snapshot_at is None:
         return f"State: {plan.lineage}, serial {plan.serial}"
     age = _age(plan.created_at - plan.snapshot_at)
     return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+
+
+def lifted_line(item: Lifted) -> str:
+    """``G006 is overridden: the launch, agreed (more new calls than one run or one plan may place)``."""
+    return f"{item.code} is overridden: {item.reason} ({GUARD_CODES.get(item.code, 'a guard')})"
 
 
 def _age(age: timedelta) -> str:
@@ -46,6 +75,11 @@ def _age(age: timedelta) -> str:
     if minutes < 60:
         return f"{minutes} min old"
     return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
+
+
+def place(where: Location) -> str:
+    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
+    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
 
 
 def when(call: Call) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.masking import MASK
 from reconciler.model import Location
@@ -13,19 +14,35 @@ from reconciler.source.yaml import Document
 _WIDTH = 100
 
 
-def excerpt(document: Document, location: Location, *, masked: bool) -> str | None:
-    """Two lines: the source line, cut around the column where it is long, and a caret; None past the file's end.
+class Quotes:
+    """The lines of a document, for as many excerpts as are wanted: its tree is walked once."""
 
-    Masked, only field names and values that tell nothing of a person stay readable; everything else on the
-    line, comments too, becomes ``***``. It fails closed: what is not known to be harmless is hidden.
-    """
-    lines = document.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if location.line > len(lines) or not document.text:
-        return None
-    line, column = lines[location.line - 1], location.column - 1
-    if masked:
-        line, column = _masked(document.root, line, location.line, column)
-    return caret(line, column)
+    def __init__(self, document: Document, *, masked: bool) -> None:
+        self._lines = document.text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if document.text else []
+        self._masked = masked
+        self._readable = _readable(document.root) if masked and document.root is not None else None
+
+    def excerpt(self, location: Location) -> str | None:
+        """Two lines: the source line, cut around the column where it is long, and a caret; None past the end.
+
+        Masked, only field names and values that tell nothing of a person stay readable; everything else on the
+        line, comments too, becomes ``***``. It fails closed: what is not known to be harmless is hidden.
+        """
+        if location.line > len(self._lines):
+            return None
+        line, column = self._lines[location.line - 1], location.column - 1
+        if self._masked:
+            line, column = _mask(line, column, self._spans(line, location.line))
+        return caret(line, column)
+
+    def _spans(self, line: str, number: int) -> list[tuple[int, int]]:
+        """What of the line may be read. In a file that could not be parsed, that is a field's name."""
+        if self._readable is not None:
+            return sorted(_places(self._readable.get(number, ()), line))
+        name, colon, _ = line.partition(":")
+        indent = len(line) - len(line.lstrip(" -"))
+        named = colon and name[indent:].replace("_", "").isalnum()
+        return [(0, len(name) + 1 if named else indent)]
 
 
 def caret(line: str, column: int) -> str:
@@ -37,13 +54,8 @@ def caret(line: str, column: int) -> str:
     return f"{before}{_shown(line[column : start + _WIDTH])}{tail}\n{' ' * _columns(before)}^"
 
 
-def _masked(root: Node | None, line: str, number: int, column: int) -> tuple[str, int]:
-    """The line without private values, and where the column went."""
-    spans = sorted(_readable(root, line, number)) if root is not None else []
-    if root is None:
-        name, colon, _ = line.partition(":")
-        indent = len(line) - len(line.lstrip(" -"))
-        spans = [(0, len(name) + 1)] if colon and name[indent:].replace("_", "").isalnum() else [(0, indent)]
+def _mask(line: str, column: int, spans: Sequence[tuple[int, int]]) -> tuple[str, int]:
+    """The line without what stands outside of ``spans``, and where the column went."""
     text, moved, position = "", 0, 0
     for start, end in [*spans, (len(line), len(line))]:
         gap = line[position:start]
@@ -63,29 +75,30 @@ def _hide(gap: str) -> str:
     return gap if not inner else gap.replace(inner, MASK, 1)
 
 
-def _readable(root: Node, line: str, number: int) -> list[tuple[int, int]]:
-    """Spans of the line that may be read: field names, and values of public fields."""
-    spans: list[tuple[int, int]] = []
+def _readable(root: Node) -> dict[int, list[Scalar]]:
+    """By line, what may be read: field names, and values of public fields."""
+    found: dict[int, list[Scalar]] = {}
     stack: list[tuple[Node, tuple[str | int, ...]]] = [(root, ())]
     while stack:
         node, path = stack.pop()
         if isinstance(node, MapNode):
             for name, (key, value) in node.items.items():
-                if key.line == number:
-                    _span(spans, key, line)
+                found.setdefault(key.line, []).append(key)
                 stack.append((value, (*path, name)))
         elif isinstance(node, ListNode):
             stack += [(item, path) for item in node.items]
-        elif node.line == number and is_public(path):
-            _span(spans, node, line)
-    return spans
+        elif is_public(path):
+            found.setdefault(node.line, []).append(node)
+    return found
 
 
-def _span(spans: list[tuple[int, int]], scalar: Scalar, line: str) -> None:
-    start = scalar.column - 1
-    quoted = 0 if scalar.plain else 1
-    if line[start + quoted : start + quoted + len(scalar.text)] == scalar.text:
-        spans.append((start, start + len(scalar.text) + 2 * quoted))
+def _places(scalars: Iterable[Scalar], line: str) -> Iterator[tuple[int, int]]:
+    """Where they stand in their line, with their quotes."""
+    for scalar in scalars:
+        start = scalar.column - 1
+        quoted = 0 if scalar.plain else 1
+        if line[start + quoted : start + quoted + len(scalar.text)] == scalar.text:
+            yield start, start + len(scalar.text) + 2 * quoted
 
 
 def _shown(text: str) -> str:

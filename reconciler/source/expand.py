@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.model import PLAN_NAME, Location, Move, Row
@@ -10,7 +10,7 @@ from reconciler.settings import Project
 from reconciler.source.cells import Layer, Source, layer_of
 from reconciler.source.computed import Computed
 from reconciler.source.formulas.columns import Columns
-from reconciler.source.frame import Frame
+from reconciler.source.frame import Frame, Locate, Watch
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.reading import PlanPlace
 from reconciler.source.repeat import occurrences
@@ -37,13 +37,16 @@ class PlanFile:
     named_at: tuple[int, int] = (1, 1)
 
 
-def read_plan_file(root: MapNode, project: Project, report: Report) -> PlanFile:
-    """All rows of a file; every mistake goes to ``report``, and a row with one is left out."""
+def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch | None = None) -> PlanFile:
+    """All rows of a file; every mistake goes to ``report``, and a row with one is left out.
+
+    ``watch`` is told how each row was made.
+    """
     check_shape(root, SCHEMA, report)
     name_node = root.get("plan")
     name = name_node.text if isinstance(name_node, Scalar) and PLAN_NAME.fullmatch(name_node.text) else None
     named_at = (name_node.line, name_node.column) if name_node is not None else (1, 1)
-    frame = Frame(Identity(name, _identity(root, report)), _defaults(root, report), project, report)
+    frame = Frame(Identity(name, _identity(root, report)), _defaults(root, report), project, report, watch)
     computed = Computed(root, name, project, report)
     rows = (*_calls(root, frame, computed), *_table(root, frame, computed), *_sheets(root, frame, computed))
     report.finish()
@@ -72,7 +75,7 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
                     yield row
 
 
-def _locator(own: Layer, file: str) -> Callable[[str], Location | None]:
+def _locator(own: Layer, file: str) -> Locate:
     def locate(name: str) -> Location | None:
         cell = own.cells.get(name)
         origin = cell.origin if cell is not None else None

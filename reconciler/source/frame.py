@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from reconciler.model import Location, Row
 from reconciler.settings import Project
@@ -17,16 +18,43 @@ from reconciler.source.wording import quoted
 
 _SHOWN_READS = 3
 _SHOWN_FORMULA = 120
+Locate: TypeAlias = Callable[[str], Location | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How one row was made. ``row`` is None where anything was wrong with it.
+
+    ``own`` is what the row says itself, ``computed`` what its columns made; ``values`` are the texts that formulas
+    could read, and ``locate`` knows the place of one of them.
+    """
+
+    reading: Reading
+    row: Row | None
+    identity: Identity
+    own: Layer
+    computed: Layer
+    defaults: Layer
+    values: Mapping[str, str]
+    locate: Locate
+
+
+Watch: TypeAlias = Callable[[Trace], None]
+_NOTHING = Layer()
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One plan file: its identity and defaults, the project, and where problems go."""
+    """One plan file: its identity and defaults, the project, and where problems go.
+
+    ``watch`` is told how each row was made, where somebody asks.
+    """
 
     identity: Identity
     defaults: Layer
     project: Project
     report: Report
+    watch: Watch | None = None
 
     def row(
         self,
@@ -34,7 +62,7 @@ class Frame:
         own: Layer,
         columns: Sequence[Column],
         values: dict[str, str],
-        locate: Callable[[str], Location | None],
+        locate: Locate,
         occurrence: Occurrence | None = None,
     ) -> Row | None:
         """One row: ``own`` over what ``columns`` compute over the defaults; None where anything is wrong.
@@ -42,18 +70,19 @@ class Frame:
         ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
         ``occurrence`` becomes the end of the key.
         """
-        lower = self.defaults
+        lower, made = self.defaults, _NOTHING
         if columns:
             made, failures = compute(columns, own, values)
             for failure in failures:
                 self._tell(failure, place, values, locate)
             lower = over(made, lower)
         reading = Reading(place, over(own, lower), self.report, own.schedule, occurrence)
-        return read_row(reading, self.identity, self.project)
+        row = read_row(reading, self.identity, self.project)
+        if self.watch is not None:
+            self.watch(Trace(reading, row, self.identity, own, made, self.defaults, values, locate))
+        return row
 
-    def _tell(
-        self, failure: Failure, place: Place, values: dict[str, str], locate: Callable[[str], Location | None]
-    ) -> None:
+    def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
         """A formula's failure: at the first cell it reads, with the formula and what it read."""
         column, problem = failure.column, failure.problem
         told, private = [], list(problem.private)

@@ -15,7 +15,7 @@ from reconciler.source.reading import Reading
 from reconciler.source.wording import quoted
 
 # Ids are UUIDs, also seen as agent-<uuid> and pn-<uuid> (the vendor's API reference).
-_ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _agent(reading: Reading, project: Project) -> str:
         reading.wrong("E301", "agent", "no agent: who speaks?", "add agent: to the row or to defaults")
         return ""
     found = project.agents.get(text)
-    if found is None and not _ID.fullmatch(text):
+    if found is None and not ID.fullmatch(text):
         hint = _near(text, project.agents, "agents")
         reading.wrong(
             "E302", "agent", f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id", hint
@@ -88,14 +88,14 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
         return ""
     alias = project.numbers.get(text)
     if alias is not None:
-        found = alias.id if is_contact else alias.e164
+        needed, found = alias.named(contact=is_contact)
         if found is None:
-            kind, needed = ("contact", "id") if is_contact else ("phone", "e164")
+            kind = "contact" if is_contact else "phone"
             hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
             reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
         return found or ""
     if is_contact:
-        if not _ID.fullmatch(text):
+        if not ID.fullmatch(text):
             hint = _near(text, project.numbers, "numbers")
             message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
             reading.wrong("E302", "from", message, hint, private=text.startswith("+"))

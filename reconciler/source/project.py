@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.settings import (
@@ -18,11 +20,14 @@ from reconciler.settings import (
     parse_duration,
     parse_rate,
 )
+from reconciler.source.guards import read_day, read_policy
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
 from reconciler.source.yaml import Document, load
 from reconciler.wire import ScheduleFields
+
+Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
 
 
 def find_project(start: Path) -> Path:
@@ -34,33 +39,56 @@ def find_project(start: Path) -> Path:
     return start
 
 
-def load_project(root: Path) -> tuple[Project, Document | None, tuple[Diagnostic, ...]]:
+def load_project(root: Path) -> Loaded:
     """The settings of the project at ``root``, its file (None where there is none), and what is wrong with it.
 
     With errors the settings hold what could be read; nothing may be applied then.
     """
     path = root / PROJECT_FILE
-    if not path.exists():
-        return Project(root), None, ()
+    return _load(root, path, PROJECT_FILE) if path.exists() else (Project(root), None, ())
+
+
+def load_policy(project: Project, path: Path, name: str) -> Loaded:
+    """The project with the policy of another file, a whole project file or a map with ``policy`` alone.
+
+    ``name`` is what diagnostics call the file. With errors the policy holds what could be read.
+    """
+    other, document, diagnostics = _load(project.root, path, name, alone=True)
+    changed = replace(
+        project,
+        policy=other.policy,
+        holidays=other.holidays,
+        webhook_hosts=other.webhook_hosts,
+        plan_max_age=other.plan_max_age,
+    )
+    return changed, document, diagnostics
+
+
+def _load(root: Path, path: Path, name: str, *, alone: bool = False) -> Loaded:
+    """One file. With ``alone`` it may have ``policy`` and nothing else."""
     try:
         data = path.read_bytes()
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(PROJECT_FILE)),)
-    document = load(data, PROJECT_FILE)
+        return Project(root), None, (Diagnostic(Severity.ERROR, "E113", message, Location(name)),)
+    document = load(data, name)
     if not isinstance(document.root, MapNode):
         return Project(root), document, document.diagnostics
-    report = Report(PROJECT_FILE, list(document.diagnostics))
-    check_shape(document.root, "project", report)
+    node = document.root
+    if alone and list(node.items) == ["policy"]:
+        node = MapNode(1, 1, {"version": (Scalar("version", True, 1, 1), Scalar("1", True, 1, 1)), **node.items})
+    report = Report(name, list(document.diagnostics))
+    check_shape(node, "project", report)
     if report.errors:
         return Project(root), document, by_place(report.found)
-    return _settings(root, document.root, report), document, by_place(report.found)
+    return _settings(root, node, report), document, by_place(report.found)
 
 
 def _settings(root: Path, node: MapNode, report: Report) -> Project:
     state = _map(node, "state")
     policy = _map(node, "policy")
     max_age = _text(policy, "plan_max_age")
+    days_off = _holidays(policy, report)
     return Project(
         root=root,
         source=Location(PROJECT_FILE),
@@ -71,9 +99,10 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
         numbers=_numbers(_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
         plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
-        holidays=_holidays(policy, report),
+        holidays=days_off,
         limits=_limits(_map(node, "limits")),
         provider=_provider(_map(node, "provider")),
+        policy=read_policy(policy, days_off, report),
     )
 
 
@@ -94,14 +123,9 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
 
 def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
     found = policy.get("holidays")
-    days: set[date] = set()
-    for item in found.items if isinstance(found, ListNode) else ():
-        if isinstance(item, Scalar):
-            try:
-                days.add(date.fromisoformat(item.text))
-            except ValueError:
-                report.say("E313", f"{item.text} is no day of the calendar", item.line, item.column)
-    return frozenset(days)
+    items = found.items if isinstance(found, ListNode) else ()
+    days = (read_day(item, report) for item in items if isinstance(item, Scalar))
+    return frozenset(day for day in days if day is not None)
 
 
 def _limits(node: MapNode) -> Limits:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from reconciler.model import Address, Location
 from reconciler.source.cells import Cell, Layer, Source
-from reconciler.source.nodes import MapNode, Scalar
+from reconciler.source.nodes import MapNode, Node, Scalar
 from reconciler.source.repeat import Occurrence
 from reconciler.source.report import Report
 from reconciler.source.wording import quoted
@@ -18,6 +18,9 @@ class Place(Protocol):
 
     def row(self) -> Location:
         """The row itself."""
+
+    def last_line(self) -> int:
+        """Where the row ends."""
 
     def field(self, field: str) -> Location:
         """Where the row names a field that has no usable value; the row where it does not."""
@@ -35,6 +38,9 @@ class PlanPlace:
 
     def row(self) -> Location:
         return Location(self.file, self.node.line, self.node.column)
+
+    def last_line(self) -> int:
+        return _last_line(self.node)
 
     def field(self, field: str) -> Location:
         own = self.node.items.get(field)
@@ -97,6 +103,13 @@ class Reading:
         failed = self.failed
         self.wrong(code, field, message, hint, private=private)
         self.failed = failed
+
+
+def _last_line(node: Node) -> int:
+    if isinstance(node, Scalar):
+        return node.line
+    inner = (item for _, item in node.items.values()) if isinstance(node, MapNode) else node.items
+    return max((node.line, *map(_last_line, inner)))
 
 
 def _in_plan(file: str, cell: Cell) -> Location | None:

@@ -25,6 +25,7 @@ PUBLIC_FIELDS = frozenset(
         "timezone",
         "delay_minutes",
         "place_by",
+        "called_timezone",
         "revision",
         "enabled",
         "distinct",
@@ -56,7 +57,7 @@ def is_public(path: Iterable[str | int]) -> bool:
     names = [part for part in path if isinstance(part, str)]
     if not names or "additional_data" in names:
         return False
-    if names[0] == "moved":
+    if names[0] in {"moved", "policy"}:
         return True
     return names[-1] in PUBLIC_FIELDS or bool(PUBLIC_MAPS.intersection(names[:-1]))
 

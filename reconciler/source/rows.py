@@ -60,6 +60,7 @@ def read_row(reading: Reading, identity: Identity, project: Project) -> Row | No
         enabled=_flag(reading, "enabled", default=True),
         place_by=timing.place_by,
         distinct=_flag(reading, "distinct", default=False),
+        called_timezone=timing.called,
     )
 
 

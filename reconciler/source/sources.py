@@ -11,6 +11,7 @@ from reconciler.model import Address, Diagnostic, Location, Move, Row, Severity
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
 from reconciler.source.files import name_of, plan_files
+from reconciler.source.frame import Watch
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
 from reconciler.source.yaml import Document, load
@@ -29,10 +30,10 @@ class Sources:
     root: Path
 
 
-def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
+def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | None = None) -> Sources:
     """Read the named files and folders, or all plan files of the project. Rows are sorted by address.
 
-    Every problem of every file is reported in one go, sorted by place.
+    Every problem of every file is reported in one go, sorted by place. ``watch`` is told how each row was made.
     """
     files, problems = plan_files(project, paths)
     documents: dict[str, Document] = {}
@@ -42,7 +43,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
     for path in files:
         name = name_of(project, path)
         report = Report(name)
-        plan = _read(path, name, project, report, documents)
+        plan = _read(path, name, project, report, documents, watch)
         if plan is not None:
             _add(plan, plans, rows, report)
             moves += plan.moves
@@ -53,7 +54,12 @@ def load_sources(project: Project, paths: Sequence[Path] | None) -> Sources:
 
 
 def _read(
-    path: Path, name: str, project: Project, report: Report, documents: dict[str, Document]
+    path: Path,
+    name: str,
+    project: Project,
+    report: Report,
+    documents: dict[str, Document],
+    watch: Watch | None,
 ) -> PlanFile | None:
     try:
         data = path.read_bytes()
@@ -66,7 +72,7 @@ def _read(
         report.add(item)
     if not isinstance(document.root, MapNode):
         return None
-    return read_plan_file(document.root, project, report)
+    return read_plan_file(document.root, project, report, watch)
 
 
 def _add(plan: PlanFile, plans: dict[str, Location], rows: dict[Address, Row], report: Report) -> None:

@@ -21,17 +21,21 @@ _ABBREVIATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once."""
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once.
+
+    ``called`` is the zone of the called person.
+    """
 
     schedule: Schedule | None = None
     rings_at: datetime | None = None
     delay_minutes: float | None = None
     place_by: datetime | None = None
+    called: str | None = None
 
 
 def read_timing(reading: Reading) -> Timing:
     """The row's timing; what is wrong is reported, and the row fails."""
-    place_by = _place_by(reading)
+    place_by, called = _place_by(reading), _called(reading)
     at, delay = reading.cell("schedule.at"), reading.cell("delay_minutes")
     if at is not None and delay is not None:
         message = "a row has one timing, and this one has both schedule.at and delay_minutes"
@@ -39,14 +43,14 @@ def read_timing(reading: Reading) -> Timing:
         return Timing()
     if at is not None:
         schedule, rings_at = _schedule(reading, at.text)
-        return Timing(schedule, rings_at, None, place_by)
+        return Timing(schedule, rings_at, None, place_by, called)
     if reading.writes_schedule:
         hint = "add at: 2026-06-15 14:30:00"
         reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
     if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
         message = "no place_by: applied late, this call rings late, at night as well"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
-    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by)
+    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by, called)
 
 
 def _minutes(text: str) -> float | None:
@@ -67,6 +71,13 @@ def _place_by(reading: Reading) -> datetime | None:
             "E308", "place_by", f"place_by {quoted(text)} is no real time", "such as 2026-06-15T18:00:00Z"
         )
         return None
+
+
+def _called(reading: Reading) -> str | None:
+    name = reading.text("called_timezone")
+    if name is not None and times.zone(name) is None:
+        reading.wrong("E312", "called_timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
+    return name
 
 
 def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from reconciler import identity
 from reconciler.errors import StateError
-from reconciler.state.files import check_file, check_schema, connect_reader, translated
+from reconciler.state import audit
+from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.records import to_entry
 from reconciler.times import format_instant
 
 _SKEW = timedelta(minutes=5)
+
+_CLEAR = "select * from calls where redacted_at is null order by plan, key, revision"
 
 # What each query finds is a record that nothing here ever writes.
 _ANOMALIES = (
@@ -68,6 +71,7 @@ def check(path: Path, now: datetime) -> list[str]:
     check_file(path)
     with translated(path), closing(connect_reader(path)) as connection:
         check_schema(connection, path)
+        refuse_outdated(connection, path)
         found = [row[0] for row in connection.execute("pragma integrity_check") if row[0] != "ok"]
         orphans = connection.execute("pragma foreign_key_check").fetchall()
         found += [
@@ -78,7 +82,7 @@ def check(path: Path, now: datetime) -> list[str]:
             found += [f"{row['plan']}/{row['key']}@{row['revision']} {words}" for row in connection.execute(sql)]
         found += _clocks(connection, now)
         found += _digests(connection)
-    return found
+    return found + [problem for problem in audit.verify(path).problems if problem not in found]
 
 
 def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
@@ -92,7 +96,7 @@ def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
 
 
 def _digests(connection: sqlite3.Connection) -> list[str]:
-    entries = (to_entry(row) for row in connection.execute("select * from calls order by plan, key, revision"))
+    entries = (to_entry(row) for row in connection.execute(_CLEAR))
     return [
         f"{entry.address}: its digest is not that of its call"
         for entry in entries

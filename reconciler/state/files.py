@@ -13,7 +13,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
+from reconciler.model import JsonObject
+from reconciler.state import ledger
 from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations, new_secret
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.times import format_instant
@@ -45,8 +48,10 @@ def translated(path: Path) -> Iterator[None]:
         raise StateError(f"the state {path} holds Unicode only, and {error.object!a} is none") from error
 
 
-def create(path: Path, *, lineage: str | None = None) -> str:
+def create(path: Path, *, lineage: str | None = None, by: JsonObject | None = None) -> str:
     """Make an empty state, mode 0600, in a folder that git ignores; the result is its lineage.
+
+    ``by`` tells the ledger who made it.
 
     Raises:
         StateError: something is there already, the place is a network file system, or it cannot be written.
@@ -61,7 +66,7 @@ def create(path: Path, *, lineage: str | None = None) -> str:
         try:
             with closing(connect(path, "rw")) as connection:
                 make_durable(connection)
-                _fill(connection, lineage)
+                _fill(connection, lineage, by or {})
             _sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -80,14 +85,15 @@ def _make_folder(folder: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
-def _fill(connection: sqlite3.Connection, lineage: str) -> None:
-    db = database(connection)
+def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
+    db, now = database(connection), datetime.now(UTC)
     connection.execute("begin immediate")
     migrations.apply(db)
     connection.execute(
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
-        (lineage, format_instant(datetime.now(UTC)), new_secret()),
+        (lineage, format_instant(now), new_secret()),
     )
+    ledger.append(connection, [Note(Kind.CREATED, now, None, {"state": ledger.about(connection), **by})])
     connection.execute("commit")
 
 
@@ -134,6 +140,13 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
 def pending(connection: sqlite3.Connection) -> bool:
     """Whether the tables are those of an older version."""
     return bool(migrations.pending(database(connection)))
+
+
+def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises ``StateError`` where the tables are those of an older version: readers change nothing."""
+    if pending(connection):
+        hint = "any command that writes brings it up to date, such as: reconciler apply"
+        raise StateError(f"the state {path} was written by an older version", hint=hint)
 
 
 def make_private(path: Path) -> None:

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.blinding import derived_key
+from reconciler.blinding import REDACTED, derived_key
+from reconciler.chain import Head, Link, Note, genesis, link
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
-from reconciler.state import rules
+from reconciler.state import notes, redaction, rules
 
 
 class MemoryState:
@@ -33,17 +34,32 @@ class MemoryState:
         self._seen: dict[str, Seen] = {}
         self._renames: dict[Address, Address] = {}
         self._cleared: dict[Address, tuple[str, str, datetime]] = {}
+        self._links: list[Link] = []
+        self._notes: list[Note] = []
+        with self._transaction(counts=False):
+            self._notes += [] if run is None else [notes.began(run)]
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, counts: bool = True) -> Iterator[None]:
         """Everything or nothing, as on disk."""
         kept = {name: copy.copy(value) for name, value in vars(self).items()}
+        self._notes = []
         try:
             yield
         except BaseException:
             vars(self).update(kept)
             raise
-        self.serial += 1
+        self.serial += 1 if counts and self._notes else 0
+        for note in self._notes:
+            self._links.append(link(self.head, note, self.serial, secrets.token_hex(16)))
+
+    def ledger(self) -> Iterator[Link]:
+        return iter(self._links)
+
+    @property
+    def head(self) -> Head:
+        last = self._links[-1:]
+        return Head(last[0].number, last[0].hash) if last else genesis(self.lineage)
 
     def entries(self) -> Iterator[Entry]:
         yield from (self._entries[address] for address in sorted(self._entries))
@@ -61,7 +77,9 @@ class MemoryState:
         return derived_key(self._secret, purpose)
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        self.ended[run_id] = (at, exit_code, dict(counts))
+        with self._transaction(counts=False):
+            self.ended[run_id] = (at, exit_code, dict(counts))
+            self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
@@ -91,6 +109,7 @@ class MemoryState:
             number, run_id, intent.address, status, intent.digest, intent.endpoint, at, finished_at=finished
         )
         self._attempts.append(attempt)
+        self._notes.append(notes.opened(run_id, intent, at, status, self.key_for(notes.PURPOSE)))
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
@@ -125,6 +144,7 @@ class MemoryState:
             error=result.error,
             evidence=result.evidence,
         )
+        self._notes.append(notes.answered(run_id, result))
 
     def seen(self, run_id: str) -> Seen:
         return self._seen.get(run_id, Seen())
@@ -148,14 +168,18 @@ class MemoryState:
                 ]
                 self._renames[old] = new
                 self.decisions.append((run_id, Decision(new, at, f"moved from {old}")))
+                self._notes.append(notes.moved(run_id, old, new, at))
 
-    def note_seen(self, run_id: str, seen: Seen) -> None:
-        self._seen[run_id] = seen
+    def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
+        with self._transaction(counts=False):
+            self._seen[run_id] = seen
+            self._notes.append(notes.looked(run_id, seen, at))
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
             rules.check_clearing(address, self._status(address))
             self._cleared[address] = (run_id, reason, at)
+            self._notes.append(notes.cleared(run_id, address, reason, at))
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
@@ -164,7 +188,9 @@ class MemoryState:
             del self._entries[address]
             self._rejected.pop(address, None)
             self._cleared.pop(address, None)
-            self.decisions.append((run_id, Decision(address, at, reason)))
+            word = Decision(address, at, reason)
+            self.decisions.append((run_id, word))
+            self._notes.append(notes.decided(run_id, word, "forgotten"))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
@@ -173,21 +199,43 @@ class MemoryState:
                 self._resolve(result.address, result.status, result.call_id, result.evidence, result.at)
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
                 self.decisions.append((run_id, word))
+                self._notes.append(notes.adopted(run_id, result))
+
+    def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
+        with self._transaction():
+            written = redaction.written_about(self._links)
+            for address in addresses:
+                found = self._entries.get(address)
+                rules.check_redaction(address, found, at)
+                if found is not None:
+                    self._entries[address] = replace(found, call=redaction.redacted(found.call), error=None)
+                self._attempts = [
+                    replace(item, error=None, evidence=None) if item.address == address else item
+                    for item in self._attempts
+                ]
+                self.decisions = [
+                    (who, replace(word, reason=REDACTED)) if word.address == address else (who, word)
+                    for who, word in self.decisions
+                ]
+                for number in written.get(str(address), ()):
+                    self._links[number - 1] = replace(self._links[number - 1], salt=None, texts=None)
+                self._notes.append(notes.redacted(run_id, address, at))
 
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         with self._transaction():
             for decision in decisions:
-                self._settle(decision)
+                self._notes.append(notes.decided(run_id, decision, self._settle(decision)))
                 self.decisions.append((run_id, decision))
 
-    def _settle(self, decision: Decision) -> None:
+    def _settle(self, decision: Decision) -> str:
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         entry = self._entries[decision.address]
         if decision.stopped or decision.status is None:
             self._entries[decision.address] = replace(entry, stopped_at=decision.at)
-            return
+            return "stopped"
         told = rules.evidence(decision)
         self._resolve(decision.address, decision.status, decision.call_id, told, decision.at)
+        return "placed" if decision.status is Status.PLACED else "not placed"
 
     def _resolve(
         self, address: Address, status: Status, call_id: str | None, told: str | None, at: datetime

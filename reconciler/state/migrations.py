@@ -10,6 +10,9 @@ from functools import cache
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from reconciler.state import ledger
+from reconciler.state.inheritance import inheritance
+
 APPLICATION_ID = 0x52434E31  # "RCN1"
 migrations = Migrations("reconciler")
 
@@ -172,6 +175,50 @@ def create_approvals(db: Database) -> None:
             primary key (run_id, plan_id)
         ) without rowid"""
     )
+
+
+@migrations()
+def create_overrides(db: Database) -> None:
+    """The guards that a person lifted for a run, in the order they were given."""
+    db.execute(
+        """create table overrides (
+            run_id text not null references runs(id),
+            number integer not null,
+            code text not null,
+            plan_id text,
+            reason text not null,
+            primary key (run_id, number)
+        ) without rowid"""
+    )
+
+
+@migrations()
+def create_ledger(db: Database) -> None:
+    """The ledger and the texts beside it, and where it ends. It begins with what an older state held."""
+    db.execute(
+        """create table ledger (
+            number integer primary key,
+            entry text not null,
+            hash text not null
+        )"""
+    )
+    db.execute(
+        """create table ledger_texts (
+            number integer primary key references ledger(number),
+            salt text not null,
+            texts text not null
+        )"""
+    )
+    db.execute(
+        """create table ledger_head (
+            id integer primary key check (id = 1),
+            number integer not null,
+            hash text not null
+        )"""
+    )
+    db.execute("alter table calls add column redacted_at text")
+    if db.execute("select 1 from meta").fetchone():
+        ledger.append(db.conn, inheritance(db.conn))
 
 
 @cache

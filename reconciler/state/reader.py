@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.blinding import derived_key
+from reconciler.chain import Head, Link, genesis
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry
-from reconciler.ports import Approval, Attempt, Run, Seen
+from reconciler.ports import Approval, Attempt, Override, Run, Seen
+from reconciler.state import ledger
 from reconciler.state.files import translated
 from reconciler.state.records import to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
@@ -51,11 +53,19 @@ class SqliteReader:
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
         rows = self._all("select * from runs order by rowid desc limit ?", (limit,))
-        return [replace(to_run(row), approvals=self._approvals(row["id"])) for row in rows]
+        return [self._run(row) for row in rows]
+
+    def _run(self, row: sqlite3.Row) -> Run:
+        run = to_run(row)
+        return replace(run, approvals=self._approvals(run.id), overrides=self._overrides(run.id))
 
     def _approvals(self, run_id: str) -> tuple[Approval, ...]:
         sql = "select plan_id, git_commit from approvals where run_id = ? order by plan_id"
         return tuple(Approval(*row) for row in self._all(sql, (run_id,)))
+
+    def _overrides(self, run_id: str) -> tuple[Override, ...]:
+        sql = "select code, plan_id, reason from overrides where run_id = ? order by number"
+        return tuple(Override(*row) for row in self._all(sql, (run_id,)))
 
     def seen(self, run_id: str) -> Seen:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
@@ -73,6 +83,15 @@ class SqliteReader:
 
     def key_for(self, purpose: str) -> bytes:
         return derived_key(str(self._one("select secret from meta")[0]), purpose)
+
+    def ledger(self) -> Iterator[Link]:
+        with translated(self._path):
+            return ledger.links(self._connection)
+
+    @property
+    def head(self) -> Head:
+        with translated(self._path):
+            return ledger.kept_head(self._connection) or genesis(self.lineage)
 
     def holder(self) -> Run | None:
         """The run that holds the lock, while it is held: the latest, unless it has ended."""

@@ -33,7 +33,7 @@ def to_entry(row: sqlite3.Row) -> Entry:
     with _intact(str(address)):
         call = identity.from_logical(json.loads(row["call"]))
         digest = row["digest"]
-        if not digest.startswith(identity.DIGEST_PREFIX):
+        if not digest.startswith(identity.DIGEST_PREFIX) and row["redacted_at"] is None:
             digest = identity.digest(call)
         return Entry(
             address=address,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.errors import StateError
-from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Status
+from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
 from reconciler.ports import Decision, Result
+from reconciler.times import format_instant
 
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
 
@@ -103,6 +105,19 @@ def check_clearing(address: Address, found: Status | None) -> None:
         )
 
 
+def check_redaction(address: Address, found: Entry | None, now: datetime) -> None:
+    """Raises ``StateError`` while a call is ahead, or may be: all that is known of it is needed.
+
+    An address that was forgotten (None) has nothing but its journal left.
+    """
+    if found is None:
+        return
+    if found.unknown:
+        raise StateError(f"{address} is {found.status}: whether it was placed comes first")
+    if found.will_ring(now):
+        raise StateError(f"{address} still rings at {format_instant(found.rings_at)}: it is not over")
+
+
 def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:
     """Whether a person's word fits what is known. ``owner`` is the address that has the named call, if any.
 
@@ -128,4 +143,8 @@ def check_decision(decision: Decision, found: Status | None, owner: Address | No
 
 def evidence(decision: Decision) -> str:
     """How a person's word is told in the journal."""
-    return f"a person's word: {decision.reason}"
+    return a_persons_word(decision.reason)
+
+
+def a_persons_word(reason: str) -> str:
+    return f"a person's word: {reason}"

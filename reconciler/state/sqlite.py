@@ -36,10 +36,7 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteRea
     with closing(connection):
         with translated(path):
             files.check_schema(connection, path)
-            outdated = files.pending(connection)
-        if outdated:
-            hint = "any command that writes brings it up to date, such as: reconciler apply"
-            raise StateError(f"the state {path} was written by an older version", hint=hint)
+            files.refuse_outdated(connection, path)
         reader = SqliteReader(connection, path)
         rules.check_lineage(reader.lineage, lineage)
         yield reader

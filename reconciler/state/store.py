@@ -6,14 +6,16 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from reconciler import identity
+from reconciler.chain import Note
 from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import rules
+from reconciler.state import ledger, notes, redaction, rules
 from reconciler.state.files import database, translated
 from reconciler.state.reader import SqliteReader, at
 from reconciler.state.records import from_run, to_status
@@ -25,7 +27,7 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (plan, key, revision) do update set
     status = excluded.status, digest = excluded.digest, call = excluded.call, endpoint = excluded.endpoint,
     attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
-    call_id = null, error = null, stopped_at = null
+    call_id = null, error = null, stopped_at = null, redacted_at = null
 """
 _CLOSE_ATTEMPT = """
 update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
@@ -34,6 +36,9 @@ where run_id = ? and status = 'intended' and plan = ? and key = ? and revision =
 _CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
 _MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVE_CLEARED = "update or replace cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVES = (_MOVE_CALL, _MOVE_ATTEMPTS, _MOVE_DECISIONS, _MOVE_CLEARED)
 _STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 _COUNT_REJECTION = """
 update calls set
@@ -54,17 +59,24 @@ class SqliteStore(SqliteReader):
         super().__init__(connection, path)
         self._still_held = still_held
         self._db = database(connection)
+        self._notes: list[Note] = []
+        self._key = self.key_for(notes.PURPOSE)
 
     @contextmanager
     def _transaction(self, *, counts: bool = True) -> Iterator[None]:
-        """Everything or nothing, synced when it ends. The serial grows by one where it ``counts``."""
+        """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
+        it ``counts``, and anything was done.
+        """
         with translated(self._path):
             self._still_held()
+            self._notes = []
             self._connection.execute("begin immediate")
             try:
                 yield
-                if counts:
-                    self._connection.execute("update meta set serial = serial + 1")
+                if self._notes:
+                    if counts:
+                        self._connection.execute("update meta set serial = serial + 1")
+                    ledger.append(self._connection, self._notes)
                 self._connection.execute("commit")
             except BaseException:
                 if self._connection.in_transaction:
@@ -78,6 +90,11 @@ class SqliteStore(SqliteReader):
             self._db.table("approvals").insert_all(
                 {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
             )
+            self._db.table("overrides").insert_all(
+                {"run_id": run.id, "number": number, **asdict(item)}
+                for number, item in enumerate(run.overrides, start=1)
+            )
+            self._notes.append(notes.began(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
@@ -85,6 +102,7 @@ class SqliteStore(SqliteReader):
                 "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
                 (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),
             )
+            self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
@@ -116,6 +134,7 @@ class SqliteStore(SqliteReader):
                 "finished_at": when if status is Status.MISSED else None,
             }
         )
+        self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
@@ -142,6 +161,7 @@ class SqliteStore(SqliteReader):
         self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, result.error, *address))
         if result.status is Status.FAILED:
             self._connection.execute(_COUNT_REJECTION, address)
+        self._notes.append(notes.answered(run_id, result))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
@@ -152,14 +172,15 @@ class SqliteStore(SqliteReader):
                 self._connection.execute(_SETTLE_ATTEMPT, (*told, *where))
                 self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, None, *where))
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
-                self._note_decision(run_id, word, "adopted")
+                self._keep_decision(run_id, word, "adopted")
+                self._notes.append(notes.adopted(run_id, result))
 
     def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
         with self._transaction():
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
                 where = (new.plan, new.key, old.plan, old.key, old.revision)
-                for sql in (_MOVE_CALL, _MOVE_ATTEMPTS):
+                for sql in _MOVES:
                     self._connection.execute(sql, where)
                 self._db.table("renames").insert(
                     {
@@ -172,12 +193,14 @@ class SqliteStore(SqliteReader):
                         "at": format_instant(at),
                     }
                 )
+                self._notes.append(notes.moved(run_id, old, new, at))
 
-    def note_seen(self, run_id: str, seen: Seen) -> None:
+    def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         time = None if seen.server_time is None else format_instant(seen.server_time)
         with self._transaction(counts=False):
             self._db.table("preflights").insert({"run_id": run_id, "server_time": time})
             self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids)
+            self._notes.append(notes.looked(run_id, seen, at))
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         record = {
@@ -191,6 +214,7 @@ class SqliteStore(SqliteReader):
         with self._transaction():
             rules.check_clearing(address, self._status(address))
             self._db.table("cleared").insert(record, replace=True)
+            self._notes.append(notes.cleared(run_id, address, reason, at))
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
@@ -206,7 +230,24 @@ class SqliteStore(SqliteReader):
             for decision in decisions:
                 self._note_decision(run_id, decision, self._settle(decision))
 
+    def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
+        """As promised, and nothing of it is left in the file: SQLite overwrites what it frees."""
+        with translated(self._path):
+            self._connection.execute("pragma secure_delete = on")
+        with self._transaction():
+            written = redaction.written_about(self.ledger())
+            for address in addresses:
+                rules.check_redaction(address, self.entry(address), at)
+                redaction.redact(self._connection, address, written.get(str(address), ()), at)
+                self._notes.append(notes.redacted(run_id, address, at))
+        with translated(self._path):
+            redaction.scrub(self._connection)
+
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
+        self._keep_decision(run_id, decision, said)
+        self._notes.append(notes.decided(run_id, decision, said))
+
+    def _keep_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._db.table("decisions").insert(
             {
                 "run_id": run_id,

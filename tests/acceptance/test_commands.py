@@ -263,7 +263,19 @@ def test_the_environment_names_the_state(june: Workbench, tmp_path_factory: pyte
 
 def test_help_names_every_command(bench: Workbench) -> None:
     text = bench.ok("--help").out
-    commands = ("init", "validate", "plan", "show", "apply", "resolve", "state", "schema", "sandbox", "demo")
+    commands = (
+        "init",
+        "validate",
+        "plan",
+        "explain",
+        "show",
+        "apply",
+        "resolve",
+        "state",
+        "schema",
+        "sandbox",
+        "demo",
+    )
     assert not [name for name in commands if name not in text]
     for name in commands:
         assert "Examples:" in bench.ok(name, "--help").out, name

@@ -18,6 +18,7 @@ NAMES = {
     "text": "plan.txt",
     "json": "plan.json",
     "markdown": "comment.md",
+    "html": "plan.html",
     "junit": "junit.xml",
     "sarif": "plan.sarif",
     "github": "annotations.txt",
@@ -87,7 +88,7 @@ def test_a_plan_with_errors_is_told_in_each_form_and_not_saved(june: Workbench) 
     result = june.run("plan", "--out", "june.plan", *asked(*NAMES))
     assert result.code == 1
     assert not (june.root / "june.plan").exists()
-    for form in ("json", "markdown", "junit", "sarif", "github"):
+    for form in ("json", "markdown", "html", "junit", "sarif", "github"):
         assert "E103" in (june.root / NAMES[form]).read_text()
         assert "calls/broken.yaml" in (june.root / NAMES[form]).read_text()
 

@@ -25,9 +25,12 @@ from reconciler.source.schema import schema_text
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
+from tests.webpage import ELEMENTS as WEB_ELEMENTS
+from tests.webpage import WebPage
 from tests.workbooks import sheets_of
 
-FORMS = ("text", "json", "markdown", "junit", "sarif", "github", "csv", "xlsx")
+FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
+EXPLAINED = {"explain": (), "explain json": ("--json",)}
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")
 ELEMENTS = {*("h3", "h4", "p", "strong", "sub", "br", "ul", "li", "code", "details", "summary")} | {
@@ -124,7 +127,12 @@ class Printed:
 def printed(bench: Workbench, *args: str) -> Printed:
     asked = [word for form in FORMS for word in ("--format", form, "--output", f"out.{form}")]
     result = bench.run("plan", *NOW, *asked, *args)
-    return Printed({form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}, result)
+    forms = {form: shown(form, (bench.root / f"out.{form}").read_bytes()) for form in FORMS}
+    addresses = [f"june/row-{number:02}" for number in range(len(TEXTS))]
+    reveal = [word for word in args if word == "--reveal"]
+    for form, more in EXPLAINED.items():
+        forms[form] = bench.run("explain", *NOW, *addresses, *more, *reveal).out
+    return Printed(forms, result)
 
 
 def shown(form: str, data: bytes) -> str:
@@ -165,7 +173,9 @@ def project_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return make(tmp_path_factory.mktemp(request.param))
 
 
-@pytest.fixture(scope="module", params=[(), ("--reveal",)], ids=["masked", "revealed"])
+@pytest.fixture(
+    scope="module", params=[(), ("--reveal",), ("--reveal", "--explain")], ids=["masked", "revealed", "explained"]
+)
 def run(request: pytest.FixtureRequest, project_of: Workbench) -> Printed:
     return printed(project_of, *request.param)
 
@@ -200,7 +210,7 @@ def test_there_are_fifty_texts_and_all_of_them_were_let_in(project_of: Workbench
         assert {"full_name", "email", "country", "webhook_url"} <= after.keys()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [*FORMS, *EXPLAINED])
 def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
     allowed = {"error", "warning", "notice"} if form == "github" else set()
     assert set(commands(run.forms[form])) <= allowed
@@ -208,7 +218,14 @@ def test_no_runner_finds_a_command(run: Printed, form: str) -> None:
 
 
 def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> None:
-    for args in (("validate", "--json"), ("validate", "--reveal"), ("state", "list", "--json"), ("status", *NOW)):
+    page = ("status", *NOW, "--format", "html", "--reveal")
+    for args in (
+        ("validate", "--json"),
+        ("validate", "--reveal"),
+        ("state", "list", "--json"),
+        ("status", *NOW),
+        page,
+    ):
         result = project_of.run(*args)
         assert list(commands(result.out + result.err)) == [], args
 
@@ -229,7 +246,9 @@ def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     assert list(commands(wrong.err)) == []
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "junit", "sarif", "github", "csv", "xlsx"])
+@pytest.mark.parametrize(
+    "form", ["text", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx", "explain"]
+)
 def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
     assert hidden(run.forms[form].replace("\r\n", "\n")) == set()
     assert hidden(run.result.err) == set()
@@ -237,6 +256,8 @@ def test_all_of_it_can_be_seen(run: Printed, form: str) -> None:
 
 def test_json_is_json(run: Printed) -> None:
     assert json.loads(run.forms["json"])["format_version"]
+    explained = run.forms["explain json"]
+    assert json.loads(explained)["format_version"] if explained else run.result.code == 1
 
 
 def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
@@ -247,6 +268,15 @@ def test_markdown_is_all_elements_of_ours(run: Printed) -> None:
     assert SIGNS.findall(page.bare) == []
     assert len(page.codes) > 100
     assert len(run.forms["markdown"].encode()) <= 60_000
+
+
+def test_html_is_all_elements_of_ours(run: Printed) -> None:
+    page = WebPage(run.forms["html"])
+    assert page.tags <= WEB_ELEMENTS
+    assert page.comments == []
+    assert page.targets <= {"#calls"}
+    assert page.handlers == set()
+    assert len(page.data["columns"].get("key", [])) in {0, len(TEXTS)}
 
 
 def test_junit_is_xml_with_elements_of_ours(run: Printed) -> None:
@@ -383,6 +413,48 @@ def test_what_a_service_says_of_calls_acts_nowhere(placed: Workbench, form: str)
             assert not [cell for row in rows for cell in row if cell.lstrip(' "').startswith(("=", "@"))]
     if form == "json":
         Draft202012Validator(json.loads(schema_text("status"))).validate(json.loads(text))
+
+
+def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:
+    """The texts as a sheet's name, its headers and cells, and as formulas."""
+    bench = Workbench(tmp_path)
+    configure(bench)
+    name = "calls/a ::error::x ##[y] @octocat `<b> [a](b) | $x$.csv"
+    heads = [f"{number} {re.sub(r'[^ -~]', '?', text[:80])}" for number, text in enumerate(TEXTS)]
+    heads = [re.sub(r'["\\\\]', "?", head) for head in heads]
+    texts = [text[:5000] for text in TEXTS]
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([["key", "to_number", *heads], ["row", "+14155552678", *texts]])
+    bench.write(name, "").write_bytes(table.getvalue().encode())
+    columns = [
+        f"      additional_data.a{at}: {quoted(f'=row[{mark}{head}{mark}] + {mark}{head}{mark}')}"
+        for at, head in enumerate(heads)
+        for mark in ['"']
+    ]
+    lines = [
+        "version: 1",
+        "plan: june",
+        "defaults: {agent: good, from: good, full_name: x, place_by: 2031-06-01T00:00:00Z}",
+        "sheets:",
+        f"  - file: {quoted(name.removeprefix('calls/'))}",
+        "    columns:",
+        *columns,
+    ]
+    bench.write("calls/june.yaml", "\n".join(lines) + "\n")
+    asked = (("explain", "june/row"), ("plan", "--explain"), ("plan", "--explain", "--format", "markdown"))
+    for args in asked:
+        for more in ((), ("--reveal",)):
+            result = bench.ok(*args, *more, *NOW)
+            assert list(commands(result.out + result.err)) == []
+            assert hidden(result.out) == set()
+            if "markdown" in args:
+                assert SIGNS.findall(Page(result.out).bare) == []
+    document = bench.ok("explain", "june/row", "--json", "--reveal", *NOW)
+    assert list(commands(document.out)) == []
+    fields = {item["field"]: item for item in document.json["addresses"][0]["fields"]}
+    for at, (head, text) in enumerate(zip(heads, texts, strict=True)):
+        [read] = fields[f"additional_data.a{at}"]["origin"]["inputs"]
+        assert (read["name"], read["origin"]["value"]) == (head, text)
 
 
 def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:

@@ -88,12 +88,20 @@ def test_a_spanish_sheet_becomes_calls_without_a_word_changed(ready: Workbench) 
             },
         ),
         (
+            ["contact_id", "Fecha", "Hora"],
+            [[contact(1), "2031-02-01", "10:00"], [contact(1), "2031-02-02", "10:00"]],
+            {
+                f"p/{contact(1)}/2031-02-01": (contact(1), None, "2031-02-01 10:00:00"),
+                f"p/{contact(1)}/2031-02-02": (contact(1), None, "2031-02-02 10:00:00"),
+            },
+        ),
+        (
             ["key", "to_number", "full_name", "schedule.at"],
             [["k/1", "+14155552671", "Jane", "2031-06-16 14:30"]],
             {"p/k/1": ("+14155552671", "Jane", "2031-06-16 14:30:00")},
         ),
     ],
-    ids=["english", "portuguese", "contacts", "fields"],
+    ids=["english", "portuguese", "contacts", "contacts as keys", "fields"],
 )
 def test_headers_of_three_languages(
     ready: Workbench, header: list[str], rows: list[list[str]], expected: dict[str, tuple[str, str | None, str]]
@@ -144,6 +152,7 @@ def test_what_is_missing_is_a_todo_that_validate_reports_on_its_line(bench: Work
         ("Appointment", "2031-06-16 10:00", "what the call is about, so when to call?"),
         ("Date", "05/06/2031", "DD/MM or MM/DD? The first rows fit both"),
         ("Fecha", "16/06/2031", "no column looks like the time of day"),
+        ("Call at", "06/16/2031 2:30 PM", "no formula can tell apart"),
         ("Fecha de nacimiento", "16/06/1981", "No column looks like it"),
     ],
 )

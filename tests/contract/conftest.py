@@ -8,12 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ports import Run, StateStore
+from reconciler.ports import Approval, Override, Run, StateStore
 from reconciler.state.memory import MemoryState
 from reconciler.state.sqlite import create, open_store
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
-RUN = Run("run-1", "apply", NOW, "host", 42, "tester", "0.0.0", plan_id="sha256:0", commit="abc")
+RUN = Run(
+    "run-1",
+    "apply",
+    NOW,
+    "host",
+    42,
+    "tester",
+    "0.0.0",
+    plan_id="sha256:0",
+    commit="abc",
+    approvals=(Approval("sha256:1", "def"), Approval("sha256:2", None)),
+    overrides=(Override("G006", "sha256:0", "a launch"), Override("G001", None, "the client asked; \u00e9")),
+)
 
 
 @pytest.fixture(params=["sqlite", "memory"])

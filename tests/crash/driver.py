@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 
 from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.state import audit
 from reconciler.times import format_instant
 from tests.conftest import AGENT, NUMBER, clean_environment, contact
 from tests.crash.victim import POINTS
@@ -207,6 +208,8 @@ class Trial:
     def _check(self, server: RunningSandbox) -> None:
         """What holds after every single run."""
         entries = self._entries()
+        if audited := audit.verify(self.folder / ".reconciler" / "state.db").problems:
+            self.verdict.wrong.append(f"the ledger and the state disagree: {audited[:3]}")
         ours = [call for call in server.calls() if "metadata" in call.body]
         counts = Counter(address_of(call.body) for call in ours)
         for address, count in counts.items():

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.model import Diagnostic
 from reconciler.settings import Project
-from reconciler.source.drafts.guess import Answers, Draft, guess
+from reconciler.source.drafts.draft import Draft
+from reconciler.source.drafts.guess import Answers, guess
 from reconciler.source.drafts.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.drafts.sample import named, read_sample
 from reconciler.source.drafts.values import are_amounts, are_names, are_phones, date_forms, region_of

@@ -10,8 +10,8 @@ import pytest
 
 from reconciler import identity
 from reconciler.engine import evidence
-from reconciler.engine.apply import Order
 from reconciler.engine.evidence import CLOCK_SKEW, LONGEST_ATTEMPT, Lineage, Unknown, look_alikes
+from reconciler.engine.orders import Order
 from reconciler.model import Address, Call, Entry, Request, Schedule, Status
 from reconciler.ports import RemoteCall, Seen
 

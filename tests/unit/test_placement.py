@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 
 from reconciler import identity, wire
 from reconciler.engine import apply
-from reconciler.engine.apply import Order, Placement
+from reconciler.engine.apply import Placement
 from reconciler.engine.events import Event, Kind
+from reconciler.engine.orders import Gate, Order
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import NotSent, StateError
 from reconciler.model import Address, Call, Request, Status
+from reconciler.policy import Hours, Policy, Window
 from reconciler.ports import Receipt, Run
 from reconciler.state.memory import MemoryState
 
@@ -62,11 +65,13 @@ def order(key: str, *, place_by: datetime | None = None, scheduled_at: datetime 
 class Bench:
     """One placement, and what it told."""
 
-    def __init__(self, clock: Clock, service: Service, *, workers: int = 1, store: Any = None) -> None:
+    def __init__(
+        self, clock: Clock, service: Service, *, workers: int = 1, store: Any = None, gate: Any = None
+    ) -> None:
         self.store = store or MemoryState(RUN)
         self.events: list[Event] = []
         providers = [service] * workers
-        self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None)
+        self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None, None, gate)
 
     def place(self, orders: Sequence[Order]) -> dict[str, Kind]:
         asyncio.run(self.placement.place(orders))
@@ -124,6 +129,39 @@ def test_a_row_whose_time_passes_while_it_is_throttled_is_not_sent_again(clock: 
     assert bench.place([order("a", place_by=START + timedelta(seconds=90))]) == {"a": Kind.EXPIRED}
     assert bench.statuses() == {"a": Status.MISSED}
     assert service.requests == 2
+
+
+NIGHT = Policy(hours=Hours(((Window(0, 12 * 60 + 1),),) * 7))  # calls may ring until 12:01
+
+
+def test_a_call_that_waits_past_the_calling_hours_is_held_back(clock: Clock) -> None:
+    def slow(number: int) -> str:
+        clock.time += timedelta(minutes=1)
+        return f"call-{number}"
+
+    service = Service(slow)
+    bench = Bench(clock, service, gate=Gate(NIGHT))
+    here = [replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
+    assert bench.place(here) == {"a": Kind.PLACED, "b": Kind.BLOCKED}
+    assert bench.events[-1].reasons == ("G001",)
+    assert "2026-06-01 12:01:00 Etc/UTC" in str(bench.events[-1].message)
+    assert (bench.statuses(), service.requests) == ({"a": Status.PLACED}, 1)
+
+
+def test_a_call_that_is_throttled_past_the_calling_hours_is_held_back(clock: Clock) -> None:
+    def busy(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=60.0, throttled=True)
+
+    service = Service(busy)
+    bench = Bench(clock, service, gate=Gate(NIGHT))
+    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": Kind.BLOCKED}
+    assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 1)
+
+
+def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> None:
+    bench = Bench(clock, Service(str), gate=Gate(NIGHT, START + timedelta(minutes=1)))
+    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": Kind.BLOCKED}
+    assert bench.statuses() == {}
 
 
 def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:

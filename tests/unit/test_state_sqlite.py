@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,11 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from reconciler import identity
+from reconciler.chain import read
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
 from reconciler.model import Address, Call, Status
-from reconciler.ports import Intent, Result, Run
-from reconciler.state import files, migrations, sqlite
+from reconciler.ports import Decision, Intent, Result, Run, Seen
+from reconciler.state import audit, files, migrations, sqlite
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.sqlite import create, open_reader, open_store
 
@@ -342,3 +343,46 @@ def test_a_file_that_is_mounted_alone_is_known() -> None:
     table = "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n26 25 8:1 /x /data/state.db rw - ext4 /dev/sda1 rw\n"
     assert mounted_alone("/data/state.db", table)
     assert not mounted_alone("/data/other.db", table)
+
+
+def before_the_ledger(path: Path) -> None:
+    """Make of a state what a version without a ledger would have left."""
+    with closing(sqlite3.connect(path)) as db, db:
+        for table in ("ledger_texts", "ledger", "ledger_head"):
+            db.execute(f"drop table {table}")
+        db.execute("alter table calls drop column redacted_at")
+        db.execute("delete from _sqlite_migrations where name = 'create_ledger'")
+
+
+def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> None:
+    fill(path, 20)
+    with open_store(path, run("more")) as store:
+        store.move("more", [(Address("june", "k1"), Address("july", "k1"))], NOW)
+        store.decide("more", [Decision(Address("june", "k2"), NOW, "deleted", stopped=True)])
+        store.note_seen("more", Seen(frozenset({"a", "b"}), NOW), NOW)
+        store.clear("more", Address("june", "new"), "another", NOW)
+        store.intend("more", [intent("open")], NOW)
+    before_the_ledger(path)
+    with pytest.raises(StateError, match="older version"):
+        audit.verify(path)
+    with open_store(path, run("migrating")) as store:
+        first = read(next(store.ledger()).entry)
+        store.decide("migrating", [Decision(Address("june", "open"), NOW, "looked", Status.RULED_OUT)])
+        store.move("migrating", [(Address("june", "k3"), Address("july", "k3"))], NOW)
+    assert first.kind == "migrated"
+    assert audit.verify(path).problems == []
+    for sql in (
+        "update attempts set call_id = 'x' where number = 7",
+        "delete from decisions where number = 1",
+        "update runs set actor = 'nobody' where id = 'fill'",
+        "update renames set old_key = 'x'",
+        "delete from seen where call_id = 'a'",
+    ):
+        copy = path.with_name("copy.db")
+        shutil.copy(path, copy)
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute(sql)
+        assert len(audit.verify(copy).problems) == 1, sql
+    with open_store(path, run("redacting")) as store:
+        store.redact("redacting", [Address("june", "k5"), Address("july", "k1")], NOW + timedelta(days=1))
+    assert audit.verify(path).problems == []

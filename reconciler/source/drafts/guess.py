@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from reconciler.settings import Project
 from reconciler.source.cells import PHONE_ONLY
 from reconciler.source.drafts import values as looks
+from reconciler.source.drafts.draft import Draft, Entry, cell_of
 from reconciler.source.drafts.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.drafts.sample import Column, Sample
 from reconciler.source.fields import schema_of
 from reconciler.source.formulas.functions import slug
 from reconciler.source.sheets.header import near_field
 from reconciler.source.wording import quoted
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_TAKEN = re.compile(
-    "as|break|const|continue|else|false|for|function|if|import|in|let|loop|namespace|null|package|return|true|var|void|while"
-)  # by CEL
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the plan file: a field, its value as the file has it (None: to be said), and why.
-
-    Without ``live`` it is a suggestion, and stands in a comment.
-    """
-
-    field: str
-    value: str | None
-    note: str
-    live: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a plan file says of a sheet: its defaults, its columns, and what else a person should know."""
-
-    defaults: tuple[Entry, ...]
-    columns: tuple[Entry, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def missing(self) -> list[Entry]:
-        return [entry for entry in (*self.defaults, *self.columns) if entry.live and entry.value is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +40,16 @@ class _Guesser:
         self._answers = answers
         self._set = {column.name for column in sample.columns if schema_of(column.name) is not None}
         others = [column for column in sample.columns if column.name not in self._set]
-        self._free = [column for column in others if _cell(column.name)]
+        self._free = [column for column in others if cell_of(column.name)]
         self._entries: list[Entry] = []
         self._notes = [
             f"the header {quoted(column.name)} cannot be written in a formula: give it another name"
             for column in others
-            if not _cell(column.name)
+            if not cell_of(column.name)
         ]
         self._rows = sample.rows
         self._day: Column | None = None
+        self._contact = next((column for column in sample.columns if column.name == "contact_id"), None)
 
     def draft(self) -> Draft:
         is_contact = self._target()
@@ -120,7 +90,8 @@ class _Guesser:
         if "to_number" not in self._set:
             contact = self._take(Role.CONTACT, looks.are_ids) or self._take_only(looks.are_ids)
             if contact is not None:
-                self._add("contact_id", f"={_cell(contact.name)}", f"{_told(contact)} holds ids of contacts")
+                self._contact = contact
+                self._add("contact_id", f"={cell_of(contact.name)}", f"{_told(contact)} holds ids of contacts")
                 return True
             self._phone()
         if "full_name" not in self._set:
@@ -132,7 +103,7 @@ class _Guesser:
         if phone is None:
             self._add("to_number", None, "whom to call? No column looks like contact_id or a phone number")
             return
-        cell = _cell(phone.name)
+        cell = cell_of(phone.name)
         region = looks.region_of(phone.values) or self._answers.region(phone.name)
         if region is None:
             note = f'in which country are the numbers of {_told(phone)} written? =e164({cell}, "MX")'
@@ -147,14 +118,16 @@ class _Guesser:
         first = self._take(Role.FIRST_NAME, looks.are_names) if last is not None else None
         if first is not None and last is not None:
             self._add(
-                "full_name", f'={_cell(first.name)} + " " + {_cell(last.name)}', f"{_told(first)}, {_told(last)}"
+                "full_name",
+                f'={cell_of(first.name)} + " " + {cell_of(last.name)}',
+                f"{_told(first)}, {_told(last)}",
             )
             return
         name = last or self._take(Role.NAME, looks.are_names)
         if name is None:
             self._add("full_name", None, "no column looks like the name of the person; phone calls need one")
         else:
-            self._add("full_name", f"={_cell(name.name)}", _told(name))
+            self._add("full_name", f"={cell_of(name.name)}", _told(name))
 
     def _when(self) -> None:
         if "delay_minutes" in self._set or "schedule.at" in self._set:
@@ -170,6 +143,11 @@ class _Guesser:
         if reasons or len(plain) == 1:
             self._scheduled((*reasons, *plain)[0], is_call=False)
             return
+        mixed = next((item for item in self._free if looks.are_mixed(item.values)), None)
+        if mixed is not None:
+            note = "holds a day and a time that no formula can tell apart: write 2031-06-16 14:30, or two columns"
+            self._add("schedule.at", None, f"{_told(mixed)} {note}")
+            return
         note = "when to call? No column looks like it; to call as soon as it is applied, put place_by in its stead"
         self._add("schedule.at", None, note)
 
@@ -177,17 +155,17 @@ class _Guesser:
         self._day = self._taken(date)
         if self._day_of(date) is None:
             note = "DD/MM or MM/DD? The first rows fit both"
-            self._add("day", None, f'{_told(date)}: {note}: =date({_cell(date.name)}, "DD/MM/YYYY")')
+            self._add("day", None, f'{_told(date)}: {note}: =date({cell_of(date.name)}, "DD/MM/YYYY")')
         clock = None if looks.are_times(date.values) else self._take(Role.CLOCK, looks.are_clocks)
         if not is_call:
             note = f'{_told(date)} is what the call is about, so when to call? =at(workdays(row.day, -1), "10:00")'
             self._add("schedule.at", None, note)
         elif looks.are_times(date.values):
-            self._add("schedule.at", f"={_cell(date.name)}", _told(date))
+            self._add("schedule.at", f"={cell_of(date.name)}", _told(date))
         elif clock is None:
             self._add("schedule.at", None, 'no column looks like the time of day: =at(row.day, "10:00")')
         else:
-            cell = _cell(clock.name)
+            cell = cell_of(clock.name)
             padded = (
                 cell if looks.all_two_digits(clock.values) else f'({cell}.matches("^[0-9]:") ? "0" : "") + {cell}'
             )
@@ -196,7 +174,7 @@ class _Guesser:
     def _day_of(self, date: Column) -> str | None:
         """Adds the helper ``day``; None where its parts could stand in two orders."""
         forms = looks.date_forms(date.values)
-        cell = _cell(date.name)
+        cell = cell_of(date.name)
         if not forms or forms[0] == "":
             self._add("day", f"=date({cell})", _told(date))
             return ""
@@ -208,11 +186,11 @@ class _Guesser:
     def _key(self) -> None:
         if "key" in self._set:
             return
-        found = self._take(Role.KEY, lambda values: len(values) == self._rows)
-        if found is None:
+        found = self._take(Role.KEY, lambda values: len(values) == self._rows) or self._contact
+        if found is None or not found.whole:
             self._add("key", None, "no column without gaps looks like what names a row, such as an invoice number")
             return
-        cell, dated = _cell(found.name), self._day is not None
+        cell, dated = cell_of(found.name), self._day is not None
         days = self._day.values if self._day is not None and self._day.whole else ()
         names = set(zip(found.values, days, strict=True)) if days else set(found.values)
         if len(names) < self._rows:
@@ -228,13 +206,13 @@ class _Guesser:
 
     def _zone(self) -> None:
         if "schedule.timezone" not in self._set and (found := self._take(Role.ZONE, looks.are_zones)) is not None:
-            self._add("schedule.timezone", f"={_cell(found.name)}", _told(found))
+            self._add("schedule.timezone", f"={cell_of(found.name)}", _told(found))
 
     def _rest(self, *, is_contact: bool) -> None:
         """What else there is: near a field it must be read or renamed; all else may be told to the agent."""
         for column in self._free:
             near = near_field(column.name)
-            cell = _cell(column.name)
+            cell = cell_of(column.name)
             if near is not None and near[1]:
                 if self._has(near[0]) or (is_contact and near[0] in PHONE_ONLY):
                     self._notes.append(
@@ -270,14 +248,6 @@ def _alias(field: str, names: list[str], section: str, question: str) -> Entry:
 
 def _is_date(column: Column) -> bool:
     return looks.are_times(column.values) or bool(looks.date_forms(column.values))
-
-
-def _cell(name: str) -> str:
-    """The cell as formulas read it: ``row.due``, ``row["Fecha de pago"]``; empty where none can."""
-    if _NAME.fullmatch(name) and not _TAKEN.fullmatch(name):
-        return f"row.{name}"
-    mark = next((mark for mark in "\"'" if mark not in name), None)
-    return f"row[{mark}{name}{mark}]" if mark is not None and "\\" not in name and name.isprintable() else ""
 
 
 def _told(column: Column) -> str:

@@ -15,6 +15,9 @@ _UUID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa
 _PHONE = re.compile(r"\+?[0-9 ().\-/]{7,25}", re.ASCII)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
 _SHORT_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
+_MIXED = re.compile(
+    r"[0-9]{1,4}([/.-])[0-9]{1,2}\1[0-9]{2,4},? [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp]\.?[Mm]\.?)?", re.ASCII
+)
 _ORDERS = ("DD{0}MM{0}YYYY", "MM{0}DD{0}YYYY", "YYYY{0}MM{0}DD", "DD{0}MM{0}YY", "MM{0}DD{0}YY")
 _MOSTLY = 0.9
 
@@ -50,6 +53,11 @@ def are_phones(values: Values) -> bool:
 def are_times(values: Values) -> bool:
     """Date and time of day, as ``schedule.at`` reads them."""
     return all_of(values, check_of("schedule.at"))
+
+
+def are_mixed(values: Values) -> bool:
+    """A day and a time of day in one cell, in a form that no function takes apart."""
+    return not are_times(values) and all_of(values, lambda text: _MIXED.fullmatch(text.strip()))
 
 
 def are_clocks(values: Values) -> bool:

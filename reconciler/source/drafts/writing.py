@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from reconciler.source.drafts.guess import Draft, Entry
+from reconciler.source.drafts.draft import Draft, Entry
 from reconciler.source.sheets.options import Options
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./ -]*[A-Za-z0-9]", re.ASCII)
-_WORDS = frozenset({"true", "false", "null"})
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 _TODO, _NO_FORMULA = "TODO", "=TODO"
 _WIDEST = 115
 

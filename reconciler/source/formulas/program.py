@@ -69,7 +69,7 @@ class Engine:
         constants = {variables[read]: names[read.name] for read in scanned.plan_names}
         reads = {variables[read]: read.name for read in scanned.reads}
         required = dict.fromkeys(read.name for read in scanned.reads if not read.optional)
-        return Program(self, program, reads, constants, tuple(required))
+        return Program(self, program, reads, constants, tuple(required), tuple(dict.fromkeys(scanned.tables)))
 
     def raised(self) -> FormulaProblem | None:
         """What a function raised since ``forget``."""
@@ -117,7 +117,7 @@ class Engine:
 class Program:
     """A compiled formula. ``reads`` maps the engine's variables to the names of cells, each with what it needs.
 
-    ``required`` are the cells read outside of ``coalesce``.
+    ``required`` are the cells read outside of ``coalesce``, ``tables`` the names of those it looks up in.
     """
 
     engine: Engine
@@ -125,6 +125,7 @@ class Program:
     reads: Mapping[str, str]
     constants: Mapping[str, str]
     required: tuple[str, ...]
+    tables: tuple[str, ...] = ()
 
     def run(self, values: Mapping[str, str]) -> str:
         """The result as text, empty for nothing. A cell that is not in ``values`` is empty.

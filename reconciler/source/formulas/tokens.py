@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from reconciler.masking import MASK
 from reconciler.source.formulas.problem import FormulaProblem
 
 MAX_LENGTH = 1000
@@ -82,6 +84,22 @@ def _tokens(formula: str) -> list[Token]:
             found.append(Token(str(match.lastgroup), match[0], at))
         at = match.end()
     return found
+
+
+@lru_cache(maxsize=1024)
+def without_literals(formula: str) -> str:
+    """A formula (without its ``=``) that was read before, as it may be published: ``***`` for each text and number
+    in it, and no comments. Names of cells and of functions are left.
+    """
+    tokens = _tokens(formula)
+    reads = _Scanner(tokens).run().reads
+    pieces, at = [], 0
+    for token in tokens:
+        gap = formula[at : token.at]
+        at = token.at + len(token.text)
+        named = token.kind not in {"text", "number"} or any(read.start <= token.at < read.end for read in reads)
+        pieces += [" " if gap else "", token.text if named else MASK]
+    return "".join(pieces)
 
 
 class _Scanner:

@@ -31,6 +31,10 @@ class SheetPlace:
     def row(self) -> Location:
         return self.grid.locate(self.record, None)
 
+    def last_line(self) -> int:
+        lines = self.record.raw
+        return self.record.line + (len(lines) - 1 if isinstance(lines, list) else 0)
+
     def field(self, field: str) -> Location:
         index = self.columns.get(field)
         return self.row() if index is None else self.grid.locate(self.record, index)

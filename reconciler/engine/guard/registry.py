@@ -1,0 +1,66 @@
+"""All guards, in the order of their codes (``policy.GUARD_CODES``), and asking them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from reconciler.engine.guard import caps, consent, frequency, hours, suppression, timing
+from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
+from reconciler.model import Action
+from reconciler.policy import Policy, Strictness
+
+_NOW = frozenset({Action.CREATE})
+
+GUARDS: tuple[Guard, ...] = (
+    Guard("G001", "calling-hours", hours.check_hours, stateless=True, momentary=True),
+    Guard("G002", "called-zone", hours.check_zone, stateless=True),
+    Guard("G003", "rules-age", hours.check_age, Strictness.WARNING),
+    Guard("G004", "min-lead", timing.check_lead, momentary=True),
+    Guard("G005", "horizon", timing.check_horizon, stateless=True),
+    Guard("G006", "new-calls", caps.check_new_calls, actions=_NOW),
+    Guard("G007", "share-of-state", caps.check_share, actions=_NOW),
+    Guard("G008", "cost", caps.check_cost, actions=_NOW),
+    Guard("G010", "suppressed", suppression.check_listed, stateless=True),
+    Guard("G011", "suppression-age", suppression.check_age, stateless=True),
+    Guard("G012", "too-often", frequency.check_days_and_weeks),
+    Guard("G013", "too-soon", frequency.check_gap),
+    Guard("G014", "overlap", frequency.check_overlap),
+    Guard("G015", "consent", consent.check, stateless=True),
+    Guard("G020", "past", timing.check_past, Strictness.OFF, frozenset({Action.EXPIRED})),
+    Guard("G021", "peak", timing.check_peak),
+    Guard("G022", "number-peak", timing.check_number_peak),
+    Guard("G023", "called-elsewhere", hours.check_elsewhere, Strictness.WARNING, stateless=True),
+)
+NAMES = {guard.code: guard.name for guard in GUARDS}
+_STANDARD = {guard.code: guard.strictness for guard in GUARDS}
+
+
+def ask(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
+    """What all guards say, in the order of their codes."""
+    return _ask(candidates, scene, lambda _: True)
+
+
+def ask_stateless(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
+    """What can be said without a state. When a call rings that has no schedule, nobody knows yet."""
+    yield from _ask(candidates, scene, lambda guard: guard.stateless and not guard.momentary)
+    scheduled = [item for item in candidates if item.scheduled]
+    yield from _ask(scheduled, scene, lambda guard: guard.stateless and guard.momentary)
+
+
+def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
+    """What speaks against sending this one call at this moment."""
+    return _ask([candidate], scene, lambda guard: guard.momentary)
+
+
+def _ask(candidates: Sequence[Candidate], scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
+    for guard in GUARDS:
+        strictness = strictness_of(guard.code, scene.policy)
+        if strictness is not Strictness.OFF and wanted(guard):
+            seen = [item for item in candidates if item.action in guard.actions]
+            for objection in guard.check(seen, scene):
+                yield Finding(guard.code, strictness is Strictness.ERROR, objection)
+
+
+def strictness_of(code: str, policy: Policy) -> Strictness:
+    """What follows where the guard of this code objects."""
+    return policy.strictness.get(code) or _STANDARD[code]

@@ -1,0 +1,136 @@
+"""Guards in a plan: what they object to is blocked, and where the policy only warns, a warning beside its row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.engine.guard.registry import ask, ask_now, ask_stateless
+from reconciler.engine.guard.words import Candidate, Finding, Scene
+from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
+from reconciler.people import People
+from reconciler.policy import GUARD_CODES, Policy
+from reconciler.times import passed, ring_time
+
+MOST_OF_A_GUARD = 20
+_JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
+
+
+def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list[Diagnostic]]:
+    """The changes with what must not ring blocked, and the warnings.
+
+    An objection against the whole plan blocks every call that it would place.
+    """
+    candidates = sorted(_candidates(changes, scene.now), key=lambda item: item.address)
+    places = {item.address: item.source for item in candidates}
+    whole: list[Finding] = []
+    single: dict[Address, list[Finding]] = {}
+    warned: list[Finding] = []
+    for finding in ask(candidates, scene):
+        address = finding.objection.address
+        if not finding.blocks:
+            warned.append(finding)
+        elif address is None:
+            whole.append(finding)
+        else:
+            single.setdefault(address, []).append(finding)
+    warnings = _told(warned, places)
+    if not whole and not single:
+        return list(changes), warnings
+    return [_judged(change, whole, single.get(change.address, [])) for change in changes], warnings
+
+
+def by_guard(change: Change) -> bool:
+    """Whether it is a guard that blocks a change, and not the state."""
+    return change.action is Action.BLOCKED and not GUARD_CODES.keys().isdisjoint(change.reasons)
+
+
+def objections_now(asked: Candidate, now: datetime, policy: Policy) -> tuple[tuple[str, ...], str] | None:
+    """Codes and message of what blocks sending this one call at this moment; None where nothing does."""
+    found = [finding for finding in ask_now(asked, Scene(now, policy)) if finding.blocks]
+    return _sum(found) if found else None
+
+
+def candidate(
+    address: Address,
+    call: Call,
+    scheduled_at: datetime | None,
+    now: datetime,
+    *,
+    action: Action = Action.CREATE,
+    called: str | None = None,
+    place_by: datetime | None = None,
+    source: Location | None = None,
+) -> Candidate:
+    """A call as guards see it, would it be placed at ``now``."""
+    rings_at = ring_time(scheduled_at, call.delay_minutes, now)
+    return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
+
+
+def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetime) -> list[Diagnostic]:
+    """What guards say of rows where nobody knows what was placed; rows whose time has passed are left out."""
+    asked = [
+        candidate(
+            row.address,
+            row.call,
+            row.rings_at,
+            now,
+            called=row.called_timezone,
+            place_by=row.place_by,
+            source=row.source,
+        )
+        for row in rows
+        if row.enabled and passed(row.rings_at, row.place_by, now) is None
+    ]
+    places = {item.address: item.source for item in asked}
+    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places)
+
+
+def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]) -> list[Diagnostic]:
+    """The findings as diagnostics: the first of each guard, and how many more there are."""
+    told: list[Diagnostic] = []
+    counts: Counter[tuple[str, Severity]] = Counter()
+    for finding in findings:
+        severity = Severity.ERROR if finding.blocks else Severity.WARNING
+        counts[finding.code, severity] += 1
+        if counts[finding.code, severity] <= MOST_OF_A_GUARD:
+            address, message = finding.objection.address, finding.objection.message
+            place = None if address is None else places.get(address)
+            told.append(Diagnostic(severity, finding.code, message, place, address=address))
+    for (code, severity), count in counts.items():
+        if count > MOST_OF_A_GUARD:
+            message = f"and {count - MOST_OF_A_GUARD:,} more of these ({GUARD_CODES[code]})"
+            told.append(Diagnostic(severity, code, message))
+    return told
+
+
+def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:
+    for item in changes:
+        if item.call is not None and item.action in _JUDGED and "recorded" not in item.reasons:
+            yield candidate(
+                item.address,
+                item.call,
+                item.scheduled_at,
+                now,
+                action=item.action,
+                called=item.called_timezone,
+                place_by=item.place_by,
+                source=item.source,
+            )
+
+
+def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding]) -> Change:
+    found = [*whole, *single] if change.action is Action.CREATE else single
+    if not found:
+        return change
+    codes, message = _sum(found)
+    return replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message)
+
+
+def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
+    codes = tuple(dict.fromkeys(finding.code for finding in found))
+    if len(found) == 1:
+        return codes, found[0].objection.message
+    return codes, "; ".join(f"{finding.code}: {finding.objection.message}" for finding in found)

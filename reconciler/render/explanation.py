@@ -1,0 +1,107 @@
+"""What is known of single addresses: where each field came from, what the state holds, what a plan would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from reconciler import identity
+from reconciler.documents import optional_instant
+from reconciler.masking import mask_call, mask_change
+from reconciler.model import Address, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan, Severity
+from reconciler.planfile import diagnostic_document, diff_document, place_document
+from reconciler.render.origins import field_document
+from reconciler.render.words import standing
+from reconciler.source.provenance import Provenance, mask_provenance
+from reconciler.times import format_instant
+
+FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One address. Each part is None where there is none: no row, nothing in the state, nothing planned.
+
+    ``recorded_as`` is the address under which the state still has it, where the files say that it was moved;
+    ``blind`` says that the entry is a snapshot's, which holds no values. ``diagnostics`` are the row's own.
+    """
+
+    address: Address
+    provenance: Provenance | None = None
+    entry: Entry | None = None
+    recorded_as: Address | None = None
+    blind: bool = False
+    change: Change | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the row has errors."""
+        incomplete = self.provenance is not None and not self.provenance.complete
+        return incomplete or any(item.severity is Severity.ERROR for item in self.diagnostics)
+
+
+def mask_explanation(item: Explanation) -> Explanation:
+    """The explanation as it may be published. Diagnostics are masked where they are printed."""
+    return replace(
+        item,
+        provenance=item.provenance and mask_provenance(item.provenance),
+        entry=item.entry and replace(item.entry, call=mask_call(item.entry.call)),
+        change=item.change and mask_change(item.change),
+    )
+
+
+def to_document(items: Iterable[Explanation], plan: Plan, *, masked: bool) -> JsonObject:
+    """The document of ``schemas/explanation.schema.json``. ``plan`` is what the addresses were planned in."""
+    shown = [mask_explanation(item) if masked else item for item in items]
+    state: JsonValue = None
+    if plan.serial is not None:
+        taken = optional_instant(plan.snapshot_at)
+        state = {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken}
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": plan.tool_version,
+        "created_at": format_instant(plan.created_at),
+        "state": state,
+        "addresses": [_address_document(item) for item in shown],
+    }
+
+
+def _address_document(item: Explanation) -> JsonObject:
+    told = item.provenance
+    return {
+        "address": str(item.address),
+        "plan": item.address.plan,
+        "key": item.address.key,
+        "revision": item.address.revision,
+        "source": None if told is None else place_document(told.source),
+        "complete": None if told is None else told.complete,
+        "fields": [field_document(field) for field in told.fields] if told is not None else [],
+        "placed": None if item.entry is None else _entry_document(item, item.entry),
+        "planned": None if item.change is None else _change_document(item.change),
+        "diagnostics": [diagnostic_document(found) for found in item.diagnostics],
+    }
+
+
+def _entry_document(item: Explanation, entry: Entry) -> JsonObject:
+    return {
+        "status": standing(entry),
+        "recorded_as": None if item.recorded_as is None else str(item.recorded_as),
+        "attempted_at": format_instant(entry.attempted_at),
+        "rings_at": format_instant(entry.rings_at),
+        "call_id": entry.call_id,
+        "rejections": entry.rejections,
+        "stopped_at": optional_instant(entry.stopped_at),
+        "error": entry.error,
+        "call": None if item.blind else identity.to_logical(entry.call),
+    }
+
+
+def _change_document(change: Change) -> JsonObject:
+    return {
+        "action": change.action.value,
+        "reasons": list(change.reasons),
+        "message": change.message,
+        "scheduled_at": optional_instant(change.scheduled_at),
+        "diff": diff_document(change.diff),
+    }

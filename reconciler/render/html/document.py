@@ -1,0 +1,91 @@
+"""The frame of the page: what may run in it, and how untrusted text gets in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reconciler.model import JsonObject
+from reconciler.render.escape import cut, for_json
+from reconciler.render.html.sheet import LONGEST
+from reconciler.render.html.story import Story
+
+_STYLES = ("story", "tools", "sheet", "print")
+_SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
+
+
+def fill(story: Story) -> str:
+    """The template with the story in it, its styles and its scripts."""
+    style, script = "".join(asset(f"{name}.css") for name in _STYLES), _script()
+    page = _environment().get_template("report.html.jinja")
+    return page.render(
+        story=story,
+        frame=story.frame,
+        policy=_policy(style, script),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        data=embedded(story.sheet),
+    )
+
+
+def seen(value: object) -> object:
+    """What the template prints of a value: text with nothing invisible in it, cut; it is escaped afterwards."""
+    return cut(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def embedded(document: JsonObject) -> Markup:
+    """JSON for a ``script`` element that holds data: no text in it can end the element or begin a comment.
+
+    ``<``, ``>`` and ``&`` stand in texts only, where JSON lets them be written as escapes.
+    """
+    written = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    for char in "<>&":
+        written = written.replace(char, f"\\u{ord(char):04x}")
+    return Markup(for_json(written))  # noqa: S704 - just escaped
+
+
+def asset(name: str) -> str:
+    """A file of ours that becomes a part of the page."""
+    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """All scripts as one, in a scope of their own."""
+    return '"use strict";\n{\n' + "\n".join(asset(f"{name}.js") for name in _SCRIPTS) + "}\n"
+
+
+def _policy(style: str, script: str) -> str:
+    """A Content Security Policy by which the page runs what is ours, byte for byte, and loads nothing."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_hash(script)}'",
+            f"style-src '{_hash(style)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("reconciler.render.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,130 @@
+"""The lines of a sheet, whatever it is of: a plan's changes, or what came of the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.model import Action, Address, Call, CellDiff, Change, Plan
+from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What can be said of a call: ``name`` for styles, ``word`` and ``mark`` for a reader."""
+
+    name: str
+    word: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One call. ``kind`` and ``load`` are numbers in the book's ``kinds`` and ``series`` (0: rings nowhere on the
+    chart); ``theirs`` says that the base has it already, ``past`` that nothing can be done about it."""
+
+    address: Address
+    kind: int
+    load: int
+    call: Call | None
+    rings: datetime | None
+    place: str
+    message: str = ""
+    reasons: tuple[str, ...] = ()
+    diff: tuple[CellDiff, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    theirs: bool = False
+    past: bool = False
+    floating: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """Lines that need a person, for one reason: ``told`` in a heading."""
+
+    kind: Kind
+    told: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Lines in the order of the story, and the words for them. ``changes`` and ``place`` name two columns."""
+
+    lines: tuple[Line, ...]
+    kinds: tuple[Kind, ...]
+    series: tuple[str, ...]
+    attention: tuple[Heap, ...]
+    changes: str
+    place: str
+    branch: bool = False
+
+
+_MARKS = {
+    Action.BLOCKED: "!",
+    Action.UNCERTAIN: "?",
+    Action.CHANGED: "\N{RIGHTWARDS ARROW}",
+    Action.REMOVED: "---",
+    Action.EXPIRED: "\N{MULTIPLICATION SIGN}",
+    Action.CREATE: "+++",
+    Action.WAITING: "\N{HORIZONTAL ELLIPSIS}",
+    Action.HELD: "\N{WHITE CIRCLE}",
+    Action.UNCHANGED: "=",
+}
+_KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Action)
+_NUMBERS = {action: number for number, action in enumerate(Action)}
+_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_PLACED = frozenset({Action.UNCHANGED, Action.REMOVED})
+
+
+def book_of(plan: Plan) -> Book:
+    """The changes by action, in the order of actions; what the base has already comes last."""
+    lines = {change.address: _line(change, plan.created_at) for change in plan.changes}
+    return Book(
+        lines=tuple(sorted(lines.values(), key=lambda line: (line.theirs, line.kind))),
+        kinds=_KINDS,
+        series=("", "to place", "waiting", "placed before"),
+        attention=tuple(_attention(plan, lines)),
+        changes="what changes",
+        place="row",
+        branch=plan.base is not None,
+    )
+
+
+def _attention(plan: Plan, lines: Mapping[Address, Line]) -> Iterator[Heap]:
+    """What a person has to look at: the blocked by what blocks them, the others by action."""
+    mine = [change for change in plan.changes if change.introduced is not False]
+    found = [(Action.BLOCKED, *group) for group in blocked_groups(mine)]
+    found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in _ATTENTION]
+    for action, words, changes in found:
+        if changes:
+            yield Heap(_KINDS[_NUMBERS[action]], words, tuple(lines[item.address] for item in changes))
+
+
+def _line(change: Change, now: datetime) -> Line:
+    return Line(
+        address=change.address,
+        kind=_NUMBERS[change.action],
+        load=_series(change, now),
+        call=change.call,
+        rings=change.scheduled_at,
+        place="" if change.source is None else str(change.source),
+        message=change.message or "",
+        reasons=tuple(map(reason_words, change.reasons)),
+        diff=change.diff,
+        facts=() if change.called_timezone is None else (("zone of the called", change.called_timezone),),
+        theirs=change.introduced is False,
+        past="past" in change.reasons,
+        floating=change.action is Action.CREATE and change.scheduled_at is None,
+    )
+
+
+def _series(change: Change, now: datetime) -> int:
+    """What the chart counts the change as. An edited call is not in it: its time is the old one's."""
+    if change.scheduled_at is None:
+        return 0
+    if change.action in {Action.CREATE, Action.WAITING}:
+        return 1 if change.action is Action.CREATE else 2
+    ahead = change.scheduled_at > now and "stopped" not in change.reasons
+    return 3 if change.action in _PLACED and ahead else 0

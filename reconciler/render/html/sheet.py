@@ -1,0 +1,74 @@
+"""The sheet as data for the page's script: columns of numbers, and each text once."""
+
+from __future__ import annotations
+
+from reconciler import identity
+from reconciler.model import Call, CellDiff, JsonObject, JsonValue
+from reconciler.render.escape import cut
+from reconciler.render.html.lines import Book, Line
+from reconciler.render.words import short, when
+
+LONGEST = 2_000
+
+
+class _Texts:
+    """Numbers for texts; 0 is the empty one."""
+
+    def __init__(self) -> None:
+        self._numbers = {"": 0}
+
+    def __call__(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def listed(self) -> list[JsonValue]:
+        return [cut(text, LONGEST) for text in self._numbers]
+
+
+def sheet(book: Book) -> JsonObject:
+    """The document that ``assets/data.js`` reads: every line, in the order given."""
+    texts = _Texts()
+    rows = [_row(line, texts) for line in book.lines]
+    names = list(rows[0]) if rows else []
+    return {
+        "branch": book.branch,
+        "heads": {"changes": book.changes, "place": book.place},
+        "actions": [{"name": kind.name, "word": kind.word, "mark": kind.mark} for kind in book.kinds],
+        "series": list(book.series),
+        "columns": {name: [row[name] for row in rows] for name in names},
+        "texts": texts.listed(),
+    }
+
+
+def _row(line: Line, texts: _Texts) -> JsonObject:
+    """One row's cells. A text is its number; ``rings`` is in seconds since 1970; what a row lacks is 0 or null."""
+    call = line.call
+    schedule = call.schedule if call is not None else None
+    return {
+        "plan": texts(line.address.plan),
+        "key": texts(line.address.key),
+        "revision": line.address.revision,
+        "action": line.kind,
+        "rings": None if line.rings is None else int(line.rings.timestamp()),
+        "when": 0 if call is None else texts(schedule.at if schedule else when(call)),
+        "zone": texts(schedule.timezone if schedule else ""),
+        "load": line.load,
+        "to": 0 if call is None else texts(short(call.target)),
+        "agent": 0 if call is None else texts(call.agent),
+        "place": texts(line.place),
+        "message": texts(line.message),
+        "reasons": [texts(reason) for reason in line.reasons] or 0,
+        "theirs": int(line.theirs),
+        "diff": [_cell(cell, texts) for cell in line.diff] or 0,
+        "facts": [texts(text) for pair in line.facts for text in pair] or 0,
+        "fields": 0 if call is None else _fields(call, texts),
+    }
+
+
+def _cell(cell: CellDiff, texts: _Texts) -> JsonValue:
+    sides: list[JsonValue] = [None if side is None else texts(side) for side in (cell.before, cell.after)]
+    return [texts(cell.field), *sides]
+
+
+def _fields(call: Call, texts: _Texts) -> JsonValue:
+    """Names and values in turn."""
+    return [texts(text) for pair in identity.cells(call).items() for text in pair]

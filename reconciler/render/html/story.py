@@ -1,0 +1,234 @@
+"""What the page says without its script, from top to bottom. Lists are bounded; what finds no room is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
+from reconciler.render.html.lines import Book, Heap, Kind, Line, book_of
+from reconciler.render.html.load import Load, measure
+from reconciler.render.html.sheet import sheet
+from reconciler.render.words import count_line, short, state_line, verdict_line, when
+from reconciler.times import tell_instant
+
+_MOST_ENTRIES = 20
+_MOST_PROBLEMS = 100
+_MOST_CELLS = 20
+_MOST_ROWS = 200
+_MOST_MOVES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A field on both sides; ``alike`` where it differs and does not look so, masked or cut."""
+
+    field: str
+    before: str
+    after: str
+    absent: bool
+    gone: bool
+    alike: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A call, as far as it is known."""
+
+    address: str
+    action: str
+    mark: str
+    word: str
+    when: str
+    to: str
+    agent: str
+    place: str
+    message: str
+    cells: tuple[Cell, ...]
+    more_cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A diagnostic; ``line`` and ``caret`` quote the file where it is at hand."""
+
+    code: str
+    place: str
+    message: str
+    hint: str
+    line: str
+    caret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Calls or problems under one heading: those shown, and how many there are. ``past`` are counted only."""
+
+    name: str
+    heading: str
+    total: int
+    calls: tuple[Item, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    past: int = 0
+
+    @property
+    def more(self) -> int:
+        return self.total - self.past - len(self.calls) - len(self.problems)
+
+
+NOTHING = Group("", "", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is said of the whole. ``good`` is whether the verdict is."""
+
+    counts: str
+    verdict: str
+    good: bool
+    masked: bool
+    state: str = ""
+    base: str | None = None
+    settings: tuple[Cell, ...] = ()
+    errors: Group = NOTHING
+    warnings: Group = NOTHING
+    moves: tuple[tuple[str, str], ...] = ()
+    all_moves: int = 0
+    foot: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything the template prints, and ``sheet`` for the script."""
+
+    frame: Frame
+    summary: tuple[tuple[str, str, int, int], ...]
+    attention: tuple[Group, ...]
+    load: Load
+    place: str
+    first: tuple[Item, ...]
+    total: int
+    sheet: JsonObject
+
+
+def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
+    """The story of a plan that is masked already, where it is to be. ``own_id`` is the unmasked plan's."""
+    warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
+    frame = Frame(
+        counts=count_line(plan),
+        verdict=verdict_line(plan),
+        good=not plan.errors and not plan.count(Action.BLOCKED),
+        masked=masked,
+        state=_state(plan),
+        base=None if plan.base is None else plan.base.ref,
+        settings=_cells(plan.base.settings) if plan.base is not None else (),
+        errors=_problems("error", plan.errors, excerpt),
+        warnings=_problems("warning", warnings, excerpt),
+        moves=tuple((str(old), str(new)) for old, new in plan.moves[:_MOST_MOVES]),
+        all_moves=len(plan.moves),
+        foot=tuple(_foot(plan, own_id)),
+    )
+    return tell_book(book_of(plan), frame)
+
+
+def tell_book(book: Book, frame: Frame) -> Story:
+    """What the lines of a book say, within what is said of the whole."""
+    return Story(
+        frame=frame,
+        summary=tuple(_summary(book, frame.errors.total)),
+        attention=tuple(_calls(heap) for heap in book.attention),
+        load=measure(book.lines),
+        place=book.place,
+        first=tuple(_item(line, book.kinds[line.kind]) for line in book.lines[:_MOST_ROWS]),
+        total=len(book.lines),
+        sheet=sheet(book),
+    )
+
+
+def _summary(book: Book, errors: int) -> Iterable[tuple[str, str, int, int]]:
+    """Each kind that occurs: its name and word, how many the branch brings, how many the base has already."""
+    if errors:
+        yield "errors", "errors", errors, 0
+    found = Counter((line.kind, line.theirs) for line in book.lines)
+    for number, kind in enumerate(book.kinds):
+        mine, theirs = found[number, False], found[number, True]
+        if mine or theirs:
+            yield kind.name, kind.word, mine, theirs
+
+
+def _state(plan: Plan) -> str:
+    """What the plan was compared with, where that is not the state itself, and when it is to be made again."""
+    said = []
+    if plan.snapshot_at is not None:
+        said.append(f"{state_line(plan)}.")
+    elif plan.serial is None:
+        said.append("Made without a state: every row counts as new.")
+    if plan.next_apply_by is not None:
+        said.append(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+    return " ".join(said)
+
+
+def _calls(heap: Heap) -> Group:
+    told = [line for line in heap.lines if not line.past]
+    shown = tuple(_item(line, heap.kind) for line in told[:_MOST_ENTRIES])
+    total = len(heap.lines)
+    return Group(heap.kind.name, f"{total:,} {heap.told}", total, calls=shown, past=total - len(told))
+
+
+def _problems(noun: str, found: Sequence[Diagnostic], excerpt: Callable[[Location], str | None]) -> Group:
+    shown = tuple(_problem(item, excerpt) for item in found[:_MOST_PROBLEMS])
+    heading = f"{len(found):,} {noun}{'' if len(found) == 1 else 's'}"
+    return Group(noun, heading, len(found), problems=shown)
+
+
+def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Problem:
+    quoted = excerpt(item.location) if item.location is not None else None
+    line, _, caret = (quoted or "").partition("\n")
+    place = "" if item.location is None else str(item.location)
+    return Problem(item.code, place, item.message, item.hint or "", line, caret)
+
+
+def _item(line: Line, kind: Kind) -> Item:
+    call = line.call
+    told = tell_instant(line.rings) if line.rings is not None else ""
+    return Item(
+        address=str(line.address),
+        action=kind.name,
+        mark=kind.mark,
+        word=kind.word,
+        when=when(call) if call is not None and (call.schedule is not None or not told) else told,
+        to="" if call is None else short(call.target),
+        agent="" if call is None else call.agent,
+        place=line.place,
+        message=line.message,
+        cells=_cells(line.diff[:_MOST_CELLS]),
+        more_cells=max(0, len(line.diff) - _MOST_CELLS),
+    )
+
+
+def _cells(cells: Iterable[CellDiff]) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            field=cell.field,
+            before=cell.before or "",
+            after=cell.after or "",
+            absent=cell.before is None,
+            gone=cell.after is None,
+            alike=cell.before == cell.after,
+        )
+        for cell in cells
+    )
+
+
+def _foot(plan: Plan, own_id: str) -> Iterable[tuple[str, str]]:
+    """What ties the page to the plan."""
+    yield "plan", own_id
+    yield "made", tell_instant(plan.created_at)
+    if plan.git is not None:
+        yield "commit", f"{plan.git.commit}{' with uncommitted edits' if plan.git.dirty else ''}"
+    if plan.base is not None:
+        yield "compared with", f"{plan.base.ref} at {plan.base.commit}"
+    if plan.serial is not None:
+        yield "state", f"{plan.lineage}, serial {plan.serial}"
+    yield "reconciler", plan.tool_version

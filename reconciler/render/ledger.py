@@ -1,0 +1,141 @@
+"""The ledger for a person, a spreadsheet or a script."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.chain import Kind, Link, Record
+from reconciler.model import JsonObject
+from reconciler.render.escape import for_terminal
+
+COLUMNS = (
+    *("number", "at", "kind", "run", "command", "actor", "plan_id", "address", "digest", "call_id", "person"),
+    *("error", "evidence", "reason", "hash"),
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_SHORT = 19  # sha256: and twelve digits
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry and what belongs to it. ``run`` is what the ledger says of its run's beginning."""
+
+    link: Link
+    record: Record
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What an entry says; of an inherited one, the row it took over."""
+        content: Mapping[str, Any] = self.record.content
+        return {**content, **content["row"]} if self.record.kind == Kind.INHERITED else content
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return self.link.texts or {}
+
+
+def render_text(lines: Iterable[Line]) -> str:
+    """One line an entry: number, time, kind, address, and what it says."""
+    return "".join(for_terminal(_text(line)) + "\n" for line in lines)
+
+
+def _text(line: Line) -> str:
+    told = _TOLD.get(line.record.kind, _told)(line)
+    address = line.content.get("address")
+    parts = [f"{line.record.number:>5}", line.record.at, f"{line.record.kind:<9}", address, told]
+    return "  ".join(str(part) for part in parts if part).rstrip()
+
+
+def _began(line: Line) -> str:
+    told = line.content
+    commit = told.get("commit")
+    approved = [item["plan_id"] for item in told.get("approvals", ())]
+    parts = [
+        f"{told['command']} by {told['actor']} on {told['host']}",
+        told.get("plan_id") and f"plan {_short(told['plan_id'])}",
+        commit and f"commit {commit[:12]}{' (dirty)' if told.get('dirty') else ''}",
+        approved and "approved " + ", ".join(map(_short, approved)),
+        told.get("preflight") is False and "without preflight",
+        *(f"override {item['code']}: {item['reason']}" for item in told.get("overrides", ())),
+        told.get("url"),
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _ended(line: Line) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in line.content["counts"].items() if count)
+    return f"exit {line.content['exit_code']}" + (f": {counts}" if counts else "")
+
+
+def _intended(line: Line) -> str:
+    person = line.texts.get("person", "redacted")
+    return f"rings {line.content['rings_at']}, person {person}, {line.content['digest']}"
+
+
+def _decided(line: Line) -> str:
+    said = line.content.get("said") or line.record.kind
+    return ": ".join(filter(None, (" ".join(filter(None, (said, line.content.get("call_id")))), _words(line))))
+
+
+def _inherited(line: Line) -> str:
+    told = line.content
+    return " ".join(str(told[name]) for name in ("table", "status", "call_id") if told.get(name))
+
+
+def _told(line: Line) -> str:
+    call_id, origin = line.content.get("call_id"), line.content.get("from")
+    return ": ".join(filter(None, (call_id or (origin and f"from {origin}"), _words(line))))
+
+
+def _words(line: Line) -> str:
+    return "; ".join(line.texts[name] for name in ("error", "evidence", "reason") if line.texts.get(name))
+
+
+def _short(digest: str) -> str:
+    return digest[:_SHORT]
+
+
+_TOLD: Mapping[str, Callable[[Line], str]] = {
+    Kind.BEGAN: _began,
+    Kind.ENDED: _ended,
+    Kind.INTENDED: _intended,
+    Kind.EXPIRED: _intended,
+    Kind.DECIDED: _decided,
+    Kind.FORGOTTEN: _decided,
+    Kind.INHERITED: _inherited,
+}
+
+
+def render_csv(lines: Iterable[Line]) -> str:
+    """A table with a header, in which no spreadsheet finds a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for line in lines:
+        writer.writerow({name: _cell(value) for name, value in _row(line).items()})
+    return out.getvalue()
+
+
+def _row(line: Line) -> JsonObject:
+    run, told, texts = line.run, line.content, line.texts
+    found: JsonObject = {name: told.get(name) for name in ("address", "digest", "call_id")}
+    found |= {name: run.get(name) for name in ("command", "actor", "plan_id")}
+    found |= {name: texts.get(name) for name in ("person", "error", "evidence", "reason")}
+    record = line.record
+    return found | {
+        "number": record.number,
+        "at": record.at,
+        "kind": record.kind,
+        "run": record.run,
+        "hash": line.link.hash,
+    }
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else for_terminal(str(value))
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,119 @@
+"""Where a value came from, in each form that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from rich.console import Console
+
+from reconciler.model import Address, JsonObject, JsonValue
+from reconciler.planfile import place_document
+from reconciler.render.console import print_indented, styled
+from reconciler.render.escape import for_markdown_cell, for_terminal
+from reconciler.render.words import place
+from reconciler.source.provenance import TAG, Field, Origin, Provenance, mask_provenance
+
+Origins: TypeAlias = Mapping[Address, Provenance]
+_STEP = 4
+_MOST_INPUTS = 5
+
+
+def field_document(field: Field) -> JsonObject:
+    """One field of a row as JSON."""
+    return {
+        "field": field.path,
+        "value": field.value,
+        "sent_as": field.sent_as,
+        "origin": origin_document(field.origin),
+    }
+
+
+def origin_document(origin: Origin | None) -> JsonValue:
+    """The tree as JSON, null for None."""
+    if origin is None:
+        return None
+    inputs: list[JsonValue] = [
+        {"name": item.name, "origin": origin_document(item.origin)} for item in origin.inputs
+    ]
+    return {
+        "kind": str(origin.kind),
+        "value": origin.value,
+        "place": None if origin.place is None else place_document(origin.place),
+        "formula": origin.formula,
+        "inputs": inputs,
+        "cut": origin.cut,
+    }
+
+
+def mask_origins(origins: Origins) -> Origins:
+    """The same as they may be published."""
+    return {address: mask_provenance(item) for address, item in origins.items()}
+
+
+def print_fields(console: Console, row: Provenance, indent: int) -> None:
+    """Every field of a row, but the tags that reconciler adds."""
+    for field in row.fields:
+        if field.origin.kind != TAG:
+            print_value(console, field.path, field.value, field.origin, indent)
+
+
+def print_origin(console: Console, origin: Origin, indent: int) -> None:
+    """Where a value came from that is told above."""
+    console.print(styled(f"{' ' * indent}from {note_of(origin)}", "dim"), soft_wrap=True)
+    print_inputs(console, origin, indent + _STEP)
+
+
+def print_value(console: Console, name: str, value: str, origin: Origin | None, indent: int) -> None:
+    """``name: value  (kind, place)``, and below it what it is made of."""
+    line = styled(" " * indent, "")
+    line.append(f"{for_terminal(name)}: ", style="bold" if indent <= _STEP else "")
+    if origin is None:
+        console.print(line.append("(empty)"), soft_wrap=True)
+        return
+    line.append(for_terminal(value), style="cyan")
+    written = "" if value == origin.value else f", written {for_terminal(origin.value)}"
+    note = f"({note_of(origin)}{written})"
+    if line.cell_len + 2 + len(note) > console.width:
+        console.print(line, soft_wrap=True)
+        line, note = styled(" " * indent, ""), f"  {note}"
+    console.print(line.append(f"  {note}", style="dim"), soft_wrap=True)
+    print_inputs(console, origin, indent + _STEP)
+
+
+def print_inputs(console: Console, origin: Origin, indent: int) -> None:
+    """The formula, and every value it reads with where that came from."""
+    if origin.formula is not None:
+        print_indented(console, for_terminal(origin.formula), indent)
+    if origin.cut:
+        print_indented(console, "(what it reads is told above)", indent)
+    for item in origin.inputs:
+        print_value(console, item.name, "" if item.origin is None else item.origin.value, item.origin, indent)
+
+
+def note_of(origin: Origin) -> str:
+    """``default, calls/june.yaml:6:10``."""
+    where = "" if origin.place is None else f", {for_terminal(place(origin.place))}"
+    return f"{for_terminal(str(origin.kind))}{where}"
+
+
+def for_cell(origin: Origin | None) -> str:
+    """The same for a cell of a table in Markdown: its first step and what that reads."""
+    if origin is None:
+        return ""
+    parts = [_step(origin)]
+    if origin.formula is not None:
+        parts.append(for_markdown_cell(origin.formula))
+    for item in origin.inputs[:_MOST_INPUTS]:
+        name = for_markdown_cell(item.name, 60)
+        if item.origin is None:
+            parts.append(f"{name} is empty")
+        else:
+            parts.append(f"{name} = {for_markdown_cell(item.origin.value, 100)} {_step(item.origin)}")
+    more = len(origin.inputs) - _MOST_INPUTS
+    return "<br>".join(parts) + (f"<br>\N{HORIZONTAL ELLIPSIS} and {more} more" if more > 0 else "")
+
+
+def _step(origin: Origin) -> str:
+    where = "" if origin.place is None else f" {for_markdown_cell(place(origin.place))}"
+    return f"{for_markdown_cell(str(origin.kind))}{where}"

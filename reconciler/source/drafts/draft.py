@@ -1,0 +1,45 @@
+"""What a plan file could say of a sheet, line by line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_TAKEN = re.compile(
+    "as|break|const|continue|else|false|for|function|if|import|in|let|loop|namespace|null|package|return|true|var|void|while"
+)  # by CEL
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the plan file: a field, its value as the file has it (None: to be said), and why.
+
+    Without ``live`` it is a suggestion, and stands in a comment.
+    """
+
+    field: str
+    value: str | None
+    note: str
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a plan file says of a sheet: its defaults, its columns, and what else a person should know."""
+
+    defaults: tuple[Entry, ...]
+    columns: tuple[Entry, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def missing(self) -> list[Entry]:
+        return [entry for entry in (*self.defaults, *self.columns) if entry.live and entry.value is None]
+
+
+def cell_of(name: str) -> str:
+    """The cell as formulas read it: ``row.due``, ``row["Fecha de pago"]``; empty where none can."""
+    if _NAME.fullmatch(name) and not _TAKEN.fullmatch(name):
+        return f"row.{name}"
+    mark = next((mark for mark in "\"'" if mark not in name), None)
+    return f"row[{mark}{name}{mark}]" if mark is not None and "\\" not in name and name.isprintable() else ""

@@ -1,0 +1,129 @@
+"""``policy`` in ``reconciler.yaml``, read into the rules that guards enforce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from reconciler.policy import WEEK, Days, Hours, Policy, Strictness, Window, days_of
+from reconciler.settings import parse_duration
+from reconciler.source.jurisdictions import jurisdictions
+from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.source.report import Report
+from reconciler.source.safeguards import (
+    read_caps,
+    read_consent,
+    read_contacts,
+    read_overridable,
+    read_per_person,
+    read_suppression,
+)
+
+
+def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Policy:
+    """The policy of a file whose shape was found right; what contradicts itself is reported."""
+    guards, hours = node.get("guards"), node.get("calling_hours")
+    known = jurisdictions() if "jurisdictions" in node.items else {}
+    peak = dict(_texts(node.get("peak")))
+    return Policy(
+        strictness={name: Strictness(text) for name, text in _texts(guards)},
+        hours=_hours(hours, report) if isinstance(hours, MapNode) else None,
+        caps=read_caps(node, report),
+        per_person=read_per_person(node),
+        consent=read_consent(node),
+        suppression=read_suppression(node, report),
+        contacts=read_contacts(node, report),
+        overridable=read_overridable(node),
+        jurisdictions=tuple(known[item.text] for item in _scalars(node.get("jurisdictions"))),
+        days_off=days_off,
+        place_within=_span(node, "place_within"),
+        min_lead=_span(node, "min_lead"),
+        horizon=_span(node, "horizon"),
+        peak=int(peak["per_minute"]) if "per_minute" in peak else None,
+        number_peak=int(peak["per_number"]) if "per_number" in peak else None,
+    )
+
+
+def read_day(scalar: Scalar, report: Report) -> date | None:
+    """A date of the right form; one that does not exist is reported."""
+    try:
+        return date.fromisoformat(scalar.text)
+    except ValueError:
+        report.say("E313", f"{scalar.text} is no day of the calendar", scalar.line, scalar.column)
+        return None
+
+
+def _span(node: MapNode, name: str) -> timedelta | None:
+    found = node.get(name)
+    return timedelta(seconds=parse_duration(found.text)) if isinstance(found, Scalar) else None
+
+
+def _texts(node: Node | None) -> Iterator[tuple[str, str]]:
+    if isinstance(node, MapNode):
+        for name, (_, value) in node.items.items():
+            if isinstance(value, Scalar):
+                yield name, value.text
+
+
+def _scalars(node: Node | None) -> Iterator[Scalar]:
+    for item in node.items if isinstance(node, ListNode) else [node]:
+        if isinstance(item, Scalar):
+            yield item
+
+
+def _hours(node: MapNode, report: Report) -> Hours:
+    blackout = node.get("blackout")
+    days = [_blackout(item, report) for item in blackout.items] if isinstance(blackout, ListNode) else []
+    return Hours(
+        week=_week(node, report),
+        holidays=tuple(item.text for item in _scalars(node.get("holidays")) if _has_holidays(item, report)),
+        blackout=tuple(item for item in days if item is not None),
+    )
+
+
+def _week(node: MapNode, report: Report) -> tuple[tuple[Window, ...], ...]:
+    week: dict[int, tuple[Window, ...]] = {}
+    windows = node.get("windows")
+    for name, (key, value) in windows.items.items() if isinstance(windows, MapNode) else ():
+        read = tuple(_windows(value, report))
+        for day in days_of(name):
+            if day in week:
+                hint = "name each day once"
+                report.say("E901", f"calling_hours has {WEEK[day]} twice", key.line, key.column, hint)
+            week[day] = read
+    return tuple(week.get(day, ()) for day in range(7))
+
+
+def _windows(node: Node, report: Report) -> Iterator[Window]:
+    for item in _scalars(node):
+        if item.text != "none":
+            try:
+                yield Window.parse(item.text)
+            except ValueError as error:
+                hint = "over midnight: write two, such as [00:00-02:00, 22:00-24:00]"
+                report.say("E901", str(error), item.line, item.column, hint)
+
+
+def _blackout(node: Node, report: Report) -> Days | None:
+    """One day, or the days from one to another."""
+    ends = [node, node] if isinstance(node, Scalar) else []
+    if isinstance(node, MapNode):
+        ends = [item for name in ("from", "to") if isinstance(item := node.get(name), Scalar)]
+    first, last = (read_day(item, report) for item in ends)
+    if first is None or last is None:
+        return None
+    if last < first:
+        report.say("E901", f"a blackout that ends before it starts: {first} to {last}", node.line, node.column)
+    return Days(first, last)
+
+
+def _has_holidays(scalar: Scalar, report: Report) -> bool:
+    import holidays  # noqa: PLC0415 - 40 ms, spent where a policy names holidays
+
+    country, _, part = scalar.text.partition("-")
+    known = holidays.list_supported_countries()
+    if country in known and (not part or part in known[country]):
+        return True
+    what = f"no part {part} of {country} is known" if country in known else f"no holidays are known of {country}"
+    report.say("E902", what, scalar.line, scalar.column, "an ISO 3166 code such as CO or ES-MD; else use blackout")
+    return False

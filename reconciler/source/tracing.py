@@ -1,0 +1,205 @@
+"""From how a row was made to where each of its values came from. Only for the rows that somebody asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from unicodedata import normalize
+
+from reconciler import identity, wire
+from reconciler.masking import PRIVATE_FIELDS, PRIVATE_MAP
+from reconciler.model import Address, Call, Location
+from reconciler.settings import PROJECT_FILE, Project
+from reconciler.source.cells import Cell, Source
+from reconciler.source.fields import schema_of
+from reconciler.source.formulas.columns import Column
+from reconciler.source.formulas.program import Program
+from reconciler.source.formulas.tokens import without_literals
+from reconciler.source.frame import Trace
+from reconciler.source.nodes import MapNode, Node
+from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Origin, Provenance
+from reconciler.source.sheets.options import read_options
+from reconciler.source.sources import Sources
+
+MAX_DEPTH = 20
+# In the order in which a person reads a row.
+_ORDER = (
+    "key", "revision", "agent", "from", "contact_id", "to_number", "full_name", "email", "country", "webhook_url",
+    "schedule.at", "schedule.timezone", "delay_minutes", "additional_data", "metadata",
+    "place_by", "enabled", "distinct",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Tracer:
+    """Keeps the traces of ``wanted`` while files are read, and every address that it meets."""
+
+    wanted: Collection[Address]
+    traces: dict[Address, Trace] = field(default_factory=dict)
+    met: set[Address] = field(default_factory=set)
+
+    def __call__(self, trace: Trace) -> None:
+        address = trace.reading.address
+        if address is None:
+            return
+        self.met.add(address)
+        known = self.traces.get(address)
+        if address in self.wanted and (known is None or known.row is None):
+            self.traces[address] = trace
+
+
+def provenance(trace: Trace, sources: Sources, project: Project, tags: Mapping[str, str]) -> Provenance:
+    """Where every field of a traced row came from. ``tags`` are those that its request carries."""
+    return _Row(trace, sources, project).tell(tags)
+
+
+class _Row:
+    def __init__(self, trace: Trace, sources: Sources, project: Project) -> None:
+        self._trace = trace
+        self._reading = trace.reading
+        self._project = project
+        self._file = trace.reading.report.file
+        self._settings = _root(sources, PROJECT_FILE)
+        self._plan = _root(sources, self._file)
+
+    def tell(self, tags: Mapping[str, str]) -> Provenance:
+        row = self._trace.row
+        fields = [*self._fields(row.call if row is not None else None)]
+        if row is not None:
+            fields += [
+                Field(f"metadata.{name}", text, Origin(TAG, text, self._place_of_tag(name)), f"metadata.{name}")
+                for name, text in tags.items()
+            ]
+        place = self._reading.place
+        return Provenance(place.row(), tuple(fields), place.last_line(), complete=row is not None)
+
+    def _fields(self, call: Call | None) -> Iterator[Field]:
+        cells = self._reading.merged.cells
+        sent = {} if call is None else _sent(call)
+        made = {"key": self._key()} if "key" not in cells and self._reading.address is not None else {}
+        for name in sorted((*cells, *made), key=_rank):
+            origin = made.get(name) or self._resolved(name, cells[name])
+            text = sent.get(name, origin.value)
+            path = None if call is None or name not in sent else wire.sent_as(name, call, self._wire_fields)
+            # A column that is no field's serves the other columns: it is told where it is read.
+            if schema_of(name) is not None:
+                yield Field(normalize("NFC", name), text, origin, path, _private(name, text))
+
+    @property
+    def _wire_fields(self) -> wire.ScheduleFields:
+        return self._project.provider.schedule_fields
+
+    def _resolved(self, name: str, cell: Cell) -> Origin:
+        """A value, through the name in ``reconciler.yaml`` that stands for it."""
+        given = self._of(name, cell, set(), 0)
+        alias: tuple[tuple[str, ...], str | None] | None = None
+        if name == "agent" and cell.text in self._project.agents:
+            alias = ("agents", cell.text), self._project.agents[cell.text]
+        elif name == "from" and cell.text in self._project.numbers:
+            is_contact = self._reading.cell("contact_id") is not None
+            setting, number = self._project.numbers[cell.text].named(contact=is_contact)
+            alias = ("numbers", cell.text, setting), number
+        if alias is None or alias[1] is None:
+            return given
+        place = _place(self._settings, PROJECT_FILE, *alias[0])
+        return Origin(ALIAS, alias[1], place, _private(name, alias[1]), inputs=(Input(name, given),))
+
+    def _key(self) -> Origin:
+        """The key that ``identity`` makes."""
+        address, cells = self._reading.address, self._reading.merged.cells
+        names = [f"metadata.{tag}" for tag in self._trace.identity.tags or ()]
+        inputs = tuple(Input(name, self._of(name, cells[name], set(), 0)) for name in names if name in cells)
+        key = address.key if address is not None else ""
+        return Origin(IDENTITY, key, _place(self._plan, self._file, "identity"), inputs=inputs)
+
+    def _of(self, name: str, cell: Cell, told: set[str], depth: int) -> Origin:
+        """Where a cell's value came from. ``told`` are the columns whose inputs this field tells already."""
+        column, private = cell.origin, _private(name, cell.text)
+        if not isinstance(column, Column):
+            return Origin(cell.source, cell.text, self._reading.where(cell), private)
+        place = Location(self._file, column.scalar.line, column.scalar.column)
+        if column.program is None:
+            return Origin(cell.source, cell.text, place, private)
+        formula = column.scalar.text
+        reads = tuple(dict.fromkeys(column.reads))
+        cut = bool(reads) and (name in told or depth >= MAX_DEPTH)
+        told.add(name)
+        inputs = () if cut else tuple(Input(read, self._input(read, told, depth + 1)) for read in reads)
+        if not cut:
+            inputs += tuple(self._beside_cells(column.program))
+        hidden = f"={without_literals(formula[1:])}" if private else formula
+        return Origin(cell.source, cell.text, place, private, formula, hidden, inputs, cut)
+
+    def _beside_cells(self, program: Program) -> Iterator[Input]:
+        """What a formula reads besides cells: the plan's name, and tables."""
+        if program.constants:
+            name = next(iter(program.constants.values()))
+            yield Input("plan.name", Origin(PLAN, name, _place(self._plan, self._file, "plan")))
+        for table in program.tables:
+            node = _node(self._plan, "tables", table)
+            options = None if node is None else read_options(node)
+            if options is not None:
+                place = Location(self._file, options.file.line, options.file.column)
+                yield Input(table, Origin(TABLE, options.file.text, place))
+
+    def _input(self, name: str, told: set[str], depth: int) -> Origin | None:
+        """What a formula read by a name: of the row, of another column, of a sheet's input, or of the defaults."""
+        trace = self._trace
+        cell = trace.own.cells.get(name) or trace.computed.cells.get(name)
+        if cell is not None:
+            return self._of(name, cell, told, depth)
+        text, place = trace.values.get(name), trace.locate(name)
+        if not text:
+            return None
+        default = trace.defaults.cells.get(name)
+        if default is not None and (place is None or default.text == text):
+            return self._of(name, default, told, depth)
+        source = Source.SHEET if place is not None and place.cell is not None else Source.ROW
+        return Origin(source, text, place, _private(name, text))
+
+    def _place_of_tag(self, name: str) -> Location | None:
+        """Where a tag's value is written, of those that are."""
+        return _place(self._plan, self._file, "plan") if name == "reconciler_plan" else None
+
+
+def _rank(name: str) -> int:
+    """The order of fields; those of one map stay in the order of the file."""
+    known = name if name in _ORDER else name.partition(".")[0]
+    return _ORDER.index(known) if known in _ORDER else len(_ORDER)
+
+
+def _private(name: str, text: str) -> bool:
+    """Whether a value is masked where anybody reads it, by the rules of a plan. Of inputs nothing is known: they
+    are."""
+    if schema_of(name) is None or name in PRIVATE_FIELDS or name.startswith(f"{PRIVATE_MAP}."):
+        return True
+    return name == "from" and text.startswith("+")
+
+
+def _sent(call: Call) -> dict[str, str]:
+    """The call as a flat map of texts, not normalised: as the request's body has it."""
+    flat: dict[str, str] = {}
+    for name, value in identity.to_logical(call).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": str(item) for key, item in value.items()}
+        else:
+            flat[name] = str(value)
+    return flat
+
+
+def _root(sources: Sources, file: str) -> Node | None:
+    document = sources.files.get(file)
+    return None if document is None else document.root
+
+
+def _place(root: Node | None, file: str, *path: str) -> Location | None:
+    """Where the value at a path stands."""
+    node = _node(root, *path)
+    return None if node is None else Location(file, node.line, node.column)
+
+
+def _node(root: Node | None, *path: str) -> Node | None:
+    node = root
+    for name in path:
+        node = node.get(name) if isinstance(node, MapNode) else None
+    return node

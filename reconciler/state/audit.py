@@ -1,0 +1,187 @@
+"""Whether the ledger holds, and whether the state's tables are what it tells: both, from one read of the file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.chain import Head, Link, Record, Walk, promised_texts
+from reconciler.errors import StateError
+from reconciler.state import ledger, notes
+from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
+from reconciler.state.redaction import redacted
+from reconciler.state.replay import KEYS, Key, Replay, Row
+
+_WORDS = {
+    "runs": "run",
+    "approvals": "approval",
+    "overrides": "override",
+    "preflights": "preflight",
+    "calls": "call",
+    "attempts": "attempt",
+    "decisions": "decision",
+    "cleared": "clearing",
+    "renames": "move",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found: ``problems`` in words, each with its place, and how far the chain goes."""
+
+    problems: Sequence[str]
+    head: Head
+    lineage: str
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify(path: Path, anchors: Iterable[Head] = ()) -> Verdict:
+    """Check the state at ``path``: the chain, the tables, and the heads that were kept elsewhere.
+
+    Raises:
+        StateError: it cannot be opened at all.
+    """
+    check_file(path)
+    with translated(path), closing(connect_reader(path)) as connection:
+        check_schema(connection, path)
+        refuse_outdated(connection, path)
+        connection.text_factory = _text
+        connection.execute("begin")  # all of it as of one moment
+        return _examine(connection, anchors)
+
+
+def _text(data: bytes) -> str:
+    """What is no UTF-8 is a change to be told of, not an end."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict:
+    meta = connection.execute("select * from meta").fetchone()
+    if meta is None:
+        raise StateError("the state is damaged: it does not say which state it is")
+    lineage, serial = str(meta["lineage"]), meta["serial"]
+    walk, replay = Walk(lineage), Replay()
+    last = walk_along(ledger.links(connection), walk, replay)
+    if replay.state is not None and replay.state != ledger.about(connection):
+        walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
+    walk.check_head(ledger.kept_head(connection))
+    for anchor in anchors:
+        walk.check_anchor(anchor)
+    problems = walk.problems
+    if last is None:
+        problems.append("the ledger is empty: not even its beginning is left")
+    elif last.serial != serial:
+        problems.append(f"the state's serial is {serial}, and the ledger ends with {last.serial}")
+    problems += _loose_texts(connection)
+    order = [(row["id"],) for row in connection.execute("select id from runs order by rowid")]
+    if order != list(replay.tables["runs"]) and set(order) == set(replay.tables["runs"]):
+        problems.append("runs: they are not in the order in which they began")
+    for table in KEYS:
+        problems += _compare(table, replay.tables[table], _rows(connection, table))
+    return Verdict(problems, walk.head, lineage)
+
+
+def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | None:
+    """Check each entry, and play it; the result is the last that could be read."""
+    last: Record | None = None
+    bare: set[int] = set()
+    told: set[int] = set()
+    for link in links:
+        record = walk.step(link)
+        if record is None:
+            continue
+        last = record
+        if promised_texts(record) and link.texts is None:
+            bare.add(link.number)
+        elif link.texts is not None:
+            told.add(link.number)
+        try:
+            replay.step(record, link.texts or {})
+        except (ValueError, TypeError, LookupError) as error:
+            walk.problems.append(f"ledger entry {link.number}: it does not follow from those before it ({error})")
+    for number in sorted(bare - replay.redacted):
+        walk.problems.append(f"ledger entry {number}: its texts are gone, and nobody redacted them")
+    for number in sorted(told & replay.redacted):
+        walk.problems.append(f"ledger entry {number}: it was redacted, and its texts are there")
+    return last
+
+
+def _loose_texts(connection: sqlite3.Connection) -> Iterator[str]:
+    sql = "select number from ledger_texts where number not in (select number from ledger) order by number"
+    for row in connection.execute(sql):
+        yield f"the ledger's texts of entry {row['number']} belong to no entry"
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+    for found in connection.execute(f"select * from {table}"):  # noqa: S608 - from the table above
+        row = dict(found)
+        if table == "preflights":
+            ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
+            row |= {"calls": len(ids), "digest": _digest(item["call_id"] for item in ids)}
+        if table == "calls":
+            row["call"] = _stands_for(row)
+        yield row
+
+
+def _stands_for(row: Row) -> str | None:
+    """The digest of a call's own text, which the ledger knows; None where it is not as it was written.
+
+    A redacted call has none: it must hold nothing but what a redaction leaves.
+    """
+    try:
+        call = identity.from_logical(json.loads(row["call"]))
+        if json.dumps(identity.to_logical(call), ensure_ascii=False) != row["call"]:
+            return None
+        if row["redacted_at"] is None:
+            return identity.digest(call)
+        return str(row["digest"]) if redacted(call) == call else None
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return None
+
+
+def _digest(call_ids: Iterable[object]) -> str | None:
+    try:
+        return notes.ids_digest(str(item) for item in call_ids)
+    except (UnicodeEncodeError, ValueError):
+        return None
+
+
+def _compare(table: str, told: Mapping[Key, Row], found: Iterable[Row]) -> Iterator[str]:
+    """How the rows of a table differ from what the ledger tells of it."""
+    missing = dict(told)
+    for row in found:
+        key = tuple(row[name] for name in KEYS[table])
+        expected = missing.pop(key, None)
+        if expected is None:
+            yield f"{_place(table, key, row)}: the ledger does not know it"
+            continue
+        for name, value in row.items():
+            if not _same(value, expected["digest" if name == "call" else name]):
+                yield f"{_place(table, key, row)}: its {name} is not what the ledger tells"
+    for key, row in missing.items():
+        yield f"{_place(table, key, row)}: it is gone, and the ledger tells of it"
+
+
+def _same(found: object, told: object) -> bool:
+    if isinstance(told, dict):
+        try:
+            return bool(json.loads(str(found)) == told)
+        except ValueError:
+            return False
+    return bool(found == told) and isinstance(found, str) is isinstance(told, str)
+
+
+def _place(table: str, key: Key, row: Row) -> str:
+    named = f"{row['plan']}/{row['key']}@{row['revision']}" if "plan" in row and "key" in row else ""
+    if table in {"calls", "cleared"}:
+        return f"{_WORDS[table]} {named}"
+    told = " ".join(str(part) for part in key)
+    return f"{_WORDS[table]} {told}" + (f" ({named})" if named else "")

@@ -1,0 +1,48 @@
+"""What a ledger begins with where the state is older than it: every row that the state held, one entry each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from reconciler.chain import Kind, Note
+from reconciler.model import Address, JsonObject
+from reconciler.state import ledger, notes
+
+# The columns that hold texts, and ``call``, which its digest stands for.
+TEXT_COLUMNS = ("error", "evidence", "reason")
+LEFT_OUT = frozenset({"call", "redacted_at"})
+TABLES = ("runs", "approvals", "overrides", "preflights", "calls", "attempts", "decisions", "cleared", "renames")
+
+
+def inheritance(connection: sqlite3.Connection) -> Iterator[Note]:
+    """The notes to begin with, as of now."""
+    now = datetime.now(UTC)
+    rows: JsonObject = {
+        name: connection.execute(f"select count(*) from {name}").fetchone()[0]  # noqa: S608 - from the table above
+        for name in TABLES
+    }
+    yield Note(Kind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
+    for name in TABLES:
+        order = "rowid" if name == "runs" else "1"
+        cursor = connection.execute(f"select * from {name} order by {order}")  # noqa: S608 - from the table above
+        columns = [column[0] for column in cursor.description]
+        for values in cursor.fetchall():
+            row = dict(zip(columns, values, strict=True))
+            if name == "preflights":
+                ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
+                row |= {"calls": len(ids), "digest": notes.ids_digest(item[0] for item in ids)}
+            yield _inherited(name, row, now)
+
+
+def _inherited(table: str, row: dict[str, str | int | None], now: datetime) -> Note:
+    texts = {
+        name: text for name in TEXT_COLUMNS if isinstance(text := row.get(name), str) and table != "overrides"
+    }
+    kept: JsonObject = {name: value for name, value in row.items() if name not in LEFT_OUT and name not in texts}
+    content: JsonObject = {"table": table, "row": kept}
+    plan, key, revision = row.get("plan"), row.get("key"), row.get("revision")
+    if isinstance(plan, str) and isinstance(key, str) and isinstance(revision, int):
+        content["address"] = str(Address(plan, key, revision))
+    return Note(Kind.INHERITED, now, None, content, texts)

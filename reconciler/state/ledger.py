@@ -1,0 +1,73 @@
+"""The ledger's tables: entries are added in the transaction of what they record, and read in their order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from reconciler.chain import Head, Link, Note, genesis, link
+from reconciler.model import JsonObject
+
+_LINKS = """
+select l.number, l.entry, l.hash, t.salt, t.texts from ledger l left join ledger_texts t on t.number = l.number
+order by l.number
+"""
+
+
+def append(connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
+    """Add entries, inside a transaction that the caller ends; their head is kept apart from them."""
+    lineage, serial = connection.execute("select lineage, serial from meta").fetchone()
+    head = kept_head(connection) or genesis(lineage)
+    links: list[Link] = []
+    for note in notes:
+        links.append(link(head, note, serial, new_salt()))
+        head = Head(links[-1].number, links[-1].hash)
+    connection.executemany(
+        "insert into ledger (number, entry, hash) values (?, ?, ?)",
+        [(item.number, item.entry, item.hash) for item in links],
+    )
+    connection.executemany(
+        "insert into ledger_texts (number, salt, texts) values (?, ?, ?)",
+        [(item.number, item.salt, json.dumps(item.texts)) for item in links if item.texts is not None],
+    )
+    connection.execute(
+        "insert into ledger_head (id, number, hash) values (1, ?, ?)"
+        " on conflict (id) do update set number = excluded.number, hash = excluded.hash",
+        (head.number, head.hash),
+    )
+
+
+def about(connection: sqlite3.Connection) -> JsonObject:
+    """What the first entry says of the state itself: whose key its pseudonyms are made with is told by a hash."""
+    created_at, secret = connection.execute("select created_at, secret from meta").fetchone()
+    return {"created_at": created_at, "secret": "sha256:" + hashlib.sha256(str(secret).encode()).hexdigest()}
+
+
+def kept_head(connection: sqlite3.Connection) -> Head | None:
+    """Where the ledger ends; None where it has not begun."""
+    row = connection.execute("select number, hash from ledger_head").fetchone()
+    return None if row is None else Head(*row)
+
+
+def links(connection: sqlite3.Connection) -> Iterator[Link]:
+    """All entries as of one moment; read at once, so that no cursor left open holds up a writer."""
+    rows = connection.execute(_LINKS).fetchall()
+    return (_link(*row) for row in rows)
+
+
+def _link(number: int, entry: str, found: str, salt: str | None, texts: str | None) -> Link:
+    try:
+        told = None if texts is None else json.loads(texts)
+    except ValueError:
+        told = {}
+    if told is not None and not (isinstance(told, dict) and all(isinstance(item, str) for item in told.values())):
+        told = {}
+    return Link(number, str(entry), str(found), salt, told)
+
+
+def new_salt() -> str:
+    """16 random bytes, in hex."""
+    return secrets.token_hex(16)

@@ -1,0 +1,112 @@
+"""What the ledger says of each thing a store does: the same for all of them, without anybody's data."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import rfc8785
+
+from reconciler.chain import Kind, Note
+from reconciler.model import Address, Call, JsonObject, Status
+from reconciler.ports import Decision, Intent, Result, Run, Seen
+from reconciler.times import format_instant
+
+PURPOSE = "audit"
+_OUTCOMES = {
+    Status.PLACED: Kind.PLACED,
+    Status.FAILED: Kind.FAILED,
+    Status.UNCERTAIN: Kind.UNCERTAIN,
+    Status.RULED_OUT: Kind.RULED_OUT,
+    Status.MISSED: Kind.MISSED,
+}
+
+
+def began(run: Run) -> Note:
+    content: JsonObject = {
+        "command": run.command,
+        "host": run.host,
+        "pid": run.pid,
+        "actor": run.actor,
+        "tool_version": run.tool_version,
+        "plan_id": run.plan_id,
+        "commit": run.commit,
+        "approvals": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+        "overrides": [
+            {"code": item.code, "plan_id": item.plan_id, "reason": item.reason} for item in run.overrides
+        ],
+        **run.details,
+    }
+    return Note(Kind.BEGAN, run.started_at, run.id, content)
+
+
+def ended(run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> Note:
+    return Note(Kind.ENDED, at, run_id, {"exit_code": int(exit_code), "counts": dict(counts)})
+
+
+def opened(run_id: str, intent: Intent, at: datetime, status: Status, key: bytes) -> Note:
+    """A new attempt. Whom it rings is told by a pseudonym, the same each time for the same person."""
+    content: JsonObject = {
+        "address": str(intent.address),
+        "digest": intent.digest,
+        "endpoint": intent.endpoint,
+        "rings_at": format_instant(intent.rings_at),
+    }
+    kind = Kind.EXPIRED if status is Status.MISSED else Kind.INTENDED
+    return Note(kind, at, run_id, content, {"person": pseudonym(key, intent.call)})
+
+
+def pseudonym(key: bytes, call: Call) -> str:
+    """Whom a call rings, to be recognised and not to be read."""
+    return hmac.digest(key, call.target.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:16]
+
+
+def answered(run_id: str, result: Result) -> Note:
+    content: JsonObject = {"address": str(result.address), "call_id": result.call_id}
+    return Note(_OUTCOMES[result.status], result.at, run_id, content, _told(result))
+
+
+def adopted(run_id: str, result: Result) -> Note:
+    content: JsonObject = {"address": str(result.address), "call_id": result.call_id}
+    return Note(Kind.ADOPTED, result.at, run_id, content, _told(result))
+
+
+def _told(result: Result) -> dict[str, str]:
+    texts = {"error": result.error, "evidence": result.evidence}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def decided(run_id: str, decision: Decision, said: str) -> Note:
+    """``said`` is the word that the decision is recorded under."""
+    content: JsonObject = {"address": str(decision.address), "said": said, "call_id": decision.call_id}
+    kind = Kind.FORGOTTEN if said == "forgotten" else Kind.DECIDED
+    return Note(kind, decision.at, run_id, content, {"reason": decision.reason})
+
+
+def cleared(run_id: str, address: Address, reason: str, at: datetime) -> Note:
+    return Note(Kind.CLEARED, at, run_id, {"address": str(address)}, {"reason": reason})
+
+
+def moved(run_id: str, old: Address, new: Address, at: datetime) -> Note:
+    return Note(Kind.MOVED, at, run_id, {"address": str(new), "from": str(old)})
+
+
+def looked(run_id: str, seen: Seen, at: datetime) -> Note:
+    time = None if seen.server_time is None else format_instant(seen.server_time)
+    content: JsonObject = {
+        "calls": len(seen.call_ids),
+        "digest": ids_digest(seen.call_ids),
+        "server_time": time,
+    }
+    return Note(Kind.LOOKED, at, run_id, content)
+
+
+def ids_digest(call_ids: Iterable[str]) -> str:
+    """One hash for many call ids, in whatever order."""
+    return "sha256:" + hashlib.sha256(rfc8785.dumps(sorted(call_ids))).hexdigest()
+
+
+def redacted(run_id: str, address: Address, at: datetime) -> Note:
+    return Note(Kind.REDACTED, at, run_id, {"address": str(address)})

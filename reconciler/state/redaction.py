@@ -1,0 +1,108 @@
+"""Taking out what tells of a person: in the tables, in place, and then in the file that holds them."""
+
+from __future__ import annotations
+
+import glob
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from reconciler import identity
+from reconciler.blinding import REDACTED
+from reconciler.chain import Link, read
+from reconciler.errors import Refused, StateError
+from reconciler.model import Address, Call
+from reconciler.ports import StateReader
+from reconciler.state.replay import Replay
+from reconciler.times import format_instant
+
+_WHERE = "plan = ? and key = ? and revision = ?"
+_TAKEN_OUT = (
+    f"update attempts set error = null, evidence = null where {_WHERE}",  # noqa: S608 - from above
+    f"update decisions set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
+    f"update cleared set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
+)
+
+
+def written_about(links: Iterable[Link]) -> Mapping[str, Sequence[int]]:
+    """The ledger's entries that have texts, by the address that each is now about.
+
+    Raises:
+        StateError: the ledger is damaged: nobody can say then what is to be taken out.
+    """
+    replay = Replay()
+    try:
+        for link in links:
+            replay.step(read(link.entry), link.texts or {})
+    except (ValueError, TypeError, LookupError) as error:
+        raise StateError(f"the ledger is damaged: {error}", hint="reconciler audit verify tells where") from error
+    return replay.texts_of
+
+
+def due(reader: StateReader, before: datetime) -> list[Address]:
+    """The addresses whose call rang, failed or was missed before a moment, and which still tell of a person.
+
+    Raises:
+        Refused: the outcome of some of them is unknown.
+        StateError: the ledger is damaged.
+    """
+    found: list[Address] = []
+    unknown: list[Address] = []
+    for name in written_about(reader.ledger()):
+        address = Address.parse(name)
+        entry, attempts = reader.entry(address), reader.attempts(address)
+        if entry is not None and entry.rings_at < before:
+            (unknown if entry.unknown else found).append(address)
+        elif entry is None and attempts and all(item.intended_at < before for item in attempts):
+            found.append(address)  # it was forgotten, and its journal was not
+    if unknown:
+        named = ", ".join(map(str, sorted(unknown)[:3]))
+        raise Refused(
+            f"{len(unknown)} of these calls may or may not have been placed ({named}): nothing was redacted",
+            hint="reconciler resolve settles them",
+        )
+    return sorted(found)
+
+
+def scrub(connection: sqlite3.Connection) -> None:
+    """Write the file anew, without what was taken out: nothing of it is left in free pages."""
+    connection.execute("vacuum")
+
+
+def copies(path: Path) -> list[Path]:
+    """The copies that were made beside a state before its tables were brought up to date. They hold everything."""
+    return sorted(path.parent.glob(f"{glob.escape(path.name)}.before-*"))
+
+
+def redact(connection: sqlite3.Connection, address: Address, written: Iterable[int], at: datetime) -> None:
+    """Take out the texts of one address, and those of the ledger's entries ``written`` about it.
+
+    Inside a transaction that the caller ends.
+    """
+    connection.executemany("delete from ledger_texts where number = ?", [(number,) for number in written])
+    where = (address.plan, address.key, address.revision)
+    for sql in _TAKEN_OUT:
+        connection.execute(sql, where)
+    row = connection.execute(f"select call from calls where {_WHERE}", where).fetchone()  # noqa: S608 - from above
+    if row is not None:
+        call = redacted(identity.from_logical(json.loads(row["call"])))
+        text = json.dumps(identity.to_logical(call), ensure_ascii=False)
+        sql = f"update calls set call = ?, error = null, redacted_at = ? where {_WHERE}"  # noqa: S608 - from above
+        connection.execute(sql, (text, format_instant(at), *where))
+
+
+def redacted(call: Call) -> Call:
+    """The call as its kind, agent, times and the names of its fields; no text that a person gave."""
+    logical = identity.to_logical(call)
+    logical |= {name: REDACTED for name in identity.TEXT_FIELDS if name in logical}
+    if call.sender.startswith("+"):
+        logical["from"] = REDACTED
+    found = identity.from_logical(logical)
+    return replace(found, additional_data=_keys(call.additional_data), metadata=_keys(call.metadata))
+
+
+def _keys(texts: Mapping[str, str]) -> dict[str, str]:
+    return dict.fromkeys(texts, REDACTED)

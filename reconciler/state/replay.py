@@ -1,0 +1,230 @@
+"""The state's tables as the ledger tells them: its entries are played again, one by one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from reconciler.blinding import REDACTED
+from reconciler.chain import Kind, Record, promised_texts
+from reconciler.model import Address, JsonValue, Status
+from reconciler.state import rules
+from reconciler.state.inheritance import TABLES
+
+Row: TypeAlias = dict[str, Any]  # a row's columns; what they hold is compared, not used
+Key: TypeAlias = tuple[Any, ...]
+_ADDRESS = ("plan", "key", "revision")
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "runs": ("id",),
+    "approvals": ("run_id", "plan_id"),
+    "overrides": ("run_id", "number"),
+    "preflights": ("run_id",),
+    "calls": _ADDRESS,
+    "attempts": ("number",),
+    "decisions": ("number",),
+    "cleared": _ADDRESS,
+    "renames": ("number",),
+}
+
+
+class Replay:
+    """The tables after the entries so far. ``redacted`` are the entries whose texts must be gone.
+
+    ``texts_of`` are the entries that have texts, by the address that each now has.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in TABLES}
+        self.state: JsonValue = None
+        self.redacted: set[int] = set()
+        self.texts_of: defaultdict[str, list[int]] = defaultdict(list)
+        self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
+        self._words: defaultdict[Key, list[Row]] = defaultdict(list)
+        self._do: Mapping[str, Callable[[Record, Mapping[str, str]], None]] = {
+            Kind.CREATED: self._created,
+            Kind.MIGRATED: self._created,
+            Kind.INHERITED: self._inherited,
+            Kind.BEGAN: self._began,
+            Kind.ENDED: self._ended,
+            Kind.LOOKED: self._looked,
+            Kind.INTENDED: self._opened,
+            Kind.EXPIRED: self._opened,
+            Kind.PLACED: self._answered,
+            Kind.FAILED: self._answered,
+            Kind.UNCERTAIN: self._answered,
+            Kind.RULED_OUT: self._answered,
+            Kind.MISSED: self._answered,
+            Kind.ADOPTED: self._adopted,
+            Kind.DECIDED: self._decided,
+            Kind.CLEARED: self._cleared,
+            Kind.FORGOTTEN: self._forgotten,
+            Kind.MOVED: self._moved,
+            Kind.REDACTED: self._redacted,
+        }
+
+    def step(self, record: Record, texts: Mapping[str, str]) -> None:
+        """Play one entry.
+
+        Raises:
+            ValueError, TypeError, LookupError: it does not fit what came before it.
+        """
+        if promised_texts(record) and (address := record.content.get("address")):
+            self.texts_of[str(address)].append(record.number)
+        if record.kind in self._do:
+            self._do[record.kind](record, texts)
+
+    def _put(self, table: str, row: Row) -> None:
+        self.tables[table][tuple(row[name] for name in KEYS[table])] = row
+        if table == "attempts":
+            self._attempts[_key(row)].append(row["number"])
+        if table == "decisions":
+            self._words[_key(row)].append(row)
+
+    def _next(self, table: str) -> int:
+        """The number that a table gives its next row."""
+        rows = self.tables[table]
+        return next(reversed(rows))[0] + 1 if rows else 1
+
+    def _created(self, record: Record, _: Mapping[str, str]) -> None:
+        self.state = record.content["state"]
+
+    def _inherited(self, record: Record, texts: Mapping[str, str]) -> None:
+        content: Any = record.content
+        row = content["row"] | {name: texts.get(name) for name in promised_texts(record)}
+        if content["table"] == "calls":
+            row["redacted_at"] = None
+        self._put(content["table"], row)
+
+    def _began(self, record: Record, _: Mapping[str, str]) -> None:
+        told: Any = record.content
+        row = {name: told[name] for name in ("command", "host", "pid", "actor", "tool_version", "plan_id")}
+        row |= {"id": record.run, "started_at": record.at, "git_commit": told["commit"]}
+        self._put("runs", row | {"finished_at": None, "exit_code": None, "counts": None})
+        for item in told["approvals"]:
+            found = {"run_id": record.run, "plan_id": item["plan_id"], "git_commit": item["commit"]}
+            self._put("approvals", found)
+        for number, item in enumerate(told["overrides"], start=1):
+            self._put("overrides", {"run_id": record.run, "number": number, **item})
+
+    def _ended(self, record: Record, _: Mapping[str, str]) -> None:
+        row = self.tables["runs"][record.run,]
+        row |= {"finished_at": record.at, **{name: record.content[name] for name in ("exit_code", "counts")}}
+
+    def _looked(self, record: Record, _: Mapping[str, str]) -> None:
+        self._put("preflights", {"run_id": record.run, **record.content})
+
+    def _opened(self, record: Record, _: Mapping[str, str]) -> None:
+        told: Any = record.content
+        where = _columns(told["address"])
+        status = Status.INTENDED if record.kind == Kind.INTENDED else Status.MISSED
+        sent = {"status": status, "digest": told["digest"], "endpoint": told["endpoint"]}
+        finished = None if status is Status.INTENDED else record.at
+        before = self.tables["calls"].get(_key(where), {"rejected_digest": None, "rejections": 0})
+        self._put(
+            "calls",
+            where
+            | sent
+            | {"attempted_at": record.at, "rings_at": told["rings_at"], "call_id": None, "error": None}
+            | {name: before[name] for name in ("rejected_digest", "rejections")}
+            | {"stopped_at": None, "redacted_at": None},
+        )
+        attempt = {"number": self._next("attempts"), "run_id": record.run, **where, **sent}
+        attempt |= {"intended_at": record.at, "finished_at": finished}
+        self._put("attempts", attempt | {"call_id": None, "error": None, "evidence": None})
+
+    def _answered(self, record: Record, texts: Mapping[str, str]) -> None:
+        told: Any = record.content
+        call, attempt = self._call(told["address"]), self._attempt(told["address"])
+        answer = {"status": record.kind, "call_id": told["call_id"], "error": texts.get("error")}
+        call |= answer
+        attempt |= answer | {"finished_at": record.at, "evidence": texts.get("evidence")}
+        if record.kind == Kind.FAILED:
+            again = call["rejected_digest"] == call["digest"]
+            call["rejections"] = call["rejections"] + 1 if again else 1
+            call["rejected_digest"] = call["digest"]
+
+    def _adopted(self, record: Record, texts: Mapping[str, str]) -> None:
+        told: Any = record.content
+        self._settle(record, Status.ADOPTED, told["call_id"], texts.get("evidence"))
+        self._keep(record, "adopted", texts.get("evidence") or "")
+
+    def _decided(self, record: Record, texts: Mapping[str, str]) -> None:
+        told: Any = record.content
+        reason = texts.get("reason", REDACTED)
+        if told["said"] == "stopped":
+            self._call(told["address"])["stopped_at"] = record.at
+        else:
+            status = Status.PLACED if told["said"] == "placed" else Status.RULED_OUT
+            self._settle(record, status, told["call_id"], rules.a_persons_word(reason))
+        self._keep(record, told["said"], reason)
+
+    def _forgotten(self, record: Record, texts: Mapping[str, str]) -> None:
+        key = _key(_columns(record.content["address"]))
+        self._keep(record, "forgotten", texts.get("reason", REDACTED))
+        del self.tables["calls"][key]
+        self.tables["cleared"].pop(key, None)
+
+    def _cleared(self, record: Record, texts: Mapping[str, str]) -> None:
+        where = _columns(record.content["address"])
+        told = {"run_id": record.run, "reason": texts.get("reason", REDACTED), "at": record.at}
+        self._put("cleared", where | told)
+
+    def _moved(self, record: Record, _: Mapping[str, str]) -> None:
+        old, new = _columns(record.content["from"]), _columns(record.content["address"])
+        self._put("calls", self.tables["calls"].pop(_key(old)) | new)
+        numbers = self._attempts.pop(_key(old), [])
+        for number in numbers:
+            self.tables["attempts"][number,] |= new
+        self._attempts[_key(new)] = sorted([*self._attempts[_key(new)], *numbers])
+        said = self._words.pop(_key(old), [])
+        for row in said:
+            row.update(new)
+        self._words[_key(new)] += said
+        if (note := self.tables["cleared"].pop(_key(old), None)) is not None:
+            self._put("cleared", note | new)
+        place = {"number": self._next("renames"), "run_id": record.run, "at": record.at}
+        self._put("renames", place | new | {"old_plan": old["plan"], "old_key": old["key"]})
+        moved = self.texts_of.pop(str(record.content["from"]), [])
+        self.texts_of[str(record.content["address"])] += moved
+
+    def _redacted(self, record: Record, _: Mapping[str, str]) -> None:
+        address = str(record.content["address"])
+        key = _key(_columns(address))
+        self.redacted |= set(self.texts_of.pop(address, ()))
+        for number in self._attempts[key]:
+            self.tables["attempts"][number,] |= {"error": None, "evidence": None}
+        if key in self.tables["calls"]:
+            self.tables["calls"][key] |= {"error": None, "redacted_at": record.at}
+        for row in (*self._words[key], self.tables["cleared"].get(key, {})):
+            row["reason"] = REDACTED
+
+    def _call(self, address: str) -> Row:
+        return self.tables["calls"][_key(_columns(address))]
+
+    def _attempt(self, address: str) -> Row:
+        """The latest attempt of an address."""
+        return self.tables["attempts"][self._attempts[_key(_columns(address))][-1],]
+
+    def _settle(self, record: Record, status: Status, call_id: str | None, evidence: str | None) -> None:
+        address = str(record.content["address"])
+        self._call(address).update(status=status, call_id=call_id, error=None)
+        attempt = self._attempt(address)
+        attempt |= {"status": status, "call_id": call_id, "evidence": evidence}
+        attempt["finished_at"] = attempt["finished_at"] or record.at
+
+    def _keep(self, record: Record, said: str, reason: str) -> None:
+        told: Any = record.content
+        row = {"number": self._next("decisions"), "run_id": record.run, **_columns(told["address"])}
+        self._put(
+            "decisions", row | {"said": said, "call_id": told.get("call_id"), "reason": reason, "at": record.at}
+        )
+
+
+def _columns(address: Any) -> Row:
+    found = Address.parse(str(address))
+    return {"plan": found.plan, "key": found.key, "revision": found.revision}
+
+
+def _key(row: Row) -> Key:
+    return tuple(row[name] for name in _ADDRESS)

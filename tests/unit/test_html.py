@@ -1,0 +1,224 @@
+"""The page for a browser: one file that stands alone, in the order of the comment, and nothing in it acts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model import Action, Call, CellDiff, Entry, Location, Status
+from reconciler.render.escape import cut
+from reconciler.render.html import render_outcomes, render_plan
+from reconciler.render.html.document import asset, embedded
+from reconciler.render.html.lines import book_of
+from reconciler.render.html.load import measure
+from reconciler.render.markdown import render_plan as render_comment
+from tests.hostile import HOSTILE
+from tests.plans import NOW, address, create, everything, make_plan, other, problem
+from tests.webpage import ELEMENTS, RUN, WebPage
+
+TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
+SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
+
+
+def column(page: WebPage, name: str) -> list[str]:
+    """A column of the sheet whose cells are texts."""
+    return [page.data["texts"][number] for number in page.data["columns"][name]]
+
+
+def test_the_page_stands_alone() -> None:
+    html = render_plan(everything())
+    page = WebPage(html)
+    assert page.tags <= ELEMENTS
+    assert page.targets == {"#calls"}
+    assert page.handlers == set()
+    assert page.comments == []
+    assert "://" not in html
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+def test_the_policy_lets_run_what_is_ours_alone() -> None:
+    page = WebPage(render_plan(everything()))
+    directives = dict(part.split(" ", 1) for part in page.policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["base-uri"] == directives["form-action"] == "'none'"
+    assert "unsafe" not in page.policy
+    for kind, name in ((RUN, "script-src"), ("text/css", "style-src")):
+        (text,) = page.raw[kind]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert directives[name] == f"'sha256-{digest}'"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_script_of_ours_makes_markup_or_code_of_text(name: str) -> None:
+    sinks = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|\bFunction\(|setTimeout|</script|<!--"
+    )
+    assert re.findall(sinks, asset(f"{name}.js")) == []
+
+
+def test_the_story_has_the_order_of_the_comment() -> None:
+    comment, page = render_comment(everything()), WebPage(render_plan(everything()))
+    told = [
+        "This branch changes reconciler.yaml",
+        "1 error",
+        "1 blocked",
+        "2 changed",
+        "1 removed",
+        "1 warning",
+        "1 renamed",
+    ]
+    headings = " | ".join(page.headings)
+    for where in (comment.replace("`", ""), headings):
+        body = where[where.index(told[0]) :]
+        places = [body.index(text) for text in told]
+        assert places == sorted(places)
+    assert page.headings.index("When calls ring") < page.headings.index("All 13 calls")
+    assert page.title == "reconciler: 1 blocked, 2 changed, 1 removed, 7 to place, 1 held, 1 unchanged"
+    for said in ("It cannot be applied: 1 error, 1 blocked.", "already on origin/main", "serial 12"):
+        assert said in page.text
+    assert "1 edited after the call rang: nothing to do." in page.text
+
+
+def test_the_sheet_holds_every_row_in_the_order_of_actions() -> None:
+    page = WebPage(render_plan(everything()))
+    data = page.data
+    assert column(page, "key")[:3] == ["inv-9", "inv-2", "inv-8"]
+    assert column(page, "key")[-2:] == ["inv-7", "inv-11"], "what the base has already comes last"
+    named = [data["actions"][number]["name"] for number in data["columns"]["action"]]
+    assert named.count("create") == 7
+    assert {len(cells) for cells in data["columns"].values()} == {len(everything().changes)}
+    assert data["branch"] is True
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_private_values_are_seen_only_where_asked_for(masked: bool) -> None:
+    cells = (CellDiff("additional_data.debt", "111777", "111888"), CellDiff("full_name", "Jane", "Jane Smith"))
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    wrong = problem("'+14155550123' is no number", private=("+14155550123",))
+    plan = make_plan(
+        create("june/inv-1", diff=cells),
+        other("june/inv-2", Action.CHANGED, diff=cells),
+        replace(other("june/inv-3", Action.EXPIRED), call=replace(call, email="jane@mail.example")),
+        diagnostics=(wrong,),
+    )
+    html = render_plan(plan, masked=masked)
+    secrets = ("5550123", "5512345678", "Jane", "14058", "111777", "111888", "jane@mail")
+    assert [text for text in secrets if text in html] == ([] if masked else list(secrets))
+    assert ("Private values are shown" in html) is not masked
+    assert ("(differs)" in WebPage(html).text) is masked
+
+
+def test_a_problem_quotes_its_line() -> None:
+    plan = make_plan(diagnostics=(problem("unknown field", hint="did you mean additional_data?"),))
+    asked: list[Location] = []
+
+    def excerpt(where: Location) -> str:
+        asked.append(where)
+        return "    <b>additonal_data</b>: ***\n    ^"
+
+    page = WebPage(render_plan(plan, excerpt=excerpt))
+    assert asked == [plan.diagnostics[0].location]
+    assert "    <b>additonal_data</b>: ***\n    ^" in page.text
+    assert "hint: did you mean additional_data?" in page.text
+
+
+def test_a_long_plan_is_all_in_the_sheet_and_bounded_elsewhere() -> None:
+    calls = [create(f"june/inv-{number}", f"2031-06-{1 + number % 28:02} 14:30:00") for number in range(3_000)]
+    edited = (CellDiff("metadata.a", "1", "2"),) * 50
+    changed = [other(f"may/inv-{number}", Action.CHANGED, "still rings", diff=edited) for number in range(60)]
+    many = tuple(problem("wrong", line=number) for number in range(1, 301))
+    page = WebPage(render_plan(make_plan(*calls, *changed, diagnostics=many)))
+    assert len(page.data["columns"]["key"]) == 3_060
+    for said in ("and 40 more, in the sheet below", "and 30 more fields", "and 200 more: reconciler validate"):
+        assert said in page.text
+    assert "The first 200; all of them with scripts allowed" in page.text
+    assert page.text.count("still rings") == 20
+
+
+def test_what_a_guard_blocks_is_told_by_guard() -> None:
+    blocked = replace(create("june/inv-1"), action=Action.BLOCKED, message="no calls at night", reasons=("G001",))
+    zoned = replace(create("june/inv-2"), called_timezone="America/Bogota")
+    same = other("june/inv-3", Action.BLOCKED, "the same call", reasons=("same-call",))
+    page = WebPage(render_plan(make_plan(blocked, zoned, same, next_apply_by=NOW)))
+    assert page.headings[1:3] == ["1 blocked by G001 (calling-hours)", "1 blocked: same-call"]
+    assert "Apply again before 2031-05-30T12:00:00Z" in page.text
+    assert {"G001 (calling-hours)", "zone of the called", "America/Bogota"} <= set(page.data["texts"])
+
+
+def test_without_calls_it_says_so() -> None:
+    page = WebPage(render_plan(make_plan(serial=None, lineage=None)))
+    assert "No calls." in page.text
+    assert "every row counts as new" in page.text
+    assert page.data["columns"] == {}
+
+
+def test_the_load_counts_what_rings() -> None:
+    ahead, past = NOW.replace(year=2032), NOW.replace(year=2030)
+    plan = make_plan(
+        create("june/a", "2031-06-01 14:30:00"),
+        create("june/b", "2031-06-01 14:30:59"),
+        create("june/c", "2031-06-01 14:31:00"),
+        create("june/d", None),
+        other("june/e", Action.WAITING, scheduled_at=ahead),
+        other("june/f", Action.UNCHANGED, scheduled_at=ahead),
+        other("june/g", Action.UNCHANGED, scheduled_at=ahead, reasons=("stopped",)),
+        other("june/h", Action.UNCHANGED, scheduled_at=past),
+        other("june/i", Action.CHANGED, scheduled_at=ahead),
+        other("june/j", Action.BLOCKED, scheduled_at=ahead),
+    )
+    load = measure(book_of(plan).lines)
+    assert (load.calls, load.floating) == (5, 1)
+    assert [(peak.unit, peak.calls, peak.start) for peak in load.peaks] == [
+        ("minute", 2, "2031-06-01T20:30:00Z"),
+        ("hour", 3, "2031-06-01T20:00:00Z"),
+        ("day", 3, "2031-06-01T00:00:00Z"),
+    ]
+    assert load.days == (("2031-06-01", 3), ("2032-05-30", 2))
+
+
+@given(TEXTS)
+def test_data_in_a_script_is_data(text: str) -> None:
+    written = str(embedded({"text": text}))
+    assert json.loads(written) == {"text": text}
+    assert not set(written) & set("<>&")
+    assert "##" not in written
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
+    cells = (CellDiff(f"metadata.{text}", text, None),)
+    plan = make_plan(
+        create("june/inv-1", diff=cells, message=text),
+        other("june/inv-2", Action.CHANGED, text, diff=cells, reasons=(text,), source=Location(text)),
+        diagnostics=(problem(text, hint=text), problem(text, "W201", hint=text)),
+        base=replace(everything().base or pytest.fail("no base"), ref=text, settings=cells),
+    )
+    page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^"))
+    plain = WebPage(render_plan(everything(), masked=False, excerpt=lambda _: "x\n^"))
+    assert page.tags <= plain.tags
+    assert page.targets == {"#calls"}
+    assert page.handlers == set()
+    assert page.comments == []
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
+    """What a service answered stands in it, and a call's values where they are asked for."""
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    for text in HOSTILE.values():
+        said = replace(call, full_name=text, metadata={text: text})
+        entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
+        page = WebPage(render_outcomes(make_plan(), [entry], masked=False))
+        assert page.tags <= ELEMENTS
+        assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
+        assert cut(text, 2_000) in page.data["texts"]
