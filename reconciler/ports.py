@@ -213,7 +213,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """A call as the service lists it. ``tags`` is None where the service returns no metadata at all."""
+    """A call as the service lists it. ``tags`` is None where the service returns no metadata at all.
+
+    ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds.
+    """
 
     id: str
     status: str
@@ -222,6 +225,9 @@ class RemoteCall:
     contact_id: str | None = None
     number: str | None = None
     tags: Mapping[str, str] | None = None
+    result: str | None = None
+    reason: str | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +268,18 @@ class CallDirectory(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class CallRegister(CallDirectory, Protocol):
+    """A directory that tells of one call as well."""
+
+    async def call(self, call_id: str) -> RemoteCall | None:
+        """The call of that id; None where the service says that it has none.
+
+        Raises:
+            LookupFailed: as for ``calls``.
+        """
+        ...
 
 
 class Phase(StrEnum):

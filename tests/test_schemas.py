@@ -70,6 +70,7 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
         "plan",
         "project",
         "snapshot",
+        "status",
     ]
     for name in names:
         assert main(["schema", name]) == 0

@@ -1,8 +1,11 @@
-"""``reconciler status``: where the project stands, and what should have been placed by now."""
+"""``reconciler status``: what became of the calls, where the project stands, and what should have been placed."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,117 +16,223 @@ from reconciler.cli.app import (
     App,
     Duration,
     SystemClock,
-    echo,
+    key_option,
     now_option,
     reveal_option,
     state_option,
     to_json,
+    url_option,
 )
 from reconciler.cli.completing import plan_files
-from reconciler.cli.output import write_private
-from reconciler.errors import ExitCode
+from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Action
 from reconciler.render.escape import for_terminal
 from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Workspace
+    from reconciler.cli.refreshing import Look, Question
     from reconciler.model import Change, Entry, Plan
 
 _EPILOG = """\b
 Examples:
-  reconciler status
-  reconciler status --overdue        # exit 3 where a call is due within a day and not placed
+  reconciler status   # ask the service what became of each call
+  reconciler status calls/june.yaml --watch
+  reconciler status --plan june --format csv --output june.csv
+  reconciler status --json
+  reconciler status --format html --output status.html   # what came of every call, for a browser
+  reconciler status --offline   # what is known without asking
+  reconciler status --overdue   # exit 3 where a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
-  reconciler status --format html --output status.html   # what came of every call
+
+\b
+Exit codes: 0 done, 1 error (the service cannot be asked, or the files have errors; what the state knows
+is shown all the same), 3 where the service was asked and a person must look: the two disagree about a
+call, or an attempt is uncertain. With --overdue: 3 where anything is.
 """
+_FORMATS = ("text", "json", "html", "csv", "xlsx")
 _OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
+_FAILURES = 3  # rounds in a row, each of which asked several times, after which a watch ends
 
 
-@click.command(epilog=_EPILOG, short_help="Say where the calls stand, and what is overdue.")
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How it is shown. ``within`` is in seconds, None where what is overdue was not asked for."""
+
+    name: str
+    file: str
+    reveal: bool
+    calls: bool
+    within: float | None
+    watched: bool
+
+
+@click.command(epilog=_EPILOG, short_help="Say what became of the calls, and what is overdue.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; exit 3.")
+@click.option("--plan", "plans", metavar="NAME", multiple=True, help="Calls of this plan only. Repeatable.")
+@click.option("--offline", is_flag=True, help="Do not ask the service.")
+@click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; asks nobody.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json", "html")), default="text", help="How to show it."
-)
+@click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
+@click.option("--interval", type=Duration(), default="30s", show_default=True, help="How long between looks.")
+@click.option("--calls", is_flag=True, help="List each call, however many there are.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="How to show it; text if not given.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Print to a file.")
+@click.option("--output", metavar="FILE", default=STDOUT, help="Where to; - is the standard output.")
+@reveal_option
+@key_option
+@url_option
 @now_option
 @state_option
-@reveal_option
 @click.pass_obj
 def status(
     app: App,
     paths: tuple[str, ...],
+    plans: tuple[str, ...],
+    offline: bool,
     overdue: bool,
     within: float,
-    form: str,
+    watch: bool,
+    interval: float,
+    calls: bool,
+    form: str | None,
     as_json: bool,
-    output: Path | None,
+    output: str,
+    reveal: bool,
+    api_key_file: Path | None,
+    base_url: str | None,
     now: datetime | None,
     state_url: str | None,
-    reveal: bool,
 ) -> int:
-    """Say how many calls stand where, from the files and the state alone.
+    """Say what became of the calls that were placed, and how the files stand against the state.
 
-    --format html is a page of what came of every call that the state knows.
+    Only calls that can still change are asked for; the page (--format html) tells what the state knows. It takes
+    no lock and writes no state, so it works beside a running apply.
     """
-    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.cli.loading import Workspace
+    from reconciler.cli.placing import Target
+    from reconciler.cli.refreshing import NO_KEY, Question
+
+    if plans and paths:
+        raise UsageError("--plan and PATHS: one of them")
+    name = form or ("json" if as_json else "text")
+    check_place(name, output)
+    if watch and (name not in {"text", "json"} or now is not None or overdue):
+        raise UsageError("--watch goes with text and JSON, without --now and --overdue")
+    if watch and interval < 1:
+        raise UsageError("--interval is a second at least")
+    workspace = Workspace.open(app, state_url, snapshot_does=True)
+    target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+    silent = {"--offline": offline, "--overdue": overdue, "--format html": name == "html"}
+    not_asked = next((option for option, given in silent.items() if given), None if target.has_key else NO_KEY)
+    question = Question(paths, plans, target, not_asked)
+    shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
+    if watch:
+        return _watch(app, workspace, question, shape, interval)
+    return _once(app, workspace, question, shape, now or SystemClock().now())
+
+
+def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> int:
+    """Look, show, and judge."""
+    from reconciler.cli.loading import Excerpts
+    from reconciler.cli.refreshing import look
     from reconciler.cli.showing import show_problems
 
-    workspace = Workspace.open(app, state_url, snapshot_does=True)
-    moment = now or SystemClock().now()
-    plan, sources = make_plan(app, workspace, Request(paths, moment))
-    if plan.errors:
-        show_problems(app, plan.diagnostics, Excerpts(sources))
+    found = look(app, workspace, question, moment)
+    if found.plan.errors:
+        show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
+        if not workspace.trusted or shape.within is not None or shape.name == "html":
+            return ExitCode.ERROR
+    late = [] if shape.within is None else due(found.plan, moment + timedelta(seconds=shape.within))
+    put(app, _shown(app, workspace, found, late, shape), shape.file)
+    if found.failed is not None:
+        hint = f" ({found.failed.hint})" if found.failed.hint else ""
+        click.echo(for_terminal(f"error: {found.failed.message}{hint}"), err=True)
+    if found.failed is not None or found.plan.errors:
         return ExitCode.ERROR
-    late = due(plan, moment + timedelta(seconds=within)) if overdue else []
-    if form == "html":
-        shown = _page(workspace, plan, sources.plans if paths else None, masked=not reveal)
-    else:
-        shown = _json(plan, late) if as_json or form == "json" else _text(plan, late, overdue=overdue)
-    if output is None:
-        echo(shown)
-    else:
-        write_private(app.directory / output, shown.encode())
-    return ExitCode.INCOMPLETE if late else ExitCode.DONE
+    asked = found.report.not_asked is None
+    return ExitCode.INCOMPLETE if late or (asked and not found.report.settled) else ExitCode.DONE
 
 
-def _text(plan: Plan, late: Iterable[tuple[Change, datetime]], *, overdue: bool) -> str:
-    from reconciler.render.words import count_line, state_line
+def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, interval: float) -> int:
+    """Look until interrupted, or until the service could not be asked several times in a row."""
+    failures = 0
+    while failures < _FAILURES:
+        if shape.name == "text" and shape.file == STDOUT and sys.stdout.isatty():
+            click.clear()
+        code = _once(app, workspace, question, shape, SystemClock().now())
+        failures = failures + 1 if code == ExitCode.ERROR else 0
+        if failures < _FAILURES:
+            time.sleep(interval)
+    return ExitCode.ERROR
 
-    told = [(f"{item.address}  {item.action}  due {tell_instant(at)}  {item.message or ''}") for item, at in late]
-    lines = [for_terminal(line.rstrip()) for line in told]
-    if plan.snapshot_at is not None:
-        lines.append(for_terminal(state_line(plan)))
-    counted = f"{len(told)} overdue. " if overdue else ""
-    return "\n".join([*lines, f"{counted}{count_line(plan)}."]) + "\n"
+
+def _shown(
+    app: App, workspace: Workspace, found: Look, late: list[tuple[Change, datetime]], shape: _Form
+) -> bytes:
+    from reconciler.render import status as render
+
+    masked = not shape.reveal
+    if shape.name == "json":
+        document = render.document(found.report, masked=masked) | _files(found.plan, late)
+        return to_json(document, indent=None if shape.watched else 2).encode()
+    if shape.name == "html":
+        from reconciler.render import html
+
+        return html.render_outcomes(found.plan, _entries(workspace, found), masked=masked).encode()
+    if shape.name == "csv":
+        from reconciler.render.csv import to_csv
+
+        return to_csv(render.calls_table(found.report, masked=masked))
+    if shape.name == "xlsx":
+        from reconciler.render.xlsx import to_xlsx
+
+        return to_xlsx([render.calls_table(found.report, masked=masked)], found.report.as_of)
+    if shape.file == STDOUT:
+        masked = app.look(sys.stdout, reveal=shape.reveal).masked
+    agents = {agent: name for name, agent in workspace.project.agents.items()}
+    calls = ""
+    if shape.within is None and not workspace.snapshot:
+        calls = render.render_text(found.report, agents, masked=masked, every=shape.calls)
+    return "".join((calls, *_lines(found.plan, late, shape))).encode()
 
 
-def _json(plan: Plan, late: Iterable[tuple[Change, datetime]]) -> str:
+def _entries(workspace: Workspace, found: Look) -> Iterable[Entry]:
+    """What the page tells of: a snapshot's calls too, as far as it knows them."""
+    if not workspace.snapshot:
+        return (standing.entry for standing in found.report.standings)
+    from reconciler.state import snapshot
+
+    taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
+    return (entry for entry in taken.entries if found.scope is None or entry.address.plan in found.scope)
+
+
+def _files(plan: Plan, late: list[tuple[Change, datetime]]) -> dict[str, object]:
+    """How the files stand against the state, as JSON has it."""
     from reconciler.planfile import summary
 
     listed = [
         {"address": str(change.address), "action": change.action.value, "due": tell_instant(at)}
         for change, at in late
     ]
-    return to_json({"summary": summary(plan), "overdue": listed})
+    return {"summary": None if plan.errors else summary(plan), "overdue": listed}
 
 
-def _page(workspace: Workspace, plan: Plan, scope: frozenset[str] | None, *, masked: bool) -> str:
-    """What came of the calls of the plans in ``scope``, or of all; of a snapshot, as far as it tells."""
-    from reconciler.render import html
-    from reconciler.state import snapshot
+def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> list[str]:
+    """The same as text."""
+    from reconciler.render.words import count_line, state_line
 
-    def drawn(entries: Iterable[Entry]) -> str:
-        told = (entry for entry in entries if scope is None or entry.address.plan in scope)
-        return html.render_outcomes(plan, told, masked=masked)
-
-    if workspace.snapshot:
-        return drawn(snapshot.read(workspace.state_path, lineage=workspace.lineage).entries)
-    with workspace.reader() as reader:
-        return drawn(reader.entries())
+    lines = []
+    for change, at in late:
+        line = f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}"
+        lines.append(for_terminal(line.rstrip()))
+    if plan.snapshot_at is not None:
+        lines.append(for_terminal(state_line(plan)))
+    if not plan.errors:
+        told = f"{len(late)} overdue. " if shape.within is not None else "" if plan.snapshot_at else "Files: "
+        lines.append(f"{told}{count_line(plan)}.")
+    return [f"{line}\n" for line in lines]
 
 
 def due(plan: Plan, until: datetime) -> list[tuple[Change, datetime]]:

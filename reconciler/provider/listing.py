@@ -1,13 +1,14 @@
-"""Asking the service which calls it has: ``GET /v1/calls``, all pages, transcripts off.
+"""Asking the service which calls it has: ``GET /v1/calls``, all pages, and ``/v1/calls/{id}``; transcripts off.
 
-Source: the vendor's API reference, page list-calls. ``metadata`` is not documented in what it returns: it is
-read where it is there, and never required.
+Source: the vendor's API reference, pages list-calls and get-call. ``metadata`` is not documented in what they
+return: it is read where it is there, and never required.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
@@ -49,6 +50,18 @@ class CallListing:
                 return list(found.values())
         raise LookupFailed(f"the service lists more than {MAX_CALLS} calls")
 
+    async def call(self, call_id: str) -> RemoteCall | None:
+        """One call, bare or in ``data``; None where the answer is 404. Raises ``LookupFailed``."""
+        path = f"/v1/calls/{quote(call_id, safe='')}"
+        try:
+            answer = _object(await self._reader.get(path, {"include_transcript": "false"}, "for one call"))
+        except LookupFailed as error:
+            if error.status == 404:
+                return None
+            raise
+        inner = answer.get("data")
+        return _call(inner if isinstance(inner, dict) else answer)
+
     async def _page(self, listing: Listing, offset: int) -> tuple[list[JsonValue], int]:
         query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
         answer = _object(await self._reader.get("/v1/calls", query, "which calls it has"))
@@ -86,8 +99,8 @@ def _call(item: JsonValue) -> RemoteCall | None:
     """A listed call; None for one that came in, which is none that anybody placed."""
     if not isinstance(item, dict):
         raise LookupFailed("the service lists something that is no call")
-    call_id, status, created = item.get("id"), item.get("call_status"), item.get("created_at")
-    if not isinstance(call_id, str) or not isinstance(status, str) or not isinstance(created, str):
+    call_id, status, created = (_text(item.get(name)) for name in ("id", "call_status", "created_at"))
+    if call_id is None or status is None or created is None:
         raise LookupFailed("the service lists a call without id, call_status or created_at")
     if item.get("direction") == "inbound":
         return None
@@ -101,6 +114,9 @@ def _call(item: JsonValue) -> RemoteCall | None:
         contact_id=_text(person.get("id")),
         number=_number(_text(person.get("phone_number"))),
         tags=_tags(item),
+        result=_text(item.get("call_result")),
+        reason=_text(item.get("disconnection_reason")),
+        duration=_seconds(item.get("duration")),
     )
 
 
@@ -118,7 +134,12 @@ def _instant(text: str) -> datetime:
 
 
 def _text(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text; half of a surrogate pair, which nothing can print, as an escape (as a state keeps it)."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
+
+
+def _seconds(value: JsonValue) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9 else None
 
 
 def _number(text: str | None) -> str | None:

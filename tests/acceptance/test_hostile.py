@@ -8,16 +8,20 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from jsonschema import Draft4Validator
+from jsonschema import Draft4Validator, Draft202012Validator
 
 from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.source.schema import schema_text
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
@@ -337,6 +341,78 @@ def placed(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
         bench.write("calls/june.yaml", f"version: 1\nplan: june\ncalls:\n{rows}\n")
         assert bench.apply().summary["placed"] == len(TEXTS)
     return bench
+
+
+@contextmanager
+def answering(calls: list[dict[str, Any]]) -> Iterator[str]:
+    """A service that lists these calls, whatever it is asked; the result is its URL."""
+    body = json.dumps({"data": calls, "count": len(calls)}).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def claims(number: int, text: str, call_id: str, tags: dict[str, str]) -> dict[str, Any]:
+    """A call whose every word is the text."""
+    return {
+        "id": call_id,
+        "call_status": text,
+        "call_result": text,
+        "disconnection_reason": f"+1415555{2000 + number} {text}",
+        "created_at": "2026-06-01T12:00:00Z",
+        "duration": 1.5,
+        "metadata": tags,
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json", "csv", "xlsx"])
+def test_what_a_service_says_of_calls_acts_nowhere(placed: Workbench, form: str) -> None:
+    """In the status of calls that the state knows, and of others whose tags or ids are of its making."""
+    state = placed.ok("state", "list", "--json").json
+    texts = [*TEXTS[:-1], "\ud800 half of a pair"]  # the ten kilobytes are cut, and tested elsewhere
+    calls = []
+    for number, (text, entry) in enumerate(zip(texts, state["entries"], strict=True)):
+        tags = {"reconciler_lineage": state["lineage"], "reconciler_revision": "1"}
+        ours = {"reconciler_plan": "june", "reconciler_key": f"lost-{number}"}
+        theirs = {"reconciler_plan": text, "reconciler_key": f"{text} "}
+        calls.append(claims(number, text, entry["call_id"], {}))
+        calls.append(claims(number, text, text, tags | ours))
+        calls.append(claims(number, text, f"foreign-{number}", tags | theirs))
+    with answering(calls) as url:
+        for args in ((), ("--reveal",)):
+            words = ("--calls", "--base-url", url, "--format", form, "--output", "out", *args)
+            result = placed.run("status", *words)
+            assert (result.code, result.err) == (3, "")
+            text = shown(form, (placed.root / "out").read_bytes())
+            assert list(commands(text)) == []
+            if form != "json":
+                assert hidden(text.replace("\r\n", "\n")) == set()
+            if form != "text":
+                assert ("+14155552001" in text) is bool(args)
+                assert "lost-7" in text
+            assert "foreign-" not in text
+    if form == "csv":
+        for delimiter in (",", ";", "\t"):
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            assert not [cell for row in rows for cell in row if cell.lstrip(' "').startswith(("=", "@"))]
+    if form == "json":
+        Draft202012Validator(json.loads(schema_text("status"))).validate(json.loads(text))
 
 
 def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:

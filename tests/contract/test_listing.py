@@ -149,3 +149,37 @@ def test_what_is_not_as_documented_is_no_empty_list(body: str) -> None:
 @pytest.mark.parametrize("date", ["", "1 Jan 2020 00:00:00 +9999999999999999"])
 def test_a_date_that_is_none_is_no_time_of_the_service(date: str) -> None:
     assert listed(lambda _: answer("200 OK", '{"data": [], "count": 0}', f"date: {date}")) == []
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_one_call_by_its_id(wrapped: bool) -> None:
+    """Bare or in ``data``; its id is quoted in the path, and 404 says that there is none."""
+    paths: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        paths.append(head.split()[1].decode())
+        found = call(
+            call_status="completed", call_result="busy", disconnection_reason="x", duration=3, metadata={}
+        )
+        known = json.dumps({"statusCode": 200, "data": found} if wrapped else found)
+        writer.write(answer("404 Not Found", "{}") if b"none" in head else answer("200 OK", known))
+        await writer.drain()
+        writer.close()
+
+    async def run() -> list[RemoteCall | None]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            register = CallListing(
+                parse_origin(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), "key", 5
+            )
+            try:
+                return [await register.call("call/1?a"), await register.call("none")]
+            finally:
+                await register.aclose()
+
+    found, none = asyncio.run(run())
+    assert found is not None
+    assert (found.status, found.result, found.reason, found.duration) == ("completed", "busy", "x", 3)
+    assert none is None
+    assert paths[0] == "/v1/calls/call%2F1%3Fa?include_transcript=false"

@@ -1,0 +1,70 @@
+"""Calls that have ended, kept beside the state, so that the service is not asked for them again.
+
+Not part of the state: no lock, no serial, nothing that a plan or an apply reads. A cache: where it cannot be
+written, is damaged or deleted, those calls are asked for again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler import documents
+from reconciler.cli.output import write_private
+from reconciler.errors import ReconcilerError
+from reconciler.model import JsonObject, JsonValue
+from reconciler.ports import RemoteCall
+from reconciler.times import format_instant
+
+_VERSION = 1
+
+
+def beside(state: Path) -> Path:
+    """Where the calls of a state are kept."""
+    return state.with_name(f"{state.name}.ended.json")
+
+
+def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
+    """The calls kept for this state, by id; none where there are none, or none that can be read."""
+    try:
+        document = documents.members(json.loads(path.read_bytes()))
+        if document.get("version") != _VERSION or document.get("lineage") != lineage:
+            return {}
+        calls = documents.members(document["calls"])
+        return {call_id: _call(call_id, documents.members(item)) for call_id, item in calls.items()}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
+    """Keep these calls and no others."""
+    listed: JsonObject = {call_id: _document(call) for call_id, call in sorted(calls.items())}
+    document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
+    with contextlib.suppress(ReconcilerError):
+        write_private(path, documents.to_bytes(document))
+
+
+def _document(call: RemoteCall) -> JsonValue:
+    return {
+        "created_at": format_instant(call.created_at),
+        "status": call.status,
+        "result": call.result,
+        "reason": call.reason,
+        "duration": call.duration,
+    }
+
+
+def _call(call_id: str, item: JsonObject) -> RemoteCall:
+    duration = item["duration"]
+    if isinstance(duration, bool) or not isinstance(duration, int | float | None):
+        raise TypeError("a duration is a number")
+    return RemoteCall(
+        id=call_id,
+        status=documents.text(item["status"]),
+        created_at=documents.instant(item["created_at"]),
+        result=documents.maybe(documents.text, item["result"]),
+        reason=documents.maybe(documents.text, item["reason"]),
+        duration=duration,
+    )

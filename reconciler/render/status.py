@@ -1,0 +1,229 @@
+"""Where the placed calls stand: as text, as JSON, and as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
+from reconciler.masking import mask_echo, mask_value
+from reconciler.model import Address, Entry, JsonObject, JsonValue
+from reconciler.render.escape import cut, for_terminal
+from reconciler.render.table import Line, Table
+from reconciler.render.words import standing
+from reconciler.times import format_instant, format_wall, tell_instant, zone
+
+FORMAT_VERSION = "1.0"
+LISTED = 50  # calls that text lists unasked
+_DRIFTING = 20
+_WORD = 40
+_COLUMNS = (
+    *("outcome", "address", "plan", "key", "revision", "call_id", "target", "agent"),
+    *("rings_at", "rings_local", "timezone", "status"),
+    *("call_status", "call_result", "disconnection_reason", "duration", "drift"),
+)
+
+
+def groups(report: Report) -> dict[str, dict[str, Counter[str]]]:
+    """Counts of outcomes by plan, by agent, and by the hour at which calls rang, on each call's own clock."""
+    found: dict[str, dict[str, Counter[str]]] = {"plans": {}, "agents": {}, "hours": {}}
+    for item in report.standings:
+        entry = item.entry
+        names = {"plans": entry.address.plan, "agents": entry.call.agent}
+        if entry.placed and entry.stopped_at is None and entry.rings_at <= report.as_of:
+            names["hours"] = f"{local(entry)[0]:%H}:00"
+        for kind, name in names.items():
+            found[kind].setdefault(name, Counter())[item.outcome] += 1
+    return {kind: dict(sorted(counts.items())) for kind, counts in found.items()}
+
+
+def outcomes(report: Report) -> Counter[str]:
+    """How many calls came to what."""
+    return Counter(item.outcome for item in report.standings)
+
+
+def local(entry: Entry) -> tuple[datetime, str]:
+    """When a call rings on the clock that its schedule names, and the name; UTC where there is none."""
+    schedule = entry.call.schedule
+    found = None if schedule is None else zone(schedule.timezone)
+    if schedule is None or found is None:
+        return entry.rings_at, "UTC"
+    return entry.rings_at.astimezone(found), schedule.timezone
+
+
+def render_text(report: Report, agents: Mapping[str, str], *, masked: bool, every: bool) -> str:
+    """For a person. ``agents`` are names by id; ``every`` lists each call, however many there are."""
+    return "".join(f"{line}\n" for line in _text(report, agents, masked=masked, every=every))
+
+
+def _text(report: Report, agents: Mapping[str, str], *, masked: bool, every: bool) -> Iterator[str]:
+    calls = report.standings
+    if len(calls) <= LISTED or every:
+        yield from _aligned([_call_line(item, masked=masked) for item in calls])
+    else:
+        yield f"{len(calls):,} calls: --calls lists them, --format csv writes them."
+    by = groups(report)
+    titles = {"plans": "By plan", "agents": "By agent", "hours": "By hour, as it was where they rang"}
+    for kind, title in titles.items():
+        if by[kind] and (len(by[kind]) > 1 or kind == "hours"):
+            yield f"\n{title}"
+            yield from (f"  {for_terminal(agents.get(name, name))}  {_told(by[kind][name])}" for name in by[kind])
+    uncertain = [item.entry.address for item in calls if item.outcome == UNCERTAIN]
+    if uncertain or report.drift:
+        yield "\nFor you to look at"
+        yield from (f"  ? {for_terminal(str(at))}: uncertain; reconciler resolve" for at in uncertain[:_DRIFTING])
+        yield from _rest(len(uncertain))
+        yield from (f"  ! {_drift_line(item)}" for item in report.drift[:_DRIFTING])
+        yield from _rest(len(report.drift))
+    if calls:
+        yield ""
+    yield _verdict(report)
+
+
+def _rest(count: int) -> Iterator[str]:
+    if count > _DRIFTING:
+        yield f"  … and {count - _DRIFTING:,} more, which --json lists"
+
+
+def _verdict(report: Report) -> str:
+    told = _told(outcomes(report)) or "no calls"
+    if report.not_asked is not None:
+        return f"Calls: {told}. The service was not asked: {for_terminal(report.not_asked)}."
+    blind = (
+        ""
+        if report.tagged is not False
+        else " It returns no tags: calls of ours that only it knows cannot be told."
+    )
+    return f"Calls as of {tell_instant(report.as_of)}: {told}.{blind}"
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    """``3 answered, 1 busy``, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {cut(name, _WORD)}" for name, count in ordered)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _call_line(item: Standing, *, masked: bool) -> tuple[str, ...]:
+    entry = item.entry
+    moment, name = local(entry)
+    parts = (str(entry.address), _target(entry, masked=masked), f"{format_wall(moment)} {name}")
+    return (*map(for_terminal, parts), cut(item.outcome, _WORD), for_terminal(entry.call_id or "-"))
+
+
+def _drift_line(item: Drift) -> str:
+    return for_terminal(f"{item.address}: {item.message}")
+
+
+def _target(entry: Entry, *, masked: bool) -> str:
+    """The contact's id, or the number."""
+    target = entry.call.target
+    return mask_value(target) if masked and entry.call.contact_id is None else target
+
+
+def document(report: Report, *, masked: bool) -> JsonObject:
+    """The part of ``schemas/status.schema.json`` that tells of calls."""
+    by = groups(report)
+    grouped: JsonObject = {kind: [_group(name, by[kind][name]) for name in by[kind]] for kind in by}
+    return {
+        "format_version": FORMAT_VERSION,
+        "as_of": format_instant(report.as_of),
+        "lineage": report.lineage,
+        "serial": report.serial,
+        "asked": report.not_asked is None,
+        "not_asked": report.not_asked,
+        "tags_returned": report.tagged,
+        "outcomes": dict(sorted(outcomes(report).items())),
+        **grouped,
+        "calls": [_call(item, masked=masked) for item in report.standings],
+        "drift": [_drift(item) for item in report.drift],
+    }
+
+
+def _group(name: str, counts: Mapping[str, int]) -> JsonValue:
+    return {"name": name, "outcomes": dict(sorted(counts.items()))}
+
+
+def _call(item: Standing, *, masked: bool) -> JsonValue:
+    entry, remote = item.entry, item.remote
+    moment, name = local(entry)
+    told: JsonValue = None
+    if remote is not None:
+        told = {
+            "status": remote.status,
+            "result": remote.result,
+            "reason": _reason(item, masked=masked),
+            "duration": remote.duration,
+        }
+    return {
+        "address": str(entry.address),
+        "plan": entry.address.plan,
+        "key": entry.address.key,
+        "revision": entry.address.revision,
+        "status": standing(entry),
+        "outcome": item.outcome,
+        "call_id": entry.call_id,
+        "agent": entry.call.agent,
+        "target": _target(entry, masked=masked),
+        "rings_at": format_instant(entry.rings_at),
+        "rings_local": format_wall(moment),
+        "timezone": name,
+        "remote": told,
+    }
+
+
+def _reason(item: Standing, *, masked: bool) -> str | None:
+    """Why a call ended, in the service's words, which may quote the number."""
+    reason, call = (item.remote.reason if item.remote else None), item.entry.call
+    if reason is None or not masked:
+        return reason
+    return mask_echo(reason, filter(None, (call.to_number, call.full_name, call.email)))
+
+
+def _drift(item: Drift) -> JsonValue:
+    return {
+        "kind": item.kind.value,
+        "address": str(item.address),
+        "call_id": item.call_id,
+        "status": item.status,
+        "message": item.message,
+    }
+
+
+def calls_table(report: Report, *, masked: bool) -> Table:
+    """One row an address of the state, then one for each call that only the service knows."""
+    lines = [*_known(report, masked=masked), *_unknown(report)]
+    return Table("Calls", _COLUMNS, lines, len(lines))
+
+
+def _known(report: Report, *, masked: bool) -> Iterator[Line]:
+    wrong = {(item.address, item.call_id): item.message for item in report.drift}
+    for item in report.standings:
+        entry, remote = item.entry, item.remote
+        moment, name = local(entry)
+        who = (*_address(item.outcome, entry.address), entry.call_id or "", _target(entry, masked=masked))
+        when = (format_instant(entry.rings_at), format_wall(moment), name, standing(entry))
+        told = ("", "", "", "")
+        if remote is not None:
+            duration = "" if remote.duration is None else f"{remote.duration:g}"
+            told = (remote.status, remote.result or "", _reason(item, masked=masked) or "", duration)
+        yield Line((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
+
+
+def _unknown(report: Report) -> Iterable[Line]:
+    known = {(item.entry.address, item.entry.call_id) for item in report.standings}
+    for item in report.drift:
+        if (item.address, item.call_id) not in known:
+            empty = ("", "", "", "", "", "")
+            told = (item.status or "", "", "", "", item.message)
+            yield Line((*_address(item.kind.value, item.address), item.call_id, *empty, *told))
+
+
+def _address(word: str, address: Address) -> tuple[str, ...]:
+    return (word, str(address), address.plan, address.key, str(address.revision))
