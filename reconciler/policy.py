@@ -32,6 +32,7 @@ GUARD_CODES = {
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",
     "G023": "a call whose number is from elsewhere than its schedule's zone",
+    "G024": "an immediate or delayed call without place_by",
 }
 # What a person may lift for one plan, with a reason, unless the policy says otherwise: how many, how often, when.
 # Calling hours, suppression lists and consent are the called person's, and not among them.

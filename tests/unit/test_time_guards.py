@@ -51,6 +51,9 @@ def actions(rows: Rows, policy: Policy, entries: Entries = (), **context: Any) -
         (Policy(place_within=HOUR), None, "create"),
         (Policy(), NOW, "expired time-passed"),
         (Policy(strictness={"G020": Strictness.ERROR}), NOW, "blocked G020"),
+        (Policy(), None, "create"),
+        (Policy(strictness={"G024": Strictness.ERROR}), None, "blocked G024"),
+        (Policy(strictness={"G024": Strictness.ERROR}), NOW + SECOND, "create"),
         (Policy(strictness={"G020": Strictness.ERROR}), NOW + SECOND, "create"),
     ],
 )
@@ -62,6 +65,12 @@ def test_a_delayed_call_is_judged_by_when_it_would_ring() -> None:
     policy = Policy(horizon=HOUR)
     assert actions([row(at=None, delay_minutes=60)], policy) == {"k": "create"}
     assert actions([row(at=None, delay_minutes=60.5)], policy) == {"k": "blocked G005"}
+
+
+def test_a_deadline_is_all_that_an_immediate_call_needs() -> None:
+    strict = Policy(strictness={"G024": Strictness.ERROR})
+    assert actions([row(at=None, place_by=NOW + SECOND)], strict) == {"k": "create"}
+    assert actions([row(at=None, delay_minutes=5)], strict) == {"k": "blocked G024"}
 
 
 def test_what_was_recorded_as_missed_blocks_no_more() -> None:

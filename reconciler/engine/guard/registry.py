@@ -30,6 +30,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G021", "peak", timing.check_peak),
     Guard("G022", "number-peak", timing.check_number_peak),
     Guard("G023", "called-elsewhere", hours.check_elsewhere, Strictness.WARNING, stateless=True),
+    Guard("G024", "no-deadline", timing.check_deadline, Strictness.OFF, stateless=True),
 )
 NAMES = {guard.code: guard.name for guard in GUARDS}
 _STANDARD = {guard.code: guard.strictness for guard in GUARDS}

@@ -1,4 +1,4 @@
-"""G004, G005 and G020-G022: too soon, too far ahead, too late, and too many at once."""
+"""G004, G005, G020-G022 and G024: too soon, too far ahead, too late, too many at once, and without an end."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def check_past(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Object
         if passed is not None and passed <= scene.now:
             when = local(item) if item.scheduled else f"{passed:%Y-%m-%d %H:%M:%S} UTC"
             yield Objection(item.address, f"its time passed at {when}: remove the row, or give it a new time")
+
+
+def check_deadline(candidates: Sequence[Candidate], _scene: Scene) -> Iterator[Objection]:
+    """An objection for each call without a schedule that an apply may place however late it comes."""
+    for item in candidates:
+        if not item.scheduled and item.place_by is None:
+            yield Objection(item.address, "applied late it rings late, at night too: give the row a place_by")
 
 
 def check_peak(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
