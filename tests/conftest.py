@@ -17,9 +17,12 @@ import pytest
 from hypothesis import settings
 
 from reconciler.provider.sandbox import SandboxConfig, running
+from tests.zygote import Zygote, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
+
+ZYGOTE = Zygote()
 
 KEY = "canary-key-8c1f0a"
 
@@ -61,18 +64,24 @@ class Workbench:
         return path
 
     def run(self, *args: str, stdin: str | None = None) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "reconciler", *args],
-            cwd=self.root,
-            env=clean_environment() | self.env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        env = clean_environment() | self.env
+        if suits(env):
+            code, out, err = ZYGOTE.run(list(args), self.root, env, stdin)
+            result = Result(code, _text(out), _text(err))
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "reconciler", *args],
+                cwd=self.root,
+                env=env,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            result = Result(done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in result.err, result.err
+        return result
 
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
         """Start the command and leave it running; ``options`` are those of ``Popen``."""
@@ -126,6 +135,11 @@ class Workbench:
 
     def apply(self, *args: str) -> Result:
         return self.run("apply", "--auto-approve", "--json", "--rate", "none", *args)
+
+
+def _text(data: bytes) -> str:
+    """As ``subprocess`` reads text: with universal line breaks."""
+    return data.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def clean_environment() -> dict[str, str]:

@@ -137,7 +137,7 @@ def test_a_second_apply_meets_the_lock_and_is_told_who_holds_it(june: Workbench,
         assert met.code == 4
         assert f"pid {holder.pid}" in met.err
         assert "apply" in met.err
-        assert june.plan()["summary"]["uncertain"] == 1, "a plan is read beside it"
+        wait_for(lambda: june.plan()["summary"]["uncertain"] == 1)  # a plan is read beside it
     finally:
         holder.kill()
         holder.communicate()
