@@ -88,6 +88,10 @@ class Diagnostic:
     private: tuple[str, ...] = ()
     address: Address | None = None
 
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -320,4 +324,4 @@ class Plan:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(item for item in self.diagnostics if item.severity is Severity.ERROR)
+        return tuple(item for item in self.diagnostics if item.is_error)

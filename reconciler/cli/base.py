@@ -60,7 +60,7 @@ def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) ->
     except OSError as error:
         message = f"--base: its files cannot be put anywhere: {told(error)}"
         raise ReconcilerError(message, hint=next_step(error)) from error
-    unread = sum(item.severity == "error" and item.code != _NOTHING_THERE for item in (*problems, *found))
+    unread = sum(item.is_error and item.code != _NOTHING_THERE for item in (*problems, *found))
     settings = identity.diff_cells(settings_cells(document), settings_cells(workspace.document))
     return BaseFiles(Base(ref, commit, settings), rows, _warned(ref, commit, unread))
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
     from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
-    from reconciler.render.origins import Origins
     from reconciler.settings import Project
     from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
@@ -208,27 +207,6 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
 
-def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan) -> Origins:
-    """Where the values came from of each call to place and of each changed row.
-
-    The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
-    meanwhile is left out.
-    """
-    from reconciler import identity
-    from reconciler.source.tracing import Tracer, provenance
-
-    asked = {change.address: change for change in plan.changes if change.diff or change.call is not None}
-    tracer = Tracer(asked.keys())
-    sources = workspace.sources(app, paths, tracer)
-    found = {}
-    for address, trace in tracer.traces.items():
-        digest = asked[address].digest
-        if trace.row is not None and identity.digest(trace.row.call) == digest:
-            tags = identity.tags(plan.lineage or "", address, digest)
-            found[address] = provenance(trace, sources, workspace.project, tags)
-    return found
-
-
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
     if request.base is None:
         return None
@@ -302,4 +280,4 @@ def make_context(workspace: Workspace, request: Request) -> Context:
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
-    return any(item.severity == "error" for item in diagnostics)
+    return any(item.is_error for item in diagnostics)

@@ -171,7 +171,7 @@ def _job(
     for plan in (approved.plan, *approved.by):
         check_applicable(plan, store, now)
     people, problems = workspace.people(now)
-    if any(item.severity == "error" for item in problems):
+    if any(item.is_error for item in problems):
         hint = "reconciler validate shows them"
         raise ReconcilerError("the lists of people in the policy have errors: nothing was placed", hint=hint)
     context = make_context(workspace, replace(request, now=now, lifted=approved.plan.lifted))

@@ -181,5 +181,5 @@ def show_problems(
 
 def count_problems(diagnostics: tuple[Diagnostic, ...]) -> str:
     """``2 errors, 1 warning``."""
-    errors = sum(item.severity == "error" for item in diagnostics)
+    errors = sum(item.is_error for item in diagnostics)
     return f"{counted(errors, 'error')}, {counted(len(diagnostics) - errors, 'warning')}"

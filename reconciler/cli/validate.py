@@ -58,4 +58,4 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    return any(item.severity == "error" for item in diagnostics)
+    return any(item.is_error for item in diagnostics)

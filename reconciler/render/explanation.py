@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler import identity
 from reconciler.documents import optional_instant
 from reconciler.masking import mask_call, mask_change
-from reconciler.model import Address, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan, Severity
+from reconciler.model import Address, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan
 from reconciler.planfile import diagnostic_document, diff_document, place_document
 from reconciler.render.origins import field_document
 from reconciler.render.words import standing
@@ -38,7 +38,7 @@ class Explanation:
     def failed(self) -> bool:
         """Whether the row has errors."""
         incomplete = self.provenance is not None and not self.provenance.complete
-        return incomplete or any(item.severity is Severity.ERROR for item in self.diagnostics)
+        return incomplete or any(item.is_error for item in self.diagnostics)
 
 
 def mask_explanation(item: Explanation) -> Explanation:

@@ -36,7 +36,7 @@ def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
 def _suite(name: str, changes: list[Change], problems: list[Diagnostic]) -> ET.Element:
     suite = ET.Element("testsuite", name=for_terminal(name))
     suite.extend(map(_case, changes))
-    suite.extend(_problem(item) for item in problems if item.severity is Severity.ERROR)
+    suite.extend(_problem(item) for item in problems if item.is_error)
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", "0")

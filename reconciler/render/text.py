@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan, Severity
+from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan
 from reconciler.render.columns import Columns
 from reconciler.render.console import Look, capture, print_indented, styled
 from reconciler.render.escape import for_terminal, in_place
@@ -180,7 +180,7 @@ def _side(value: str | None) -> str:
 
 
 def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
-    style = "bold red" if item.severity is Severity.ERROR else "bold yellow"
+    style = "bold red" if item.is_error else "bold yellow"
     line = styled("", "")
     if item.location is not None:
         line.append(f"{for_terminal(str(item.location))}: ", style="bold")

@@ -122,7 +122,7 @@ class Report:
 
     @property
     def errors(self) -> bool:
-        return any(item.severity is Severity.ERROR for item in self.found)
+        return any(item.is_error for item in self.found)
 
 
 def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

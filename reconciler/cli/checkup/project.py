@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from reconciler.cli.checkup.finding import Finding, Health
-from reconciler.model import Diagnostic, Severity
+from reconciler.model import Diagnostic
 from reconciler.render.words import counted
 from reconciler.settings import PROJECT_FILE
 from reconciler.times import parse_wall, zone
@@ -87,7 +87,7 @@ def _differs(at: str, timezone: str) -> bool:
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
-    return [item for item in diagnostics if item.severity is Severity.ERROR]
+    return [item for item in diagnostics if item.is_error]
 
 
 def _first(what: str, found: Sequence[Diagnostic]) -> str:
