@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from reconciler import identity
 from reconciler.model import Entry, Plan
-from reconciler.render.console import Look, capture, print_indented, styled
+from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
 from reconciler.render.origins import print_fields
@@ -26,13 +24,13 @@ def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Lo
 
 
 def _print_head(console: Console, item: Explanation, plan: Plan) -> None:
-    line = styled(for_terminal(str(item.address)), "bold")
+    line = Line(for_terminal(str(item.address)), "bold")
     if item.provenance is not None:
         line.append(f"  {for_terminal(place(item.provenance.source))}", style="dim")
-    console.print(line, soft_wrap=True)
+    console.print(line)
     print_indented(console, f"Plan: {for_terminal(_planned(item))}", 2)
     for cell in item.change.diff if item.change is not None else ():
-        console.print(cell_line(cell), soft_wrap=True)
+        console.print(cell_line(cell))
     print_indented(console, f"State: {for_terminal(_known(item, plan))}", 2)
 
 
@@ -69,7 +67,7 @@ def _print_fields(console: Console, item: Explanation) -> None:
     elif item.entry is not None and not item.blind:
         print_indented(console, "What was placed, as the state has it:", 2)
         for name, text in identity.cells(item.entry.call).items():
-            console.print(styled(f"  {for_terminal(name)}: {for_terminal(text)}", ""), soft_wrap=True)
+            console.print(Line(f"  {for_terminal(name)}: {for_terminal(text)}"))
 
 
 def _print_row(console: Console, row: Provenance) -> None:
