@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.chain import Kind, Link, Record
+from reconciler.masking import mask_numbers
 from reconciler.model import JsonObject
 from reconciler.render.escape import for_terminal
 
@@ -37,6 +38,25 @@ class Line:
     @property
     def texts(self) -> Mapping[str, str]:
         return self.link.texts or {}
+
+
+def mask_line(line: Line) -> Line:
+    """The entry as it may be published: no phone number in what persons and the service said.
+
+    What is private is in ``texts`` by design, but for the reasons of overrides, which every run tells.
+    """
+    texts = {name: text if name == "person" else mask_numbers(text) for name, text in line.texts.items()}
+    link = line.link if line.link.texts is None else replace(line.link, texts=texts)
+    overrides = line.record.content.get("overrides")
+    if not isinstance(overrides, list):
+        return replace(line, link=link)
+    told = [_mask_override(item) for item in overrides if isinstance(item, dict)]
+    content: JsonObject = {**line.record.content, "overrides": [*told]}
+    return replace(line, link=link, record=replace(line.record, content=content))
+
+
+def _mask_override(item: JsonObject) -> JsonObject:
+    return {**item, "reason": mask_numbers(str(item.get("reason", "")))}
 
 
 def render_text(lines: Iterable[Line]) -> str:
