@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from reconciler import identity
 from reconciler.model import Entry, Plan
+from reconciler.render import moments
 from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
@@ -17,27 +20,27 @@ from reconciler.times import tell_instant
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:
     """One address: what a plan would do, what the state knows, the row's problems, and each field's origin."""
     shown = mask_explanation(item) if look.masked else item
-    head = capture(look, lambda console: _print_head(console, shown, plan))
+    head = capture(look, lambda console: _print_head(console, shown, plan, look.now))
     problems = render_diagnostics(item.diagnostics, excerpt, look)
     fields = capture(look, lambda console: _print_fields(console, shown))
     return "\n".join(part for part in (head, problems, fields) if part)
 
 
-def _print_head(console: Console, item: Explanation, plan: Plan) -> None:
+def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime | None) -> None:
     line = Line(for_terminal(str(item.address)), "bold")
     if item.provenance is not None:
         line.append(f"  {for_terminal(place(item.provenance.source))}", style="dim")
     console.print(line)
-    print_indented(console, f"Plan: {for_terminal(_planned(item))}", 2)
+    print_indented(console, f"Plan: {for_terminal(_planned(item, now))}", 2)
     for cell in item.change.diff if item.change is not None else ():
         console.print(cell_line(cell))
     print_indented(console, f"State: {for_terminal(_known(item, plan))}", 2)
 
 
-def _planned(item: Explanation) -> str:
+def _planned(item: Explanation, now: datetime | None) -> str:
     change = item.change
     if change is not None:
-        said = f"{word(change.action)}. {change.message or ''}".rstrip()
+        said = f"{word(change.action)}. {moments.sentence(change, now)}".rstrip()
         return said if said.endswith(".") else f"{said}."
     if item.failed:
         return "nothing, the row has errors."

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan
+from reconciler.render import moments
 from reconciler.render.columns import Columns
 from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
@@ -124,9 +125,10 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     columns = Columns.of(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
     console.print(Line(heading, f"bold {_LOOK[action][1]}"))
-    shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
+    alike = told if action is Action.BLOCKED and len(told) > 1 else ()
+    shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
-        print_indented(console, for_terminal(shared.pop() or ""), 2)
+        print_indented(console, for_terminal(shared.pop()), 2)
         shown = [replace(change, message=None) for change in shown]
     for change in shown:
         _print_change(console, change, columns, view.origins.get(change.address))
@@ -158,7 +160,7 @@ def _print_change(console: Console, change: Change, columns: Columns, told: Prov
     if told is not None and change.call is not None:
         print_fields(console, told, 6)
     if change.message is not None:
-        print_indented(console, for_terminal(change.message), 6)
+        print_indented(console, for_terminal(moments.sentence(change, columns.now)), 6)
 
 
 def cell_line(cell: CellDiff) -> Line:
