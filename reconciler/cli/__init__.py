@@ -70,7 +70,7 @@ _EPILOG = examples(
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
-    "reconciler help                # topics: formulas, sheets, state, ci, exit-codes ...",
+    "reconciler help                # topics: formulas, state, ci ...",
 )
 
 

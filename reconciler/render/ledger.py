@@ -12,6 +12,7 @@ from reconciler.chain import Kind, Link, Record
 from reconciler.masking import mask_numbers
 from reconciler.model import JsonObject
 from reconciler.render.escape import for_terminal
+from reconciler.times import parse_instant, tell_instant
 
 COLUMNS = (
     *("number", "at", "kind", "run", "command", "actor", "plan_id", "address", "digest", "call_id", "person"),
@@ -60,14 +61,15 @@ def _mask_override(item: JsonObject) -> JsonObject:
 
 
 def render_text(lines: Iterable[Line]) -> str:
-    """One line an entry: number, time, kind, address, and what it says."""
+    """One line an entry: number, time to the second, kind, address, and what it says."""
     return "".join(for_terminal(_text(line)) + "\n" for line in lines)
 
 
 def _text(line: Line) -> str:
     told = _TOLD.get(line.record.kind, _told)(line)
     address = line.content.get("address")
-    parts = [f"{line.record.number:>5}", line.record.at, f"{line.record.kind:<9}", address, told]
+    at = tell_instant(parse_instant(line.record.at))
+    parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, told]
     return "  ".join(str(part) for part in parts if part).rstrip()
 
 
