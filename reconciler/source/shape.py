@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.source import wording
-from reconciler.source.fitting import fits
 from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, is_public
 from reconciler.source.schema import validator
+from reconciler.source.sieve import sieve
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 Path: TypeAlias = tuple[str | int, ...]
-
-_FEW = 1000  # rows that are judged faster than the compiled validator is imported
 
 SYNONYMS = {
     "agent_id": "agent",
@@ -53,7 +50,7 @@ _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
 def check_shape(root: MapNode, schema: str, report: Report) -> None:
     """Compare a file with a schema; every mistake is reported once, and its path noted in ``report.bad``."""
     judged, places = _sifted(root, schema)
-    if fits(judged, schema):
+    if sieve(schema).passes(judged):
         return
     from reconciler.source.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
@@ -83,12 +80,7 @@ def _sifted(root: MapNode, schema: str) -> tuple[MapNode, Sequence[int]]:
     if schema != "callplan" or not isinstance(calls, ListNode):
         return root, ()
     parts = ("row",) if "columns" in root.items else ("row", "target")
-    if len(calls.items) < _FEW:
-        passes: Callable[[Node], bool] = partial(fits, schema=schema, parts=parts)
-    else:
-        from reconciler.source.sieve import sieve  # noqa: PLC0415 - only many rows are worth it
-
-        passes = sieve(schema, *parts).passes
+    passes = sieve(schema, *parts).passes
     doubted = [index for index, row in enumerate(calls.items) if not passes(row)]
     rest = ListNode(calls.line, calls.column, [calls.items[index] for index in doubted])
     items = root.items | {"calls": (root.items["calls"][0], rest)}
