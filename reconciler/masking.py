@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
-from reconciler.model import Call, CellDiff, Change, Diagnostic, JsonObject, JsonValue, Plan, Request
+from reconciler.model import Call, CellDiff, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan, Request
 
 MASK = "***"
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email"})
 PRIVATE_MAP = "additional_data"
+_PHONE = re.compile(
+    r"(?:\+|(?<![\w.:/-])00)\d(?:[\s().-]{0,2}\d){6,14}(?!\d)|(?<![\w.:/-])\d{10,15}(?![\w-])", re.ASCII
+)
 
 
 def mask_value(text: str) -> str:
@@ -29,6 +32,11 @@ def mask_in(text: str, private: Iterable[str]) -> str:
     for part in sorted({item for item in private if item}, key=len, reverse=True):
         text = text.replace(part, mask_value(part))
     return text
+
+
+def mask_numbers(text: str) -> str:
+    """Words of persons or of the service, with every phone number in them masked."""
+    return _PHONE.sub(lambda found: f"+{MASK}{found[0][-2:]}", text)
 
 
 def mask_echo(text: str, private: Iterable[str]) -> str:
@@ -99,6 +107,12 @@ def mask_call(call: Call) -> Call:
         email=_maybe(call.email),
         additional_data=dict.fromkeys(call.additional_data, MASK),
     )
+
+
+def mask_entry(entry: Entry) -> Entry:
+    """What the state holds of a call, as it may be published."""
+    error = None if entry.error is None else mask_numbers(entry.error)
+    return replace(entry, call=mask_call(entry.call), error=error)
 
 
 def _maybe(text: str | None) -> str | None:

@@ -243,11 +243,24 @@ class CellDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant that a sentence names, and the zone it is told in to a person."""
+
+    at: datetime
+    timezone: str = "UTC"
+
+
+Said: TypeAlias = tuple[str | Moment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a plan says of one address.
 
     ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
-    to a person. ``call`` is set where the action is ``create``, ``waiting`` or ``expired``, or a guard blocks it;
+    to a person, the same everywhere; ``said`` is that in parts, to tell its instants otherwise, and None where it
+    names none, or the plan was read back. ``call`` is set where the action is ``create``, ``waiting`` or
+    ``expired``, or a guard blocks it;
     ``request`` where it is ``create``.
     ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
     """
@@ -266,6 +279,7 @@ class Change:
     message: str | None = None
     introduced: bool | None = None
     called_timezone: str | None = None
+    said: Said | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,13 @@ import pytest
 from reconciler import identity
 from reconciler.cli import main
 from reconciler.source.codes import CODES
+from reconciler.source.nodes import MapNode
 from reconciler.source.project import load_project
+from reconciler.source.schema import validator
+from reconciler.source.sieve import sieve
 from reconciler.source.sources import load_sources
+from reconciler.source.values import to_value
+from reconciler.source.yaml import load
 
 ROOT = Path(__file__).parent / "cases"
 KINDS = ("valid", "invalid")
@@ -98,3 +103,12 @@ def test_nothing_lies_about_without_a_case() -> None:
         path.name for kind in KINDS for path in (ROOT / kind).iterdir() if path.name.split(".")[0] not in known
     ]
     assert not [item for item in loose if not item.startswith("yaml-")]
+
+
+def test_no_file_passes_that_jsonschema_refuses() -> None:
+    for path in sorted(ROOT.rglob("*.yaml")):
+        root = load(path.read_bytes(), path.name).root
+        if isinstance(root, MapNode):
+            for schema in ("callplan", "project"):
+                if sieve(schema).passes(root):
+                    assert validator(schema).is_valid(to_value(root)), (path, schema)

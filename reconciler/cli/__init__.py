@@ -70,7 +70,7 @@ _EPILOG = examples(
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
-    "reconciler help                # topics: formulas, sheets, state, ci, exit-codes ...",
+    "reconciler help                # topics: formulas, state, ci ...",
 )
 
 
@@ -90,6 +90,9 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line; the result is its exit code."""
+    if "_RECONCILER_COMPLETE" in os.environ:
+        from reconciler.cli import shells  # noqa: F401 - it tells click how shells ask
+
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)
     except click.ClickException as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +44,8 @@ class App:
 
         if not stream.isatty():
             return Look(masked=not reveal)
+        import shutil
+
         in_ci = bool(os.environ.get("CI"))
         return Look(
             width=shutil.get_terminal_size().columns,
@@ -103,6 +103,8 @@ def echo_json(document: object, *, indent: int | None = 2) -> None:
 
 def to_json(document: object, *, indent: int | None = 2) -> str:
     """A JSON document with a line break, in which a CI runner that reads the log finds no command."""
+    import json
+
     from reconciler.render.escape import for_json
 
     return for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"

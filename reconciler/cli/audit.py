@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.chain import Head, Kind, read
-from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, examples, state_option
+from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
 from reconciler.cli.output import write_private
@@ -87,6 +88,7 @@ class _Filter:
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
 @state_option
+@reveal_option
 @click.pass_obj
 def log(
     app: App,
@@ -100,21 +102,23 @@ def log(
     form: str,
     as_json: bool,
     state_url: str | None,
+    reveal: bool,
 ) -> None:
     """List the ledger, oldest first."""
     where = None if address is None else read_address(address)
     wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
     with Workspace.open(app, state_url).reader() as reader:
         found = [line for line in _lines(reader) if wanted.takes(line)]
-    _print(found[-limit:] if limit else found, "json" if as_json else form)
+    _print(app, found[-limit:] if limit else found, "json" if as_json else form, reveal=reveal)
 
 
 @audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
 @click.argument("address", shell_complete=addresses_of_state)
 @click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
 @state_option
+@reveal_option
 @click.pass_obj
-def show(app: App, address: str, as_json: bool, state_url: str | None) -> None:
+def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: bool) -> None:
     """The life of one call: the runs that met it, what they did, and what persons said of it.
 
     An address that was moved is followed, from its first name to its last.
@@ -125,7 +129,7 @@ def show(app: App, address: str, as_json: bool, state_url: str | None) -> None:
     found = _life(lines, where)
     if not found:
         raise ReconcilerError(f"the ledger holds nothing of {where}", hint="reconciler audit log")
-    _print(found, "json" if as_json else "text")
+    _print(app, found, "json" if as_json else "text", reveal=reveal)
 
 
 def _life(lines: Iterable[Line], address: Address) -> list[Line]:
@@ -163,10 +167,13 @@ def _lines(reader: StateReader) -> Iterable[Line]:
         yield Line(link, record, runs.get(record.run, {}))
 
 
-def _print(lines: Iterable[Line], form: str) -> None:
-    from reconciler.render.ledger import render_csv, render_text
+def _print(app: App, lines: Iterable[Line], form: str, *, reveal: bool) -> None:
+    """Numbers in what was said are seen as text on a terminal, or with ``reveal``."""
+    from reconciler.render.ledger import mask_line, render_csv, render_text
     from reconciler.state.ledger_file import line as document
 
+    masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
+    lines = map(mask_line, lines) if masked else lines
     if form == "csv":
         echo(render_csv(lines).encode("utf-8-sig"))
     elif form == "json":

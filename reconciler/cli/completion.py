@@ -23,8 +23,10 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from reconciler.cli.shells import VARIABLE
+
     found = get_completion_class(shell)
     if found is None:
         raise TypeError(f"click knows no completion for {shell}")
-    script = found(ctx.find_root().command, {}, "reconciler", "_RECONCILER_COMPLETE")
+    script = found(ctx.find_root().command, {}, "reconciler", VARIABLE)
     click.echo(script.source())

@@ -22,6 +22,8 @@ _QUIET = (
     *("--no-pager", "--no-optional-locks", "--no-replace-objects"),
 )
 _ELSEWHERE = frozenset({"", ".", "..", ".git"})
+_HEAD = "# branch.oid "
+_NO_COMMIT = "(initial)"
 _BLOBS = frozenset({"100644", "100755"})
 
 
@@ -38,10 +40,15 @@ class Blob:
 
 def revision(root: Path) -> GitRevision | None:
     """The commit of ``root`` and whether the work tree differs from it; None outside git, or without git."""
-    commit = _try(root, "rev-parse", "--verify", "HEAD")
-    if commit is None:
+    told = _try(root, "status", "--porcelain=v2", "--branch", "--no-ahead-behind")
+    if told is None:
         return None
-    return GitRevision(commit, dirty=bool(_try(root, "status", "--porcelain")))
+    head, changes = _NO_COMMIT, False
+    for line in told.splitlines():
+        if line.startswith(_HEAD):
+            head = line.removeprefix(_HEAD)
+        changes = changes or not line.startswith("#")
+    return None if head == _NO_COMMIT else GitRevision(head, dirty=changes)
 
 
 def folder(root: Path) -> str:

@@ -223,12 +223,15 @@ def _tell(adopted: list[Match], unknown: list[Entry], *, as_json: bool) -> None:
                 {"address": str(item.address), "call_id": item.call_id, "evidence": item.evidence}
                 for item in adopted
             ],
-            "unknown": [{"address": str(item.address), "message": explain.uncertain(item)[1]} for item in unknown],
+            "unknown": [
+                {"address": str(item.address), "message": explain.message(explain.uncertain(item))}
+                for item in unknown
+            ],
         }
         echo_json(document)
         return
     for found in adopted:
         click.echo(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
     for entry in unknown:
-        click.echo(for_terminal(f"{entry.address}: {explain.uncertain(entry)[1]}"))
+        click.echo(for_terminal(f"{entry.address}: {explain.message(explain.uncertain(entry))}"))
     click.echo(f"{len(unknown)} with an unknown outcome." if unknown else "Nothing is unknown.")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import state_care, state_redact
-from reconciler.cli.app import App, echo_json, examples, state_option
+from reconciler.cli.app import App, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
 from reconciler.errors import ReconcilerError, StateError
-from reconciler.masking import mask_value
+from reconciler.masking import mask_entry, mask_numbers
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import standing
@@ -65,14 +66,15 @@ def init(app: App, state_url: str | None) -> None:
 @state.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
+@reveal_option
 @click.pass_obj
-def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
+def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -> None:
     """List every address the state knows."""
     with Workspace.open(app, state_url).reader() as reader:
         entries = list(reader.entries())
         lineage, serial = reader.lineage, reader.serial
     if as_json:
-        listed = [_entry_json(item) for item in entries]
+        listed = [_entry_json(item, masked=not reveal) for item in entries]
         echo_json({"lineage": lineage, "serial": serial, "entries": listed})
         return
     for item in entries:
@@ -87,25 +89,27 @@ def list_entries(app: App, as_json: bool, state_url: str | None) -> None:
 @click.argument("address", required=False, shell_complete=addresses_of_state)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
+@reveal_option
 @click.pass_obj
-def show(app: App, address: str | None, as_json: bool, state_url: str | None) -> None:
+def show(app: App, address: str | None, as_json: bool, state_url: str | None, reveal: bool) -> None:
     """Show one address and its attempts; without ADDRESS, the state itself."""
     workspace = Workspace.open(app, state_url)
+    masked = not reveal if as_json else app.look(sys.stdout, reveal=reveal).masked
     if address is None:
         with workspace.reader() as reader:
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
         document["path"] = str(workspace.state_path)
-        document["runs"] = [_run_json(run) for run in runs]
+        document["runs"] = [_run_json(run, masked=masked) for run in runs]
     else:
-        document = _show_address(workspace, address)
+        document = _show_address(workspace, address, masked=masked)
     if as_json:
         echo_json(document)
     else:
         click.echo(_lines(document))
 
 
-def _run_json(run: Run) -> JsonObject:
+def _run_json(run: Run, *, masked: bool) -> JsonObject:
     return {
         "id": run.id,
         "command": run.command,
@@ -115,23 +119,26 @@ def _run_json(run: Run) -> JsonObject:
         "commit": run.commit,
         "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
         "overrides": [
-            {"code": item.code, "plan_id": item.plan_id, "reason": item.reason} for item in run.overrides
+            {"code": item.code, "plan_id": item.plan_id, "reason": _words(item.reason, masked=masked)}
+            for item in run.overrides
         ],
     }
 
 
-def _show_address(workspace: Workspace, text: str) -> JsonObject:
+def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObject:
     address = state_care.read_address(text)
     with workspace.reader() as reader:
         entry = reader.entry(address)
         attempts = reader.attempts(address)
     if entry is None:
         raise ReconcilerError(f"the state holds nothing at {address}", hint="reconciler state list")
-    return _entry_json(entry) | {"attempts": [_attempt_json(item) for item in attempts]}
+    return _entry_json(entry, masked=masked) | {
+        "attempts": [_attempt_json(item, masked=masked) for item in attempts]
+    }
 
 
-def _entry_json(entry: Entry) -> JsonObject:
-    target = entry.call.target
+def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
+    shown = mask_entry(entry) if masked else entry
     return {
         "address": str(entry.address),
         "plan": entry.address.plan,
@@ -139,17 +146,17 @@ def _entry_json(entry: Entry) -> JsonObject:
         "revision": entry.address.revision,
         "status": standing(entry),
         "digest": entry.digest,
-        "target": target if entry.call.contact_id is not None else mask_value(target),
+        "target": shown.call.target,
         "attempted_at": format_instant(entry.attempted_at),
         "rings_at": format_instant(entry.rings_at),
         "call_id": entry.call_id,
         "rejections": entry.rejections,
         "stopped_at": None if entry.stopped_at is None else format_instant(entry.stopped_at),
-        "error": entry.error,
+        "error": shown.error,
     }
 
 
-def _attempt_json(attempt: Attempt) -> JsonObject:
+def _attempt_json(attempt: Attempt, *, masked: bool) -> JsonObject:
     return {
         "number": attempt.number,
         "run": attempt.run_id,
@@ -159,9 +166,14 @@ def _attempt_json(attempt: Attempt) -> JsonObject:
         "intended_at": format_instant(attempt.intended_at),
         "finished_at": None if attempt.finished_at is None else format_instant(attempt.finished_at),
         "call_id": attempt.call_id,
-        "error": attempt.error,
-        "evidence": attempt.evidence,
+        "error": _words(attempt.error, masked=masked),
+        "evidence": _words(attempt.evidence, masked=masked),
     }
+
+
+def _words(text: str | None, *, masked: bool) -> str | None:
+    """What a person or the service said."""
+    return mask_numbers(text) if masked and text is not None else text
 
 
 def _lines(document: JsonObject) -> str:

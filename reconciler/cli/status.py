@@ -171,6 +171,7 @@ def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, int
 def _shown(
     app: App, workspace: Workspace, found: Look, late: list[tuple[Change, datetime]], shape: _Form
 ) -> bytes:
+    from reconciler.render import console
     from reconciler.render import status as render
 
     masked = not shape.reveal
@@ -189,12 +190,11 @@ def _shown(
         from reconciler.render.xlsx import to_xlsx
 
         return to_xlsx([render.calls_table(found.report, masked=masked)], found.report.as_of)
-    if shape.file == STDOUT:
-        masked = app.look(sys.stdout, reveal=shape.reveal).masked
+    look = app.look(sys.stdout, reveal=shape.reveal) if shape.file == STDOUT else console.Look(masked=masked)
     agents = {agent: name for name, agent in workspace.project.agents.items()}
     calls = ""
     if shape.within is None and not workspace.snapshot:
-        calls = render.render_text(found.report, agents, masked=masked, every=shape.calls)
+        calls = render.render_text(found.report, agents, look, every=shape.calls)
     return "".join((calls, *_lines(found.plan, late, shape))).encode()
 
 

@@ -148,7 +148,8 @@ class Placement:
         if late:
             self._store.record_missed(self._run_id, late, now)
         for missed in late:
-            self._end(Event(Kind.EXPIRED, missed.address, message=explain.expired(missed.rings_at)[1]))
+            why = explain.message(explain.expired(missed.rings_at))
+            self._end(Event(Kind.EXPIRED, missed.address, message=why))
         return batch
 
     async def _settle(self, pacer: Pacer | None) -> None:
@@ -244,7 +245,7 @@ class Placement:
             if self.stopped is not None:
                 raise NotSent(self.stopped)
             if (missed := item.missed(self._clock.now())) is not None:
-                raise _TooLate(explain.expired(missed.rings_at)[1])
+                raise _TooLate(explain.message(explain.expired(missed.rings_at)))
             if (held := self._gate.holds(item, self._clock.now())) is not None:
                 self._held[item.address] = held
                 raise _HeldBack(held.message)

@@ -5,23 +5,44 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias
 
-from reconciler.model import Diagnostic, Entry, Row, Severity
+from reconciler.model import Diagnostic, Entry, Moment, Row, Said, Severity
 from reconciler.times import tell_instant
 
-Reasons: TypeAlias = tuple[tuple[str, ...], str | None]
+Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
 
 HELD: Reasons = (("disabled",), "enabled: false, so it is kept in the file and not placed")
+
+
+def plain(said: str | Said) -> str:
+    """A sentence as it stands in a file: instants in UTC."""
+    if isinstance(said, str):
+        return said
+    return "".join(part if isinstance(part, str) else tell_instant(part.at) for part in said)
+
+
+def message(why: Reasons) -> str:
+    """The sentence of a reason that has one, as it stands in a file."""
+    return plain(why[1] or "")
+
+
+def _rings(entry: Entry) -> Moment:
+    schedule = entry.call.schedule
+    return Moment(entry.rings_at) if schedule is None else Moment(entry.rings_at, schedule.timezone)
 
 
 def _named(entry: Entry) -> str:
     return f"{entry.address} ({entry.call_id})" if entry.call_id else str(entry.address)
 
 
-def _still_rings(entry: Entry) -> str:
+def _still_rings(entry: Entry) -> Said:
     return (
-        f"{_named(entry)} still rings at {tell_instant(entry.rings_at)}: the API cannot change or cancel it. "
-        "To stop it, delete it in the ContactShip dashboard and record that: "
-        f"reconciler resolve {entry.address} --stopped --reason WHY"
+        f"{_named(entry)} still rings at ",
+        _rings(entry),
+        (
+            ": the API cannot change or cancel it. "
+            "To stop it, delete it in the ContactShip dashboard and record that: "
+            f"reconciler resolve {entry.address} --stopped --reason WHY"
+        ),
     )
 
 
@@ -46,17 +67,21 @@ def over(entry: Entry) -> Reasons:
     """A disabled row whose call rang or was stopped."""
     if entry.stopped_at is not None:
         return ("disabled", "stopped"), "disabled, and its call was stopped by hand"
-    return ("disabled", "rang"), f"disabled after its call rang at {tell_instant(entry.rings_at)}"
+    return ("disabled", "rang"), ("disabled after its call rang at ", _rings(entry))
 
 
 def uncertain(entry: Entry) -> Reasons:
     detail = f": {entry.error}" if entry.error else ""
-    message = (
-        f"the attempt of {tell_instant(entry.attempted_at)} may or may not have placed the call{detail}. "
-        "It is not sent again. Look it up in the ContactShip dashboard, then say which: "
-        f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
+    said = (
+        "the attempt of ",
+        Moment(entry.attempted_at, _rings(entry).timezone),
+        (
+            f" may or may not have placed the call{detail}. "
+            "It is not sent again. Look it up in the ContactShip dashboard, then say which: "
+            f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
+        ),
     )
-    return ("outcome-unknown",), message
+    return ("outcome-unknown",), said
 
 
 def removed(entry: Entry, why: str) -> Reasons:
@@ -65,7 +90,7 @@ def removed(entry: Entry, why: str) -> Reasons:
 
 
 def changed_pending(entry: Entry) -> Reasons:
-    return ("still-rings",), f"{_still_rings(entry)}. Then raise the row's revision to ask for the new call"
+    return ("still-rings",), (*_still_rings(entry), ". Then raise the row's revision to ask for the new call")
 
 
 def changed_stopped(entry: Entry) -> Reasons:
@@ -74,11 +99,11 @@ def changed_stopped(entry: Entry) -> Reasons:
 
 
 def changed_rang(entry: Entry) -> Reasons:
-    return ("new-occurrence",), f"{_named(entry)} rang at {tell_instant(entry.rings_at)}; nothing will be placed"
+    return ("new-occurrence",), (f"{_named(entry)} rang at ", _rings(entry), "; nothing will be placed")
 
 
 def changed_past(entry: Entry) -> Reasons:
-    return ("past",), f"edited after {_named(entry)} rang at {tell_instant(entry.rings_at)}; nothing to do"
+    return ("past",), (f"edited after {_named(entry)} rang at ", _rings(entry), "; nothing to do")
 
 
 def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
@@ -93,15 +118,16 @@ def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
     )
 
 
-def expired(since: datetime, *, recorded: bool = False) -> Reasons:
-    message = f"its time passed at {tell_instant(since)} before anything placed it"
-    return (("time-passed", "recorded") if recorded else ("time-passed",)), message
+def expired(since: datetime, timezone: str = "UTC", *, recorded: bool = False) -> Reasons:
+    """``timezone`` is the row's."""
+    said = ("its time passed at ", Moment(since, timezone), " before anything placed it")
+    return (("time-passed", "recorded") if recorded else ("time-passed",)), said
 
 
-def waiting(place_from: datetime) -> Reasons:
-    """A call that rings later than the policy lets it be placed."""
-    message = f"to be placed from {tell_instant(place_from)} on (policy.place_within): until then it can be edited"
-    return ("place-within",), message
+def waiting(place_from: datetime, timezone: str = "UTC") -> Reasons:
+    """A call that rings later than the policy lets it be placed; ``timezone`` is the row's."""
+    moment, until = Moment(place_from, timezone), " on (policy.place_within): until then it can be edited"
+    return ("place-within",), ("to be placed from ", moment, until)
 
 
 def rejected_twice(entry: Entry) -> Reasons:
@@ -118,11 +144,16 @@ def revision_lowered(other: Entry) -> Reasons:
 
 
 def earlier_uncertain(other: Entry) -> Reasons:
-    return ("earlier-revision-uncertain",), f"an earlier revision is not settled: {uncertain(other)[1]}"
+    return ("earlier-revision-uncertain",), ("an earlier revision is not settled: ", *_parts(uncertain(other)))
 
 
 def earlier_pending(other: Entry) -> Reasons:
-    return ("earlier-revision-pending",), f"an earlier revision is still ahead: {_still_rings(other)}"
+    return ("earlier-revision-pending",), ("an earlier revision is still ahead: ", *_still_rings(other))
+
+
+def _parts(why: Reasons) -> Said:
+    said = why[1] or ()
+    return (said,) if isinstance(said, str) else said
 
 
 def same_call(row: Row, twin: Entry) -> Reasons:

@@ -126,7 +126,7 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     if not found:
         return change
     codes, message = _sum(found)
-    return replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message)
+    return replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message, said=None)
 
 
 def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:

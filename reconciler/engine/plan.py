@@ -177,7 +177,7 @@ class _Planner:
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
             change = replace(change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone)
-            return _with(change, Action.EXPIRED, explain.expired(expiry, recorded=recorded))
+            return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
         obstacle = self._obstacle(row, change.digest)
         if obstacle is not None:
             return _with(change, Action.BLOCKED, obstacle)
@@ -214,7 +214,7 @@ class _Planner:
         )
         later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
         if later is not None:
-            return _with(change, Action.WAITING, explain.waiting(later))
+            return _with(change, Action.WAITING, explain.waiting(later, _timezone(row)))
         tags = identity.tags(self.context.lineage or "", row.address, change.digest)
         request = wire.to_request(row.call, tags, self.context.fields)
         return _with(replace(change, request=request), Action.CREATE, why)
@@ -243,5 +243,12 @@ def _scheduled(entry: Entry) -> datetime | None:
     return entry.rings_at if entry.call.schedule is not None else None
 
 
+def _timezone(row: Row) -> str:
+    return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
+
+
 def _with(change: Change, action: Action, why: explain.Reasons) -> Change:
-    return replace(change, action=action, reasons=why[0], message=why[1])
+    codes, said = why
+    if said is None or isinstance(said, str):
+        return replace(change, action=action, reasons=codes, message=said)
+    return replace(change, action=action, reasons=codes, message=explain.plain(said), said=said)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.console import Console
-from rich.text import Text
+_NARROWEST = 60
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +27,67 @@ class Look:
     full: bool = False
 
 
+class Line:
+    """One line, of parts in a style each: words of ``_CODES``, such as ``bold red``."""
+
+    def __init__(self, text: str = "", style: str = "") -> None:
+        self._parts: list[tuple[str, str]] = []
+        self.append(text, style)
+
+    def append(self, text: str, style: str = "") -> Line:
+        """Go on with a part; the result is the same line."""
+        if text:
+            self._parts.append((text, style))
+        return self
+
+    @property
+    def width(self) -> int:
+        """In cells of a terminal: some characters take two."""
+        return sum(_cells(text) for text, _ in self._parts)
+
+    def drawn(self, *, color: bool) -> str:
+        """The line as a terminal takes it."""
+        return "".join(_painted(text, style) if color else text for text, style in self._parts)
+
+
+class Console:
+    """Collects lines as they look. Long ones are left to the terminal to break: so they can be copied whole."""
+
+    def __init__(self, look: Look) -> None:
+        self.width = max(look.width, _NARROWEST)
+        self._color = look.color
+        self._lines: list[str] = []
+
+    def print(self, line: Line | str = "") -> None:
+        self._lines.append(line.drawn(color=self._color) if isinstance(line, Line) else line)
+
+    def text(self) -> str:
+        """All of it, each line with its end."""
+        return "".join(f"{line}\n" for line in self._lines)
+
+
 def capture(look: Look, draw: Callable[[Console], None]) -> str:
     """What ``draw`` prints, looking like ``look``."""
-    buffer = io.StringIO()
-    draw(
-        Console(
-            file=buffer,
-            width=max(look.width, 60),
-            force_terminal=look.color,
-            color_system="standard" if look.color else None,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-    )
-    return buffer.getvalue()
+    console = Console(look)
+    draw(console)
+    return console.text()
 
 
 def print_indented(console: Console, text: str, indent: int) -> None:
     """A paragraph, wrapped to the console's width."""
     margin = " " * indent
-    width = console.width
-    lines = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False)
-    console.print(styled("\n".join(margin + line for line in lines), ""), soft_wrap=True)
+    for line in textwrap.wrap(text, console.width - indent, break_long_words=False, break_on_hyphens=False):
+        console.print(margin + line)
 
 
-def styled(text: str, style: str) -> Text:
-    """Text that is taken as it is: nothing in it is markup."""
-    return Text(text, style=style)
+def _painted(text: str, style: str) -> str:
+    codes = ";".join(_CODES[word] for word in style.split())
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
+
+
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - its tables are only needed beyond ASCII
+
+    return cell_len(text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler import identity
 from reconciler.documents import optional_instant
-from reconciler.masking import mask_call
-from reconciler.model import Call, Entry, JsonObject
+from reconciler.masking import mask_entry
+from reconciler.model import Entry, JsonObject
 from reconciler.render.escape import for_json
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import standing
@@ -26,8 +26,8 @@ def entries_table(entries: Sequence[Entry], *, masked: bool) -> Table:
 
 
 def _lines(entries: Sequence[Entry], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
-    for entry in entries:
-        cells = by_column(identity.cells(_shown(entry.call, masked=masked)))
+    for entry in _shown(entries, masked=masked):
+        cells = by_column(identity.cells(entry.call))
         texts = (cells.get(name, "") for name in fields)
         yield Line((*_first(entry), *texts, str(entry.rejections), entry.error or "", entry.digest))
 
@@ -45,12 +45,12 @@ def entries_json(entries: Sequence[Entry], lineage: str, serial: int, *, masked:
         "format_version": FORMAT_VERSION,
         "lineage": lineage,
         "serial": serial,
-        "entries": [_entry(entry, masked=masked) for entry in entries],
+        "entries": [_entry(entry) for entry in _shown(entries, masked=masked)],
     }
     return (for_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n").encode()
 
 
-def _entry(entry: Entry, *, masked: bool) -> JsonObject:
+def _entry(entry: Entry) -> JsonObject:
     return {
         "address": str(entry.address),
         "plan": entry.address.plan,
@@ -61,12 +61,12 @@ def _entry(entry: Entry, *, masked: bool) -> JsonObject:
         "attempted_at": format_instant(entry.attempted_at),
         "rings_at": format_instant(entry.rings_at),
         "stopped_at": optional_instant(entry.stopped_at),
-        "call": identity.to_logical(_shown(entry.call, masked=masked)),
+        "call": identity.to_logical(entry.call),
         "rejections": entry.rejections,
         "error": entry.error,
         "digest": entry.digest,
     }
 
 
-def _shown(call: Call, *, masked: bool) -> Call:
-    return mask_call(call) if masked else call
+def _shown(entries: Iterable[Entry], *, masked: bool) -> Iterator[Entry]:
+    return map(mask_entry, entries) if masked else iter(entries)

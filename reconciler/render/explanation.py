@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler import identity
 from reconciler.documents import optional_instant
-from reconciler.masking import mask_call, mask_change
+from reconciler.masking import mask_change, mask_entry
 from reconciler.model import Address, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan
 from reconciler.planfile import diagnostic_document, diff_document, place_document
 from reconciler.render.origins import field_document
@@ -46,7 +46,7 @@ def mask_explanation(item: Explanation) -> Explanation:
     return replace(
         item,
         provenance=item.provenance and mask_provenance(item.provenance),
-        entry=item.entry and replace(item.entry, call=mask_call(item.entry.call)),
+        entry=item.entry and mask_entry(item.entry),
         change=item.change and mask_change(item.change),
     )
 

@@ -2,65 +2,70 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from datetime import datetime
 
 from reconciler import identity
-from reconciler.model import Entry, Plan
-from reconciler.render.console import Look, capture, print_indented, styled
+from reconciler.model import Entry, Moment, Plan
+from reconciler.render import moments
+from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
 from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.render.words import place, standing, word
 from reconciler.source.provenance import TAG, Provenance
-from reconciler.times import tell_instant
 
 
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:
     """One address: what a plan would do, what the state knows, the row's problems, and each field's origin."""
     shown = mask_explanation(item) if look.masked else item
-    head = capture(look, lambda console: _print_head(console, shown, plan))
+    head = capture(look, lambda console: _print_head(console, shown, plan, look.now))
     problems = render_diagnostics(item.diagnostics, excerpt, look)
     fields = capture(look, lambda console: _print_fields(console, shown))
     return "\n".join(part for part in (head, problems, fields) if part)
 
 
-def _print_head(console: Console, item: Explanation, plan: Plan) -> None:
-    line = styled(for_terminal(str(item.address)), "bold")
+def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime | None) -> None:
+    line = Line(for_terminal(str(item.address)), "bold")
     if item.provenance is not None:
         line.append(f"  {for_terminal(place(item.provenance.source))}", style="dim")
-    console.print(line, soft_wrap=True)
-    print_indented(console, f"Plan: {for_terminal(_planned(item))}", 2)
+    console.print(line)
+    print_indented(console, f"Plan: {for_terminal(_planned(item, now))}", 2)
     for cell in item.change.diff if item.change is not None else ():
-        console.print(cell_line(cell), soft_wrap=True)
-    print_indented(console, f"State: {for_terminal(_known(item, plan))}", 2)
+        console.print(cell_line(cell))
+    print_indented(console, f"State: {for_terminal(_known(item, plan, now))}", 2)
 
 
-def _planned(item: Explanation) -> str:
+def _planned(item: Explanation, now: datetime | None) -> str:
     change = item.change
     if change is not None:
-        said = f"{word(change.action)}. {change.message or ''}".rstrip()
+        said = f"{word(change.action)}. {moments.sentence(change, now)}".rstrip()
         return said if said.endswith(".") else f"{said}."
     if item.failed:
         return "nothing, the row has errors."
     return "nothing. No plan file has this row, and its call is no longer ahead."
 
 
-def _known(item: Explanation, plan: Plan) -> str:
+def _known(item: Explanation, plan: Plan, now: datetime | None) -> str:
     if item.entry is None:
         return "there is none yet." if plan.serial is None else "nothing is recorded at this address."
-    said = _recorded(item.entry)
+    said = _recorded(item.entry, now)
     if item.recorded_as is not None:
         said += f" It is recorded as {item.recorded_as}, and the next apply moves it."
     return said
 
 
-def _recorded(entry: Entry) -> str:
+def _recorded(entry: Entry, now: datetime | None) -> str:
+    zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
+
+    def told(at: datetime) -> str:
+        return moments.told(Moment(at, zone), now)
+
     named = f" as {entry.call_id}" if entry.call_id else ""
-    rings = f"; its time: {tell_instant(entry.rings_at)}" if entry.placed or entry.unknown else ""
-    stopped = f"; stopped by hand at {tell_instant(entry.stopped_at)}" if entry.stopped_at is not None else ""
+    rings = f"; its time: {told(entry.rings_at)}" if entry.placed or entry.unknown else ""
+    stopped = f"; stopped by hand at {told(entry.stopped_at)}" if entry.stopped_at is not None else ""
     error = f". {entry.error}" if entry.error else ""
-    return f"{standing(entry)}{named}, attempt of {tell_instant(entry.attempted_at)}{rings}{stopped}{error}."
+    return f"{standing(entry)}{named}, attempt of {told(entry.attempted_at)}{rings}{stopped}{error}."
 
 
 def _print_fields(console: Console, item: Explanation) -> None:
@@ -69,7 +74,7 @@ def _print_fields(console: Console, item: Explanation) -> None:
     elif item.entry is not None and not item.blind:
         print_indented(console, "What was placed, as the state has it:", 2)
         for name, text in identity.cells(item.entry.call).items():
-            console.print(styled(f"  {for_terminal(name)}: {for_terminal(text)}", ""), soft_wrap=True)
+            console.print(Line(f"  {for_terminal(name)}: {for_terminal(text)}"))
 
 
 def _print_row(console: Console, row: Provenance) -> None:

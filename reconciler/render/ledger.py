@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.chain import Kind, Link, Record
+from reconciler.masking import mask_numbers
 from reconciler.model import JsonObject
 from reconciler.render.escape import for_terminal
+from reconciler.times import parse_instant, tell_instant
 
 COLUMNS = (
     *("number", "at", "kind", "run", "command", "actor", "plan_id", "address", "digest", "call_id", "person"),
@@ -39,15 +41,35 @@ class Line:
         return self.link.texts or {}
 
 
+def mask_line(line: Line) -> Line:
+    """The entry as it may be published: no phone number in what persons and the service said.
+
+    What is private is in ``texts`` by design, but for the reasons of overrides, which every run tells.
+    """
+    texts = {name: text if name == "person" else mask_numbers(text) for name, text in line.texts.items()}
+    link = line.link if line.link.texts is None else replace(line.link, texts=texts)
+    overrides = line.record.content.get("overrides")
+    if not isinstance(overrides, list):
+        return replace(line, link=link)
+    told = [_mask_override(item) for item in overrides if isinstance(item, dict)]
+    content: JsonObject = {**line.record.content, "overrides": [*told]}
+    return replace(line, link=link, record=replace(line.record, content=content))
+
+
+def _mask_override(item: JsonObject) -> JsonObject:
+    return {**item, "reason": mask_numbers(str(item.get("reason", "")))}
+
+
 def render_text(lines: Iterable[Line]) -> str:
-    """One line an entry: number, time, kind, address, and what it says."""
+    """One line an entry: number, time to the second, kind, address, and what it says."""
     return "".join(for_terminal(_text(line)) + "\n" for line in lines)
 
 
 def _text(line: Line) -> str:
     told = _TOLD.get(line.record.kind, _told)(line)
     address = line.content.get("address")
-    parts = [f"{line.record.number:>5}", line.record.at, f"{line.record.kind:<9}", address, told]
+    at = tell_instant(parse_instant(line.record.at))
+    parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, told]
     return "  ".join(str(part) for part in parts if part).rstrip()
 
 

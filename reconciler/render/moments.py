@@ -8,6 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reconciler.model import Change, Moment
+from reconciler.times import tell_instant
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE, _HOUR = 60, 3600
@@ -56,6 +59,21 @@ def place(timezone: str) -> str:
     """``in Mexico City`` for America/Mexico_City; a zone that is named for no place as it is."""
     area, _, name = timezone.rpartition("/")
     return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
+
+
+def sentence(change: Change, now: datetime | None) -> str:
+    """What a plan says of a change; to a person, who reads at ``now``, with instants as a person tells them."""
+    if change.said is None or now is None:
+        return change.message or ""
+    return "".join(part if isinstance(part, str) else told(part, now) for part in change.said)
+
+
+def told(moment: Moment, now: datetime | None) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` for a person, the instant in UTC for a file."""
+    if now is None:
+        return tell_instant(moment.at)
+    relative, clock = rings(moment.at, moment.timezone, now)
+    return f"{clock} {place(moment.timezone)} ({relative})"
 
 
 def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:

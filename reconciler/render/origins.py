@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from rich.console import Console
-
 from reconciler.model import Address, JsonObject, JsonValue
 from reconciler.planfile import place_document
-from reconciler.render.console import print_indented, styled
+from reconciler.render.console import Console, Line, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
 from reconciler.render.words import place
 from reconciler.source.provenance import TAG, Field, Origin, Provenance, mask_provenance
@@ -60,24 +58,24 @@ def print_fields(console: Console, row: Provenance, indent: int) -> None:
 
 def print_origin(console: Console, origin: Origin, indent: int) -> None:
     """Where a value came from that is told above."""
-    console.print(styled(f"{' ' * indent}from {note_of(origin)}", "dim"), soft_wrap=True)
+    console.print(Line(f"{' ' * indent}from {note_of(origin)}", "dim"))
     print_inputs(console, origin, indent + _STEP)
 
 
 def print_value(console: Console, name: str, value: str, origin: Origin | None, indent: int) -> None:
     """``name: value  (kind, place)``, and below it what it is made of."""
-    line = styled(" " * indent, "")
+    line = Line(" " * indent)
     line.append(f"{for_terminal(name)}: ", style="bold" if indent <= _STEP else "")
     if origin is None:
-        console.print(line.append("(empty)"), soft_wrap=True)
+        console.print(line.append("(empty)"))
         return
     line.append(for_terminal(value), style="cyan")
     written = "" if value == origin.value else f", written {for_terminal(origin.value)}"
     note = f"({note_of(origin)}{written})"
-    if line.cell_len + 2 + len(note) > console.width:
-        console.print(line, soft_wrap=True)
-        line, note = styled(" " * indent, ""), f"  {note}"
-    console.print(line.append(f"  {note}", style="dim"), soft_wrap=True)
+    if line.width + 2 + len(note) > console.width:
+        console.print(line)
+        line, note = Line(" " * indent), f"  {note}"
+    console.print(line.append(f"  {note}", style="dim"))
     print_inputs(console, origin, indent + _STEP)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rich.console import Console
-
 from reconciler.model import Action, Change, Plan
+from reconciler.render.console import Console
 from reconciler.render.load import load_chart
 from reconciler.render.moments import place, rings
 from reconciler.render.words import count_line, verdict_line
@@ -15,14 +14,14 @@ from reconciler.times import tell_instant
 
 def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
     """``now`` is None where the text depends on nothing but the plan."""
-    console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}", soft_wrap=True)
+    console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}")
     if plan.next_apply_by is not None:
         console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
         console.print()
     for line in chart:
-        console.print(line, soft_wrap=True)
+        console.print(line)
     if plan.moves or len(plan.changes) > plan.count(Action.UNCHANGED):
         console.print()
 

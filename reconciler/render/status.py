@@ -9,14 +9,17 @@ from datetime import datetime
 from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
 from reconciler.masking import mask_echo, mask_value
 from reconciler.model import Address, Entry, JsonObject, JsonValue
+from reconciler.render import moments
+from reconciler.render.console import Look
 from reconciler.render.escape import cut, for_terminal
 from reconciler.render.table import Line, Table
-from reconciler.render.words import standing
+from reconciler.render.words import short, standing
 from reconciler.times import format_instant, format_wall, tell_instant, zone
 
 FORMAT_VERSION = "1.0"
 LISTED = 50  # calls that text lists unasked
 _DRIFTING = 20
+_WIDE = 120
 _WORD = 40
 _COLUMNS = (
     *("outcome", "address", "plan", "key", "revision", "call_id", "target", "agent"),
@@ -52,15 +55,15 @@ def local(entry: Entry) -> tuple[datetime, str]:
     return entry.rings_at.astimezone(found), schedule.timezone
 
 
-def render_text(report: Report, agents: Mapping[str, str], *, masked: bool, every: bool) -> str:
+def render_text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> str:
     """For a person. ``agents`` are names by id; ``every`` lists each call, however many there are."""
-    return "".join(f"{line}\n" for line in _text(report, agents, masked=masked, every=every))
+    return "".join(f"{line}\n" for line in _text(report, agents, look, every=every))
 
 
-def _text(report: Report, agents: Mapping[str, str], *, masked: bool, every: bool) -> Iterator[str]:
+def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> Iterator[str]:
     calls = report.standings
     if len(calls) <= LISTED or every:
-        yield from _aligned([_call_line(item, masked=masked) for item in calls])
+        yield from _aligned([_call_line(item, look) for item in calls])
     else:
         yield f"{len(calls):,} calls: --calls lists them, --format csv writes them."
     by = groups(report)
@@ -110,11 +113,16 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _call_line(item: Standing, *, masked: bool) -> tuple[str, ...]:
+def _call_line(item: Standing, look: Look) -> tuple[str, ...]:
+    """The columns of a call; on a narrow terminal without its id, which --json and --format csv tell."""
     entry = item.entry
     moment, name = local(entry)
-    parts = (str(entry.address), _target(entry, masked=masked), f"{format_wall(moment)} {name}")
-    return (*map(for_terminal, parts), cut(item.outcome, _WORD), for_terminal(entry.call_id or "-"))
+    target, rings = _target(entry, masked=look.masked), f"{format_wall(moment)} {name}"
+    if look.now is not None:
+        target = short(target) if look.width < _WIDE else target
+        rings = f"{moments.wall(moment, look.now)} {moments.place(name)}"
+    parts = (*map(for_terminal, (str(entry.address), target, rings)), cut(item.outcome, _WORD))
+    return parts if look.width < _WIDE else (*parts, for_terminal(entry.call_id or "-"))
 
 
 def _drift_line(item: Drift) -> str:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from rich.console import Console
-from rich.text import Text
-
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan
+from reconciler.render import moments
 from reconciler.render.columns import Columns
-from reconciler.render.console import Look, capture, print_indented, styled
+from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
@@ -68,7 +66,7 @@ def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look
 
 def _print_plan(console: Console, plan: Plan, view: _View) -> None:
     if plan.snapshot_at is not None:
-        console.print(f"{for_terminal(state_line(plan))}\n", soft_wrap=True)
+        console.print(f"{for_terminal(state_line(plan))}\n")
     if plan.base is not None:
         _print_settings(console, plan.base)
     print_overview(console, plan, view.look.now)
@@ -78,7 +76,7 @@ def _print_plan(console: Console, plan: Plan, view: _View) -> None:
             for words, changes in _groups(plan, action):
                 _print_group(console, action, words, changes, view)
     for old, new in plan.moves:
-        console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}", soft_wrap=True)
+        console.print(f"  > {for_terminal(str(old))} is now {for_terminal(str(new))}")
     if plan.moves:
         console.print()
 
@@ -86,7 +84,7 @@ def _print_plan(console: Console, plan: Plan, view: _View) -> None:
 def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
     """What somebody lifted for this plan, and why."""
     for item in lifted:
-        console.print(styled(for_terminal(lifted_line(item)), "bold yellow"), soft_wrap=True)
+        console.print(Line(for_terminal(lifted_line(item)), "bold yellow"))
     if lifted:
         console.print()
 
@@ -96,9 +94,9 @@ def _print_settings(console: Console, base: Base) -> None:
     if not base.settings:
         return
     many = "s" if len(base.settings) > 1 else ""
-    console.print(styled(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
+    console.print(Line(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
     for cell in base.settings:
-        console.print(cell_line(cell), soft_wrap=True)
+        console.print(cell_line(cell))
     console.print()
 
 
@@ -126,15 +124,16 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     shown, rest = fold(told, full=view.look.full or view.look.now is None)
     columns = Columns.of(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
-    console.print(styled(heading, f"bold {_LOOK[action][1]}"), soft_wrap=True)
-    shared = {change.message for change in told} if action is Action.BLOCKED and len(told) > 1 else set()
+    console.print(Line(heading, f"bold {_LOOK[action][1]}"))
+    alike = told if action is Action.BLOCKED and len(told) > 1 else ()
+    shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
-        print_indented(console, for_terminal(shared.pop() or ""), 2)
+        print_indented(console, for_terminal(shared.pop()), 2)
         shown = [replace(change, message=None) for change in shown]
     for change in shown:
         _print_change(console, change, columns, view.origins.get(change.address))
     if rest is not None:
-        console.print(f"    {for_terminal(rest)}", soft_wrap=True)
+        console.print(f"    {for_terminal(rest)}")
     if len(told) < len(changes):
         console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
     console.print()
@@ -142,31 +141,31 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
 
 def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
-    line = styled(f"  {symbol} ", style)
+    line = Line(f"  {symbol} ", style)
     line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
         line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
-        line.append(f"  {columns.when(change, console.width - line.cell_len - 2)}")
+        line.append(f"  {columns.when(change, console.width - line.width - 2)}")
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
         source = f"  {for_terminal(str(where))}"
-        if line.cell_len + len(source) <= console.width:
+        if line.width + len(source) <= console.width:
             line.append(source, style="dim")
-    console.print(line, soft_wrap=True)
+    console.print(line)
     for cell in change.diff:
-        console.print(cell_line(cell), soft_wrap=True)
+        console.print(cell_line(cell))
         if told is not None and change.call is None and (origin := told.origin(cell.field)) is not None:
             print_origin(console, origin, 8)
     if told is not None and change.call is not None:
         print_fields(console, told, 6)
     if change.message is not None:
-        print_indented(console, for_terminal(change.message), 6)
+        print_indented(console, for_terminal(moments.sentence(change, columns.now)), 6)
 
 
-def cell_line(cell: CellDiff) -> Text:
+def cell_line(cell: CellDiff) -> Line:
     """A cell that differs, in one line."""
-    line = styled(f"      {for_terminal(cell.field)}: ", "")
+    line = Line(f"      {for_terminal(cell.field)}: ")
     line.append(_side(cell.before), style="red")
     line.append(" → ")
     line.append(_side(cell.after), style="green")
@@ -181,15 +180,15 @@ def _side(value: str | None) -> str:
 
 def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
     style = "bold red" if item.is_error else "bold yellow"
-    line = styled("", "")
+    line = Line()
     if item.location is not None:
         line.append(f"{for_terminal(str(item.location))}: ", style="bold")
     line.append(f"{item.severity.value} {item.code}", style=style)
     line.append(f": {for_terminal(item.message)}")
-    console.print(line, soft_wrap=True)
+    console.print(line)
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
-            console.print(styled(f"    {in_place(row)}", "dim"), soft_wrap=True)
+            console.print(Line(f"    {in_place(row)}", "dim"))
     if item.hint is not None:
         print_indented(console, f"hint: {for_terminal(item.hint)}", 4)

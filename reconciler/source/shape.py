@@ -10,13 +10,12 @@ from reconciler.source import wording
 from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, is_public
 from reconciler.source.schema import validator
+from reconciler.source.sieve import sieve
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 Path: TypeAlias = tuple[str | int, ...]
-
-_FEW = 50  # rows that are judged faster than a second validator is made
 
 SYNONYMS = {
     "agent_id": "agent",
@@ -50,9 +49,11 @@ _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
 
 def check_shape(root: MapNode, schema: str, report: Report) -> None:
     """Compare a file with a schema; every mistake is reported once, and its path noted in ``report.bad``."""
+    judged, places = _sifted(root, schema)
+    if sieve(schema).passes(judged):
+        return
     from reconciler.source.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
-    judged, places = _sifted(root, schema)
     for error in validator(schema).iter_errors(to_value(judged)):
         path: Path = tuple(error.absolute_path)
         if places and len(path) > 1 and path[0] == "calls":
@@ -78,10 +79,6 @@ def _sifted(root: MapNode, schema: str) -> tuple[MapNode, Sequence[int]]:
     calls = root.get("calls")
     if schema != "callplan" or not isinstance(calls, ListNode):
         return root, ()
-    if len(calls.items) < _FEW:
-        return root, range(len(calls.items))
-    from reconciler.source.sieve import sieve  # noqa: PLC0415 - only many rows are worth it
-
     parts = ("row",) if "columns" in root.items else ("row", "target")
     passes = sieve(schema, *parts).passes
     doubted = [index for index, row in enumerate(calls.items) if not passes(row)]

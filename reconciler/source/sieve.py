@@ -1,7 +1,7 @@
-"""Which rows certainly fit the schema, by a compiled validator: what it doubts, jsonschema judges and explains.
+"""What certainly fits a schema, by a compiled validator: what it doubts, jsonschema judges and explains.
 
-It may doubt a row that is right: that only costs time. It must never pass a row that jsonschema refuses, which is
-why numbers are shown to it as the text they are written as, wherever a field takes both.
+It may doubt a file or a row that is right: that only costs time. It must never pass one that jsonschema
+refuses, which is why numbers are shown to it as the text they are written as, wherever a field takes both.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _MORE_SPACES = "\\s\\x1c-\\x1f\\x85"
 
 
 class Sieve:
-    """Compiled once a schema. ``part`` names the definitions that a row must fit, all of them."""
+    """Compiled once a schema, or some definitions of one, all of which a row must fit (``parts``)."""
 
     def __init__(self, schema: str, parts: tuple[str, ...]) -> None:
         document: dict[str, Json] = json.loads(schema_text(schema))
-        definitions = document["$defs"]
-        self._typed = _typed_names(definitions)
-        wanted: dict[str, Json] = {
-            "$schema": document["$schema"],
-            "$defs": _stricter(definitions),
-            "allOf": [{"$ref": f"#/$defs/{part}"} for part in parts],
-        }
-        self._validator = jsonschema_rs.Draft202012Validator(wanted, pattern_options=jsonschema_rs.RegexOptions())
+        if parts:
+            wanted: list[Json] = [{"$ref": f"#/$defs/{part}"} for part in parts]
+            document = {"$schema": document["$schema"], "$defs": document["$defs"], "allOf": wanted}
+        self._typed = _typed_names(document)
+        stricter = {name: _stricter(item) for name, item in document.items()}
+        self._validator = jsonschema_rs.Draft202012Validator(
+            stricter, pattern_options=jsonschema_rs.RegexOptions()
+        )
 
-    def passes(self, row: Node) -> bool:
-        """Whether the row certainly fits."""
-        return self._validator.is_valid(self._plain(row, ""))
+    def passes(self, node: Node) -> bool:
+        """Whether a file, or a row of it, certainly fits."""
+        return self._validator.is_valid(self._plain(node, ""))
 
     def _plain(self, node: Node, name: str) -> Json:
         if isinstance(node, MapNode):
@@ -54,7 +54,7 @@ class Sieve:
 
 @cache
 def sieve(schema: str, *parts: str) -> Sieve:
-    """The sieve of some definitions of a schema."""
+    """The sieve of a schema, or of some definitions of it."""
     return Sieve(schema, parts)
 
 

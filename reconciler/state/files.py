@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
-from reconciler.state import ledger
-from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations, new_secret
+from reconciler.state import ledger, migrations
+from reconciler.state.migrations import APPLICATION_ID, new_secret
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
 from reconciler.times import format_instant
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _BUSY_SECONDS = 60
 FOLDER = ".reconciler"
@@ -103,9 +105,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
-    db, now = database(connection), datetime.now(UTC)
+    now = datetime.now(UTC)
     connection.execute("begin immediate")
-    migrations.apply(db)
+    migrations.migrate(connection)
     connection.execute(
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
         (lineage, format_instant(now), new_secret()),
@@ -146,7 +148,7 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     (application_id,) = connection.execute("pragma application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise StateError(f"{path} is an SQLite file, but no state of reconciler")
-    newer = {step.name for step in migrations.applied(database(connection))} - known_steps()
+    newer = set(migrations.applied(connection)) - migrations.STEPS.keys()
     if newer:
         raise StateError(f"the state {path} was written by a newer version ({', '.join(sorted(newer))})")
     (found,) = connection.execute("pragma quick_check(1)").fetchone()
@@ -154,14 +156,9 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise StateError(f"the state {path} is damaged: {found}", hint="restore a backup of it")
 
 
-def pending(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are those of an older version."""
-    return bool(migrations.pending(database(connection)))
-
-
 def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
     """Raises ``StateError`` where the tables are those of an older version: readers change nothing."""
-    if pending(connection):
+    if migrations.pending(connection):
         hint = "any command that writes brings it up to date, such as: reconciler apply"
         raise StateError(f"the state {path} was written by an older version", hint=hint)
 
@@ -228,6 +225,8 @@ def make_durable(connection: sqlite3.Connection) -> None:
 
 def database(connection: sqlite3.Connection) -> Database:
     """The connection as sqlite-utils has it, without plugins."""
+    from sqlite_utils import Database  # noqa: PLC0415 - 30 ms, and readers never need it
+
     return Database(connection, execute_plugins=False)
 
 

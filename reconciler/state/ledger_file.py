@@ -54,7 +54,8 @@ def line(link: Link, record: Record) -> JsonObject:
 
 
 def _line(document: JsonObject) -> bytes:
-    return rfc8785.dumps(document) + b"\n"
+    """A line in which a CI runner finds no command: ``##[`` starts one, and ``#`` stands in texts only."""
+    return rfc8785.dumps(document).replace(b"##", rb"#\u0023") + b"\n"
 
 
 def _digest(data: bytes) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
-
 from reconciler.errors import StateError, StateLocked
 from reconciler.system import next_step, told
 
@@ -24,6 +22,8 @@ def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iter
         StateLocked: another run holds it; ``holder`` tells who.
         StateError: it cannot be taken, or the file system has no locks that die with their holder.
     """
+    from filelock import FileLock, SoftFileLock, Timeout  # noqa: PLC0415 - 10 ms, and readers take no lock
+
     real = path.resolve()
     beside = real.with_name(f"{real.name}.lock")
     lock = FileLock(beside, mode=0o600, is_singleton=False, thread_local=False)

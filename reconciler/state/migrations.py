@@ -4,20 +4,54 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from contextlib import closing
-from functools import cache
-
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.state import ledger
 from reconciler.state.inheritance import inheritance
 
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
 APPLICATION_ID = 0x52434E31  # "RCN1"
-migrations = Migrations("reconciler")
+Step: TypeAlias = "Callable[[Database], None]"
+STEPS: dict[str, Step] = {}
+_SET = "reconciler"
 
 
-@migrations()
+def step(function: Step) -> Step:
+    """The next step, under the function's name."""
+    STEPS[function.__name__] = function
+    return function
+
+
+def applied(connection: sqlite3.Connection) -> Sequence[str]:
+    """The steps that made a database what it is, as sqlite-utils noted them."""
+    noted = "select 1 from sqlite_master where type = 'table' and name = '_sqlite_migrations'"
+    if connection.execute(noted).fetchone() is None:
+        return []
+    rows = connection.execute("select name from _sqlite_migrations where migration_set = ? order by id", (_SET,))
+    return [row[0] for row in rows]
+
+
+def pending(connection: sqlite3.Connection) -> Sequence[str]:
+    """The steps of this version that a database has yet to go."""
+    done = applied(connection)
+    return [name for name in STEPS if name not in done]
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Go the pending steps, in the caller's transaction."""
+    from sqlite_utils import Database  # noqa: PLC0415 - 30 ms, and readers never need it
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415
+
+    migrations = Migrations(_SET)
+    for name, made in STEPS.items():
+        migrations(name=name)(made)
+    migrations.apply(Database(connection, execute_plugins=False))
+
+
+@step
 def create_meta(db: Database) -> None:
     """One row: which state this is. ``secret`` keys pseudonyms, so that no number can be guessed from one."""
     db.execute(
@@ -32,7 +66,7 @@ def create_meta(db: Database) -> None:
     db.execute(f"pragma application_id = {APPLICATION_ID}")
 
 
-@migrations()
+@step
 def create_runs(db: Database) -> None:
     """One row a command that wrote: ``finished_at`` stays null where it was killed."""
     db.execute(
@@ -53,7 +87,7 @@ def create_runs(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_calls(db: Database) -> None:
     """What is true now, one row an address."""
     db.execute(
@@ -77,7 +111,7 @@ def create_calls(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_attempts(db: Database) -> None:
     """The journal: one row an attempt, never rewritten but for its outcome."""
     db.execute(
@@ -100,7 +134,7 @@ def create_attempts(db: Database) -> None:
     db.execute("create index attempts_address on attempts (plan, key, revision, number)")
 
 
-@migrations()
+@step
 def create_decisions(db: Database) -> None:
     """What persons said, with their reasons."""
     db.execute(
@@ -118,7 +152,7 @@ def create_decisions(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_lookups(db: Database) -> None:
     """What the service listed before a run sent anything, and look-alikes that a person said are other calls."""
     db.execute(
@@ -147,7 +181,7 @@ def create_lookups(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_renames(db: Database) -> None:
     """Addresses that were moved: the tags of their calls still name the old ones."""
     db.execute(
@@ -164,7 +198,7 @@ def create_renames(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_approvals(db: Database) -> None:
     """The plans that were approved before a run, and the commits they were made from."""
     db.execute(
@@ -177,7 +211,7 @@ def create_approvals(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_overrides(db: Database) -> None:
     """The guards that a person lifted for a run, in the order they were given."""
     db.execute(
@@ -192,7 +226,7 @@ def create_overrides(db: Database) -> None:
     )
 
 
-@migrations()
+@step
 def create_ledger(db: Database) -> None:
     """The ledger and the texts beside it, and where it ends. It begins with what an older state held."""
     db.execute(
@@ -219,13 +253,6 @@ def create_ledger(db: Database) -> None:
     db.execute("alter table calls add column redacted_at text")
     if db.execute("select 1 from meta").fetchone():
         ledger.append(db.conn, inheritance(db.conn))
-
-
-@cache
-def known_steps() -> frozenset[str]:
-    """The names of all steps of this version."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        return frozenset(step.name for step in migrations.pending(Database(connection, execute_plugins=False)))
 
 
 def new_secret() -> str:

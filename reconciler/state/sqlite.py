@@ -11,10 +11,9 @@ from pathlib import Path
 
 from reconciler.errors import StateError, StateLocked
 from reconciler.ports import Run
-from reconciler.state import files, rules
+from reconciler.state import files, migrations, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import locked
-from reconciler.state.migrations import migrations
 from reconciler.state.reader import SqliteReader
 from reconciler.state.store import SqliteStore
 from reconciler.times import format_instant
@@ -69,20 +68,19 @@ def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) ->
         rules.check_lineage(SqliteReader(connection, path).lineage, lineage)
         files.make_private(path)
         files.make_durable(connection)
-        if files.pending(connection):
+        if migrations.pending(connection):
             _migrate(connection, path)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the tables up to date in one transaction, with a copy beside the file first."""
-    db = files.database(connection)
-    copy = path.with_name(f"{path.name}.before-{migrations.pending(db)[0].name}")
+    copy = path.with_name(f"{path.name}.before-{migrations.pending(connection)[0]}")
     copy.touch(mode=0o600)
     with closing(sqlite3.connect(copy)) as target:
         connection.backup(target)
     connection.execute("begin immediate")
     try:
-        migrations.apply(db)
+        migrations.migrate(connection)
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:

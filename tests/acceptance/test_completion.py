@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from tests.conftest import Workbench, plan_text
+from tests.conftest import Workbench, clean_environment, plan_text
 
 
 @pytest.fixture
@@ -76,6 +78,55 @@ def test_the_script_of_each_shell(bench: Workbench, shell: str) -> None:
     program = shutil.which(shell)
     if program is not None:
         subprocess.run([program, "-n"], input=script, text=True, check=True, timeout=30)
+
+
+BASH = """
+eval "$(reconciler completion bash)"
+COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
+COMP_LINE=$1
+COMP_POINT=${#1}
+_reconciler_completion reconciler
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("reconciler state import eu/a:b:", ["1", "22"]),
+        ("reconciler state import eu/a:b:2", ["22"]),
+        ("reconciler state import eu/a", ["eu/a:b:1", "eu/a:b:22"]),
+        ("reconciler state import eu/plain@", ["@2"]),
+        ("reconciler plan --format=ma", ["markdown"]),
+        ("reconciler state ex", ["export"]),
+        ("reconciler plan ", ["calls/eu.yaml"]),
+    ],
+)
+def test_bash_is_told_what_follows_its_last_word_break(project: Workbench, line: str, expected: list[str]) -> None:
+    text = plan_text("eu", 3)
+    for number, key in enumerate(("a:b:1", "a:b:22", "plain\n    revision: 2"), 1):
+        text = text.replace(f"inv-{number}\n", f"{key}\n")
+    project.write("calls/eu.yaml", text)
+    program = project.root / "reconciler"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
+    program.chmod(0o755)
+    env = clean_environment() | {"PATH": f"{project.root}:{os.environ['PATH']}"}
+    command = ["bash", "--norc", "-c", BASH, "bash", line]
+    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, check=True, timeout=30)
+    assert done.stdout.decode().splitlines() == expected
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_are_told_the_whole_word(june: Workbench, shell: str) -> None:
+    asked = Workbench(june.root, dict(june.env))
+    word = "2" if shell == "zsh" else "--format=ma"
+    asked.env |= {
+        "_RECONCILER_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "reconciler plan --format=ma",
+        "COMP_CWORD": word,
+    }
+    assert "--format=markdown" in asked.run().out
 
 
 def test_another_shell_is_wrong_usage(bench: Workbench) -> None:

@@ -397,3 +397,15 @@ def test_plan_explain_says_where_new_cells_came_from(project: Workbench) -> None
     project.ok("plan", *now, "--out", "a.plan")
     project.ok("plan", *now, "--explain", "--out", "b.plan")
     assert (project.root / "a.plan").read_bytes() == (project.root / "b.plan").read_bytes()
+
+
+def test_on_a_terminal_a_sentence_tells_instants_as_the_row_does(project: Workbench) -> None:
+    project.write("calls/june.yaml", plan_text(rows=1))
+    project.apply()
+    project.write("calls/june.yaml", plan_text(rows=1).replace("14001", "14002"))
+    soon = ("--now", "2031-05-30T12:00:00Z")
+    stable = "june/inv-1 (%s) still rings at 2031-06-01T06:01:00Z: the API"
+    call_id = project.ok("state", "show", "june/inv-1", "--json").json["call_id"]
+    assert project.plan(*soon)["changes"][0]["message"].startswith(stable % call_id)
+    screen = " ".join(project.on_terminal("plan", *soon).split())
+    assert f"june/inv-1 ({call_id}) still rings at Sun 1 Jun 00:01 in Mexico City (in 42 h): the API" in screen

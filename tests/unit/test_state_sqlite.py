@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
 from reconciler import identity
 from reconciler.chain import read
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import audit, files, migrations, sqlite
+from reconciler.state import audit, migrations
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.sqlite import create, open_reader, open_store
 
@@ -259,30 +258,20 @@ def test_an_older_state_is_migrated_under_the_lock_with_a_copy(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(path)
-    steps = Migrations("reconciler")
-    for step in migrations.migrations._migrations:
-        steps(name=step.name)(step.fn)
 
-    @steps()
     def add_note(db: Database) -> None:
         db.execute("alter table calls add column note text")
 
-    for module in (migrations, files, sqlite):
-        monkeypatch.setattr(module, "migrations", steps)
-    migrations.known_steps.cache_clear()
-    try:
-        with pytest.raises(StateError, match="older version"), open_reader(path):
-            pass
-        with open_store(path, run()) as store:
-            assert len(list(store.entries())) == 3
-        with open_reader(path) as reader:
-            assert len(list(reader.entries())) == 3
-        copy = path.with_name("state.db.before-add_note")
-        assert copy.stat().st_mode & 0o777 == 0o600
-    finally:
-        migrations.known_steps.cache_clear()
+    monkeypatch.setitem(migrations.STEPS, "add_note", add_note)
+    with pytest.raises(StateError, match="older version"), open_reader(path):
+        pass
+    with open_store(path, run()) as store:
+        assert len(list(store.entries())) == 3
+    with open_reader(path) as reader:
+        assert len(list(reader.entries())) == 3
+    copy = path.with_name("state.db.before-add_note")
+    assert copy.stat().st_mode & 0o777 == 0o600
     monkeypatch.undo()
-    migrations.known_steps.cache_clear()
     with open_reader(copy) as reader:
         assert len(list(reader.entries())) == 3
     with pytest.raises(StateError, match="newer version"), open_reader(path):

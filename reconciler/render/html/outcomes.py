@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from reconciler.masking import mask_call
+from reconciler.masking import mask_entry
 from reconciler.model import Entry, Plan, Status
 from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.story import Frame, Story, tell_book
@@ -71,7 +71,7 @@ def _attention(lines: Sequence[Line]) -> Iterator[Heap]:
 
 def _line(entry: Entry, now: datetime, *, masked: bool, hidden: bool) -> Line:
     kind = _kind(entry, now)
-    call = mask_call(entry.call) if masked else entry.call
+    entry = mask_entry(entry) if masked else entry
     facts = [("attempted", tell_instant(entry.attempted_at))]
     if entry.stopped_at is not None:
         facts.append(("stopped", tell_instant(entry.stopped_at)))
@@ -79,7 +79,7 @@ def _line(entry: Entry, now: datetime, *, masked: bool, hidden: bool) -> Line:
         address=entry.address,
         kind=_KINDS.index(kind),
         load=_SERIES.get(kind, 0),
-        call=None if hidden else call,
+        call=None if hidden else entry.call,
         rings=entry.rings_at,
         place=entry.call_id or "",
         message=entry.error or "",

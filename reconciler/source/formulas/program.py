@@ -6,7 +6,6 @@ own before the formula is compiled, so that a run is given the cells it reads an
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +39,9 @@ class Engine:
     """
 
     def __init__(self, functions: Mapping[str, Function], prepare: Callable[[str], None]) -> None:
-        import cel  # noqa: PLC0415 - it brings its own command line along: 100 ms, only where formulas are
+        import logging  # noqa: PLC0415 - only where formulas are
+
+        import cel  # noqa: PLC0415 - it brings its own command line along: 100 ms
 
         logging.getLogger("cel").disabled = True  # it logs what functions raise, with the values of cells
         self._cel = cel

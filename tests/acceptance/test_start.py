@@ -1,0 +1,44 @@
+"""What a command imports: libraries that take long stay out of the commands that do without them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Workbench, plan_text
+
+HEAVY = frozenset({
+    "aiohttp", "asyncio", "cel", "dateutil", "filelock", "holidays", "httpx", "importlib.metadata", "jinja2",
+    "jsonschema", "phonenumbers", "python_calamine", "rich", "sqlite_utils", "tenacity",
+    "xlsxwriter",
+})  # fmt: skip
+NOT_TO_START = frozenset({"hashlib", "json", "reconciler.model", "sqlite3", "subprocess", "yaml", "zoneinfo"})
+PROBE = """
+import sys
+from reconciler.cli import main
+main(sys.argv[1:])
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+def imported(folder: Path, *args: str) -> set[str]:
+    """All modules that a command had imported when it ended."""
+    command = [sys.executable, "-c", PROBE, *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_the_version_and_help_import_next_to_nothing(tmp_path: Path) -> None:
+    assert not imported(tmp_path, "--version") & (HEAVY | NOT_TO_START)
+    assert not imported(tmp_path, "help", "state") & HEAVY
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--format", "json"], ["validate"], ["state", "list"]])
+def test_right_files_and_a_state_are_read_without_heavy_libraries(bench: Workbench, command: list[str]) -> None:
+    bench.ok("init")
+    bench.write("calls/june.yaml", plan_text())
+    bench.ok("plan")
+    assert not imported(bench.root, *command) & HEAVY
