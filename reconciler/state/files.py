@@ -17,8 +17,9 @@ from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
 from reconciler.state import ledger
-from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations, new_secret
+from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations
 from reconciler.state.mounts import mounted_alone, network_filesystem
+from reconciler.state.steps import new_secret
 from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
 from reconciler.times import format_instant
 
@@ -105,6 +106,7 @@ def _make_folder(folder: Path) -> None:
 def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
     db, now = database(connection), datetime.now(UTC)
     connection.execute("begin immediate")
+    connection.execute(f"pragma application_id = {APPLICATION_ID}")
     migrations.apply(db)
     connection.execute(
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 
 from reconciler import identity
 from reconciler.chain import Note
@@ -16,9 +14,9 @@ from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import ledger, notes, redaction, rules
-from reconciler.state.files import database, translated
-from reconciler.state.reader import SqliteReader, at
-from reconciler.state.records import from_run, to_status
+from reconciler.state.database import Session, Value, insert
+from reconciler.state.reader import Reader, at
+from reconciler.state.records import from_run, to_address, to_status
 from reconciler.times import format_instant
 
 _OPEN_CALL = """
@@ -37,8 +35,18 @@ _CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = 
 _MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVE_CLEARED = "update or replace cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVE_CLEARED = "update cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVES = (_MOVE_CALL, _MOVE_ATTEMPTS, _MOVE_DECISIONS, _MOVE_CLEARED)
+_GIVE_WAY = """
+delete from cleared where plan = ? and key = ? and exists (
+    select 1 from cleared moved where moved.plan = ? and moved.key = ? and moved.revision = ?
+) and revision = ?
+"""
+_CLEAR = """
+insert into cleared (plan, key, revision, run_id, reason, at) values (?, ?, ?, ?, ?, ?)
+on conflict (plan, key, revision) do update set
+    run_id = excluded.run_id, reason = excluded.reason, at = excluded.at
+"""
 _STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 _COUNT_REJECTION = """
 update calls set
@@ -52,13 +60,11 @@ where number = (select max(number) from attempts where plan = ? and key = ? and 
 """
 
 
-class SqliteStore(SqliteReader):
-    """What ``StateStore`` promises. ``still_held`` raises where the lock or the file was taken away."""
+class Store(Reader):
+    """What ``StateStore`` promises."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, still_held: Callable[[], None]) -> None:
-        super().__init__(connection, path)
-        self._still_held = still_held
-        self._db = database(connection)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._notes: list[Note] = []
         self._key = self.key_for(notes.PURPOSE)
 
@@ -67,33 +73,25 @@ class SqliteStore(SqliteReader):
         """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
         it ``counts``, and anything was done.
         """
-        with translated(self._path):
-            self._still_held()
+        with self._session.writing():
             self._notes = []
-            self._connection.execute("begin immediate")
-            try:
-                yield
-                if self._notes:
-                    if counts:
-                        self._connection.execute("update meta set serial = serial + 1")
-                    ledger.append(self._connection, self._notes)
-                self._connection.execute("commit")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
-                raise
+            yield
+            if self._notes:
+                if counts:
+                    self._connection.execute("update meta set serial = serial + 1")
+                ledger.append(self._connection, self._notes)
+
+    def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
+        insert(self._connection, table, *records)
 
     def begin_run(self, run: Run) -> None:
         """Recorded by whoever opens the store: others are told of it while the lock is held."""
         with self._transaction(counts=False):
-            self._db.table("runs").insert(from_run(run))
-            self._db.table("approvals").insert_all(
-                {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
-            )
-            self._db.table("overrides").insert_all(
-                {"run_id": run.id, "number": number, **asdict(item)}
-                for number, item in enumerate(run.overrides, start=1)
-            )
+            self._insert("runs", from_run(run))
+            for item in run.approvals:
+                self._insert("approvals", {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit})
+            for number, lifted in enumerate(run.overrides, start=1):
+                self._insert("overrides", {"run_id": run.id, "number": number, **asdict(lifted)})
             self._notes.append(notes.began(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
@@ -123,7 +121,8 @@ class SqliteStore(SqliteReader):
             _OPEN_CALL,
             (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
         )
-        self._db.table("attempts").insert(
+        self._insert(
+            "attempts",
             {
                 "run_id": run_id,
                 **dict(zip(("plan", "key", "revision"), address, strict=True)),
@@ -132,7 +131,7 @@ class SqliteStore(SqliteReader):
                 "endpoint": intent.endpoint,
                 "intended_at": when,
                 "finished_at": when if status is Status.MISSED else None,
-            }
+            },
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
@@ -180,9 +179,11 @@ class SqliteStore(SqliteReader):
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
                 where = (new.plan, new.key, old.plan, old.key, old.revision)
+                self._connection.execute(_GIVE_WAY, (*where, old.revision))
                 for sql in _MOVES:
                     self._connection.execute(sql, where)
-                self._db.table("renames").insert(
+                self._insert(
+                    "renames",
                     {
                         "run_id": run_id,
                         "old_plan": old.plan,
@@ -191,29 +192,22 @@ class SqliteStore(SqliteReader):
                         "plan": new.plan,
                         "key": new.key,
                         "at": format_instant(at),
-                    }
+                    },
                 )
                 self._notes.append(notes.moved(run_id, old, new, at))
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         time = None if seen.server_time is None else format_instant(seen.server_time)
         with self._transaction(counts=False):
-            self._db.table("preflights").insert({"run_id": run_id, "server_time": time})
-            self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids)
+            self._insert("preflights", {"run_id": run_id, "server_time": time})
+            self._insert("seen", *({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids))
             self._notes.append(notes.looked(run_id, seen, at))
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        record = {
-            "plan": address.plan,
-            "key": address.key,
-            "revision": address.revision,
-            "run_id": run_id,
-            "reason": reason,
-            "at": format_instant(at),
-        }
         with self._transaction():
             rules.check_clearing(address, self._status(address))
-            self._db.table("cleared").insert(record, replace=True)
+            where = (address.plan, address.key, address.revision)
+            self._connection.execute(_CLEAR, (*where, run_id, reason, format_instant(at)))
             self._notes.append(notes.cleared(run_id, address, reason, at))
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -231,24 +225,20 @@ class SqliteStore(SqliteReader):
                 self._note_decision(run_id, decision, self._settle(decision))
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
-        """As promised, and nothing of it is left in the file: SQLite overwrites what it frees."""
-        with translated(self._path):
-            self._connection.execute("pragma secure_delete = on")
-        with self._transaction():
+        with self._session.redacting(), self._transaction():
             written = redaction.written_about(self.ledger())
             for address in addresses:
                 rules.check_redaction(address, self.entry(address), at)
                 redaction.redact(self._connection, address, written.get(str(address), ()), at)
                 self._notes.append(notes.redacted(run_id, address, at))
-        with translated(self._path):
-            redaction.scrub(self._connection)
 
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)
         self._notes.append(notes.decided(run_id, decision, said))
 
     def _keep_decision(self, run_id: str, decision: Decision, said: str) -> None:
-        self._db.table("decisions").insert(
+        self._insert(
+            "decisions",
             {
                 "run_id": run_id,
                 **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
@@ -256,7 +246,7 @@ class SqliteStore(SqliteReader):
                 "call_id": decision.call_id,
                 "reason": decision.reason,
                 "at": format_instant(decision.at),
-            }
+            },
         )
 
     def _settle(self, decision: Decision) -> str:
@@ -282,4 +272,4 @@ class SqliteStore(SqliteReader):
         row = self._connection.execute(
             "select plan, key, revision from calls where call_id = ?", (call_id,)
         ).fetchone()
-        return None if row is None else Address(*row)
+        return None if row is None else to_address(row)
