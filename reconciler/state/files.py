@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
-from reconciler.state import ledger
+from reconciler.state import ledger, rules
 from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.steps import new_secret
@@ -150,7 +150,7 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise StateError(f"{path} is an SQLite file, but no state of reconciler")
     newer = {step.name for step in migrations.applied(database(connection))} - known_steps()
     if newer:
-        raise StateError(f"the state {path} was written by a newer version ({', '.join(sorted(newer))})")
+        raise rules.of_newer(path, newer)
     (found,) = connection.execute("pragma quick_check(1)").fetchone()
     if found != "ok":
         raise StateError(f"the state {path} is damaged: {found}", hint="restore a backup of it")
@@ -164,8 +164,7 @@ def pending(connection: sqlite3.Connection) -> bool:
 def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
     """Raises ``StateError`` where the tables are those of an older version: readers change nothing."""
     if pending(connection):
-        hint = "any command that writes brings it up to date, such as: reconciler apply"
-        raise StateError(f"the state {path} was written by an older version", hint=hint)
+        raise rules.of_older(path)
 
 
 def make_private(path: Path) -> None:

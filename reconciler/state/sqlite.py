@@ -35,7 +35,7 @@ class SqliteState:
         return str(self.path)
 
     def create(self, by: JsonObject) -> str:
-        return create(self.path, by=by)
+        return create(self.path, lineage=self.lineage, by=by)
 
     def reader(self) -> AbstractContextManager[Reader]:
         return open_reader(self.path, lineage=self.lineage)
