@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
+from reconciler.settings import STATE_FOLDER
 from reconciler.state import ledger, rules
 from reconciler.state.migrations import APPLICATION_ID, known_steps, migrations
 from reconciler.state.mounts import mounted_alone, network_filesystem
@@ -24,7 +25,6 @@ from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
 from reconciler.times import format_instant
 
 _BUSY_SECONDS = 60
-FOLDER = ".reconciler"
 _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
 _RECOVER = frozenset({"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN"})
@@ -99,7 +99,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True)
         _sync_folder(folder.parent)
     ignore = folder / ".gitignore"
-    if made or (folder.name == FOLDER and not ignore.exists()):
+    if made or (folder.name == STATE_FOLDER and not ignore.exists()):
         ignore.write_text("*\n", encoding="utf-8")
 
 
