@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = str | int | None
+_AT_ONCE = 1000
 _NUMBERED = frozenset({"attempts", "decisions", "renames"})
 
 
@@ -85,3 +86,17 @@ def insert(connection: Connection, table: str, *records: Mapping[str, Value]) ->
         connection.execute(sql, values[0])
     else:
         connection.executemany(sql, values)
+
+
+def among(
+    connection: Connection, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]], *values: Value
+) -> Iterator[Row]:
+    """The rows whose columns are one of these keys, asked for many at once: a server may be far away.
+
+    ``select`` ends where the condition follows; ``values`` are its own.
+    """
+    place = f"({', '.join('?' * len(columns))})"
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        sql = f"{select} ({', '.join(columns)}) in (values {', '.join([place] * len(some))})"
+        yield from connection.execute(sql, (*values, *(value for key in some for value in key)))

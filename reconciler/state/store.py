@@ -14,11 +14,12 @@ from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import ledger, notes, redaction, rules
-from reconciler.state.database import Session, Value, insert
+from reconciler.state.database import Session, Value, among, insert
 from reconciler.state.reader import Reader, at
 from reconciler.state.records import from_run, to_address, to_status
 from reconciler.times import format_instant
 
+_ADDRESS = ("plan", "key", "revision")
 _OPEN_CALL = """
 insert into calls (plan, key, revision, status, digest, call, endpoint, attempted_at, rings_at)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -103,18 +104,21 @@ class Store(Reader):
             self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
-        with self._transaction():
-            for intent in intents:
-                self._open(run_id, intent, Status.INTENDED, at)
+        self._open_all(run_id, intents, Status.INTENDED, at)
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
+        self._open_all(run_id, missed, Status.MISSED, at)
+
+    def _open_all(self, run_id: str, intents: Sequence[Intent], status: Status, at: datetime) -> None:
         with self._transaction():
-            for intent in missed:
-                self._open(run_id, intent, Status.MISSED, at)
+            known = self._statuses([intent.address for intent in intents])
+            for intent in intents:
+                rules.check_open(intent.address, known.get(intent.address))
+                known[intent.address] = status
+                self._open(run_id, intent, status, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
         """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
-        rules.check_open(intent.address, self._status(intent.address))
         address, when = at(intent.address), format_instant(moment)
         call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
         self._connection.execute(
@@ -125,7 +129,7 @@ class Store(Reader):
             "attempts",
             {
                 "run_id": run_id,
-                **dict(zip(("plan", "key", "revision"), address, strict=True)),
+                **dict(zip(_ADDRESS, address, strict=True)),
                 "status": status.value,
                 "digest": intent.digest,
                 "endpoint": intent.endpoint,
@@ -137,26 +141,23 @@ class Store(Reader):
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in rules.as_kept(results):
+            kept = rules.as_kept(results)
+            owners = self._owners([result.call_id for result in kept if result.call_id])
+            waiting = self._waiting(run_id, [result.address for result in kept])
+            for result in kept:
                 rules.check_answer(result)
-                self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
+                if result.address not in waiting:
+                    raise StateError(f"{result.address} has no open attempt of this run")
+                waiting.remove(result.address)
+                found = rules.without_clash(result, owners.get(result.call_id or ""))
+                if found.call_id:
+                    owners[found.call_id] = found.address
+                self._close(run_id, found)
 
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)
-        done = self._connection.execute(
-            _CLOSE_ATTEMPT,
-            (
-                result.status,
-                format_instant(result.at),
-                result.call_id,
-                result.error,
-                result.evidence,
-                run_id,
-                *address,
-            ),
-        )
-        if done.rowcount != 1:
-            raise StateError(f"{result.address} has no open attempt of this run")
+        told = (result.status, format_instant(result.at), result.call_id, result.error, result.evidence)
+        self._connection.execute(_CLOSE_ATTEMPT, (*told, run_id, *address))
         self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, result.error, *address))
         if result.status is Status.FAILED:
             self._connection.execute(_COUNT_REJECTION, address)
@@ -241,7 +242,7 @@ class Store(Reader):
             "decisions",
             {
                 "run_id": run_id,
-                **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
+                **dict(zip(_ADDRESS, at(decision.address), strict=True)),
                 "said": said,
                 "call_id": decision.call_id,
                 "reason": decision.reason,
@@ -262,14 +263,31 @@ class Store(Reader):
         return "placed" if decision.status is Status.PLACED else "not placed"
 
     def _status(self, address: Address) -> Status | None:
-        sql = "select status from calls where plan = ? and key = ? and revision = ?"
-        row = self._connection.execute(sql, at(address)).fetchone()
-        return None if row is None else to_status(row["status"], address)
+        return self._statuses([address]).get(address)
+
+    def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, status from calls where",
+            _ADDRESS,
+            [at(item) for item in addresses],
+        )
+        return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
+
+    def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
+        """Those whose attempt by this run has no answer yet."""
+        sql = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
+        rows = among(self._connection, sql, _ADDRESS, [at(item) for item in addresses], run_id)
+        return {to_address(row) for row in rows}
 
     def _owner(self, call_id: str | None) -> Address | None:
-        if call_id is None:
-            return None
-        row = self._connection.execute(
-            "select plan, key, revision from calls where call_id = ?", (call_id,)
-        ).fetchone()
-        return None if row is None else to_address(row)
+        return None if call_id is None else self._owners([call_id]).get(call_id)
+
+    def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, call_id from calls where",
+            ("call_id",),
+            [(item,) for item in call_ids],
+        )
+        return {row["call_id"]: to_address(row) for row in rows}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import psycopg
 from psycopg import conninfo, pq
@@ -32,8 +33,16 @@ class Server:
     schema: str | None = None
 
     def __str__(self) -> str:
-        host = self.options.get("host") or self.options.get("hostaddr") or "this machine"
-        return f"{self.options.get('dbname', '')} on {host}"
+        """As a URL that says where, and never how one gets in."""
+        names = (self.options.get("host") or self.options.get("hostaddr") or "").split(",")
+        ports = self.options.get("port", "").split(",")
+        database = quote(self.options.get("dbname", ""))
+        if names[0][:1] in {"", "/", "@"}:
+            return f"postgresql:///{database}" + (f"?host={','.join(names)}" if names[0] else "")
+        ports += [ports[-1]] * (len(names) - len(ports))
+        hosts = [f"[{name}]" if ":" in name else name for name in names]
+        told = [f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)]
+        return f"postgresql://{','.join(told)}/{database}"
 
     @property
     def hosts(self) -> list[str]:

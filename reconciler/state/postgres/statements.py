@@ -16,11 +16,15 @@ Raw: TypeAlias = Connection[dict[str, Any]]
 
 
 class Statements:
-    """A ``Connection`` over one of psycopg's in autocommit mode. ``schema`` is where the state's tables are."""
+    """A ``Connection`` over one of psycopg's in autocommit mode. ``schema`` is where the state's tables are.
+
+    ``lost`` is how the connection ended, once it has.
+    """
 
     def __init__(self, raw: Raw, schema: str | None = None) -> None:
         self.raw = raw
         self.schema = schema
+        self.lost: str | None = None
 
     def execute(self, sql: str, values: Sequence[Value] = (), /) -> Cursor[dict[str, Any]]:
         """Run one statement; outside of a transaction in one of its own. What it found is at hand already."""
