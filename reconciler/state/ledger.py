@@ -12,6 +12,7 @@ from reconciler.errors import StateError
 from reconciler.model import JsonObject
 from reconciler.state.database import Connection, Row
 
+_END = "select m.lineage, m.serial, h.number, h.hash from meta m left join ledger_head h on h.id = m.id"
 _LINKS = """
 select l.number, l.entry, l.hash, t.salt, t.texts from ledger l left join ledger_texts t on t.number = l.number
 order by l.number
@@ -20,8 +21,10 @@ order by l.number
 
 def append(connection: Connection, notes: Iterable[Note]) -> None:
     """Add entries, inside a transaction that the caller ends; their head is kept apart from them."""
-    meta = _meta(connection)
-    head = kept_head(connection) or genesis(meta["lineage"])
+    meta = connection.execute(_END).fetchone()
+    if meta is None:
+        raise _damaged()
+    head = genesis(meta["lineage"]) if meta["number"] is None else Head(meta["number"], meta["hash"])
     links: list[Link] = []
     for note in notes:
         links.append(link(head, note, meta["serial"], new_salt()))
@@ -51,8 +54,12 @@ def about(connection: Connection) -> JsonObject:
 def _meta(connection: Connection) -> Row:
     row = connection.execute("select * from meta").fetchone()
     if row is None:
-        raise StateError("the state is damaged: it does not say which state it is")
+        raise _damaged()
     return row
+
+
+def _damaged() -> StateError:
+    return StateError("the state is damaged: it does not say which state it is")
 
 
 def kept_head(connection: Connection) -> Head | None:

@@ -47,7 +47,7 @@ def test_init_plan_apply_and_nothing_is_left_to_do(shared: Workbench, sandbox: A
     shared.ok("state", "check")
     shared.ok("status")
     assert shared.ok("state", "lock").out == "Nobody holds the lock.\n"
-    assert " on " in shared.ok("state", "show").out
+    assert "path: postgresql:///calls?host=/" in shared.ok("state", "show").out
 
 
 def held(shared: Workbench, postgres: Any) -> Any:
@@ -244,7 +244,7 @@ def test_several_states_in_one_database(shared: Workbench, postgres: Any) -> Non
     shared.env["RECONCILER_STATE"] = url
     settings = shared.root / "reconciler.yaml"
     foreign = shared.run("plan")
-    assert (foreign.code, f"no state {lineage_of(settings)} in several" in foreign.err) == (1, True)
+    assert (foreign.code, f"no state {lineage_of(settings)} in postgresql:///several" in foreign.err) == (1, True)
     settings.unlink()
     missing = shared.run("state", "list")
     assert (missing.code, "never taken for an empty one" in missing.err) == (1, True)

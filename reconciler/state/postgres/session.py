@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import Pipeline, errors
+from psycopg import errors
 from psycopg.rows import dict_row
 
 from reconciler.errors import StateError
@@ -68,7 +68,7 @@ class PostgresSession:
             raw, schema = self.connection.raw, self.connection.schema
             if self.held is None or schema is None:
                 raise StateError("the state is open for reading only")
-            with _pipelined(raw), raw.transaction():
+            with self.connection.transaction():
                 self.held.check(raw, schema)
                 yield
 
@@ -124,11 +124,6 @@ def settle_in(raw: Raw, run: Run) -> None:
         settings["idle_session_timeout"] = "0"
     for name, value in settings.items():
         raw.execute("select set_config(%s, %s, false)", (name, value))
-
-
-def _pipelined(raw: Raw) -> AbstractContextManager[object]:
-    """Statements whose results nobody waits for travel together; what was refused is told at the end."""
-    return raw.pipeline() if Pipeline.is_supported() else nullcontext()
 
 
 @contextmanager

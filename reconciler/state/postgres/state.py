@@ -39,9 +39,10 @@ class PostgresState:
         schema = self.server.schema or schemas.schema_of(lineage)
         with connected(self.server, writer=True) as raw, translated(f"in {self.server}", Statements(raw)):
             check_server(raw)
+            statements = Statements(raw)
             try:
-                with raw.transaction():
-                    schemas.make(Statements(raw), schema, lineage, by)
+                with statements.transaction():
+                    schemas.make(statements, schema, lineage, by)
             except errors.DuplicateSchema as error:
                 raise StateError(f"the schema {schema} exists already: it is never overwritten") from error
         return lineage

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from psycopg import Connection, Cursor
-from psycopg.pq import TransactionStatus
+from psycopg import Connection, Cursor, Pipeline
 
 from reconciler.state.database import Value
 
@@ -25,13 +24,14 @@ class Statements:
         self.raw = raw
         self.schema = schema
         self.lost: str | None = None
+        self._inside = False
 
     def execute(self, sql: str, values: Sequence[Value] = (), /) -> Cursor[dict[str, Any]]:
         """Run one statement; outside of a transaction in one of its own. What it found is at hand already."""
-        if self.raw.info.transaction_status is TransactionStatus.IDLE:
-            with self.together():
-                return self.raw.execute(_placed(sql), values)
-        return self.raw.execute(_placed(sql), values)
+        if self._inside:
+            return self.raw.execute(_placed(sql), values)
+        with self.together():
+            return self.raw.execute(_placed(sql), values)
 
     def executemany(self, sql: str, values: Iterable[Sequence[Value]], /) -> None:
         with self.raw.cursor() as cursor:
@@ -40,10 +40,33 @@ class Statements:
     @contextmanager
     def together(self) -> Iterator[None]:
         """One transaction: what a reader finds in it is as of one moment."""
-        with self.raw.transaction():
+        with self._within(), self.raw.transaction():
             if self.schema is not None:
                 self.look_in(self.schema)
             yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything or nothing. Statements whose results nobody waits for travel together, ``commit`` with the
+        last of them: what the server refuses is told when it ends.
+        """
+        try:
+            with self._within(), self.raw.pipeline() if Pipeline.is_supported() else nullcontext():
+                self.raw.execute(b"begin")
+                yield
+                self.raw.execute(b"commit")
+        except BaseException:
+            if not self.raw.closed:
+                self.raw.rollback()
+            raise
+
+    @contextmanager
+    def _within(self) -> Iterator[None]:
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
 
     def look_in(self, schema: str) -> None:
         """Find tables in this schema, until the transaction ends: behind a pooler a session is somebody else's."""
