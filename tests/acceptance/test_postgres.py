@@ -111,6 +111,22 @@ def test_a_role_that_may_only_read_is_enough_for_all_that_reads(shared: Workbenc
     postgres.sql("drop owned by planner", "drop role planner")
 
 
+def test_a_role_that_owns_nothing_can_apply(shared: Workbench, postgres: Any) -> None:
+    name = schema(shared)
+    postgres.sql(
+        "drop role if exists runner",
+        "create role runner login",
+        f"grant usage on schema {name} to runner",
+        f"grant select, insert, update, delete on all tables in schema {name} to runner",
+    )
+    shared.env["RECONCILER_STATE"] = postgres.url("runner")
+    assert shared.apply().summary["placed"] == 3
+    shared.ok("state", "forget", "june/inv-1", "--reason", "a test")
+    shared.ok("state", "redact", "--before", "2020-01-01")
+    assert shared.run("state", "init", "--state", postgres.url("runner")).code == 1, "pinned"
+    postgres.sql("drop owned by runner", "drop role runner")
+
+
 def test_a_password_is_taken_from_the_environment_and_never_shown(shared: Workbench, postgres: Any) -> None:
     postgres.sql("drop role if exists guarded", "create role guarded login superuser password 'canary-5e81'")
     url = postgres.url("guarded")
@@ -296,9 +312,10 @@ def test_a_server_that_forgets_what_it_committed_is_not_written(shared: Workbenc
     try:
         while postgres.sql("show fsync")[0]["fsync"] == "on":
             pass
-        found = shared.apply()
+        found, checked = shared.apply(), shared.run("state", "check")
     finally:
         postgres.sql("alter system reset fsync", "select pg_reload_conf()")
+    assert (checked.code, "fsync = off" in checked.out) == (1, True)
     assert (found.code, "fsync = off" in found.err) == (1, True)
 
 

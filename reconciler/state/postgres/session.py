@@ -39,10 +39,7 @@ _SETTINGS = {
     "lock_timeout": "60000",
     "idle_in_transaction_session_timeout": "0",
 }
-_DURABLE = """
-select current_setting('fsync') as fsync, current_setting('synchronous_commit') as level,
-       current_setting('server_encoding') as encoding
-"""
+_FIT = "select current_setting('fsync') as fsync, current_setting('server_encoding') as encoding"
 _REDACTED = ("calls", "attempts", "decisions", "cleared", "ledger_texts")
 _ASK = (
     "is it running, and are host, port, user and database right? A password comes from PGPASSWORD, PGPASSFILE or "
@@ -100,28 +97,35 @@ def connected(server: Server, *, writer: bool = False) -> Iterator[Raw]:
         raw.close()
 
 
-def check_server(raw: Raw) -> None:
-    """Make commits durable. Raises ``StateError`` where they would not be, or some text could not be kept."""
-    row = raw.execute(_DURABLE.encode()).fetchone() or {}
+def unfit(raw: Raw) -> list[StateError]:
+    """Why a state must not be written here: commits would not be durable, or some text could not be kept."""
+    row = raw.execute(_FIT.encode()).fetchone() or {}
+    found: list[StateError] = []
     if row["fsync"] != "on":
-        raise StateError(
-            "the server runs with fsync = off: when it crashes, it forgets calls that were placed",
-            hint="set fsync = on, and restart it",
-        )
+        said = "the server runs with fsync = off: when it crashes, it forgets calls that were placed"
+        found.append(StateError(said, hint="set fsync = on, and restart it"))
     if row["encoding"] != "UTF8":
-        raise StateError(
-            f"the database's encoding is {row['encoding']}, and a state needs UTF8",
-            hint="create database calls encoding 'UTF8' template template0",
-        )
-    if row["level"] not in {"on", "remote_apply"}:
-        raw.execute("set synchronous_commit = on")
+        said = f"the database's encoding is {row['encoding']}, and a state needs UTF8"
+        found.append(StateError(said, hint="create database calls encoding 'UTF8' template template0"))
+    return found
+
+
+def check_server(raw: Raw) -> None:
+    """Raises ``StateError`` where the server is unfit."""
+    for error in unfit(raw):
+        raise error
 
 
 def settle_in(raw: Raw, run: Run) -> None:
-    """The session of a writer: named, and neither cut off while it waits for answers nor held up by others."""
+    """The session of a writer: its commits are on disk when they are done; it is named, and neither cut off while
+    it waits for answers nor held up by others.
+    """
     settings = _SETTINGS | {"application_name": f"reconciler {run.command} on {run.host}"[:63]}
     if raw.info.server_version >= 140000:
         settings["idle_session_timeout"] = "0"
+    level = raw.execute(b"show synchronous_commit").fetchone() or {}
+    if level.get("synchronous_commit") != "remote_apply":  # which waits for even more
+        settings["synchronous_commit"] = "on"
     for name, value in settings.items():
         raw.execute("select set_config(%s, %s, false)", (name, value))
 

@@ -18,7 +18,14 @@ from reconciler.state import audit, care, rules
 from reconciler.state.place import Lock, told
 from reconciler.state.postgres import advisory, schemas
 from reconciler.state.postgres.server import Server
-from reconciler.state.postgres.session import PostgresSession, check_server, connected, settle_in, translated
+from reconciler.state.postgres.session import (
+    PostgresSession,
+    check_server,
+    connected,
+    settle_in,
+    translated,
+    unfit,
+)
 from reconciler.state.postgres.statements import Raw, Statements
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
@@ -82,7 +89,8 @@ class PostgresState:
 
     def check(self, now: datetime) -> list[str]:
         with self._reading() as session, session.translated(), session.connection.together():
-            found = care.anomalies(session.connection, now)
+            found = [error.message for error in unfit(session.connection.raw)]
+            found += care.anomalies(session.connection, now)
             problems = audit.examine(session.connection, ()).problems
             return found + [problem for problem in problems if problem not in found]
 
