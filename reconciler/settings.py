@@ -14,7 +14,8 @@ from reconciler.wire import ScheduleFields
 
 PROJECT_FILE = "reconciler.yaml"
 DEFAULT_PLANS = ("calls/**/*.yaml",)
-DEFAULT_STATE = ".reconciler/state.db"
+STATE_FOLDER = ".reconciler"
+DEFAULT_STATE = f"{STATE_FOLDER}/state.db"
 
 
 @dataclass(frozen=True, slots=True)

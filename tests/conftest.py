@@ -180,6 +180,16 @@ def project(bench: Workbench, sandbox: Any) -> Workbench:
     return bench
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server, of this process's own."""
+    from tests.postgres import PostgresServer
+
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
 AGENT = "agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 NUMBER = "pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 

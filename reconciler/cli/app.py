@@ -75,12 +75,27 @@ now_option = click.option("--now", type=Instant(), metavar="TIME", help="Plan as
 reveal_option = click.option(
     "--reveal", is_flag=True, help="Show numbers, names and data that are masked otherwise."
 )
+
+
+def _without_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Every user of a machine can read the command lines of all."""
+    from reconciler.state.postgres.url import is_server, parse
+
+    given = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+    if value and given and is_server(value) and parse(value).secret:
+        hint = "PGPASSWORD, PGPASSFILE or a service file give it; RECONCILER_STATE may hold it"
+        raise UsageError("--state holds a password, which every user of this machine could read", hint=hint)
+    return value
+
+
 state_option = click.option(
     "--state",
     "state_url",
-    metavar="PATH",
+    metavar="PATH|URL",
     envvar="RECONCILER_STATE",
-    help="The state file, or snapshot:FILE to plan only; comes before reconciler.yaml. [env: RECONCILER_STATE]",
+    callback=_without_password,
+    help="The state file, postgresql://…, or snapshot:FILE to plan only; comes before reconciler.yaml. "
+    "[env: RECONCILER_STATE]",
 )
 
 

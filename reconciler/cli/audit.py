@@ -252,17 +252,11 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
 
 
 def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
-    from reconciler.state import audit as state_audit
     from reconciler.state import ledger_file
-    from reconciler.state.rules import check_lineage
 
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)
-    workspace = Workspace.open(app, state_url)
-    workspace.check()
-    found = state_audit.verify(workspace.state_path, anchors)
-    check_lineage(found.lineage, workspace.lineage)
-    return found
+    return Workspace.open(app, state_url).place.verify(anchors)
 
 
 def _anchors(app: App, text: str) -> list[Head]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App
-from reconciler.errors import CheckpointFailed, ExitCode
+from reconciler.errors import CheckpointFailed, ExitCode, UsageError
 from reconciler.ports import Checkpoint, Phase
 from reconciler.provider.origin import API_KEY_VARIABLE
 
@@ -26,6 +26,9 @@ def open_checkpoint(app: App, workspace: Workspace, command: str | None, run_id:
 
     if command is None or command == NONE:
         return None
+    if workspace.file is None:
+        hint = "leave it out: a state on a server outlives this machine"
+        raise UsageError("--checkpoint carries a state's file, and the state is on a server", hint=hint)
     secrets = frozenset({API_KEY_VARIABLE})
     return CommandCheckpoint(command, workspace.state_path, run_id, app.directory, secrets)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from reconciler.cli.app import App
-from reconciler.errors import ReconcilerError
+from reconciler.cli.app import App, state_option
+from reconciler.errors import ReconcilerError, UsageError
 from reconciler.system import next_step, told
+
+if TYPE_CHECKING:
+    from reconciler.state.place import Place
 
 TEMPLATE = """\
 # Settings of this project: owned by those who operate it. Plan files stand in calls/*.yaml.
 # The API key and the base URL never stand in a file: CONTACTSHIP_API_KEY, CONTACTSHIP_BASE_URL.
 version: 1
 
-state:
-  path: {path}
+state:{path}
   lineage: {lineage}  # pins the state: another or a new one is refused
 
 # plans: ["calls/**/*.yaml"]      # which files are plan files
@@ -43,22 +49,41 @@ state:
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler init\n  reconciler -C campaigns init\n")
+@state_option
 @click.pass_obj
-def init(app: App) -> None:
-    """Make a project here: reconciler.yaml and an empty state."""
+def init(app: App, state_url: str | None) -> None:
+    """Make a project here: reconciler.yaml and an empty state, in a file or, with --state URL, in PostgreSQL."""
     from reconciler.cli.runs import founder
     from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
-    from reconciler.state.sqlite import create
+    from reconciler.state.sqlite import SqliteState
 
     settings = app.directory / PROJECT_FILE
     if settings.exists():
         hint = "this is a project already; to make its state: reconciler state init"
         raise ReconcilerError(f"{PROJECT_FILE} exists", hint=hint)
-    lineage = create(app.directory / DEFAULT_STATE, by=founder("init"))
+    place = _place(state_url, app.directory / DEFAULT_STATE)
+    lineage = place.create(founder("init"))
+    path = f"\n  path: {DEFAULT_STATE}" if isinstance(place, SqliteState) else ""
     try:
         with settings.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE.format(path=DEFAULT_STATE, lineage=lineage))
+            file.write(TEMPLATE.format(path=path, lineage=lineage))
     except OSError as error:
         raise ReconcilerError(f"cannot write {PROJECT_FILE}: {told(error)}", hint=next_step(error)) from error
-    click.echo(f"Made {PROJECT_FILE} and {DEFAULT_STATE} (lineage {lineage}).")
+    click.echo(f"Made {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
     click.echo("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
+
+
+def _place(state_url: str | None, file: Path) -> Place:
+    """Where the state is made: on the server that is named, else in the project's own file."""
+    from reconciler.cli.loading import locate_server
+    from reconciler.state.postgres.url import is_server
+    from reconciler.state.sqlite import SqliteState
+
+    if state_url is None or not is_server(state_url):
+        if state_url != os.environ.get("RECONCILER_STATE"):
+            hint = "for a file: write state.path into reconciler.yaml, and then: reconciler state init"
+            raise UsageError("init --state takes the URL of a server", hint=hint)
+        return SqliteState(file)
+    from reconciler.state.postgres.state import PostgresState
+
+    return PostgresState(locate_server(state_url))

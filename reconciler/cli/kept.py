@@ -7,6 +7,7 @@ written, is damaged or deleted, those calls are asked for again.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +17,20 @@ from reconciler.cli.output import write_private
 from reconciler.errors import ReconcilerError
 from reconciler.model import JsonObject, JsonValue
 from reconciler.ports import RemoteCall
+from reconciler.settings import STATE_FOLDER
 from reconciler.times import format_instant
 
 _VERSION = 1
 
 
 def beside(state: Path) -> Path:
-    """Where the calls of a state are kept."""
+    """Where the calls of a state in a file are kept."""
     return state.with_name(f"{state.name}.ended.json")
+
+
+def within(project: Path, lineage: str) -> Path:
+    """Where the calls of a state on a server are kept: in the project's own folder, which git ignores."""
+    return project / STATE_FOLDER / f"{hashlib.sha256(lineage.encode()).hexdigest()[:32]}.ended.json"
 
 
 def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
@@ -42,7 +49,10 @@ def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
     """Keep these calls and no others."""
     listed: JsonObject = {call_id: _document(call) for call_id, call in sorted(calls.items())}
     document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
-    with contextlib.suppress(ReconcilerError):
+    with contextlib.suppress(ReconcilerError, OSError):
+        if path.parent.name == STATE_FOLDER and not path.parent.exists():
+            path.parent.mkdir(mode=0o700)
+            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         write_private(path, documents.to_bytes(document))
 
 

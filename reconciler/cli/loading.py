@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml import Document
+    from reconciler.state.place import Place
+    from reconciler.state.postgres.server import Server
 
 LINEAGE_VARIABLE = "RECONCILER_LINEAGE"
 SNAPSHOT = "snapshot"
@@ -37,17 +39,19 @@ SNAPSHOT = "snapshot"
 class Workspace:
     """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
 
-    ``snapshot`` says that the state is a snapshot of one, which can be planned against and nothing else.
+    ``file`` is None where the state is on a ``server``. ``snapshot`` says that the file is a snapshot of a state,
+    which can be planned against and nothing else.
     ``policy_file`` is the file whose policy stands in for the project's.
     """
 
     project: Project
-    state_path: Path
+    file: Path | None
     lineage: str | None
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     snapshot: bool = False
     policy_file: Document | None = None
+    server: Server | None = None
 
     @classmethod
     def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
@@ -57,15 +61,18 @@ class Workspace:
             Refused: ``state_url`` is a snapshot, and the command needs the state itself.
         """
         from reconciler.source.project import find_project, load_project
+        from reconciler.state.postgres.url import is_server
 
         project, document, diagnostics = load_project(find_project(app.directory))
         path, snapshot = project.root / project.state_path, False
+        lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
+        if state_url and is_server(state_url):
+            return cls(project, None, lineage, document, diagnostics, server=locate_server(state_url))
         if state_url:
             path, snapshot = _locate(app.directory, state_url)
         if snapshot and not snapshot_does:
             hint = "plan and status take one; for everything else give the state itself: --state PATH"
             raise Refused(f"{state_url} is a snapshot: it tells what was placed, and is not the state", hint=hint)
-        lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         return cls(project, path, lineage, document, diagnostics, snapshot)
 
     def under(self, app: App, policy: Path) -> Workspace:
@@ -118,17 +125,50 @@ class Workspace:
         file = self.project.root / path
         return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
 
-    def reader(self) -> AbstractContextManager[StateReader]:
-        from reconciler.state.sqlite import open_reader
+    @property
+    def state_path(self) -> Path:
+        """The file that the state, or a snapshot of it, is in.
 
+        Raises:
+            Refused: the state is on a server, and what asks for this can only do with a file.
+        """
+        if self.file is None:
+            hint = "pg_dump copies it, and psql or pg_restore bring it back; the server's own backups hold it too"
+            raise Refused(f"this works on a state's file, and the state is on a server ({self.server})", hint=hint)
+        return self.file
+
+    @property
+    def place(self) -> Place:
+        """The state itself, wherever it is. Raises as ``check``."""
         self.check()
-        return open_reader(self.state_path, lineage=self.lineage)
+        if self.server is not None:
+            from reconciler.state.postgres.state import PostgresState
+
+            return PostgresState(self.server, self.lineage)
+        from reconciler.state.sqlite import SqliteState
+
+        return SqliteState(self.state_path, self.lineage)
+
+    def reader(self) -> AbstractContextManager[StateReader]:
+        return self.place.reader()
 
     def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
-        from reconciler.state.sqlite import open_store
+        return self.place.store(run, lock_timeout)
 
-        self.check()
-        return open_store(self.state_path, run, lineage=self.lineage, lock_timeout=lock_timeout)
+
+def locate_server(url: str) -> Server:
+    """The server of a state's URL.
+
+    Raises:
+        ReconcilerError: what talks to servers is not installed.
+        UsageError: the URL cannot be used.
+    """
+    try:
+        from reconciler.state.postgres.server import resolve
+    except ImportError as error:
+        hint = "pip install 'call-reconciler[postgres]'"
+        raise ReconcilerError(f"a state in PostgreSQL needs psycopg ({error})", hint=hint) from error
+    return resolve(url)
 
 
 def _locate(directory: Path, url: str) -> tuple[Path, bool]:
@@ -137,7 +177,7 @@ def _locate(directory: Path, url: str) -> tuple[Path, bool]:
     if separator and scheme == SNAPSHOT:
         return directory / rest, True
     if separator and len(scheme) > 1 and scheme.isalnum():
-        hint = f"give the path of an SQLite file, or {SNAPSHOT}:FILE"
+        hint = f"give the path of an SQLite file, postgresql://…, or {SNAPSHOT}:FILE"
         raise UsageError(f"state {scheme}: is not supported by this version", hint=hint)
     return directory / url, False
 

@@ -104,7 +104,7 @@ def place(
             orders = job.orders
             key = target.key() if orders or (target.has_key and job.unknown) else None
             with reporter(app, orders, as_json=as_json) as report:
-                if orders and target.checkpoint is None:
+                if orders and target.checkpoint is None and workspace.file is not None:
                     warn_where_disks_are_forgotten(report.note)
                 report.started(run.id, run.plan_id or "")
                 workers = min(target.concurrency, orders)

@@ -110,7 +110,10 @@ def _refresh(
 
     The state is read again afterwards: an apply beside this may have placed what the service has listed.
     """
-    place = kept.beside(workspace.state_path)
+    on_server = workspace.file is None
+    place = (
+        kept.within(workspace.project.root, state.lineage.id) if on_server else kept.beside(workspace.state_path)
+    )
     before = kept.read(place, state.lineage.id)
     answers, failed = None, None
     if question.not_asked is None:

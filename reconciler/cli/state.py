@@ -49,7 +49,6 @@ for _command in (
 def init(app: App, state_url: str | None) -> None:
     """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
     from reconciler.cli.runs import founder
-    from reconciler.state.sqlite import create
 
     workspace = Workspace.open(app, state_url)
     workspace.check()
@@ -58,8 +57,9 @@ def init(app: App, state_url: str | None) -> None:
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
             hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
         )
-    lineage = create(workspace.state_path, by=founder("state init"))
-    click.echo(f"Made {workspace.state_path} (lineage {lineage}).")
+    place = workspace.place
+    lineage = place.create(founder("state init"))
+    click.echo(f"Made {place} (lineage {lineage}).")
     click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
 
@@ -99,7 +99,7 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
         with workspace.reader() as reader:
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
-        document["path"] = str(workspace.state_path)
+        document["path"] = str(workspace.place)
         document["runs"] = [_run_json(run, masked=masked) for run in runs]
     else:
         document = _show_address(workspace, address, masked=masked)

@@ -97,11 +97,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
 @click.pass_obj
 def check(app: App, as_json: bool, state_url: str | None) -> int:
     """Look for damage, orphans and clocks that ran backwards. Exit 1 where anything is wrong."""
-    from reconciler.state import care
-
-    workspace = Workspace.open(app, state_url)
-    workspace.check()
-    found = care.check(workspace.state_path, SystemClock().now())
+    found = Workspace.open(app, state_url).place.check(SystemClock().now())
     if as_json:
         echo_json({"ok": not found, "problems": found})
     else:
@@ -117,11 +113,9 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
 @click.pass_obj
 def lock(app: App, as_json: bool, state_url: str | None) -> int:
     """Say who holds the lock. Exit 4 while somebody does."""
-    from reconciler.state.sqlite import look_at_lock, told
+    from reconciler.state.place import told
 
-    workspace = Workspace.open(app, state_url)
-    workspace.check()
-    found = look_at_lock(workspace.state_path)
+    found = Workspace.open(app, state_url).place.lock()
     if as_json:
         echo_json({"locked": found.held, "holder": _run_json(found.run)})
     elif found.held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
@@ -14,6 +15,7 @@ from reconciler.errors import ExitCode, UsageError
 from reconciler.times import format_instant
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_STAYS = "the server's write-ahead log, backups and replicas hold what they held: it is the server's to delete"
 
 
 class Moment(Instant):
@@ -45,6 +47,8 @@ def redact(
         raise UsageError("--before is ahead of the clock: only calls that are over can be redacted")
     workspace = Workspace.open(app, state_url)
     addresses, removed = _look(workspace, before) if dry_run else _redact(workspace, before, lock_timeout)
+    if workspace.file is None and addresses:
+        click.echo(f"note: {_STAYS}", err=True)
     if as_json:
         told = {"before": format_instant(before), "dry_run": dry_run, "addresses": addresses, "removed": removed}
         echo_json(told)
@@ -60,7 +64,13 @@ def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]
 
     with workspace.reader() as reader:
         found = redaction.due(reader, before)
-    return [str(address) for address in found], [path.name for path in redaction.copies(workspace.state_path)]
+    return [str(address) for address in found], [path.name for path in _copies(workspace)]
+
+
+def _copies(workspace: Workspace) -> list[Path]:
+    from reconciler.state import redaction
+
+    return [] if workspace.file is None else redaction.copies(workspace.file)
 
 
 def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tuple[list[str], list[str]]:
@@ -76,7 +86,7 @@ def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tupl
             code, count = ExitCode.DONE, len(found)
         finally:
             store.end_run(run.id, SystemClock().now(), code, {"redacted": count})
-        copies = redaction.copies(workspace.state_path)
+        copies = _copies(workspace)
         for path in copies:
             path.unlink()
     return [str(address) for address in found], [path.name for path in copies]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.hosts import is_loopback
 from reconciler.system import next_step, told
 
 DEFAULT_BASE_URL = "https://api.contactship.ai"
@@ -42,19 +42,10 @@ def parse_origin(text: str) -> Origin:
         raise UsageError("the base URL must start with https:// (http:// on loopback only)")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError("the base URL may hold neither a user, nor a query, nor a fragment")
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     if parts.scheme == "http" and not loopback:
         raise UsageError("the base URL must be https: http is taken on loopback only")
     return Origin(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", loopback)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_api_key(path: Path | None, variable: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from reconciler import identity
 from reconciler.chain import Head, Link, Record, Walk, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import ledger, notes
+from reconciler.state.database import Connection
 from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.redaction import redacted
 from reconciler.state.replay import KEYS, Key, Replay, Row
@@ -55,7 +55,7 @@ def verify(path: Path, anchors: Iterable[Head] = ()) -> Verdict:
         refuse_outdated(connection, path)
         connection.text_factory = _text
         connection.execute("begin")  # all of it as of one moment
-        return _examine(connection, anchors)
+        return examine(connection, anchors)
 
 
 def _text(data: bytes) -> str:
@@ -63,7 +63,8 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _examine(connection: sqlite3.Connection, anchors: Iterable[Head]) -> Verdict:
+def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
+    """Check what a connection sees, which must be as of one moment."""
     meta = connection.execute("select * from meta").fetchone()
     if meta is None:
         raise StateError("the state is damaged: it does not say which state it is")
@@ -114,7 +115,7 @@ def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | No
     return last
 
 
-def _loose_ends(connection: sqlite3.Connection) -> Iterator[str]:
+def _loose_ends(connection: Connection) -> Iterator[str]:
     sql = "select number from ledger_texts where number not in (select number from ledger) order by number"
     for row in connection.execute(sql):
         yield f"the ledger's texts of entry {row['number']} belong to no entry"
@@ -123,9 +124,10 @@ def _loose_ends(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"preflight {row['run_id']}: it is gone, and calls it saw are there"
 
 
-def _rows(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
+def _rows(connection: Connection, table: str) -> Iterator[Row]:
     for found in connection.execute(f"select * from {table}"):  # noqa: S608 - from the table above
         row = dict(found)
+        row.pop("rowid", None)  # the order of runs, where a database has none of its own
         if table == "preflights":
             ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
             row |= {"calls": len(ids), "digest": _digest(item["call_id"] for item in ids)}

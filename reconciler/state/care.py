@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.state import audit
+from reconciler.state.database import Connection
 from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.records import to_entry
 from reconciler.times import format_instant
@@ -77,15 +78,20 @@ def check(path: Path, now: datetime) -> list[str]:
         found += [
             f"{row['table']}: row {row['rowid']} names a {row['parent']} that is not there" for row in orphans
         ]
-        for words, condition in _ANOMALIES:
-            sql = f"select plan, key, revision from calls where {condition}"  # noqa: S608 - from the table above
-            found += [f"{row['plan']}/{row['key']}@{row['revision']} {words}" for row in connection.execute(sql)]
-        found += _clocks(connection, now)
-        found += _digests(connection)
+        found += anomalies(connection, now)
     return found + [problem for problem in audit.verify(path).problems if problem not in found]
 
 
-def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
+def anomalies(connection: Connection, now: datetime) -> list[str]:
+    """What the tables hold that nothing here ever writes, and clocks that ran backwards, in words."""
+    found: list[str] = []
+    for words, condition in _ANOMALIES:
+        sql = f"select plan, key, revision from calls where {condition}"  # noqa: S608 - from the table above
+        found += [f"{row['plan']}/{row['key']}@{row['revision']} {words}" for row in connection.execute(sql)]
+    return found + _clocks(connection, now) + _digests(connection)
+
+
+def _clocks(connection: Connection, now: datetime) -> list[str]:
     ahead = format_instant(now + _SKEW)
     late = connection.execute("select * from attempts where intended_at > ? order by number", (ahead,)).fetchall()
     turned = connection.execute(
@@ -95,7 +101,7 @@ def _clocks(connection: sqlite3.Connection, now: datetime) -> list[str]:
     return found + [f"attempt {row['number']} ended before it began: was the clock set back?" for row in turned]
 
 
-def _digests(connection: sqlite3.Connection) -> list[str]:
+def _digests(connection: Connection) -> list[str]:
     entries = (to_entry(row) for row in connection.execute(_CLEAR))
     return [
         f"{entry.address}: its digest is not that of its call"

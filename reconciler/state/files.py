@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
-from reconciler.state import ledger, migrations
-from reconciler.state.migrations import APPLICATION_ID, new_secret
+from reconciler.settings import STATE_FOLDER
+from reconciler.state import ledger, migrations, rules
+from reconciler.state.migrations import APPLICATION_ID
 from reconciler.state.mounts import mounted_alone, network_filesystem
+from reconciler.state.steps import STEPS, new_secret
 from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
 from reconciler.times import format_instant
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _BUSY_SECONDS = 60
-FOLDER = ".reconciler"
 _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
 _RECOVER = frozenset({"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN"})
@@ -100,13 +101,14 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True)
         _sync_folder(folder.parent)
     ignore = folder / ".gitignore"
-    if made or (folder.name == FOLDER and not ignore.exists()):
+    if made or (folder.name == STATE_FOLDER and not ignore.exists()):
         ignore.write_text("*\n", encoding="utf-8")
 
 
 def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
     now = datetime.now(UTC)
     connection.execute("begin immediate")
+    connection.execute(f"pragma application_id = {APPLICATION_ID}")
     migrations.migrate(connection)
     connection.execute(
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
@@ -148,9 +150,9 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     (application_id,) = connection.execute("pragma application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise StateError(f"{path} is an SQLite file, but no state of reconciler")
-    newer = set(migrations.applied(connection)) - migrations.STEPS.keys()
+    newer = set(migrations.applied(connection)) - STEPS.keys()
     if newer:
-        raise StateError(f"the state {path} was written by a newer version ({', '.join(sorted(newer))})")
+        raise rules.of_newer(path, newer)
     (found,) = connection.execute("pragma quick_check(1)").fetchone()
     if found != "ok":
         raise StateError(f"the state {path} is damaged: {found}", hint="restore a backup of it")
@@ -159,8 +161,7 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
 def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
     """Raises ``StateError`` where the tables are those of an older version: readers change nothing."""
     if migrations.pending(connection):
-        hint = "any command that writes brings it up to date, such as: reconciler apply"
-        raise StateError(f"the state {path} was written by an older version", hint=hint)
+        raise rules.of_older(path)
 
 
 def make_private(path: Path) -> None:

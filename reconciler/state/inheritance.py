@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from reconciler.chain import Kind, Note
 from reconciler.model import Address, JsonObject
 from reconciler.state import ledger, notes
+from reconciler.state.database import Connection
 
 # The columns that hold texts, and ``call``, which its digest stands for.
 TEXT_COLUMNS = ("error", "evidence", "reason")
@@ -16,24 +17,22 @@ LEFT_OUT = frozenset({"call", "redacted_at"})
 TABLES = ("runs", "approvals", "overrides", "preflights", "calls", "attempts", "decisions", "cleared", "renames")
 
 
-def inheritance(connection: sqlite3.Connection) -> Iterator[Note]:
+def inheritance(connection: Connection) -> Iterator[Note]:
     """The notes to begin with, as of now."""
     now = datetime.now(UTC)
-    rows: JsonObject = {
-        name: connection.execute(f"select count(*) from {name}").fetchone()[0]  # noqa: S608 - from the table above
-        for name in TABLES
-    }
+    rows: JsonObject = {name: len(_rows(connection, name)) for name in TABLES}
     yield Note(Kind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
     for name in TABLES:
-        order = "rowid" if name == "runs" else "1"
-        cursor = connection.execute(f"select * from {name} order by {order}")  # noqa: S608 - from the table above
-        columns = [column[0] for column in cursor.description]
-        for values in cursor.fetchall():
-            row = dict(zip(columns, values, strict=True))
+        for row in _rows(connection, name):
             if name == "preflights":
                 ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
-                row |= {"calls": len(ids), "digest": notes.ids_digest(item[0] for item in ids)}
+                row |= {"calls": len(ids), "digest": notes.ids_digest(item["call_id"] for item in ids)}
             yield _inherited(name, row, now)
+
+
+def _rows(connection: Connection, table: str) -> list[dict[str, Any]]:
+    order = "rowid" if table == "runs" else "1"
+    return [dict(row) for row in connection.execute(f"select * from {table} order by {order}")]  # noqa: S608 - from above
 
 
 def _inherited(table: str, row: dict[str, str | int | None], now: datetime) -> Note:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from reconciler.chain import Head, Link, Note, genesis, link
+from reconciler.errors import StateError
 from reconciler.model import JsonObject
+from reconciler.state.database import Connection, Row
 
+_END = "select m.lineage, m.serial, h.number, h.hash from meta m left join ledger_head h on h.id = m.id"
 _LINKS = """
 select l.number, l.entry, l.hash, t.salt, t.texts from ledger l left join ledger_texts t on t.number = l.number
 order by l.number
 """
 
 
-def append(connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
+def append(connection: Connection, notes: Iterable[Note]) -> None:
     """Add entries, inside a transaction that the caller ends; their head is kept apart from them."""
-    lineage, serial = connection.execute("select lineage, serial from meta").fetchone()
-    head = kept_head(connection) or genesis(lineage)
+    meta = connection.execute(_END).fetchone()
+    if meta is None:
+        raise _damaged()
+    head = genesis(meta["lineage"]) if meta["number"] is None else Head(meta["number"], meta["hash"])
     links: list[Link] = []
     for note in notes:
-        links.append(link(head, note, serial, new_salt()))
+        links.append(link(head, note, meta["serial"], new_salt()))
         head = Head(links[-1].number, links[-1].hash)
     connection.executemany(
         "insert into ledger (number, entry, hash) values (?, ?, ?)",
@@ -40,32 +44,44 @@ def append(connection: sqlite3.Connection, notes: Iterable[Note]) -> None:
     )
 
 
-def about(connection: sqlite3.Connection) -> JsonObject:
+def about(connection: Connection) -> JsonObject:
     """What the first entry says of the state itself: whose key its pseudonyms are made with is told by a hash."""
-    created_at, secret = connection.execute("select created_at, secret from meta").fetchone()
-    return {"created_at": created_at, "secret": "sha256:" + hashlib.sha256(str(secret).encode()).hexdigest()}
+    meta = _meta(connection)
+    secret = hashlib.sha256(str(meta["secret"]).encode()).hexdigest()
+    return {"created_at": meta["created_at"], "secret": f"sha256:{secret}"}
 
 
-def kept_head(connection: sqlite3.Connection) -> Head | None:
+def _meta(connection: Connection) -> Row:
+    row = connection.execute("select * from meta").fetchone()
+    if row is None:
+        raise _damaged()
+    return row
+
+
+def _damaged() -> StateError:
+    return StateError("the state is damaged: it does not say which state it is")
+
+
+def kept_head(connection: Connection) -> Head | None:
     """Where the ledger ends; None where it has not begun."""
     row = connection.execute("select number, hash from ledger_head").fetchone()
-    return None if row is None else Head(*row)
+    return None if row is None else Head(row["number"], row["hash"])
 
 
-def links(connection: sqlite3.Connection) -> Iterator[Link]:
+def links(connection: Connection) -> Iterator[Link]:
     """All entries as of one moment; read at once, so that no cursor left open holds up a writer."""
     rows = connection.execute(_LINKS).fetchall()
-    return (_link(*row) for row in rows)
+    return (_link(row) for row in rows)
 
 
-def _link(number: int, entry: str, found: str, salt: str | None, texts: str | None) -> Link:
+def _link(row: Row) -> Link:
     try:
-        told = None if texts is None else json.loads(texts)
+        told = None if row["texts"] is None else json.loads(row["texts"])
     except ValueError:
         told = {}
     if told is not None and not (isinstance(told, dict) and all(isinstance(item, str) for item in told.values())):
         told = {}
-    return Link(number, str(entry), str(found), salt, told)
+    return Link(row["number"], str(row["entry"]), str(row["hash"]), row["salt"], told)
 
 
 def new_salt() -> str:

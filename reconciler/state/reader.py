@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from reconciler.blinding import derived_key
 from reconciler.chain import Head, Link, genesis
@@ -13,34 +11,34 @@ from reconciler.errors import StateError
 from reconciler.model import Address, Entry
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.state import ledger
-from reconciler.state.files import translated
-from reconciler.state.records import to_attempt, to_entry, to_run
+from reconciler.state.database import Row, Session, Value
+from reconciler.state.records import to_address, to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
-class SqliteReader:
-    """What ``StateReader`` promises, over one connection."""
+class Reader:
+    """What ``StateReader`` promises, over one session."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._connection = session.connection
 
     @property
     def lineage(self) -> str:
-        return str(self._one("select lineage from meta")[0])
+        return str(self._one("select lineage from meta")["lineage"])
 
     @property
     def serial(self) -> int:
-        return int(self._one("select serial from meta")[0])
+        return int(self._one("select serial from meta")["serial"])
 
     def entries(self) -> Iterator[Entry]:
         """All as of one moment. The rows are read at once and given back one by one: a cursor left open would keep
         a lock, and a reader that is slow or stopped would hold up an apply until its writes fail.
         """
-        rows = self._all("select * from calls order by plan desc, key desc, revision desc", ())
+        rows = list(self._all("select * from calls order by plan desc, key desc, revision desc", ()))
         while rows:
             yield to_entry(rows.pop())
 
@@ -55,17 +53,18 @@ class SqliteReader:
         rows = self._all("select * from runs order by rowid desc limit ?", (limit,))
         return [self._run(row) for row in rows]
 
-    def _run(self, row: sqlite3.Row) -> Run:
+    def _run(self, row: Row) -> Run:
         run = to_run(row)
         return replace(run, approvals=self._approvals(run.id), overrides=self._overrides(run.id))
 
     def _approvals(self, run_id: str) -> tuple[Approval, ...]:
         sql = "select plan_id, git_commit from approvals where run_id = ? order by plan_id"
-        return tuple(Approval(*row) for row in self._all(sql, (run_id,)))
+        return tuple(Approval(row["plan_id"], row["git_commit"]) for row in self._all(sql, (run_id,)))
 
     def _overrides(self, run_id: str) -> tuple[Override, ...]:
         sql = "select code, plan_id, reason from overrides where run_id = ? order by number"
-        return tuple(Override(*row) for row in self._all(sql, (run_id,)))
+        rows = self._all(sql, (run_id,))
+        return tuple(Override(row["code"], row["plan_id"], row["reason"]) for row in rows)
 
     def seen(self, run_id: str) -> Seen:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
@@ -75,22 +74,22 @@ class SqliteReader:
 
     def renames(self) -> Mapping[Address, Address]:
         rows = self._all("select old_plan, old_key, revision, plan, key from renames order by number", ())
-        return {Address(row[0], row[1], row[2]): Address(row[3], row[4], row[2]) for row in rows}
+        return {Address(row["old_plan"], row["old_key"], row["revision"]): to_address(row) for row in rows}
 
     def cleared(self) -> frozenset[Address]:
         rows = self._all("select plan, key, revision from cleared", ())
-        return frozenset(Address(*row) for row in rows)
+        return frozenset(to_address(row) for row in rows)
 
     def key_for(self, purpose: str) -> bytes:
-        return derived_key(str(self._one("select secret from meta")[0]), purpose)
+        return derived_key(str(self._one("select secret from meta")["secret"]), purpose)
 
     def ledger(self) -> Iterator[Link]:
-        with translated(self._path):
+        with self._session.translated():
             return ledger.links(self._connection)
 
     @property
     def head(self) -> Head:
-        with translated(self._path):
+        with self._session.translated():
             return ledger.kept_head(self._connection) or genesis(self.lineage)
 
     def holder(self) -> Run | None:
@@ -98,14 +97,14 @@ class SqliteReader:
         rows = self._all("select * from runs order by rowid desc limit 1", ())
         return to_run(rows[0]) if rows and rows[0]["finished_at"] is None else None
 
-    def _one(self, sql: str) -> sqlite3.Row:
+    def _one(self, sql: str) -> Row:
         rows = self._all(sql, ())
         if len(rows) != 1:
-            raise StateError(f"the state {self._path} is damaged: it does not say which state it is")
+            raise StateError(f"the state {self._session.name} is damaged: it does not say which state it is")
         return rows[0]
 
-    def _all(self, sql: str, values: tuple[str | int, ...]) -> list[sqlite3.Row]:
-        with translated(self._path):
+    def _all(self, sql: str, values: Sequence[Value]) -> Sequence[Row]:
+        with self._session.translated():
             return self._connection.execute(sql, values).fetchall()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ from reconciler import identity
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Run
+from reconciler.state.database import Row
 from reconciler.times import format_instant, parse_instant
 
 
@@ -23,13 +23,18 @@ def _intact(record: str) -> Iterator[None]:
         raise StateError(f"the state holds a damaged record at {record}: {error}") from error
 
 
-def to_entry(row: sqlite3.Row) -> Entry:
+def to_address(row: Row) -> Address:
+    """The address that a row is about."""
+    return Address(row["plan"], row["key"], row["revision"])
+
+
+def to_entry(row: Row) -> Entry:
     """One row of ``calls``. A digest of an older version is recomputed from the logical call.
 
     Raises:
         StateError: the row holds something that this version never writes.
     """
-    address = Address(row["plan"], row["key"], row["revision"])
+    address = to_address(row)
     with _intact(str(address)):
         call = identity.from_logical(json.loads(row["call"]))
         digest = row["digest"]
@@ -49,17 +54,17 @@ def to_entry(row: sqlite3.Row) -> Entry:
         )
 
 
-def to_attempt(row: sqlite3.Row) -> Attempt:
+def to_attempt(row: Row) -> Attempt:
     """One row of ``attempts``; raises as ``to_entry``."""
     with _intact(f"attempt {row['number']}"):
         return _attempt(row)
 
 
-def _attempt(row: sqlite3.Row) -> Attempt:
+def _attempt(row: Row) -> Attempt:
     return Attempt(
         number=row["number"],
         run_id=row["run_id"],
-        address=Address(row["plan"], row["key"], row["revision"]),
+        address=to_address(row),
         status=Status(row["status"]),
         digest=row["digest"],
         endpoint=row["endpoint"],
@@ -71,13 +76,13 @@ def _attempt(row: sqlite3.Row) -> Attempt:
     )
 
 
-def to_run(row: sqlite3.Row) -> Run:
+def to_run(row: Row) -> Run:
     """One row of ``runs``; raises as ``to_entry``."""
     with _intact(f"run {row['id']}"):
         return _run(row)
 
 
-def _run(row: sqlite3.Row) -> Run:
+def _run(row: Row) -> Run:
     return Run(
         id=row["id"],
         command=row["command"],

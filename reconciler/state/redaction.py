@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +15,7 @@ from reconciler.chain import Link, read
 from reconciler.errors import Refused, StateError
 from reconciler.model import Address, Call
 from reconciler.ports import StateReader
+from reconciler.state.database import Connection
 from reconciler.state.replay import Replay
 from reconciler.times import format_instant
 
@@ -67,17 +67,12 @@ def due(reader: StateReader, before: datetime) -> list[Address]:
     return sorted(found)
 
 
-def scrub(connection: sqlite3.Connection) -> None:
-    """Write the file anew, without what was taken out: nothing of it is left in free pages."""
-    connection.execute("vacuum")
-
-
 def copies(path: Path) -> list[Path]:
     """The copies that were made beside a state before its tables were brought up to date. They hold everything."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.before-*"))
 
 
-def redact(connection: sqlite3.Connection, address: Address, written: Iterable[int], at: datetime) -> None:
+def redact(connection: Connection, address: Address, written: Iterable[int], at: datetime) -> None:
     """Take out the texts of one address, and those of the ledger's entries ``written`` about it.
 
     Inside a transaction that the caller ends.

@@ -23,6 +23,17 @@ def check_lineage(found: str, pinned: str | None) -> None:
         )
 
 
+def of_newer(where: object, steps: Iterable[str]) -> StateError:
+    """The error for a state whose tables were made by steps that this version does not know."""
+    return StateError(f"the state {where} was written by a newer version ({', '.join(sorted(steps))})")
+
+
+def of_older(where: object) -> StateError:
+    """The error for a reader, who changes nothing, of a state whose tables are not up to date."""
+    hint = "any command that writes brings it up to date, such as: reconciler apply"
+    return StateError(f"the state {where} was written by an older version", hint=hint)
+
+
 def check_open(address: Address, found: Status | None) -> None:
     """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
     if found in PLACED_STATUSES or found in UNKNOWN_STATUSES:
@@ -42,8 +53,8 @@ def check_answer(result: Result) -> None:
 def as_kept(results: Iterable[Result]) -> list[Result]:
     """The results as every store can write them.
 
-    A service can answer with half of a surrogate pair, which no UTF-8 text holds: it is kept as an escape, since
-    an answer that cannot be written would be lost.
+    A service can answer with half of a surrogate pair, which no UTF-8 text holds, or with NUL, which PostgreSQL
+    takes in no text: it is kept as an escape, since an answer that cannot be written would be lost.
     """
     return [
         replace(
@@ -57,7 +68,9 @@ def as_kept(results: Iterable[Result]) -> list[Result]:
 
 
 def _encodable(text: str | None) -> str | None:
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if text is None:
+        return None
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def without_clash(result: Result, owner: Address | None) -> Result:

@@ -3,26 +3,98 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.chain import Head
 from reconciler.errors import StateError, StateLocked
+from reconciler.model import JsonObject
 from reconciler.ports import Run
-from reconciler.state import files, migrations, rules
+from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import locked
-from reconciler.state.reader import SqliteReader
-from reconciler.state.store import SqliteStore
-from reconciler.times import format_instant
+from reconciler.state.place import Lock, told
+from reconciler.state.reader import Reader
+from reconciler.state.store import Store
 
-__all__ = ["Lock", "create", "look_at_lock", "open_reader", "open_store", "told"]
+__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "told"]
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteState:
+    """A state in a file: a ``Place``. ``lineage`` is the one it must have, if any."""
+
+    path: Path
+    lineage: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def create(self, by: JsonObject) -> str:
+        return create(self.path, lineage=self.lineage, by=by)
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        return open_reader(self.path, lineage=self.lineage)
+
+    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[Store]:
+        return open_store(self.path, run, lineage=self.lineage, lock_timeout=lock_timeout)
+
+    def lock(self) -> Lock:
+        return look_at_lock(self.path)
+
+    def verify(self, anchors: Iterable[Head]) -> audit.Verdict:
+        found = audit.verify(self.path, anchors)
+        rules.check_lineage(found.lineage, self.lineage)
+        return found
+
+    def check(self, now: datetime) -> list[str]:
+        return care.check(self.path, now)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteSession:
+    """A connection to the file. ``still_held`` raises where the lock or the file was taken away."""
+
+    connection: sqlite3.Connection
+    path: Path
+    still_held: Callable[[], None] | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def translated(self) -> AbstractContextManager[None]:
+        return translated(self.path)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with translated(self.path):
+            if self.still_held is None:
+                raise StateError("the state is open for reading only")
+            self.still_held()
+            self.connection.execute("begin immediate")
+            try:
+                yield
+                self.connection.execute("commit")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("rollback")
+                raise
+
+    @contextmanager
+    def redacting(self) -> Iterator[None]:
+        """SQLite overwrites what it frees, and the file is written anew: nothing is left in free pages."""
+        with translated(self.path):
+            self.connection.execute("pragma secure_delete = on")
+            yield
+            self.connection.execute("vacuum")
 
 
 @contextmanager
-def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteReader]:
+def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[Reader]:
     """Read the state. ``lineage`` is the pinned one.
 
     Raises:
@@ -36,15 +108,13 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[SqliteRea
         with translated(path):
             files.check_schema(connection, path)
             files.refuse_outdated(connection, path)
-        reader = SqliteReader(connection, path)
+        reader = Reader(SqliteSession(connection, path))
         rules.check_lineage(reader.lineage, lineage)
         yield reader
 
 
 @contextmanager
-def open_store(
-    path: Path, run: Run, *, lineage: str | None = None, lock_timeout: float = 0.0
-) -> Iterator[SqliteStore]:
+def open_store(path: Path, run: Run, *, lineage: str | None = None, lock_timeout: float = 0.0) -> Iterator[Store]:
     """Lock the state and write it; ``run`` is recorded as begun, and the caller ends it.
 
     Raises:
@@ -57,7 +127,7 @@ def open_store(
             connection = files.connect(path, "rw")
         with closing(connection):
             _prepare(connection, path, lineage)
-            store = SqliteStore(connection, path, still_held)
+            store = Store(SqliteSession(connection, path, still_held))
             store.begin_run(run)
             yield store
 
@@ -65,7 +135,7 @@ def open_store(
 def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:
     with translated(path):
         files.check_schema(connection, path)
-        rules.check_lineage(SqliteReader(connection, path).lineage, lineage)
+        rules.check_lineage(Reader(SqliteSession(connection, path)).lineage, lineage)
         files.make_private(path)
         files.make_durable(connection)
         if migrations.pending(connection):
@@ -88,14 +158,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Whether the state's lock is held, and by which run, as far as the state tells."""
-
-    held: bool
-    run: Run | None = None
-
-
 def look_at_lock(path: Path) -> Lock:
     """Who holds the lock. It is taken for a moment to find out, and given back at once.
 
@@ -116,16 +178,9 @@ def _holder(path: Path) -> str | None:
     return None if run is None else told(run, datetime.now(UTC))
 
 
-def told(run: Run, now: datetime) -> str:
-    """A run for whoever waits for its end."""
-    age = (now - run.started_at).total_seconds()
-    since = format_instant(run.started_at)
-    return f"{run.command} (host {run.host}, pid {run.pid}, {run.actor}, since {since}, {age:.0f} s ago)"
-
-
 def _holding(path: Path) -> Run | None:
     try:
         with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
-            return SqliteReader(connection, path).holder()
+            return Reader(SqliteSession(connection, path)).holder()
     except StateError:
         return None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 
 from reconciler import identity
 from reconciler.chain import Note
@@ -16,11 +14,12 @@ from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import ledger, notes, redaction, rules
-from reconciler.state.files import database, translated
-from reconciler.state.reader import SqliteReader, at
-from reconciler.state.records import from_run, to_status
+from reconciler.state.database import Session, Value, among, insert
+from reconciler.state.reader import Reader, at
+from reconciler.state.records import from_run, to_address, to_status
 from reconciler.times import format_instant
 
+_ADDRESS = ("plan", "key", "revision")
 _OPEN_CALL = """
 insert into calls (plan, key, revision, status, digest, call, endpoint, attempted_at, rings_at)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -37,8 +36,18 @@ _CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = 
 _MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVE_CLEARED = "update or replace cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
+_MOVE_CLEARED = "update cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 _MOVES = (_MOVE_CALL, _MOVE_ATTEMPTS, _MOVE_DECISIONS, _MOVE_CLEARED)
+_GIVE_WAY = """
+delete from cleared where plan = ? and key = ? and exists (
+    select 1 from cleared moved where moved.plan = ? and moved.key = ? and moved.revision = ?
+) and revision = ?
+"""
+_CLEAR = """
+insert into cleared (plan, key, revision, run_id, reason, at) values (?, ?, ?, ?, ?, ?)
+on conflict (plan, key, revision) do update set
+    run_id = excluded.run_id, reason = excluded.reason, at = excluded.at
+"""
 _STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 _COUNT_REJECTION = """
 update calls set
@@ -52,13 +61,11 @@ where number = (select max(number) from attempts where plan = ? and key = ? and 
 """
 
 
-class SqliteStore(SqliteReader):
-    """What ``StateStore`` promises. ``still_held`` raises where the lock or the file was taken away."""
+class Store(Reader):
+    """What ``StateStore`` promises."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, still_held: Callable[[], None]) -> None:
-        super().__init__(connection, path)
-        self._still_held = still_held
-        self._db = database(connection)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._notes: list[Note] = []
         self._key = self.key_for(notes.PURPOSE)
 
@@ -67,33 +74,25 @@ class SqliteStore(SqliteReader):
         """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
         it ``counts``, and anything was done.
         """
-        with translated(self._path):
-            self._still_held()
+        with self._session.writing():
             self._notes = []
-            self._connection.execute("begin immediate")
-            try:
-                yield
-                if self._notes:
-                    if counts:
-                        self._connection.execute("update meta set serial = serial + 1")
-                    ledger.append(self._connection, self._notes)
-                self._connection.execute("commit")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
-                raise
+            yield
+            if self._notes:
+                if counts:
+                    self._connection.execute("update meta set serial = serial + 1")
+                ledger.append(self._connection, self._notes)
+
+    def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
+        insert(self._connection, table, *records)
 
     def begin_run(self, run: Run) -> None:
         """Recorded by whoever opens the store: others are told of it while the lock is held."""
         with self._transaction(counts=False):
-            self._db.table("runs").insert(from_run(run))
-            self._db.table("approvals").insert_all(
-                {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit} for item in run.approvals
-            )
-            self._db.table("overrides").insert_all(
-                {"run_id": run.id, "number": number, **asdict(item)}
-                for number, item in enumerate(run.overrides, start=1)
-            )
+            self._insert("runs", from_run(run))
+            for item in run.approvals:
+                self._insert("approvals", {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit})
+            for number, lifted in enumerate(run.overrides, start=1):
+                self._insert("overrides", {"run_id": run.id, "number": number, **asdict(lifted)})
             self._notes.append(notes.began(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
@@ -105,59 +104,60 @@ class SqliteStore(SqliteReader):
             self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
-        with self._transaction():
-            for intent in intents:
-                self._open(run_id, intent, Status.INTENDED, at)
+        self._open_all(run_id, intents, Status.INTENDED, at)
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
+        self._open_all(run_id, missed, Status.MISSED, at)
+
+    def _open_all(self, run_id: str, intents: Sequence[Intent], status: Status, at: datetime) -> None:
         with self._transaction():
-            for intent in missed:
-                self._open(run_id, intent, Status.MISSED, at)
+            known = self._statuses([intent.address for intent in intents])
+            for intent in intents:
+                rules.check_open(intent.address, known.get(intent.address))
+                known[intent.address] = status
+                self._open(run_id, intent, status, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
         """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
-        rules.check_open(intent.address, self._status(intent.address))
         address, when = at(intent.address), format_instant(moment)
         call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
         self._connection.execute(
             _OPEN_CALL,
             (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
         )
-        self._db.table("attempts").insert(
+        self._insert(
+            "attempts",
             {
                 "run_id": run_id,
-                **dict(zip(("plan", "key", "revision"), address, strict=True)),
+                **dict(zip(_ADDRESS, address, strict=True)),
                 "status": status.value,
                 "digest": intent.digest,
                 "endpoint": intent.endpoint,
                 "intended_at": when,
                 "finished_at": when if status is Status.MISSED else None,
-            }
+            },
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
     def record(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
-            for result in rules.as_kept(results):
+            kept = rules.as_kept(results)
+            owners = self._owners([result.call_id for result in kept if result.call_id])
+            waiting = self._waiting(run_id, [result.address for result in kept])
+            for result in kept:
                 rules.check_answer(result)
-                self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
+                if result.address not in waiting:
+                    raise StateError(f"{result.address} has no open attempt of this run")
+                waiting.remove(result.address)
+                found = rules.without_clash(result, owners.get(result.call_id or ""))
+                if found.call_id:
+                    owners[found.call_id] = found.address
+                self._close(run_id, found)
 
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)
-        done = self._connection.execute(
-            _CLOSE_ATTEMPT,
-            (
-                result.status,
-                format_instant(result.at),
-                result.call_id,
-                result.error,
-                result.evidence,
-                run_id,
-                *address,
-            ),
-        )
-        if done.rowcount != 1:
-            raise StateError(f"{result.address} has no open attempt of this run")
+        told = (result.status, format_instant(result.at), result.call_id, result.error, result.evidence)
+        self._connection.execute(_CLOSE_ATTEMPT, (*told, run_id, *address))
         self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, result.error, *address))
         if result.status is Status.FAILED:
             self._connection.execute(_COUNT_REJECTION, address)
@@ -180,9 +180,11 @@ class SqliteStore(SqliteReader):
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
                 where = (new.plan, new.key, old.plan, old.key, old.revision)
+                self._connection.execute(_GIVE_WAY, (*where, old.revision))
                 for sql in _MOVES:
                     self._connection.execute(sql, where)
-                self._db.table("renames").insert(
+                self._insert(
+                    "renames",
                     {
                         "run_id": run_id,
                         "old_plan": old.plan,
@@ -191,29 +193,22 @@ class SqliteStore(SqliteReader):
                         "plan": new.plan,
                         "key": new.key,
                         "at": format_instant(at),
-                    }
+                    },
                 )
                 self._notes.append(notes.moved(run_id, old, new, at))
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         time = None if seen.server_time is None else format_instant(seen.server_time)
         with self._transaction(counts=False):
-            self._db.table("preflights").insert({"run_id": run_id, "server_time": time})
-            self._db.table("seen").insert_all({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids)
+            self._insert("preflights", {"run_id": run_id, "server_time": time})
+            self._insert("seen", *({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids))
             self._notes.append(notes.looked(run_id, seen, at))
 
     def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        record = {
-            "plan": address.plan,
-            "key": address.key,
-            "revision": address.revision,
-            "run_id": run_id,
-            "reason": reason,
-            "at": format_instant(at),
-        }
         with self._transaction():
             rules.check_clearing(address, self._status(address))
-            self._db.table("cleared").insert(record, replace=True)
+            where = (address.plan, address.key, address.revision)
+            self._connection.execute(_CLEAR, (*where, run_id, reason, format_instant(at)))
             self._notes.append(notes.cleared(run_id, address, reason, at))
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -231,32 +226,28 @@ class SqliteStore(SqliteReader):
                 self._note_decision(run_id, decision, self._settle(decision))
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
-        """As promised, and nothing of it is left in the file: SQLite overwrites what it frees."""
-        with translated(self._path):
-            self._connection.execute("pragma secure_delete = on")
-        with self._transaction():
+        with self._session.redacting(), self._transaction():
             written = redaction.written_about(self.ledger())
             for address in addresses:
                 rules.check_redaction(address, self.entry(address), at)
                 redaction.redact(self._connection, address, written.get(str(address), ()), at)
                 self._notes.append(notes.redacted(run_id, address, at))
-        with translated(self._path):
-            redaction.scrub(self._connection)
 
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)
         self._notes.append(notes.decided(run_id, decision, said))
 
     def _keep_decision(self, run_id: str, decision: Decision, said: str) -> None:
-        self._db.table("decisions").insert(
+        self._insert(
+            "decisions",
             {
                 "run_id": run_id,
-                **dict(zip(("plan", "key", "revision"), at(decision.address), strict=True)),
+                **dict(zip(_ADDRESS, at(decision.address), strict=True)),
                 "said": said,
                 "call_id": decision.call_id,
                 "reason": decision.reason,
                 "at": format_instant(decision.at),
-            }
+            },
         )
 
     def _settle(self, decision: Decision) -> str:
@@ -272,14 +263,31 @@ class SqliteStore(SqliteReader):
         return "placed" if decision.status is Status.PLACED else "not placed"
 
     def _status(self, address: Address) -> Status | None:
-        sql = "select status from calls where plan = ? and key = ? and revision = ?"
-        row = self._connection.execute(sql, at(address)).fetchone()
-        return None if row is None else to_status(row["status"], address)
+        return self._statuses([address]).get(address)
+
+    def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, status from calls where",
+            _ADDRESS,
+            [at(item) for item in addresses],
+        )
+        return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
+
+    def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
+        """Those whose attempt by this run has no answer yet."""
+        sql = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
+        rows = among(self._connection, sql, _ADDRESS, [at(item) for item in addresses], run_id)
+        return {to_address(row) for row in rows}
 
     def _owner(self, call_id: str | None) -> Address | None:
-        if call_id is None:
-            return None
-        row = self._connection.execute(
-            "select plan, key, revision from calls where call_id = ?", (call_id,)
-        ).fetchone()
-        return None if row is None else Address(*row)
+        return None if call_id is None else self._owners([call_id]).get(call_id)
+
+    def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, call_id from calls where",
+            ("call_id",),
+            [(item,) for item in call_ids],
+        )
+        return {row["call_id"]: to_address(row) for row in rows}

@@ -10,7 +10,10 @@ import pytest
 
 from reconciler.ports import Approval, Override, Run, StateStore
 from reconciler.state.memory import MemoryState
-from reconciler.state.sqlite import create, open_store
+from reconciler.state.place import Place
+from reconciler.state.postgres.server import resolve
+from reconciler.state.postgres.state import PostgresState
+from reconciler.state.sqlite import SqliteState
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RUN = Run(
@@ -28,11 +31,16 @@ RUN = Run(
 )
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
     if request.param == "memory":
         yield MemoryState(RUN)
         return
-    create(tmp_path / "state.db")
-    with open_store(tmp_path / "state.db", RUN) as opened:
+    place: Place = SqliteState(tmp_path / "state.db")
+    if request.param == "postgres":
+        server = resolve(request.getfixturevalue("postgres").url())
+        place = PostgresState(server, PostgresState(server).create({}))
+    else:
+        place.create({})
+    with place.store(RUN, 0.0) as opened:
         yield opened

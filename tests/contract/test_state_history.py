@@ -11,7 +11,7 @@ from reconciler.state.memory import MemoryState
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import A, B, bring, entry, intend, record
 
-TEXTS = ["\x00 nul", "\x1b[2J", "\u202e right to left", "caf\u00e9 \U0001f4de", "a\r\nb", ""]
+TEXTS = ["\x1b[2J", "\u202e right to left", "caf\u00e9 \U0001f4de", "a\r\nb", ""]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -20,6 +20,13 @@ def test_texts_come_back_as_they_were(store: StateStore, text: str) -> None:
     record(store, Status.UNCERTAIN, error=text, evidence=text)
     [attempt] = store.attempts(A)
     assert (entry(store).error, attempt.error, attempt.evidence) == (text, text, text)
+
+
+def test_nul_is_kept_as_an_escape(store: StateStore) -> None:
+    intend(store, A)
+    record(store, Status.UNCERTAIN, error="\x00 nul", evidence="a\x00")
+    [attempt] = store.attempts(A)
+    assert (entry(store).error, attempt.evidence) == ("\\x00 nul", "a\\x00")
 
 
 def test_rejections_follow_a_rename(store: StateStore) -> None:

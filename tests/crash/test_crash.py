@@ -42,10 +42,10 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.ports import Run
-from reconciler.state import migrations
+from reconciler.state.steps import step
 from reconciler.state.sqlite import open_store
 
-@migrations.step
+@step
 def die_half_way(db):
     db.execute("alter table calls add column note text")
     db.execute("update meta set serial = serial + 1000")

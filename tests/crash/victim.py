@@ -22,7 +22,7 @@ from reconciler.model import Status
 from reconciler.ports import Decision
 from reconciler.provider.contactship import ContactShip
 from reconciler.state.checkpoint import CommandCheckpoint
-from reconciler.state.store import SqliteStore
+from reconciler.state.store import Store
 
 POINTS = (
     "before-intent",
@@ -88,14 +88,14 @@ def arm(killer: Killer) -> None:
     def at(point: str) -> Callable[[], None]:
         return lambda: killer.pass_by(point)
 
-    around(SqliteStore, "_open", lambda: None, at("inside-intent"))
-    around(SqliteStore, "intend", at("before-intent"), at("after-intent"))
+    around(Store, "_open", lambda: None, at("inside-intent"))
+    around(Store, "intend", at("before-intent"), at("after-intent"))
     around(ContactShip, "_post", at("before-send"), at("after-send"))
-    around(SqliteStore, "_close", lambda: None, at("inside-answer"))
-    around(SqliteStore, "record", at("before-answer"), at("after-answer"))
-    around(SqliteStore, "adopt", at("before-adoption"), at("after-adoption"))
+    around(Store, "_close", lambda: None, at("inside-answer"))
+    around(Store, "record", at("before-answer"), at("after-answer"))
+    around(Store, "adopt", at("before-adoption"), at("after-adoption"))
     around(settle.evidence, "match", at("before-lookup"), lambda: None)
-    around(SqliteStore, "end_run", at("before-end"), lambda: None)
+    around(Store, "end_run", at("before-end"), lambda: None)
     around(CommandCheckpoint, "carry", at("before-checkpoint"), at("after-checkpoint"))
 
 
@@ -112,21 +112,21 @@ def spoil(mutant: str) -> None:
 
         ContactShip.place = eager  # type: ignore[method-assign]
     elif mutant == "record-after-success":
-        intend, record = SqliteStore.intend, SqliteStore.record
+        intend, record = Store.intend, Store.record
         held: dict[Any, Any] = {}
 
-        def forgetful(self: SqliteStore, run_id: str, intents: Any, at: Any) -> None:
+        def forgetful(self: Store, run_id: str, intents: Any, at: Any) -> None:
             held.update({intent.address: (intent, at) for intent in intents})
 
-        def late(self: SqliteStore, run_id: str, results: Any) -> None:
+        def late(self: Store, run_id: str, results: Any) -> None:
             good = [result for result in results if result.status is Status.PLACED]
             for result in good:
                 intent, at = held[result.address]
                 intend(self, run_id, [intent], at)
             record(self, run_id, good)
 
-        SqliteStore.intend = forgetful  # type: ignore[method-assign]
-        SqliteStore.record = late  # type: ignore[method-assign]
+        Store.intend = forgetful  # type: ignore[method-assign]
+        Store.record = late  # type: ignore[method-assign]
     elif mutant == "resend-if-not-listed":
         real = settle.settle
 

@@ -13,6 +13,7 @@ from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Workspace
+    from reconciler.state.place import Place
 
 _LATER = ("state-mode", "state-lock", "state-integrity")
 
@@ -27,14 +28,14 @@ def examine(workspace: Workspace, now: datetime) -> list[Finding]:
         return [failed("state", error), *skipped("the state cannot be opened", *_LATER)]
     if workspace.snapshot:
         return [opened, *skipped("a snapshot is not the state", *_LATER)]
-    path = workspace.state_path
-    return [opened, _mode(path), _lock(path, now), _integrity(path, now)]
+    mode = skipped("the state is on a server", "state-mode") if workspace.file is None else [_mode(workspace.file)]
+    return [opened, *mode, _lock(workspace.place, now), _integrity(workspace.place, now)]
 
 
 def _open(workspace: Workspace) -> Finding:
     with workspace.reader() as reader:
         pin = "as pinned" if workspace.lineage is not None else "not pinned"
-        told = f"{workspace.state_path}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
+        told = f"{workspace.place}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
         return Finding("state", Health.OK, told)
 
 
@@ -60,11 +61,11 @@ def _mode(path: Path) -> Finding:
     return Finding("state-mode", Health.OK, f"mode {mode:04o}")
 
 
-def _lock(path: Path, now: datetime) -> Finding:
-    from reconciler.state.sqlite import look_at_lock, told
+def _lock(place: Place, now: datetime) -> Finding:
+    from reconciler.state.place import told
 
     try:
-        lock = look_at_lock(path)
+        lock = place.lock()
     except ReconcilerError as error:
         return failed("state-lock", error)
     if not lock.held:
@@ -74,11 +75,9 @@ def _lock(path: Path, now: datetime) -> Finding:
     return Finding("state-lock", Health.WARN, f"held by {who}", hint)
 
 
-def _integrity(path: Path, now: datetime) -> Finding:
-    from reconciler.state import care
-
+def _integrity(place: Place, now: datetime) -> Finding:
     try:
-        problems = care.check(path, now)
+        problems = place.check(now)
     except ReconcilerError as error:
         return failed("state-integrity", error)
     if problems:

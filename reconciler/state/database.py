@@ -1,0 +1,102 @@
+"""What the state needs of a database, in SQL that SQLite and PostgreSQL both understand.
+
+Values stand for ``?``. Tables are the same in both, and so is every rule: what differs is how one connects, locks,
+commits and tells an error (``sqlite.py``, ``postgres.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+Value: TypeAlias = str | int | None
+_AT_ONCE = 1000
+_NUMBERED = frozenset({"attempts", "decisions", "renames"})
+
+
+class Row(Protocol):
+    """A row, by its columns' names."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+    def keys(self) -> Iterable[str]: ...
+
+
+class Cursor(Protocol):
+    """What a statement found."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Row | None: ...
+
+    def fetchall(self) -> Sequence[Row]: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Connection(Protocol):
+    """Runs statements, inside of a transaction or, outside, each in its own."""
+
+    def execute(self, sql: str, values: Sequence[Value] = ..., /) -> Cursor: ...
+
+    def executemany(self, sql: str, values: Iterable[Sequence[Value]], /) -> object: ...
+
+
+class Session(Protocol):
+    """One connection to a state, and how it is used safely."""
+
+    @property
+    def name(self) -> str:
+        """How messages name the state; never with a password."""
+        ...
+
+    @property
+    def connection(self) -> Connection: ...
+
+    def translated(self) -> AbstractContextManager[None]:
+        """The database's own errors as ``StateError``."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """One durable transaction: everything or nothing.
+
+        Raises:
+            StateError: this session does not hold the state's lock (any more), or it cannot be written.
+        """
+        ...
+
+    def redacting(self) -> AbstractContextManager[None]:
+        """Around a redaction: as little as can be is left of what it takes out."""
+        ...
+
+
+def insert(connection: Connection, table: str, *records: Mapping[str, Value]) -> None:
+    """Add rows, all of the same columns. Journals number theirs without a gap: one more than the latest."""
+    if not records:
+        return
+    names, places = list(records[0]), ["?"] * len(records[0])
+    values = [tuple(record.values()) for record in records]
+    if table in _NUMBERED:
+        names.insert(0, "number")
+        places.insert(0, f"(select coalesce(max(number), 0) + 1 from {table})")  # noqa: S608 - from the table above
+    sql = f"insert into {table} ({', '.join(names)}) values ({', '.join(places)})"  # noqa: S608 - our own words
+    if len(values) == 1:
+        connection.execute(sql, values[0])
+    else:
+        connection.executemany(sql, values)
+
+
+def among(
+    connection: Connection, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]], *values: Value
+) -> Iterator[Row]:
+    """The rows whose columns are one of these keys, asked for many at once: a server may be far away.
+
+    ``select`` ends where the condition follows; ``values`` are its own.
+    """
+    place = f"({', '.join('?' * len(columns))})"
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        sql = f"{select} ({', '.join(columns)}) in (values {', '.join([place] * len(some))})"
+        yield from connection.execute(sql, (*values, *(value for key in some for value in key)))

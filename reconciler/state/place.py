@@ -1,0 +1,64 @@
+"""A state, wherever it is: what commands ask of it, whatever keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.chain import Head
+from reconciler.model import JsonObject
+from reconciler.ports import Run, StateReader, StateStore
+from reconciler.times import format_instant
+
+if TYPE_CHECKING:
+    from reconciler.state.audit import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Whether the state's lock is held, and by which run, as far as the state tells."""
+
+    held: bool
+    run: Run | None = None
+
+
+class Place(Protocol):
+    """Where a state is. As text it is what messages call it; never with a password.
+
+    Everything raises ``StateMissing`` where there is no state, and ``StateError`` where it cannot be used, is of
+    another lineage than the project is pinned to, or was written by another version.
+    """
+
+    def create(self, by: JsonObject) -> str:
+        """Make an empty state, never over another; the result is its lineage. ``by`` tells its ledger who did."""
+        ...
+
+    def reader(self) -> AbstractContextManager[StateReader]: ...
+
+    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
+        """Lock it; ``run`` is recorded as begun, and the caller ends it.
+
+        Raises:
+            StateLocked: another run holds it, ``lock_timeout`` seconds later still.
+        """
+        ...
+
+    def lock(self) -> Lock: ...
+
+    def verify(self, anchors: Iterable[Head]) -> Verdict:
+        """Whether its ledger holds, and fits the heads that were kept elsewhere."""
+        ...
+
+    def check(self, now: datetime) -> list[str]:
+        """Everything about it that cannot be right, in words."""
+        ...
+
+
+def told(run: Run, now: datetime) -> str:
+    """A run for whoever waits for its end."""
+    age = (now - run.started_at).total_seconds()
+    since = format_instant(run.started_at)
+    return f"{run.command} (host {run.host}, pid {run.pid}, {run.actor}, since {since}, {age:.0f} s ago)"

@@ -1,0 +1,131 @@
+"""The state in PostgreSQL: a schema of its own, written by the one session that holds its lock."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from psycopg import IsolationLevel, errors
+
+from reconciler.chain import Head
+from reconciler.errors import StateError
+from reconciler.model import JsonObject
+from reconciler.ports import Run
+from reconciler.state import audit, care, rules
+from reconciler.state.place import Lock, told
+from reconciler.state.postgres import advisory, schemas
+from reconciler.state.postgres.server import Server
+from reconciler.state.postgres.session import (
+    PostgresSession,
+    check_server,
+    connected,
+    settle_in,
+    translated,
+    unfit,
+)
+from reconciler.state.postgres.statements import Raw, Statements
+from reconciler.state.reader import Reader
+from reconciler.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresState:
+    """A state on a server: a ``Place``. ``lineage`` is the one it must have, if any."""
+
+    server: Server
+    lineage: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.server)
+
+    def create(self, by: JsonObject) -> str:
+        lineage = self.lineage or str(uuid.uuid4())
+        schema = self.server.schema or schemas.schema_of(lineage)
+        with connected(self.server, writer=True) as raw, translated(f"in {self.server}", Statements(raw)):
+            check_server(raw)
+            statements = Statements(raw)
+            try:
+                with statements.transaction():
+                    schemas.make(statements, schema, lineage, by)
+            except errors.DuplicateSchema as error:
+                raise StateError(f"the schema {schema} exists already: it is never overwritten") from error
+        return lineage
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        with self._reading() as session:
+            yield Reader(session)
+
+    @contextmanager
+    def store(self, run: Run, lock_timeout: float) -> Iterator[Store]:
+        with connected(self.server, writer=True) as raw, ExitStack() as stack:
+            session = self._open(raw)
+            reader = Reader(session)
+            lineage = reader.lineage
+            with session.translated():
+                check_server(raw)
+                settle_in(raw, run)
+                held = stack.enter_context(advisory.locked(raw, lineage, lock_timeout, lambda: _holder(reader)))
+            session = replace(session, held=held)
+            _upgrade(session)
+            store = Store(session)
+            store.begin_run(run)
+            yield store
+
+    def lock(self) -> Lock:
+        with self._reading() as session:
+            reader = Reader(session)
+            lineage = reader.lineage
+            with session.translated():
+                held = advisory.is_held(session.connection.raw, lineage)
+            return Lock(held, reader.holder() if held else None)
+
+    def verify(self, anchors: Iterable[Head]) -> audit.Verdict:
+        with self._reading() as session, session.translated(), session.connection.together():
+            return audit.examine(session.connection, anchors)
+
+    def check(self, now: datetime) -> list[str]:
+        with self._reading() as session, session.translated(), session.connection.together():
+            found = [error.message for error in unfit(session.connection.raw)]
+            found += care.anomalies(session.connection, now)
+            problems = audit.examine(session.connection, ()).problems
+            return found + [problem for problem in problems if problem not in found]
+
+    @contextmanager
+    def _reading(self) -> Iterator[PostgresSession]:
+        """A session that cannot write, and sees all that is found together as of one moment."""
+        with connected(self.server) as raw:
+            raw.read_only = True
+            raw.isolation_level = IsolationLevel.REPEATABLE_READ
+            session = self._open(raw)
+            with session.translated():
+                outdated = schemas.pending(session.connection, session.name)
+            if outdated:
+                raise rules.of_older(session.name)
+            yield session
+
+    def _open(self, raw: Raw) -> PostgresSession:
+        """Find the state. Raises ``StateMissing``, or ``StateError`` where it is not the one that is meant."""
+        with translated(f"in {self.server}", Statements(raw)):
+            schema = schemas.find(Statements(raw), self.server, self.lineage)
+        session = PostgresSession(Statements(raw, schema), f"{schema} in {self.server}")
+        rules.check_lineage(Reader(session).lineage, self.lineage)
+        return session
+
+
+def _holder(reader: Reader) -> str | None:
+    """Who holds the lock, in words."""
+    run = reader.holder()
+    return None if run is None else told(run, datetime.now(UTC))
+
+
+def _upgrade(session: PostgresSession) -> None:
+    """Bring the tables up to date, in one transaction."""
+    with session.translated():
+        steps = schemas.pending(session.connection, session.name)
+    if steps:
+        with session.writing():
+            schemas.upgrade(session.connection, steps)

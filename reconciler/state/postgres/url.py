@@ -1,0 +1,59 @@
+"""A state's URL on PostgreSQL, as text: what it names, and whether it holds a secret. Needs no driver."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, quote, urlencode
+
+from reconciler.errors import UsageError
+
+SCHEMES = frozenset({"postgresql", "postgres"})
+FORM = "postgresql://USER@HOST:PORT/DATABASE"
+_SHAPE = re.compile(
+    r"postgres(?:ql)?://(?:[^@/?#:]*(?::(?P<password>[^@/?#]*))?@)?[^@/?#]*(?:/[^@?#]*)?(?:\?(?P<query>[^@#]*))?"
+)
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+_SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A URL for libpq, and what it does not know: ``schema`` is the one that the state is in."""
+
+    text: str = field(repr=False)
+    schema: str | None
+    secret: bool
+
+
+def is_server(text: str) -> bool:
+    """Whether a state is on a server, by its URL."""
+    return text.partition(":")[0] in SCHEMES
+
+
+def parse(text: str) -> Url:
+    """Read a URL. What libpq and others could read in two ways is refused: it would leak a password.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        hint = f"{FORM}; write @ : / ? # in a user or a password as %40 %3A %2F %3F %23"
+        raise UsageError("the state's URL cannot be read", hint=hint)
+    options = _options(match["query"] or "")
+    secret = bool(match["password"]) or any(name in _SECRETS for name, _ in options)
+    schema = next((value for name, value in reversed(options) if name == "schema"), None)
+    if schema is not None and not _SCHEMA.fullmatch(schema):
+        raise UsageError("schema= takes a name of a-z, 0-9 and _ (at most 63), which is used as it stands")
+    rest = urlencode([item for item in options if item[0] != "schema"], quote_via=quote)
+    return Url(text.partition("?")[0] + (f"?{rest}" if rest else ""), schema, secret)
+
+
+def _options(query: str) -> list[tuple[str, str]]:
+    if not query:
+        return []
+    try:  # a plus is a plus, as libpq has it
+        return parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        raise UsageError("the state's URL cannot be read", hint=f"{FORM}?NAME=VALUE&NAME=VALUE") from error
