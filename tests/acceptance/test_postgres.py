@@ -175,6 +175,12 @@ def test_a_password_is_taken_from_the_environment_and_never_shown(shared: Workbe
         "postgresql://u:%zzcret@127.0.0.1/calls",
         "postgresql://u:cret@127.0.0.1:x/calls",
         "postgresql://u:cret@127.0.0.1/calls?nonsense=1",
+        "postgresql://u:cret@127.0.0.1:1/calls?connect_timeout=long",
+        "postgresql://u:cret@127.0.0.1:1/calls?sslmode=maybe",
+        "postgresql://u:cret@127.0.0.1:1,127.0.0.1:2/calls?hostaddr=127.0.0.1,127.0.0.1,127.0.0.1",
+        "postgresql://u%ff:cret@127.0.0.1:1/calls",
+        "postgresql://u\udcff:cret@127.0.0.1:1/calls",
+        "postgresql://u%00:cret@127.0.0.1:1/calls",
     ],
 )
 def test_a_url_that_cannot_be_read_is_not_repeated(bench: Workbench, url: str) -> None:
@@ -182,7 +188,7 @@ def test_a_url_that_cannot_be_read_is_not_repeated(bench: Workbench, url: str) -
     found = bench.run("state", "list")
     assert (found.code in {1, 64}, found.out) == (True, "")
     assert "cret" not in found.err
-    assert "hint: " in found.err
+    assert "the state's" in found.err
 
 
 def test_a_server_that_is_not_there(shared: Workbench, postgres: Any) -> None:
