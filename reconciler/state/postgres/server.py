@@ -63,12 +63,14 @@ def resolve(text: str) -> Server:
     url = parse(text)
     try:
         asked = pq.PGconn.connect(conninfo.make_conninfo(url.text, **{_PROBE: "-"}).encode())
+        said = asked.error_message.decode(errors="replace")
+        if _PROBE not in said:
+            raise _malformed(url, said)
+        return _secured(Server(_options(asked.info), url.schema))
     except psycopg.Error as error:
         raise _malformed(url, str(error)) from None
-    said = asked.error_message.decode(errors="replace")
-    if _PROBE not in said:
-        raise _malformed(url, said)
-    return _secured(Server(_options(asked.info), url.schema))
+    except UnicodeError:
+        raise UsageError("the state's URL, or what libpq adds to it, holds bytes that are no UTF-8") from None
 
 
 def _malformed(url: Url, said: str) -> UsageError:
