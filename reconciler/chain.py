@@ -27,7 +27,8 @@ _TEXT = b"call-reconciler ledger 1: text\n"
 
 
 class Kind(StrEnum):
-    """What an entry records. An ``expired`` row was never attempted, a ``missed`` attempt came too late."""
+    """What an entry records. An ``expired`` row was never attempted, a ``missed`` attempt came too late. A state
+    that ``departed`` is closed until it has ``arrived``, where its chain goes on."""
 
     CREATED = "created"
     MIGRATED = "migrated"
@@ -48,6 +49,8 @@ class Kind(StrEnum):
     FORGOTTEN = "forgotten"
     MOVED = "moved"
     REDACTED = "redacted"
+    DEPARTED = "departed"
+    ARRIVED = "arrived"
 
 
 @dataclass(frozen=True, slots=True)

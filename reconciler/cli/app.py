@@ -78,14 +78,19 @@ reveal_option = click.option(
 
 
 def _without_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Every user of a machine can read the command lines of all."""
+    given = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+    if value and given:
+        refuse_password(value, "--state")
+    return value
+
+
+def refuse_password(url: str, where: str) -> None:
+    """Raises ``UsageError`` for a password on the command line: every user of a machine can read those of all."""
     from reconciler.state.postgres.url import is_server, parse
 
-    given = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
-    if value and given and is_server(value) and parse(value).secret:
+    if is_server(url) and parse(url).secret:
         hint = "PGPASSWORD, PGPASSFILE or a service file give it; RECONCILER_STATE may hold it"
-        raise UsageError("--state holds a password, which every user of this machine could read", hint=hint)
-    return value
+        raise UsageError(f"{where} holds a password, which every user of this machine could read", hint=hint)
 
 
 state_option = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import state_care, state_redact
+from reconciler.cli import state_care, state_moving, state_redact
 from reconciler.cli.app import App, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
@@ -36,6 +36,7 @@ for _command in (
     state_care.forget,
     state_care.import_call,
     state_care.lock,
+    state_moving.migrate,
     state_redact.redact,
 ):
     state.add_command(_command)

@@ -73,6 +73,8 @@ def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
     last = walk_along(ledger.links(connection), walk, replay)
     if replay.state is not None and replay.state != ledger.about(connection):
         walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
+    if replay.moved_to != meta["moved_to"]:
+        walk.problems.append("meta: where the state was moved to is not what the ledger says")
     walk.check_head(ledger.kept_head(connection))
     for anchor in anchors:
         walk.check_anchor(anchor)

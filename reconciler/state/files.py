@@ -76,7 +76,24 @@ def create(path: Path, *, lineage: str | None = None, by: JsonObject | None = No
     Raises:
         StateError: something is there already, the place is a network file system, or it cannot be written.
     """
-    lineage = lineage or str(uuid.uuid4())
+    lineage, now = lineage or str(uuid.uuid4()), datetime.now(UTC)
+    with making(path) as connection:
+        connection.execute(
+            "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
+            (lineage, format_instant(now), new_secret()),
+        )
+        note = Note(Kind.CREATED, now, None, {"state": ledger.about(connection), **(by or {})})
+        ledger.append(connection, [note])
+    return lineage
+
+
+@contextmanager
+def making(path: Path) -> Iterator[sqlite3.Connection]:
+    """A new file with a state's tables, in a transaction that is committed at the end; no file where that fails.
+
+    Raises:
+        StateError: as for ``create``.
+    """
     with translated(path):
         if path.exists() or path.is_symlink():
             raise StateError(f"the state {path} exists already: it is never overwritten")
@@ -86,12 +103,25 @@ def create(path: Path, *, lineage: str | None = None, by: JsonObject | None = No
         try:
             with closing(connect(path, "rw")) as connection:
                 make_durable(connection)
-                _fill(connection, lineage, by or {})
+                connection.execute("begin immediate")
+                connection.execute(f"pragma application_id = {APPLICATION_ID}")
+                migrations.migrate(connection)
+                yield connection
+                connection.execute("commit")
             _sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-    return lineage
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether there is a file without a single table: what is left where ``making`` was killed."""
+    with translated(path):
+        if not path.is_file() or path.is_symlink():
+            return False
+        with closing(connect_reader(path)) as connection:
+            (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    return bool(tables == 0)
 
 
 def _make_folder(folder: Path) -> None:
@@ -103,19 +133,6 @@ def _make_folder(folder: Path) -> None:
     ignore = folder / ".gitignore"
     if made or (folder.name == STATE_FOLDER and not ignore.exists()):
         ignore.write_text("*\n", encoding="utf-8")
-
-
-def _fill(connection: sqlite3.Connection, lineage: str, by: JsonObject) -> None:
-    now = datetime.now(UTC)
-    connection.execute("begin immediate")
-    connection.execute(f"pragma application_id = {APPLICATION_ID}")
-    migrations.migrate(connection)
-    connection.execute(
-        "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
-        (lineage, format_instant(now), new_secret()),
-    )
-    ledger.append(connection, [Note(Kind.CREATED, now, None, {"state": ledger.about(connection), **by})])
-    connection.execute("commit")
 
 
 def check_file(path: Path) -> None:

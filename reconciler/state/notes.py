@@ -110,3 +110,11 @@ def ids_digest(call_ids: Iterable[str]) -> str:
 
 def redacted(run_id: str, address: Address, at: datetime) -> Note:
     return Note(Kind.REDACTED, at, run_id, {"address": str(address)})
+
+
+def departed(run_id: str, to: str, at: datetime) -> Note:
+    return Note(Kind.DEPARTED, at, run_id, {"to": to})
+
+
+def arrived(run_id: str, source: str, at: datetime) -> Note:
+    return Note(Kind.ARRIVED, at, run_id, {"from": source})

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.chain import Head
 from reconciler.model import JsonObject
-from reconciler.ports import Run, StateReader, StateStore
+from reconciler.ports import Run, StateReader
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.state.audit import Verdict
+    from reconciler.state.database import Connection
+    from reconciler.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,34 @@ class Place(Protocol):
     another lineage than the project is pinned to, or was written by another version.
     """
 
+    def of(self, lineage: str) -> Place:
+        """The same place for the state of this lineage."""
+        ...
+
     def create(self, by: JsonObject) -> str:
         """Make an empty state, never over another; the result is its lineage. ``by`` tells its ledger who did."""
         ...
 
     def reader(self) -> AbstractContextManager[StateReader]: ...
 
-    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
+    def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
         """Lock it; ``run`` is recorded as begun, and the caller ends it.
+
+        A state that was moved elsewhere is opened only to go on with that, by who names where (``moving_to``).
 
         Raises:
             StateLocked: another run holds it, ``lock_timeout`` seconds later still.
+        """
+        ...
+
+    def is_there(self) -> bool:
+        """Whether there is a state, whole as it was made. Raises ``StateError`` where that cannot be told."""
+        ...
+
+    def receive(self, *, again: bool) -> AbstractContextManager[Connection]:
+        """A new state's tables, all empty, in a transaction that is committed at the end.
+
+        Never over another state; ``again`` says that what an earlier attempt left unfinished is no state.
         """
         ...
 

@@ -11,7 +11,7 @@ from reconciler.errors import StateError
 from reconciler.model import Address, Entry
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.state import ledger
-from reconciler.state.database import Row, Session, Value
+from reconciler.state.database import Connection, Row, Session, Value
 from reconciler.state.records import to_address, to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
 
@@ -33,6 +33,17 @@ class Reader:
     @property
     def serial(self) -> int:
         return int(self._one("select serial from meta")["serial"])
+
+    @property
+    def moved_to(self) -> str | None:
+        """Where the state went, if it is not here any more."""
+        found = self._one("select moved_to from meta")["moved_to"]
+        return None if found is None else str(found)
+
+    @property
+    def connection(self) -> Connection:
+        """What it reads from, for who copies a state whole."""
+        return self._connection
 
     def entries(self) -> Iterator[Entry]:
         """All as of one moment. The rows are read at once and given back one by one: a cursor left open would keep

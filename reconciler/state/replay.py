@@ -37,6 +37,7 @@ class Replay:
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in TABLES}
         self.state: JsonValue = None
+        self.moved_to: JsonValue = None
         self.redacted: set[int] = set()
         self.texts_of: defaultdict[str, list[int]] = defaultdict(list)
         self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
@@ -61,6 +62,8 @@ class Replay:
             Kind.FORGOTTEN: self._forgotten,
             Kind.MOVED: self._moved,
             Kind.REDACTED: self._redacted,
+            Kind.DEPARTED: self._departed,
+            Kind.ARRIVED: self._arrived,
         }
 
     def step(self, record: Record, texts: Mapping[str, str]) -> None:
@@ -187,6 +190,12 @@ class Replay:
         self._put("renames", place | new | {"old_plan": old["plan"], "old_key": old["key"]})
         moved = self.texts_of.pop(str(record.content["from"]), [])
         self.texts_of[str(record.content["address"])] += moved
+
+    def _departed(self, record: Record, _: Mapping[str, str]) -> None:
+        self.moved_to = record.content["to"]
+
+    def _arrived(self, _: Record, __: Mapping[str, str]) -> None:
+        self.moved_to = None
 
     def _redacted(self, record: Record, _: Mapping[str, str]) -> None:
         address = str(record.content["address"])

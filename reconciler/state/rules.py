@@ -30,8 +30,16 @@ def of_newer(where: object, steps: Iterable[str]) -> StateError:
 
 def of_older(where: object) -> StateError:
     """The error for a reader, who changes nothing, of a state whose tables are not up to date."""
-    hint = "any command that writes brings it up to date, such as: reconciler apply"
+    hint = "reconciler state migrate brings it up to date"
     return StateError(f"the state {where} was written by an older version", hint=hint)
+
+
+def check_here(where: object, moved_to: str | None, moving_to: str | None = None) -> None:
+    """Raises ``StateError`` where a state went elsewhere, and not where it is ``moving_to``: open in two places,
+    each would place what the other has."""
+    if moved_to not in {None, moving_to}:
+        hint = "use it there; if that move was cut off, run the same state migrate again"
+        raise StateError(f"the state {where} was moved to {moved_to}", hint=hint)
 
 
 def check_open(address: Address, found: Status | None) -> None:

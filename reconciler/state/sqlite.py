@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,14 +33,30 @@ class SqliteState:
     def __str__(self) -> str:
         return str(self.path)
 
+    def of(self, lineage: str) -> SqliteState:
+        return replace(self, lineage=lineage)
+
     def create(self, by: JsonObject) -> str:
         return create(self.path, lineage=self.lineage, by=by)
 
     def reader(self) -> AbstractContextManager[Reader]:
         return open_reader(self.path, lineage=self.lineage)
 
-    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[Store]:
-        return open_store(self.path, run, lineage=self.lineage, lock_timeout=lock_timeout)
+    def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
+        return open_store(self.path, run, lineage=self.lineage, lock_timeout=lock_timeout, moving_to=moving_to)
+
+    def is_there(self) -> bool:
+        if not self.path.exists() or files.is_unfinished(self.path):
+            return False
+        with self.reader():
+            return True
+
+    @contextmanager
+    def receive(self, *, again: bool) -> Iterator[sqlite3.Connection]:
+        if again and files.is_unfinished(self.path):
+            self.path.unlink()
+        with files.making(self.path) as connection:
+            yield connection
 
     def lock(self) -> Lock:
         return look_at_lock(self.path)
@@ -110,12 +126,22 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[Reader]:
             files.refuse_outdated(connection, path)
         reader = Reader(SqliteSession(connection, path))
         rules.check_lineage(reader.lineage, lineage)
+        rules.check_here(path, reader.moved_to)
         yield reader
 
 
 @contextmanager
-def open_store(path: Path, run: Run, *, lineage: str | None = None, lock_timeout: float = 0.0) -> Iterator[Store]:
+def open_store(
+    path: Path,
+    run: Run,
+    *,
+    lineage: str | None = None,
+    lock_timeout: float = 0.0,
+    moving_to: str | None = None,
+) -> Iterator[Store]:
     """Lock the state and write it; ``run`` is recorded as begun, and the caller ends it.
+
+    ``moving_to`` is where a state may have gone that is opened all the same.
 
     Raises:
         StateLocked: another run holds it.
@@ -128,6 +154,7 @@ def open_store(path: Path, run: Run, *, lineage: str | None = None, lock_timeout
         with closing(connection):
             _prepare(connection, path, lineage)
             store = Store(SqliteSession(connection, path, still_held))
+            rules.check_here(path, store.moved_to, moving_to)
             store.begin_run(run)
             yield store
 

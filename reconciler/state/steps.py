@@ -226,6 +226,12 @@ def create_ledger(db: Connection) -> None:
         ledger.append(db, inheritance(db))
 
 
+@step
+def add_moved_to(db: Connection) -> None:
+    """Where the state went. While that is set nothing is done with it: a state is in one place."""
+    db.execute("alter table meta add column moved_to text")
+
+
 def new_secret() -> str:
     """32 random bytes, in hex."""
     return secrets.token_hex(32)

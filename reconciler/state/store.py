@@ -233,6 +233,18 @@ class Store(Reader):
                 redaction.redact(self._connection, address, written.get(str(address), ()), at)
                 self._notes.append(notes.redacted(run_id, address, at))
 
+    def depart(self, run_id: str, to: str, at: datetime) -> None:
+        """Close the state: from now on it is at ``to``."""
+        with self._transaction(counts=False):
+            self._connection.execute("update meta set moved_to = ?", (to,))
+            self._notes.append(notes.departed(run_id, to, at))
+
+    def arrive(self, run_id: str, source: str, at: datetime) -> None:
+        """Open it again, where it came to from ``source``, or where it stayed after all."""
+        with self._transaction(counts=False):
+            self._connection.execute("update meta set moved_to = null")
+            self._notes.append(notes.arrived(run_id, source, at))
+
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)
         self._notes.append(notes.decided(run_id, decision, said))

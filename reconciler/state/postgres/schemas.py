@@ -92,13 +92,17 @@ def pending(connection: Connection, name: str) -> Sequence[str]:
     return [step for step in STEPS if step not in applied]
 
 
-def make(statements: Statements, schema: str, lineage: str, by: JsonObject) -> None:
-    """Make an empty state, inside a transaction that the caller ends."""
+def make(statements: Statements, schema: str) -> None:
+    """Make a schema with a state's tables, inside a transaction that the caller ends."""
     statements.execute(f"create schema {quoted(schema)}")
     statements.look_in(schema)
     statements.execute('create table steps (name text collate "C" primary key, applied_at text not null)')
-    now = datetime.now(UTC)
     upgrade(statements, STEPS)
+
+
+def begin(statements: Statements, lineage: str, by: JsonObject) -> None:
+    """Make an empty state of new tables, in the same transaction."""
+    now = datetime.now(UTC)
     statements.execute(
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
         (lineage, format_instant(now), new_secret()),

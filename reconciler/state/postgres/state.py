@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from psycopg import IsolationLevel, errors
 
 from reconciler.chain import Head
-from reconciler.errors import StateError
+from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, rules
@@ -41,26 +41,52 @@ class PostgresState:
     def __str__(self) -> str:
         return str(self.server)
 
+    def of(self, lineage: str) -> PostgresState:
+        return replace(self, lineage=lineage)
+
     def create(self, by: JsonObject) -> str:
         lineage = self.lineage or str(uuid.uuid4())
+        with self._making(lineage) as statements:
+            schemas.begin(statements, lineage, by)
+        return lineage
+
+    @contextmanager
+    def _making(self, lineage: str) -> Iterator[Statements]:
+        """A new schema with a state's tables, in one transaction."""
         schema = self.server.schema or schemas.schema_of(lineage)
         with connected(self.server, writer=True) as raw, translated(f"in {self.server}", Statements(raw)):
             check_server(raw)
             statements = Statements(raw)
             try:
                 with statements.transaction():
-                    schemas.make(statements, schema, lineage, by)
+                    schemas.make(statements, schema)
+                    yield statements
             except errors.DuplicateSchema as error:
                 raise StateError(f"the schema {schema} exists already: it is never overwritten") from error
-        return lineage
+
+    def is_there(self) -> bool:
+        try:
+            with self.reader():
+                return True
+        except StateMissing:
+            return False
+
+    @contextmanager
+    def receive(self, *, again: bool) -> Iterator[Statements]:  # noqa: ARG002 - a server leaves nothing unfinished
+        if self.lineage is None:
+            raise StateError("nothing says which state is received")
+        with self._making(self.lineage) as statements:
+            yield statements
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         with self._reading() as session:
-            yield Reader(session)
+            reader = Reader(session)
+            rules.check_here(session.name, reader.moved_to)
+            yield reader
 
     @contextmanager
-    def store(self, run: Run, lock_timeout: float) -> Iterator[Store]:
+    def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> Iterator[Store]:
         with connected(self.server, writer=True) as raw, ExitStack() as stack:
             session = self._open(raw)
             reader = Reader(session)
@@ -72,6 +98,7 @@ class PostgresState:
             session = replace(session, held=held)
             _upgrade(session)
             store = Store(session)
+            rules.check_here(session.name, store.moved_to, moving_to)
             store.begin_run(run)
             yield store
 
