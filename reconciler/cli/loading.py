@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Lifted, Location, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, JsonObject, Lifted, Location, Plan, Row
     from reconciler.people import People
     from reconciler.ports import Intent, Run, StateReader, StateStore
     from reconciler.settings import Project
@@ -129,6 +129,18 @@ class Workspace:
 
         self.check()
         return open_store(self.state_path, run, lineage=self.lineage, lock_timeout=lock_timeout)
+
+    def refuse_existing(self) -> None:
+        """Raises ``StateError`` where anything is at the place of the state."""
+        from reconciler.state.founding import refuse_existing
+
+        refuse_existing(self.state_path)
+
+    def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[StateStore]:
+        """A new state of the project's lineage, which is there once the block ends without an error."""
+        from reconciler.state.founding import founded
+
+        return founded(self.state_path, run, lineage=self.lineage or "", by=by)
 
 
 def _locate(directory: Path, url: str) -> tuple[Path, bool]:

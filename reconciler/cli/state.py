@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import state_care, state_redact
+from reconciler.cli import state_care, state_rebuild, state_redact
 from reconciler.cli.app import App, echo_json, examples, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
@@ -35,6 +35,7 @@ for _command in (
     state_care.forget,
     state_care.import_call,
     state_care.lock,
+    state_rebuild.rebuild,
     state_redact.redact,
 ):
     state.add_command(_command)
@@ -55,7 +56,8 @@ def init(app: App, state_url: str | None) -> None:
     if workspace.lineage is not None:
         raise StateError(
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
-            hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
+            hint="restore that state, or make it again from the service: reconciler state rebuild. If nothing was "
+            "placed with it, remove `lineage` and run this again",
         )
     lineage = create(workspace.state_path, by=founder("state init"))
     click.echo(f"Made {workspace.state_path} (lineage {lineage}).")

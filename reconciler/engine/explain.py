@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Entry, Row, Severity
-from reconciler.times import tell_instant
+from reconciler.times import tell_instant, tell_ring
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | None]
 
@@ -19,7 +19,7 @@ def _named(entry: Entry) -> str:
 
 def _still_rings(entry: Entry) -> str:
     return (
-        f"{_named(entry)} still rings at {tell_instant(entry.rings_at)}: the API cannot change or cancel it. "
+        f"{_named(entry)} still rings at {tell_ring(entry.rings_at)}: the API cannot change or cancel it. "
         "To stop it, delete it in the ContactShip dashboard and record that: "
         f"reconciler resolve {entry.address} --stopped --reason WHY"
     )

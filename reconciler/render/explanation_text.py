@@ -13,7 +13,7 @@ from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.render.words import place, standing, word
 from reconciler.source.provenance import TAG, Provenance
-from reconciler.times import tell_instant
+from reconciler.times import tell_instant, tell_ring
 
 
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:
@@ -57,7 +57,7 @@ def _known(item: Explanation, plan: Plan) -> str:
 
 def _recorded(entry: Entry) -> str:
     named = f" as {entry.call_id}" if entry.call_id else ""
-    rings = f"; its time: {tell_instant(entry.rings_at)}" if entry.placed or entry.unknown else ""
+    rings = f"; its time: {tell_ring(entry.rings_at)}" if entry.placed or entry.unknown else ""
     stopped = f"; stopped by hand at {tell_instant(entry.stopped_at)}" if entry.stopped_at is not None else ""
     error = f". {entry.error}" if entry.error else ""
     return f"{standing(entry)}{named}, attempt of {tell_instant(entry.attempted_at)}{rings}{stopped}{error}."

@@ -77,26 +77,26 @@ def create(path: Path, *, lineage: str | None = None, by: JsonObject | None = No
     with translated(path):
         if path.exists() or path.is_symlink():
             raise StateError(f"the state {path} exists already: it is never overwritten")
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _refuse_place(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             with closing(connect(path, "rw")) as connection:
                 make_durable(connection)
                 _fill(connection, lineage, by or {})
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
     return lineage
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Git ignores the folder where it is ours: made here, or of the name we give it."""
     made = not folder.exists()
     if made:
         folder.mkdir(mode=0o700, parents=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     ignore = folder / ".gitignore"
     if made or (folder.name == FOLDER and not ignore.exists()):
         ignore.write_text("*\n", encoding="utf-8")
@@ -250,7 +250,7 @@ def _refuse_place(path: Path) -> None:
         )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
