@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reconciler.model import Entry
     from reconciler.ports import Attempt, Run
 
+_EVERY_RUN = 1_000_000
+
 
 @click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
 def state() -> None:
@@ -97,7 +99,9 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None) ->
         with workspace.reader() as reader:
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
+            first = reader.runs(_EVERY_RUN)[-1:]
         document["path"] = str(workspace.state_path)
+        document["rebuilt"] = _rebuilt(first[0]) if first else None
         document["runs"] = [_run_json(run) for run in runs]
     else:
         document = _show_address(workspace, address)
@@ -105,6 +109,13 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None) ->
         echo_json(document)
     else:
         click.echo(_lines(document))
+
+
+def _rebuilt(first: Run) -> JsonObject | None:
+    """When and by whom the state was made again, after it was lost; None where it is the first of its lineage."""
+    if first.command != "state rebuild":
+        return None
+    return {"at": format_instant(first.started_at), "actor": first.actor, "run": first.id}
 
 
 def _run_json(run: Run) -> JsonObject:
@@ -177,7 +188,7 @@ def _lines(document: JsonObject) -> str:
                 told = ", ".join(f"{key} {_told(member)}" for key, member in members if member not in (None, []))
                 rows.append(for_terminal(f"  - {told}"))
         elif value is not None:
-            rows.append(for_terminal(f"{name}: {value}"))
+            rows.append(for_terminal(f"{name}: {_told(value)}"))
     return "\n".join(rows)
 
 
