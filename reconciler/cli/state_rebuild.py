@@ -81,7 +81,8 @@ def rebuild(
     """Make a lost state again: of the same lineage, from the calls that the service lists and the plan files.
 
     Calls whose tags name a row are certain. Where tags are not returned, a row and a call that fit nothing else
-    are probable. All else is unknown, and is not sent until you say (reconciler resolve): exit 3 while any is.
+    are probable. All else that could still be sent is unknown, and stays unsent until you say (reconciler
+    resolve): exit 3 while any is.
     """
     from reconciler.cli.placing import Target
 
@@ -221,6 +222,6 @@ def _write(workspace: Workspace, report: Report, target: Target, question: _Ques
     run = new_run("state rebuild", details=told)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
     with workspace.founded(run, {**founder("state rebuild"), **told}) as store:
-        record(store, run.id, report.rebuilt, report.as_of)
+        record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

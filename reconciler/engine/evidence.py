@@ -94,7 +94,7 @@ def match(
         ]
         for unknown in rest
     }
-    alike = [Match(address, call.id, likeness(call)) for address, call in mutual(fits).items()]
+    alike = [Match(address, call.id, _likeness(call)) for address, call in mutual(fits).items()]
     return sorted([*by_tags, *alike], key=lambda found: found.address)
 
 
@@ -164,8 +164,7 @@ def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> 
     return remote.status != "scheduled" or call.delay_minutes is not None
 
 
-def likeness(remote: RemoteCall) -> str:
-    """What speaks for a call without tags."""
+def _likeness(remote: RemoteCall) -> str:
     return (
         "the only unclaimed call to this person by this agent around that time: "
         f"created {tell_instant(remote.created_at)}, {remote.status}"

@@ -7,25 +7,22 @@ is new.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler import identity, wire
-from reconciler.blinding import UNKNOWN
-from reconciler.engine import evidence
-from reconciler.engine.evidence import CLOCK_SKEW, PENDING, Lineage
+from reconciler import identity
+from reconciler.engine import attempts, evidence
+from reconciler.engine.evidence import CLOCK_SKEW, Lineage
 from reconciler.engine.moves import Mover
 from reconciler.engine.outcomes import is_written
-from reconciler.model import TAG_PREFIX, Address, Call, Move, Row
+from reconciler.model import Address, Move, Row
 from reconciler.ports import Intent, RemoteCall
-from reconciler.times import UNKNOWN_TIME, passed, ring_time
+from reconciler.times import passed, ring_time, tell_instant
 
 RINGS_WITHIN = timedelta(hours=6)  # how late a call may ring and still be taken for that of its row
 _SINCE = {"no-row": ", which no row has any more", "edited": ", whose row was edited since"}
-_DIGEST = re.compile(r"d[1-9][0-9]*:sha256:[0-9a-f]{64}")
 
 
 class Certainty(StrEnum):
@@ -124,8 +121,9 @@ class _Work:
         for address, calls in tagged.items():
             row = rows.get(address)
             wanted = None if row is None else identity.digest(row.call)
-            first, *others = sorted(calls, key=lambda call: _digest(call) != wanted)
-            body = row if wanted == _digest(first) else bodies.get(_digest(first) or "")
+            first, *others = sorted(calls, key=lambda call: attempts.tagged_digest(call) != wanted)
+            digest = attempts.tagged_digest(first)
+            body = row if digest == wanted else bodies.get(digest or "")
             self.found[address] = _certain(address, first, others, row, body)
 
     def follow_digests(self) -> None:
@@ -170,9 +168,9 @@ class _Work:
     def _judge(self, row: Row, candidates: Sequence[RemoteCall], own: RemoteCall | None) -> None:
         listed = ", ".join(f"{call.id} ({call.status})" for call in candidates[:3])
         if own is not None and row.address.revision == 1:
-            intent = _intent(row, own.created_at, earlier=True)
+            intent = attempts.of_row(row, own.created_at, earlier=True)
             found = Finding(
-                row.address, Certainty.PROBABLE, "alike", evidence.likeness(own), intent, in_files=True, remote=own
+                row.address, Certainty.PROBABLE, "alike", _likeness(own), intent, in_files=True, remote=own
             )
             self.found[row.address] = found
         elif own is not None:
@@ -201,7 +199,7 @@ class _Work:
         candidates: Sequence[RemoteCall] = (),
         certainty: Certainty = Certainty.UNKNOWN,
     ) -> None:
-        intent = _intent(row, self.ground.now, earlier=False)
+        intent = attempts.of_row(row, self.ground.now, earlier=False)
         self.found[row.address] = Finding(
             row.address, certainty, reason, message, intent, in_files=True, others=tuple(candidates)
         )
@@ -219,9 +217,19 @@ def _certain(
     body: Row | None,
 ) -> Finding:
     """A call whose tags name the address. ``body`` is the row that says what was sent, if any still does."""
-    intent = _listed(address, call, row) if body is None else _intent(body, call.created_at, earlier=True)
+    intent = (
+        attempts.of_listing(address, call, row)
+        if body is None
+        else attempts.of_row(body, call.created_at, earlier=True)
+    )
     message = f"its tags name {address} of this state"
-    reason = "no-row" if row is None else "edited" if _digest(call) != identity.digest(row.call) else "tags"
+    reason = (
+        "no-row"
+        if row is None
+        else "edited"
+        if attempts.tagged_digest(call) != identity.digest(row.call)
+        else "tags"
+    )
     message += _SINCE.get(reason, "")
     return Finding(
         address,
@@ -249,38 +257,17 @@ def _renamed(row: Row, old: Finding) -> Finding:
     )
 
 
+def _likeness(call: RemoteCall) -> str:
+    """What speaks for a call without tags. What it says is not known: the row may have been edited since."""
+    return (
+        "the only listed call to this person by this agent that fits its time, and it fits no other row: "
+        f"created {tell_instant(call.created_at)}, {call.status}"
+    )
+
+
 def _told(others: Sequence[RemoteCall]) -> str:
     """What is to be said of further calls with the same tags."""
     return f"; so do those of {', '.join(item.id for item in others)}: placed more than once" if others else ""
-
-
-def _intent(row: Row, attempted_at: datetime, *, earlier: bool) -> Intent:
-    """An attempt at the row as it stands; ``earlier`` is one that the lost state made."""
-    rings_at = ring_time(row.rings_at, row.call.delay_minutes, attempted_at)
-    digest = identity.digest(row.call)
-    moment = attempted_at if earlier else None
-    return Intent(row.address, row.call, digest, wire.endpoint(row.call), rings_at, moment)
-
-
-def _listed(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
-    """An attempt of which only the listing tells: whom it rings and by which agent, and not what it says.
-
-    The service does not return when a call rings that is still ahead.
-    """
-    agent = listed.agent or UNKNOWN
-    if row is not None and evidence.bare(agent) == evidence.bare(row.call.agent):
-        agent = row.call.agent  # the same, as the files write it
-    number = None if listed.contact_id is not None else listed.number or UNKNOWN
-    call = Call(agent, sender=UNKNOWN, contact_id=listed.contact_id, to_number=number)
-    rings_at = UNKNOWN_TIME if listed.status in PENDING else listed.started_at or listed.created_at
-    digest = _digest(listed) or identity.digest(call)
-    return Intent(address, call, digest, wire.endpoint(call), rings_at, listed.created_at)
-
-
-def _digest(call: RemoteCall) -> str | None:
-    """The digest that a call's tags name; None where that is none: anybody can write tags."""
-    found = (call.tags or {}).get(f"{TAG_PREFIX}digest", "")
-    return found if _DIGEST.fullmatch(found) else None
 
 
 def _fits(row: Row, call: RemoteCall, now: datetime) -> bool:

@@ -28,7 +28,8 @@ _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
 _RECOVER = frozenset({"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN"})
 _MISSING_HINT = (
-    "restore it; in a new project: reconciler init, or reconciler state init; to look only: plan --no-state. "
+    "restore it, or make it again from the service: reconciler state rebuild; in a new project: reconciler init, "
+    "or reconciler state init; to look only: plan --no-state. "
     "A missing state is never taken for an empty one"
 )
 

@@ -409,8 +409,9 @@ def test_the_ledger_and_the_state_tell_of_it(bench: Workbench, service: Any) -> 
     assert kinds == ["created", "began", "looked", "intended", "intended", "adopted", "adopted", "ended"]
     created = next(line["content"] for line in lines if line.get("kind") == "created")
     assert (created["command"], created["rebuilt"]["listed"]) == ("state rebuild", 2)
+    assert "rebuilt from 2 listed calls: 2 " in bench.ok("audit", "log").out
     evidence = [line["texts"]["evidence"] for line in lines if line.get("kind") == "adopted"]
-    assert all("tags name" in text or "only unclaimed call" in text for text in evidence)
+    assert all("tags name" in text or "only listed call" in text for text in evidence)
 
 
 def test_private_data_is_nowhere_in_what_it_prints(bench: Workbench, service: Any) -> None:
@@ -425,3 +426,14 @@ def test_private_data_is_nowhere_in_what_it_prints(bench: Workbench, service: An
         assert number not in result.out + result.err
         assert "Jane" not in result.out + result.err
     assert bench.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_only_yes_is_yes(bench: Workbench, service: Any) -> None:
+    bench.write(PLAN, plan_text(rows=1))
+    bench.apply()
+    lose(bench)
+    declined = bench.on_terminal("state", "rebuild", answer="y")
+    assert "declined: nothing was written" in declined
+    assert not (bench.root / ".reconciler").exists()
+    assert "Made " in bench.on_terminal("state", "rebuild", answer="yes")
+    assert set(bench.actions().values()) == {"unchanged"}
