@@ -199,6 +199,30 @@ def test_rows_without_a_call() -> None:
     assert told([row(rings_at=None)], [])["p/k"][:2] == ("unknown", "not-listed")
 
 
+def test_two_rows_of_one_call_are_no_rename() -> None:
+    both = told([row(), row("l")], [listed(tags=tags(row()))])
+    assert both == {"p/k": ("certain", "tags", "r1"), "p/l": ("unknown", "not-listed", None)}
+
+
+def test_what_was_sent_is_told_by_any_row_that_says_the_same() -> None:
+    rows = [row("new", distinct=True)]
+    found = {str(item.address): item for item in look(rows, [listed(tags=tags(row()))]).findings}
+    assert found["p/k"].intent.call == rows[0].call
+    assert str(found["p/k"].intent.address) == "p/k"
+
+
+def test_calls_to_numbers_are_compared_by_their_numbers() -> None:
+    phone = row(contact_id=None, to_number="+525512345678", full_name="x")
+    assert told([phone], [listed(contact_id="x", number="+525512345678")])["p/k"][0] == "probable"
+    assert told([phone], [listed(contact_id="x", number="+525512345679")])["p/k"][1] == "not-listed"
+
+
+def test_no_call_of_a_row_was_created_after_its_place_by() -> None:
+    wanted = row(rings_at=None, place_by=PAST)
+    for created, reason in ((PAST, "alike"), (PAST + HOUR, "time-passed")):
+        assert told([wanted], [listed(status="completed", created_at=created)])["p/k"][1] == reason
+
+
 people = st.sampled_from(["c", "d"])
 moments = st.sampled_from([None, PAST, NOW - HOUR, AHEAD, AHEAD + HOUR])
 a_row = st.builds(
