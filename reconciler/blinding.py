@@ -20,6 +20,7 @@ from reconciler.model import Call, CellDiff, Entry
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"
 REDACTED = "(redacted)"
+UNKNOWN = "(unknown)"
 _OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is nobody's data
 _BLIND_TEXT = re.compile(r"[0-9a-f]{16}")
 
@@ -45,7 +46,7 @@ class View(Protocol):
 
 
 class Clear:
-    """The view of a state that holds calls as they are, unless they were redacted."""
+    """The view of a state that holds calls as they are, unless they were redacted, or known only in part."""
 
     def digest(self, digest: str) -> str:
         return digest
@@ -58,6 +59,12 @@ class Clear:
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         cells = identity.diff(entry.call, call)
+        if is_partial(entry.call):
+            listed = {cell.field: cell.before for cell in cells if cell.before not in {None, UNKNOWN, REDACTED}}
+            return tuple(
+                CellDiff(cell.field, listed.get(cell.field, UNKNOWN), cell.after, hidden=cell.field not in listed)
+                for cell in cells
+            )
         return tuple(replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
 
@@ -127,6 +134,11 @@ class Blind:
 
     def _keyed(self, name: str, text: str) -> str:
         return hmac.digest(self.key, f"{name}\n{text}".encode(), hashlib.sha256).hex()
+
+
+def is_partial(call: Call) -> bool:
+    """Whether a call is known only as the service lists it: whom it rings, and by which agent."""
+    return call.sender == UNKNOWN
 
 
 def derived_key(secret: str, purpose: str) -> bytes:

@@ -55,13 +55,18 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is about to be sent, made durable before the first byte leaves."""
+    """What is about to be sent, made durable before the first byte leaves.
+
+    ``attempted_at`` is set where it was sent before, by a state that is lost. ``digest`` is that of ``call``,
+    unless the call is known only as the service lists it (``blinding.is_partial``).
+    """
 
     address: Address
     call: Call
     digest: str
     endpoint: str
     rings_at: datetime
+    attempted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,8 @@ class Receipt:
 class RemoteCall:
     """A call as the service lists it. ``tags`` is None where the service returns no metadata at all.
 
-    ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds.
+    ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds. ``started_at`` is when it
+    rang, None where it has not, or the service does not say.
     """
 
     id: str
@@ -228,6 +234,7 @@ class RemoteCall:
     result: str | None = None
     reason: str | None = None
     duration: float | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

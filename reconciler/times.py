@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
+UNKNOWN_TIME = datetime(9999, 12, 31, tzinfo=UTC)  # of a call that is ahead, nobody here knows how far
 FARTHEST_EAST = timedelta(hours=14)  # where a day begins first
 
 _RFC3339 = re.compile(
@@ -40,6 +41,11 @@ def format_instant(moment: datetime) -> str:
 def tell_instant(moment: datetime) -> str:
     """The same for a person: whole seconds."""
     return format_instant(moment.replace(microsecond=0))
+
+
+def tell_ring(moment: datetime) -> str:
+    """When a call rings, for a person."""
+    return "a time that is not known here" if moment == UNKNOWN_TIME else tell_instant(moment)
 
 
 def exact_span(span: timedelta) -> str:

@@ -95,8 +95,8 @@ class Workbench:
             **options,
         )
 
-    def on_terminal(self, *args: str, **env: str) -> str:
-        """What the command prints on a terminal of 80 columns and 24 lines."""
+    def on_terminal(self, *args: str, answer: str | None = None, **env: str) -> str:
+        """What the command prints on a terminal of 80 columns and 24 lines, where somebody types ``answer``."""
         ours, theirs = pty.openpty()
         there = {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
         run = subprocess.Popen(
@@ -109,6 +109,8 @@ class Workbench:
             close_fds=True,
         )
         os.close(theirs)
+        if answer is not None:
+            os.write(ours, f"{answer}\n".encode())
         screen = b""
         try:
             while piece := os.read(ours, 4096):

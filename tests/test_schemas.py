@@ -69,6 +69,7 @@ def test_the_command_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
         "export",
         "plan",
         "project",
+        "rebuild",
         "snapshot",
         "status",
     ]

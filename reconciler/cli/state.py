@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli import state_care, state_moving, state_redact
+from reconciler.cli import state_care, state_moving, state_rebuild, state_redact
 from reconciler.cli.app import App, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.loading import Workspace
@@ -22,6 +22,8 @@ from reconciler.times import format_instant
 if TYPE_CHECKING:
     from reconciler.model import Entry
     from reconciler.ports import Attempt, Run
+
+_EVERY_RUN = 1_000_000
 
 
 @click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
@@ -37,6 +39,7 @@ for _command in (
     state_care.import_call,
     state_care.lock,
     state_moving.migrate,
+    state_rebuild.rebuild,
     state_redact.redact,
 ):
     state.add_command(_command)
@@ -56,7 +59,8 @@ def init(app: App, state_url: str | None) -> None:
     if workspace.lineage is not None:
         raise StateError(
             f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
-            hint="restore that state; or, if nothing was placed with it, remove `lineage` and run this again",
+            hint="restore that state, or make it again from the service: reconciler state rebuild. If nothing was "
+            "placed with it, remove `lineage` and run this again",
         )
     place = workspace.place
     lineage = place.create(founder("state init"))
@@ -100,7 +104,9 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
         with workspace.reader() as reader:
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
+            first = reader.runs(_EVERY_RUN)[-1:]
         document["path"] = str(workspace.place)
+        document["rebuilt"] = _rebuilt(first[0]) if first else None
         document["runs"] = [_run_json(run, masked=masked) for run in runs]
     else:
         document = _show_address(workspace, address, masked=masked)
@@ -108,6 +114,13 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
         echo_json(document)
     else:
         click.echo(_lines(document))
+
+
+def _rebuilt(first: Run) -> JsonObject | None:
+    """When and by whom the state was made again, after it was lost; None where it is the first of its lineage."""
+    if first.command != "state rebuild":
+        return None
+    return {"at": format_instant(first.started_at), "actor": first.actor, "run": first.id}
 
 
 def _run_json(run: Run, *, masked: bool) -> JsonObject:
@@ -188,7 +201,7 @@ def _lines(document: JsonObject) -> str:
                 told = ", ".join(f"{key} {_told(member)}" for key, member in members if member not in (None, []))
                 rows.append(for_terminal(f"  - {told}"))
         elif value is not None:
-            rows.append(for_terminal(f"{name}: {value}"))
+            rows.append(for_terminal(f"{name}: {_told(value)}"))
     return "\n".join(rows)
 
 

@@ -5,6 +5,7 @@ An empty listing proves nothing, so nothing here ever says that a call was not p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -93,16 +94,14 @@ def match(
         ]
         for unknown in rest
     }
-    wanted: dict[str, int] = {}
-    for calls in fits.values():
-        for call in calls:
-            wanted[call.id] = wanted.get(call.id, 0) + 1
-    alike = [
-        Match(address, calls[0].id, _likeness(calls[0]))
-        for address, calls in fits.items()
-        if len(calls) == 1 and wanted[calls[0].id] == 1
-    ]
+    alike = [Match(address, call.id, _likeness(call)) for address, call in mutual(fits).items()]
     return sorted([*by_tags, *alike], key=lambda found: found.address)
+
+
+def mutual(fits: Mapping[Address, Sequence[RemoteCall]]) -> dict[Address, RemoteCall]:
+    """Of the calls that each address could be, those where neither fits anything else."""
+    wanted = Counter(call.id for calls in fits.values() for call in calls)
+    return {address: calls[0] for address, calls in fits.items() if len(calls) == 1 and wanted[calls[0].id] == 1}
 
 
 def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: Lineage) -> list[Match]:
@@ -155,9 +154,14 @@ def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
     start, end = unknown.span
     if not is_alike(entry.call, remote) or not start <= remote.created_at <= end:
         return False
-    if entry.call.schedule is not None:
-        return remote.status == "scheduled" or entry.rings_at <= now
-    return remote.status != "scheduled" or entry.call.delay_minutes is not None
+    return suits(entry.call, entry.rings_at, remote, now)
+
+
+def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> bool:
+    """Whether the status of a listed call can be that of one which rings at that time."""
+    if call.schedule is not None:
+        return remote.status == "scheduled" or rings_at <= now
+    return remote.status != "scheduled" or call.delay_minutes is not None
 
 
 def _likeness(remote: RemoteCall) -> str:

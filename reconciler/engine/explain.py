@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Entry, Moment, Row, Said, Severity
-from reconciler.times import tell_instant
+from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
 
@@ -25,9 +25,14 @@ def message(why: Reasons) -> str:
     return plain(why[1] or "")
 
 
-def _rings(entry: Entry) -> Moment:
-    schedule = entry.call.schedule
-    return Moment(entry.rings_at) if schedule is None else Moment(entry.rings_at, schedule.timezone)
+def _rings(entry: Entry) -> Moment | str:
+    if entry.rings_at == UNKNOWN_TIME:
+        return tell_ring(entry.rings_at)
+    return Moment(entry.rings_at, _zone(entry))
+
+
+def _zone(entry: Entry) -> str:
+    return "UTC" if entry.call.schedule is None else entry.call.schedule.timezone
 
 
 def _named(entry: Entry) -> str:
@@ -74,7 +79,7 @@ def uncertain(entry: Entry) -> Reasons:
     detail = f": {entry.error}" if entry.error else ""
     said = (
         "the attempt of ",
-        Moment(entry.attempted_at, _rings(entry).timezone),
+        Moment(entry.attempted_at, _zone(entry)),
         (
             f" may or may not have placed the call{detail}. "
             "It is not sent again. Look it up in the ContactShip dashboard, then say which: "

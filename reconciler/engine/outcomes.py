@@ -14,7 +14,7 @@ from enum import StrEnum
 from reconciler.engine.evidence import LONGEST_ATTEMPT, PENDING, Lineage, tagged_address
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import RemoteCall
-from reconciler.times import tell_instant
+from reconciler.times import tell_instant, tell_ring
 
 PLACED = "placed"
 PLACING = "placing"
@@ -134,7 +134,7 @@ def drift(
 def _own(standing: Standing, now: datetime) -> Drift | None:
     """What is wrong with a call that the state knows."""
     entry = standing.entry
-    rings = f"rings {tell_instant(entry.rings_at)}" if entry.rings_at > now else "should have rung"
+    rings = f"rings {tell_ring(entry.rings_at)}" if entry.rings_at > now else "should have rung"
     if standing.outcome == MISSING:
         message = (
             f"the service has no call {entry.call_id}, placed {tell_instant(entry.attempted_at)}, which {rings}. "

@@ -117,6 +117,7 @@ def _call(item: JsonValue) -> RemoteCall | None:
         result=_text(item.get("call_result")),
         reason=_text(item.get("disconnection_reason")),
         duration=_seconds(item.get("duration")),
+        started_at=_maybe_instant(_text(item.get("start_at"))),
     )
 
 
@@ -131,6 +132,14 @@ def _instant(text: str) -> datetime:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise LookupFailed("the service lists a call with a created_at that is no time") from error
+
+
+def _maybe_instant(text: str | None) -> datetime | None:
+    """A time that nothing depends on: None where it is none."""
+    try:
+        return None if text is None else _instant(text)
+    except LookupFailed:
+        return None
 
 
 def _text(value: JsonValue) -> str | None:

@@ -14,6 +14,7 @@ from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.render.words import place, standing, word
 from reconciler.source.provenance import TAG, Provenance
+from reconciler.times import UNKNOWN_TIME, tell_ring
 
 
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:
@@ -59,7 +60,7 @@ def _recorded(entry: Entry, now: datetime | None) -> str:
     zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
 
     def told(at: datetime) -> str:
-        return moments.told(Moment(at, zone), now)
+        return tell_ring(at) if at == UNKNOWN_TIME else moments.told(Moment(at, zone), now)
 
     named = f" as {entry.call_id}" if entry.call_id else ""
     rings = f"; its time: {told(entry.rings_at)}" if entry.placed or entry.unknown else ""

@@ -89,6 +89,15 @@ def _began(line: Line) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
+def _created(line: Line) -> str:
+    """A state that was lost and made again says from what."""
+    told = line.content.get("rebuilt")
+    if told is None:
+        return ""
+    found = ", ".join(f"{count} {name}" for name, count in told["found"].items() if count)
+    return f"rebuilt from {told['listed']} listed calls" + (f": {found}" if found else "")
+
+
 def _ended(line: Line) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in line.content["counts"].items() if count)
     return f"exit {line.content['exit_code']}" + (f": {counts}" if counts else "")
@@ -123,6 +132,7 @@ def _short(digest: str) -> str:
 
 
 _TOLD: Mapping[str, Callable[[Line], str]] = {
+    Kind.CREATED: _created,
     Kind.BEGAN: _began,
     Kind.ENDED: _ended,
     Kind.INTENDED: _intended,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler import identity
+from reconciler.blinding import is_partial
 from reconciler.errors import StateError
 from reconciler.state import audit
 from reconciler.state.database import Connection
@@ -106,5 +107,5 @@ def _digests(connection: Connection) -> list[str]:
     return [
         f"{entry.address}: its digest is not that of its call"
         for entry in entries
-        if identity.digest(entry.call) != entry.digest
+        if identity.digest(entry.call) != entry.digest and not is_partial(entry.call)
     ]

@@ -31,7 +31,8 @@ _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
 _RECOVER = frozenset({"SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_CANTOPEN"})
 _MISSING_HINT = (
-    "restore it; in a new project: reconciler init, or reconciler state init; to look only: plan --no-state. "
+    "restore it, or make it again from the service: reconciler state rebuild; in a new project: reconciler init, "
+    "or reconciler state init; to look only: plan --no-state. "
     "A missing state is never taken for an empty one"
 )
 
@@ -97,7 +98,7 @@ def making(path: Path) -> Iterator[sqlite3.Connection]:
     with translated(path):
         if path.exists() or path.is_symlink():
             raise StateError(f"the state {path} exists already: it is never overwritten")
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _refuse_place(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         try:
@@ -108,7 +109,7 @@ def making(path: Path) -> Iterator[sqlite3.Connection]:
                 migrations.migrate(connection)
                 yield connection
                 connection.execute("commit")
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -124,12 +125,12 @@ def is_unfinished(path: Path) -> bool:
     return bool(tables == 0)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Git ignores the folder where it is ours: made here, or of the name we give it."""
     made = not folder.exists()
     if made:
         folder.mkdir(mode=0o700, parents=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     ignore = folder / ".gitignore"
     if made or (folder.name == STATE_FOLDER and not ignore.exists()):
         ignore.write_text("*\n", encoding="utf-8")
@@ -267,7 +268,7 @@ def _refuse_place(path: Path) -> None:
         )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -99,14 +99,21 @@ class MemoryState:
             status=status,
             call=intent.call,
             digest=intent.digest,
-            attempted_at=at,
+            attempted_at=intent.attempted_at or at,
             rings_at=intent.rings_at,
             rejections=rejections if digest == intent.digest else 0,
         )
         finished = at if status is Status.MISSED else None
         number = len(self._attempts) + 1
         attempt = Attempt(
-            number, run_id, intent.address, status, intent.digest, intent.endpoint, at, finished_at=finished
+            number,
+            run_id,
+            intent.address,
+            status,
+            intent.digest,
+            intent.endpoint,
+            intent.attempted_at or at,
+            finished_at=finished,
         )
         self._attempts.append(attempt)
         self._notes.append(notes.opened(run_id, intent, at, status, self.key_for(notes.PURPOSE)))

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import rfc8785
 
+from reconciler import identity
+from reconciler.blinding import is_partial
 from reconciler.chain import Kind, Note
 from reconciler.model import Address, Call, JsonObject, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
@@ -47,13 +49,21 @@ def ended(run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) 
 
 
 def opened(run_id: str, intent: Intent, at: datetime, status: Status, key: bytes) -> Note:
-    """A new attempt. Whom it rings is told by a pseudonym, the same each time for the same person."""
+    """A new attempt. Whom it rings is told by a pseudonym, the same each time for the same person.
+
+    Where it was made before, by a state that is lost, ``attempted_at`` says when. Where the call is known only as
+    the service lists it, ``call`` is the digest of what is stored of it.
+    """
     content: JsonObject = {
         "address": str(intent.address),
         "digest": intent.digest,
         "endpoint": intent.endpoint,
         "rings_at": format_instant(intent.rings_at),
     }
+    if intent.attempted_at is not None:
+        content["attempted_at"] = format_instant(intent.attempted_at)
+    if is_partial(intent.call):
+        content["call"] = identity.digest(intent.call)
     kind = Kind.EXPIRED if status is Status.MISSED else Kind.INTENDED
     return Note(kind, at, run_id, content, {"person": pseudonym(key, intent.call)})
 

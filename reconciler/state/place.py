@@ -42,6 +42,17 @@ class Place(Protocol):
         """Make an empty state, never over another; the result is its lineage. ``by`` tells its ledger who did."""
         ...
 
+    def refuse_existing(self) -> None:
+        """Raises ``StateError`` where anything is at the place of a new state."""
+        ...
+
+    def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
+        """A new state of this lineage to write, locked; it is there once the block ends without an error.
+
+        ``by`` tells its ledger who made it; ``run`` is recorded as begun, and the caller ends it.
+        """
+        ...
+
     def reader(self) -> AbstractContextManager[StateReader]: ...
 
     def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:

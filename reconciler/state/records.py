@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reconciler import identity
+from reconciler.blinding import is_partial
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Run
@@ -38,7 +39,8 @@ def to_entry(row: Row) -> Entry:
     with _intact(str(address)):
         call = identity.from_logical(json.loads(row["call"]))
         digest = row["digest"]
-        if not digest.startswith(identity.DIGEST_PREFIX) and row["redacted_at"] is None:
+        whole = row["redacted_at"] is None and not is_partial(call)
+        if whole and not digest.startswith(identity.DIGEST_PREFIX):
             digest = identity.digest(call)
         return Entry(
             address=address,

@@ -96,7 +96,7 @@ class Replay:
         content: Any = record.content
         row = content["row"] | {name: texts.get(name) for name in promised_texts(record)}
         if content["table"] == "calls":
-            row["redacted_at"] = None
+            row |= {"redacted_at": None, "call": row["digest"]}
         self._put(content["table"], row)
 
     def _began(self, record: Record, _: Mapping[str, str]) -> None:
@@ -123,17 +123,18 @@ class Replay:
         status = Status.INTENDED if record.kind == Kind.INTENDED else Status.MISSED
         sent = {"status": status, "digest": told["digest"], "endpoint": told["endpoint"]}
         finished = None if status is Status.INTENDED else record.at
+        attempted = told.get("attempted_at", record.at)
         before = self.tables["calls"].get(_key(where), {"rejected_digest": None, "rejections": 0})
         self._put(
             "calls",
             where
             | sent
-            | {"attempted_at": record.at, "rings_at": told["rings_at"], "call_id": None, "error": None}
+            | {"attempted_at": attempted, "rings_at": told["rings_at"], "call_id": None, "error": None}
             | {name: before[name] for name in ("rejected_digest", "rejections")}
-            | {"stopped_at": None, "redacted_at": None},
+            | {"stopped_at": None, "redacted_at": None, "call": told.get("call", told["digest"])},
         )
         attempt = {"number": self._next("attempts"), "run_id": record.run, **where, **sent}
-        attempt |= {"intended_at": record.at, "finished_at": finished}
+        attempt |= {"intended_at": attempted, "finished_at": finished}
         self._put("attempts", attempt | {"call_id": None, "error": None, "evidence": None})
 
     def _answered(self, record: Record, texts: Mapping[str, str]) -> None:
@@ -204,7 +205,8 @@ class Replay:
         for number in self._attempts[key]:
             self.tables["attempts"][number,] |= {"error": None, "evidence": None}
         if key in self.tables["calls"]:
-            self.tables["calls"][key] |= {"error": None, "redacted_at": record.at}
+            row = self.tables["calls"][key]
+            row |= {"error": None, "redacted_at": record.at, "call": row["digest"]}
         for row in (*self._words[key], self.tables["cleared"].get(key, {})):
             row["reason"] = REDACTED
 

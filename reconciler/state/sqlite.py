@@ -39,6 +39,16 @@ class SqliteState:
     def create(self, by: JsonObject) -> str:
         return create(self.path, lineage=self.lineage, by=by)
 
+    def refuse_existing(self) -> None:
+        from reconciler.state.founding import refuse_existing  # noqa: PLC0415 - it opens what it made, here
+
+        refuse_existing(self.path)
+
+    def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
+        from reconciler.state.founding import founded  # noqa: PLC0415 - as above
+
+        return founded(self.path, run, lineage=self.lineage or "", by=by)
+
     def reader(self) -> AbstractContextManager[Reader]:
         return open_reader(self.path, lineage=self.lineage)
 

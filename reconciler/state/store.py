@@ -119,7 +119,7 @@ class Store(Reader):
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
         """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
-        address, when = at(intent.address), format_instant(moment)
+        address, when = at(intent.address), format_instant(intent.attempted_at or moment)
         call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
         self._connection.execute(
             _OPEN_CALL,
@@ -134,7 +134,7 @@ class Store(Reader):
                 "digest": intent.digest,
                 "endpoint": intent.endpoint,
                 "intended_at": when,
-                "finished_at": when if status is Status.MISSED else None,
+                "finished_at": format_instant(moment) if status is Status.MISSED else None,
             },
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))

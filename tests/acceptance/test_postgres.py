@@ -295,3 +295,19 @@ def test_calls_that_ended_are_kept_in_the_projects_folder(bench: Workbench, post
     [kept] = (bench.root / ".reconciler").glob("*.ended.json")
     assert lineage(bench) in kept.read_text()
     assert (bench.root / ".reconciler/.gitignore").read_text() == "*\n"
+
+
+def test_a_lost_state_is_made_again_on_a_server(shared: Workbench, postgres: Any, sandbox: Any) -> None:
+    assert shared.apply().summary["placed"] == 3
+    shared.ok("state", "rebuild", "--dry-run")
+    exists = shared.run("state", "rebuild", "--auto-approve")
+    assert exists.code == 1
+    assert "never overwritten" in exists.err
+    postgres.sql(f"drop schema {schema(shared)} cascade")
+    assert shared.run("plan").code == 1
+    shared.ok("state", "rebuild", "--auto-approve")
+    assert set(shared.actions().values()) == {"unchanged"}
+    assert shared.apply().code == 0
+    assert len(sandbox.calls()) == 3
+    shared.ok("audit", "verify")
+    shared.ok("state", "check")

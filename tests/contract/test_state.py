@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,9 +11,11 @@ from itertools import pairwise
 import pytest
 
 from reconciler import identity
+from reconciler.blinding import UNKNOWN
 from reconciler.errors import StateError
 from reconciler.model import Address, Call, Entry, Schedule, Status
 from reconciler.ports import Decision, Intent, Result, Seen, StateStore
+from reconciler.times import format_instant
 from tests.contract.conftest import NOW, RUN
 
 LATER = NOW + timedelta(hours=3)
@@ -297,3 +300,33 @@ def test_an_attempt_can_be_missed_while_it_waits(store: StateStore) -> None:
     record(store, Status.MISSED, error="its time passed")
     assert entry(store).status is Status.MISSED
     intend(store, A)
+
+
+PARTIAL = Call("agent", UNKNOWN, contact_id="contact")
+DIGEST = "d1:sha256:" + "0" * 64
+
+
+def restored(key: str, call: Call = CALL, digest: str | None = None) -> Intent:
+    """An attempt that a state made which is lost."""
+    before = NOW - timedelta(days=3)
+    return replace(intent(Address("june", key), call), digest=digest or identity.digest(call), attempted_at=before)
+
+
+def test_an_attempt_of_a_lost_state_keeps_its_time(store: StateStore) -> None:
+    store.intend(RUN.id, [restored("a"), restored("b", PARTIAL, DIGEST)], NOW)
+    store.adopt(RUN.id, [Result(A, Status.ADOPTED, LATER, "call-1", evidence="its tags")])
+    store.record(RUN.id, [Result(B, Status.UNCERTAIN, LATER, error="several calls fit")])
+    assert (entry(store).attempted_at, entry(store).status) == (NOW - timedelta(days=3), Status.ADOPTED)
+    [attempt] = store.attempts(A)
+    assert (attempt.intended_at, attempt.finished_at) == (NOW - timedelta(days=3), LATER)
+    opened = [json.loads(link.entry) for link in store.ledger() if '"kind":"intended"' in link.entry]
+    assert [item["at"] for item in opened] == [format_instant(NOW)] * 2, "when it was written down"
+    assert opened[0]["content"]["attempted_at"] == format_instant(NOW - timedelta(days=3))
+
+
+def test_a_call_known_only_in_part_keeps_the_digest_it_was_placed_with(store: StateStore) -> None:
+    store.intend(RUN.id, [restored("b", PARTIAL, DIGEST)], NOW)
+    assert (entry(store, B).digest, entry(store, B).call) == (DIGEST, PARTIAL)
+    store.adopt(RUN.id, [Result(B, Status.ADOPTED, LATER, "call-1", evidence="its tags")])
+    store.redact(RUN.id, [B], LATER + timedelta(days=1))
+    assert (entry(store, B).digest, entry(store, B).call_id) == (DIGEST, "call-1")

@@ -15,6 +15,7 @@ from reconciler.errors import StateError, StateMissing
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, rules
+from reconciler.state.copying import Within
 from reconciler.state.place import Lock, told
 from reconciler.state.postgres import advisory, schemas
 from reconciler.state.postgres.server import Server
@@ -63,6 +64,19 @@ class PostgresState:
                     yield statements
             except errors.DuplicateSchema as error:
                 raise StateError(f"the schema {schema} exists already: it is never overwritten") from error
+
+    def refuse_existing(self) -> None:
+        if self.is_there():
+            raise StateError(f"there is a state in {self.server} already: it is never overwritten")
+
+    @contextmanager
+    def founded(self, run: Run, by: JsonObject) -> Iterator[Store]:
+        """All of it in one transaction: a server is asked for nothing else meanwhile."""
+        with self._making(self.lineage or "") as statements:
+            schemas.begin(statements, self.lineage or "", by)
+            store = Store(Within(statements, str(self)))
+            store.begin_run(run)
+            yield store
 
     def is_there(self) -> bool:
         try:

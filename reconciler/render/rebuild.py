@@ -1,0 +1,119 @@
+"""What a rebuild found: for a person, and for a script. It holds no private data, so nothing is masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.engine.rebuild import Certainty, Finding, Rebuilt
+from reconciler.model import JsonObject, JsonValue
+from reconciler.ports import RemoteCall
+from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
+from reconciler.times import format_instant, tell_instant
+
+FORMAT_VERSION = "1.0"
+_SHOWN = 20
+_MEANING = {
+    Certainty.CERTAIN: "proven by their tags",
+    Certainty.PROBABLE: "one call fits and fits nothing else: adopted, look at them",
+    Certainty.UNKNOWN: "recorded as uncertain: not sent until a person says",
+    Certainty.ABSENT: "nothing is recorded for them",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One rebuild: of which state, and how far back the service was asked (None: all that it has).
+
+    ``written`` says whether the state was made.
+    """
+
+    rebuilt: Rebuilt
+    lineage: str
+    as_of: datetime
+    since: datetime | None
+    listed: Sequence[RemoteCall]
+    written: bool = False
+
+    @property
+    def tagged(self) -> bool | None:
+        """Whether the service returns tags; None where it lists no call to tell by."""
+        return any(call.tags is not None for call in self.listed) if self.listed else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {certainty.value: len(self.rebuilt.of(certainty)) for certainty in Certainty}
+
+
+def render_text(report: Report) -> str:
+    """For a person: the counts, and each row that somebody has to look at."""
+    return "".join(f"{for_terminal(line)}\n" for line in _text(report))
+
+
+def _text(report: Report) -> Iterator[str]:
+    rebuilt = report.rebuilt
+    reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all that are pending"
+    words = {None: "", True: ", with tags", False: ", without tags"}[report.tagged]
+    yield f"State {report.lineage}: the service lists {counted(len(report.listed), 'call')} ({reach}){words}."
+    for name, count in report.counts.items():
+        yield f"  {name:<9}{count:>6,}  {_MEANING[Certainty(name)]}"
+    if rebuilt.strangers:
+        yield f"  of no row{len(rebuilt.strangers):>6,}  listed calls: somebody else's, or of rows that are gone"
+    repeated = [item for item in rebuilt.findings if item.repeated]
+    yield from _section("Placed more than once: delete all but one in the ContactShip dashboard", "!", repeated)
+    yield from _section("Unknown", "?", rebuilt.of(Certainty.UNKNOWN))
+    yield from _section("Probable", "~", rebuilt.of(Certainty.PROBABLE))
+    gone = [item for item in rebuilt.of(Certainty.CERTAIN) if item.reason in {"no-row", "edited"}]
+    yield from _section("Placed, and not as the files say", "-", gone)
+
+
+def _section(title: str, mark: str, items: Sequence[Finding]) -> Iterator[str]:
+    if not items:
+        return
+    yield ""
+    yield title
+    for item in items[:_SHOWN]:
+        call = "" if item.remote is None else f"{item.remote.id} ({item.remote.status}), "
+        yield f"  {mark} {item.address}: {call}{item.message}"
+    if len(items) > _SHOWN:
+        yield f"  … and {len(items) - _SHOWN:,} more, which --json lists"
+
+
+def document(report: Report) -> JsonObject:
+    """As ``schemas/rebuild.schema.json`` says."""
+    counts: JsonObject = dict(report.counts)
+    return {
+        "format_version": FORMAT_VERSION,
+        "as_of": format_instant(report.as_of),
+        "lineage": report.lineage,
+        "since": None if report.since is None else format_instant(report.since),
+        "listed": len(report.listed),
+        "tags_returned": report.tagged,
+        "written": report.written,
+        "summary": counts,
+        "findings": [_finding(item) for item in report.rebuilt.findings],
+        "strangers": [call.id for call in report.rebuilt.strangers],
+    }
+
+
+def _finding(item: Finding) -> JsonValue:
+    call = item.remote
+    others: list[JsonValue] = [{"call_id": other.id, "status": other.status} for other in item.others]
+    return {
+        "address": str(item.address),
+        "plan": item.address.plan,
+        "key": item.address.key,
+        "revision": item.address.revision,
+        "certainty": item.certainty.value,
+        "reason": item.reason,
+        "message": item.message,
+        "in_files": item.in_files,
+        "digest": item.intent.digest,
+        "call_id": None if call is None else call.id,
+        "call_status": None if call is None else call.status,
+        "created_at": None if call is None else format_instant(call.created_at),
+        "duplicates": others if call is not None else [],
+        "candidates": others if call is None else [],
+    }
