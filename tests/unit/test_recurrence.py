@@ -173,7 +173,7 @@ def test_the_dates_are_those_of_a_walk_from_day_to_day(
     assert dates(rule, start, count=len(expected)) == expected
 
 
-@given(ruled(), st.integers(1, 150), st.integers(0, 150), st.integers(0, 50))
+@given(ruled(), st.integers(1, 150), st.integers(0, 150), st.integers(0, 35))
 def test_widening_a_rule_keeps_every_date(
     drawn: tuple[str, date, Callable[[date], bool]], length: int, more: int, weeks: int
 ) -> None:
