@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from reconciler.errors import ReconcilerError
 from reconciler.system import next_step, told
@@ -16,15 +18,28 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         ReconcilerError: the file cannot be written.
     """
+    with writing_private(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing_private(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, which takes the place of ``path`` once the block ends without an error; mode 0600.
+
+    Raises:
+        ReconcilerError: the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # what kept it from being written may keep it from being removed
             temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise ReconcilerError(f"cannot write {path}: {told(error)}", hint=next_step(error)) from error

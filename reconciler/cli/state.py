@@ -39,6 +39,8 @@ for _command in (
     state_care.import_call,
     state_care.lock,
     state_moving.migrate,
+    state_moving.pull,
+    state_moving.push,
     state_rebuild.rebuild,
     state_redact.redact,
 ):

@@ -1,19 +1,24 @@
-"""``reconciler state migrate``: to this version's tables, or to another place."""
+"""``reconciler state migrate|pull|push``: to this version's tables, to another place, and to and from a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.chain import Kind
 from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, state_option
 from reconciler.cli.loading import Workspace
+from reconciler.cli.output import writing_private
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
 if TYPE_CHECKING:
+    from reconciler.state.exchange import Step
     from reconciler.state.place import Place
 
 
@@ -72,3 +77,61 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
             for_terminal(f"Moved {calls} and {entries:,} entries of the ledger to {target}; all rows agree.")
         )
     click.echo(for_terminal(f"{source} is closed. From now on: --state {target}, or RECONCILER_STATE."), err=True)
+
+
+@click.command(
+    "push",
+    epilog=examples(
+        "reconciler state push /mnt/team/calls.state     # after apply",
+        "reconciler apply plan.json --checkpoint 'reconciler state push /mnt/team/calls.state'",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_option
+@click.pass_obj
+def push(app: App, file: Path, state_url: str | None) -> None:
+    """Write the state to FILE, for the machine that goes on with it: that one runs state pull.
+
+    Refused where FILE tells of calls that this state does not know. Only one machine at a time may pull, apply and
+    push: nothing locks FILE between them. FILE holds all that the state holds, in clear, and has mode 0600.
+    """
+    from reconciler.state import exchange, portable
+
+    path = app.directory / file
+    known = portable.read(path) if path.exists() else None
+    place = Workspace.open(app, state_url).place
+    with writing_private(path) as target:
+        head, apart = exchange.push(place, known, target)
+    click.echo(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
+    _tell_dropped(str(file), apart.theirs)
+
+
+@click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@lock_option
+@state_option
+@click.pass_obj
+def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> None:
+    """Make the state what was pushed to FILE; where there is none, make one.
+
+    Refused where this state tells of calls that FILE does not know, and where FILE is of another lineage.
+    """
+    from reconciler.state import exchange, portable
+
+    workspace = Workspace.open(app, state_url)
+    run = new_run("state pull")
+    pulled = exchange.pull(
+        workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
+    )
+    if pulled.calls is None:
+        click.echo(for_terminal(f"Nothing new in {file}."))
+        return
+    click.echo(for_terminal(f"Pulled {file}: the state holds {counted(pulled.calls, 'call')}."))
+    _tell_dropped("the state", pulled.apart.ours)
+
+
+def _tell_dropped(where: str, dropped: Sequence[Step]) -> None:
+    if runs := sum(step.kind == Kind.BEGAN for step in dropped):
+        click.echo(
+            for_terminal(f"{where} told of {counted(runs, 'run')} that placed nothing; that is dropped."), err=True
+        )

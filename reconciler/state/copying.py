@@ -42,6 +42,9 @@ class Within:
     def translated(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def writing(self) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -86,6 +89,12 @@ def _add(connection: Connection, table: str, rows: list[Record]) -> int:
 def copy(source: Connection, target: Connection) -> dict[str, int]:
     """Fill the empty tables of ``target``, in the caller's transaction; the result counts rows by table."""
     return {table: fill(target, table, records(source, table)) for table in TABLES}
+
+
+def clear(connection: Connection) -> None:
+    """Take every row out, in the caller's transaction."""
+    for table in reversed(list(TABLES)):
+        connection.execute(f"delete from {table}")  # noqa: S608 - from the table above
 
 
 def first_difference(source: Connection, target: Connection) -> str | None:

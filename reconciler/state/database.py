@@ -59,6 +59,10 @@ class Session(Protocol):
         """The database's own errors as ``StateError``."""
         ...
 
+    def together(self) -> AbstractContextManager[None]:
+        """Around what is read as of one moment."""
+        ...
+
     def writing(self) -> AbstractContextManager[None]:
         """One durable transaction: everything or nothing.
 

@@ -46,12 +46,13 @@ def append(connection: Connection, notes: Iterable[Note]) -> None:
 
 def about(connection: Connection) -> JsonObject:
     """What the first entry says of the state itself: whose key its pseudonyms are made with is told by a hash."""
-    meta = _meta(connection)
-    secret = hashlib.sha256(str(meta["secret"]).encode()).hexdigest()
-    return {"created_at": meta["created_at"], "secret": f"sha256:{secret}"}
+    found = meta(connection)
+    secret = hashlib.sha256(str(found["secret"]).encode()).hexdigest()
+    return {"created_at": found["created_at"], "secret": f"sha256:{secret}"}
 
 
-def _meta(connection: Connection) -> Row:
+def meta(connection: Connection) -> Row:
+    """Which state it is. Raises ``StateError`` where it does not say."""
     row = connection.execute("select * from meta").fetchone()
     if row is None:
         raise _damaged()

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.chain import Head
 from reconciler.model import JsonObject
-from reconciler.ports import Run, StateReader
+from reconciler.ports import Run
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.state.audit import Verdict
     from reconciler.state.database import Connection
+    from reconciler.state.reader import Reader
     from reconciler.state.store import Store
 
 
@@ -53,7 +54,7 @@ class Place(Protocol):
         """
         ...
 
-    def reader(self) -> AbstractContextManager[StateReader]: ...
+    def reader(self) -> AbstractContextManager[Reader]: ...
 
     def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
         """Lock it; ``run`` is recorded as begun, and the caller ends it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from reconciler.blinding import derived_key
@@ -44,6 +45,12 @@ class Reader:
     def connection(self) -> Connection:
         """What it reads from, for who copies a state whole."""
         return self._connection
+
+    @contextmanager
+    def whole(self) -> Iterator[Connection]:
+        """All that it holds, as of one moment."""
+        with self._session.translated(), self._session.together():
+            yield self._connection
 
     def entries(self) -> Iterator[Entry]:
         """All as of one moment. The rows are read at once and given back one by one: a cursor left open would keep

@@ -96,6 +96,14 @@ class SqliteSession:
         return translated(self.path)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        self.connection.execute("begin")
+        try:
+            yield
+        finally:
+            self.connection.execute("rollback")
+
+    @contextmanager
     def writing(self) -> Iterator[None]:
         with translated(self.path):
             if self.still_held is None:

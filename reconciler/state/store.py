@@ -13,52 +13,13 @@ from reconciler.chain import Note
 from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import ledger, notes, redaction, rules
-from reconciler.state.database import Session, Value, among, insert
+from reconciler.state import copying, ledger, notes, redaction, rules, sql
+from reconciler.state.database import Connection, Session, Value, among, insert
 from reconciler.state.reader import Reader, at
 from reconciler.state.records import from_run, to_address, to_status
 from reconciler.times import format_instant
 
 _ADDRESS = ("plan", "key", "revision")
-_OPEN_CALL = """
-insert into calls (plan, key, revision, status, digest, call, endpoint, attempted_at, rings_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)
-on conflict (plan, key, revision) do update set
-    status = excluded.status, digest = excluded.digest, call = excluded.call, endpoint = excluded.endpoint,
-    attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
-    call_id = null, error = null, stopped_at = null, redacted_at = null
-"""
-_CLOSE_ATTEMPT = """
-update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
-where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
-"""
-_CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
-_MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVE_CLEARED = "update cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-_MOVES = (_MOVE_CALL, _MOVE_ATTEMPTS, _MOVE_DECISIONS, _MOVE_CLEARED)
-_GIVE_WAY = """
-delete from cleared where plan = ? and key = ? and exists (
-    select 1 from cleared moved where moved.plan = ? and moved.key = ? and moved.revision = ?
-) and revision = ?
-"""
-_CLEAR = """
-insert into cleared (plan, key, revision, run_id, reason, at) values (?, ?, ?, ?, ?, ?)
-on conflict (plan, key, revision) do update set
-    run_id = excluded.run_id, reason = excluded.reason, at = excluded.at
-"""
-_STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
-_COUNT_REJECTION = """
-update calls set
-    rejections = case when rejected_digest = digest then rejections + 1 else 1 end,
-    rejected_digest = digest
-where plan = ? and key = ? and revision = ?
-"""
-_SETTLE_ATTEMPT = """
-update attempts set status = ?, call_id = ?, evidence = ?, finished_at = coalesce(finished_at, ?)
-where number = (select max(number) from attempts where plan = ? and key = ? and revision = ?)
-"""
 
 
 class Store(Reader):
@@ -122,7 +83,7 @@ class Store(Reader):
         address, when = at(intent.address), format_instant(intent.attempted_at or moment)
         call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
         self._connection.execute(
-            _OPEN_CALL,
+            sql.OPEN_CALL,
             (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
         )
         self._insert(
@@ -157,10 +118,10 @@ class Store(Reader):
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)
         told = (result.status, format_instant(result.at), result.call_id, result.error, result.evidence)
-        self._connection.execute(_CLOSE_ATTEMPT, (*told, run_id, *address))
-        self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, result.error, *address))
+        self._connection.execute(sql.CLOSE_ATTEMPT, (*told, run_id, *address))
+        self._connection.execute(sql.CLOSE_CALL, (result.status, result.call_id, result.error, *address))
         if result.status is Status.FAILED:
-            self._connection.execute(_COUNT_REJECTION, address)
+            self._connection.execute(sql.COUNT_REJECTION, address)
         self._notes.append(notes.answered(run_id, result))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
@@ -169,8 +130,8 @@ class Store(Reader):
                 rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
                 where = at(result.address)
                 told = (result.status, result.call_id, result.evidence, format_instant(result.at))
-                self._connection.execute(_SETTLE_ATTEMPT, (*told, *where))
-                self._connection.execute(_CLOSE_CALL, (result.status, result.call_id, None, *where))
+                self._connection.execute(sql.SETTLE_ATTEMPT, (*told, *where))
+                self._connection.execute(sql.CLOSE_CALL, (result.status, result.call_id, None, *where))
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
                 self._keep_decision(run_id, word, "adopted")
                 self._notes.append(notes.adopted(run_id, result))
@@ -180,9 +141,9 @@ class Store(Reader):
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
                 where = (new.plan, new.key, old.plan, old.key, old.revision)
-                self._connection.execute(_GIVE_WAY, (*where, old.revision))
-                for sql in _MOVES:
-                    self._connection.execute(sql, where)
+                self._connection.execute(sql.GIVE_WAY, (*where, old.revision))
+                for statement in sql.MOVES:
+                    self._connection.execute(statement, where)
                 self._insert(
                     "renames",
                     {
@@ -208,7 +169,7 @@ class Store(Reader):
         with self._transaction():
             rules.check_clearing(address, self._status(address))
             where = (address.plan, address.key, address.revision)
-            self._connection.execute(_CLEAR, (*where, run_id, reason, format_instant(at)))
+            self._connection.execute(sql.CLEAR, (*where, run_id, reason, format_instant(at)))
             self._notes.append(notes.cleared(run_id, address, reason, at))
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
@@ -217,8 +178,8 @@ class Store(Reader):
                 raise rules.nothing_at(address)
             self._note_decision(run_id, Decision(address, at, reason), "forgotten")
             for table in ("calls", "cleared"):
-                sql = f"delete from {table} where plan = ? and key = ? and revision = ?"  # noqa: S608 - from above
-                self._connection.execute(sql, (address.plan, address.key, address.revision))
+                statement = f"delete from {table} where plan = ? and key = ? and revision = ?"  # noqa: S608 - from above
+                self._connection.execute(statement, (address.plan, address.key, address.revision))
 
     def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
         with self._transaction():
@@ -245,6 +206,13 @@ class Store(Reader):
             self._connection.execute("update meta set moved_to = null")
             self._notes.append(notes.arrived(run_id, source, at))
 
+    @contextmanager
+    def rewriting(self) -> Iterator[Connection]:
+        """All tables, empty, in one transaction that is committed at the end."""
+        with self._session.writing():
+            copying.clear(self._connection)
+            yield self._connection
+
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)
         self._notes.append(notes.decided(run_id, decision, said))
@@ -267,11 +235,11 @@ class Store(Reader):
         where, when = at(decision.address), format_instant(decision.at)
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         if decision.stopped:
-            self._connection.execute(_STOP_CALL, (when, *where))
+            self._connection.execute(sql.STOP_CALL, (when, *where))
             return "stopped"
         told = (decision.status, decision.call_id, rules.evidence(decision), when)
-        self._connection.execute(_SETTLE_ATTEMPT, (*told, *where))
-        self._connection.execute(_CLOSE_CALL, (decision.status, decision.call_id, None, *where))
+        self._connection.execute(sql.SETTLE_ATTEMPT, (*told, *where))
+        self._connection.execute(sql.CLOSE_CALL, (decision.status, decision.call_id, None, *where))
         return "placed" if decision.status is Status.PLACED else "not placed"
 
     def _status(self, address: Address) -> Status | None:
@@ -288,8 +256,8 @@ class Store(Reader):
 
     def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
         """Those whose attempt by this run has no answer yet."""
-        sql = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
-        rows = among(self._connection, sql, _ADDRESS, [at(item) for item in addresses], run_id)
+        select = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
+        rows = among(self._connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
         return {to_address(row) for row in rows}
 
     def _owner(self, call_id: str | None) -> Address | None:

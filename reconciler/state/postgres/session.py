@@ -59,6 +59,9 @@ class PostgresSession:
     def translated(self) -> AbstractContextManager[None]:
         return translated(self.name, self.connection)
 
+    def together(self) -> AbstractContextManager[None]:
+        return self.connection.together()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         with self.translated():
