@@ -3,53 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import KEY, Workbench, contact, plan_text
 from tests.gitrepo import ENVIRONMENT, commit, git
+from tests.kit import EXAMPLES, NO_NETWORK, run_step, script
 
-KIT = Path(__file__).parent.parent.parent / "examples" / "ci" / "github"
-NO_NETWORK = """\
-import socket
-
-def refuse(*args, **kwargs):
-    raise RuntimeError("a plan opened a connection")
-
-socket.socket.connect = refuse
-socket.create_connection = refuse
-socket.getaddrinfo = refuse
-"""
-
-
-def script(workflow: str, job: str, step: str) -> str:
-    """What a step of a workflow runs."""
-    steps = yaml.safe_load((KIT / "workflows" / workflow).read_text())["jobs"][job]["steps"]
-    [found] = [item["run"] for item in steps if item.get("name") == step]
-    assert isinstance(found, str)
-    return found
-
-
-def run_step(text: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """As GitHub runs it: bash with -e, and here with nothing in its environment but what the step is given."""
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
-        cwd=folder,
-        env={"PATH": tools} | env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+KIT = EXAMPLES / "ci" / "github"
 
 
 class Forge:
@@ -114,7 +80,7 @@ class Forge:
             "PYTHONPATH": str(self.folder / "offline"),
             "CI": "true",
         }
-        return run_step(script("calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
+        return run_step(script(KIT, "calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
 
     def merge(self, name: str) -> None:
         path = self.clone(f"merge-{name}")
@@ -133,12 +99,12 @@ class Forge:
             "CI": "true",
             **ENVIRONMENT,
         }
-        done = run_step(script("calls-apply.yml", "apply", "apply"), path, env)
+        done = run_step(script(KIT, "calls-apply.yml", "apply", "apply"), path, env)
         if not publish:
             return done
         git(path, "clone", "--quiet", "--branch", "reconciler-snapshot", str(self.repository), ".snapshot")
         published = run_step(
-            script("calls-apply.yml", "apply", "snapshot"), path, {"GITHUB_SHA": name, **ENVIRONMENT}
+            script(KIT, "calls-apply.yml", "apply", "snapshot"), path, {"GITHUB_SHA": name, **ENVIRONMENT}
         )
         assert published.returncode == 0, published.stderr
         return done
