@@ -3,41 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from reconciler.model import JsonObject, JsonValue
 from reconciler.times import format_instant, parse_instant
 
 _T = TypeVar("_T")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
 
 
-def to_bytes(document: JsonObject) -> bytes:
+class Lines(list[bytes]):
+    """A list whose items are written already, each by ``to_line``."""
+
+
+Document: TypeAlias = "Mapping[str, JsonValue | Lines]"
+
+
+def to_bytes(document: Document) -> bytes:
     """UTF-8 JSON: one member a line, and lists one item a line, so that a diff of two is short.
 
     Raises:
         ValueError: a number that JSON does not have, or text that is no Unicode.
     """
-    return b"".join(_pieces(document))
+    return b"".join(pieces(document))
 
 
-def _pieces(document: JsonObject) -> Iterable[bytes]:
-    opening = "{\n  "
+def pieces(document: Document) -> Iterator[bytes]:
+    """The same, piece by piece."""
+    opening = b"{\n  "
     for name, value in document.items():
-        yield f"{opening}{_compact(name)}: ".encode()
+        yield opening + to_line(name) + b": "
         if isinstance(value, list) and value:
-            yield b"[\n    " + b",\n    ".join(_compact(item).encode() for item in value) + b"\n  ]"
+            yield from _list(value)
         else:
-            yield _compact(value).encode()
-        opening = ",\n  "
+            yield to_line(value) if not isinstance(value, Lines) else b"[]"
+        opening = b",\n  "
     yield b"\n}\n"
 
 
-def _compact(value: JsonValue) -> str:
-    written = json.dumps(value, ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
+def _list(value: list[JsonValue] | Lines) -> Iterator[bytes]:
+    opening = b"[\n    "
+    for item in value:
+        yield opening + (item if isinstance(item, bytes) else to_line(item))
+        opening = b",\n    "
+    yield b"\n  ]"
+
+
+def to_line(value: JsonValue) -> bytes:
+    """One value on one line."""
+    written = _ENCODER.encode(value)
     # "##[" starts a command wherever a CI runner meets it in a log. "#" stands in texts only.
-    return written.replace("##", r"#\u0023")
+    return (written.replace("##", r"#\u0023") if "##" in written else written).encode()
 
 
 def optional_instant(moment: datetime | None) -> str | None:

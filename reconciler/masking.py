@@ -80,7 +80,7 @@ def private_values(body: JsonObject) -> list[str]:
 
 
 def mask_plan(plan: Plan) -> Plan:
-    """The plan as it may be published. Its id stays that of the plan itself (``planfile.to_document``)."""
+    """The plan as it may be published. Its id stays that of the plan itself (``planfile.shown``)."""
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
     changes = tuple(mask_change(change) for change in plan.changes)
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))

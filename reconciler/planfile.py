@@ -10,10 +10,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from reconciler import identity
-from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
+from reconciler.documents import (
+    Document,
+    Lines,
+    instant,
+    integer,
+    items,
+    maybe,
+    members,
+    optional_instant,
+    pieces,
+    text,
+    to_bytes,
+    to_line,
+)
 from reconciler.errors import Refused
 from reconciler.masking import mask_diagnostic
 from reconciler.model import (
@@ -40,94 +53,8 @@ _SIGNATURE_PREFIX = "hmac-sha256:"
 _SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
 
 
-def plan_id(plan: Plan) -> str:
-    """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
-    return _ID_PREFIX + hashlib.sha256(to_bytes(_body(plan))).hexdigest()
-
-
-def to_document(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> JsonObject:
-    """The plan as JSON values. ``id_of`` is the unmasked plan where ``plan`` is a masked copy."""
-    body = _body(plan)
-    head: JsonObject = {key: body.pop(key) for key in ("format_version", "tool_version")}
-    own_id = plan_id(id_of or plan)
-    signature = None if signing_key is None else _signature(own_id, signing_key)
-    return head | {"plan_id": own_id} | body | {"signature": signature}
-
-
-def _signature(own_id: str, signing_key: str) -> str:
-    return _SIGNATURE_PREFIX + hmac.new(signing_key.encode(), own_id.encode(), hashlib.sha256).hexdigest()
-
-
-def dumps(plan: Plan, *, id_of: Plan | None = None, signing_key: str | None = None) -> bytes:
-    """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
-    return to_bytes(to_document(plan, id_of=id_of, signing_key=signing_key))
-
-
-def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
-    """Read a saved plan. Where ``signing_key`` is set, the plan must be signed with it.
-
-    Raises:
-        Refused: not a plan, made by a newer version, not byte for byte what was written, or not signed as asked.
-    """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"not a saved plan: {error}") from error
-    if not isinstance(document, dict) or "format_version" not in document:
-        raise Refused("not a saved plan: it has no format_version")
-    version = document["format_version"]
-    if version != FORMAT_VERSION:
-        raise Refused(f"the plan has format {version!r}; this version reads {FORMAT_VERSION}")
-    try:
-        plan = _plan(document)
-        written = to_document(plan) | {"signature": document.get("signature")}
-        rewritten = to_bytes(written)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Refused(f"the saved plan is damaged: {error}") from error
-    if rewritten != data:
-        raise Refused(
-            "the saved plan was changed after it was written: its bytes are not what its content gives",
-            hint="make it again: reconciler plan --out FILE",
-        )
-    if signing_key is not None:
-        _check_signature(written, signing_key)
-    return plan
-
-
-def _check_signature(document: JsonObject, signing_key: str) -> None:
-    signature, own_id = document["signature"], document["plan_id"]
-    if not isinstance(signature, str):
-        raise Refused("the saved plan is not signed, and RECONCILER_PLAN_KEY asks for it", hint=_SIGN_HINT)
-    if not hmac.compare_digest(signature.encode(), _signature(str(own_id), signing_key).encode()):
-        raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
-
-
-def _body(plan: Plan) -> JsonObject:
-    git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
-    taken = optional_instant(plan.snapshot_at)
-    return {
-        "format_version": FORMAT_VERSION,
-        "tool_version": plan.tool_version,
-        "created_at": format_instant(plan.created_at),
-        "git": git,
-        "base": None if plan.base is None else _base_document(plan.base),
-        "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
-        "summary": summary(plan),
-        "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
-        "next_apply_by": optional_instant(plan.next_apply_by),
-        "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
-        "changes": [_change_document(change) for change in plan.changes],
-        "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
-    }
-
-
-def summary(plan: Plan) -> JsonObject:
-    """Counts by action, in the order of the contract."""
-    order = ("create", "unchanged", "changed", "removed", "held", "waiting", "expired", "uncertain", "blocked")
-    return {name: plan.count(Action(name)) for name in order}
-
-
-def _change_document(change: Change) -> JsonObject:
+def change_document(change: Change) -> JsonObject:
+    """One change as JSON, with all it holds."""
     source: JsonValue = None if change.source is None else place_document(change.source)
     request: JsonValue = None
     if change.request is not None:
@@ -151,6 +78,104 @@ def _change_document(change: Change) -> JsonObject:
         "message": change.message,
         "introduced": change.introduced,
     }
+
+
+def plan_id(plan: Plan) -> str:
+    """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
+    return _id_of(_body(plan))
+
+
+def _id_of(body: Document) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces(body):
+        digest.update(piece)
+    return _ID_PREFIX + digest.hexdigest()
+
+
+def _named(body: dict[str, JsonValue | Lines], own_id: str, signature: JsonValue) -> Document:
+    """The whole document, in the order in which its members stand."""
+    head = {name: body[name] for name in ("format_version", "tool_version")}
+    return head | {"plan_id": own_id} | body | {"signature": signature}
+
+
+def _signature(own_id: str, signing_key: str) -> str:
+    return _SIGNATURE_PREFIX + hmac.new(signing_key.encode(), own_id.encode(), hashlib.sha256).hexdigest()
+
+
+def dumps(plan: Plan, *, signing_key: str | None = None) -> bytes:
+    """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
+    body = _body(plan)
+    own_id = _id_of(body)
+    return to_bytes(_named(body, own_id, None if signing_key is None else _signature(own_id, signing_key)))
+
+
+def shown(plan: Plan, of: Plan, told: Callable[[Change], JsonObject] = change_document) -> bytes:
+    """The same of a masked copy, under the id of the plan itself (``of``); ``told`` may say more of a change."""
+    return to_bytes(_named(_body(plan, told), plan_id(of), None))
+
+
+def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
+    """Read a saved plan. Where ``signing_key`` is set, the plan must be signed with it.
+
+    Raises:
+        Refused: not a plan, made by a newer version, not byte for byte what was written, or not signed as asked.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"not a saved plan: {error}") from error
+    if not isinstance(document, dict) or "format_version" not in document:
+        raise Refused("not a saved plan: it has no format_version")
+    version = document["format_version"]
+    if version != FORMAT_VERSION:
+        raise Refused(f"the plan has format {version!r}; this version reads {FORMAT_VERSION}")
+    try:
+        plan = _plan(document)
+        body = _body(plan)
+        rewritten = to_bytes(_named(body, _id_of(body), document.get("signature")))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(f"the saved plan is damaged: {error}") from error
+    if rewritten != data:
+        raise Refused(
+            "the saved plan was changed after it was written: its bytes are not what its content gives",
+            hint="make it again: reconciler plan --out FILE",
+        )
+    if signing_key is not None:
+        _check_signature(document, signing_key)
+    return plan
+
+
+def _check_signature(document: JsonObject, signing_key: str) -> None:
+    signature, own_id = document["signature"], document["plan_id"]
+    if not isinstance(signature, str):
+        raise Refused("the saved plan is not signed, and RECONCILER_PLAN_KEY asks for it", hint=_SIGN_HINT)
+    if not hmac.compare_digest(signature.encode(), _signature(str(own_id), signing_key).encode()):
+        raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
+
+
+def _body(plan: Plan, told: Callable[[Change], JsonObject] = change_document) -> dict[str, JsonValue | Lines]:
+    git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
+    taken = optional_instant(plan.snapshot_at)
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": plan.tool_version,
+        "created_at": format_instant(plan.created_at),
+        "git": git,
+        "base": None if plan.base is None else _base_document(plan.base),
+        "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
+        "summary": summary(plan),
+        "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
+        "next_apply_by": optional_instant(plan.next_apply_by),
+        "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
+        "changes": Lines(to_line(told(change)) for change in plan.changes),
+        "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
+    }
+
+
+def summary(plan: Plan) -> JsonObject:
+    """Counts by action, in the order of the contract."""
+    order = ("create", "unchanged", "changed", "removed", "held", "waiting", "expired", "uncertain", "blocked")
+    return {name: plan.count(Action(name)) for name in order}
 
 
 def place_document(where: Location) -> JsonObject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
@@ -205,19 +206,23 @@ class _Planner:
         return explain.same_call(row, twin) if twin is not None else None
 
     def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
-        change = replace(
+        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
+        request, action = None, Action.WAITING
+        if later is not None:
+            why = explain.waiting(later, _timezone(row))
+        else:
+            tags = identity.tags(self.context.lineage or "", row.address, change.digest)
+            request, action = wire.to_request(row.call, tags, self.context.fields), Action.CREATE
+        return _with(
             change,
+            action,
+            why,
             call=row.call,
+            request=request,
             place_by=row.place_by,
             called_timezone=row.called_timezone,
             distinct=row.distinct,
         )
-        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
-        if later is not None:
-            return _with(change, Action.WAITING, explain.waiting(later, _timezone(row)))
-        tags = identity.tags(self.context.lineage or "", row.address, change.digest)
-        request = wire.to_request(row.call, tags, self.context.fields)
-        return _with(replace(change, request=request), Action.CREATE, why)
 
     def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""
@@ -247,8 +252,8 @@ def _timezone(row: Row) -> str:
     return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
 
 
-def _with(change: Change, action: Action, why: explain.Reasons) -> Change:
+def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -> Change:  # fields of a Change
     codes, said = why
     if said is None or isinstance(said, str):
-        return replace(change, action=action, reasons=codes, message=said)
-    return replace(change, action=action, reasons=codes, message=explain.plain(said), said=said)
+        return replace(change, action=action, reasons=codes, message=said, **fields)
+    return replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)

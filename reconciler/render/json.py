@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler import planfile
-from reconciler.documents import items, members, text, to_bytes
+from reconciler.documents import items, members, text
 from reconciler.masking import mask_plan
 from reconciler.model import Change, JsonObject, Plan
 from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
@@ -12,12 +12,15 @@ from reconciler.source.provenance import Provenance
 
 def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> bytes:
     """The document of ``schemas/plan.schema.json``, UTF-8; with ``origins``, where each new value came from."""
-    document = planfile.to_document(mask_plan(plan) if masked else plan, id_of=plan)
     told = mask_origins(origins or {}) if masked else origins or {}
-    for item, change in zip(items(document["changes"]), plan.changes, strict=True):
+
+    def document(change: Change) -> JsonObject:
+        found = planfile.change_document(change)
         if (provenance := told.get(change.address)) is not None:
-            _annotate(members(item), change, provenance)
-    return to_bytes(document)
+            _annotate(found, change, provenance)
+        return found
+
+    return planfile.shown(mask_plan(plan) if masked else plan, plan, document)
 
 
 def _annotate(document: JsonObject, change: Change, told: Provenance) -> None:
