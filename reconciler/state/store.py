@@ -29,6 +29,10 @@ on conflict (plan, key, revision) do update set
     attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
     call_id = null, error = null, stopped_at = null, redacted_at = null
 """
+_OPEN_ATTEMPT = """
+insert into attempts (run_id, plan, key, revision, status, digest, endpoint, intended_at, finished_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _CLOSE_ATTEMPT = """
 update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
 where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
@@ -123,16 +127,9 @@ class SqliteStore(SqliteReader):
             _OPEN_CALL,
             (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
         )
-        self._db.table("attempts").insert(
-            {
-                "run_id": run_id,
-                **dict(zip(("plan", "key", "revision"), address, strict=True)),
-                "status": status.value,
-                "digest": intent.digest,
-                "endpoint": intent.endpoint,
-                "intended_at": when,
-                "finished_at": when if status is Status.MISSED else None,
-            }
+        finished = when if status is Status.MISSED else None
+        self._connection.execute(
+            _OPEN_ATTEMPT, (run_id, *address, status, intent.digest, intent.endpoint, when, finished)
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
