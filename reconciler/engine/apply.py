@@ -2,22 +2,24 @@
 
 One coordinator owns the state; workers only talk to the service. Nothing is written while a request of the
 same batch is between the two, and a batch is never larger than the requests in flight, so that a crash leaves
-no more unknowns than there were requests under way. Where the state's own disk may be lost, a checkpoint carries
-each batch's intents elsewhere before the first of them is sent, and its answers before the next batch.
+no more unknowns than there were requests under way. An answer waits for others for as long as a write takes, so
+that they are recorded together and a slow disk is asked less often. Where the state's own disk may be lost, a
+checkpoint carries each batch's intents elsewhere before the first of them is sent, and its answers before the
+next batch.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind
+from reconciler.engine.journal import Journal
 from reconciler.engine.orders import Gate, Held, Order
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
@@ -25,6 +27,8 @@ from reconciler.model import Address, Status
 from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Receipt, Result, StateStore
 
 UNSENT_ATTEMPTS = 5
+MOST_BACKOFF = 30.0  # seconds
+MOST_GATHERING = 0.05  # seconds that an answer waits for others at most, to be recorded with them
 THROTTLED_FOR = timedelta(minutes=10)
 UNKNOWNS_IN_A_ROW = 5
 
@@ -62,8 +66,7 @@ class Placement:
         checkpoint: Checkpoint | None = None,
         gate: Gate | None = None,
     ) -> None:
-        self._store = store
-        self._run_id = run_id
+        self._journal = Journal(store, run_id)
         self._idle = list(providers)
         self._clock = clock
         self._emit = emit
@@ -117,12 +120,15 @@ class Placement:
         if self._intended or size < 1:
             return
         now = self._clock.now()
-        batch = self._in_time(queue, size, now)
+        batch = await self._in_time(queue, size, now)
         if not batch:
             return
-        self._store.intend(self._run_id, [item.intent(now) for item in batch], now)
-        self._untold |= {item.address: Kind.UNCERTAIN for item in batch}
-        self._intended.extend(batch)
+
+        def intended() -> None:
+            self._untold |= {item.address: Kind.UNCERTAIN for item in batch}
+            self._intended.extend(batch)
+
+        await self._journal.intend([item.intent(now) for item in batch], now, intended)
         await self._carry(Phase.INTENDED)
 
     def _launch(self, pacer: Pacer) -> None:
@@ -133,7 +139,7 @@ class Placement:
             task = asyncio.create_task(self._work(item, provider, pacer))
             self._flying[task] = provider
 
-    def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
+    async def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
         """The next ``size`` orders that may be sent; what came too late while it waited is recorded as missed."""
         batch: list[Order] = []
         late: list[Intent] = []
@@ -145,18 +151,24 @@ class Placement:
                 self._end(blocked(item.address, held))
             else:
                 batch.append(item)
+
+        def expired() -> None:
+            for missed in late:
+                self._end(
+                    Event(Kind.EXPIRED, missed.address, message=explain.message(explain.expired(missed.rings_at)))
+                )
+
         if late:
-            self._store.record_missed(self._run_id, late, now)
-        for missed in late:
-            why = explain.message(explain.expired(missed.rings_at))
-            self._end(Event(Kind.EXPIRED, missed.address, message=why))
+            await self._journal.record_missed(late, now, expired)
         return batch
 
     async def _settle(self, pacer: Pacer | None) -> None:
         """Wait for answers, or for the next grant of ``pacer``, and record all that came."""
         timeout = pacer.wait() if pacer is not None else None
         if self._flying:
-            await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                await asyncio.wait(self._flying, timeout=min(self._journal.took, MOST_GATHERING))
         elif timeout is not None:
             await self._nap(timeout)
         await self._record([self._land(task) for task in list(self._flying) if task.done()])
@@ -164,9 +176,12 @@ class Placement:
     async def _record(self, results: Sequence[Result]) -> None:
         if not results:
             return
-        self._store.record(self._run_id, results)
-        for result in results:
-            self._tell(result)
+
+        def recorded() -> None:
+            for result in results:
+                self._tell(result)
+
+        await self._journal.record(results, recorded)
         if not self._flying and not self._intended:
             await self._carry(Phase.RECORDED)
 
@@ -232,39 +247,32 @@ class Placement:
     async def _send(self, item: Order, provider: CallProvider, pacer: Pacer) -> Receipt:
         """Send until something is known: only what was proven not sent is sent again."""
         give_up_at = self._clock.now() + THROTTLED_FOR
-
-        def enough(state: RetryCallState) -> bool:
-            error = state.outcome.exception() if state.outcome else None
-            if self.stopped is not None:
-                return True
-            if isinstance(error, NotSent) and error.throttled:
-                return self._clock.now() + timedelta(seconds=state.upcoming_sleep) >= give_up_at
-            return state.attempt_number >= UNSENT_ATTEMPTS
-
-        async def attempt() -> Receipt:
-            if self.stopped is not None:
-                raise NotSent(self.stopped)
-            if (missed := item.missed(self._clock.now())) is not None:
-                raise _TooLate(explain.message(explain.expired(missed.rings_at)))
-            if (held := self._gate.holds(item, self._clock.now())) is not None:
-                self._held[item.address] = held
-                raise _HeldBack(held.message)
+        number = 0
+        while True:
+            number += 1
             try:
-                return await provider.place(item.request)
+                return await self._attempt(item, provider)
             except NotSent as error:
                 if error.throttled:
                     pacer.throttled(error.retry_after)
-                raise
+                pause = _pause(error, number)
+                late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
+                if self.stopped is not None or (late if error.throttled else number >= UNSENT_ATTEMPTS):
+                    raise
+            await self._nap(pause)
+            pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(NotSent),
-            wait=_pause,
-            stop=enough,
-            sleep=self._nap,
-            before=_owe(pacer),
-            reraise=True,
-        )
-        return await retrying(attempt)
+    async def _attempt(self, item: Order, provider: CallProvider) -> Receipt:
+        """Send it once, where it may still be sent."""
+        now = self._clock.now()
+        if self.stopped is not None:
+            raise NotSent(self.stopped)
+        if (missed := item.missed(now)) is not None:
+            raise _TooLate(explain.message(explain.expired(missed.rings_at)))
+        if (held := self._gate.holds(item, now)) is not None:
+            self._held[item.address] = held
+            raise _HeldBack(held.message)
+        return await provider.place(item.request)
 
     async def _nap(self, seconds: float) -> None:
         """Sleep, but no longer than until a stop."""
@@ -277,21 +285,6 @@ def blocked(address: Address, held: Held) -> Event:
     return Event(Kind.BLOCKED, address, message=held.message, reasons=held.codes)
 
 
-def _owe(pacer: Pacer) -> Callable[[RetryCallState], None]:
-    """A retry uses a grant too, so that retries never exceed the rate for long."""
-
-    def before(state: RetryCallState) -> None:
-        if state.attempt_number > 1:
-            pacer.take(1)
-
-    return before
-
-
-_backoff = wait_random_exponential(multiplier=0.25, max=30)
-
-
-def _pause(state: RetryCallState) -> float:
+def _pause(error: NotSent, number: int) -> float:
     """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, NotSent) else None
-    return max(asked or 0.0, _backoff(state))
+    return max(error.retry_after or 0.0, random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8))))  # noqa: S311 - no secret

@@ -22,9 +22,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -38,6 +41,8 @@ from reconciler.provider.reasons import explain
 MAX_ANSWER_BYTES = 1_000_000
 _MESSAGE_LENGTH = 200
 _REQUEST_LEAVES = "send_request_headers.started"
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+_AGENT = f"python-httpx/{httpx.__version__}"
 
 
 def open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
@@ -49,10 +54,16 @@ def open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         headers={"x-api-key": api_key, "accept": "application/json"},
         timeout=httpx.Timeout(timeout, connect=timeout / 3),
-        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+        limits=_ONE,
         follow_redirects=False,
         trust_env=False,
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom to trust, read once for all workers."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class ContactShip:
@@ -66,7 +77,9 @@ class ContactShip:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._client = open_client(api_key, timeout)
+        self._transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=_ONE)
+        self._headers = httpx.Headers({"x-api-key": api_key, "accept": "application/json", "user-agent": _AGENT})
+        self._waits = {"connect": timeout / 3}
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; see the table of the module for what it raises."""
@@ -85,8 +98,10 @@ class ContactShip:
         return self._judge(status, headers, content, request.body)
 
     async def _post(self, url: str, body: JsonObject, trace: _Trace) -> tuple[int, httpx.Headers, bytes]:
-        options = {"trace": trace.see}
-        async with self._client.stream("POST", url, json=body, extensions=options) as response:
+        options = {"trace": trace.see, "timeout": self._waits}
+        request = httpx.Request("POST", url, headers=self._headers, json=body, extensions=options)
+        response = await self._transport.handle_async_request(request)
+        async with aclosing(response):
             content = bytearray()
             async for chunk in response.aiter_bytes():
                 content += chunk
@@ -113,7 +128,7 @@ class ContactShip:
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
 class _Trace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -231,6 +232,47 @@ def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, tol
         bench.place([order("a"), order("b"), order("c")])
     assert bench.told() == told
     assert service.requests == sum(kind is not Kind.NOT_SENT for kind in told.values())
+
+
+class Counting(MemoryState):
+    """A state on a slow disk, which notes how many answers it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__(RUN)
+        self.answers: list[int] = []
+
+    def intend(self, *args: Any) -> None:
+        time.sleep(0.03)
+        super().intend(*args)
+
+    def record(self, run_id: str, results: Sequence[Any]) -> None:
+        self.answers.append(len(results))
+        super().record(run_id, results)
+
+
+def test_answers_that_come_while_a_write_would_take_are_recorded_together(clock: Clock) -> None:
+    class Staggered(Service):
+        async def place(self, request: Request) -> Receipt:
+            receipt = await super().place(request)
+            await asyncio.sleep(0.002 * self.requests)
+            return receipt
+
+    store = Counting()
+    bench = Bench(clock, Staggered(str), workers=4, store=store)
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+    assert store.answers == [4]
+
+
+def test_intents_of_a_run_that_is_stopped_while_they_are_written_are_not_sent(clock: Clock) -> None:
+    class Stopping(MemoryState):
+        def intend(self, *args: Any) -> None:
+            super().intend(*args)
+            bench.placement.stop("stopped by a signal")
+
+    service = Service(str)
+    bench = Bench(clock, service, store=Stopping(RUN))
+    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 0)
 
 
 def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:

@@ -55,8 +55,7 @@ def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
 
 def _ask(candidates: Sequence[Candidate], scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
     for guard in GUARDS:
-        strictness = strictness_of(guard.code, scene.policy)
-        if strictness is not Strictness.OFF and wanted(guard):
+        if wanted(guard) and (strictness := strictness_of(guard.code, scene.policy)) is not Strictness.OFF:
             seen = [item for item in candidates if item.action in guard.actions]
             for objection in guard.check(seen, scene):
                 yield Finding(guard.code, strictness is Strictness.ERROR, objection)

@@ -1,0 +1,49 @@
+"""The writes of one placement: beside the loop and one at a time, so that answers come in while the disk syncs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from reconciler.ports import Intent, Result, StateStore
+
+
+class Journal:
+    """What a run writes of its calls. ``took`` is how many seconds the latest write was under way.
+
+    A write is awaited to its end, also where the run is cut short meanwhile, so that no two threads ever use the
+    state. ``then`` is called once it is durable, and only then.
+
+    Raises:
+        StateError: it could not be made durable.
+    """
+
+    def __init__(self, store: StateStore, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self.took = 0.0
+
+    async def intend(self, intents: Sequence[Intent], at: datetime, then: Callable[[], None]) -> None:
+        await self._write(lambda: self._store.intend(self._run_id, intents, at), then)
+
+    async def record(self, results: Sequence[Result], then: Callable[[], None]) -> None:
+        await self._write(lambda: self._store.record(self._run_id, results), then)
+
+    async def record_missed(self, missed: Sequence[Intent], at: datetime, then: Callable[[], None]) -> None:
+        await self._write(lambda: self._store.record_missed(self._run_id, missed, at), then)
+
+    async def _write(self, write: Callable[[], None], then: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        start, cut = loop.time(), False
+        writing = loop.run_in_executor(None, write)
+        while not writing.done():
+            try:
+                await asyncio.wait([writing])
+            except asyncio.CancelledError:
+                cut = True
+        self.took = loop.time() - start
+        writing.result()
+        then()
+        if cut:
+            raise asyncio.CancelledError
