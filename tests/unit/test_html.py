@@ -12,15 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.engine.outcomes import Drift, Report, Standing
+from reconciler.engine.outcomes import Kind as DriftKind
 from reconciler.model import Action, Call, CellDiff, Entry, Location, Status
+from reconciler.ports import RemoteCall
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan
 from reconciler.render.html.document import asset, embedded
 from reconciler.render.html.lines import book_of
 from reconciler.render.html.load import measure
+from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.markdown import render_plan as render_comment
 from tests.hostile import HOSTILE
-from tests.plans import NOW, address, create, everything, make_plan, other, problem
+from tests.plans import AGENT, NOW, address, create, everything, make_plan, other, problem
 from tests.webpage import ELEMENTS, RUN, WebPage
 
 TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
@@ -216,9 +220,48 @@ def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
     call = create("june/inv-1").call
     assert isinstance(call, Call)
     for text in HOSTILE.values():
-        said = replace(call, full_name=text, metadata={text: text})
+        said = replace(call, agent=text, full_name=text, metadata={text: text})
         entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
-        page = WebPage(render_outcomes(make_plan(), [entry], masked=False))
+        remote = RemoteCall(text, text, NOW, result=text, reason=text)
+        standings = [
+            Standing(entry, text, remote),
+            Standing(replace(entry, address=address("june/inv-2")), "busy"),
+        ]
+        wrong = Drift(DriftKind.UNKNOWN, address("june/lost"), text, text, text)
+        report = Report(NOW, text, 1, standings, [wrong], not_asked=text)
+        page = WebPage(render_outcomes(make_plan(), report, {text: text}, masked=False))
         assert page.tags <= ELEMENTS
         assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
         assert cut(text, 2_000) in page.data["texts"]
+        assert {item["name"] for item in page.data["actions"]} == {"bad", "quiet"}, "no word becomes a class"
+
+
+def test_what_a_service_quotes_of_a_person_is_masked() -> None:
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    said = "no such number: +1 (415) 555-0123 of Jane Smith, who owes 14058"
+    entry = Entry(address("june/inv-1"), Status.FAILED, call, "d1:", NOW, NOW, error=said)
+    for masked in (True, False):
+        html = render_outcomes(
+            make_plan(), Report(NOW, "lin-1", 1, [Standing(entry, "refused")]), {}, masked=masked
+        )
+        assert "no such number: " in html
+        assert [text for text in ("555-0123", "Jane", "14058") if text in html] == (
+            [] if masked else ["555-0123", "Jane", "14058"]
+        )
+
+
+def test_calls_are_counted_by_plan_and_agent() -> None:
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    found = {"june/a": "answered", "june/b": "answered", "may/c": "busy"}
+    standings = [
+        Standing(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
+        for name, outcome in found.items()
+    ]
+    story = tell_outcomes(make_plan(), Report(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True)
+    plans, hours = story.breakdowns
+    assert (plans.title, plans.heads) == ("By plan", ("busy", "answered", "all"))
+    assert plans.rows == (("june", (0, 2, 2)), ("may", (1, 0, 1)))
+    assert hours.rows == (("06:00", (1, 2, 3)),)
+    assert story.frame.counts == "2 answered, 1 busy"

@@ -6,10 +6,11 @@ of users goes through ``document.seen``, or as JSON through ``document.embedded`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
+from reconciler.engine.outcomes import Report
 from reconciler.masking import mask_plan
-from reconciler.model import Entry, Location, Plan
+from reconciler.model import Location, Plan
 from reconciler.planfile import plan_id
 from reconciler.render.html.document import fill
 from reconciler.render.html.outcomes import tell_outcomes
@@ -26,6 +27,6 @@ def render_plan(plan: Plan, *, masked: bool = True, excerpt: Callable[[Location]
     return fill(tell(mask_plan(plan) if masked else plan, plan_id(plan), masked=masked, excerpt=excerpt))
 
 
-def render_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool = True) -> str:
-    """The same page of what came of the calls that the state knows; ``plan`` says what is still to do."""
-    return fill(tell_outcomes(plan, entries, masked=masked))
+def render_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, masked: bool = True) -> str:
+    """The same page of what became of the calls; ``plan`` says what is still to do, ``agents`` are names by id."""
+    return fill(tell_outcomes(plan, report, agents, masked=masked))

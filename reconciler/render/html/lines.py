@@ -50,14 +50,19 @@ class Heap:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Lines in the order of the story, and the words for them. ``changes`` and ``place`` name two columns."""
+    """Lines in the order of the story, and the words for them.
+
+    ``kind``, ``changes`` and ``place`` name columns, ``reason`` what lines can be filtered by besides.
+    """
 
     lines: tuple[Line, ...]
     kinds: tuple[Kind, ...]
     series: tuple[str, ...]
     attention: tuple[Heap, ...]
+    kind: str
     changes: str
     place: str
+    reason: str
     branch: bool = False
 
 
@@ -86,8 +91,10 @@ def book_of(plan: Plan) -> Book:
         kinds=_KINDS,
         series=("", "to place", "waiting", "placed before"),
         attention=tuple(_attention(plan, lines)),
+        kind="action",
         changes="what changes",
         place="row",
+        reason="reason",
         branch=plan.base is not None,
     )
 

@@ -31,7 +31,7 @@ def sheet(book: Book) -> JsonObject:
     names = list(rows[0]) if rows else []
     return {
         "branch": book.branch,
-        "heads": {"changes": book.changes, "place": book.place},
+        "heads": {"kind": book.kind, "changes": book.changes, "place": book.place, "reason": book.reason},
         "actions": [{"name": kind.name, "word": kind.word, "mark": kind.mark} for kind in book.kinds],
         "series": list(book.series),
         "columns": {name: [row[name] for row in rows] for name in names},

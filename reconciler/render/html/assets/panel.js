@@ -55,7 +55,7 @@ function fillPanel() {
   byId("panel-title").textContent = address(row);
   const facts = [
     fact(
-      "action",
+      HEADS.action,
       element("span", { className: `mark ${action.name}`, "aria-hidden": "true" }, action.mark),
       " ",
       action.word,
@@ -63,7 +63,7 @@ function fillPanel() {
   ];
   if (message(row)) facts.push(fact("why", message(row)));
   if (reasons.length)
-    facts.push(fact("reason", ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
+    facts.push(fact(sheetData.heads.reason, ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
   if (columns.rings[row] !== null || columns.when[row]) facts.push(fact("rings", ...clocks(row)));
   if (place(row)) facts.push(fact(HEADS.row, element("code", {}, place(row))));
   facts.push(...pairs(columns.facts[row]).map(([name, value]) => fact(name, value)));

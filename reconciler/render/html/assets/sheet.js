@@ -1,7 +1,7 @@
 // The sheet on the screen: of all rows that are shown, only those in view are there.
 
 const HEADS = {
-  action: "action",
+  action: sheetData.heads.kind,
   call: "call",
   rings: "rings",
   to: "to",
