@@ -125,7 +125,7 @@ def test_the_chart_and_the_sheet_follow_the_zone(visit: Open) -> None:
     told = page.locator("#peaks dd").first
     assert told.inner_text() == "4 Sun 2031-06-01 14:30 by each row's clock"
     assert "Sun 2031-06-01 14:30 Mexico City" in page.locator("#body").inner_text()
-    assert page.locator("#chart rect.s1").count() == 2
+    assert page.locator("#chart rect.blue").count() == 2
     page.select_option("#zone", "Europe/Madrid")
     assert told.inner_text() == "4 Sun 2031-06-01 22:30 Europe/Madrid"
     assert "Mon 2031-06-02 17:00 Madrid" in page.locator("#body").inner_text()

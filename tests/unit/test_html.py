@@ -28,7 +28,7 @@ from tests.plans import AGENT, NOW, address, create, everything, make_plan, othe
 from tests.webpage import ELEMENTS, RUN, WebPage
 
 TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
-SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
+SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
 
 
 def column(page: WebPage, name: str) -> list[str]:
@@ -179,7 +179,7 @@ def test_the_load_counts_what_rings() -> None:
         other("june/i", Action.CHANGED, scheduled_at=ahead),
         other("june/j", Action.BLOCKED, scheduled_at=ahead),
     )
-    load = measure(book_of(plan).lines)
+    load = measure(book_of(plan))
     assert (load.calls, load.floating) == (5, 1)
     assert [(peak.unit, peak.calls, peak.start) for peak in load.peaks] == [
         ("minute", 2, "2031-06-01T20:30:00Z"),

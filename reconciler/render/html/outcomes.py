@@ -11,7 +11,7 @@ from reconciler.masking import mask_call, mask_echo
 from reconciler.model import Address, Entry, Plan
 from reconciler.render import status
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import Book, Heap, Kind, Line
+from reconciler.render.html.lines import Book, Heap, Kind, Line, Series
 from reconciler.render.html.story import Breakdown, Frame, Story, tell_book
 from reconciler.render.words import count_line, counted, standing, state_line
 from reconciler.times import tell_instant
@@ -49,7 +49,13 @@ _TOLD = {
     "refused": "refused by the service",
     "missed": "missed: their time passed before they were placed",
 }
-_SERIES = ("", "will ring", "answered", "came to something else", "uncertain")
+_SERIES = (
+    Series("", ""),
+    Series("blue", "will ring"),
+    Series("green", "answered"),
+    Series("gray", "came to something else"),
+    Series("orange", "uncertain"),
+)
 _WILL_RING, _ANSWERED, _ELSE, _UNCERTAIN = range(1, len(_SERIES))
 _TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour, as it was where they rang"}
 
@@ -124,8 +130,8 @@ def _attention(
     """What the text tells a person to look at; then what never rang, which asks for an edit at most."""
     disagreed = tuple(line for line in lines if (line.address, line.place) in drift)
     if disagreed:
-        told = f"where the service and the state disagree, of {len(lines):,}"
-        yield Heap(Kind("bad", "", "!"), told, disagreed)
+        noun = "disagreement" if len(disagreed) == 1 else "disagreements"
+        yield Heap(Kind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
     for word, told in _TOLD.items():
         if found := tuple(line for line in lines if words[line.kind] == word):
             yield Heap(_kind(word), told, found)

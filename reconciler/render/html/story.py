@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
-from reconciler.render.html.lines import Book, Heap, Kind, Line, book_of
+from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
 from reconciler.render.words import count_line, short, state_line, verdict_line, when
@@ -129,7 +129,7 @@ class Story:
     sheet: JsonObject
 
 
-def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
+def tell(book: Book, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
     """The story of a plan that is masked already, where it is to be. ``own_id`` is the unmasked plan's."""
     warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
     frame = Frame(
@@ -146,7 +146,7 @@ def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location],
         all_moves=len(plan.moves),
         foot=tuple(_foot(plan, own_id)),
     )
-    return tell_book(book_of(plan), frame)
+    return tell_book(book, frame)
 
 
 def tell_book(book: Book, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> Story:
@@ -156,7 +156,7 @@ def tell_book(book: Book, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) 
         summary=tuple(_summary(book, frame.errors.total)),
         attention=tuple(_calls(heap) for heap in book.attention),
         breakdowns=breakdowns,
-        load=measure(book.lines),
+        load=measure(book),
         kind=book.kind,
         place=book.place,
         reason=book.reason,
