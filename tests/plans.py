@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler import identity, wire
+from reconciler.engine.outcomes import Drift, Kind, Report, Standing
 from reconciler.model import (
     Action,
     Address,
@@ -14,15 +16,22 @@ from reconciler.model import (
     CellDiff,
     Change,
     Diagnostic,
+    Entry,
     GitRevision,
     Location,
     Plan,
     Schedule,
     Severity,
+    Status,
 )
+from reconciler.ports import RemoteCall
+from reconciler.render.html.around import Around
+from reconciler.render.origins import Origins
+from reconciler.source.provenance import Field, Input, Origin, Provenance
 from reconciler.times import scheduled_instant
 
 NOW = datetime(2031, 5, 30, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
 FILE = "calls/june.yaml"
 AGENT = "agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 BASE = Base("origin/main", "5f2c" * 10, (CellDiff("policy.plan_max_age", "72h", "1000h"),))
@@ -97,3 +106,79 @@ def everything() -> Plan:
         base=BASE,
         snapshot_at=datetime(2031, 5, 30, 9, tzinfo=UTC),
     )
+
+
+def origins() -> Origins:
+    """Where the values of june/inv-1 came from: a row, a sheet's cell, a default behind an alias, a formula."""
+    default = Origin("default", "collections", Location(FILE, 4, 10))
+    alias = Origin("alias", AGENT, Location("reconciler.yaml", 3, 5), inputs=(Input("agent", default),))
+    due = Origin("sheet", "2031-06-04", Location("calls/june.xlsx", 2, 6, "Due!F2"), private=True)
+    made = Origin(
+        "formula",
+        "2031-06-01 14:30:00",
+        Location(FILE, 6, 9),
+        formula='=at(date(row.due) - days(3), "14:30")',
+        masked_formula="=at(date(row.due) - days(3), ***)",
+        inputs=(Input("due", due), Input("note", None)),
+    )
+    number = Origin("row", "+14155550123", Location(FILE, 8, 16), private=True)
+    fields = (
+        Field("key", "inv-1", Origin("row", "inv-1", Location(FILE, 8, 10))),
+        Field("agent", AGENT, alias, "agent_id"),
+        Field("to_number", "+14155550123", number, "to_number", private=True),
+        Field("schedule.at", "2031-06-01 14:30:00", made, "date"),
+        Field("metadata.reconciler_key", "inv-1", Origin("tag", "inv-1", None)),
+    )
+    return {address("june/inv-1"): Provenance(Location(FILE, 8, 5), fields, 12)}
+
+
+def around() -> Around:
+    """Two calls a minute are allowed, and june/inv-2 rings as it was asked for before somebody edited its row."""
+    call = create("june/inv-2").call
+    assert call is not None
+    rings = datetime(2031, 6, 1, 20, 30, tzinfo=UTC)
+    entry = Entry(address("june/inv-2"), Status.PLACED, call, "d1:", NOW, rings, "call-7")
+    return Around((entry,), per_minute=2, per_number=9)
+
+
+def report() -> Report:
+    """Calls that came to all there is, two hours before the last of them; and what the service and the state
+    disagree about."""
+    call = create("june/inv-1").call
+    assert call is not None
+    words = (
+        "answered",
+        "answered",
+        "voicemail",
+        "no-answer",
+        "busy",
+        "failed",
+        "stopped",
+        "unlisted",
+        "scheduled",
+    )
+    standings = []
+    for number, word in enumerate(words * 3):
+        rings = NOW + timedelta(hours=number % 9 - 6)
+        name, agent = address(f"{'june' if number % 3 else 'may'}/inv-{number}"), f"agent-{number % 2}"
+        entry = Entry(name, Status.PLACED, replace(call, agent=agent), "d1:", NOW - DAY, rings, f"call-{number}")
+        if word == "stopped":
+            entry = replace(entry, stopped_at=NOW)
+        remote = RemoteCall(f"call-{number}", "completed", NOW, result=word, reason="hung up", duration=61.5)
+        standings.append(Standing(entry, word, remote))
+    for number, (status, word) in enumerate(((Status.FAILED, "refused"), (Status.UNCERTAIN, "uncertain"))):
+        said = "422: no such agent" if word == "refused" else None
+        entry = Entry(address(f"may/odd-{number}"), status, call, "d1:", NOW, NOW + DAY, error=said)
+        standings.append(Standing(entry, word))
+    message = "placed twice: the state has call-1, and the tags of call-99 (scheduled) name it too"
+    drift = [
+        Drift(Kind.DUPLICATE, address("june/inv-1"), "call-99", message, "scheduled"),
+        Drift(
+            Kind.NOT_STOPPED,
+            address("may/inv-6"),
+            "call-6",
+            "recorded as stopped by hand, but scheduled",
+            "scheduled",
+        ),
+    ]
+    return Report(NOW, "lin-1", 12, standings, drift)

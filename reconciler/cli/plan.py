@@ -40,7 +40,9 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @form_options
 @full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
-@click.option("--explain", is_flag=True, help="Say where each new value came from, in text, JSON and Markdown.")
+@click.option(
+    "--explain", is_flag=True, help="Say where each new value came from, in text, JSON, Markdown and HTML."
+)
 @click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
 @click.option(
     "--policy",
@@ -95,8 +97,21 @@ def plan(
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)
     origins = find_origins(app, workspace, paths, made) if explain else None
+    around = None
+    if "html" in dict(wanted):
+        from reconciler.cli.surroundings import find_around
+
+        around = find_around(workspace, request, made)
     print_plan(
-        app, made, wanted, reveal=reveal, excerpts=excerpts, origins=origins, full=full, now=made.created_at
+        app,
+        made,
+        wanted,
+        reveal=reveal,
+        excerpts=excerpts,
+        origins=origins,
+        around=around,
+        full=full,
+        now=made.created_at,
     )
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.cli.loading import Excerpts
     from reconciler.model import Diagnostic, Plan
+    from reconciler.render.html.around import Around
     from reconciler.render.origins import Origins
 
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
@@ -88,21 +89,25 @@ def print_plan(
     reveal: bool,
     excerpts: Excerpts | None = None,
     origins: Origins | None = None,
+    around: Around | None = None,
     full: bool = False,
     now: datetime | None = None,
 ) -> None:
     """The plan in each form, on the standard output or whole into its file.
 
     ``excerpts`` are of its files, where they are what the plan was made from. ``origins`` say where its values
-    came from, in the forms that have room for it. On a terminal, text says how far ahead calls are of ``now``, the
-    real time if not given, and folds long lists unless ``full``.
+    came from, in the forms that have room for it; ``around`` is what a page judges its load by. On a terminal,
+    text says how far ahead calls are of ``now``, the real time if not given, and folds long lists unless ``full``.
     """
     for form, file in wanted:
         if file == STDOUT and form == "text":
             show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
             continue
         with collector.paused():
-            shown = _plan_bytes(app, plan, form, excerpts, origins, reveal=reveal)
+            if form == "html":
+                shown = _page(plan, excerpts, origins, around, masked=not reveal)
+            else:
+                shown = _plan_bytes(app, plan, form, origins, reveal=reveal)
         put(app, shown, file)
 
 
@@ -126,9 +131,7 @@ def show_text(
     echo(shown)
 
 
-def _plan_bytes(
-    app: App, plan: Plan, form: str, excerpts: Excerpts | None, origins: Origins | None, *, reveal: bool
-) -> bytes:
+def _plan_bytes(app: App, plan: Plan, form: str, origins: Origins | None, *, reveal: bool) -> bytes:
     """For a file, or for another program: private values are seen with ``reveal`` alone."""
     if form == "text":
         from reconciler.render import text
@@ -151,8 +154,6 @@ def _plan_bytes(
             return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
             return markdown.render_plan(plan, masked=masked, origins=origins).encode()
-        case "html":
-            return _page(plan, excerpts, masked=masked)
         case "junit":
             return junit.render_plan(plan, masked=masked)
     folder = git.folder(find_project(app.directory))
@@ -160,12 +161,15 @@ def _plan_bytes(
     return beside_lines[form](plan, masked=masked, folder=folder).encode()
 
 
-def _page(plan: Plan, excerpts: Excerpts | None, *, masked: bool) -> bytes:
+def _page(
+    plan: Plan, excerpts: Excerpts | None, origins: Origins | None, around: Around | None, *, masked: bool
+) -> bytes:
     from reconciler.render import html
+    from reconciler.render.html.around import NOTHING
 
-    if excerpts is None:
-        return html.render_plan(plan, masked=masked).encode()
-    return html.render_plan(plan, masked=masked, excerpt=excerpts.reader(masked=masked)).encode()
+    read = html.nowhere if excerpts is None else excerpts.reader(masked=masked)
+    page = html.render_plan(plan, masked=masked, excerpt=read, around=around or NOTHING, origins=origins)
+    return page.encode()
 
 
 def show_problems(

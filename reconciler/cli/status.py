@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +32,8 @@ from reconciler.times import tell_instant
 if TYPE_CHECKING:
     from reconciler.cli.loading import Workspace
     from reconciler.cli.refreshing import Look, Question
-    from reconciler.model import Change, Entry, Plan
+    from reconciler.engine.outcomes import Report
+    from reconciler.model import Change, Plan
 
 _EPILOG = """\b
 Examples:
@@ -107,8 +107,8 @@ def status(
 ) -> int:
     """Say what became of the calls that were placed, and how the files stand against the state.
 
-    Only calls that can still change are asked for; the page (--format html) tells what the state knows. It takes
-    no lock and writes no state, so it works beside a running apply.
+    Only calls that can still change are asked for. It takes no lock and writes no state, so it works beside a
+    running apply.
     """
     from reconciler.cli.loading import Workspace
     from reconciler.cli.placing import Target
@@ -124,7 +124,7 @@ def status(
         raise UsageError("--interval is a second at least")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
-    silent = {"--offline": offline, "--overdue": overdue, "--format html": name == "html"}
+    silent = {"--offline": offline, "--overdue": overdue}
     not_asked = next((option for option, given in silent.items() if given), None if target.has_key else NO_KEY)
     question = Question(paths, plans, target, not_asked)
     shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
@@ -142,7 +142,7 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     found = look(app, workspace, question, moment)
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
-        if not workspace.trusted or shape.within is not None or shape.name == "html":
+        if not workspace.trusted or shape.within is not None:
             return ExitCode.ERROR
     late = [] if shape.within is None else due(found.plan, moment + timedelta(seconds=shape.within))
     put(app, _shown(app, workspace, found, late, shape), shape.file)
@@ -175,13 +175,14 @@ def _shown(
     from reconciler.render import status as render
 
     masked = not shape.reveal
+    agents = {agent: name for name, agent in workspace.project.agents.items()}
     if shape.name == "json":
         document = render.document(found.report, masked=masked) | _files(found.plan, late)
         return to_json(document, indent=None if shape.watched else 2).encode()
     if shape.name == "html":
         from reconciler.render import html
 
-        return html.render_outcomes(found.plan, _entries(workspace, found), masked=masked).encode()
+        return html.render_outcomes(found.plan, _report(workspace, found), agents, masked=masked).encode()
     if shape.name == "csv":
         from reconciler.render.csv import to_csv
 
@@ -191,21 +192,23 @@ def _shown(
 
         return to_xlsx([render.calls_table(found.report, masked=masked)], found.report.as_of)
     look = app.look(sys.stdout, reveal=shape.reveal) if shape.file == STDOUT else console.Look(masked=masked)
-    agents = {agent: name for name, agent in workspace.project.agents.items()}
     calls = ""
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, look, every=shape.calls)
     return "".join((calls, *_lines(found.plan, late, shape))).encode()
 
 
-def _entries(workspace: Workspace, found: Look) -> Iterable[Entry]:
+def _report(workspace: Workspace, found: Look) -> Report:
     """What the page tells of: a snapshot's calls too, as far as it knows them."""
     if not workspace.snapshot:
-        return (standing.entry for standing in found.report.standings)
+        return found.report
+    from reconciler.engine.outcomes import stand
     from reconciler.state import snapshot
 
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
-    return (entry for entry in taken.entries if found.scope is None or entry.address.plan in found.scope)
+    scope, now = found.scope, found.report.as_of
+    entries = [entry for entry in taken.entries if scope is None or entry.address.plan in scope]
+    return replace(found.report, standings=[stand(entry, None, {}, now) for entry in entries])
 
 
 def _files(plan: Plan, late: list[tuple[Change, datetime]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
-from reconciler.masking import mask_echo, mask_value
+from reconciler.masking import mask_echo, mask_numbers, mask_value
 from reconciler.model import Address, Entry, JsonObject, JsonValue
 from reconciler.render import moments
 from reconciler.render.console import Look
@@ -18,6 +18,7 @@ from reconciler.times import format_instant, format_wall, tell_instant, zone
 
 FORMAT_VERSION = "1.0"
 LISTED = 50  # calls that text lists unasked
+BLIND = "It returns no tags: calls of ours that only it knows cannot be told."
 _DRIFTING = 20
 _WIDE = 120
 _WORD = 40
@@ -71,7 +72,9 @@ def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool)
     for kind, title in titles.items():
         if by[kind] and (len(by[kind]) > 1 or kind == "hours"):
             yield f"\n{title}"
-            yield from (f"  {for_terminal(agents.get(name, name))}  {_told(by[kind][name])}" for name in by[kind])
+            yield from (
+                f"  {for_terminal(agents.get(name, name))}  {outcome_line(by[kind][name])}" for name in by[kind]
+            )
     uncertain = [item.entry.address for item in calls if item.outcome == UNCERTAIN]
     if uncertain or report.drift:
         yield "\nFor you to look at"
@@ -90,18 +93,14 @@ def _rest(count: int) -> Iterator[str]:
 
 
 def _verdict(report: Report) -> str:
-    told = _told(outcomes(report)) or "no calls"
+    calls = outcome_line(outcomes(report)) or "no calls"
     if report.not_asked is not None:
-        return f"Calls: {told}. The service was not asked: {for_terminal(report.not_asked)}."
-    blind = (
-        ""
-        if report.tagged is not False
-        else " It returns no tags: calls of ours that only it knows cannot be told."
-    )
-    return f"Calls as of {tell_instant(report.as_of)}: {told}.{blind}"
+        return f"Calls: {calls}. The service was not asked: {for_terminal(report.not_asked)}."
+    blind = f" {BLIND}" if report.tagged is False else ""
+    return f"Calls as of {tell_instant(report.as_of)}: {calls}.{blind}"
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def outcome_line(counts: Mapping[str, int]) -> str:
     """``3 answered, 1 busy``, the most first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {cut(name, _WORD)}" for name, count in ordered)
@@ -166,7 +165,7 @@ def _call(item: Standing, *, masked: bool) -> JsonValue:
         told = {
             "status": remote.status,
             "result": remote.result,
-            "reason": _reason(item, masked=masked),
+            "reason": ended_by(item, masked=masked),
             "duration": remote.duration,
         }
     return {
@@ -186,12 +185,12 @@ def _call(item: Standing, *, masked: bool) -> JsonValue:
     }
 
 
-def _reason(item: Standing, *, masked: bool) -> str | None:
+def ended_by(item: Standing, *, masked: bool) -> str | None:
     """Why a call ended, in the service's words, which may quote the number."""
     reason, call = (item.remote.reason if item.remote else None), item.entry.call
     if reason is None or not masked:
         return reason
-    return mask_echo(reason, filter(None, (call.to_number, call.full_name, call.email)))
+    return mask_numbers(mask_echo(reason, filter(None, (call.to_number, call.full_name, call.email))))
 
 
 def _drift(item: Drift) -> JsonValue:
@@ -220,7 +219,7 @@ def _known(report: Report, *, masked: bool) -> Iterator[Line]:
         told = ("", "", "", "")
         if remote is not None:
             duration = "" if remote.duration is None else f"{remote.duration:g}"
-            told = (remote.status, remote.result or "", _reason(item, masked=masked) or "", duration)
+            told = (remote.status, remote.result or "", ended_by(item, masked=masked) or "", duration)
         yield Line((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
 
 

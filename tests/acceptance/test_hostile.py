@@ -381,7 +381,7 @@ def claims(number: int, text: str, call_id: str, tags: dict[str, str]) -> dict[s
     }
 
 
-@pytest.mark.parametrize("form", ["text", "json", "csv", "xlsx"])
+@pytest.mark.parametrize("form", ["text", "json", "html", "csv", "xlsx"])
 def test_what_a_service_says_of_calls_acts_nowhere(placed: Workbench, form: str) -> None:
     """In the status of calls that the state knows, and of others whose tags or ids are of its making."""
     state = placed.ok("state", "list", "--json").json
@@ -407,6 +407,11 @@ def test_what_a_service_says_of_calls_acts_nowhere(placed: Workbench, form: str)
                 assert ("+14155552001" in text) is bool(args)
                 assert "lost-7" in text
             assert "foreign-" not in text
+    if form == "html":
+        page = WebPage(text)
+        assert page.tags <= WEB_ELEMENTS
+        assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
+        assert {item["name"] for item in page.data["actions"]} <= {"bad", "quiet"}
     if form == "csv":
         for delimiter in (",", ";", "\t"):
             rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -441,7 +446,8 @@ def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:
         *columns,
     ]
     bench.write("calls/june.yaml", "\n".join(lines) + "\n")
-    asked = (("explain", "june/row"), ("plan", "--explain"), ("plan", "--explain", "--format", "markdown"))
+    pages = [("plan", "--explain", "--format", form) for form in ("markdown", "html")]
+    asked = (("explain", "june/row"), ("plan", "--explain"), *pages)
     for args in asked:
         for more in ((), ("--reveal",)):
             result = bench.ok(*args, *more, *NOW)
@@ -449,6 +455,11 @@ def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:
             assert hidden(result.out) == set()
             if "markdown" in args:
                 assert SIGNS.findall(Page(result.out).bare) == []
+            if "html" in args:
+                page = WebPage(result.out)
+                assert page.tags <= WEB_ELEMENTS
+                assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
+                assert len(page.data["origins"]) > len(TEXTS)
     document = bench.ok("explain", "june/row", "--json", "--reveal", *NOW)
     assert list(commands(document.out)) == []
     fields = {item["field"]: item for item in document.json["addresses"][0]["fields"]}

@@ -10,6 +10,7 @@ from tests.conftest import Workbench, plan_text
 from tests.webpage import ELEMENTS, WebPage
 
 NOW = ("--now", "2031-06-01T06:02:30Z")  # after the first two calls
+LATER = ("--now", "2031-07-01T00:00:00Z")
 
 
 @pytest.fixture
@@ -31,36 +32,49 @@ def outcomes(page: WebPage) -> dict[str, str]:
 
 
 def test_every_call_is_there_with_what_came_of_it(placed: Workbench, sandbox: Any) -> None:
-    html = placed.ok("status", "--format", "html", *NOW).out
-    page = WebPage(html)
+    """In the words of the other forms."""
+    html = placed.run("status", "--format", "html", *NOW)
+    page, told = WebPage(html.out), placed.run("status", "--json", *NOW).json
+    assert html.code == 3, "an attempt is uncertain"
     assert page.tags <= ELEMENTS
-    assert sorted(outcomes(page).values()) == [
-        "failed",
-        "time passed",
-        "time passed",
-        "uncertain",
-        "will ring",
-        "will ring",
-    ]
-    assert page.title == "reconciler: 1 uncertain, 1 failed, 2 will ring, 2 time passed"
+    assert outcomes(page) == {call["address"]: call["outcome"] for call in told["calls"]}
+    assert {"uncertain", "refused", "scheduled"} <= set(outcomes(page).values())
+    assert page.title == "reconciler: 4 scheduled, 1 refused, 1 uncertain"
     assert [text for text in page.headings if text[:1] == "1"] == [
-        "1 uncertain: nobody knows whether they were placed",
-        "1 failed: the service refused them",
+        "1 uncertain: nobody knows whether they were placed; reconciler resolve",
+        "1 refused by the service",
     ]
-    assert "2 of 6 need a person." in page.text
-    assert "By the plan files: 1 uncertain, 1 to place, 4 unchanged." in page.text
+    assert "For you to look at: 1 uncertain." in page.text
+    assert "Files: 1 uncertain, 1 to place, 4 unchanged." in page.text
     for call in sandbox.calls():
         assert call.call_id in page.data["texts"]
-    assert html == placed.ok("status", "--format", "html", *NOW).out
+    assert html.out == placed.run("status", "--format", "html", *NOW).out
+
+
+def test_it_counts_by_plan_agent_and_hour(placed: Workbench) -> None:
+    page = WebPage(placed.run("status", "--format", "html", *LATER).out)
+    assert [text for text in page.headings if text.startswith("By ")] == [
+        "By plan",
+        "By hour, as it was where they rang",
+    ]
+    assert len(page.data["columns"]["key"]) == 6
+
+
+def test_nobody_is_asked_offline(placed: Workbench, sandbox: Any) -> None:
+    asked = dict(sandbox.requests())
+    page = WebPage(placed.ok("status", "--offline", "--format", "html", *NOW).out)
+    assert sandbox.requests() == asked
+    assert "The service was not asked: --offline." in page.text
+    assert page.title == "reconciler: 4 placed, 1 refused, 1 uncertain"
 
 
 def test_private_values_are_masked_unless_asked_for(placed: Workbench) -> None:
-    placed.ok("status", "--format", "html", "--output", "status.html")
+    placed.run("status", "--format", "html", "--output", "status.html")
     masked = (placed.root / "status.html").read_text()
     assert (placed.root / "status.html").stat().st_mode & 0o777 == 0o600
     assert "14001" not in masked
     assert "additional_data.amount_debt" in masked
-    assert "14001" in placed.ok("status", "--format", "html", "--reveal").out
+    assert "14001" in placed.run("status", "--format", "html", "--reveal").out
 
 
 def test_paths_say_which_plans(placed: Workbench) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from reconciler.model import Action, CellDiff, Location, Plan
-from reconciler.render.html import render_plan
+from reconciler.render.html import render_outcomes, render_plan
+from reconciler.source.provenance import Field, Input, Origin, Provenance
 from tests.browser.conftest import Visit
 from tests.hostile import HOSTILE
-from tests.plans import create, everything, make_plan, other, problem
+from tests.plans import around, create, everything, make_plan, origins, other, problem, report
 
 MANY = 50_000
 Open = Callable[..., Visit]
@@ -43,6 +44,13 @@ def hostile() -> Plan:
     return make_plan(*changes, diagnostics=problems)
 
 
+def provenance(text: str) -> Provenance:
+    """The text as all that can be said of where a value came from."""
+    read = Input(text, Origin("row", text, Location(text)))
+    made = Origin("formula", text, Location(text, 1, 1, text), formula=text, inputs=(read,))
+    return Provenance(Location(text), tuple(Field(name, text, made) for name in ("key", "agent", text)), 1)
+
+
 def keys(page: Any, *names: str) -> None:
     for name in names:
         page.keyboard.press(name)
@@ -70,8 +78,11 @@ def milliseconds(page: Any, act: str) -> float:
 
 def test_no_text_acts(visit: Open) -> None:
     """Whatever acted would be a dialog, an error, a request or an element that only a text could have brought."""
-    page = visit(render_plan(hostile(), masked=False, excerpt=lambda where: f"{where.file}\n^")).page
+    plan = hostile()
+    told = {change.address: provenance(change.message or "") for change in plan.changes}
+    page = visit(render_plan(plan, masked=False, excerpt=lambda where: f"{where.file}\n^", origins=told)).page
     page.focus("#sheet")
+    keys(page, *["ArrowRight"] * 6)
     for _ in range(len(HOSTILE) * 2):
         keys(page, "Enter", "Escape", "ArrowDown")
     page.fill("#search", "alert")
@@ -125,7 +136,7 @@ def test_the_chart_and_the_sheet_follow_the_zone(visit: Open) -> None:
     told = page.locator("#peaks dd").first
     assert told.inner_text() == "4 Sun 2031-06-01 14:30 by each row's clock"
     assert "Sun 2031-06-01 14:30 Mexico City" in page.locator("#body").inner_text()
-    assert page.locator("#chart rect.s1").count() == 2
+    assert page.locator("#chart rect.blue").count() == 2
     page.select_option("#zone", "Europe/Madrid")
     assert told.inner_text() == "4 Sun 2031-06-01 22:30 Europe/Madrid"
     assert "Mon 2031-06-02 17:00 Madrid" in page.locator("#body").inner_text()
@@ -138,16 +149,106 @@ def test_the_chart_and_the_sheet_follow_the_zone(visit: Open) -> None:
     assert len(rows(page)) == 13
 
 
+def explained() -> str:
+    return render_plan(everything(), masked=False, around=around(), origins=origins())
+
+
+def outcomes() -> str:
+    return render_outcomes(make_plan(), report(), {"agent-1": "collections"}, masked=False)
+
+
+def test_the_keyboard_tells_where_a_value_came_from(visit: Open) -> None:
+    page = visit(explained()).page
+    tip = page.locator("#tip")
+    page.fill("#search", "june/inv-1")
+    page.focus("#sheet")
+    keys(page, "ArrowRight", "ArrowRight", "ArrowRight")
+    assert page.locator("#sheet").get_attribute("aria-activedescendant") == "r0c2"
+    assert page.locator("#r0c2").get_attribute("aria-describedby") == "tip"
+    tip.wait_for()
+    assert "schedule.at from formula calls/june.yaml:6:9" in tip.inner_text()
+    assert "due = 2031-06-04 · sheet calls/june.xlsx!Due!F2" in tip.inner_text()
+    assert "note is empty" in tip.inner_text()
+    keys(page, "Escape")
+    assert tip.is_hidden()
+    assert page.locator("#r0c2").get_attribute("aria-describedby") is None
+    keys(page, "ArrowRight", "ArrowRight")
+    tip.wait_for()
+    assert "agent from alias reconciler.yaml:3:5" in tip.inner_text()
+    assert "agent = collections · default calls/june.yaml:4:10" in tip.inner_text()
+    assert page.locator("#body .made").count() == 2, "what its own row says is not marked"
+    keys(page, "Enter")
+    told = page.get_by_role("row", name="schedule.at").last.inner_text()
+    assert '=at(date(row.due) - days(3), "14:30")' in told
+    assert "reconciler_key" not in page.locator("#panel").inner_text()
+
+
+def test_the_pointer_tells_it_too_and_does_not_get_in_the_way(visit: Open) -> None:
+    page = visit(explained()).page
+    page.fill("#search", "june/inv-1")
+    page.locator("#sheet").scroll_into_view_if_needed()
+    page.hover("#r0c4")
+    tip = page.locator("#tip")
+    tip.wait_for()
+    tip.hover()
+    assert tip.is_visible()
+    page.hover("#found")
+    assert tip.is_hidden()
+    page.hover("#r1c0")
+    assert tip.is_hidden(), "a cell with nothing to add"
+
+
+def test_the_chart_tells_the_limit_and_what_rings_besides(visit: Open) -> None:
+    """Of five calls in the minute, june/inv-2 rings by the state alone: its row asks for another time."""
+    page = visit(explained()).page
+    (minute, *_) = page.locator("#peaks dd.peak").all_inner_texts()
+    assert minute == "5 Sun 2031-06-01 20:30 UTC"
+    assert "3 over the limit of 2 policy.peak.per_minute" in page.locator("#peaks").inner_text()
+    assert "of 9 allowed policy.peak.per_number" in page.locator("#peaks").inner_text()
+    assert page.locator("#legend li").all_inner_texts() == ["to place", "already placed", "over the limit"]
+    assert page.locator("#chart line.limit").count() == 1
+    assert page.locator("#chart text.limit").text_content() == "limit: 2 in a minute"
+    assert page.locator("#chart rect.over").count() == 1
+    assert page.locator("#chart").get_attribute("aria-valuetext") == (
+        "Sun 2031-06-01 14:00: 4 to place, 1 already placed; 5 in the fullest minute, 3 over the limit"
+    )
+    page.select_option("#zone", "Europe/Madrid")
+    assert page.locator("#peaks dd.peak").first.inner_text() == "5 Sun 2031-06-01 22:30 Europe/Madrid"
+    plain = visit(render_plan(everything(), masked=False)).page
+    assert plain.locator("#chart line.limit, #peaks .limit, #body .made").count() == 0
+
+
+def test_outcomes_are_filtered_and_sorted(visit: Open) -> None:
+    page = visit(outcomes()).page
+    page.get_by_role("button", name="voicemail 3").click()
+    assert rows(page) == ["june/inv-2", "june/inv-11", "june/inv-20"]
+    page.get_by_role("button", name="Show all").click()
+    page.fill("#search", "placed twice")
+    assert rows(page) == ["june/inv-1"]
+    assert "call-99" in page.locator("#r0").inner_text()
+    page.fill("#search", "")
+    page.get_by_role("columnheader", name="outcome").get_by_role("button").click()
+    assert page.locator("#r0 .c-action").inner_text().split() == ["=", "answered"]
+    page.focus("#sheet")
+    keys(page, "Enter")
+    assert "completed, answered" in page.locator("#panel").inner_text()
+    assert "61.5 s" in page.locator("#panel").inner_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Open, scheme: str) -> None:
+@pytest.mark.parametrize("make", [explained, outcomes])
+def test_axe_finds_nothing(visit: Open, scheme: str, make: Callable[[], str]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    page = visit(render_plan(everything(), masked=False), color_scheme=scheme, bypass_csp=True).page
-    for state in ("page", "panel"):
-        if state == "panel":
-            page.focus("#sheet")
-            keys(page, "ArrowDown", "Enter")
-        else:
+    page = visit(make(), color_scheme=scheme, bypass_csp=True).page
+    for state in ("page", "tip", "panel"):
+        if state == "page":
             page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+        elif state == "tip":
+            page.fill("#search", "june/inv-1")
+            page.focus("#sheet")
+            keys(page, "ArrowRight", "ArrowRight", "ArrowRight")
+        else:
+            keys(page, "Enter")
         found = axe.Axe().run(page).response["violations"]
         assert [(item["id"], [node["target"] for node in item["nodes"]]) for item in found] == []
 

@@ -12,19 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Action, Call, CellDiff, Entry, Location, Status
+from reconciler.engine.outcomes import Drift, Report, Standing
+from reconciler.engine.outcomes import Kind as DriftKind
+from reconciler.model import Action, Call, CellDiff, Entry, Location, Schedule, Status
+from reconciler.ports import RemoteCall
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan
+from reconciler.render.html.around import Around, Beside, fullest_of_a_number
 from reconciler.render.html.document import asset, embedded
 from reconciler.render.html.lines import book_of
 from reconciler.render.html.load import measure
+from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.markdown import render_plan as render_comment
+from reconciler.source.provenance import Field, Input, Origin, Provenance
 from tests.hostile import HOSTILE
-from tests.plans import NOW, address, create, everything, make_plan, other, problem
+from tests.plans import AGENT, NOW, address, around, create, everything, make_plan, origins, other, problem
 from tests.webpage import ELEMENTS, RUN, WebPage
 
 TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
-SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
+SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
 
 
 def column(page: WebPage, name: str) -> list[str]:
@@ -175,7 +181,7 @@ def test_the_load_counts_what_rings() -> None:
         other("june/i", Action.CHANGED, scheduled_at=ahead),
         other("june/j", Action.BLOCKED, scheduled_at=ahead),
     )
-    load = measure(book_of(plan).lines)
+    load = measure(book_of(plan))
     assert (load.calls, load.floating) == (5, 1)
     assert [(peak.unit, peak.calls, peak.start) for peak in load.peaks] == [
         ("minute", 2, "2031-06-01T20:30:00Z"),
@@ -193,6 +199,10 @@ def test_data_in_a_script_is_data(text: str) -> None:
     assert "##" not in written
 
 
+def zoned(call: Call, name: str) -> Call:
+    return replace(call, schedule=Schedule("2031-06-01 14:30:00", name))
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
     cells = (CellDiff(f"metadata.{text}", text, None),)
@@ -202,7 +212,10 @@ def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
         diagnostics=(problem(text, hint=text), problem(text, "W201", hint=text)),
         base=replace(everything().base or pytest.fail("no base"), ref=text, settings=cells),
     )
-    page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^"))
+    found = Origin(text, text, Location(text, 1, 1, text), formula=text, inputs=(Input(text, None),))
+    told = {address("june/inv-1"): Provenance(Location(text), (Field(text, text, found),), 1)}
+    beside = replace(around(), placed=[replace(item, call=zoned(item.call, text)) for item in around().placed])
+    page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^", around=beside, origins=told))
     plain = WebPage(render_plan(everything(), masked=False, excerpt=lambda _: "x\n^"))
     assert page.tags <= plain.tags
     assert page.targets == {"#calls"}
@@ -216,9 +229,89 @@ def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
     call = create("june/inv-1").call
     assert isinstance(call, Call)
     for text in HOSTILE.values():
-        said = replace(call, full_name=text, metadata={text: text})
+        said = replace(call, agent=text, full_name=text, metadata={text: text})
         entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
-        page = WebPage(render_outcomes(make_plan(), [entry], masked=False))
+        remote = RemoteCall(text, text, NOW, result=text, reason=text)
+        standings = [
+            Standing(entry, text, remote),
+            Standing(replace(entry, address=address("june/inv-2")), "busy"),
+        ]
+        wrong = Drift(DriftKind.UNKNOWN, address("june/lost"), text, text, text)
+        report = Report(NOW, text, 1, standings, [wrong], not_asked=text)
+        page = WebPage(render_outcomes(make_plan(), report, {text: text}, masked=False))
         assert page.tags <= ELEMENTS
         assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
         assert cut(text, 2_000) in page.data["texts"]
+        assert {item["name"] for item in page.data["actions"]} == {"bad", "quiet"}, "no word becomes a class"
+
+
+def test_what_a_service_quotes_of_a_person_is_masked() -> None:
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    said = "no such number: +1 (415) 555-0123 of Jane Smith, who owes 14058"
+    entry = Entry(address("june/inv-1"), Status.FAILED, call, "d1:", NOW, NOW, error=said)
+    for masked in (True, False):
+        html = render_outcomes(
+            make_plan(), Report(NOW, "lin-1", 1, [Standing(entry, "refused")]), {}, masked=masked
+        )
+        assert "no such number: " in html
+        assert [text for text in ("555-0123", "Jane", "14058") if text in html] == (
+            [] if masked else ["555-0123", "Jane", "14058"]
+        )
+
+
+def test_calls_placed_before_are_load_too() -> None:
+    """Those without a row on the chart: what has one is counted there."""
+    (old,) = around().placed
+    ahead = other("june/inv-5", Action.UNCHANGED, scheduled_at=old.rings_at)
+    kept = replace(old, address=address("may/inv-5"), call_id="call-8")
+    plan = make_plan(
+        create("june/inv-1"),
+        other("june/inv-2", Action.CHANGED, scheduled_at=NOW.replace(year=2032)),
+        ahead,
+        moves=((kept.address, ahead.address),),
+    )
+    book = book_of(plan, replace(around(), placed=(old, kept)))
+    assert book.beside == (Beside(int(old.rings_at.timestamp()), "America/Mexico_City", 1),)
+    load = measure(book)
+    assert (load.calls, load.peaks[0].calls, load.peaks[0].limit, load.peaks[0].over) == (3, 3, 2, 1)
+    assert load.peaks[1].limit is None
+    assert measure(book_of(plan)).peaks[0].limit is None, "of a saved plan nobody knows"
+
+
+def test_calls_from_one_number_are_told_apart_though_masked() -> None:
+    """Two numbers that end alike look the same once masked."""
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    twin = replace(create("june/inv-2"), call=replace(call, sender="+525500000078"))
+    page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), around=Around(per_number=1)))
+    assert "most in a minute from one number1 2031-06-01T20:30:00Zof 1 allowed" in page.text.replace("\n", "")
+    assert fullest_of_a_number(make_plan(twin), Around()) is None
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_where_values_came_from_is_masked_like_them(masked: bool) -> None:
+    html = render_plan(everything(), masked=masked, origins=origins())
+    page = WebPage(html)
+    (told,) = [found for found in page.data["columns"]["origins"] if found]
+    fields = [page.data["texts"][number] for number in told[::2]]
+    assert fields == ["key", "agent", "to_number", "schedule.at"], "not what reconciler attaches itself"
+    for text in ("5550123", "2031-06-04", r"\"14:30\""):
+        assert (text in html) is not masked
+    assert WebPage(render_plan(everything(), masked=masked)).data["origins"] == []
+
+
+def test_calls_are_counted_by_plan_and_agent() -> None:
+    call = create("june/inv-1").call
+    assert isinstance(call, Call)
+    found = {"june/a": "answered", "june/b": "answered", "may/c": "busy"}
+    standings = [
+        Standing(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
+        for name, outcome in found.items()
+    ]
+    story = tell_outcomes(make_plan(), Report(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True)
+    plans, hours = story.breakdowns
+    assert (plans.title, plans.heads) == ("By plan", ("busy", "answered", "all"))
+    assert plans.rows == (("june", (0, 2, 2)), ("may", (1, 0, 1)))
+    assert hours.rows == (("06:00", (1, 2, 3)),)
+    assert story.frame.counts == "2 answered, 1 busy"

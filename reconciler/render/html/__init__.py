@@ -6,26 +6,40 @@ of users goes through ``document.seen``, or as JSON through ``document.embedded`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from reconciler.engine.outcomes import Report
 from reconciler.masking import mask_plan
-from reconciler.model import Entry, Location, Plan
+from reconciler.model import Location, Plan
 from reconciler.planfile import plan_id
+from reconciler.render.html.around import NOTHING, Around, fullest_of_a_number
 from reconciler.render.html.document import fill
+from reconciler.render.html.lines import book_of
 from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.html.story import tell
+from reconciler.render.origins import Origins, mask_origins
 
 
-def _nowhere(_: Location) -> None:
-    """A saved plan has no files beside it to quote from."""
+def nowhere(_: Location) -> None:
+    """A saved plan holds no lines, and the files beside it may have changed: better none than a wrong one."""
 
 
-def render_plan(plan: Plan, *, masked: bool = True, excerpt: Callable[[Location], str | None] = _nowhere) -> str:
-    """The page; the same for the same plan and excerpts. ``excerpt`` gives a source line and a caret under it,
-    masked as the page is."""
-    return fill(tell(mask_plan(plan) if masked else plan, plan_id(plan), masked=masked, excerpt=excerpt))
+def render_plan(
+    plan: Plan,
+    *,
+    masked: bool = True,
+    excerpt: Callable[[Location], str | None] = nowhere,
+    around: Around = NOTHING,
+    origins: Origins | None = None,
+) -> str:
+    """The page; the same for the same arguments. ``excerpt`` gives a source line and a caret under it, masked as
+    the page is. ``origins`` say where values came from."""
+    shown, told = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
+    book = replace(book_of(shown, around, told), fullest=fullest_of_a_number(plan, around))
+    return fill(tell(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
 
 
-def render_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool = True) -> str:
-    """The same page of what came of the calls that the state knows; ``plan`` says what is still to do."""
-    return fill(tell_outcomes(plan, entries, masked=masked))
+def render_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, masked: bool = True) -> str:
+    """The same page of what became of the calls; ``plan`` says what is still to do, ``agents`` are names by id."""
+    return fill(tell_outcomes(plan, report, agents, masked=masked))

@@ -17,7 +17,7 @@ from reconciler.render.html.sheet import LONGEST
 from reconciler.render.html.story import Story
 
 _STYLES = ("story", "tools", "sheet", "print")
-_SCRIPTS = ("data", "time", "rows", "chart", "sheet", "panel", "page")
+_SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
 
 
 def fill(story: Story) -> str:

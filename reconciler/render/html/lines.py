@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.model import Action, Address, Call, CellDiff, Change, Plan
+from reconciler.render.html.around import NOTHING, Around, Beside, minute, zone
+from reconciler.render.origins import Origins
 from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
 
 
@@ -17,6 +20,14 @@ class Kind:
     name: str
     word: str
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What bars of the chart are made of: ``tone`` for styles, ``name`` for a reader."""
+
+    tone: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +61,27 @@ class Heap:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Lines in the order of the story, and the words for them. ``changes`` and ``place`` name two columns."""
+    """Lines in the order of the story, and the words for them.
+
+    ``beside`` are calls that ring and have no line, as the last of the ``series``. ``limit`` is of calls in one
+    minute, ``fullest`` says how many ring from one number in one minute at most, when, and how many may.
+    ``origins`` say where values came from, of the lines of which that was asked.
+    ``kind``, ``changes`` and ``place`` name columns, ``reason`` what lines can be filtered by besides.
+    """
 
     lines: tuple[Line, ...]
     kinds: tuple[Kind, ...]
-    series: tuple[str, ...]
+    series: tuple[Series, ...]
     attention: tuple[Heap, ...]
+    kind: str
     changes: str
     place: str
+    reason: str
     branch: bool = False
+    beside: tuple[Beside, ...] = ()
+    limit: int | None = None
+    fullest: tuple[int, int, int] | None = None
+    origins: Origins = field(default_factory=dict)
 
 
 _MARKS = {
@@ -76,20 +99,42 @@ _KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Ac
 _NUMBERS = {action: number for number, action in enumerate(Action)}
 _ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
 _PLACED = frozenset({Action.UNCHANGED, Action.REMOVED})
+_OF_ACTION = {Action.CREATE: 1, Action.WAITING: 2, Action.BLOCKED: 3, Action.UNCHANGED: 4, Action.REMOVED: 4}
+SERIES = (
+    Series("", ""),
+    Series("blue", "to place"),
+    Series("purple", "waiting"),
+    Series("orange", "blocked"),
+    Series("gray", "already placed"),
+)
 
 
-def book_of(plan: Plan) -> Book:
+def book_of(plan: Plan, around: Around = NOTHING, origins: Origins | None = None) -> Book:
     """The changes by action, in the order of actions; what the base has already comes last."""
     lines = {change.address: _line(change, plan.created_at) for change in plan.changes}
     return Book(
         lines=tuple(sorted(lines.values(), key=lambda line: (line.theirs, line.kind))),
         kinds=_KINDS,
-        series=("", "to place", "waiting", "placed before"),
+        series=SERIES,
         attention=tuple(_attention(plan, lines)),
+        kind="action",
         changes="what changes",
         place="row",
+        reason="reason",
         branch=plan.base is not None,
+        beside=tuple(_beside(plan, lines, around)),
+        limit=around.per_minute,
+        origins=origins or {},
     )
+
+
+def _beside(plan: Plan, lines: Mapping[Address, Line], around: Around) -> Iterator[Beside]:
+    """The calls placed before that no line tells of: of edited rows, and of plans that were not asked for."""
+    moved = dict(plan.moves)
+    told = {line.address for line in lines.values() if SERIES[line.load] is SERIES[-1]}
+    rest = (entry for entry in around.placed if moved.get(entry.address, entry.address) not in told)
+    found = Counter((minute(entry.rings_at), zone(entry.call)) for entry in rest)
+    yield from (Beside(second, name, calls) for (second, name), calls in sorted(found.items()))
 
 
 def _attention(plan: Plan, lines: Mapping[Address, Line]) -> Iterator[Heap]:
@@ -125,6 +170,8 @@ def _series(change: Change, now: datetime) -> int:
     if change.scheduled_at is None:
         return 0
     if change.action in {Action.CREATE, Action.WAITING}:
-        return 1 if change.action is Action.CREATE else 2
+        return _OF_ACTION[change.action]
+    # A guard judges calls, and says so where it blocks one; what the state blocks would not ring in any case.
+    judged = change.action is Action.BLOCKED and change.call is not None
     ahead = change.scheduled_at > now and "stopped" not in change.reasons
-    return 3 if change.action in _PLACED and ahead else 0
+    return _OF_ACTION[change.action] if (judged or change.action in _PLACED) and ahead else 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler.render.html.lines import Line
+from reconciler.render.html.lines import Book
 from reconciler.times import tell_instant
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
@@ -15,34 +14,61 @@ _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The ``unit`` of time in which most calls ring, and how many."""
+    """The ``unit`` of time in which most calls ring, and how many; ``limit`` is how many may, by ``rule``."""
 
     unit: str
     calls: int
     start: str
+    limit: int | None = None
+    rule: str = ""
+
+    @property
+    def over(self) -> int:
+        return 0 if self.limit is None else max(0, self.calls - self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``calls`` ring at a known time, ``floating`` ones at a time that depends on the apply. Days are in UTC."""
+    """``calls`` ring at a known time, ``floating`` ones at a time that depends on the apply. Days are in UTC.
+
+    ``fullest`` is of the calls from one number, where there is a limit of those.
+    """
 
     calls: int
     floating: int
     peaks: tuple[Peak, ...]
     days: tuple[tuple[str, int], ...]
+    fullest: Peak | None = None
 
 
-def measure(lines: Sequence[Line]) -> Load:
+def measure(book: Book) -> Load:
     """The load, with its peaks."""
-    seconds = [int(line.rings.timestamp()) for line in lines if line.rings is not None and line.load]
-    counts = [(unit, size, Counter(second // size for second in seconds)) for unit, size in _UNITS]
+    seconds = Counter(int(line.rings.timestamp()) for line in book.lines if line.rings is not None and line.load)
+    for item in book.beside:
+        seconds[item.second] += item.calls
+    counts = [(unit, size, _slots(seconds, size)) for unit, size in _UNITS]
     days = sorted(counts[-1][2].items())
+    peaks = [_peak(unit, size, found) for unit, size, found in counts if found]
+    if peaks:
+        peaks[0] = replace(peaks[0], limit=book.limit, rule="policy.peak.per_minute")
     return Load(
-        calls=len(seconds),
-        floating=sum(line.floating for line in lines),
-        peaks=tuple(_peak(unit, size, found) for unit, size, found in counts if found),
+        calls=seconds.total(),
+        floating=sum(line.floating for line in book.lines),
+        peaks=tuple(peaks),
         days=tuple((_told(day * 86_400)[:10], calls) for day, calls in days),
+        fullest=None if book.fullest is None else _fullest(*book.fullest),
     )
+
+
+def _fullest(calls: int, second: int, limit: int) -> Peak:
+    return Peak("minute from one number", calls, _told(second), limit, "policy.peak.per_number")
+
+
+def _slots(seconds: Counter[int], size: int) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for second, calls in seconds.items():
+        found[second // size] += calls
+    return found
 
 
 def _peak(unit: str, size: int, found: Counter[int]) -> Peak:

@@ -1,96 +1,233 @@
-"""What came of the calls: the state's entries as the lines of a book."""
+"""What became of the calls: the report of ``status`` as the lines of a book."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.masking import mask_entry
-from reconciler.model import Entry, Plan, Status
-from reconciler.render.html.lines import Book, Heap, Kind, Line
-from reconciler.render.html.story import Frame, Story, tell_book
-from reconciler.render.words import count_line, state_line
+from reconciler.engine import outcomes
+from reconciler.engine.outcomes import Drift, Report, Standing
+from reconciler.masking import mask_call, mask_echo, mask_numbers
+from reconciler.model import Address, Entry, Plan
+from reconciler.render import status
+from reconciler.render.escape import cut
+from reconciler.render.html.lines import Book, Heap, Kind, Line, Series
+from reconciler.render.html.story import Breakdown, Frame, Story, tell_book
+from reconciler.render.words import count_line, counted, standing, state_line
 from reconciler.times import tell_instant
 
-_UNCERTAIN = Kind("uncertain", "uncertain", "?")
-_FAILED = Kind("failed", "failed", "!")
-_MISSED = Kind("missed", "missed", "\N{MULTIPLICATION SIGN}")
-_STOPPED = Kind("stopped", "stopped", "\N{WHITE CIRCLE}")
-_NOT_PLACED = Kind("not-placed", "not placed", "---")
-_AHEAD = Kind("ahead", "will ring", "+++")
-_PAST = Kind("past", "time passed", "=")
-_KINDS = (_UNCERTAIN, _FAILED, _MISSED, _STOPPED, _NOT_PLACED, _AHEAD, _PAST)
+_LONGEST_WORD = 40
+_MOST_WORDS = 12  # columns of a breakdown
+_MOST_NAMES = 100  # rows of one
+# Outcomes in the order in which they matter, with a style and a mark; a service's other words come last.
+_KINDS = {
+    outcomes.UNCERTAIN: ("uncertain", "?"),
+    outcomes.MISSING: ("bad", "!"),
+    outcomes.Kind.UNKNOWN: ("bad", "!"),
+    outcomes.Kind.DUPLICATE: ("bad", "!"),
+    "refused": ("bad", "!"),
+    "missed": ("bad", "\N{MULTIPLICATION SIGN}"),
+    outcomes.UNLISTED: ("uncertain", "?"),
+    "failed": ("bad", "\N{MULTIPLICATION SIGN}"),
+    "busy": ("quiet", "-"),
+    "no-answer": ("quiet", "-"),
+    "voicemail": ("quiet", "~"),
+    "answering-machine": ("quiet", "~"),
+    "incomplete": ("quiet", "~"),
+    "not-placed": ("quiet", "---"),
+    outcomes.STOPPED: ("quiet", "\N{WHITE CIRCLE}"),
+    outcomes.PLACING: ("ahead", "\N{HORIZONTAL ELLIPSIS}"),
+    outcomes.PLACED: ("ahead", "+++"),
+    "scheduled": ("ahead", "+++"),
+    "in-queue": ("ahead", "+++"),
+    "in-progress": ("ahead", "+++"),
+    "completed": ("good", "="),
+    "answered": ("good", "="),
+}
 _TOLD = {
-    _UNCERTAIN: "uncertain: nobody knows whether they were placed",
-    _FAILED: "failed: the service refused them",
-    _MISSED: "missed: their time passed before they were placed",
+    outcomes.UNCERTAIN: "uncertain: nobody knows whether they were placed; reconciler resolve",
+    "refused": "refused by the service",
+    "missed": "missed: their time passed before they were placed",
 }
-_OF_STATUS = {
-    Status.INTENDED: _UNCERTAIN,
-    Status.SENT: _UNCERTAIN,
-    Status.UNCERTAIN: _UNCERTAIN,
-    Status.FAILED: _FAILED,
-    Status.MISSED: _MISSED,
-    Status.RULED_OUT: _NOT_PLACED,
-}
-_SERIES = {_AHEAD: 1, _PAST: 3, _UNCERTAIN: 2}
+_SERIES = (
+    Series("", ""),
+    Series("blue", "will ring"),
+    Series("green", "answered"),
+    Series("gray", "came to something else"),
+    Series("orange", "uncertain"),
+)
+_WILL_RING, _ANSWERED, _ELSE, _UNCERTAIN = range(1, len(_SERIES))
+_TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour, as it was where they rang"}
 
 
-def tell_outcomes(plan: Plan, entries: Iterable[Entry], *, masked: bool) -> Story:
-    """The story of a state, as of the time of ``plan``. A snapshot's calls are not shown: they say nothing."""
-    hidden = plan.snapshot_at is not None
-    lines = [_line(entry, plan.created_at, masked=masked, hidden=hidden) for entry in entries]
-    found = Counter(_KINDS[line.kind].word for line in lines)
-    trouble = sum(found[kind.word] for kind in _TOLD)
-    frame = Frame(
-        counts=", ".join(f"{found[kind.word]} {kind.word}" for kind in _KINDS if found[kind.word])
-        or "no calls yet",
-        verdict=f"{trouble:,} of {len(lines):,} need a person." if trouble else "Nothing needs a person.",
-        good=not trouble,
-        masked=masked or hidden,
-        state=f"By the plan files: {count_line(plan)}. {state_line(plan)}.",
-        foot=(("as of", tell_instant(plan.created_at)), ("reconciler", plan.tool_version)),
-    )
+def tell_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, masked: bool) -> Story:
+    """The story of a report. ``plan`` is how the files stand against the state, ``agents`` are names by id.
+
+    A snapshot's calls are told without what they say, which it does not hold.
+    """
+    blind = plan.snapshot_at is not None
+    drift = {(item.address, item.call_id): item for item in report.drift}
+    words = _words(report)
+    lines = [_line(item, drift, report, words, masked=masked, blind=blind) for item in report.standings]
+    known = {(line.address, line.place) for line in lines}
+    lines += [_foreign(item, words) for key, item in drift.items() if key not in known]
     book = Book(
         lines=tuple(sorted(lines, key=lambda line: line.kind)),
-        kinds=_KINDS,
-        series=("", "will ring", "uncertain", "time passed"),
-        attention=tuple(_attention(lines)),
+        kinds=tuple(map(_kind, words)),
+        series=_SERIES,
+        attention=tuple(_attention(lines, drift, words)),
+        kind="outcome",
         changes="why",
         place="call id",
+        reason="status",
     )
-    return tell_book(book, frame)
+    return tell_book(book, _frame(plan, report, masked=masked or blind), tuple(_breakdowns(report, words, agents)))
 
 
-def _attention(lines: Sequence[Line]) -> Iterator[Heap]:
-    for kind, told in _TOLD.items():
-        if found := tuple(line for line in lines if _KINDS[line.kind] is kind):
-            yield Heap(kind, told, found)
+def _words(report: Report) -> list[str]:
+    """The outcomes that occur, in their order."""
+    found = {item.outcome for item in report.standings} | {item.kind.value for item in report.drift}
+    order = list(_KINDS)
+    return sorted(found, key=lambda word: (order.index(word) if word in _KINDS else len(order), word))
 
 
-def _line(entry: Entry, now: datetime, *, masked: bool, hidden: bool) -> Line:
-    kind = _kind(entry, now)
-    entry = mask_entry(entry) if masked else entry
-    facts = [("attempted", tell_instant(entry.attempted_at))]
-    if entry.stopped_at is not None:
-        facts.append(("stopped", tell_instant(entry.stopped_at)))
+def _kind(word: str) -> Kind:
+    name, mark = _KINDS.get(word, ("quiet", "\N{MIDDLE DOT}"))
+    return Kind(name, cut(word, _LONGEST_WORD), mark)
+
+
+def _frame(plan: Plan, report: Report, *, masked: bool) -> Frame:
+    uncertain = status.outcomes(report)[outcomes.UNCERTAIN]
+    looks = [f"{uncertain:,} uncertain"] * bool(uncertain)
+    looks += [counted(len(report.drift), "disagreement")] * bool(report.drift)
+    files = "The plan files have errors: reconciler validate lists them." if plan.errors else ""
+    told = [files or f"Files: {count_line(plan)}."]
+    if plan.snapshot_at is not None:
+        told.append(f"{state_line(plan)}.")
+    if report.tagged is False:
+        told.append(status.BLIND)
+    if report.not_asked is not None:
+        verdict = f"The service was not asked: {report.not_asked}."
+    else:
+        verdict = f"For you to look at: {', '.join(looks)}." if looks else "Nothing for you to look at."
+    return Frame(
+        counts=status.outcome_line(status.outcomes(report)) or "no calls",
+        verdict=verdict,
+        tone="bad" if looks else "warn" if report.not_asked is not None else "good",
+        masked=masked,
+        state=" ".join(told),
+        foot=(
+            ("as of", tell_instant(report.as_of)),
+            ("state", f"{report.lineage}, serial {report.serial}"),
+            ("reconciler", plan.tool_version),
+        ),
+    )
+
+
+def _attention(
+    lines: Sequence[Line], drift: Mapping[tuple[Address, str], Drift], words: Sequence[str]
+) -> Iterator[Heap]:
+    """What the text tells a person to look at; then what never rang, which asks for an edit at most."""
+    disagreed = tuple(line for line in lines if (line.address, line.place) in drift)
+    if disagreed:
+        noun = "disagreement" if len(disagreed) == 1 else "disagreements"
+        yield Heap(Kind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
+    for word, told in _TOLD.items():
+        if found := tuple(line for line in lines if words[line.kind] == word):
+            yield Heap(_kind(word), told, found)
+
+
+def _line(
+    item: Standing,
+    drift: Mapping[tuple[Address, str], Drift],
+    report: Report,
+    words: Sequence[str],
+    *,
+    masked: bool,
+    blind: bool,
+) -> Line:
+    entry, wrong = item.entry, drift.get((item.entry.address, item.entry.call_id or ""))
+    private = _private(entry) if masked else ()
+    reason = status.ended_by(item, masked=masked)
+    error = entry.error and mask_numbers(mask_echo(entry.error, private)) if masked else entry.error
+    said = [text for text in (wrong and wrong.message, error) if text]
+    call = mask_call(entry.call) if masked else entry.call
     return Line(
         address=entry.address,
-        kind=_KINDS.index(kind),
-        load=_SERIES.get(kind, 0),
-        call=None if hidden else entry.call,
+        kind=words.index(item.outcome),
+        load=_series(item, report),
+        call=None if blind else call,
         rings=entry.rings_at,
         place=entry.call_id or "",
-        message=entry.error or "",
-        reasons=(entry.status.value,),
-        facts=tuple(facts),
+        message="; ".join(said) or reason or "",
+        reasons=(standing(entry),),
+        facts=tuple(_facts(item, reason)),
     )
 
 
-def _kind(entry: Entry, now: datetime) -> Kind:
-    if not entry.placed:
-        return _OF_STATUS[entry.status]
+def _private(entry: Entry) -> list[str]:
+    """What a service's error may quote."""
+    call = entry.call
+    named = (call.to_number, call.full_name, call.email)
+    return [text for text in (*named, *call.additional_data.values()) if text and len(text) > 2]
+
+
+def _facts(item: Standing, reason: str | None) -> Iterator[tuple[str, str]]:
+    entry, remote = item.entry, item.remote
+    if remote is not None:
+        yield "service says", f"{remote.status}, {remote.result}" if remote.result else remote.status
+        if reason:
+            yield "ended by", reason
+        if remote.duration is not None:
+            yield "duration", f"{remote.duration:g} s"
+    yield "attempted", tell_instant(entry.attempted_at)
     if entry.stopped_at is not None:
-        return _STOPPED
-    return _AHEAD if entry.rings_at > now else _PAST
+        yield "stopped", tell_instant(entry.stopped_at)
+
+
+def _series(item: Standing, report: Report) -> int:
+    """What the chart counts a call as; 0 where it did not ring and will not."""
+    entry = item.entry
+    if entry.unknown:
+        return _UNCERTAIN
+    if not entry.placed or entry.stopped_at is not None:
+        return 0
+    if entry.rings_at > report.as_of:
+        return _WILL_RING
+    return _ANSWERED if item.outcome == "answered" else _ELSE
+
+
+def _foreign(item: Drift, words: Sequence[str]) -> Line:
+    """A call that only the service knows."""
+    return Line(
+        address=item.address,
+        kind=words.index(item.kind.value),
+        load=0,
+        call=None,
+        rings=None,
+        place=item.call_id,
+        message=item.message,
+        facts=(("service says", item.status),) if item.status else (),
+    )
+
+
+def _breakdowns(report: Report, words: Sequence[str], agents: Mapping[str, str]) -> Iterator[Breakdown]:
+    """Counts by plan, agent and hour: a column for each outcome, and one for those that find no room."""
+    for kind, groups in status.groups(report).items():
+        found: Counter[str] = sum(groups.values(), Counter())
+        columns = [word for word in words if found[word]]
+        shown = columns[:_MOST_WORDS]
+        rows = [
+            (agents.get(name, name) if kind == "agents" else name, tuple(_counts(counts, shown, columns)))
+            for name, counts in groups.items()
+        ]
+        if rows and (len(rows) > 1 or kind == "hours"):
+            heads = (*(cut(word, _LONGEST_WORD) for word in shown), *["others"] * (shown != columns), "all")
+            yield Breakdown(_TITLES[kind], kind[:-1], heads, tuple(rows[:_MOST_NAMES]), len(rows))
+
+
+def _counts(counts: Counter[str], shown: Sequence[str], columns: Sequence[str]) -> Iterator[int]:
+    yield from (counts[word] for word in shown)
+    if shown != columns:
+        yield counts.total() - sum(counts[word] for word in shown)
+    yield counts.total()

@@ -6,7 +6,8 @@ from reconciler import identity
 from reconciler.model import Call, CellDiff, JsonObject, JsonValue
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Line
-from reconciler.render.words import short, when
+from reconciler.render.words import place, short, when
+from reconciler.source.provenance import TAG, Origin, Provenance
 
 LONGEST = 2_000
 
@@ -24,16 +25,57 @@ class _Texts:
         return [cut(text, LONGEST) for text in self._numbers]
 
 
+class _Origins:
+    """Numbers for origins: a default is the same for thousands of rows."""
+
+    def __init__(self, texts: _Texts) -> None:
+        self._texts = texts
+        self._numbers: dict[Origin, int] = {}
+        self._told: list[JsonValue] = []
+
+    def __call__(self, origin: Origin) -> int:
+        if origin not in self._numbers:
+            document = self._document(origin)
+            self._numbers[origin] = len(self._told)
+            self._told.append(document)
+        return self._numbers[origin]
+
+    def _document(self, origin: Origin) -> JsonValue:
+        texts = self._texts
+        return {
+            "kind": texts(str(origin.kind)),
+            "value": texts(origin.value),
+            "place": texts("" if origin.place is None else place(origin.place)),
+            "formula": texts(origin.formula or ""),
+            "cut": origin.cut,
+            "inputs": [
+                [texts(item.name), None if item.origin is None else self(item.origin)] for item in origin.inputs
+            ],
+        }
+
+    def of_row(self, row: Provenance | None) -> JsonValue:
+        """Fields and their origins in turn, without what reconciler attaches; 0 where nobody asked."""
+        fields = () if row is None else (field for field in row.fields if field.origin.kind != TAG)
+        return [number for field in fields for number in (self._texts(field.path), self(field.origin))] or 0
+
+    def listed(self) -> list[JsonValue]:
+        return self._told
+
+
 def sheet(book: Book) -> JsonObject:
     """The document that ``assets/data.js`` reads: every line, in the order given."""
     texts = _Texts()
-    rows = [_row(line, texts) for line in book.lines]
+    origins = _Origins(texts)
+    rows = [_row(line, texts) | {"origins": origins.of_row(book.origins.get(line.address))} for line in book.lines]
     names = list(rows[0]) if rows else []
     return {
         "branch": book.branch,
-        "heads": {"changes": book.changes, "place": book.place},
+        "heads": {"kind": book.kind, "changes": book.changes, "place": book.place, "reason": book.reason},
         "actions": [{"name": kind.name, "word": kind.word, "mark": kind.mark} for kind in book.kinds],
-        "series": list(book.series),
+        "series": [{"name": item.name, "tone": item.tone} for item in book.series],
+        "limit": book.limit,
+        "beside": [[item.second, texts(item.zone), item.calls] for item in book.beside],
+        "origins": origins.listed(),
         "columns": {name: [row[name] for row in rows] for name in names},
         "texts": texts.listed(),
     }

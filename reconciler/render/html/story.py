@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
-from reconciler.render.html.lines import Book, Heap, Kind, Line, book_of
+from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
 from reconciler.render.words import count_line, short, state_line, verdict_line, when
@@ -82,11 +82,11 @@ NOTHING = Group("", "", 0)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is said of the whole. ``good`` is whether the verdict is."""
+    """What is said of the whole. ``tone`` is the verdict's: good, warn or bad."""
 
     counts: str
     verdict: str
-    good: bool
+    tone: str
     masked: bool
     state: str = ""
     base: str | None = None
@@ -99,26 +99,43 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Counts of calls by ``noun``: a name, then a count for each head. Of ``total`` rows the first are shown."""
+
+    title: str
+    noun: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """Everything the template prints, and ``sheet`` for the script."""
+    """Everything the template prints, and ``sheet`` for the script.
+
+    ``kind``, ``place`` and ``reason`` are a book's.
+    """
 
     frame: Frame
     summary: tuple[tuple[str, str, int, int], ...]
     attention: tuple[Group, ...]
+    breakdowns: tuple[Breakdown, ...]
     load: Load
+    kind: str
     place: str
+    reason: str
     first: tuple[Item, ...]
     total: int
     sheet: JsonObject
 
 
-def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
+def tell(book: Book, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
     """The story of a plan that is masked already, where it is to be. ``own_id`` is the unmasked plan's."""
     warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
     frame = Frame(
         counts=count_line(plan),
         verdict=verdict_line(plan),
-        good=not plan.errors and not plan.count(Action.BLOCKED),
+        tone="bad" if plan.errors or plan.count(Action.BLOCKED) else "good",
         masked=masked,
         state=_state(plan),
         base=None if plan.base is None else plan.base.ref,
@@ -129,17 +146,20 @@ def tell(plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location],
         all_moves=len(plan.moves),
         foot=tuple(_foot(plan, own_id)),
     )
-    return tell_book(book_of(plan), frame)
+    return tell_book(book, frame)
 
 
-def tell_book(book: Book, frame: Frame) -> Story:
+def tell_book(book: Book, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> Story:
     """What the lines of a book say, within what is said of the whole."""
     return Story(
         frame=frame,
         summary=tuple(_summary(book, frame.errors.total)),
         attention=tuple(_calls(heap) for heap in book.attention),
-        load=measure(book.lines),
+        breakdowns=breakdowns,
+        load=measure(book),
+        kind=book.kind,
         place=book.place,
+        reason=book.reason,
         first=tuple(_item(line, book.kinds[line.kind]) for line in book.lines[:_MOST_ROWS]),
         total=len(book.lines),
         sheet=sheet(book),

@@ -1,49 +1,25 @@
-// Calls over time: a bar for each hour or day of the chosen zone, and where most of them ring.
+// Calls over time: a bar for each hour or day of the chosen zone, and below it that hour's fullest minute, where
+// the policy limits calls in a minute.
 
-const SIZES = { minute: 60, hour: 3600, day: 86400 };
 const MOST_BARS = 800;
-const HEIGHT = 190;
 const EDGE = { left: 52, right: 8, top: 10, bottom: 26 };
+const TALL = 154;
+const LOWER = { gap: 30, tall: 64 }; // the chart of minutes
+const HEIGHT = EDGE.top + TALL + EDGE.bottom + (limit === null ? 0 : LOWER.gap + LOWER.tall);
 const chart = byId("chart");
-const chartState = { unit: "day", first: 0, bars: [], later: 0, at: 0 };
-
-/** How many calls of each series ring in each slot of a unit: a map of slot numbers. */
-function slots(size) {
-  const found = new Map();
-  for (let row = 0; row < total; row += 1) {
-    const kind = columns.load[row];
-    if (!kind) continue;
-    const slot = slotOf(row, size);
-    if (!found.has(slot))
-      found.set(
-        slot,
-        series.map(() => 0),
-      );
-    const counts = found.get(slot);
-    counts[kind] += 1;
-    counts[0] += 1;
-  }
-  return found;
-}
-
-function extent(found) {
-  let [first, last] = [Infinity, -Infinity];
-  for (const slot of found.keys()) {
-    first = Math.min(first, slot);
-    last = Math.max(last, slot);
-  }
-  return [first, last];
-}
+const chartState = { unit: "day", first: 0, bars: [], minutes: [], later: 0, at: 0, step: 1 };
 
 /** The bars from the first call on; calls beyond what can be drawn are counted. */
 function measure() {
-  const found = slots(SIZES[chartState.unit]);
+  const size = SIZES[chartState.unit];
+  const [found, minutes] = [slots(size), limit === null ? new Map() : fullest(size)];
   const [first, last] = extent(found);
   const length = Math.min(last - first + 1, MOST_BARS);
   chartState.first = first;
-  chartState.bars = Array.from({ length }, (_, index) => found.get(first + index) || series.map(() => 0));
+  chartState.bars = Array.from({ length }, (_, index) => found.get(first + index) || NONE);
+  chartState.minutes = Array.from({ length }, (_, index) => minutes.get(first + index) || 0);
   chartState.later = 0;
-  for (const [slot, counts] of found) if (slot >= first + length) chartState.later += counts[0];
+  for (const [slot, slotCounts] of found) if (slot >= first + length) chartState.later += slotCounts[0];
   chartState.at = Math.min(chartState.at, length - 1);
 }
 
@@ -51,21 +27,6 @@ function measure() {
 function bestUnit() {
   const [first, last] = extent(slots(SIZES.hour));
   return last - first < 24 * 4 ? "hour" : "day";
-}
-
-function tellPeaks() {
-  const told = byId("peaks").querySelectorAll("dd");
-  Object.entries(SIZES).forEach(([unit, size], index) => {
-    let [best, most] = [0, 0];
-    for (const [slot, counts] of slots(size)) {
-      if (counts[0] > most || (counts[0] === most && slot < best)) [best, most] = [slot, counts[0]];
-    }
-    told[index].replaceChildren(
-      element("b", {}, counted(most)),
-      " ",
-      element("span", {}, `${clock(best * size, unit)} ${chosenZone || "by each row's clock"}`),
-    );
-  });
 }
 
 /** A round number at or above the highest bar. */
@@ -84,53 +45,68 @@ function shape(name, attributes, text) {
 }
 
 function drawChart() {
-  const svg = chart.querySelector("svg");
   const width = Math.max(chart.clientWidth, 300);
-  const [inner, tall] = [width - EDGE.left - EDGE.right, HEIGHT - EDGE.top - EDGE.bottom];
+  const inner = width - EDGE.left - EDGE.right;
   const { bars } = chartState;
-  const top = ceiling(bars.reduce((most, counts) => Math.max(most, counts[0]), 0));
+  const top = ceiling(Math.max(...bars.map(([many]) => many)));
   const step = Math.min(inner / bars.length, 60);
-  const parts = gridLines(top, tall, width);
-  bars.forEach((counts, index) => {
-    const gap = step > 4 ? 1 : 0;
-    let y = EDGE.top + tall;
-    for (let kind = 1; kind < series.length; kind += 1) {
-      if (!counts[kind]) continue;
-      const height = Math.max((counts[kind] / top) * tall, 1);
-      y -= height;
-      parts.push(
-        shape("rect", {
-          class: `s${kind}`,
-          x: EDGE.left + index * step + gap / 2,
-          y,
-          width: Math.max(step - gap, 1),
-          height,
-        }),
-      );
-    }
-  });
+  const parts = gridLines([0, top / 2, top], top, { y: EDGE.top, tall: TALL }, width);
+  bars.forEach((slotCounts, index) => parts.push(...stack(slotCounts, index, step, top)));
+  if (limit !== null) parts.push(...minuteBars(step, width));
   parts.push(...timeLabels(step, inner));
-  parts.push(
-    shape("rect", {
-      class: "cursor",
-      x: EDGE.left + chartState.at * step,
-      y: EDGE.top,
-      width: Math.max(step, 2),
-      height: tall,
-    }),
-  );
+  const place = { x: EDGE.left + chartState.at * step, y: EDGE.top, width: Math.max(step, 2) };
+  parts.push(shape("rect", { class: "cursor", ...place, height: HEIGHT - EDGE.top - EDGE.bottom }));
+  const svg = chart.querySelector("svg");
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.replaceChildren(...parts);
   chartState.step = step;
   tellBar();
 }
 
-function gridLines(top, tall, width) {
-  return [0, 0.5, 1].flatMap((part) => {
-    const y = EDGE.top + tall * (1 - part);
+function bar(index, step, y, height, name) {
+  const gap = step > 4 ? 1 : 0;
+  const x = EDGE.left + index * step + gap / 2;
+  return shape("rect", { class: name, x, y, width: Math.max(step - gap, 1), height });
+}
+
+/** The series of one slot, one upon the other. */
+function stack(slotCounts, index, step, top) {
+  const parts = [];
+  let y = EDGE.top + TALL;
+  for (let kind = 1; kind < series.length; kind += 1) {
+    if (!slotCounts[kind]) continue;
+    const height = Math.max((slotCounts[kind] / top) * TALL, 1);
+    y -= height;
+    parts.push(bar(index, step, y, height, series[kind].tone));
+  }
+  return parts;
+}
+
+/** The fullest minute of each slot, and the line over which none may be. */
+function minuteBars(step, width) {
+  const { minutes, unit } = chartState;
+  const most = Math.max(limit, ...minutes);
+  const area = { y: EDGE.top + TALL + LOWER.gap, tall: LOWER.tall };
+  const base = area.y + area.tall;
+  const height = (many) => Math.max((many / most) * area.tall, 1);
+  const parts = gridLines([0, most], most, area, width);
+  minutes.forEach((many, index) => {
+    if (many) parts.push(bar(index, step, base - height(many), height(many), many > limit ? "over" : "within"));
+  });
+  const y = base - height(limit);
+  const words = `limit: ${counted(limit)} in a minute`;
+  parts.push(shape("line", { class: "limit", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }));
+  parts.push(shape("text", { class: "limit", x: width - EDGE.right, y: area.y - 8, "text-anchor": "end" }, words));
+  parts.push(shape("text", { x: EDGE.left, y: area.y - 8 }, `fullest minute of each ${unit}`));
+  return parts;
+}
+
+function gridLines(values, top, area, width) {
+  return values.flatMap((value) => {
+    const y = area.y + area.tall * (1 - value / top);
     return [
       shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }),
-      shape("text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, counted(top * part)),
+      shape("text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, counted(value)),
     ];
   });
 }
@@ -160,13 +136,18 @@ function timeLabels(step, inner) {
 }
 
 function barText(index) {
-  const { bars, unit, first, later } = chartState;
-  const counts = bars[index];
+  const { bars, minutes, unit, first, later } = chartState;
   const named = series
-    .map((name, kind) => (kind && counts[kind] ? `${counted(counts[kind])} ${name}` : ""))
+    .map(({ name }, kind) => (kind && bars[index][kind] ? `${counted(bars[index][kind])} ${name}` : ""))
     .filter(Boolean);
+  const full = limit === null || !minutes[index] ? "" : `; ${minuteText(minutes[index])}`;
   const rest = later ? ` (${counted(later)} calls ring later than the chart shows)` : "";
-  return `${clock((first + index) * SIZES[unit], unit)}: ${named.join(", ") || "no calls"}${rest}`;
+  return `${clock((first + index) * SIZES[unit], unit)}: ${named.join(", ") || "no calls"}${full}${rest}`;
+}
+
+function minuteText(many) {
+  const judged = many > limit ? `${counted(many - limit)} over the limit` : `of ${counted(limit)} allowed`;
+  return `${counted(many)} in the fullest minute, ${judged}`;
 }
 
 function tellBar() {
@@ -197,12 +178,13 @@ function redrawChart() {
 }
 
 function legend() {
-  const used = new Set(columns.load);
-  const items = series.map(
-    (name, kind) =>
-      kind &&
-      used.has(kind) &&
-      element("li", {}, element("span", { className: `key s${kind}`, "aria-hidden": "true" }), name),
+  const used = new Set(rings.map(([, , kind]) => kind));
+  const items = series.filter((_, kind) => used.has(kind)).map(({ name, tone }) => [name, tone]);
+  if (limit !== null && peak(counts(([instant]) => Math.floor(instant / SIZES.minute)))[1] > limit)
+    items.push(["over the limit", "over"]);
+  byId("legend").replaceChildren(
+    ...items.map(([name, tone]) =>
+      element("li", {}, element("span", { className: `key ${tone}`, "aria-hidden": "true" }), name),
+    ),
   );
-  byId("legend").replaceChildren(...items.filter(Boolean));
 }

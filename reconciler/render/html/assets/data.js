@@ -2,7 +2,7 @@
 
 const byId = (id) => document.getElementById(id);
 const sheetData = JSON.parse(byId("plan-data").textContent);
-const { actions, columns, series, texts } = sheetData;
+const { actions, columns, limit, origins, series, texts } = sheetData;
 const total = columns.action ? columns.action.length : 0;
 const counted = (number) => number.toLocaleString("en");
 

@@ -68,6 +68,7 @@ function fillZones() {
   byId("zone").onchange = () => {
     chosenZone = byId("zone").value;
     forgetTimes();
+    startIndex();
     search(byId("search").value);
     redrawChart();
     update();
@@ -92,7 +93,7 @@ function showSlot() {
 }
 
 function startChart() {
-  if (!columns.load || !columns.load.some(Boolean)) return;
+  if (!rings.length) return;
   byId("timeline").hidden = false;
   fillZones();
   legend();
@@ -129,18 +130,33 @@ function sheetKey(event) {
   if (event.target !== sheet) return;
   const page = Math.max(Math.floor(sheet.clientHeight / ROW_HEIGHT) - 2, 1);
   const moves = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
-  if (event.key in moves) activate(view.active + moves[event.key]);
+  const sideways = { ArrowLeft: -1, ArrowRight: 1 };
+  if (event.key in moves) {
+    activate(view.active + moves[event.key]);
+    if (view.column >= 0) activateCell(view.column);
+  } else if (event.key in sideways) activateCell(view.column + sideways[event.key]);
   else if (event.key === "Enter") openPanel();
-  else if (event.key === "Escape") showAll();
+  else if (event.key === "Escape") leave();
   else return;
   event.preventDefault();
+}
+
+/** One step back: from the tip, from the cell, from the filters. */
+function leave() {
+  if (!tip.hidden) hideTip();
+  else if (view.column >= 0) activateCell(-1);
+  else showAll();
+}
+
+function startIndex() {
+  if (window.requestIdleCallback) requestIdleCallback(prepareIdly);
 }
 
 function startSheet() {
   byId("app").hidden = false;
   fillChoices();
   fillActions();
-  byId("search").onfocus = prepareSearch;
+  startIndex();
   byId("search").oninput = () => {
     search(byId("search").value);
     update();
@@ -159,7 +175,11 @@ function startSheet() {
     update();
     sheet.focus();
   };
-  sheet.onscroll = () => drawRows();
+  sheet.onscroll = () => {
+    hideTip();
+    drawRows();
+  };
+  sheet.onblur = hideTip;
   sheet.onkeydown = sheetKey;
   byId("body").onclick = (event) => {
     const row = event.target.closest("tr");
@@ -205,6 +225,7 @@ addEventListener("afterprint", () => {
 
 if (total) {
   startPanel();
+  startTip();
   startSheet();
   startChart();
 }

@@ -23,7 +23,7 @@ const query = {
 const everyRow = Uint32Array.from({ length: total }, (_, row) => row);
 let order = everyRow;
 let shown = everyRow;
-let haystacks = null;
+let haystacks = [];
 
 /** Numbers in a text compare as numbers: inv-2 before inv-10. */
 const natural = (text) => text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(15, "0"));
@@ -44,23 +44,24 @@ function sortBy(column) {
 
 /** All that is said of a row, in lower case. */
 function haystack(row) {
-  const said = [
-    address(row),
-    when(row),
-    texts[columns.when[row]],
-    to(row),
-    agent(row),
-    place(row),
-    message(row),
-  ];
-  for (const reason of columns.reasons[row] || []) said.push(texts[reason]);
-  for (const text of columns.fields[row] || []) said.push(texts[text]);
-  for (const cell of cellsOf(row)) said.push(...cell);
-  return said.join("\n").toLowerCase();
+  let said = `${address(row)}\n${when(row)}\n${texts[columns.when[row]]}\n${to(row)}\n${agent(row)}`;
+  said += `\n${place(row)}\n${message(row)}`;
+  for (const reason of columns.reasons[row] || []) said += `\n${texts[reason]}`;
+  for (const text of columns.fields[row] || []) said += `\n${texts[text]}`;
+  for (const cell of columns.diff[row] || []) for (const text of cell) if (text) said += `\n${texts[text]}`;
+  return said.toLowerCase();
 }
 
-function prepareSearch() {
-  haystacks ??= Array.from(everyRow, haystack);
+/** Make haystacks of rows until `until` rows have one. */
+function prepareSearch(until = total) {
+  while (haystacks.length < until) haystacks.push(haystack(haystacks.length));
+}
+
+/** The same while the reader does nothing, in parts that nobody notices. */
+function prepareIdly(deadline) {
+  while (haystacks.length < total && deadline.timeRemaining() > 2)
+    prepareSearch(Math.min(haystacks.length + 100, total));
+  if (haystacks.length < total) requestIdleCallback(prepareIdly);
 }
 
 function search(text) {
@@ -69,7 +70,8 @@ function search(text) {
 }
 
 function forgetTimes() {
-  haystacks = null;
+  haystacks = [];
+  toldTimes.clear();
   query.slot = null;
 }
 
@@ -84,12 +86,10 @@ function tests() {
   if (query.reason)
     asked.push((row) => columns.reasons[row] && columns.reasons[row].includes(number("reason")));
   if (query.slot)
-    asked.push((row) => columns.load[row] && slotOf(row, query.slot.size) === query.slot.number);
+    asked.push((row) => columns.load[row] && Math.floor(localOf(row) / query.slot.size) === query.slot.number);
   if (query.words.length) asked.push((row) => query.words.every((word) => haystacks[row].includes(word)));
   return asked;
 }
-
-const slotOf = (row, size) => Math.floor(localOf(row) / size);
 
 function choose() {
   const asked = tests();

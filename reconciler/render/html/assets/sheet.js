@@ -1,7 +1,7 @@
 // The sheet on the screen: of all rows that are shown, only those in view are there.
 
 const HEADS = {
-  action: "action",
+  action: sheetData.heads.kind,
   call: "call",
   rings: "rings",
   to: "to",
@@ -15,7 +15,8 @@ const MOST_PRINTED = 2000;
 const TIMING = ["schedule.at", "schedule.timezone", "delay_minutes"];
 const OWN_COLUMN = { agent: "agent", contact_id: "to", to_number: "to" };
 const sheet = byId("sheet");
-const view = { active: 0, start: 0, end: 0, printing: false };
+const COLUMNS = Object.keys(HEADS);
+const view = { active: 0, column: -1, start: 0, end: 0, printing: false }; // column -1: the row as a whole
 
 function drawHead() {
   const heads = Object.entries(HEADS).map(([column, name], index) => {
@@ -92,14 +93,19 @@ function content(row) {
 function drawRow(index) {
   const row = shown[index];
   const parts = content(row);
-  const cells = Object.keys(HEADS).map((column, number) =>
+  const cells = COLUMNS.map((column, number) =>
     element(
       "td",
-      { role: "gridcell", "aria-colindex": number + 1, className: `c-${column}` },
-      ...parts[column],
+      {
+        role: "gridcell",
+        id: `r${index}c${number}`,
+        "data-column": column,
+        "aria-colindex": number + 1,
+        className: `c-${column}`,
+      },
+      ...(isMade(row, column) ? [element("span", { className: "made" }, ...parts[column])] : parts[column]),
     ),
   );
-  for (const cell of cells) cell.title = cell.textContent;
   const state = {
     role: "row",
     id: `r${index}`,
@@ -118,6 +124,7 @@ function drawRows(force = false) {
 }
 
 function drawRange(start, end) {
+  hideTip();
   Object.assign(view, { start, end });
   const rows = [];
   for (let index = start; index < end; index += 1) rows.push(drawRow(index));
@@ -127,10 +134,24 @@ function drawRange(start, end) {
   pointAtActive();
 }
 
+/** Tell which row, or which cell of it, is the active one. */
 function pointAtActive() {
+  for (const cell of byId("body").querySelectorAll(".active")) cell.classList.remove("active");
   const inView = view.active >= view.start && view.active < view.end;
-  if (inView) sheet.setAttribute("aria-activedescendant", `r${view.active}`);
-  else sheet.removeAttribute("aria-activedescendant");
+  if (!inView) return sheet.removeAttribute("aria-activedescendant");
+  const cell = view.column < 0 ? null : byId(`r${view.active}c${view.column}`);
+  if (cell) cell.classList.add("active");
+  return sheet.setAttribute("aria-activedescendant", cell ? cell.id : `r${view.active}`);
+}
+
+/** Make a cell of the active row the active one, or the whole row again, and tell what the cell has to add. */
+function activateCell(column) {
+  view.column = Math.max(-1, Math.min(COLUMNS.length - 1, column));
+  activate(view.active);
+  const cell = byId(`r${view.active}c${view.column}`);
+  if (!cell) return hideTip();
+  cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+  return showTip(cell);
 }
 
 /** Make a row the active one, and bring it into view. */
@@ -154,9 +175,10 @@ function activate(index) {
 function update() {
   choose();
   view.active = 0;
+  view.column = -1;
   sheet.scrollTop = 0;
   sheet.setAttribute("aria-rowcount", shown.length + 1);
-  sheet.setAttribute("aria-colcount", Object.keys(HEADS).length);
+  sheet.setAttribute("aria-colcount", COLUMNS.length);
   byId("found").textContent =
     shown.length === total
       ? `${counted(total)} calls`

@@ -12,6 +12,7 @@ const FIELDS = {
   second: "numeric",
 };
 const zones = new Map();
+const toldTimes = new Map();
 let chosenZone = OWN;
 
 /** The offsets of a zone by quarter hour, or null where the browser does not know the zone. */
@@ -50,7 +51,8 @@ function localSeconds(instant, name) {
   return instant + zone.offsets.get(slot);
 }
 
-const zoneFor = (row) => chosenZone || texts[columns.zone[row]] || "UTC";
+const zoneNamed = (number) => chosenZone || texts[number] || "UTC";
+const zoneFor = (row) => zoneNamed(columns.zone[row]);
 
 /** When a row rings, by the clock of the chosen zone; null where that depends on the apply. */
 function localOf(row) {
@@ -71,8 +73,16 @@ function clock(local, unit) {
 function when(row) {
   const local = localOf(row);
   if (local === null) return texts[columns.when[row]];
-  const seconds = local % 60 ? `:${stamp(local).slice(17, 19)}` : "";
-  return `${clock(local)}${seconds} ${city(zoneFor(row))}`;
+  return `${told(local)} ${city(zoneFor(row))}`;
+}
+
+/** A local time with its seconds, where it has some. Many rows ring at one time, and each is searched. */
+function told(local) {
+  if (!toldTimes.has(local)) {
+    const seconds = local % 60 ? `:${stamp(local).slice(17, 19)}` : "";
+    toldTimes.set(local, `${clock(local)}${seconds}`);
+  }
+  return toldTimes.get(local);
 }
 
 /** `America/Mexico_City` as `Mexico City`; the panel has the whole name. */
