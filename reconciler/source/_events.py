@@ -30,15 +30,14 @@ _LATE_DIRECTIVE = re.compile(r"[\r\n]%")
 _ODD_TAG = re.compile(r"(?<![^\s\[\]{},:?-])!(?!!?[a-zA-Z0-9_-]+[ \r\n]|[ \r\n])")
 _TOUCHING_COMMENT = re.compile(r"[|>][-+0-9]*#")
 _EMPTY_KEY = re.compile(r"(?<![^\s,\[{])\?\s++[,:\]}#]")
-_DOUBTFUL = (_LATE_DIRECTIVE, _ODD_TAG, _TOUCHING_COMMENT, _EMPTY_KEY)
+_DOUBTFUL = {"%": _LATE_DIRECTIVE, "!": _ODD_TAG, "#": _TOUCHING_COMMENT, "?": _EMPTY_KEY}
 _BETWEEN = re.compile(r"(?:[ \r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=[ \r\n]))*+")
 _NEW_DOCUMENT = re.compile(r"(?<![^\r\n])---(?=\s)")
 _TAB_OR_COMMENT_LINE = re.compile(r"\t|(?<![^\r\n]) *+#[^\r\n]*+")
 
 
 class _Parser(Protocol):
-    def check_event(self) -> bool: ...
-    def get_event(self) -> yaml.Event: ...
+    def get_event(self) -> yaml.Event | None: ...
 
 
 def refused_directive(text: str) -> tuple[int, str] | None:
@@ -67,8 +66,7 @@ def events(text: str, *, pure: bool) -> Iterator[yaml.Event]:
     text = text if text.endswith(("\n", "\r")) else f"{text}\n"
     parser = _pure(text) if pure or _differs(text) else _libyaml(text)
     started = False
-    while parser.check_event():
-        event = parser.get_event()
+    for event in iter(parser.get_event, None):
         yield event
         if isinstance(event, yaml.DocumentStartEvent):
             if started:
@@ -98,7 +96,9 @@ def _second(text: str, end: yaml.DocumentEndEvent) -> yaml.Mark | None:
 
 def _differs(text: str) -> bool:
     """Whether the two parsers may read it differently, or there is only one."""
-    if not yaml.__with_libyaml__ or any(pattern.search(text) for pattern in _DOUBTFUL):
+    if not yaml.__with_libyaml__ or any(
+        sign in text and pattern.search(text) for sign, pattern in _DOUBTFUL.items()
+    ):
         return True
     return "\t" in text and not _tabs_are_text(text)
 
@@ -111,13 +111,14 @@ def _tabs_are_text(text: str) -> bool:
     tabs.reverse()
     depth, parser = 0, _libyaml(text)
     try:
-        while tabs and depth <= MAX_DEPTH and parser.check_event():
-            event = parser.get_event()
+        for event in iter(parser.get_event, None):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.DocumentEndEvent):
                 break
             if isinstance(event, yaml.ScalarEvent) and not _pass_quoted(tabs, event):
                 return False
+            if not tabs or depth > MAX_DEPTH:
+                break
     except yaml.YAMLError:
         return False
     return not tabs

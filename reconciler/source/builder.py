@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sys import intern
+
 import yaml
 
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 
 MAX_DEPTH = 32
 
@@ -22,8 +24,9 @@ class Builder:
         self._file = file
         self._root: Node | None = None
         self._documents = 0
-        self._stack: list[MapNode | ListNode] = []
-        self._keys: list[Scalar | None] = []  # for each open map: the key that waits for its value
+        self._inside: MapNode | ListNode | None = None
+        self._key: Scalar | None = None  # of the map that is open: the key that waits for its value
+        self._outside: list[tuple[MapNode | ListNode | None, Scalar | None]] = []
 
     def feed(self, event: yaml.Event) -> None:
         """Take one event.
@@ -52,7 +55,7 @@ class Builder:
     def finish(self) -> Node | None:
         """The file's root, None where it is no map or there is none; both are reported."""
         root = self._root
-        if root is None or (isinstance(root, Scalar) and root.kind is Kind.NULL):
+        if root is None or (isinstance(root, Scalar) and root.is_null):
             hint = "write the file's fields, such as: version: 1"
             self._say("E104", "the file is empty", Location(self._file, 1, 1), hint)
             return None
@@ -86,46 +89,49 @@ class Builder:
             self._report("E108", f"tag {shown}: tags are not read", event, hint)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
-        scalar = Scalar(event.value, not event.style, *_place(event))
-        if "\0" in event.value:
+        text, mark = event.value, event.start_mark
+        if "\0" in text:
             self._report("E102", "the value holds NUL, written as an escape", event, "remove it")
-            scalar.text = event.value.replace("\0", "")
-        return scalar
+            text = text.replace("\0", "")
+        return (
+            Scalar(text, not event.style, mark.line + 1, mark.column + 1)
+            if mark
+            else Scalar(text, not event.style, 1, 1)
+        )
 
     def _placeholder(self, event: yaml.Event) -> Scalar:
         return Scalar("", True, *_place(event))
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
-        if len(self._stack) >= MAX_DEPTH:
+        if len(self._outside) >= MAX_DEPTH:
             self._report("E111", f"nested deeper than {MAX_DEPTH}", event, "plan files are flat: what is this?")
             raise TooDeep
         is_map = isinstance(event, yaml.MappingStartEvent)
         node: MapNode | ListNode = MapNode(*_place(event)) if is_map else ListNode(*_place(event))
         self._add(node)
-        self._stack.append(node)
-        self._keys.append(None)
+        self._outside.append((self._inside, self._key))
+        self._inside, self._key = node, None
 
     def _close(self) -> None:
-        self._stack.pop()
-        self._keys.pop()
+        self._inside, self._key = self._outside.pop()
 
     def _add(self, node: Node) -> None:
-        if not self._stack:
-            self._root = node
-            return
-        parent = self._stack[-1]
-        if isinstance(parent, ListNode):
+        parent = self._inside
+        if isinstance(parent, MapNode):
+            key = self._key
+            if key is None:
+                self._key = self._as_key(node)
+            else:
+                self._key = None
+                self._set(parent, key, node)
+        elif parent is not None:
             parent.items.append(node)
-            return
-        key = self._keys[-1]
-        if key is None:
-            self._keys[-1] = self._key(node)
-            return
-        self._keys[-1] = None
-        self._set(parent, key, node)
+        else:
+            self._root = node
 
-    def _key(self, node: Node) -> Scalar:
-        if isinstance(node, Scalar) and node.kind is not Kind.NULL and node.text:
+    def _as_key(self, node: Node) -> Scalar:
+        if isinstance(node, Scalar) and node.text and not node.is_null:
+            node.text = intern(node.text)  # many rows have the same few
             return node
         what = "empty or null" if isinstance(node, Scalar) else "a list or a map"
         where = Location(self._file, node.line, node.column)
@@ -133,18 +139,21 @@ class Builder:
         return Scalar("", True, node.line, node.column)
 
     def _set(self, parent: MapNode, key: Scalar, node: Node) -> None:
-        if not key.text:
-            return
+        text = key.text
+        if text and text != "<<" and text not in parent.items:
+            parent.items[text] = (key, node)
+        elif text:
+            self._set_odd(parent, key, node)
+
+    def _set_odd(self, parent: MapNode, key: Scalar, node: Node) -> None:
         where = Location(self._file, key.line, key.column)
         if key.plain and key.text == "<<":
             self._say("E110", "merge keys are not read", where, "share values with defaults")
             return
-        first = parent.items.get(key.text)
-        if first is not None:
-            message = f"{key.text!r} is here a second time; the first is in line {first[0].line}"
+        first = parent.items.setdefault(key.text, (key, node))[0]
+        if first is not key:
+            message = f"{key.text!r} is here a second time; the first is in line {first.line}"
             self._say("E107", message, where, "keep one of them")
-            return
-        parent.items[key.text] = (key, node)
 
     def _report(self, code: str, message: str, event: yaml.Event, hint: str) -> None:
         self._say(code, message, Location(self._file, *_place(event)), hint)

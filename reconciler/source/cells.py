@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.source.nodes import Kind, MapNode, Scalar
+from reconciler.source.nodes import MapNode, Scalar
 from reconciler.source.report import Report
 
 if TYPE_CHECKING:
@@ -78,11 +78,7 @@ def over(upper: Layer, lower: Layer) -> Layer:
 
 def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source: Source) -> Layer:
     """A row or the defaults as they stand in a plan file. A text that starts with ``==`` starts with ``=``."""
-    layer = Layer(
-        bad={
-            str(found[len(path)]) for found in report.bad if found[: len(path)] == path and len(found) > len(path)
-        }
-    )
+    layer = Layer(bad=report.bad_in(path))
     for name, (_, value) in node.items.items():
         if name in layer.bad or name == "repeat":  # it makes rows, and is no part of one
             continue
@@ -98,11 +94,11 @@ def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source:
 
 
 def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report) -> None:
-    if scalar.kind is Kind.NULL:
+    if scalar.is_null:
         layer.removed.add(name)
         return
     text = scalar.text
-    if text.startswith("="):
+    if text[:1] == "=":
         if not text.startswith("=="):
             hint = "move it to columns, or write == for a text that starts with ="
             report.say("E707", f"{name}: a formula is read only in columns", scalar.line, scalar.column, hint)

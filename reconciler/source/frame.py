@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from reconciler.model import Location, Row
 from reconciler.settings import Project
 from reconciler.source.cells import Layer, over
 from reconciler.source.formulas.columns import Column, Failure, compute
+from reconciler.source.ordinary import Ordinary
 from reconciler.source.reading import Place, Reading
 from reconciler.source.repeat import Occurrence
 from reconciler.source.report import Report, is_public
@@ -55,6 +56,10 @@ class Frame:
     project: Project
     report: Report
     watch: Watch | None = None
+    _ordinary: Ordinary = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ordinary", Ordinary(self.identity, self.defaults, self.project))
 
     def row(
         self,
@@ -70,13 +75,17 @@ class Frame:
         ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
         ``occurrence`` becomes the end of the key.
         """
-        lower, made = self.defaults, _NOTHING
+        made = _NOTHING
         if columns:
             made, failures = compute(columns, own, values)
             for failure in failures:
                 self._tell(failure, place, values, locate)
-            lower = over(made, lower)
-        reading = Reading(place, over(own, lower), self.report, own.schedule, occurrence)
+        if self.watch is None and occurrence is None:
+            ordinary = self._ordinary.row(place, own, made)
+            if ordinary is not None:
+                return ordinary
+        merged = over(own, over(made, self.defaults))
+        reading = Reading(place, merged, self.report, own.schedule, occurrence)
         row = read_row(reading, self.identity, self.project)
         if self.watch is not None:
             self.watch(Trace(reading, row, self.identity, own, made, self.defaults, values, locate))

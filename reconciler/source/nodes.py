@@ -37,15 +37,20 @@ class Scalar:
 
     @property
     def kind(self) -> Kind:
+        text = self.text
         if not self.plain:
             return Kind.TEXT
-        if self.text in _NULLS:
+        if text in _NULLS:
             return Kind.NULL
-        if self.text in BOOLEANS:
+        if text in BOOLEANS:
             return Kind.BOOLEAN
-        if len(self.text) <= _MAX_NUMBER_LENGTH and JSON_NUMBER.fullmatch(self.text):
+        if text[0] in "-0123456789" and len(text) <= _MAX_NUMBER_LENGTH and JSON_NUMBER.fullmatch(text):
             return Kind.NUMBER
         return Kind.TEXT
+
+    @property
+    def is_null(self) -> bool:
+        return self.plain and self.text in _NULLS
 
     @property
     def boolean(self) -> bool:

@@ -72,8 +72,8 @@ def _agent(reading: Reading, project: Project) -> str:
     if text is None:
         reading.wrong("E301", "agent", "no agent: who speaks?", "add agent: to the row or to defaults")
         return ""
-    found = project.agents.get(text)
-    if found is None and not ID.fullmatch(text):
+    found = agent_id(text, project)
+    if found is None:
         hint = _near(text, project.agents, "agents")
         reading.wrong(
             "E302", "agent", f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id", hint
@@ -81,24 +81,30 @@ def _agent(reading: Reading, project: Project) -> str:
     return found or text
 
 
+def agent_id(text: str, project: Project) -> str | None:
+    """What an alias stands for, or the id itself; None where it is neither."""
+    return project.agents.get(text) or (text if ID.fullmatch(text) else None)
+
+
 def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
     text = reading.text("from")
     if text is None:
         reading.wrong("E301", "from", "no from: which number calls?", "add from: to the row or to defaults")
         return ""
+    found = sender_id(text, project, contact=is_contact)
+    if found is not None:
+        return found
     alias = project.numbers.get(text)
     if alias is not None:
-        needed, found = alias.named(contact=is_contact)
-        if found is None:
-            kind = "contact" if is_contact else "phone"
-            hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
-            reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
-        return found or ""
+        needed, _ = alias.named(contact=is_contact)
+        kind = "contact" if is_contact else "phone"
+        hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
+        reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
+        return ""
     if is_contact:
-        if not ID.fullmatch(text):
-            hint = _near(text, project.numbers, "numbers")
-            message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
-            reading.wrong("E302", "from", message, hint, private=text.startswith("+"))
+        hint = _near(text, project.numbers, "numbers")
+        message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
+        reading.wrong("E302", "from", message, hint, private=text.startswith("+"))
         return text
     if text.startswith("+"):
         return _number(reading, "from") or ""
@@ -106,6 +112,15 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
     message = f"from {quoted(text)} is neither a name in reconciler.yaml nor an E.164 number"
     reading.wrong("E302", "from", message, hint)
     return ""
+
+
+def sender_id(text: str, project: Project, *, contact: bool) -> str | None:
+    """What an alias stands for, or the id or number itself; None where there is anything to say about it."""
+    alias = project.numbers.get(text)
+    if alias is not None:
+        return alias.named(contact=contact)[1]
+    fits = ID.fullmatch(text) is not None if contact else judge_number(text) == "valid"
+    return text if fits else None
 
 
 def _near(text: str, names: Iterable[str], section: str) -> str:
@@ -154,14 +169,22 @@ def _webhook(reading: Reading, project: Project) -> str | None:
     url = reading.text("webhook_url")
     if url is None or reading.blocked("webhook_url"):
         return url
+    problem = webhook_problem(url, project)
+    if problem is not None:
+        reading.wrong("E305", "webhook_url", *problem)
+    return url
+
+
+def webhook_problem(url: str, project: Project) -> tuple[str, str] | None:
+    """What is wrong with it, and a hint; None where the operator lets data go there."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         host, parts = "", urlsplit("")
     if not host or parts.username is not None:
-        reading.wrong("E305", "webhook_url", "webhook_url is not a plain https URL", "such as https://host/path")
-    elif host not in project.webhook_hosts:
+        return "webhook_url is not a plain https URL", "such as https://host/path"
+    if host not in project.webhook_hosts:
         hint = f"an operator may add {host} to policy.webhook_hosts in reconciler.yaml"
-        reading.wrong("E305", "webhook_url", f"webhook_url may not point to {host}", hint)
-    return url
+        return f"webhook_url may not point to {host}", hint
+    return None

@@ -69,6 +69,8 @@ class Report:
     file: str
     found: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
+    _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
+    _bad_known: int = 0
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _seen: set[tuple[str, Location | None, str]] = field(default_factory=set)
 
@@ -78,6 +80,16 @@ class Report:
         if mark not in self._seen:
             self._seen.add(mark)
             self.found.append(item)
+
+    def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
+        """The fields at ``path`` that are bad, or hold anything that is."""
+        if self._bad_known != len(self.bad):
+            self._bad_in.clear()
+            for found in self.bad:
+                for depth, name in enumerate(found):
+                    self._bad_in.setdefault(found[:depth], set()).add(str(name))
+            self._bad_known = len(self.bad)
+        return set(self._bad_in.get(path, ()))
 
     def say(
         self,

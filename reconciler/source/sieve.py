@@ -44,6 +44,8 @@ class Sieve:
             return {key: self._plain(item, key) for key, (_, item) in node.items.items()}
         if isinstance(node, ListNode):
             return [self._plain(item, name) for item in node.items]
+        if not node.plain:
+            return node.text
         kind = node.kind
         if kind is Kind.TEXT or (kind is Kind.NUMBER and name not in self._typed):
             return node.text

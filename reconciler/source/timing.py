@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from reconciler import times
@@ -50,10 +51,10 @@ def read_timing(reading: Reading) -> Timing:
     if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
         message = "no place_by: applied late, this call rings late, at night as well"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
-    return Timing(None, None, _minutes(delay.text) if delay is not None else None, place_by, called)
+    return Timing(None, None, minutes(delay.text) if delay is not None else None, place_by, called)
 
 
-def _minutes(text: str) -> float | None:
+def minutes(text: str) -> float | None:
     """0 is at once, which is no delay; whole minutes are whole numbers."""
     value = float(text)
     whole = int(value)
@@ -64,12 +65,20 @@ def _place_by(reading: Reading) -> datetime | None:
     text = reading.text("place_by")
     if text is None or reading.blocked("place_by"):
         return None
-    try:
-        return times.parse_instant(text)
-    except ValueError:
+    found = instant(text)
+    if found is None:
         reading.wrong(
             "E308", "place_by", f"place_by {quoted(text)} is no real time", "such as 2026-06-15T18:00:00Z"
         )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def instant(text: str) -> datetime | None:
+    """An RFC 3339 time in UTC, None where it is none."""
+    try:
+        return times.parse_instant(text)
+    except ValueError:
         return None
 
 
@@ -86,6 +95,9 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         hint = "add timezone: America/Mexico_City to the row's schedule, or to defaults"
         reading.wrong("E309", "schedule.at", "a schedule without timezone; a zone is never guessed", hint)
         return None, None
+    found = set_time(at, name)
+    if found is not None:
+        return found
     zone = times.zone(name)
     if zone is None:
         reading.wrong("E312", "schedule.timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
@@ -97,7 +109,21 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         return None, None
     if zone is None:
         return None, None
-    return Schedule(times.format_wall(wall), name), _instant(reading, wall, zone)
+    return Schedule(times.format_wall(wall), name), _unclear(reading, wall, zone)
+
+
+@lru_cache(maxsize=16384)
+def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
+    """A schedule and its instant in UTC; None where there is not exactly one."""
+    zone = times.zone(timezone)
+    if zone is None:
+        return None
+    try:
+        wall = times.parse_wall(at)
+        found = times.locate(wall, zone)
+    except (ValueError, OverflowError):
+        return None
+    return (Schedule(times.format_wall(wall), timezone), found) if isinstance(found, datetime) else None
 
 
 def _zone_hint(name: str) -> str:
@@ -111,7 +137,7 @@ def _zone_hint(name: str) -> str:
     return f"did you mean {near[0]}?" if near else "an IANA name such as America/Mexico_City"
 
 
-def _instant(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
+def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
     try:
         found = times.locate(wall, zone)
     except OverflowError:

@@ -20,7 +20,8 @@ CALL = Call(
 )
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
 ascii_texts = st.text(st.characters(codec="ascii"), max_size=20)
-maps = st.dictionaries(texts, texts, max_size=4)
+awkward = st.text(st.sampled_from('aé"\\/\x00\x1f\x7f\n\u0301\u2028\u212b\ufb33\uffee\U0001f600'), max_size=6)
+maps = st.dictionaries(texts | awkward, texts | awkward, max_size=4)
 calls = st.builds(
     Call,
     agent=texts,

@@ -91,9 +91,10 @@ def compute(columns: Iterable[Column], layer: Layer, values: dict[str, str]) -> 
     """
     made = Layer()
     failures: list[Failure] = []
+    absent = layer.removed | layer.bad
     for column in columns:
         name = column.name
-        if name in layer.cells or name in layer.removed or name.partition(".")[0] in layer.removed | layer.bad:
+        if name in layer.cells or name in layer.removed or (absent and name.partition(".")[0] in absent):
             continue
         if made.bad and any(read in made.bad for read in column.reads):
             made.bad.add(name)
@@ -109,7 +110,8 @@ def compute(columns: Iterable[Column], layer: Layer, values: dict[str, str]) -> 
         if text:
             values[name] = text
             made.cells[name] = Cell(text, Source.FORMULA, column)
-    made.bad = {name.partition(".")[0] for name in made.bad}
+    if made.bad:
+        made.bad = {name.partition(".")[0] for name in made.bad}
     return made, failures
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.source.formulas.functions import Function
@@ -25,6 +26,7 @@ _BUILTIN = (
     "timestamp", "duration", "dyn", "type", "has", "getFullYear", "getMonth", "getDate", "getDayOfMonth",
     "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds",
 )  # fmt: skip
+_REMEMBERED = 4096  # results of a formula: cells such as dates and currencies repeat
 _CLOCKS = frozenset({"now", "today", "time"})
 _SYNTAX = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?([^\n]*)")
 _SAID_BY_FUNCTION = re.compile(r"Function '(\w+)' error: (.*?)(?:\. Check function arguments.*)?", re.DOTALL)
@@ -127,6 +129,10 @@ class Program:
     constants: Mapping[str, str]
     required: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    _result: Callable[[tuple[str, ...]], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._result = lru_cache(_REMEMBERED)(self._evaluate)
 
     def run(self, values: Mapping[str, str]) -> str:
         """The result as text, empty for nothing. A cell that is not in ``values`` is empty.
@@ -134,11 +140,12 @@ class Program:
         Raises:
             FormulaProblem: the formula fails on these values.
         """
+        return self._result(tuple([values.get(name, "") for name in self.reads.values()]))
+
+    def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
         engine.forget()
-        variables = {variable: values.get(name, "") for variable, name in self.reads.items()}
-        variables.update(self.constants)
-        engine.context.update(variables)
+        engine.context.update({**dict(zip(self.reads, texts, strict=True)), **self.constants})
         try:
             result = self.compiled.execute(engine.context)
         except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:

@@ -71,10 +71,11 @@ class Delimited:
 
     def locate(self, record: Record, column: int | None) -> Location:
         """Line and column of the cell's first character in the file."""
+        if column is None:
+            return Location(self._name, record.line, 1)
         lines = record.raw if isinstance(record.raw, list) else []
-        line, at = _find(lines, column or 0, self._delimiter)
-        cell = None if column is None else f"{letters(column)}{record.number}"
-        return Location(self._name, record.line + line, at + 1, cell)
+        line, at = _find(lines, column, self._delimiter)
+        return Location(self._name, record.line + line, at + 1, f"{letters(column)}{record.number}")
 
     def _broken(self, error: csv.Error, line: int) -> SheetProblem:
         where = Location(self._name, line, 1)

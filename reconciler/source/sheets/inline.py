@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.model import Location
-from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report
 from reconciler.source.sheets.grid import Record
 
@@ -20,15 +20,12 @@ class Inline:
     def records(self) -> Iterator[Record]:
         """The columns, then each row; null is an empty cell."""
         columns, rows = self._node.get("columns"), self._node.get("rows")
-        if isinstance(columns, ListNode) and not self._bad("columns"):
+        bad = self._report.bad_in(("table", "rows"))
+        if isinstance(columns, ListNode) and "columns" not in self._report.bad_in(("table",)):
             yield _record(0, columns)
             for index, row in enumerate(rows.items if isinstance(rows, ListNode) else ()):
-                if isinstance(row, ListNode) and not self._bad("rows", index):
+                if isinstance(row, ListNode) and str(index) not in bad:
                     yield _record(index + 1, row)
-
-    def _bad(self, *path: str | int) -> bool:
-        whole = ("table", *path)
-        return any(found[: len(whole)] == whole for found in self._report.bad)
 
     def locate(self, record: Record, column: int | None) -> Location:
         nodes: list[Node] = record.raw.items if isinstance(record.raw, ListNode) else []
@@ -42,4 +39,4 @@ def _record(number: int, row: ListNode) -> Record:
 
 
 def _text(node: Node) -> str:
-    return node.text if isinstance(node, Scalar) and node.kind is not Kind.NULL else ""
+    return node.text if isinstance(node, Scalar) and not node.is_null else ""
