@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
@@ -14,11 +15,15 @@ _T = TypeVar("_T")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "), allow_nan=False)
 
 
-class Lines(list[bytes]):
-    """A list whose items are written already, each by ``to_line``."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A list whose items are written as they are needed: ``written`` makes each of them a line by ``to_line``."""
+
+    written: Callable[[], Iterable[bytes]]
 
 
 Document: TypeAlias = "Mapping[str, JsonValue | Lines]"
+END = b"\n}\n"
 
 
 def to_bytes(document: Document) -> bytes:
@@ -32,23 +37,30 @@ def to_bytes(document: Document) -> bytes:
 
 def pieces(document: Document) -> Iterator[bytes]:
     """The same, piece by piece."""
+    return (piece for _, piece in named_pieces(document))
+
+
+def named_pieces(document: Document) -> Iterator[tuple[str, bytes]]:
+    """The same, each piece with the name of the member it belongs to; ``END``, the last one, belongs to none."""
     opening = b"{\n  "
     for name, value in document.items():
-        yield opening + to_line(name) + b": "
-        if isinstance(value, list) and value:
-            yield from _list(value)
+        start = opening + to_line(name) + b": "
+        if isinstance(value, Lines):
+            yield from ((name, piece) for piece in _list(start, value.written()))
+        elif isinstance(value, list):
+            yield from ((name, piece) for piece in _list(start, map(to_line, value)))
         else:
-            yield to_line(value) if not isinstance(value, Lines) else b"[]"
+            yield name, start + to_line(value)
         opening = b",\n  "
-    yield b"\n}\n"
+    yield "", END
 
 
-def _list(value: list[JsonValue] | Lines) -> Iterator[bytes]:
-    opening = b"[\n    "
-    for item in value:
-        yield opening + (item if isinstance(item, bytes) else to_line(item))
+def _list(start: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
+    opening = start + b"[\n    "
+    for line in lines:
+        yield opening + line
         opening = b",\n    "
-    yield b"\n  ]"
+    yield start + b"[]" if opening.startswith(start) else b"\n  ]"
 
 
 def to_line(value: JsonValue) -> bytes:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
+from typing import IO
 
 from reconciler import identity
 from reconciler.documents import (
+    END,
     Document,
     Lines,
     instant,
@@ -21,6 +24,7 @@ from reconciler.documents import (
     items,
     maybe,
     members,
+    named_pieces,
     optional_instant,
     pieces,
     text,
@@ -49,6 +53,8 @@ from reconciler.times import format_instant, scheduled_instant
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
+_NO_ID = _ID_PREFIX + 64 * "0"
+_NOT_IN_ID = frozenset({"plan_id", "signature"})
 _SIGNATURE_PREFIX = "hmac-sha256:"
 _SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
 
@@ -102,16 +108,43 @@ def _signature(own_id: str, signing_key: str) -> str:
     return _SIGNATURE_PREFIX + hmac.new(signing_key.encode(), own_id.encode(), hashlib.sha256).hexdigest()
 
 
+def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> None:
+    """Write the canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change.
+
+    The id stands before what it is taken over, so ``file`` must be one that can go back.
+    """
+    digest, places = hashlib.sha256(), {}
+    for name, piece in named_pieces(_named(_body(plan), _NO_ID, None)):
+        if name in _NOT_IN_ID:
+            places[name] = file.tell()
+        else:
+            digest.update(piece)
+        file.write(piece)
+    own_id = _ID_PREFIX + digest.hexdigest()
+    file.seek(places["plan_id"])
+    file.write(_member("plan_id", own_id))
+    file.seek(places["signature"])
+    file.write(_member("signature", None if signing_key is None else _signature(own_id, signing_key)) + END)
+
+
+def _member(name: str, value: JsonValue) -> bytes:
+    """A member that is not the first, as it stands in the file."""
+    return b",\n  " + to_line(name) + b": " + to_line(value)
+
+
 def dumps(plan: Plan, *, signing_key: str | None = None) -> bytes:
-    """The canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change."""
-    body = _body(plan)
-    own_id = _id_of(body)
-    return to_bytes(_named(body, own_id, None if signing_key is None else _signature(own_id, signing_key)))
+    """What ``write`` writes."""
+    file = BytesIO()
+    write(plan, file, signing_key=signing_key)
+    return file.getvalue()
 
 
-def shown(plan: Plan, of: Plan, told: Callable[[Change], JsonObject] = change_document) -> bytes:
-    """The same of a masked copy, under the id of the plan itself (``of``); ``told`` may say more of a change."""
-    return to_bytes(_named(_body(plan, told), plan_id(of), None))
+def shown(plan: Plan, of: Plan, told: Callable[[Change], JsonObject] = change_document) -> Iterator[bytes]:
+    """The same of a masked copy, piece by piece, under the id of the plan itself (``of``).
+
+    ``told`` may say more of a change.
+    """
+    return pieces(_named(_body(plan, told), plan_id(of), None))
 
 
 def loads(data: bytes, *, signing_key: str | None = None) -> Plan:
@@ -167,7 +200,7 @@ def _body(plan: Plan, told: Callable[[Change], JsonObject] = change_document) ->
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
-        "changes": Lines(to_line(told(change)) for change in plan.changes),
+        "changes": Lines(lambda: (to_line(told(change)) for change in plan.changes)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
 

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.completing import plan_files
-from reconciler.cli.output import write_private
+from reconciler.cli.output import writing_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
@@ -81,7 +81,7 @@ def plan(
     PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
-    from reconciler import planfile
+    from reconciler import collector, planfile
     from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
     from reconciler.cli.origins import find_origins
     from reconciler.engine.plan import verdict
@@ -120,6 +120,7 @@ def plan(
             echo(f"{hint}\n", err=True)
         return code
     if out is not None:
-        write_private(app.directory / out, planfile.dumps(made, signing_key=plan_key()))
+        with collector.paused(), writing_private(app.directory / out) as file:
+            planfile.write(made, file, signing_key=plan_key())
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

@@ -20,7 +20,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
             _annotate(found, change, provenance)
         return found
 
-    return planfile.shown(mask_plan(plan) if masked else plan, plan, document)
+    return b"".join(planfile.shown(mask_plan(plan) if masked else plan, plan, document))
 
 
 def _annotate(document: JsonObject, change: Change, told: Provenance) -> None:

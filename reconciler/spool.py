@@ -1,0 +1,167 @@
+"""Sequences too long to hold in memory: items on disk, and views that make theirs as they are asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
+
+from reconciler.errors import ReconcilerError
+from reconciler.system import next_step, told
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+MOST_HELD = 20_000  # items; of the rows of a plan some 20 MB
+_CHUNK = 1 << 20
+
+
+class View(Sequence[T]):
+    """A sequence that knows its length and how to make each item. A slice is a view of it."""
+
+    def item(self, index: int) -> T:
+        """The item at an index from 0 to the length."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        places = range(len(self))[index]
+        return Picked(self, places) if isinstance(places, range) else self.item(places)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # as a list's
+
+
+class Spool(View[T]):
+    """Items kept packed in a file without a name, which goes with the process however that ends; mode 0600.
+
+    ``pack`` and ``unpack`` turn an item into bytes and back.
+    """
+
+    def __init__(self, pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:
+        self._pack = pack
+        self._unpack = unpack
+        self._starts = array("Q", [0])  # of each item, and of the next one
+        self._waiting = bytearray()
+        try:
+            with tempfile.TemporaryFile(prefix="reconciler-", buffering=0) as file:
+                self._file = os.dup(file.fileno())
+        except OSError as error:
+            raise _no_room(error) from error
+        weakref.finalize(self, os.close, self._file)
+
+    def append(self, item: T) -> None:
+        """Raises ``ReconcilerError`` where the disk takes no more."""
+        data = self._pack(item)
+        self._waiting += data
+        self._starts.append(self._starts[-1] + len(data))
+        if len(self._waiting) >= _CHUNK:
+            self._flush()
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def item(self, index: int) -> T:
+        self._flush()
+        start = self._starts[index]
+        return self._unpack(self._read(start, self._starts[index + 1] - start))
+
+    def __iter__(self) -> Iterator[T]:
+        self._flush()
+        starts, index, base, data = self._starts, 0, 0, b""
+        while index < len(self):
+            start, end = starts[index] - base, starts[index + 1] - base
+            if end > len(data):
+                base = starts[index]
+                data = self._read(base, max(end - start, _CHUNK))
+            else:
+                yield self._unpack(data[start:end])
+                index += 1
+
+    def _flush(self) -> None:
+        try:
+            while self._waiting:
+                del self._waiting[: os.write(self._file, self._waiting)]
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def _read(self, start: int, size: int) -> bytes:
+        """``size`` bytes, or as many as there are."""
+        size = min(size, self._starts[-1] - start)
+        parts: list[bytes] = []
+        while size > 0:
+            try:
+                part = os.pread(self._file, size, start)
+            except OSError as error:
+                raise _no_room(error) from error
+            if not part:
+                raise ReconcilerError("a temporary file of this run was cut short by another program")
+            parts.append(part)
+            start, size = start + len(part), size - len(part)
+        return b"".join(parts)
+
+
+def _no_room(error: OSError) -> ReconcilerError:
+    message = f"what this takes does not fit into a temporary file: {told(error)}"
+    return ReconcilerError(message, hint=next_step(error) or "TMPDIR=FOLDER chooses another place for it")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picked(View[T]):
+    """Those of ``items`` that stand at ``places``, in that order."""
+
+    items: Sequence[T]
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def item(self, index: int) -> T:
+        return self.items[self.places[index]]
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.items.__getitem__, self.places)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped(View[T], Generic[S, T]):
+    """What ``make`` makes of each of ``items``, each time it is asked for."""
+
+    items: Sequence[S]
+    make: Callable[[S], T]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def item(self, index: int) -> T:
+        return self.make(self.items[index])
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.make, self.items)
+
+
+class Keeper(Generic[T]):
+    """Takes items one by one, and keeps them in memory while they are few; in a spool from then on."""
+
+    def __init__(self, pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:
+        self._pack, self._unpack = pack, unpack
+        self.items: list[T] | Spool[T] = []
+
+    def append(self, item: T) -> None:
+        """Raises ``ReconcilerError`` where the disk takes no more."""
+        self.items.append(item)
+        if isinstance(self.items, list) and len(self.items) > MOST_HELD:
+            held, self.items = self.items, Spool(self._pack, self._unpack)
+            for kept in held:
+                self.items.append(kept)
