@@ -32,7 +32,7 @@ class BaseFiles:
     """What the base's files say, and at most one warning that some could not be read."""
 
     base: Base
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -77,15 +77,15 @@ def _write(root: Path, blob: git.Blob) -> None:
             file.write(blob.data or b"")
 
 
-def _load(project: Project, named: Sequence[Path]) -> tuple[tuple[Row, ...], Iterable[Diagnostic]]:
-    """All rows of the project, and those of the named files that it has."""
+def _load(project: Project, named: Sequence[Path]) -> tuple[Sequence[Row], Iterable[Diagnostic]]:
+    """All rows of the project, and those of the named files that it has, sorted by address."""
     sources = load_sources(project, None)
     there = [path for path in named if path.exists()]
     if not there:
         return sources.rows, sources.diagnostics
     more = load_sources(project, there)
     rows = {row.address: row for row in (*sources.rows, *more.rows)}
-    return tuple(rows.values()), (*sources.diagnostics, *more.diagnostics)
+    return [rows[address] for address in sorted(rows)], (*sources.diagnostics, *more.diagnostics)
 
 
 def _warned(ref: str, commit: str, unread: int) -> tuple[Diagnostic, ...]:

@@ -29,16 +29,19 @@ SCHEMA = "callplan"
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """One plan file as read. ``name`` and ``named_at`` are set where its plan has a usable name."""
+    """One plan file. ``rows`` are made, and their mistakes told, while somebody goes through them; once.
 
-    rows: tuple[Row, ...]
+    ``name`` and ``named_at`` are set where its plan has a usable name.
+    """
+
+    rows: Iterator[Row]
     moves: tuple[Move, ...] = ()
     name: str | None = None
     named_at: tuple[int, int] = (1, 1)
 
 
 def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch | None = None) -> PlanFile:
-    """All rows of a file; every mistake goes to ``report``, and a row with one is left out.
+    """A file and its rows; every mistake goes to ``report``, and a row with one is left out.
 
     ``watch`` is told how each row was made.
     """
@@ -48,9 +51,14 @@ def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch
     named_at = (name_node.line, name_node.column) if name_node is not None else (1, 1)
     frame = Frame(Identity(name, _identity(root, report)), _defaults(root, report), project, report, watch)
     computed = Computed(root, name, project, report)
-    rows = (*_calls(root, frame, computed), *_table(root, frame, computed), *_sheets(root, frame, computed))
-    report.finish()
-    return PlanFile(rows, tuple(_moves(root, report)), name, named_at)
+    return PlanFile(_rows(root, frame, computed), tuple(_moves(root, report)), name, named_at)
+
+
+def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
+    yield from _calls(root, frame, computed)
+    yield from _table(root, frame, computed)
+    yield from _sheets(root, frame, computed)
+    frame.report.finish()
 
 
 def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:

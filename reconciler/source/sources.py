@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import identity
-from reconciler.model import Address, Diagnostic, Location, Move, Row, Severity
+from reconciler.model import Diagnostic, Location, Move, Row, Severity
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.frame import Watch
+from reconciler.source.gathering import Gathering, same_call
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
 from reconciler.source.yaml import Document, load
@@ -23,7 +24,7 @@ class Sources:
     """What the files say. ``plans`` are the names that were read, ``files`` the plan files, for excerpts;
     sheets are not kept, and stand under ``root``."""
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     plans: frozenset[str]
     moves: tuple[Move, ...]
     diagnostics: tuple[Diagnostic, ...]
@@ -39,7 +40,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
     files, problems = plan_files(project, paths)
     documents: dict[str, Document] = {}
     plans: dict[str, Location] = {}
-    rows: dict[Address, Row] = {}
+    rows = Gathering()
     moves: list[Move] = []
     for path in files:
         name = name_of(project, path)
@@ -49,9 +50,8 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
             _add(plan, plans, rows, report)
             moves += plan.moves
         problems += report.found
-    kept = tuple(rows[address] for address in sorted(rows))
-    problems += _twins(kept)
-    return Sources(kept, frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
+    problems += _twins(rows.alike())
+    return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
 def _read(
@@ -76,34 +76,34 @@ def _read(
     return read_plan_file(document.root, project, report, watch)
 
 
-def _add(plan: PlanFile, plans: dict[str, Location], rows: dict[Address, Row], report: Report) -> None:
+def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Report) -> None:
     """Plan names and addresses are unique across files; the first one read keeps the name."""
+    first = None if plan.name is None else plans.get(plan.name)
+    if first is not None:
+        message = f"plan {plan.name!r} is another file's too: {first}"
+        report.say("E402", message, *plan.named_at, "a plan is one file; choose another name")
+        for _ in plan.rows:  # their mistakes are told all the same
+            pass
+        return
     if plan.name is not None:
-        first = plans.get(plan.name)
-        if first is not None:
-            message = f"plan {plan.name!r} is another file's too: {first}"
-            report.say("E402", message, *plan.named_at, "a plan is one file; choose another name")
-            return
         plans[plan.name] = Location(report.file, *plan.named_at)
+    rows.begin()
     for row in plan.rows:
-        known = rows.get(row.address)
+        known = rows.add(row)
         if known is not None:
             message = f"{row.address} is here a second time; the first is at {known.source}"
             hint = "keys are unique within a plan; was the row copied?"
-            report.say("E401", message, row.source.line, row.source.column, hint, address=row.address)
-        else:
-            rows[row.address] = row
+            report.tell("E401", message, row.source, hint, address=row.address)
 
 
-def _twins(rows: Sequence[Row]) -> list[Diagnostic]:
+def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
     """Rows that would phone one person twice at one time, unless each says that this is meant."""
     seen: dict[tuple[str, object], Row] = {}
     found: list[Diagnostic] = []
     for row in rows:
         if not row.enabled:
             continue
-        moment: object = row.rings_at if row.rings_at is not None else "no schedule"
-        first = seen.setdefault((row.call.target, moment), row)
+        first = seen.setdefault(same_call(row), row)
         same_key = (first.address.plan, first.address.key) == (row.address.plan, row.address.key)
         if first is not row and not same_key and not row.distinct:
             same = identity.digest(first.call) == identity.digest(row.call)
