@@ -12,7 +12,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
-from reconciler.model import Call, CellDiff, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan, Request
+from reconciler.model import (
+    Call,
+    CellDiff,
+    Change,
+    Changes,
+    Diagnostic,
+    Entry,
+    JsonObject,
+    JsonValue,
+    Plan,
+    Request,
+)
 
 MASK = "***"
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email"})
@@ -82,7 +93,8 @@ def private_values(body: JsonObject) -> list[str]:
 def mask_plan(plan: Plan) -> Plan:
     """The plan as it may be published. Its id stays that of the plan itself (``planfile.shown``)."""
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
-    changes = tuple(mask_change(change) for change in plan.changes)
+    found = plan.changes
+    changes = found.mapped(mask_change) if isinstance(found, Changes) else tuple(map(mask_change, found))
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -282,6 +283,22 @@ class Change:
     said: Said | None = field(default=None, compare=False)
 
 
+class Changes(Sequence[Change]):
+    """Changes that were counted when they were gathered: a few of them are found without a look at all."""
+
+    @abstractmethod
+    def of(self, *actions: Action) -> Sequence[Change]:
+        """Those with one of these actions."""
+
+    @abstractmethod
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        """The first and the last to ring of those that have the action and a time."""
+
+    @abstractmethod
+    def mapped(self, make: Callable[[Change], Change]) -> Changes:
+        """What ``make`` makes of each, which keeps its action and its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """What a branch is compared with: the commit that ``ref`` led to.
@@ -324,7 +341,7 @@ class Plan:
     tool_version: str
     lineage: str | None
     serial: int | None
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     git: GitRevision | None = None
     moves: tuple[tuple[Address, Address], ...] = ()
@@ -333,8 +350,14 @@ class Plan:
     lifted: tuple[Lifted, ...] = ()
     next_apply_by: datetime | None = None
 
+    def of(self, *actions: Action) -> Sequence[Change]:
+        """The changes with one of these actions."""
+        if isinstance(self.changes, Changes):
+            return self.changes.of(*actions)
+        return [change for change in self.changes if change.action in actions]
+
     def count(self, action: Action) -> int:
-        return sum(change.action is action for change in self.changes)
+        return len(self.of(action))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

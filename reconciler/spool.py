@@ -20,7 +20,7 @@ MOST_HELD = 20_000  # items; of the rows of a plan some 20 MB
 _CHUNK = 1 << 20
 
 
-class View(Sequence[T]):
+class Lazy(Sequence[T]):
     """A sequence that knows its length and how to make each item. A slice is a view of it."""
 
     def item(self, index: int) -> T:
@@ -43,7 +43,7 @@ class View(Sequence[T]):
     __hash__ = None  # type: ignore[assignment]  # as a list's
 
 
-class Spool(View[T]):
+class Spool(Lazy[T]):
     """Items kept packed in a file without a name, which goes with the process however that ends; mode 0600.
 
     ``pack`` and ``unpack`` turn an item into bytes and back.
@@ -118,7 +118,7 @@ def _no_room(error: OSError) -> ReconcilerError:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picked(View[T]):
+class Picked(Lazy[T]):
     """Those of ``items`` that stand at ``places``, in that order."""
 
     items: Sequence[T]
@@ -135,7 +135,7 @@ class Picked(View[T]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mapped(View[T], Generic[S, T]):
+class Mapped(Lazy[T], Generic[S, T]):
     """What ``make`` makes of each of ``items``, each time it is asked for."""
 
     items: Sequence[S]
@@ -149,6 +149,13 @@ class Mapped(View[T], Generic[S, T]):
 
     def __iter__(self) -> Iterator[T]:
         return map(self.make, self.items)
+
+
+def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
+    """Those of ``items`` that ``keep`` is true of: in memory where ``items`` are."""
+    if not isinstance(items, Lazy):
+        return [item for item in items if keep(item)]
+    return Picked(items, array("L", (place for place, item in enumerate(items) if keep(item))))
 
 
 class Keeper(Generic[T]):

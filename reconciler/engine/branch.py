@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler import identity
-from reconciler.model import Action, Address, Base, CellDiff, Change, Plan, Row
+from reconciler.changes import Along, gathered
+from reconciler.model import Action, Base, CellDiff, Change, Plan, Row
 from reconciler.times import format_instant
 
 _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
@@ -15,16 +16,15 @@ _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
 def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: Base) -> Plan:
     """The plan with ``introduced`` told of each change: the base has no such row, or one that says otherwise.
 
-    A change that has no row is introduced where the base has one: the branch deletes it. A row that is not placed
-    yet and was edited tells its cells against the base's.
+    Rows are sorted by address. A change that has no row is introduced where the base has one: the branch deletes
+    it. A row that is not placed yet and was edited tells its cells against the base's.
     """
-    wanted = {row.address: row for row in rows}
-    had = {row.address: row for row in base_rows}
-    return replace(plan, base=base, changes=tuple(_mark(change, wanted, had) for change in plan.changes))
+    wanted, had = Along(rows), Along(base_rows)
+    return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
 
 
-def _mark(change: Change, wanted: Mapping[Address, Row], had: Mapping[Address, Row]) -> Change:
-    row, old = wanted.get(change.address), had.get(change.address)
+def _mark(change: Change, wanted: Along[Row], had: Along[Row]) -> Change:
+    row, old = wanted.at(change.address), had.at(change.address)
     if row is None or old is None:
         return replace(change, introduced=(row is None) is not (old is None))
     cells = _edited(old, row)

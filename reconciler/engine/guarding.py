@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.guard.registry import ask, ask_now, ask_stateless
+from reconciler.changes import gathered, of
+from reconciler.engine.guard.registry import Pick, ask, ask_now, ask_stateless
 from reconciler.engine.guard.words import Candidate, Finding, Scene
 from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
 from reconciler.people import People
 from reconciler.policy import GUARD_CODES, Policy
+from reconciler.spool import Lazy, where
 from reconciler.times import passed, ring_time
 
 MOST_OF_A_GUARD = 20
+MOST_KEPT = 100_000
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
 
-def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list[Diagnostic]]:
-    """The changes with what must not ring blocked, and the warnings.
+def guarded(changes: Sequence[Change], scene: Scene) -> tuple[Sequence[Change], list[Diagnostic]]:
+    """The changes, which are sorted by address, with what must not ring blocked, and the warnings.
 
     An objection against the whole plan blocks every call that it would place.
     """
-    candidates = sorted(_candidates(changes, scene.now), key=lambda item: item.address)
-    places = {item.address: item.source for item in candidates}
     whole: list[Finding] = []
     single: dict[Address, list[Finding]] = {}
     warned: list[Finding] = []
-    for finding in ask(candidates, scene):
+    for finding in ask(_picking(changes, scene.now), scene):
         address = finding.objection.address
         if not finding.blocks:
             warned.append(finding)
@@ -36,10 +38,11 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[list[Change], list
             whole.append(finding)
         else:
             single.setdefault(address, []).append(finding)
-    warnings = _told(warned, places)
+    warnings = _told(warned, lambda address: _source(address, changes))
     if not whole and not single:
-        return list(changes), warnings
-    return [_judged(change, whole, single.get(change.address, [])) for change in changes], warnings
+        return changes, warnings
+    judged = (_judged(change, whole, single.get(change.address, [])) for change in changes)
+    return gathered(judged), warnings
 
 
 def by_guard(change: Change) -> bool:
@@ -85,10 +88,10 @@ def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetim
         if row.enabled and passed(row.rings_at, row.place_by, now) is None
     ]
     places = {item.address: item.source for item in asked}
-    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places)
+    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places.get)
 
 
-def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]) -> list[Diagnostic]:
+def _told(findings: Iterable[Finding], place_of: Callable[[Address], Location | None]) -> list[Diagnostic]:
     """The findings as diagnostics: the first of each guard, and how many more there are."""
     told: list[Diagnostic] = []
     counts: Counter[tuple[str, Severity]] = Counter()
@@ -97,7 +100,7 @@ def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]
         counts[finding.code, severity] += 1
         if counts[finding.code, severity] <= MOST_OF_A_GUARD:
             address, message = finding.objection.address, finding.objection.message
-            place = None if address is None else places.get(address)
+            place = None if address is None else place_of(address)
             told.append(Diagnostic(severity, finding.code, message, place, address=address))
     for (code, severity), count in counts.items():
         if count > MOST_OF_A_GUARD:
@@ -106,19 +109,63 @@ def _told(findings: Iterable[Finding], places: Mapping[Address, Location | None]
     return told
 
 
-def _candidates(changes: Iterable[Change], now: datetime) -> Iterable[Candidate]:
-    for item in changes:
-        if item.call is not None and item.action in _JUDGED and "recorded" not in item.reasons:
-            yield candidate(
-                item.address,
-                item.call,
-                item.scheduled_at,
-                now,
-                action=item.action,
-                called=item.called_timezone,
-                place_by=item.place_by,
-                source=item.source,
-            )
+def _source(address: Address, changes: Sequence[Change]) -> Location | None:
+    """Where the row of an address stands."""
+    return changes[bisect_left(changes, address, key=lambda change: change.address)].source
+
+
+def _picking(changes: Sequence[Change], now: datetime) -> Pick:
+    """The calls that would be placed, as guards see them."""
+    picked: dict[frozenset[Action], Sequence[Candidate]] = {}
+
+    def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
+        if actions not in picked:
+            asked = of(changes, *(actions & _JUDGED))
+            if Action.EXPIRED in actions:
+                asked = where(asked, lambda change: "recorded" not in change.reasons)
+            picked[actions] = _Candidates(asked, now)
+        return picked[actions]
+
+    return pick
+
+
+class _Candidates(Lazy[Candidate]):
+    """Made when the first guard goes through them, and kept where they are not too many."""
+
+    def __init__(self, changes: Sequence[Change], now: datetime) -> None:
+        self._changes = changes
+        self._now = now
+        self._made: list[Candidate] | None = None
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def item(self, index: int) -> Candidate:
+        return _candidate(self._changes[index], self._now)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        if self._made is not None:
+            return iter(self._made)
+        made = (_candidate(change, self._now) for change in self._changes)
+        if len(self) > MOST_KEPT:
+            return made
+        self._made = list(made)
+        return iter(self._made)
+
+
+def _candidate(change: Change, now: datetime) -> Candidate:
+    if change.call is None:
+        raise ValueError(f"{change.address} carries no call")
+    return candidate(
+        change.address,
+        change.call,
+        change.scheduled_at,
+        now,
+        action=change.action,
+        called=change.called_timezone,
+        place_by=change.place_by,
+        source=change.source,
+    )
 
 
 def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding]) -> Change:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from heapq import merge
 from typing import Any
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
+from reconciler.changes import gathered, of
 from reconciler.engine import explain
 from reconciler.engine.guard.timing import place_from
 from reconciler.engine.guard.words import Scene
@@ -32,6 +34,7 @@ from reconciler.model import (
 )
 from reconciler.people import People
 from reconciler.policy import Policy
+from reconciler.spool import Lazy
 from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
@@ -67,7 +70,7 @@ class Context:
 
 
 def make_plan(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     entries: Iterable[Entry],
     context: Context,
     diagnostics: Iterable[Diagnostic] = (),
@@ -75,14 +78,12 @@ def make_plan(
 ) -> Plan:
     """Compare rows with entries, carried over by ``moves``.
 
-    Rows must have unique addresses; ``diagnostics`` are the source's.
+    Rows must have unique addresses, and be sorted by them where they are lazy; ``diagnostics`` are the source's.
     """
     carried, pairs, problems = move_entries(entries, moves)
     known = {entry.address: entry for entry in carried}
     planner = _Planner(known, context)
-    wanted: dict[Address, Row] = {row.address: row for row in rows}
-    changes = [planner.judge(row) for row in wanted.values()]
-    changes += planner.vanished(wanted)
+    changes = gathered(planner.changes(_in_order(rows)))
     scene = Scene(
         context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
     )
@@ -93,13 +94,13 @@ def make_plan(
         tool_version=context.tool_version,
         lineage=context.lineage,
         serial=context.serial,
-        changes=tuple(sorted(changes, key=lambda change: change.address)),
+        changes=changes,
         diagnostics=tuple(sorted(found, key=_place)),
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
-        next_apply_by=_next_apply_by(changes, context.policy),
+        next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
     )
 
 
@@ -110,12 +111,26 @@ def verdict(plan: Plan) -> ExitCode:
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
 
 
-def _next_apply_by(changes: Iterable[Change], policy: Policy) -> datetime | None:
+def _in_order(rows: Sequence[Row]) -> Sequence[Row]:
+    return rows if isinstance(rows, Lazy) else sorted(rows, key=_address)
+
+
+def _address(item: Row | Change) -> Address:
+    return item.address
+
+
+def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None:
     """When the first of the waiting calls may no longer be placed."""
     lead = policy.min_lead or timedelta(0)
-    waiting = [item for item in changes if item.action is Action.WAITING]
-    ends = [item.scheduled_at - lead for item in waiting if item.scheduled_at is not None]
-    return min([*ends, *(item.place_by for item in waiting if item.place_by is not None)], default=None)
+
+    def ends() -> Iterator[datetime]:
+        for item in changes:
+            if item.scheduled_at is not None:
+                yield item.scheduled_at - lead
+            if item.place_by is not None:
+                yield item.place_by
+
+    return min(ends(), default=None)
 
 
 def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
@@ -142,6 +157,12 @@ class _Planner:
         self._revisions: dict[tuple[str, str], list[Entry]] = {}
         for entry in known.values():
             self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
+
+    def changes(self, rows: Sequence[Row]) -> Iterable[Change]:
+        """What is said of each row and of each entry without one, sorted by address."""
+        judged = map(self.judge, rows)
+        vanished = sorted(self._vanished(rows), key=_address) if self.known else []
+        return merge(judged, vanished, key=_address) if vanished else judged
 
     def judge(self, row: Row) -> Change:
         digest = identity.digest(row.call)
@@ -224,12 +245,15 @@ class _Planner:
             distinct=row.distinct,
         )
 
-    def vanished(self, wanted: dict[Address, Row]) -> Iterable[Change]:
+    def _vanished(self, rows: Iterable[Row]) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""
+        wanted: set[Address] = set()
         latest: dict[tuple[str, str], int] = {}
-        for address in wanted:
+        for address in map(_address, rows):
             name = (address.plan, address.key)
-            latest[name] = max(address.revision, latest.get(name, 0))
+            if name in self._revisions:
+                wanted.add(address)
+                latest[name] = max(address.revision, latest.get(name, 0))
         scope = self.context.scope
         for entry in self.known.values():
             address = entry.address

@@ -20,9 +20,11 @@ def check_new_calls(candidates: Sequence[Candidate], scene: Scene) -> Iterator[O
     if caps.per_run is not None and len(candidates) > caps.per_run:
         message = f"{_calls(len(candidates))} to place; max_new_calls.per_run allows {caps.per_run:,}"
         yield Objection(None, message)
+    if caps.per_plan is None:
+        return
     plans = Counter(item.address.plan for item in candidates)
     for plan, count in sorted(plans.items()):
-        if caps.per_plan is not None and count > caps.per_plan:
+        if count > caps.per_plan:
             message = f"{_calls(count)} to place in plan {plan}; max_new_calls.per_plan allows {caps.per_plan:,}"
             yield Objection(None, message)
 

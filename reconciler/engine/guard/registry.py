@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from reconciler.engine.guard import caps, consent, frequency, hours, suppression, timing
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
@@ -36,28 +37,34 @@ NAMES = {guard.code: guard.name for guard in GUARDS}
 _STANDARD = {guard.code: guard.strictness for guard in GUARDS}
 
 
-def ask(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
-    """What all guards say, in the order of their codes."""
-    return _ask(candidates, scene, lambda _: True)
+Pick: TypeAlias = Callable[[frozenset[Action]], Sequence[Candidate]]
+
+
+def ask(pick: Pick, scene: Scene) -> Iterator[Finding]:
+    """What all guards say, in the order of their codes. ``pick`` gives the candidates with some actions."""
+    return _ask(pick, scene, lambda _: True)
 
 
 def ask_stateless(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
     """What can be said without a state. When a call rings that has no schedule, nobody knows yet."""
-    yield from _ask(candidates, scene, lambda guard: guard.stateless and not guard.momentary)
+    yield from _ask(_among(candidates), scene, lambda guard: guard.stateless and not guard.momentary)
     scheduled = [item for item in candidates if item.scheduled]
-    yield from _ask(scheduled, scene, lambda guard: guard.stateless and guard.momentary)
+    yield from _ask(_among(scheduled), scene, lambda guard: guard.stateless and guard.momentary)
 
 
 def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
     """What speaks against sending this one call at this moment."""
-    return _ask([candidate], scene, lambda guard: guard.momentary)
+    return _ask(_among([candidate]), scene, lambda guard: guard.momentary)
 
 
-def _ask(candidates: Sequence[Candidate], scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
+def _among(candidates: Sequence[Candidate]) -> Pick:
+    return lambda actions: [item for item in candidates if item.action in actions]
+
+
+def _ask(pick: Pick, scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
     for guard in GUARDS:
         if wanted(guard) and (strictness := strictness_of(guard.code, scene.policy)) is not Strictness.OFF:
-            seen = [item for item in candidates if item.action in guard.actions]
-            for objection in guard.check(seen, scene):
+            for objection in guard.check(pick(guard.actions), scene):
                 yield Finding(guard.code, strictness is Strictness.ERROR, objection)
 
 

@@ -11,7 +11,7 @@ from reconciler.times import exact_span
 
 def check_listed(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
     """An objection to each call to a person on a list, or of whom nobody can tell."""
-    for item in candidates:
+    for item in candidates if scene.people.suppressed else ():
         names = scene.people.names(item.call.target)
         for found in scene.people.suppressed:
             file = found.file.list.file

@@ -63,7 +63,8 @@ Check: TypeAlias = Callable[[Sequence[Candidate], Scene], Iterable[Objection]]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One rule: ``check`` is pure, and sees all calls at once, sorted by address.
+    """One rule: ``check`` is pure, and sees all calls at once, sorted by address. There may be more than fit into
+    memory, so it goes through them only where the policy asks for something.
 
     ``strictness`` is what it has where the policy sets none. ``actions`` are the calls it looks at. ``stateless``:
     ``validate`` runs it. ``momentary``: it judges each call by itself, by when it would ring, so it is asked again
