@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -358,6 +359,15 @@ class Plan:
 
     def count(self, action: Action) -> int:
         return len(self.of(action))
+
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        """The first and the last to ring of those that have the action and a time."""
+        if isinstance(self.changes, Changes):
+            return self.changes.span(action)
+        timed = [(item.scheduled_at, item) for item in self.of(action) if item.scheduled_at is not None]
+        if not timed:
+            return None
+        return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

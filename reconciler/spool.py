@@ -16,7 +16,7 @@ from reconciler.system import next_step, told
 T = TypeVar("T")
 S = TypeVar("S")
 
-MOST_HELD = 20_000  # items; of the rows of a plan some 20 MB
+MOST_HELD = 10_000  # items; of the changes of a plan some 30 MB
 _CHUNK = 1 << 20
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +125,9 @@ def place(
 
 def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
     """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
-    counts = Counter(change.action.value for change in plan.changes)
+    from reconciler.planfile import summary
+
+    counts = {name: count for name, count in summary(plan).items() if count}
     policy = workspace.project.policy
     return {
         "service": target.origin.base,

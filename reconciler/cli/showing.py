@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +12,7 @@ import click
 
 from reconciler import collector
 from reconciler.cli.app import App, echo
-from reconciler.cli.output import write_private
+from reconciler.cli.output import writing_private
 from reconciler.errors import UsageError
 from reconciler.render.words import counted
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 STDOUT = "-"
+_CHUNK = 1 << 20
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -73,12 +74,26 @@ def check_place(form: str, file: str) -> None:
         raise UsageError("a workbook is nothing for a terminal", hint="--output FILE.xlsx, or a pipe")
 
 
-def put(app: App, data: bytes, file: str) -> None:
-    """On the standard output, or whole into a file."""
+def put(app: App, data: bytes | Iterable[bytes], file: str) -> None:
+    """On the standard output, or whole into a file. ``data`` may come in pieces."""
+    chunks = [data] if isinstance(data, bytes) else _chunks(data)
     if file == STDOUT:
-        echo(data)
+        for chunk in chunks:
+            echo(chunk)
     else:
-        write_private(app.directory / file, data)
+        with writing_private(app.directory / file) as opened:
+            opened.writelines(chunks)
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _CHUNK:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)
 
 
 def print_plan(
@@ -100,15 +115,16 @@ def print_plan(
     text says how far ahead calls are of ``now``, the real time if not given, and folds long lists unless ``full``.
     """
     for form, file in wanted:
-        if file == STDOUT and form == "text":
+        if form == "text" and file == STDOUT:
             show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
             continue
         with collector.paused():
-            if form == "html":
-                shown = _page(plan, excerpts, origins, around, masked=not reveal)
+            if form == "text":
+                put(app, _text(plan, origins, masked=not reveal), file)
+            elif form == "html":
+                put(app, _page(plan, excerpts, origins, around, masked=not reveal), file)
             else:
-                shown = _plan_bytes(app, plan, form, origins, reveal=reveal)
-        put(app, shown, file)
+                put(app, _plan_bytes(app, plan, form, origins, masked=not reveal), file)
 
 
 def show_text(
@@ -121,24 +137,26 @@ def show_text(
     origins: Origins | None = None,
 ) -> None:
     """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
-    from reconciler.render.text import render_plan
+    from reconciler.render.text import write_plan
 
     look = app.look(sys.stdout, reveal=reveal)
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
     with collector.paused():
-        shown = render_plan(plan, look, origins)
-    echo(shown)
+        write_plan(plan, look, echo, origins)
 
 
-def _plan_bytes(app: App, plan: Plan, form: str, origins: Origins | None, *, reveal: bool) -> bytes:
-    """For a file, or for another program: private values are seen with ``reveal`` alone."""
-    if form == "text":
-        from reconciler.render import text
-        from reconciler.render.console import Look
+def _text(plan: Plan, origins: Origins | None, *, masked: bool) -> bytes:
+    from reconciler.render.console import Look
+    from reconciler.render.text import render_plan
 
-        return text.render_plan(plan, Look(masked=not reveal), origins).encode()
-    masked = not reveal
+    return render_plan(plan, Look(masked=masked), origins).encode()
+
+
+def _plan_bytes(
+    app: App, plan: Plan, form: str, origins: Origins | None, *, masked: bool
+) -> bytes | Iterator[bytes]:
+    """For a file, or for another program: private values are seen with ``--reveal`` alone."""
     if form == "xlsx":
         from reconciler.render import xlsx  # its library takes 40 ms to import
 

@@ -27,7 +27,7 @@ def allow(plan: Plan, approved: Sequence[Plan], scope: frozenset[str] | None) ->
     """
     _check_moves(plan, approved)
     wanted: dict[Address, list[Change]] = {}
-    for change in (change for one in approved for change in one.changes if change.action is Action.CREATE):
+    for change in (change for one in approved for change in one.of(Action.CREATE)):
         wanted.setdefault(change.address, []).append(change)
     kept: list[Change] = []
     conflicts: list[Event] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from reconciler import identity
 from reconciler.masking import mask_change, mask_diagnostic, mask_plan
@@ -15,7 +16,6 @@ from reconciler.times import format_instant
 
 _FIRST = ("action", "address", "plan", "key", "revision", "scheduled_at")
 _LAST = ("place_by", "changed", "introduced", "source", "reasons", "message")
-_RANK = {action: rank for rank, action in enumerate(Action)}
 
 
 def calls_table(plan: Plan, *, masked: bool) -> Table:
@@ -23,9 +23,13 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
 
     A cell that differs holds ``before → after``, and ``changed`` names its field.
     """
-    changes = sorted(plan.changes, key=lambda change: (_RANK[change.action], change.address))
-    fields = field_columns(name for change in changes for name in _names(change))
-    return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(changes, fields, masked=masked), len(changes))
+    fields = field_columns(name for change in _ranked(plan) for name in _names(change))
+    lines = _lines(_ranked(plan), fields, masked=masked)
+    return Table("Calls", (*_FIRST, *fields, *_LAST), lines, len(plan.changes))
+
+
+def _ranked(plan: Plan) -> Iterator[Change]:
+    return chain.from_iterable(map(plan.of, Action))
 
 
 def _names(change: Change) -> Iterator[str]:
@@ -35,7 +39,7 @@ def _names(change: Change) -> Iterator[str]:
         yield column_of(cell.field)
 
 
-def _lines(changes: Sequence[Change], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
+def _lines(changes: Iterable[Change], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
     at = {name: len(_FIRST) + index for index, name in enumerate(fields)}
     for change in changes:
         shown = mask_change(change) if masked else change

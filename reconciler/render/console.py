@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _NARROWEST = 60
+_MOST_WAITING = 1000
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
 
@@ -51,26 +52,38 @@ class Line:
 
 
 class Console:
-    """Collects lines as they look. Long ones are left to the terminal to break: so they can be copied whole."""
+    """Gives lines as they look to ``write``, many at a time; ``height`` is how many there are.
 
-    def __init__(self, look: Look) -> None:
+    Long ones are left to the terminal to break: so they can be copied whole.
+    """
+
+    def __init__(self, look: Look, write: Callable[[str], object]) -> None:
         self.width = max(look.width, _NARROWEST)
+        self.height = 0
         self._color = look.color
+        self._write = write
         self._lines: list[str] = []
 
     def print(self, line: Line | str = "") -> None:
-        self._lines.append(line.drawn(color=self._color) if isinstance(line, Line) else line)
+        drawn = line.drawn(color=self._color) if isinstance(line, Line) else line
+        self.height += 1 + drawn.count("\n")
+        self._lines.append(drawn)
+        if len(self._lines) >= _MOST_WAITING:
+            self.end()
 
-    def text(self) -> str:
-        """All of it, each line with its end."""
-        return "".join(f"{line}\n" for line in self._lines)
+    def end(self) -> None:
+        """Write what is left."""
+        self._write("".join(f"{line}\n" for line in self._lines))
+        self._lines.clear()
 
 
 def capture(look: Look, draw: Callable[[Console], None]) -> str:
     """What ``draw`` prints, looking like ``look``."""
-    console = Console(look)
+    parts: list[str] = []
+    console = Console(look, parts.append)
     draw(console)
-    return console.text()
+    console.end()
+    return "".join(parts)
 
 
 def print_indented(console: Console, text: str, indent: int) -> None:

@@ -40,7 +40,7 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
     """
     found = [*_settings(plan), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
     for action in ACTION_RULES:
-        told = [item for item in plan.changes if item.action is action and "past" not in item.reasons]
+        told = [item for item in plan.of(action) if "past" not in item.reasons]
         found += map(_change, sorted(told, key=lambda item: item.introduced is False))
     found += _diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)
     return [replace(item, location=_within(folder, item.location)) for item in found]

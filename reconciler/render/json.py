@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconciler import planfile
 from reconciler.documents import items, members, text
 from reconciler.masking import mask_plan
@@ -10,8 +12,11 @@ from reconciler.render.origins import Origins, field_document, mask_origins, ori
 from reconciler.source.provenance import Provenance
 
 
-def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> bytes:
-    """The document of ``schemas/plan.schema.json``, UTF-8; with ``origins``, where each new value came from."""
+def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> Iterator[bytes]:
+    """The document of ``schemas/plan.schema.json``, UTF-8, piece by piece.
+
+    With ``origins`` it tells where each new value came from.
+    """
     told = mask_origins(origins or {}) if masked else origins or {}
 
     def document(change: Change) -> JsonObject:
@@ -20,7 +25,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
             _annotate(found, change, provenance)
         return found
 
-    return b"".join(planfile.shown(mask_plan(plan) if masked else plan, plan, document))
+    return planfile.shown(mask_plan(plan) if masked else plan, plan, document)
 
 
 def _annotate(document: JsonObject, change: Change, told: Provenance) -> None:

@@ -81,14 +81,17 @@ def load_chart(plan: Plan, now: datetime, width: int) -> list[str]:
 
 def _local(plan: Plan) -> tuple[str | None, list[datetime]]:
     """The zone that most rows to place name, and the minutes in which they ring there."""
-    calls = [item for item in plan.changes if item.action is Action.CREATE and item.scheduled_at is not None]
-    zones = Counter(item.call.schedule.timezone for item in calls if item.call and item.call.schedule)
+    zones: Counter[str] = Counter()
+    times: list[datetime] = []
+    for item in plan.of(Action.CREATE):
+        if item.scheduled_at is not None:
+            times.append(item.scheduled_at)
+            zones.update([item.call.schedule.timezone] if item.call and item.call.schedule else ())
     if not zones:
         return None, []
     timezone = min(zones, key=lambda name: (-zones[name], name))
     there = ZoneInfo(timezone)
-    moved = (item.scheduled_at.astimezone(there) for item in calls if item.scheduled_at is not None)
-    return timezone, [moment.replace(second=0, microsecond=0, fold=0) for moment in moved]
+    return timezone, [moment.astimezone(there).replace(second=0, microsecond=0, fold=0) for moment in times]
 
 
 def _bars(unit: _Unit, local: Sequence[datetime]) -> int:

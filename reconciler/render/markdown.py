@@ -106,7 +106,7 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
 
 def _of(plan: Plan, action: Action, *, waiting: bool) -> list[Change]:
     """The changes of one action: those that wait on the base already, or all others."""
-    return [item for item in plan.changes if item.action is action and (item.introduced is False) is waiting]
+    return [item for item in plan.of(action) if (item.introduced is False) is waiting]
 
 
 def _settings(plan: Plan) -> Iterator[Part]:

@@ -31,10 +31,10 @@ def _outlook(plan: Plan, now: datetime | None) -> str:
         return (" " if now is None else "\n") + verdict_line(plan)
     if not plan.count(Action.CREATE):
         return " Nothing to place."
-    dated = [item for item in plan.changes if item.action is Action.CREATE and item.scheduled_at is not None]
-    if not dated:
+    span = plan.span(Action.CREATE)
+    if span is None:
         return ""
-    first, last = min(dated, key=_moment), max(dated, key=_moment)
+    first, last = span
     if now is None:
         begin, end = tell_instant(_moment(first)), tell_instant(_moment(last))
         return f" Scheduled at {begin}." if begin == end else f" Scheduled from {begin} to {end}."

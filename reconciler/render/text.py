@@ -18,6 +18,7 @@ from reconciler.render.overview import print_overview
 from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
+from reconciler.spool import Mapped, where
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -49,9 +50,21 @@ def render_plan(plan: Plan, look: Look, origins: Origins | None = None) -> str:
 
     With ``origins``, each new cell and each field of a call to place says where it came from.
     """
-    shown, told = (mask_plan(plan), mask_origins(origins or {})) if look.masked else (plan, origins or {})
-    text = capture(look, lambda console: _print_plan(console, shown, _View(look, told)))
-    return text if text.count("\n") <= _TALL else f"{text}Plan: {count_line(plan)}.\n"
+    return capture(look, lambda console: _draw_plan(console, plan, look, origins or {}))
+
+
+def write_plan(plan: Plan, look: Look, write: Callable[[str], object], origins: Origins | None = None) -> None:
+    """The same, written part by part."""
+    console = Console(look, write)
+    _draw_plan(console, plan, look, origins or {})
+    console.end()
+
+
+def _draw_plan(console: Console, plan: Plan, look: Look, origins: Origins) -> None:
+    shown, told = (mask_plan(plan), mask_origins(origins)) if look.masked else (plan, origins)
+    _print_plan(console, shown, _View(look, told))
+    if console.height > _TALL:
+        console.print(f"Plan: {count_line(plan)}.")
 
 
 def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
@@ -104,15 +117,15 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     """The changes of an action by heading: the blocked by what blocks them, those to place apart by who brings
     them, where that is known."""
     if action is Action.BLOCKED:
-        return blocked_groups(plan.changes)
-    changes = [change for change in plan.changes if change.action is action]
+        return blocked_groups(plan.of(action))
+    changes = plan.of(action)
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
     return [
-        (f"{ACTION_WORDS[action]}, introduced here", [change for change in changes if change.introduced]),
+        (f"{ACTION_WORDS[action]}, introduced here", where(changes, lambda change: bool(change.introduced))),
         (
             f"{ACTION_WORDS[action]}, already on {for_terminal(plan.base.ref)}",
-            [change for change in changes if not change.introduced],
+            where(changes, lambda change: not change.introduced),
         ),
     ]
 
@@ -120,7 +133,9 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
 def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], view: _View) -> None:
     if not changes:
         return
-    told = [change for change in changes if "past" not in change.reasons]
+    told = changes
+    if action is Action.CHANGED:
+        told = where(changes, lambda change: "past" not in change.reasons)
     shown, rest = fold(told, full=view.look.full or view.look.now is None)
     columns = Columns.of(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
@@ -129,7 +144,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
-        shown = [replace(change, message=None) for change in shown]
+        shown = Mapped(shown, lambda change: replace(change, message=None))
     for change in shown:
         _print_change(console, change, columns, view.origins.get(change.address))
     if rest is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from reconciler.engine.guard.registry import NAMES
 from reconciler.model import Action, Call, Change, Entry, Lifted, Location, Plan
 from reconciler.policy import GUARD_CODES
+from reconciler.spool import Picked
 from reconciler.times import tell_instant
 
 ACTION_WORDS = {
@@ -34,14 +35,14 @@ def count_line(plan: Plan) -> str:
     return ", ".join(parts) if parts else "no calls"
 
 
-def blocked_groups(changes: Iterable[Change]) -> list[tuple[str, Sequence[Change]]]:
+def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:
     """What is blocked by what blocks it: ``blocked by G001 (calling-hours)``, what guards say before all else."""
-    groups: dict[str, list[Change]] = {}
-    for change in changes:
+    groups: dict[str, list[int]] = {}
+    for place, change in enumerate(changes):
         if change.action is Action.BLOCKED:
-            groups.setdefault(change.reasons[0] if change.reasons else "", []).append(change)
+            groups.setdefault(change.reasons[0] if change.reasons else "", []).append(place)
     order = sorted(groups, key=lambda reason: (reason not in NAMES, reason))
-    return [(_blocked_by(reason), groups[reason]) for reason in order]
+    return [(_blocked_by(reason), Picked(changes, groups[reason])) for reason in order]
 
 
 def reason_words(reason: str) -> str:
