@@ -100,6 +100,6 @@ class JointStore(StateStore, Protocol):
         """Every row that was shared out, in order."""
         ...
 
-    def flying(self) -> frozenset[Address]:
-        """What other living runners have under way: it is theirs to settle."""
+    def orphans(self) -> frozenset[Address]:
+        """Unknown outcomes that may be settled: all but what another living runner has under way."""
         ...

@@ -53,6 +53,9 @@ select l.plan, l.key, l.revision from claims l join calls c using (plan, key, re
 where l.outcome = '{_SENT}' and c.status = 'intended' and l.run_id <> ?
   and l.run_id in (select id from ({_LIVING}) living)
 """  # noqa: S608 - our own words
+_ORPHANS = f"""
+select plan, key, revision from calls where status in ('intended', 'uncertain') except ({_FLYING})
+"""  # noqa: S608 - our own words
 _STANDING = f"""
 select count(*) as total, count(*) filter (where outcome is null) as unsent,
        (select count(*) from ({_FLYING}) flying) as flying
@@ -193,8 +196,8 @@ class PostgresJointStore(Store):
         rows = self._all("select plan, key, revision, outcome from claims order by position", ())
         return [_lot(to_address(row), row["outcome"]) for row in rows]
 
-    def flying(self) -> frozenset[Address]:
-        return frozenset(to_address(row) for row in self._all(_FLYING, (self._run_id,)))
+    def orphans(self) -> frozenset[Address]:
+        return frozenset(to_address(row) for row in self._all(_ORPHANS, (self._run_id,)))
 
 
 def _lot(address: Address, outcome: str | None) -> Lot:
