@@ -181,7 +181,7 @@ class _Claims:
         self._told_at = float("-inf")
         self._know(ready)
 
-    def take(self, count: int) -> Batch:
+    async def take(self, count: int) -> Batch:
         claim = self._store.claim(count)
         self._tell_progress()
         if claim.addresses:

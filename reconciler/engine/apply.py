@@ -96,7 +96,7 @@ class Placement:
         try:
             while ((queue or self._intended or supply) and not self.stopped) or self._flying:
                 if supply and self._idle and not queue and not self.stopped:
-                    supply = self._supplied(supply, queue, pacer)
+                    supply = await self._supplied(supply, queue, pacer)
                 if not self.stopped:
                     await self._intend(queue, pacer)
                 if not self.stopped:
@@ -108,9 +108,9 @@ class Placement:
             for address, kind in self._untold.items():
                 self._emit(Event(kind, address, message=self.stopped or "the run was cut short"))
 
-    def _supplied(self, supply: Supply, queue: deque[Order], pacer: Pacer) -> Supply | None:
+    async def _supplied(self, supply: Supply, queue: deque[Order], pacer: Pacer) -> Supply | None:
         """Take more orders; None where these were the last."""
-        batch = supply.take(len(self._idle) + len(self._flying))
+        batch = await supply.take(len(self._idle) + len(self._flying))
         queue.extend(batch.orders)
         self._untold |= {order.address: Kind.NOT_SENT for order in batch.orders}
         pacer.hold(batch.wait)

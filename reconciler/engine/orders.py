@@ -74,6 +74,6 @@ class Batch:
 class Supply(Protocol):
     """Where orders come from bit by bit, because other runners take some of them."""
 
-    def take(self, count: int) -> Batch:
+    async def take(self, count: int) -> Batch:
         """Up to ``count`` orders that nobody else has."""
         ...

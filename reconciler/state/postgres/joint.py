@@ -62,13 +62,18 @@ select count(*) as total, count(*) filter (where outcome is null) as unsent,
 from claims
 """  # noqa: S608 - our own words
 _RUNNERS = f"""
-select r.*,
-    (select count(*) from claims where run_id = r.id and outcome is null) as claimed,
-    (select count(*) from attempts where run_id = r.id and status = 'intended') as flying,
-    (select count(*) from attempts where run_id = r.id and status in ('placed', 'adopted')) as placed,
-    (select count(*) from attempts where run_id = r.id and status = 'failed') as failed,
-    (select count(*) from attempts where run_id = r.id and status = 'uncertain') as uncertain
-from ({_LIVING}) r order by r.rowid
+select r.*, coalesce(l.claimed, 0) as claimed, coalesce(a.flying, 0) as flying, coalesce(a.placed, 0) as placed,
+       coalesce(a.failed, 0) as failed, coalesce(a.uncertain, 0) as uncertain
+from ({_LIVING}) r
+left join (select run_id, count(*) as claimed from claims where outcome is null group by run_id) l on l.run_id = r.id
+left join (
+    select run_id, count(*) filter (where status = 'intended') as flying,
+           count(*) filter (where status in ('placed', 'adopted')) as placed,
+           count(*) filter (where status = 'failed') as failed,
+           count(*) filter (where status = 'uncertain') as uncertain
+    from attempts group by run_id
+) a on a.run_id = r.id
+order by r.rowid
 """  # noqa: S608 - our own words
 
 
