@@ -65,7 +65,9 @@ _RUNNERS = f"""
 select r.*, coalesce(l.claimed, 0) as claimed, coalesce(a.flying, 0) as flying, coalesce(a.placed, 0) as placed,
        coalesce(a.failed, 0) as failed, coalesce(a.uncertain, 0) as uncertain
 from ({_LIVING}) r
-left join (select run_id, count(*) as claimed from claims where outcome is null group by run_id) l on l.run_id = r.id
+left join (
+    select run_id, count(*) as claimed from claims where outcome is null group by run_id
+) l on l.run_id = r.id
 left join (
     select run_id, count(*) filter (where status = 'intended') as flying,
            count(*) filter (where status in ('placed', 'adopted')) as placed,
