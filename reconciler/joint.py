@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from reconciler.claims import JointStore, Lot
@@ -18,7 +19,7 @@ from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Batch, Order
 from reconciler.engine.plan import Context
 from reconciler.engine.recheck import Ready, recheck
-from reconciler.model import Address, Entry, Plan, Status
+from reconciler.model import Action, Address, Entry, Plan, Status
 from reconciler.ports import Clock
 from reconciler.workflow import Apply, Service, Whole
 
@@ -58,16 +59,23 @@ class JointApply(Apply):
         self._ready = Ready()
         self._entered = False
 
+    @property
+    def orders(self) -> int:
+        """How many calls the plan places, whichever runner does."""
+        return self._plan.count(Action.CREATE)
+
     async def run(self, service: Service, emit: Emit) -> None:
         told = _Told(self.tally, emit)
-        if await self._turn():
-            try:
-                await self._enter(service, told)
-            finally:
-                self._joint.not_alone()
+        joined = False
+        async with self._alone() as alone:
+            if alone:
+                joined = self._joint.begun
+                await (self._join(service) if joined else self._open(service, told))
         if not self._entered:
             self.tally.stopped = self._stopped
             return
+        if joined:
+            self._catch_up(told)
 
         def tell(event: Event) -> None:
             told(event)
@@ -76,31 +84,32 @@ class JointApply(Apply):
 
         claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._again, service.whole)
         await self._place((), service, tell, claims)
-        if self._joint.orphans() and await self._turn():
-            try:
-                await self._settle(service, told)
-            finally:
-                self._joint.not_alone()
+        if self._joint.orphans():
+            async with self._alone() as alone:
+                if alone:
+                    await self._settle(service, told)
         self._tell_the_rest(told)
 
-    async def _turn(self) -> bool:
-        """Wait until no other runner opens or settles; False where this one is stopped meanwhile."""
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[bool]:
+        """Once no other runner opens or settles; False where this one is stopped before that."""
         while not self._stopped:
             if self._joint.alone():
-                return True
+                try:
+                    yield True
+                finally:
+                    self._joint.not_alone()
+                return
             await asyncio.sleep(POLL)
-        return False
+        yield False
 
-    async def _enter(self, service: Service, told: _Told) -> None:
-        if self._joint.begun:
-            self._join(service, told)
-        else:
-            await self._open(service, told)
-
-    def _join(self, service: Service, told: _Told) -> None:
-        """Take part. What another has opened is not looked up again, and of its rows is told at the end."""
+    async def _join(self, service: Service) -> None:
+        """Take part. What another has looked up is not looked up again."""
         self._store.note_seen(self._run_id, self._joint.enter(service.rate), self._clock.now())
         self._entered = True
+
+    def _catch_up(self, told: Emit) -> None:
+        """Judge the plan as any run does; of rows that are shared out is told at the end."""
         shared = {lot.address for lot in self._joint.lots()}
         self._ready = self._judged()
         missed = sum(item.address in shared and item.status is Status.MISSED for item in self._store.entries())
