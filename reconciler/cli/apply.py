@@ -39,6 +39,7 @@ Examples:
   reconciler apply june.plan                # a saved plan: what was approved, no question
   reconciler apply calls/ --auto-approve --json --max-calls 500
   reconciler apply --approved pr.plan --checkpoint ./carry-state   # in CI, after the merge
+  reconciler apply june.plan --join         # on each of several machines: they share the plan out
 
 \b
 The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the service from
@@ -92,6 +93,7 @@ class RateOption(click.ParamType[float]):
 @full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@click.option("--join", is_flag=True, help="Place a saved plan beside others who do. Needs PostgreSQL.")
 @override_option
 @key_option
 @url_option
@@ -114,6 +116,7 @@ def apply(
     full: bool,
     no_preflight: bool,
     retry_failed: bool,
+    join: bool,
     overrides: tuple[str, ...],
     api_key_file: Path | None,
     base_url: str | None,
@@ -140,6 +143,7 @@ def apply(
         timeout=timeout or target.timeout,
         preflight=not no_preflight,
         checkpoint=checkpoint or None,
+        join=join,
     )
     if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
@@ -150,6 +154,9 @@ def apply(
         raise UsageError("--override belongs to a plan that was looked at: a saved or an approved one", hint=hint)
     now = max(now or SystemClock().now(), SystemClock().now())
     request = Request(what, now, retry_failed, lifted=lifted)
+    if join and not saved:
+        hint = "reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
+        raise UsageError("--join places a saved plan, the same for every runner", hint=hint)
     if saved and approved:
         raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
     if saved:

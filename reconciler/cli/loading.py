@@ -18,6 +18,7 @@ from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
+    from reconciler.claims import JointStore
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.engine.plan import Context
@@ -154,6 +155,20 @@ class Workspace:
 
     def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
         return self.place.store(run, lock_timeout)
+
+    def join(self, run: Run, lock_timeout: float) -> AbstractContextManager[JointStore]:
+        """The state, beside other runners of the same plan.
+
+        Raises:
+            UsageError: it is a file, which one run writes at a time.
+        """
+        if self.server is None:
+            hint = "--state postgresql://…, or RECONCILER_STATE; an SQLite state has one runner at a time"
+            raise UsageError("--join needs a state in PostgreSQL", hint=hint)
+        from reconciler.state.postgres.state import PostgresState
+
+        self.check()
+        return PostgresState(self.server, self.lineage).join(run, lock_timeout)
 
 
 def locate_server(url: str) -> Server:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.copying import TABLES
+from reconciler.state.copying import TABLES, TRANSIENT
 from tests.conftest import KEY, Workbench, clean_environment, plan_text
 
 FILE = ".reconciler/state.db"
@@ -65,7 +65,7 @@ def test_a_state_moves_to_a_server_and_back_and_places_nothing_again(
 def test_every_table_of_a_state_is_copied(placed: Workbench) -> None:
     with sqlite3.connect(placed.root / FILE) as connection:
         found = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
-    assert found - {"_sqlite_migrations"} == set(TABLES)
+    assert found - {"_sqlite_migrations"} == {*TABLES, *TRANSIENT}
 
 
 def test_a_target_that_is_taken_leaves_the_state_where_it_is(placed: Workbench, sandbox: Any) -> None:
