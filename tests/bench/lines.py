@@ -48,9 +48,9 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        if self.value is None:
-            return "not measured"
-        return self.goal.verdict(self.value) if self.goal is not None else ""
+        if self.goal is None:
+            return ""
+        return "not measured" if self.value is None else self.goal.verdict(self.value)
 
 
 @dataclass(frozen=True, slots=True)

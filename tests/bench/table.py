@@ -16,7 +16,7 @@ def as_markdown(lines: Sequence[Line], setup: Setup, load: float) -> str:
     rows = [
         "| work | ours | yardstick | result | target | moonshot | reached |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        *(f"| {' | '.join(_cells(line))} |" for line in lines),
+        *(f"| {' | '.join(_cells(line, whole=setup.scale == 1))} |" for line in lines),
     ]
     scale = "" if setup.scale == 1 else f"At {setup.scale:g} of the rows that the goals are for. "
     told = ", ".join(f"{name} {number}" for name, number in versions().items())
@@ -28,11 +28,13 @@ def as_markdown(lines: Sequence[Line], setup: Setup, load: float) -> str:
     return "\n".join([*rows, "", f"{scale}{machine()}. {told}. {how}; ratios of {ratios} time; {busy}.", ""])
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: Line, *, whole: bool) -> tuple[str, ...]:
+    """``whole``: at the size that the goals are for; at another nothing is reached or missed."""
     value = "" if line.value is None else _amount(line.value, line.unit)
     result = " · ".join(filter(None, (value, line.note)))
+    reached = line.verdict if whole or line.value is None else ""
     theirs = line.yardstick if line.theirs is None else f"{line.yardstick}: {_told(line.theirs, line.shown)}"
-    return (line.work, _told(line.ours, line.shown), theirs, result, *_limits(line.goal, line.unit), line.verdict)
+    return (line.work, _told(line.ours, line.shown), theirs, result, *_limits(line.goal, line.unit), reached)
 
 
 def _told(samples: Samples, shown: Sequence[str]) -> str:
@@ -58,11 +60,11 @@ def as_json(lines: Sequence[Line], setup: Setup, load: float) -> dict[str, Any]:
         "scale": setup.scale,
         "repeat": setup.repeat,
         "clock": setup.clock,
-        "lines": [_line(line) for line in lines],
+        "lines": [_line(line, whole=setup.scale == 1) for line in lines],
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: Line, *, whole: bool) -> dict[str, Any]:
     goal = line.goal
     return {
         "work": line.work,
@@ -71,7 +73,7 @@ def _line(line: Line) -> dict[str, Any]:
         "unit": line.unit.strip(),
         "target": goal and goal.target,
         "moonshot": goal and goal.moonshot,
-        "reached": line.verdict,
+        "reached": line.verdict if whole or line.value is None else "",
         "note": line.note,
         "ours": list(line.ours.runs),
         "theirs": line.theirs and list(line.theirs.runs),
