@@ -81,7 +81,7 @@ class Round:
             self._command("plan", "--out", "june.plan")
             sandbox.set_faults("drop-after=0.005", "drop-before=0.005", "error-after=0.005")
             started = time.monotonic()
-            self._fight()
+            self._fight(sandbox)
             self.verdict.seconds = time.monotonic() - started
             sandbox.set_faults()
             for _ in range(3):  # what a breaker or a lost connection left is placed now
@@ -89,13 +89,15 @@ class Round:
             self._judge(sandbox, told)
         return self.verdict
 
-    def _fight(self) -> None:
+    def _fight(self, sandbox: RunningSandbox) -> None:
+        """Strike again and again, once so many calls have been placed."""
         self.running = [self._start() for _ in range(self.runners)]
-        for _ in range(self.blows):
-            time.sleep(self.random.uniform(0.05, 0.6))
+        for placed in sorted(self.random.sample(range(self.rows), self.blows)):
+            while len(sandbox.calls()) < placed and any(run.poll() is None for run in self.running):
+                time.sleep(0.01)
             self._strike()
             missing = self.runners - len(self.running)
-            self.running += [self._start() for _ in range(self.random.randint(0, missing))]
+            self.running += [self._start() for _ in range(self.random.randint(min(1, missing), missing))]
         for run in list(self.running):
             self._ended(run)
         errors = (self.folder / "errors").read_text()

@@ -46,7 +46,7 @@ update claims c set run_id = null from freed where c.position = freed.position
 _RESERVE = """
 update joint j set next_at = greatest(j.next_at, c.now) + ? * j.step
 from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) c
-returning greatest(0, j.next_at - ? * j.step - c.now) as wait
+returning greatest(0, j.next_at - ? * j.step - c.now) as wait, j.step as step
 """
 _FLYING = f"""
 select l.plan, l.key, l.revision from claims l join calls c using (plan, key, revision)
@@ -187,7 +187,10 @@ class PostgresJointStore(Store):
     def _reserved(self, count: int) -> float:
         """Seconds until the first of the next ``count`` moments at which a request of any runner may leave."""
         row = self._connection.execute(_RESERVE, (count, count)).fetchone()
-        return 0.0 if row is None else row["wait"] / 1_000_000
+        if row is None:
+            return 0.0
+        self._step = row["step"]  # another runner may have come with a lower rate
+        return float(row["wait"] / 1_000_000)
 
     def drop(self, events: Sequence[Event]) -> None:
         sql = f"update claims set outcome = ? where {_WHERE} and outcome is null"  # noqa: S608 - our own words
