@@ -139,7 +139,7 @@ def test_a_runner_that_is_stopped_leaves_its_rows_to_the_others(slow: tuple[Work
 
 
 def test_every_runner_says_what_failed_anywhere(shared: Workbench, sandbox: Any) -> None:
-    sandbox.set_faults("reject@3", "drop-before@5")
+    sandbox.set_faults("reject#3", "drop-before#5")
     runs = [ended(run) for run in [shared.start(*JOIN, "--concurrency", "2") for _ in range(3)]]
     assert [run.code for run in runs] == [3, 3, 3]
     named = [
@@ -157,8 +157,6 @@ def test_what_preflight_finds_is_told_by_all(shared: Workbench, sandbox: Any) ->
     assert [run.code for run in runs] == [3, 3]
     for run in runs:
         assert [event["address"] for event in run.events if event["type"] == "conflict"] == ["june/inv-7"]
-    looked = [link for link in shared.ok("audit", "log", "--json").out.splitlines() if '"looked"' in link]
-    assert len(looked) >= 1
     placed = keys_of(sandbox)
     assert "inv-7" not in placed
     assert len(placed) == ROWS - 1
