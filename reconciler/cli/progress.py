@@ -30,7 +30,7 @@ class Reporter:
     def __init__(self, total: int) -> None:
         self.total = total
         self.pace = Pace(total)
-        self._unsent: str | None = None
+        self._unsent: set[str | None] = set()
         self._tenth = 0
 
     def started(self, run_id: str, plan_id: str) -> None:
@@ -39,10 +39,10 @@ class Reporter:
     def event(self, event: Event) -> None:
         if self.pace.add(event):
             self.advanced()
-        if event.kind is Kind.NOT_SENT and event.message == self._unsent:
-            return  # where a run stops, all that is left shares the reason, and is counted at the end
         if event.kind is Kind.NOT_SENT:
-            self._unsent = event.message
+            if event.message in self._unsent:
+                return  # where a run stops, all that is left shares the reason, and is counted at the end
+            self._unsent.add(event.message)
         if event.kind not in _QUIET:
             self.note(f"{event.kind.value.replace('_', ' ')}: {event.address}: {event.message or ''}")
 

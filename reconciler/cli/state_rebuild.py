@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
 from collections.abc import Sequence
@@ -153,6 +152,8 @@ def _sources(app: App, workspace: Workspace) -> Sources:
 
 def _look(workspace: Workspace, sources: Sources, target: Target, question: _Question) -> Report:
     """Ask the service, and hold its answer against the files."""
+    import asyncio
+
     from reconciler.engine.rebuild import Ground
     from reconciler.engine.rebuild import rebuild as compare
     from reconciler.render.rebuild import Report
