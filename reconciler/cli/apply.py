@@ -29,7 +29,8 @@ from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.model import Plan
     from reconciler.source.sources import Sources
 
@@ -130,8 +131,9 @@ def apply(
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
     from reconciler.cli.approval import approve
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
     from reconciler.cli.placing import Approved, Target, place
+    from reconciler.cli.workspace import Workspace
     from reconciler.workflow import check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
@@ -195,7 +197,8 @@ def _planned(
     app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
-    from reconciler.cli.loading import Excerpts, make_plan
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import make_plan
     from reconciler.cli.showing import show_problems, show_text
     from reconciler.render.words import count_line
 

@@ -29,7 +29,8 @@ from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.claims import JointStore
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.events import Event, Tally
     from reconciler.engine.plan import Context
     from reconciler.model import JsonObject, Plan

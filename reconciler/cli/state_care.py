@@ -9,10 +9,11 @@ import click
 
 from reconciler.cli.app import App, Duration, SystemClock, echo, echo_json, examples, lock_option, state_option
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
-from reconciler.cli.loading import Workspace, intent_of_row
+from reconciler.cli.loading import intent_of_row
 from reconciler.cli.locking import lock_json, lock_text
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, StateError, UsageError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, StateStore

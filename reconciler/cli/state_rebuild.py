@@ -23,7 +23,8 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
-from reconciler.cli.loading import LINEAGE_VARIABLE, Excerpts, Workspace
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.workspace import LINEAGE_VARIABLE, Workspace
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.times import format_instant
 
