@@ -11,20 +11,9 @@ from typing import Any
 import pytest
 
 from reconciler.state.copying import TABLES, TRANSIENT
-from tests.conftest import KEY, Workbench, clean_environment, plan_text
+from tests.conftest import Workbench, clean_environment
 
 FILE = ".reconciler/state.db"
-PLAN = "calls/june.yaml"
-
-
-@pytest.fixture
-def placed(bench: Workbench, sandbox: Any) -> Workbench:
-    """A project with three calls placed, its state in a file."""
-    bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
-    bench.write(PLAN, plan_text())
-    assert bench.apply().summary["placed"] == 3
-    return bench
 
 
 def entries(bench: Workbench) -> Any:
