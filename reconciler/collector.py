@@ -16,4 +16,5 @@ def paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            gc.freeze()  # what was made here stays: the next collection need not walk through it
             gc.enable()

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from reconciler.engine.apply import Placement
 from reconciler.engine.events import Emit, Event, Kind, Tally
-from reconciler.engine.orders import Gate, Order
+from reconciler.engine.orders import Gate, Order, Supply
 from reconciler.engine.plan import Context, verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
@@ -19,6 +19,7 @@ from reconciler.model import Action, Address, Plan
 from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
 
 T = TypeVar("T")
+Whole: TypeAlias = Callable[[int, int], None]
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
 
@@ -79,7 +80,8 @@ def check_count(plan: Plan, max_calls: int | None) -> None:
 class Service:
     """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
     the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
-    where the state is carried (None: its disk outlives the run)."""
+    where the state is carried (None: its disk outlives the run). ``whole`` is told how many rows of how many are
+    done by all runners, where there are several."""
 
     providers: Sequence[CallProvider]
     directory: CallDirectory | None
@@ -87,6 +89,7 @@ class Service:
     note: Callable[[str], None]
     preflight: bool = True
     checkpoint: Checkpoint | None = None
+    whole: Whole | None = None
 
 
 class Apply:
@@ -154,22 +157,28 @@ class Apply:
             self.tally.add(event)
             emit(event)
 
+        await self._place(await self._prepare(service, tell), service, tell)
+        if self.tally.counts[Kind.UNCERTAIN]:
+            await self._settle(service, tell)
+
+    async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
+        """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
-        ready = recheck(self._plan, self._store.entries(), self._context)
-        self.tally.expired_before = ready.expired_before
-        self.tally.changed_ahead = ready.changed_ahead
+        ready = self._judged()
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
         for event in (*self._conflicts, *ready.events):
             if event.address not in adopted:
                 tell(event)
-        here = self._still_here(ready.orders, tell)
-        orders = await self._look_before(here, service, tell)
-        await self._place(orders, service, tell)
-        if self.tally.counts[Kind.UNCERTAIN]:
-            await self._settle(service, tell)
+        return await self._look_before(self._still_here(ready.orders, tell), service, tell)
+
+    def _judged(self) -> Ready:
+        """The plan against the state as it is now."""
+        ready = recheck(self._plan, self._store.entries(), self._context)
+        self.tally.expired_before, self.tally.changed_ahead = ready.expired_before, ready.changed_ahead
+        return ready
 
     def _moves(self) -> list[tuple[Address, Address]]:
         """How the state is to be re-keyed. What was moved before is not moved again."""
@@ -190,13 +199,18 @@ class Apply:
         if service.directory is None or self._stopped:
             return frozenset()
         try:
-            found = await self._ask(settle(self._store, self._run_id, service.directory, self._clock))
+            asked = settle(self._store, self._run_id, service.directory, self._clock, self._settleable())
+            found = await self._ask(asked)
         except LookupFailed as error:
             service.note(f"uncertain calls were not looked up: {error.message}")
             return frozenset()
         for item in found:
             tell(Event(Kind.ADOPTED, item.address, item.call_id, item.evidence))
         return frozenset(item.address for item in found)
+
+    def _settleable(self) -> frozenset[Address] | None:
+        """What may be settled; None where this run is alone, and all may."""
+        return None
 
     async def _look_before(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
         """The orders that do not exist already, as far as the service tells; none where it cannot be asked."""
@@ -231,21 +245,24 @@ class Apply:
         finally:
             self._asking = None
 
-    async def _place(self, orders: Sequence[Order], service: Service, tell: Emit) -> None:
+    async def _place(
+        self, orders: Sequence[Order], service: Service, tell: Emit, supply: Supply | None = None
+    ) -> None:
+        """Place orders. What a ``supply`` gives may leave at once: the rate is kept where it comes from."""
         self._placement = Placement(
             self._store,
             self._run_id,
             service.providers,
             self._clock,
             tell,
-            service.rate,
+            service.rate if supply is None else None,
             service.checkpoint,
             Gate(self._context.policy, self._context.now),
         )
         if self._stopped:
             self._placement.stop(self._stopped)
         try:
-            await self._placement.place(orders)
+            await self._placement.place(orders, supply)
         finally:
             self.tally.stopped = self._placement.stopped
 

@@ -182,6 +182,16 @@ def project(bench: Workbench, sandbox: Any) -> Workbench:
     return bench
 
 
+@pytest.fixture
+def placed(bench: Workbench, sandbox: Any) -> Workbench:
+    """A project with three calls placed, its state in a file."""
+    bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+    bench.ok("init")
+    bench.write("calls/june.yaml", plan_text())
+    assert bench.apply().summary["placed"] == 3
+    return bench
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
     """A PostgreSQL server, of this process's own."""

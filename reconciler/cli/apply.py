@@ -29,7 +29,8 @@ from reconciler.errors import Refused, UsageError
 from reconciler.model import Action
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.model import Plan
     from reconciler.source.sources import Sources
 
@@ -39,6 +40,7 @@ Examples:
   reconciler apply june.plan                # a saved plan: what was approved, no question
   reconciler apply calls/ --auto-approve --json --max-calls 500
   reconciler apply --approved pr.plan --checkpoint ./carry-state   # in CI, after the merge
+  reconciler apply june.plan --join         # on each of several machines: they share the plan out
 
 \b
 The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the service from
@@ -92,6 +94,7 @@ class RateOption(click.ParamType[float]):
 @full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@click.option("--join", is_flag=True, help="Place a saved plan beside others who do. Needs PostgreSQL.")
 @override_option
 @key_option
 @url_option
@@ -114,6 +117,7 @@ def apply(
     full: bool,
     no_preflight: bool,
     retry_failed: bool,
+    join: bool,
     overrides: tuple[str, ...],
     api_key_file: Path | None,
     base_url: str | None,
@@ -127,8 +131,9 @@ def apply(
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
     from reconciler.cli.approval import approve
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
     from reconciler.cli.placing import Approved, Target, place
+    from reconciler.cli.workspace import Workspace
     from reconciler.workflow import check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
@@ -140,6 +145,7 @@ def apply(
         timeout=timeout or target.timeout,
         preflight=not no_preflight,
         checkpoint=checkpoint or None,
+        join=join,
     )
     if now is not None and not target.origin.loopback:
         raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
@@ -150,6 +156,9 @@ def apply(
         raise UsageError("--override belongs to a plan that was looked at: a saved or an approved one", hint=hint)
     now = max(now or SystemClock().now(), SystemClock().now())
     request = Request(what, now, retry_failed, lifted=lifted)
+    if join and not saved:
+        hint = "reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
+        raise UsageError("--join places a saved plan, the same for every runner", hint=hint)
     if saved and approved:
         raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
     if saved:
@@ -188,7 +197,8 @@ def _planned(
     app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
-    from reconciler.cli.loading import Excerpts, make_plan
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import make_plan
     from reconciler.cli.showing import show_problems, show_text
     from reconciler.render.words import count_line
 

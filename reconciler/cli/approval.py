@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Approved
 from reconciler.cli.show import read_plan
+from reconciler.cli.workspace import Workspace
 from reconciler.engine.approval import allow
 from reconciler.model import Plan
 from reconciler.workflow import check_age

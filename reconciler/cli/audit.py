@@ -16,9 +16,9 @@ import click
 from reconciler.chain import Head, Kind, read
 from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.loading import Workspace
 from reconciler.cli.output import write_private
 from reconciler.cli.state_care import read_address
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.model import Address, JsonObject
 from reconciler.render.escape import for_json, for_terminal

@@ -20,7 +20,7 @@ from reconciler.system import next_step, told
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
     from reconciler.settings import Project
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".tsv", ".xlsx"})

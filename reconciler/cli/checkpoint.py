@@ -15,7 +15,7 @@ from reconciler.ports import Checkpoint, Phase
 from reconciler.provider.origin import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
 
 NONE = "none"
 

@@ -33,7 +33,7 @@ def _app(ctx: click.Context) -> App:
 
 
 def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
 
     url = ctx.params.get("state_url") or os.environ.get("RECONCILER_STATE")
     with Workspace.open(_app(ctx), url).reader() as reader:
@@ -43,7 +43,7 @@ def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[Complet
 
 
 def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
 
     app = _app(ctx)
     for row in Workspace.open(app, None).sources(app, ()).rows:

@@ -45,9 +45,9 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
     """
     import asyncio
 
-    from reconciler.cli.loading import Workspace
     from reconciler.cli.output import write_private
     from reconciler.cli.placing import Target
+    from reconciler.cli.workspace import Workspace
 
     if file.suffix.lower() != ".csv":
         raise UsageError("FILE ends in .csv")

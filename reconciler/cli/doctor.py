@@ -20,7 +20,7 @@ from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
     from reconciler.cli.checkup.service import Access
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
     from reconciler.source.sources import Sources
 
 _EPILOG = """\b
@@ -75,7 +75,7 @@ def doctor(
 def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) -> Iterator[Finding]:
     """Every check, in the order in which a person would mend what is wrong."""
     from reconciler.cli.checkup import machine, project, state
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
 
     yield machine.versions()
     now = SystemClock().now()

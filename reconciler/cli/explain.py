@@ -16,7 +16,8 @@ from reconciler.errors import ExitCode, ReconcilerError, StateMissing
 from reconciler.model import Address, Change, Diagnostic, Entry
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.plan import Context
     from reconciler.model import Plan
     from reconciler.render.explanation import Explanation
@@ -48,9 +49,11 @@ def explain(
 
     Also what the state knows of the address, and what a plan would do with it. Works without a state.
     """
-    from reconciler.cli.loading import Excerpts, Request, Workspace
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import Request
     from reconciler.cli.showing import show_problems
     from reconciler.cli.state_care import read_address
+    from reconciler.cli.workspace import Workspace
     from reconciler.render.explanation import to_document
     from reconciler.render.explanation_text import render_explanation
     from reconciler.source.tracing import Tracer

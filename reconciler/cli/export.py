@@ -43,7 +43,7 @@ def export(
     It works beside a running apply, and is as of one moment. In CSV, a cell that a spreadsheet would take for
     a formula starts with an apostrophe.
     """
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
 
     ending = PurePath(output).suffix.lower().removeprefix(".")
     form = form or (ending if ending in _FORMATS else "csv")

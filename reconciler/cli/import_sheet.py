@@ -56,7 +56,7 @@ def import_sheet(
     Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
     cannot be guessed is a TODO, which validate refuses until somebody says it.
     """
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
     from reconciler.source.drafts.guess import Answers, guess
     from reconciler.source.drafts.sample import named
     from reconciler.source.drafts.writing import to_yaml

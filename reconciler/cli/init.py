@@ -75,7 +75,7 @@ def init(app: App, state_url: str | None) -> None:
 
 def _place(state_url: str | None, file: Path) -> Place:
     """Where the state is made: on the server that is named, else in the project's own file."""
-    from reconciler.cli.loading import locate_server
+    from reconciler.cli.workspace import locate_server
     from reconciler.state.postgres.url import is_server
     from reconciler.state.sqlite import SqliteState
 

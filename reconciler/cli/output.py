@@ -37,9 +37,8 @@ def writing_private(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):  # what kept it from being written may keep it from being removed
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         raise ReconcilerError(f"cannot write {path}: {told(error)}", hint=next_step(error)) from error
+    finally:
+        with contextlib.suppress(OSError):  # what kept it from being written may keep it from being removed
+            temporary.unlink(missing_ok=True)

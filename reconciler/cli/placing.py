@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +27,11 @@ from reconciler.provider.origin import (
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.claims import JointStore
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.events import Event, Tally
+    from reconciler.engine.plan import Context
     from reconciler.model import JsonObject, Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
@@ -42,6 +45,7 @@ class Target:
     """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds.
 
     ``checkpoint`` is the command that carries the state, ``none`` where somebody said that its disk is kept.
+    ``join`` says that other runners may place the same plan.
     """
 
     origin: Origin
@@ -51,6 +55,7 @@ class Target:
     timeout: float
     preflight: bool = True
     checkpoint: str | None = None
+    join: bool = False
 
     @classmethod
     def of(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
@@ -96,17 +101,19 @@ def place(
 
     run = _new_run(workspace, approved, request, _details(workspace, approved.plan, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
-    with workspace.store(run, lock_timeout) as store:
+    with ExitStack() as stack:
+        joint = stack.enter_context(workspace.join(run, lock_timeout)) if target.join else None
+        store = joint or stack.enter_context(workspace.store(run, lock_timeout))
         code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
         try:
-            job = _job(workspace, approved, request, store, run.id, tally)
+            job = _job(workspace, approved, request, store, run.id, tally, joint)
             orders = job.orders
-            key = target.key() if orders or (target.has_key and job.unknown) else None
+            key = target.key() if orders or target.join or (target.has_key and job.unknown) else None
             with reporter(app, orders, as_json=as_json) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_where_disks_are_forgotten(report.note)
                 report.started(run.id, run.plan_id or "")
-                workers = min(target.concurrency, orders)
+                workers = target.concurrency if target.join else min(target.concurrency, orders)
                 code = asyncio.run(_run(job, target, key, workers, report, checkpoint))
         except ReconcilerError as error:
             code = error.exit_code
@@ -137,6 +144,7 @@ def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
         "dirty": None if plan.git is None else plan.git.dirty,
         "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
         "preflight": target.preflight,
+        **({"joined": True} if target.join else {}),
         "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
     }
 
@@ -160,12 +168,24 @@ def _new_run(workspace: Workspace, approved: Approved, request: Request, details
 
 
 def _job(
-    workspace: Workspace, approved: Approved, request: Request, store: StateStore, run_id: str, tally: Tally
+    workspace: Workspace,
+    approved: Approved,
+    request: Request,
+    store: StateStore,
+    run_id: str,
+    tally: Tally,
+    joint: JointStore | None,
 ) -> Apply:
     """The job, once all its plans belong to this state and this moment (``Refused`` where they do not)."""
     from reconciler.cli.loading import make_context
     from reconciler.engine.lifting import lift
+    from reconciler.joint import JointApply
     from reconciler.workflow import Apply, check_applicable
+
+    def job(context: Context) -> Apply:
+        if joint is not None:
+            return JointApply(approved.plan, joint, run_id, context, clock, tally)
+        return Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
 
     clock = SystemClock()
     now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
@@ -178,11 +198,10 @@ def _job(
     context = make_context(workspace, replace(request, now=now, lifted=approved.plan.lifted))
     context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
     new = [item for item in request.lifted if item not in approved.plan.lifted]
-    job = Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
     if not new:
-        return job
-    check_used(new, job.objecting)
-    return Apply(approved.plan, store, run_id, lift(context, new), clock, tally, approved.conflicts)
+        return job(context)
+    check_used(new, job(context).objecting)
+    return job(lift(context, new))
 
 
 async def _run(
@@ -210,7 +229,8 @@ async def _run(
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
-        service = replace(_open(stack, target, key, workers, report), checkpoint=checkpoint)
+        service = _open(stack, target, key, workers, report)
+        service = replace(service, checkpoint=checkpoint, whole=report.whole)
         try:
             await job.run(service, tell)
         except asyncio.CancelledError:

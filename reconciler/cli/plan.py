@@ -82,8 +82,10 @@ def plan(
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
     from reconciler import collector, planfile
-    from reconciler.cli.loading import Excerpts, Request, Workspace, make_plan
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import Request, make_plan
     from reconciler.cli.origins import find_origins
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.plan import verdict
 
     wanted = printouts(forms, outputs, as_json=as_json)

@@ -30,7 +30,8 @@ class Reporter:
     def __init__(self, total: int) -> None:
         self.total = total
         self.pace = Pace(total)
-        self._unsent: str | None = None
+        self._unsent: set[str | None] = set()
+        self._tenth = 0
 
     def started(self, run_id: str, plan_id: str) -> None:
         """The lock is held and the plan was checked."""
@@ -38,10 +39,10 @@ class Reporter:
     def event(self, event: Event) -> None:
         if self.pace.add(event):
             self.advanced()
-        if event.kind is Kind.NOT_SENT and event.message == self._unsent:
-            return  # where a run stops, all that is left shares the reason, and is counted at the end
         if event.kind is Kind.NOT_SENT:
-            self._unsent = event.message
+            if event.message in self._unsent:
+                return  # where a run stops, all that is left shares the reason, and is counted at the end
+            self._unsent.add(event.message)
         if event.kind not in _QUIET:
             self.note(f"{event.kind.value.replace('_', ' ')}: {event.address}: {event.message or ''}")
 
@@ -49,6 +50,14 @@ class Reporter:
         """One more address came to an end."""
         if self.pace.done % _EVERY == 0:
             self.note(f"{self.pace.done:,} of {self.total:,}: {self.pace.told()}")
+
+    def whole(self, done: int, total: int) -> None:
+        """How far all runners are together, where there are several; a tenth at a time."""
+        self.pace.total = 0  # how long the rest takes is not up to this one alone
+        tenth = 10 * done // total if total else 10
+        if tenth > self._tenth:
+            self._tenth = tenth
+            self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.told() or 'nothing yet'}")
 
     def note(self, text: str) -> None:
         click.echo(for_terminal(text), err=True)
@@ -71,6 +80,9 @@ class JsonReporter(Reporter):
     def event(self, event: Event) -> None:
         self._print(event.to_json())
 
+    def whole(self, done: int, total: int) -> None:
+        """Each event tells of this runner; what the others do is told by theirs."""
+
     def finished(self, tally: Tally) -> None:
         stopped = {} if tally.stopped is None else {"stopped": tally.stopped}
         self._print({"type": "summary", **tally.summary(), **stopped})
@@ -83,16 +95,23 @@ class JsonReporter(Reporter):
 class BarReporter(Reporter):
     """A progress bar on the terminal's error stream; problems are printed above it.
 
-    ``advance`` is given what is told beside the bar.
+    ``show`` is given how many are done of how many, and what is told beside the bar.
     """
 
-    def __init__(self, total: int, advance: Callable[[str], None], say: Callable[[str], None]) -> None:
+    def __init__(self, total: int, show: Callable[[int, int, str], None], say: Callable[[str], None]) -> None:
         super().__init__(total)
-        self._advance = advance
+        self._show = show
         self._say = say
+        self._shared: tuple[int, int] | None = None
 
     def advanced(self) -> None:
-        self._advance(self.pace.told())
+        done, total = self._shared or (self.pace.done, self.total)
+        self._show(done, total, f"this runner: {self.pace.told()}" if self._shared else self.pace.told())
+
+    def whole(self, done: int, total: int) -> None:
+        self.pace.total = 0
+        self._shared = (done, total)
+        self.advanced()
 
     def note(self, text: str) -> None:
         self._say(for_terminal(text))
@@ -119,4 +138,8 @@ def _bar(app: App, total: int) -> Iterator[Reporter]:
     columns = (TextColumn("placing"), BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("placing", total=total, told="")
-        yield BarReporter(total, lambda told: progress.update(task, advance=1, told=told), console.print)
+
+        def show(done: int, total: int, told: str) -> None:
+            progress.update(task, completed=done, total=total, told=told)
+
+        yield BarReporter(total, show, console.print)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import kept
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.loading import Request, Workspace, make_plan
+from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.workspace import Workspace
 from reconciler.engine.evidence import Lineage
 from reconciler.engine.outcomes import Answers, Report, drift, ended, stand
 from reconciler.errors import LookupFailed, ReconcilerError

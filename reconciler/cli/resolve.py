@@ -11,10 +11,10 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, state_option, url_option
 from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.loading import Workspace
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
 from reconciler.cli.state_care import read_address, read_call_id, take_over
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, StateStore

@@ -19,7 +19,7 @@ from reconciler.render.words import counted
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.cli.loading import Excerpts
+    from reconciler.cli.excerpts import Excerpts
     from reconciler.model import Diagnostic, Plan
     from reconciler.render.html.around import Around
     from reconciler.render.origins import Origins

@@ -11,7 +11,7 @@ import click
 from reconciler.cli import state_care, state_moving, state_rebuild, state_redact
 from reconciler.cli.app import App, echo_json, examples, reveal_option, state_option
 from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.loading import Workspace
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_entry, mask_numbers
 from reconciler.model import JsonObject, JsonValue

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, echo_json, examples, lock_option, state_option
+from reconciler.cli.app import App, Duration, SystemClock, echo, echo_json, examples, lock_option, state_option
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
-from reconciler.cli.loading import Workspace, intent_of_row
+from reconciler.cli.loading import intent_of_row
+from reconciler.cli.locking import lock_json, lock_text
 from reconciler.cli.output import write_private
 from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, StateError, UsageError
-from reconciler.model import Address, JsonObject, Status
-from reconciler.ports import Decision, Intent, Run, StateStore
+from reconciler.model import Address, Status
+from reconciler.ports import Decision, Intent, StateStore
 from reconciler.render.escape import for_terminal
-from reconciler.times import format_instant
 
 
 def read_address(text: str) -> Address:
@@ -109,31 +111,19 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
 
 @click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--watch", is_flag=True, help="Look again and again, until nobody holds it.")
+@click.option("--interval", type=Duration(), default="2s", show_default=True, help="How long between looks.")
 @state_option
 @click.pass_obj
-def lock(app: App, as_json: bool, state_url: str | None) -> int:
-    """Say who holds the lock. Exit 4 while somebody does."""
-    from reconciler.state.place import told
-
-    found = Workspace.open(app, state_url).place.lock()
-    if as_json:
-        echo_json({"locked": found.held, "holder": _run_json(found.run)})
-    elif found.held:
-        who = (
-            told(found.run, SystemClock().now()) if found.run is not None else "a run that the state does not name"
-        )
-        click.echo(for_terminal(f"Locked by {who}."))
-    else:
-        click.echo("Nobody holds the lock.")
-    return ExitCode.LOCKED if found.held else ExitCode.DONE
-
-
-def _run_json(run: Run | None) -> JsonObject | None:
-    if run is None:
-        return None
-    started = format_instant(run.started_at)
-    who: JsonObject = {"host": run.host, "pid": run.pid, "actor": run.actor}
-    return {"run": run.id, "command": run.command, **who, "started_at": started}
+def lock(app: App, as_json: bool, watch: bool, interval: float, state_url: str | None) -> int:
+    """Say who holds the lock, and how far each of several runners is. Exit 4 while somebody does."""
+    place = Workspace.open(app, state_url).place
+    while True:
+        found = place.lock()
+        echo(lock_json(found, line=watch) if as_json else lock_text(found, SystemClock().now()))
+        if not (watch and found.held):
+            return ExitCode.LOCKED if found.held else ExitCode.DONE
+        time.sleep(interval)
 
 
 @click.command("forget", epilog=examples('reconciler state forget june/inv-1001 --reason "made by mistake"'))

@@ -10,9 +10,9 @@ import click
 
 from reconciler.chain import Kind
 from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, state_option
-from reconciler.cli.loading import Workspace
 from reconciler.cli.output import writing_private
 from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted

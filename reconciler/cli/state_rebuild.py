@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
 from collections.abc import Sequence
@@ -24,7 +23,8 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
-from reconciler.cli.loading import LINEAGE_VARIABLE, Excerpts, Workspace
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.workspace import LINEAGE_VARIABLE, Workspace
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.times import format_instant
 
@@ -153,6 +153,8 @@ def _sources(app: App, workspace: Workspace) -> Sources:
 
 def _look(workspace: Workspace, sources: Sources, target: Target, question: _Question) -> Report:
     """Ask the service, and hold its answer against the files."""
+    import asyncio
+
     from reconciler.engine.rebuild import Ground
     from reconciler.engine.rebuild import rebuild as compare
     from reconciler.render.rebuild import Report

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, Instant, SystemClock, echo_json, lock_option, state_option
-from reconciler.cli.loading import Workspace
 from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, UsageError
 from reconciler.times import format_instant
 

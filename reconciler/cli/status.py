@@ -30,8 +30,8 @@ from reconciler.render.escape import for_terminal
 from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Workspace
     from reconciler.cli.refreshing import Look, Question
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.outcomes import Report
     from reconciler.model import Change, Plan
 
@@ -110,9 +110,9 @@ def status(
     Only calls that can still change are asked for. It takes no lock and writes no state, so it works beside a
     running apply.
     """
-    from reconciler.cli.loading import Workspace
     from reconciler.cli.placing import Target
     from reconciler.cli.refreshing import NO_KEY, Question
+    from reconciler.cli.workspace import Workspace
 
     if plans and paths:
         raise UsageError("--plan and PATHS: one of them")
@@ -135,7 +135,7 @@ def status(
 
 def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> int:
     """Look, show, and judge."""
-    from reconciler.cli.loading import Excerpts
+    from reconciler.cli.excerpts import Excerpts
     from reconciler.cli.refreshing import look
     from reconciler.cli.showing import show_problems
 

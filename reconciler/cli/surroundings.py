@@ -10,7 +10,8 @@ from reconciler.render.html.around import Around
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.cli.loading import Request, Workspace
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
     from reconciler.model import Entry, Plan
 
 

@@ -31,7 +31,8 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     Runs the guards that need no state as well. Exit 1 where there are errors, 5 where only guards object; warnings
     alone are exit 0.
     """
-    from reconciler.cli.loading import Excerpts, Workspace
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.workspace import Workspace
     from reconciler.engine.guarding import guard_rows
     from reconciler.planfile import diagnostic_document
     from reconciler.source.report import by_place

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.journal import Journal
-from reconciler.engine.orders import Gate, Held, Order
+from reconciler.engine.orders import Gate, Held, Order, Supply
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
 from reconciler.model import Address, Status
@@ -86,8 +86,9 @@ class Placement:
         self.stopped = self.stopped or reason
         self._stopping.set()
 
-    async def place(self, orders: Iterable[Order]) -> None:
-        """Place them in their order. Every order ends in exactly one event, also where the run is cut short.
+    async def place(self, orders: Iterable[Order], supply: Supply | None = None) -> None:
+        """Place them in their order, and what ``supply`` gives after them. Every order ends in exactly one event,
+        also where the run is cut short.
 
         Raises:
             StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
@@ -96,17 +97,27 @@ class Placement:
         self._untold = {order.address: Kind.NOT_SENT for order in queue}
         pacer = Pacer(self._rate, asyncio.get_running_loop().time)
         try:
-            while ((queue or self._intended) and not self.stopped) or self._flying:
+            while ((queue or self._intended or supply) and not self.stopped) or self._flying:
+                if supply and self._idle and not queue and not self.stopped:
+                    supply = await self._supplied(supply, queue, pacer)
                 if not self.stopped:
                     await self._intend(queue, pacer)
                 if not self.stopped:
                     self._launch(pacer)
-                waiting = self._idle and (queue or self._intended) and not self.stopped
+                waiting = self._idle and (queue or self._intended or supply) and not self.stopped
                 await self._settle(pacer if waiting else None)
             await self._withdraw()
         finally:
             for address, kind in self._untold.items():
                 self._emit(Event(kind, address, message=self.stopped or "the run was cut short"))
+
+    async def _supplied(self, supply: Supply, queue: deque[Order], pacer: Pacer) -> Supply | None:
+        """Take more orders; None where these were the last."""
+        batch = await supply.take(len(self._idle) + len(self._flying))
+        queue.extend(batch.orders)
+        self._untold |= {order.address: Kind.NOT_SENT for order in batch.orders}
+        pacer.hold(batch.wait)
+        return None if batch.last else supply
 
     async def _intend(self, queue: deque[Order], pacer: Pacer) -> None:
         """Make the next batch of intents durable: as many as can leave now, or as many as can be in flight where

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from reconciler.engine.guarding import candidate, objections_now
 from reconciler.model import Address, Call, Request
@@ -58,3 +60,20 @@ class Gate:
         asked = candidate(order.address, order.call, order.scheduled_at, moment, called=order.called_timezone)
         found = objections_now(asked, moment, self.policy)
         return Held(*found) if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Orders that came, in how many seconds the next may leave, and whether they were the last."""
+
+    orders: Sequence[Order] = ()
+    wait: float = 0.0
+    last: bool = False
+
+
+class Supply(Protocol):
+    """Where orders come from bit by bit, because other runners take some of them."""
+
+    async def take(self, count: int) -> Batch:
+        """Up to ``count`` orders that nobody else has."""
+        ...

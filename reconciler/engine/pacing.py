@@ -66,13 +66,17 @@ class Pacer:
         if self._rate is not None:
             self._tokens -= count
 
+    def hold(self, seconds: float) -> None:
+        """Grant nothing for so long."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
     def throttled(self, retry_after: float | None) -> None:
         """The service answered 429: all workers hold for ``retry_after`` seconds, and go on more slowly.
 
         Answers to requests of the same moment count once.
         """
         now = self._clock()
-        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+        self.hold(retry_after or 0.0)
         if now - self._cut_at < _WINDOW:
             return
         self._cut_at = now

@@ -13,8 +13,16 @@ from reconciler.model import Address, Status
 from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, Seen, StateStore
 
 
-async def settle(store: StateStore, run_id: str, directory: CallDirectory, clock: Clock) -> list[Match]:
+async def settle(
+    store: StateStore,
+    run_id: str,
+    directory: CallDirectory,
+    clock: Clock,
+    only: frozenset[Address] | None = None,
+) -> list[Match]:
     """Look all unknown attempts up, and adopt those that are certain. The others stay unknown.
+
+    Only those among ``only`` are adopted, where it is given: the others are under way.
 
     Raises:
         LookupFailed: the service could not be asked.
@@ -31,6 +39,7 @@ async def settle(store: StateStore, run_id: str, directory: CallDirectory, clock
     claimed = frozenset(entry.call_id for entry in entries if entry.call_id is not None)
     now = clock.now()
     found = evidence.match(unknowns, remote, claimed, _lineage(store), now)
+    found = [item for item in found if only is None or item.address in only]
     if found:
         store.adopt(
             run_id,

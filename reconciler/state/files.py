@@ -104,15 +104,27 @@ def making(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             with closing(connect(path, "rw")) as connection:
                 make_durable(connection)
-                connection.execute("begin immediate")
-                connection.execute(f"pragma application_id = {APPLICATION_ID}")
-                migrations.migrate(connection)
-                yield connection
-                connection.execute("commit")
+                with transaction(connection):
+                    connection.execute(f"pragma application_id = {APPLICATION_ID}")
+                    migrations.migrate(connection)
+                    yield connection
             sync_folder(path.parent)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything or nothing; nobody else writes meanwhile."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
 
 
 def is_unfinished(path: Path) -> bool:

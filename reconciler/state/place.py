@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.chain import Head
+from reconciler.claims import Runner
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.times import format_instant
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Whether the state's lock is held, and by which run, as far as the state tells."""
+    """Whether the state's lock is held, and by which run, as far as the state tells; ``runners`` share it."""
 
     held: bool
     run: Run | None = None
+    runners: tuple[Runner, ...] = ()
 
 
 class Place(Protocol):

@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,19 +36,21 @@ class Portable:
 
     def records(self, table: str) -> Iterator[copying.Record]:
         """The rows of one table, in their order."""
-        with self.path.open("rb") as file:
-            next(file)
-            for line in file:
-                name, row = _row(line)
-                if name == table:
-                    yield row
+        return (row for name, row in self._rows() if name == table)
 
     def fill(self, connection: Connection) -> int:
         """Put all of it into empty tables, in the caller's transaction; the result counts the calls."""
-        return [copying.fill(connection, table, self.records(table)) for table in copying.TABLES][_CALLS]
+        counts: dict[str, int] = {}
+        for table, rows in groupby(self._rows(), key=itemgetter(0)):
+            counts[table] = copying.fill(connection, table, (row for _, row in rows))
+        return counts.get("calls", 0)
 
-
-_CALLS = list(copying.TABLES).index("calls")
+    def _rows(self) -> Iterator[tuple[str, copying.Record]]:
+        """All rows, table by table in the order of ``copying.TABLES``, each with its table's name."""
+        with self.path.open("rb") as file:
+            for document in map(json.loads, islice(file, 1, None)):
+                if "table" in document:
+                    yield document["table"], document["row"]
 
 
 def write(connection: Connection, file: IO[bytes]) -> Head:
@@ -117,8 +121,3 @@ def _refuse_newer(head: dict[str, Any], path: Path) -> None:
             f"{path} was written by an older version ({', '.join(missing)} came later)",
             hint="push it again with this version",
         )
-
-
-def _row(line: bytes) -> tuple[str | None, copying.Record]:
-    document = json.loads(line)
-    return document.get("table"), document.get("row", {})

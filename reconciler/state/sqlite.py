@@ -109,14 +109,8 @@ class SqliteSession:
             if self.still_held is None:
                 raise StateError("the state is open for reading only")
             self.still_held()
-            self.connection.execute("begin immediate")
-            try:
+            with files.transaction(self.connection):
                 yield
-                self.connection.execute("commit")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("rollback")
-                raise
 
     @contextmanager
     def redacting(self) -> Iterator[None]:
@@ -193,14 +187,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     copy.touch(mode=0o600)
     with closing(sqlite3.connect(copy)) as target:
         connection.backup(target)
-    connection.execute("begin immediate")
-    try:
+    with files.transaction(connection):
         migrations.migrate(connection)
-        connection.execute("commit")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        raise
 
 
 def look_at_lock(path: Path) -> Lock:

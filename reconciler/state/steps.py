@@ -232,6 +232,35 @@ def add_moved_to(db: Connection) -> None:
     db.execute("alter table meta add column moved_to text")
 
 
+@step
+def create_claims(db: Connection) -> None:
+    """The rows that runners who place one plan together share out, and how fast: of no meaning once they are gone.
+
+    ``outcome`` is null while a row may be claimed, ``sent`` once its intent is durable, and otherwise the event
+    that it ended with. ``next_at`` and ``step`` are in microseconds, by the server's clock.
+    """
+    db.execute(
+        """create table claims (
+            position integer primary key,
+            plan text not null,
+            key text not null,
+            revision integer not null,
+            run_id text,
+            outcome text,
+            unique (plan, key, revision)
+        )"""
+    )
+    db.execute("create index claims_free on claims (position) where run_id is null and outcome is null")
+    db.execute(
+        """create table joint (
+            id integer primary key check (id = 1),
+            opened_by text not null references runs(id),
+            step integer not null,
+            next_at integer not null
+        )"""
+    )
+
+
 def new_secret() -> str:
     """32 random bytes, in hex."""
     return secrets.token_hex(32)

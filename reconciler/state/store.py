@@ -49,12 +49,15 @@ class Store(Reader):
     def begin_run(self, run: Run) -> None:
         """Recorded by whoever opens the store: others are told of it while the lock is held."""
         with self._transaction(counts=False):
-            self._insert("runs", from_run(run))
-            for item in run.approvals:
-                self._insert("approvals", {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit})
-            for number, lifted in enumerate(run.overrides, start=1):
-                self._insert("overrides", {"run_id": run.id, "number": number, **asdict(lifted)})
-            self._notes.append(notes.began(run))
+            self._begin(run)
+
+    def _begin(self, run: Run) -> None:
+        self._insert("runs", from_run(run))
+        for item in run.approvals:
+            self._insert("approvals", {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit})
+        for number, lifted in enumerate(run.overrides, start=1):
+            self._insert("overrides", {"run_id": run.id, "number": number, **asdict(lifted)})
+        self._notes.append(notes.began(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):

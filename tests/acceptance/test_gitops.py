@@ -13,22 +13,19 @@ import pytest
 
 from tests.conftest import KEY, Workbench, contact, plan_text
 from tests.gitrepo import ENVIRONMENT, commit, git
-from tests.kit import EXAMPLES, NO_NETWORK, run_step, script
+from tests.kit import EXAMPLES, Repository, run_step, script
 
 KIT = EXAMPLES / "ci" / "github"
 
 
-class Forge:
+class Forge(Repository):
     """A repository with its branches, a private one for the state, and the service."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.url = url
-        self.repository, self.state = folder / "calls.git", folder / "calls-state.git"
-        for bare in (self.repository, self.state):
-            git(folder, "init", "--quiet", "--bare", str(bare))
-        (folder / "offline").mkdir()
-        (folder / "offline" / "sitecustomize.py").write_text(NO_NETWORK)
+        self.state = folder / "calls-state.git"
+        git(folder, "init", "--quiet", "--bare", str(self.state))
         self._set_up()
 
     def _set_up(self) -> None:
@@ -54,11 +51,6 @@ class Forge:
         git(bench.root, "commit", "--quiet", "-m", "First snapshot")
         git(bench.root, "push", "--quiet", str(self.repository), "HEAD:reconciler-snapshot")
 
-    def clone(self, name: str, branch: str = "main") -> Path:
-        path = self.folder / name
-        git(self.folder, "clone", "--quiet", "--branch", branch, str(self.repository), str(path))
-        return path
-
     def propose(self, name: str, files: dict[str, str]) -> None:
         """A branch with changed files."""
         path = self.clone(f"author-{name}")
@@ -73,19 +65,7 @@ class Forge:
         """The plan job on a fresh runner: its result, and the artefact."""
         path = self.clone(f"plan-{name}", name)
         git(path, "clone", "--quiet", "--branch", "reconciler-snapshot", str(self.repository), ".snapshot")
-        env = {
-            "BASE": "origin/main",
-            "RECONCILER_STATE": "snapshot:.snapshot/snapshot.json",
-            "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
-            "PYTHONPATH": str(self.folder / "offline"),
-            "CI": "true",
-        }
-        return run_step(script(KIT, "calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
-
-    def merge(self, name: str) -> None:
-        path = self.clone(f"merge-{name}")
-        git(path, "merge", "--quiet", "--no-ff", "-m", f"Merge {name}", f"origin/{name}")
-        git(path, "push", "--quiet", "origin", "main")
+        return self.plan_job(KIT, name, path, "snapshot:.snapshot/snapshot.json")
 
     def apply(self, name: str, artefact: Path, *, publish: bool = True) -> subprocess.CompletedProcess[str]:
         """The apply job on a fresh runner, and what it publishes."""

@@ -10,21 +10,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.copying import TABLES
-from tests.conftest import KEY, Workbench, clean_environment, plan_text
+from reconciler.state.copying import TABLES, TRANSIENT
+from tests.conftest import Workbench, clean_environment
 
 FILE = ".reconciler/state.db"
-PLAN = "calls/june.yaml"
-
-
-@pytest.fixture
-def placed(bench: Workbench, sandbox: Any) -> Workbench:
-    """A project with three calls placed, its state in a file."""
-    bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
-    bench.write(PLAN, plan_text())
-    assert bench.apply().summary["placed"] == 3
-    return bench
 
 
 def entries(bench: Workbench) -> Any:
@@ -65,7 +54,7 @@ def test_a_state_moves_to_a_server_and_back_and_places_nothing_again(
 def test_every_table_of_a_state_is_copied(placed: Workbench) -> None:
     with sqlite3.connect(placed.root / FILE) as connection:
         found = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
-    assert found - {"_sqlite_migrations"} == set(TABLES)
+    assert found - {"_sqlite_migrations"} == {*TABLES, *TRANSIENT}
 
 
 def test_a_target_that_is_taken_leaves_the_state_where_it_is(placed: Workbench, sandbox: Any) -> None:

@@ -10,19 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import KEY, Workbench, plan_text
+from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
 
 
 @pytest.fixture
-def first(bench: Workbench, sandbox: Any) -> Workbench:
+def first(placed: Workbench) -> Workbench:
     """A machine that placed three calls."""
-    bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
-    bench.write(PLAN, plan_text())
-    assert bench.apply().summary["placed"] == 3
-    return bench
+    return placed
 
 
 @pytest.fixture
@@ -39,7 +35,7 @@ def second(first: Workbench, tmp_path_factory: pytest.TempPathFactory) -> Workbe
     return Workbench(root, dict(first.env))
 
 
-def placed(bench: Workbench) -> set[str]:
+def known(bench: Workbench) -> set[str]:
     return {item["address"] for item in bench.ok("state", "list", "--json").json["entries"]}
 
 
@@ -57,7 +53,7 @@ def test_two_machines_take_turns(first: Workbench, shared: str, second: Workbenc
     more(second, 5)
     second.ok("state", "push", shared)
     first.ok("state", "pull", shared)
-    assert placed(first) == placed(second)
+    assert known(first) == known(second)
     first.write(PLAN, plan_text(rows=5))
     assert first.apply().code == 0
     assert len(sandbox.calls()) == 5
@@ -76,11 +72,11 @@ def test_it_goes_to_a_server_and_from_one(
     more(second, 4)
     second.ok("state", "push", shared)
     first.ok("state", "pull", shared)
-    assert placed(first) == placed(second)
+    assert known(first) == known(second)
     more(first, 6)
     first.ok("state", "push", shared)
     second.ok("state", "pull", shared)
-    assert placed(first) == placed(second)
+    assert known(first) == known(second)
     assert len(sandbox.calls()) == 6
     second.ok("audit", "verify")
 
@@ -98,8 +94,8 @@ def test_what_the_other_does_not_know_is_never_dropped(first: Workbench, shared:
     for command in ("push", "pull"):
         told = first.run("state", command, shared)
         assert (told.code, "the other way round" in told.err) == (5, True)
-    assert "june/inv-5" in placed(first) - placed(second)
-    assert "june/inv-4" in placed(second) - placed(first), "which the preflight kept from being placed again"
+    assert "june/inv-5" in known(first) - known(second)
+    assert "june/inv-4" in known(second) - known(first), "which the preflight kept from being placed again"
 
 
 def test_runs_that_placed_nothing_are_dropped_and_told_of(
@@ -112,7 +108,7 @@ def test_runs_that_placed_nothing_are_dropped_and_told_of(
     second.ok("state", "push", shared)
     told = first.ok("state", "pull", shared)
     assert "that placed nothing" in told.err
-    assert placed(first) == placed(second)
+    assert known(first) == known(second)
     first.ok("audit", "verify")
 
 

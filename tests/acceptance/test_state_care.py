@@ -115,6 +115,10 @@ def test_who_holds_the_lock(june: Workbench) -> None:
             "started_at": "2026-06-01T00:00:00Z",
         }
         assert june.run("plan").code == 0, "reading goes on"
-    assert june.ok("state", "lock", "--json").json == {"locked": False, "holder": None}
+    assert june.ok("state", "lock", "--json").json == {
+        "locked": False,
+        "holder": None,
+        "runners": [],
+    }
     (june.root / STATE).unlink()
     assert june.run("state", "lock").code == 1

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import KEY, Workbench
 from tests.gitrepo import ENVIRONMENT, commit, git
-from tests.kit import EXAMPLES, NO_NETWORK, run_step, script
+from tests.kit import EXAMPLES, Repository, run_step, script
 
 EXAMPLE = EXAMPLES / "team-postgres"
 KIT = EXAMPLE / "github"
@@ -25,15 +25,12 @@ MORE = """
 """
 
 
-class Team:
+class Team(Repository):
     """The repository, the server with its roles, and the service. Every job runs on a machine of its own."""
 
     def __init__(self, folder: Path, url: str, postgres: Any) -> None:
-        self.folder, self.url, self.postgres = folder, url, postgres
-        self.repository = folder / "calls.git"
-        git(folder, "init", "--quiet", "--bare", str(self.repository))
-        (folder / "offline").mkdir()
-        (folder / "offline" / "sitecustomize.py").write_text(NO_NETWORK)
+        super().__init__(folder)
+        self.url, self.postgres = url, postgres
         operator = Workbench(folder / "operator", {"RECONCILER_STATE": postgres.url()})
         shutil.copytree(EXAMPLE, operator.root)
         made = operator.ok("state", "init").out
@@ -54,11 +51,6 @@ class Team:
         )
         self.postgres.sql(*re.findall(r"^grant[^;]*;", sql, re.MULTILINE))
 
-    def clone(self, name: str, branch: str = "main") -> Path:
-        path = self.folder / name
-        git(self.folder, "clone", "--quiet", "--branch", branch, str(self.repository), str(path))
-        return path
-
     def propose(self, name: str, more: str) -> None:
         path = self.clone(f"author-{name}")
         git(path, "switch", "--quiet", "--create", name)
@@ -68,20 +60,7 @@ class Team:
         git(path, "push", "--quiet", "origin", name)
 
     def plan(self, name: str) -> tuple[subprocess.CompletedProcess[str], Path]:
-        path = self.clone(f"plan-{name}", name)
-        env = {
-            "BASE": "origin/main",
-            "RECONCILER_STATE": self.postgres.url(user="planner"),
-            "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
-            "PYTHONPATH": str(self.folder / "offline"),
-            "CI": "true",
-        }
-        return run_step(script(KIT, "calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
-
-    def merge(self, name: str) -> None:
-        path = self.clone(f"merge-{name}")
-        git(path, "merge", "--quiet", "--no-ff", "-m", f"Merge {name}", f"origin/{name}")
-        git(path, "push", "--quiet", "origin", "main")
+        return self.plan_job(KIT, name, self.clone(f"plan-{name}", name), self.postgres.url(user="planner"))
 
     def apply(self, name: str, artefact: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
         """The apply job: its result, and the snapshot that it makes."""

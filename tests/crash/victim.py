@@ -130,8 +130,8 @@ def spoil(mutant: str) -> None:
     elif mutant == "resend-if-not-listed":
         real = settle.settle
 
-        async def trusting(store: Any, run_id: str, directory: Any, clock: Any) -> Any:
-            found = await real(store, run_id, directory, clock)
+        async def trusting(store: Any, run_id: str, directory: Any, clock: Any, *only: Any) -> Any:
+            found = await real(store, run_id, directory, clock, *only)
             left = [entry for entry in store.entries() if entry.unknown]
             words = [Decision(entry.address, clock.now(), "not listed", Status.RULED_OUT) for entry in left]
             store.decide(run_id, words)

@@ -15,7 +15,7 @@ from reconciler.settings import PROJECT_FILE
 from reconciler.times import parse_wall, zone
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
     from reconciler.source.sources import Sources
 
 _VALIDATE = "reconciler validate shows each problem with its place"

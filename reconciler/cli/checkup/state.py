@@ -12,7 +12,7 @@ from reconciler.render.words import counted
 from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Workspace
+    from reconciler.cli.workspace import Workspace
     from reconciler.state.place import Place
 
 _LATER = ("state-mode", "state-lock", "state-integrity")

@@ -18,6 +18,7 @@ from reconciler.state import audit, care, rules
 from reconciler.state.copying import Within
 from reconciler.state.place import Lock, told
 from reconciler.state.postgres import advisory, schemas
+from reconciler.state.postgres.joint import PostgresJointStore, living, runners
 from reconciler.state.postgres.server import Server
 from reconciler.state.postgres.session import (
     PostgresSession,
@@ -101,28 +102,49 @@ class PostgresState:
 
     @contextmanager
     def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> Iterator[Store]:
-        with connected(self.server, writer=True) as raw, ExitStack() as stack:
-            session = self._open(raw)
-            reader = Reader(session)
-            lineage = reader.lineage
-            with session.translated():
-                check_server(raw)
-                settle_in(raw, run)
-                held = stack.enter_context(advisory.locked(raw, lineage, lock_timeout, lambda: _holder(reader)))
-            session = replace(session, held=held)
-            _upgrade(session)
+        with self._writing(run, lock_timeout) as session:
             store = Store(session)
             rules.check_here(session.name, store.moved_to, moving_to)
             store.begin_run(run)
             yield store
 
+    @contextmanager
+    def join(self, run: Run, lock_timeout: float) -> Iterator[PostgresJointStore]:
+        """As ``store``, beside other runners of the same plan.
+
+        Raises:
+            StateLocked: a run that writes alone holds it, or runners of another plan do.
+        """
+        with self._writing(run, lock_timeout, joint=True) as session:
+            store = PostgresJointStore(session, run)
+            rules.check_here(session.name, store.moved_to)
+            store.begin_run(run)
+            yield store
+
+    @contextmanager
+    def _writing(self, run: Run, lock_timeout: float, *, joint: bool = False) -> Iterator[PostgresSession]:
+        """A session that holds the lock, of a state that is up to date."""
+        with connected(self.server, writer=True) as raw, ExitStack() as stack:
+            session = self._open(raw)
+            lineage, runner = Reader(session).lineage, run.id if joint else None
+            with session.translated():
+                check_server(raw)
+                settle_in(raw, run)
+                lock = advisory.locked(raw, lineage, lock_timeout, lambda: _holder(session), runner)
+                held = stack.enter_context(lock)
+            session = replace(session, held=held)
+            _upgrade(session)
+            yield session
+
     def lock(self) -> Lock:
         with self._reading() as session:
             reader = Reader(session)
-            lineage = reader.lineage
+            key = advisory.key_of(reader.lineage)
             with session.translated():
-                held = advisory.is_held(session.connection.raw, lineage)
-            return Lock(held, reader.holder() if held else None)
+                if not advisory.is_held(session.connection.raw, key):
+                    return Lock(held=False)
+                found = tuple(runners(session.connection))
+            return Lock(True, found[0].run if found else reader.holder(), found)
 
     def verify(self, anchors: Iterable[Head]) -> audit.Verdict:
         with self._reading() as session, session.translated(), session.connection.together():
@@ -157,16 +179,18 @@ class PostgresState:
         return session
 
 
-def _holder(reader: Reader) -> str | None:
+def _holder(session: PostgresSession) -> str | None:
     """Who holds the lock, in words."""
-    run = reader.holder()
-    return None if run is None else told(run, datetime.now(UTC))
+    found = living(session.connection)
+    run = found[0] if found else Reader(session).holder()
+    more = f" and {len(found) - 1} more of the same plan" if len(found) > 1 else ""
+    return None if run is None else told(run, datetime.now(UTC)) + more
 
 
 def _upgrade(session: PostgresSession) -> None:
-    """Bring the tables up to date, in one transaction."""
+    """Bring the tables up to date, in one transaction: asked again in it, for another runner may have."""
     with session.translated():
-        steps = schemas.pending(session.connection, session.name)
-    if steps:
+        outdated = schemas.pending(session.connection, session.name)
+    if outdated:
         with session.writing():
-            schemas.upgrade(session.connection, steps)
+            schemas.upgrade(session.connection, schemas.pending(session.connection, session.name))

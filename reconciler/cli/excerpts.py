@@ -1,0 +1,45 @@
+"""The source lines that problems stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.model import Location
+    from reconciler.source.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpts:
+    """The source line of a location, with a caret, where the file is at hand."""
+
+    sources: Sources
+
+    def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
+        from reconciler.source.excerpt import Quotes
+
+        quotes: dict[str, Quotes] = {}
+
+        def read(location: Location) -> str | None:
+            document = self.sources.files.get(location.file)
+            if document is None:
+                return None if masked else self._sheet_line(location)
+            if location.file not in quotes:
+                quotes[location.file] = Quotes(document, masked=masked)
+            return quotes[location.file].excerpt(location)
+
+        return read
+
+    def _sheet_line(self, location: Location) -> str | None:
+        """A line of a sheet, which nobody holds in memory; never shown masked, for all of it may be private."""
+        from reconciler.source.excerpt import caret
+
+        path = self.sources.root / location.file
+        if path.suffix.lower() not in {".csv", ".tsv"} or not path.is_file():
+            return None
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            line = next(islice(file, location.line - 1, None), None)
+        return None if line is None else caret(line.rstrip("\r\n"), min(location.column - 1, len(line)))

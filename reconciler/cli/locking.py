@@ -1,0 +1,61 @@
+"""Who holds a state's lock, as text and as JSON: one run, or the runners who place one plan together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.cli.app import to_json
+from reconciler.render.escape import for_terminal
+from reconciler.times import format_instant
+
+if TYPE_CHECKING:
+    from reconciler.claims import Runner
+    from reconciler.model import JsonObject
+    from reconciler.ports import Run
+    from reconciler.state.place import Lock
+
+_COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
+
+
+def lock_text(lock: Lock, now: datetime) -> str:
+    """A line, or one for each runner."""
+    from reconciler.state.place import told
+
+    if not lock.held:
+        return "Nobody holds the lock.\n"
+    if lock.run is None:
+        return "Locked by a run that the state does not name.\n"
+    if not lock.runners:
+        return for_terminal(f"Locked by {told(lock.run, now)}.") + "\n"
+    count = len(lock.runners)
+    who = "1 runner" if count == 1 else f"{count} runners"
+    lines = [f"Locked by {who} of the plan {lock.run.plan_id}:"]
+    lines += [f"  {told(item.run, now)}: {_counts(item)}" for item in lock.runners]
+    return "".join(for_terminal(line) + "\n" for line in lines)
+
+
+def _counts(runner: Runner) -> str:
+    """``claimed`` are rows that are to be sent, ``flying`` requests under way."""
+    told = [(getattr(runner, name), name) for name in _COUNTS]
+    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
+
+
+def lock_json(lock: Lock, *, line: bool = False) -> str:
+    """One document; on one line where more of them follow."""
+    members = {
+        "locked": lock.held,
+        "holder": None if lock.run is None else _run(lock.run),
+        "runners": [_run(item.run) | _counted(item) for item in lock.runners],
+    }
+    return to_json(members, indent=None if line else 2)
+
+
+def _counted(runner: Runner) -> JsonObject:
+    return {"in_flight" if name == "flying" else name: getattr(runner, name) for name in _COUNTS}
+
+
+def _run(run: Run) -> JsonObject:
+    started = format_instant(run.started_at)
+    who: JsonObject = {"host": run.host, "pid": run.pid, "actor": run.actor}
+    return {"run": run.id, "command": run.command, **who, "started_at": started}

@@ -1,0 +1,193 @@
+"""One project and where its state is: what every command starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler import collector
+from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.settings import PROJECT_FILE
+
+if TYPE_CHECKING:
+    from reconciler.claims import JointStore
+    from reconciler.cli.app import App
+    from reconciler.model import Diagnostic
+    from reconciler.people import People
+    from reconciler.ports import Run, StateReader, StateStore
+    from reconciler.settings import Project
+    from reconciler.source.frame import Watch
+    from reconciler.source.sources import Sources
+    from reconciler.source.yaml import Document
+    from reconciler.state.place import Place
+    from reconciler.state.postgres.server import Server
+
+LINEAGE_VARIABLE = "RECONCILER_LINEAGE"
+SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
+
+    ``file`` is None where the state is on a ``server``. ``snapshot`` says that the file is a snapshot of a state,
+    which can be planned against and nothing else.
+    ``policy_file`` is the file whose policy stands in for the project's.
+    """
+
+    project: Project
+    file: Path | None
+    lineage: str | None
+    document: Document | None
+    diagnostics: tuple[Diagnostic, ...]
+    snapshot: bool = False
+    policy_file: Document | None = None
+    server: Server | None = None
+
+    @classmethod
+    def open(cls, app: App, state_url: str | None, *, snapshot_does: bool = False) -> Workspace:
+        """The project around the working directory.
+
+        Raises:
+            Refused: ``state_url`` is a snapshot, and the command needs the state itself.
+        """
+        from reconciler.source.project import find_project, load_project
+        from reconciler.state.postgres.url import is_server
+
+        project, document, diagnostics = load_project(find_project(app.directory))
+        path, snapshot = project.root / project.state_path, False
+        lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
+        if state_url and is_server(state_url):
+            return cls(project, None, lineage, document, diagnostics, server=locate_server(state_url))
+        if state_url:
+            path, snapshot = _locate(app.directory, state_url)
+        if snapshot and not snapshot_does:
+            hint = "plan and status take one; for everything else give the state itself: --state PATH"
+            raise Refused(f"{state_url} is a snapshot: it tells what was placed, and is not the state", hint=hint)
+        return cls(project, path, lineage, document, diagnostics, snapshot)
+
+    def under(self, app: App, policy: Path) -> Workspace:
+        """The same project under the policy of another file, to ask what its rules would say."""
+        from reconciler.source.project import load_policy
+
+        project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
+        found = (*self.diagnostics, *diagnostics)
+        return replace(self, project=project, diagnostics=found, policy_file=document)
+
+    def sources(self, app: App, paths: Sequence[str], watch: Watch | None = None) -> Sources:
+        """Rows of the named files and folders, or of the whole project where none are named.
+
+        ``watch`` is told how each row was made.
+        """
+        from reconciler.source.sources import load_sources
+
+        named = [app.directory / path for path in paths] if paths else None
+        with collector.paused():
+            found = load_sources(self.project, named, watch)
+        own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
+        return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+
+    def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
+        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        from reconciler.people import People
+        from reconciler.source.people import read_people
+
+        policy = self.project.policy
+        if not policy.suppression and policy.contacts is None:
+            return People(), ()
+        return read_people(self.project, now)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the settings could be read: with errors in them, nobody knows which state is meant."""
+        return not any(item.is_error for item in self.diagnostics)
+
+    def check(self) -> None:
+        """Raises ``ReconcilerError`` where the settings cannot be trusted."""
+        if not self.trusted:
+            raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+
+    def settings_digest(self) -> str | None:
+        """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
+        return self.digest_of(PROJECT_FILE)
+
+    def digest_of(self, path: str) -> str | None:
+        """A file of the project as a hash of its bytes; None where there is none."""
+        file = self.project.root / path
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
+
+    @property
+    def state_path(self) -> Path:
+        """The file that the state, or a snapshot of it, is in.
+
+        Raises:
+            Refused: the state is on a server, and what asks for this can only do with a file.
+        """
+        if self.file is None:
+            hint = "pg_dump copies it, and psql or pg_restore bring it back; the server's own backups hold it too"
+            raise Refused(f"this works on a state's file, and the state is on a server ({self.server})", hint=hint)
+        return self.file
+
+    @property
+    def place(self) -> Place:
+        """The state itself, wherever it is. Raises as ``check``."""
+        self.check()
+        if self.server is not None:
+            from reconciler.state.postgres.state import PostgresState
+
+            return PostgresState(self.server, self.lineage)
+        from reconciler.state.sqlite import SqliteState
+
+        return SqliteState(self.state_path, self.lineage)
+
+    def reader(self) -> AbstractContextManager[StateReader]:
+        return self.place.reader()
+
+    def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
+        return self.place.store(run, lock_timeout)
+
+    def join(self, run: Run, lock_timeout: float) -> AbstractContextManager[JointStore]:
+        """The state, beside other runners of the same plan.
+
+        Raises:
+            UsageError: it is a file, which one run writes at a time.
+        """
+        if self.server is None:
+            hint = "--state postgresql://…, or RECONCILER_STATE; an SQLite state has one runner at a time"
+            raise UsageError("--join needs a state in PostgreSQL", hint=hint)
+        from reconciler.state.postgres.state import PostgresState
+
+        self.check()
+        return PostgresState(self.server, self.lineage).join(run, lock_timeout)
+
+
+def locate_server(url: str) -> Server:
+    """The server of a state's URL.
+
+    Raises:
+        ReconcilerError: what talks to servers is not installed.
+        UsageError: the URL cannot be used.
+    """
+    try:
+        from reconciler.state.postgres.server import resolve
+    except ImportError as error:
+        hint = "pip install 'call-reconciler[postgres]'"
+        raise ReconcilerError(f"a state in PostgreSQL needs psycopg ({error})", hint=hint) from error
+    return resolve(url)
+
+
+def _locate(directory: Path, url: str) -> tuple[Path, bool]:
+    """Where a state is, and whether it is a snapshot."""
+    scheme, separator, rest = url.partition(":")
+    if separator and scheme == SNAPSHOT:
+        return directory / rest, True
+    if separator and len(scheme) > 1 and scheme.isalnum():
+        hint = f"give the path of an SQLite file, postgresql://…, or {SNAPSHOT}:FILE"
+        raise UsageError(f"state {scheme}: is not supported by this version", hint=hint)
+    return directory / url, False

@@ -1,0 +1,220 @@
+"""Several runners on one plan: rows are claimed in batches, and what a dead runner had claimed is free again.
+
+While a row is being claimed, others skip it. Nothing here keeps a call from being placed twice: that is
+``Store.intend``, which refuses what any other runner has sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.claims import Claim, Lot, Runner, Standing
+from reconciler.engine.events import Event, Kind
+from reconciler.errors import StateLocked
+from reconciler.model import Address, Status
+from reconciler.ports import Intent, Result, Run, Seen
+from reconciler.state.database import Connection, Row
+from reconciler.state.postgres import advisory
+from reconciler.state.postgres.session import PostgresSession
+from reconciler.state.reader import at
+from reconciler.state.records import to_address, to_run
+from reconciler.state.store import Store
+
+_BURST_SECONDS = 0.1  # how much of the rate one claim takes at most
+_SENT = "sent"
+_WHERE = "plan = ? and key = ? and revision = ?"
+_LIVING = f"select * from runs where finished_at is null and {advisory.ALIVE}"  # noqa: S608 - our own words
+_CLAIM = """
+with free as (
+    select position from claims where run_id is null and outcome is null
+    order by position limit ? for update skip locked
+)
+update claims c set run_id = ? from free where c.position = free.position
+returning c.position, c.plan, c.key, c.revision
+"""
+_FREE_OF_DEAD = f"""
+with had as (select distinct run_id as id from claims where run_id is not null and outcome is null),
+     dead as materialized (select id from had where not ({advisory.ALIVE})),
+     freed as (
+         select position from claims where outcome is null and run_id in (select id from dead)
+         for update skip locked
+     )
+update claims c set run_id = null from freed where c.position = freed.position
+"""  # noqa: S608 - our own words
+_RESERVE = """
+update joint j set next_at = greatest(j.next_at, c.now) + ? * j.step
+from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) c
+returning greatest(0, j.next_at - ? * j.step - c.now) as wait, j.step as step
+"""
+_FLYING = f"""
+select l.plan, l.key, l.revision from claims l join calls c using (plan, key, revision)
+where l.outcome = '{_SENT}' and c.status = 'intended' and l.run_id <> ?
+  and l.run_id in (select id from ({_LIVING}) living)
+"""  # noqa: S608 - our own words
+_ORPHANS = f"""
+select plan, key, revision from calls where status in ('intended', 'uncertain') except ({_FLYING})
+"""  # noqa: S608 - our own words
+_STANDING = f"""
+select count(*) as total, count(*) filter (where outcome is null) as unsent,
+       (select count(*) from ({_FLYING}) flying) as flying
+from claims
+"""  # noqa: S608 - our own words
+_RUNNERS = f"""
+select r.*, coalesce(l.claimed, 0) as claimed, coalesce(a.flying, 0) as flying, coalesce(a.placed, 0) as placed,
+       coalesce(a.failed, 0) as failed, coalesce(a.uncertain, 0) as uncertain
+from ({_LIVING}) r
+left join (
+    select run_id, count(*) as claimed from claims where outcome is null group by run_id
+) l on l.run_id = r.id
+left join (
+    select run_id, count(*) filter (where status = 'intended') as flying,
+           count(*) filter (where status in ('placed', 'adopted')) as placed,
+           count(*) filter (where status = 'failed') as failed,
+           count(*) filter (where status = 'uncertain') as uncertain
+    from attempts group by run_id
+) a on a.run_id = r.id
+order by r.rowid
+"""  # noqa: S608 - our own words
+
+
+def living(connection: Connection) -> list[Run]:
+    """The runs that share the lock, in the order in which they began."""
+    return [to_run(row) for row in connection.execute(f"{_LIVING} order by rowid").fetchall()]
+
+
+def runners(connection: Connection) -> list[Runner]:
+    """The same, and how far each is."""
+    counts = ("claimed", "flying", "placed", "failed", "uncertain")
+    return [
+        Runner(to_run(row), **{name: row[name] for name in counts})
+        for row in connection.execute(_RUNNERS).fetchall()
+    ]
+
+
+class PostgresJointStore(Store):
+    """What ``JointStore`` promises. ``run`` is this runner's."""
+
+    def __init__(self, session: PostgresSession, run: Run) -> None:
+        super().__init__(session)
+        self._run_id = run.id
+        self._raw = session.connection.raw
+        self._statements = session.connection
+        lineage = self.lineage
+        self._opening = advisory.number_of(f"reconciler opening {lineage}")
+        self._joint = advisory.number_of(f"reconciler joint {lineage}")
+        self._step = 0
+
+    def _begin(self, run: Run) -> None:
+        """Only those come together who place the same plan."""
+        for other in living(self._connection):
+            if other.plan_id != run.plan_id:
+                raise StateLocked(
+                    f"the state is locked by runners of another plan ({other.plan_id}): host {other.host}, "
+                    f"pid {other.pid}",
+                    hint="wait until they have ended: reconciler state lock shows them",
+                )
+        super()._begin(run)
+
+    def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
+        super()._open(run_id, intent, status, moment)
+        sql = f"update claims set outcome = '{_SENT}', run_id = ? where {_WHERE}"  # noqa: S608 - our own words
+        self._connection.execute(sql, (run_id, *at(intent.address)))
+
+    def _close(self, run_id: str, result: Result) -> None:
+        super()._close(run_id, result)
+        if result.status is Status.RULED_OUT:
+            sql = f"update claims set outcome = null, run_id = null where {_WHERE}"  # noqa: S608 - our own words
+            self._connection.execute(sql, at(result.address))
+
+    def alone(self) -> bool:
+        return self._asked("select pg_try_advisory_lock(%s) as said", self._opening)
+
+    def not_alone(self) -> None:
+        self._asked("select pg_advisory_unlock(%s) as said", self._opening)
+
+    @property
+    def begun(self) -> bool:
+        with self._session.translated():
+            return advisory.is_held(self._raw, self._joint)
+
+    def _asked(self, sql: str, key: int) -> bool:
+        with self._session.translated():
+            row = self._raw.execute(sql.encode(), (key,)).fetchone()
+            return row is not None and bool(row["said"])
+
+    def open(self, wanted: Sequence[Address], ended: Sequence[Event], rate: float | None) -> None:
+        rows: list[tuple[Address, str | None]] = [(address, None) for address in wanted]
+        rows += [(event.address, json.dumps(event.to_json())) for event in ended]
+        with self._session.writing():
+            self._connection.execute("delete from claims")
+            self._connection.execute("delete from joint")
+            self._connection.executemany(
+                "insert into claims (position, plan, key, revision, outcome) values (?, ?, ?, ?, ?)",
+                [(position, *at(address), said) for position, (address, said) in enumerate(rows)],
+            )
+            self._connection.execute(
+                "insert into joint (id, opened_by, step, next_at) values (1, ?, 0, 0)", (self._run_id,)
+            )
+        self.enter(rate)
+
+    def enter(self, rate: float | None) -> Seen:
+        self._step = 0 if rate is None else round(1_000_000 / rate)
+        with self._session.writing():
+            self._connection.execute("update joint set step = greatest(step, ?)", (self._step,))
+            row = self._connection.execute("select opened_by, step from joint").fetchone()
+        self._step = 0 if row is None else row["step"]
+        self._asked("select pg_advisory_lock_shared(%s) is not null as said", self._joint)
+        return Seen() if row is None else self.seen(row["opened_by"])
+
+    def claim(self, count: int) -> Claim:
+        if self._step:
+            count = min(count, max(1, round(_BURST_SECONDS * 1_000_000 / self._step)))
+        with self._session.translated(), self._statements.transaction():
+            self._statements.look_in(self._statements.schema or "")
+            self._raw.execute(b"select set_config('synchronous_commit', 'off', true)")  # of no use after a crash
+            rows = self._claimed(count)
+            if len(rows) < count:
+                self._connection.execute(_FREE_OF_DEAD)
+                rows += self._claimed(count - len(rows))
+            wait = self._reserved(len(rows)) if rows and self._step else 0.0
+        return Claim([to_address(row) for row in sorted(rows, key=lambda row: int(row["position"]))], wait)
+
+    def _claimed(self, count: int) -> list[Row]:
+        return list(self._connection.execute(_CLAIM, (count, self._run_id)).fetchall())
+
+    def _reserved(self, count: int) -> float:
+        """Seconds until the first of the next ``count`` moments at which a request of any runner may leave."""
+        row = self._connection.execute(_RESERVE, (count, count)).fetchone()
+        if row is None:
+            return 0.0
+        self._step = row["step"]  # another runner may have come with a lower rate
+        return float(row["wait"] / 1_000_000)
+
+    def drop(self, events: Sequence[Event]) -> None:
+        sql = f"update claims set outcome = ? where {_WHERE} and outcome is null"  # noqa: S608 - our own words
+        with self._session.writing():
+            for event in events:
+                self._connection.execute(sql, (json.dumps(event.to_json()), *at(event.address)))
+
+    def standing(self) -> Standing:
+        [row] = self._all(_STANDING, (self._run_id,))
+        return Standing(row["total"], row["unsent"], row["flying"])
+
+    def lots(self) -> Sequence[Lot]:
+        rows = self._all("select plan, key, revision, outcome from claims order by position", ())
+        return [_lot(to_address(row), row["outcome"]) for row in rows]
+
+    def orphans(self) -> frozenset[Address]:
+        return frozenset(to_address(row) for row in self._all(_ORPHANS, (self._run_id,)))
+
+
+def _lot(address: Address, outcome: str | None) -> Lot:
+    if outcome is None or outcome == _SENT:
+        return Lot(address, sent=outcome is not None)
+    told = json.loads(outcome)
+    reasons = tuple(told.get("reasons", ()))
+    return Lot(
+        address, event=Event(Kind(told["type"]), address, told.get("call_id"), told.get("message"), reasons)
+    )

@@ -1,0 +1,73 @@
+"""Projects to measure in: an empty state, or one in which every row was placed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from reconciler import identity, wire
+from reconciler.model import Address, Call, Schedule, Status
+from reconciler.ports import Intent, Result, Run
+from reconciler.state.sqlite import open_store
+from reconciler.times import scheduled_instant
+from tests.bench.inputs import ZONE, Wanted, made, wanted
+from tests.bench.measuring import RECONCILER
+from tests.conftest import AGENT, NUMBER, clean_environment
+
+_BATCH = 1000
+_APPLIED = datetime(2031, 5, 29, 12, tzinfo=UTC)
+_RUN = Run("bench", "apply", _APPLIED, "host", 1, "bench", "0")
+
+
+def project(work: Path, name: str, rows: int, write: Callable[[Path, int], None]) -> Path:
+    """A project with ``rows`` rows of one kind, and an empty state."""
+
+    def make(folder: Path) -> None:
+        subprocess.run([RECONCILER, "init"], cwd=folder, env=clean_environment(), check=True, capture_output=True)
+        (folder / "calls").mkdir()
+        write(folder / "calls", rows)
+
+    return made(work / f"{name}-{rows}", make)
+
+
+def placed(work: Path, name: str, rows: int, write: Callable[[Path, int], None]) -> Path:
+    """The same, but its state holds every row as placed."""
+    empty = project(work, name, rows, write)
+
+    def make(folder: Path) -> None:
+        shutil.copytree(empty, folder, dirs_exist_ok=True)
+        _place(folder / ".reconciler" / "state.db", rows)
+
+    return made(work / f"{name}-{rows}-placed", make)
+
+
+def _place(state: Path, rows: int) -> None:
+    """What an apply of all rows leaves in a state, but for the calls."""
+    intents = map(_intent, wanted(rows))
+    with open_store(state, _RUN) as store:
+        while batch := list(islice(intents, _BATCH)):
+            store.intend(_RUN.id, batch, _APPLIED)
+            answers = [
+                Result(
+                    intent.address, Status.PLACED, _APPLIED + timedelta(seconds=1), f"call-{intent.address.key}"
+                )
+                for intent in batch
+            ]
+            store.record(_RUN.id, answers)
+        store.end_run(_RUN.id, _APPLIED + timedelta(seconds=2), 0, {"placed": rows})
+
+
+def _intent(row: Wanted) -> Intent:
+    call = Call(
+        agent=AGENT,
+        sender=NUMBER,
+        contact_id=row.contact,
+        schedule=Schedule(row.at, ZONE),
+        additional_data={"invoice": row.invoice, "amount_debt": row.amount, "city": row.city},
+    )
+    rings_at = scheduled_instant(row.at, ZONE)
+    return Intent(Address("bench", row.key), call, identity.digest(call), wire.endpoint(call), rings_at)
