@@ -18,7 +18,7 @@ from reconciler.engine import explain
 from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Batch, Order
 from reconciler.engine.plan import Context
-from reconciler.engine.recheck import Ready, recheck
+from reconciler.engine.recheck import Ready
 from reconciler.model import Action, Address, Entry, Plan, Status
 from reconciler.ports import Clock
 from reconciler.workflow import Apply, Service, Whole
@@ -82,7 +82,7 @@ class JointApply(Apply):
             if event.kind is Kind.BLOCKED:
                 self._joint.drop([event])
 
-        claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._again, service.whole)
+        claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._judged, service.whole)
         await self._place((), service, tell, claims)
         if self._joint.orphans():
             async with self._alone() as alone:
@@ -111,7 +111,7 @@ class JointApply(Apply):
     def _catch_up(self, told: Emit) -> None:
         """Judge the plan as any run does; of rows that are shared out is told at the end."""
         shared = {lot.address for lot in self._joint.lots()}
-        self._ready = self._judged()
+        self._ready = self._counted()
         missed = sum(item.address in shared and item.status is Status.MISSED for item in self._store.entries())
         self.tally.expired_before = max(0, self.tally.expired_before - missed)
         for event in self._ready.events:
@@ -131,7 +131,7 @@ class JointApply(Apply):
             for order in orders:
                 told(Event(Kind.NOT_SENT, order.address, message=self._stopped))
             return
-        self._ready = Ready(orders=list(orders))
+        self._ready = Ready(orders)
         self._joint.open([order.address for order in orders], list(ended.values()), service.rate)
         self._entered = True
 
@@ -148,9 +148,6 @@ class JointApply(Apply):
                 told(_end(lot, entry, lot.address in orphans))
             elif kind is Kind.UNCERTAIN and entry is not None and entry.placed:
                 told(Event(Kind.ADOPTED, lot.address, entry.call_id, "another runner found it"))
-
-    def _again(self) -> Ready:
-        return recheck(self._plan, self._store.entries(), self._context)
 
 
 def _end(lot: Lot, entry: Entry | None, orphan: bool) -> Event:
@@ -199,16 +196,17 @@ class _Claims:
 
     def _orders(self, claimed: Sequence[Address]) -> list[Order]:
         """The orders for these rows; one that this runner must not send ends here, for all."""
-        if any(address not in self._orders_of and address not in self._ended for address in claimed):
+        if any(address not in self._places and address not in self._ended for address in claimed):
             self._know(self._judge())
-        found = [self._orders_of[address] for address in claimed if address in self._orders_of]
+        found = [self._all[self._places[address]] for address in claimed if address in self._places]
         for address in claimed:
-            if address not in self._orders_of:
+            if address not in self._places:
                 self._refuse(address)
         return found
 
     def _know(self, ready: Ready) -> None:
-        self._orders_of = {order.address: order for order in ready.orders}
+        self._all = ready.orders
+        self._places = {order.address: place for place, order in enumerate(ready.orders)}
         self._ended = {event.address: event for event in ready.events if event.kind in _FINAL}
         self._missed = {intent.address: intent for intent in ready.missed}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
@@ -15,8 +15,9 @@ from reconciler.engine.plan import Context, verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
-from reconciler.model import Action, Address, Plan
+from reconciler.model import Action, Address, Entry, Plan
 from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
+from reconciler.spool import where
 
 T = TypeVar("T")
 Whole: TypeAlias = Callable[[int, int], None]
@@ -118,6 +119,7 @@ class Apply:
         self.tally = tally
         self._conflicts = conflicts
         self._gone = store.renames() if store.serial != plan.serial else {}
+        self._latest: tuple[int, Ready] | None = None
         self._placement: Placement | None = None
         self._stopped: str | None = None
         self._asking: asyncio.Task[object] | None = None
@@ -125,17 +127,12 @@ class Apply:
     @property
     def orders(self) -> int:
         """How many calls there are to place, before anything is moved or looked up."""
-        return len(self._foreseen().orders)
+        return len(self._judged().orders)
 
     @property
     def objecting(self) -> frozenset[str]:
         """The codes of the guards that hold calls of the plan back, before anything is moved or looked up."""
-        return frozenset(code for event in self._foreseen().events for code in event.reasons)
-
-    def _foreseen(self) -> Ready:
-        moves = dict(self._moves())
-        carried = [replace(item, address=moves.get(item.address, item.address)) for item in self._store.entries()]
-        return recheck(self._plan, carried, self._context)
+        return frozenset(code for event in self._judged().events for code in event.reasons)
 
     @property
     def unknown(self) -> bool:
@@ -166,7 +163,7 @@ class Apply:
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
-        ready = self._judged()
+        ready = self._counted()
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
         for event in (*self._conflicts, *ready.events):
@@ -175,24 +172,42 @@ class Apply:
         return await self._look_before(self._still_here(ready.orders, tell), service, tell)
 
     def _judged(self) -> Ready:
-        """The plan against the state as it is now."""
-        ready = recheck(self._plan, self._store.entries(), self._context)
+        """The plan against the state as it is now, re-keyed as the plan says."""
+        serial = self._store.serial
+        if self._latest is None or self._latest[0] != serial:
+            self._latest = serial, recheck(self._plan, self._carried(), self._context)
+        return self._latest[1]
+
+    def _counted(self) -> Ready:
+        """The same, and what nothing is done about is in the tally."""
+        ready = self._judged()
         self.tally.expired_before, self.tally.changed_ahead = ready.expired_before, ready.changed_ahead
         return ready
 
+    def _carried(self) -> Iterable[Entry]:
+        moves = dict(self._moves())
+        entries = self._store.entries()
+        return (
+            (replace(item, address=moves.get(item.address, item.address)) for item in entries)
+            if moves
+            else entries
+        )
+
     def _moves(self) -> list[tuple[Address, Address]]:
         """How the state is to be re-keyed. What was moved before is not moved again."""
+        if not self._plan.moves:
+            return []
         known = {entry.address for entry in self._store.entries()}
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
     def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
         """The orders whose row has not moved on since the plan was made: its call may have been placed there."""
         gone = {old: new for old, new in self._gone.items() if (old, new) not in self._plan.moves}
-        for order in orders:
+        for order in orders if gone else ():
             if order.address in gone:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
                 tell(Event(Kind.CONFLICT, order.address, message=message))
-        return [order for order in orders if order.address not in gone]
+        return where(orders, lambda order: order.address not in gone) if gone else orders
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
@@ -225,7 +240,7 @@ class Apply:
         for event in conflicts:
             tell(event)
         held = {event.address for event in conflicts}
-        return [order for order in orders if order.address not in held]
+        return where(orders, lambda order: order.address not in held) if held else orders
 
     async def _ask(self, question: Coroutine[object, object, T]) -> T:
         """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.

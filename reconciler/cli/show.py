@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from pathlib import Path
 
 import click
 
+from reconciler import collector
 from reconciler.cli.app import App, reveal_option
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
@@ -42,13 +44,14 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
         ReconcilerError: it cannot be read.
         Refused: it is no plan, or was changed.
     """
-    from reconciler.planfile import loads
+    from reconciler.planreader import read
 
+    signing_key = plan_key() if signed else None
     try:
-        data = (app.directory / path).read_bytes()
+        with (app.directory / path).open("rb") as file, collector.paused():
+            return read(file if file.seekable() else BytesIO(file.read()), signing_key=signing_key)
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
-    return loads(data, signing_key=plan_key() if signed else None)
 
 
 def plan_key() -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.changes import Along
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.explain import RETRIED
 from reconciler.engine.guarding import by_guard
@@ -12,6 +14,7 @@ from reconciler.engine.orders import Order
 from reconciler.engine.plan import Context, make_plan
 from reconciler.model import Action, Address, Change, Entry, Location, Plan, Row
 from reconciler.ports import Intent
+from reconciler.spool import Mapped, Picked, where
 from reconciler.wire import endpoint
 
 
@@ -19,7 +22,7 @@ from reconciler.wire import endpoint
 class Ready:
     """What an apply has to do: ``orders`` to send, ``missed`` to record, ``events`` to tell at once."""
 
-    orders: list[Order] = field(default_factory=list)
+    orders: Sequence[Order] = ()
     missed: list[Intent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expired_before: int = 0
@@ -29,23 +32,26 @@ class Ready:
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
     """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
     known = {entry.address: entry for entry in entries}
-    wanted = [change for change in approved.changes if change.action in {Action.CREATE, Action.EXPIRED}]
-    rows = [_row(change) for change in wanted if change.call is not None]
-    siblings = frozenset(change.address for change in wanted)
-    retried = frozenset(change.address for change in wanted if RETRIED in change.reasons)
-    context = replace(context, siblings=siblings, retried=retried, scope=frozenset())
-    now = make_plan(rows, known.values(), context)
-    current = {change.address: change for change in now.changes}
-    ready = Ready()
-    for change in approved.changes:
-        if change.address in current:
-            _judge(change, current[change.address], context, ready)
+    wanted = where(approved.of(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
+    context = replace(
+        context,
+        siblings=frozenset(change.address for change in wanted if change.address in known),
+        retried=frozenset(change.address for change in wanted if RETRIED in change.reasons),
+        scope=frozenset(),
+    )
+    current = Along(make_plan(Mapped(wanted, _row), known.values(), context).changes)
+    ready, places = Ready(), array("L")
+    for place, change in enumerate(approved.changes):
+        if (now := current.at(change.address)) is not None:
+            if _judge(change, now, context, ready):
+                places.append(place)
         elif change.action is Action.UNCERTAIN:
             _judge_uncertain(change, known.get(change.address), ready)
         elif change.action is Action.HELD and "rejected-twice" in change.reasons:
             ready.events.append(Event(Kind.FAILED, change.address, message=change.message))
         elif change.action is Action.CHANGED:
             ready.changed_ahead += _wanted_ahead(change, known, context)
+    ready.orders = Mapped(Picked(approved.changes, places), _order)
     return ready
 
 
@@ -63,7 +69,15 @@ def _row(change: Change) -> Row:
     )
 
 
-def _judge(change: Change, current: Change, context: Context, ready: Ready) -> None:
+def _order(change: Change) -> Order:
+    if change.call is None or change.request is None:
+        raise ValueError(f"{change.address} carries no call")
+    times = (change.scheduled_at, change.place_by, change.called_timezone)
+    return Order(change.address, change.call, change.digest, change.request, *times)
+
+
+def _judge(change: Change, current: Change, context: Context, ready: Ready) -> bool:
+    """Whether it is to be sent, as it was approved; what else there is to do goes to ``ready``."""
     address, message = change.address, current.message
     if current.action is Action.EXPIRED:
         if "recorded" in current.reasons:
@@ -79,15 +93,14 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> N
         ready.events.append(Event(Kind.BLOCKED, address, message=message, reasons=current.reasons))
     elif current.action is Action.HELD:
         ready.events.append(Event(Kind.FAILED, address, message=message))
-    elif current.action is Action.CREATE and change.request is not None and current.call is not None:
+    elif current.action is Action.CREATE and change.request is not None:
         if current.request == change.request and current.digest == change.digest:
-            times = (change.scheduled_at, change.place_by, change.called_timezone)
-            ready.orders.append(Order(address, current.call, current.digest, change.request, *times))
-        else:
-            message = "the request it would send now is not the approved one; plan again"
-            ready.events.append(Event(Kind.CONFLICT, address, message=message))
+            return True
+        message = "the request it would send now is not the approved one; plan again"
+        ready.events.append(Event(Kind.CONFLICT, address, message=message))
     else:
         ready.events.append(Event(Kind.CONFLICT, address, message=message or "the state moved; plan again"))
+    return False
 
 
 def _missed(change: Change, context: Context) -> Intent:

@@ -27,8 +27,7 @@ async def settle(
     Raises:
         LookupFailed: the service could not be asked.
     """
-    entries = list(store.entries())
-    unknowns = [Unknown(entry, _seen(store, entry.address)) for entry in entries if entry.unknown]
+    unknowns = [Unknown(entry, _seen(store, entry.address)) for entry in store.entries() if entry.unknown]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
@@ -36,9 +35,8 @@ async def settle(
         of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
         since, until = evidence.span_of(of_agent)
         remote += await directory.calls(Listing(since, until, agent))
-    claimed = frozenset(entry.call_id for entry in entries if entry.call_id is not None)
     now = clock.now()
-    found = evidence.match(unknowns, remote, claimed, _lineage(store), now)
+    found = evidence.match(unknowns, remote, _claimed(store), _lineage(store), now)
     found = [item for item in found if only is None or item.address in only]
     if found:
         store.adopt(
@@ -46,6 +44,11 @@ async def settle(
             [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in found],
         )
     return found
+
+
+def _claimed(store: StateStore) -> frozenset[str]:
+    """The calls that the state knows as its own."""
+    return frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
 
 
 def _lineage(store: StateStore) -> Lineage:
@@ -73,7 +76,7 @@ async def preflight(
     remote: dict[str, RemoteCall] = {}
     for listing in listings:
         remote |= {call.id: call for call in await directory.calls(listing)}
-    claimed = frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
+    claimed = _claimed(store)
     recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)

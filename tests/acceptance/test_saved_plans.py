@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.errors import Refused
-from reconciler.planfile import loads
+from reconciler.planreader import read
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
@@ -24,16 +25,16 @@ def saved(project: Workbench) -> Path:
 
 def test_every_flipped_bit_is_refused(saved: Path) -> None:
     good = saved.read_bytes()
-    assert loads(good).changes
+    assert read(BytesIO(good)).changes
     for index in range(len(good)):
         for bit in (0, 3, 6):
             wrong = bytearray(good)
             wrong[index] ^= 1 << bit
             with pytest.raises(Refused):
-                loads(bytes(wrong))
+                read(BytesIO(wrong))
         for shorter in (good[:index] + good[index + 1 :], good[:index] + b" " + good[index:]):
             with pytest.raises(Refused):
-                loads(shorter)
+                read(BytesIO(shorter))
 
 
 def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, saved: Path, sandbox: Any) -> None:
