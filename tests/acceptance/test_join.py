@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,6 +14,7 @@ import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, NUMBER, Result, Workbench, contact, plan_text
+from tests.zygote import Forked
 
 ROWS = 40
 JOIN = ("apply", "june.plan", "--join", "--json", "--rate", "none")
@@ -52,10 +52,10 @@ def keys(sandbox: Any) -> Counter[str]:
 ONCE_EACH = Counter(f"inv-{number}" for number in range(1, ROWS + 1))
 
 
-def ended(run: subprocess.Popen[str]) -> Result:
+def ended(run: Forked) -> Result:
     out, err = run.communicate(timeout=60)
     assert "Traceback" not in err, err
-    return Result(run.returncode, out, err)
+    return Result(run.wait(), out, err)
 
 
 def at_work(bench: Workbench, count: int = 1) -> Any:
@@ -68,7 +68,7 @@ def at_work(bench: Workbench, count: int = 1) -> Any:
 
 
 def test_runners_share_a_plan_out(shared: Workbench, sandbox: Any) -> None:
-    runs = [ended(run) for run in [shared.start(*JOIN) for _ in range(3)]]
+    runs = [ended(run) for run in [shared.fork(*JOIN) for _ in range(3)]]
     assert [run.code for run in runs] == [0, 0, 0], runs
     assert keys(sandbox) == ONCE_EACH
     assert sum(run.summary["placed"] for run in runs) == ROWS
@@ -81,7 +81,7 @@ def test_runners_share_a_plan_out(shared: Workbench, sandbox: Any) -> None:
 
 def test_who_is_at_work_is_told_and_a_run_alone_waits(slow: tuple[Workbench, Any]) -> None:
     bench, sandbox = slow
-    runs = [bench.start(*JOIN, "--concurrency", "2") for _ in range(2)]
+    runs = [bench.fork(*JOIN, "--concurrency", "2") for _ in range(2)]
     found = at_work(bench, 2)
     assert sorted(item["pid"] for item in found["runners"]) == sorted(run.pid for run in runs)
     text = bench.run("state", "lock")
@@ -100,7 +100,7 @@ def test_what_a_killed_runner_leaves_is_placed_by_the_others_and_what_it_sent_is
     slow: tuple[Workbench, Any],
 ) -> None:
     bench, sandbox = slow
-    victim, other = (bench.start(*JOIN, "--concurrency", "2") for _ in range(2))
+    victim, other = (bench.fork(*JOIN, "--concurrency", "2") for _ in range(2))
     at_work(bench, 2)
     victim.kill()
     victim.communicate()
@@ -117,7 +117,7 @@ def test_what_a_killed_runner_leaves_is_placed_by_the_others_and_what_it_sent_is
 
 def test_what_a_lost_session_leaves_is_placed_by_the_others(slow: tuple[Workbench, Any], postgres: Any) -> None:
     bench, sandbox = slow
-    runs = [bench.start(*JOIN, "--concurrency", "2") for _ in range(2)]
+    runs = [bench.fork(*JOIN, "--concurrency", "2") for _ in range(2)]
     at_work(bench, 2)
     sql = "select pid from pg_stat_activity where application_name like 'reconciler apply%' limit 1"
     postgres.sql(f"select pg_terminate_backend({postgres.sql(sql)[0]['pid']})")
@@ -130,7 +130,7 @@ def test_what_a_lost_session_leaves_is_placed_by_the_others(slow: tuple[Workbenc
 
 def test_a_runner_that_is_stopped_leaves_its_rows_to_the_others(slow: tuple[Workbench, Any]) -> None:
     bench, sandbox = slow
-    stopped, other = (bench.start(*JOIN, "--concurrency", "2") for _ in range(2))
+    stopped, other = (bench.fork(*JOIN, "--concurrency", "2") for _ in range(2))
     at_work(bench, 2)
     stopped.send_signal(signal.SIGTERM)
     assert ended(stopped).code == 143
@@ -140,7 +140,7 @@ def test_a_runner_that_is_stopped_leaves_its_rows_to_the_others(slow: tuple[Work
 
 def test_every_runner_says_what_failed_anywhere(shared: Workbench, sandbox: Any) -> None:
     sandbox.set_faults("reject#3", "drop-before#5")
-    runs = [ended(run) for run in [shared.start(*JOIN, "--concurrency", "2") for _ in range(3)]]
+    runs = [ended(run) for run in [shared.fork(*JOIN, "--concurrency", "2") for _ in range(3)]]
     assert [run.code for run in runs] == [3, 3, 3]
     named = [
         {(event["type"], event["address"]) for event in run.events if event["type"] in {"failed", "uncertain"}}
@@ -153,7 +153,7 @@ def test_every_runner_says_what_failed_anywhere(shared: Workbench, sandbox: Any)
 def test_what_preflight_finds_is_told_by_all(shared: Workbench, sandbox: Any) -> None:
     body = {"contact_id": contact(7), "agent_id": AGENT, "from_number_id": NUMBER}
     httpx.post(f"{sandbox.url}/_sandbox/calls", json=body).raise_for_status()
-    runs = [ended(run) for run in [shared.start(*JOIN) for _ in range(2)]]
+    runs = [ended(run) for run in [shared.fork(*JOIN) for _ in range(2)]]
     assert [run.code for run in runs] == [3, 3]
     for run in runs:
         assert [event["address"] for event in run.events if event["type"] == "conflict"] == ["june/inv-7"]
@@ -167,7 +167,7 @@ def keys_of(sandbox: Any) -> set[str]:
 
 
 def test_all_runners_together_keep_the_rate(shared: Workbench, sandbox: Any) -> None:
-    runs = [ended(run) for run in [shared.start(*JOIN[:4], "--rate", "20/s") for _ in range(3)]]
+    runs = [ended(run) for run in [shared.fork(*JOIN[:4], "--rate", "20/s") for _ in range(3)]]
     assert [run.code for run in runs] == [0, 0, 0]
     times = sorted(call.created_at for call in sandbox.calls())
     windows = [sum(start <= at < start + 1 for at in stamps(times)) for start in stamps(times)]
@@ -184,7 +184,7 @@ def test_runners_of_another_plan_are_kept_out(slow: tuple[Workbench, Any]) -> No
     bench, _ = slow
     bench.write("calls/june.yaml", plan_text(rows=ROWS + 1))
     bench.ok("plan", "--out", "july.plan")
-    run = bench.start(*JOIN, "--concurrency", "4")
+    run = bench.fork(*JOIN, "--concurrency", "4")
     at_work(bench)
     other = bench.run("apply", "july.plan", "--join", "--json")
     assert (other.code, "locked by runners of another plan" in other.err) == (4, True)
@@ -203,7 +203,7 @@ def test_it_needs_a_saved_plan_and_a_server(project: Workbench) -> None:
 
 def test_a_log_tells_how_far_all_are(slow: tuple[Workbench, Any]) -> None:
     bench, _ = slow
-    run = ended(bench.start("apply", "june.plan", "--join", "--rate", "none", "--concurrency", "2"))
+    run = ended(bench.fork("apply", "june.plan", "--join", "--rate", "none", "--concurrency", "2"))
     assert "all runners: " in run.err
     assert f"of {ROWS}; this one: " in run.err
 
