@@ -17,12 +17,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state import audit
 from reconciler.times import format_instant
-from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact
+from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
 from tests.zygote import VICTIM
 
@@ -146,19 +144,13 @@ class Trial:
 
     def _foreign(self, server: RunningSandbox) -> None:
         """Calls that somebody placed in the dashboard before we ran: to strangers, sometimes to one of ours."""
-        people = [contact(9000 + number) for number in range(3)]
+        people = [9000 + number for number in range(3)]
         if self.first not in AFTER_A_LOSS and self.random.random() < 0.3:
-            people.append(contact(self.random.randint(0, self.rows - 1)))
-        self.strangers = set(people)
+            people.append(self.random.randint(0, self.rows - 1))
+        self.strangers = {contact(person) for person in people}
         for person in people:
             created_at = format_instant(self.clock() - timedelta(seconds=self.random.choice((3, 20, 200))))
-            body = {
-                "contact_id": person,
-                "agent_id": AGENT,
-                "from_number_id": NUMBER,
-                "created_at": created_at,
-            }
-            httpx.post(f"{server.url}/_sandbox/calls", json=body).raise_for_status()
+            foreign(server, person, created_at=created_at)
 
     def _command(self, *args: str) -> subprocess.CompletedProcess[str]:
         return ZYGOTE.run(list(args), self.folder, self.env, timeout=120)
