@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
 from reconciler.provider.sandbox import SandboxConfig, running
-from tests.zygote import Zygote, suits
+from tests.zygote import Forked, Zygote, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
@@ -66,8 +67,7 @@ class Workbench:
     def run(self, *args: str, stdin: str | None = None) -> Result:
         env = clean_environment() | self.env
         if suits(env):
-            code, out, err = ZYGOTE.run(list(args), self.root, env, stdin)
-            result = Result(code, _text(out), _text(err))
+            done = ZYGOTE.run(list(args), self.root, env, stdin or "")
         else:
             done = subprocess.run(
                 [sys.executable, "-m", "reconciler", *args],
@@ -79,12 +79,16 @@ class Workbench:
                 timeout=60,
                 check=False,
             )
-            result = Result(done.returncode, done.stdout, done.stderr)
+        result = Result(done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in result.err, result.err
         return result
 
+    def fork(self, *args: str) -> Forked:
+        """Start the command and leave it running; what it writes is known at its end."""
+        return ZYGOTE.start(list(args), self.root, clean_environment() | self.env)
+
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
-        """Start the command and leave it running; ``options`` are those of ``Popen``."""
+        """The same in a new interpreter, with pipes; ``options`` are those of ``Popen``."""
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *args],
             cwd=self.root,
@@ -137,11 +141,6 @@ class Workbench:
 
     def apply(self, *args: str) -> Result:
         return self.run("apply", "--auto-approve", "--json", "--rate", "none", *args)
-
-
-def _text(data: bytes) -> str:
-    """As ``subprocess`` reads text: with universal line breaks."""
-    return data.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def clean_environment() -> dict[str, str]:
@@ -208,6 +207,14 @@ NUMBER = "pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 
 def contact(number: int) -> str:
     return f"c1d2e3f4-a5b6-7890-cdef-{number:012d}"
+
+
+def foreign(sandbox: Any, number: int, **body: Any) -> str:
+    """A call to the same person by the same agent, placed by somebody in the dashboard; its id."""
+    wanted = {"contact_id": contact(number), "agent_id": AGENT, "from_number_id": NUMBER} | body
+    answer = httpx.post(f"{sandbox.url}/_sandbox/calls", json=wanted, verify=False)  # reads no certificates
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["call_id"])
 
 
 def plan_text(name: str = "june", rows: int = 3, *, first: int = 1, extra: str = "") -> str:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
-from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
+from tests.conftest import AGENT, KEY, Workbench, contact, foreign, plan_text
 
 PLAN = "calls/june.yaml"
 STATE = ".reconciler/state.db"
@@ -32,14 +31,6 @@ def echoing(bench: Workbench) -> Iterator[Any]:
         bench.ok("init")
         bench.write(PLAN, plan_text())
         yield handle
-
-
-def foreign(sandbox: Any, number: int, **body: Any) -> str:
-    """A call to the same person by the same agent, placed by somebody in the dashboard."""
-    wanted = {"contact_id": contact(number), "agent_id": AGENT, "from_number_id": NUMBER} | body
-    answer = httpx.post(f"{sandbox.url}/_sandbox/calls", json=wanted)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["call_id"])
 
 
 def later(number: int) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.provider.sandbox import SandboxConfig, running
 from reconciler.source.schema import schema_text
-from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, plan_text
+from tests.conftest import AGENT, KEY, NUMBER, Workbench, contact, foreign, plan_text
 
 PLAN = "calls/june.yaml"
 STATE = ".reconciler/state.db"
@@ -67,14 +66,6 @@ def rebuild(bench: Workbench, *args: str, code: int = 0) -> dict[str, Any]:
 
 def by_address(document: dict[str, Any], field: str = "certainty") -> dict[str, str]:
     return {item["address"]: item[field] for item in document["findings"]}
-
-
-def foreign(sandbox: Any, number: int, **body: Any) -> str:
-    """A call to the same person by the same agent, placed by somebody in the dashboard."""
-    wanted = {"contact_id": contact(number), "agent_id": AGENT, "from_number_id": NUMBER} | body
-    answer = httpx.post(f"{sandbox.url}/_sandbox/calls", json=wanted)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["call_id"])
 
 
 def in_order(bench: Workbench) -> None:

@@ -11,22 +11,19 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state import audit
 from reconciler.times import format_instant
-from tests.conftest import AGENT, NUMBER, clean_environment, contact
+from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
+from tests.zygote import VICTIM
 
-ROOT = Path(__file__).parent.parent.parent
 KEY = "crash-key"
 LAGS = (0, 1, 30)
 LOSSES = ("drop-before", "drop-after", "error-before", "error-after", "half-answer", "not-json", "no-call-id")
@@ -72,7 +69,7 @@ class Trial:
         self.rows = self.random.randint(3, 10)
         self.people: list[str] = []
         self.strangers: set[str] = set()
-        self.env = clean_environment() | {"CONTACTSHIP_API_KEY": KEY, "PYTHONPATH": str(ROOT)}
+        self.env = clean_environment() | {"CONTACTSHIP_API_KEY": KEY}
 
     def run(self) -> Verdict:
         self._write_project()
@@ -147,44 +144,25 @@ class Trial:
 
     def _foreign(self, server: RunningSandbox) -> None:
         """Calls that somebody placed in the dashboard before we ran: to strangers, sometimes to one of ours."""
-        people = [contact(9000 + number) for number in range(3)]
+        people = [9000 + number for number in range(3)]
         if self.first not in AFTER_A_LOSS and self.random.random() < 0.3:
-            people.append(contact(self.random.randint(0, self.rows - 1)))
-        self.strangers = set(people)
+            people.append(self.random.randint(0, self.rows - 1))
+        self.strangers = {contact(person) for person in people}
         for person in people:
             created_at = format_instant(self.clock() - timedelta(seconds=self.random.choice((3, 20, 200))))
-            body = {
-                "contact_id": person,
-                "agent_id": AGENT,
-                "from_number_id": NUMBER,
-                "created_at": created_at,
-            }
-            httpx.post(f"{server.url}/_sandbox/calls", json=body).raise_for_status()
+            foreign(server, person, created_at=created_at)
 
     def _command(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return self._start([sys.executable, "-m", "reconciler", *args])
-
-    def _start(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=120, check=False
-        )
+        return ZYGOTE.run(list(args), self.folder, self.env, timeout=120)
 
     def _apply(self, point: str | None, nth: int) -> None:
         fired = self.folder / "fired"
         fired.unlink(missing_ok=True)
         spec = {"mutant": self.mutant, "point": point, "nth": nth, "fired": str(fired)}
         (self.folder / "spec.json").write_text(json.dumps(spec))
-        command = [sys.executable, "-m", "tests.crash.victim", "spec.json", "apply", "--auto-approve", "--json"]
+        command = ["spec.json", "apply", "--auto-approve", "--json"]
         options = ["--rate", "none", "--concurrency", str(self.random.randint(1, 4)), "--timeout", "5s"]
-        done = subprocess.run(
-            [*command, *options],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = ZYGOTE.run([*command, *options], self.folder, self.env, module=VICTIM)
         if point is not None:
             self.verdict.planned[point] += 1
         if done.returncode == -signal.SIGKILL:

@@ -9,8 +9,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,9 +18,9 @@ from pathlib import Path
 import click
 
 from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
-from tests.conftest import KEY, clean_environment, plan_text
-from tests.crash.driver import ROOT
+from tests.conftest import KEY, ZYGOTE, clean_environment, plan_text
 from tests.postgres import PostgresServer
+from tests.zygote import Forked
 
 _BACKENDS = "select pid from pg_stat_activity where application_name like 'reconciler apply%'"
 _ENDS = {0, 1, 3}  # done, the connection was lost, something is left
@@ -64,11 +62,10 @@ class Round:
         self.rows = rows
         self.blows = blows
         self.verdict = Verdict(seed)
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.running: list[Forked] = []
         self.env = clean_environment() | {
             "CONTACTSHIP_API_KEY": KEY,
             "RECONCILER_STATE": server.url(),
-            "PYTHONPATH": str(ROOT),
         }
 
     def run(self) -> Verdict:
@@ -100,9 +97,6 @@ class Round:
             self.running += [self._start() for _ in range(self.random.randint(min(1, missing), missing))]
         for run in list(self.running):
             self._ended(run)
-        errors = (self.folder / "errors").read_text()
-        if "Traceback" in errors or "already: nothing is sent" in errors:
-            self.verdict.wrong.append(errors[-2000:])
 
     def _strike(self) -> None:
         for run in [run for run in self.running if run.poll() is not None]:
@@ -115,27 +109,24 @@ class Round:
             self.server.sql(f"select pg_terminate_backend({self.random.choice(backends)})")
             self.verdict.cut += 1
 
-    def _ended(self, run: subprocess.Popen[bytes]) -> None:
+    def _ended(self, run: Forked) -> None:
         self.running.remove(run)
-        code = run.wait(timeout=600)
+        _, errors = run.communicate(timeout=600)
+        if "Traceback" in errors or "already: nothing is sent" in errors:
+            self.verdict.wrong.append(errors[-2000:])
+        code = run.returncode
         if code == -signal.SIGKILL:
             self.verdict.killed += 1
         elif code not in _ENDS:
             self.verdict.wrong.append(f"a runner ended with {code}")
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "reconciler", "apply", "june.plan", "--join", "--json"]
+    def _start(self) -> Forked:
+        command = ["apply", "june.plan", "--join", "--json"]
         options = ["--rate", "none", "--concurrency", str(self.random.randint(1, 8)), "--timeout", "5s"]
-        with (self.folder / "events").open("ab") as events, (self.folder / "errors").open("ab") as errors:
-            return subprocess.Popen(
-                [*command, *options], cwd=self.folder, env=self.env, stdout=events, stderr=errors
-            )
+        return ZYGOTE.start([*command, *options], self.folder, self.env)
 
     def _command(self, *args: str) -> str:
-        command = [sys.executable, "-m", "reconciler", *args]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = ZYGOTE.run(list(args), self.folder, self.env, timeout=300)
         if done.returncode not in {0, 3}:
             self.verdict.wrong.append(f"{args} ended with {done.returncode}: {done.stderr[-500:]}")
         return done.stdout

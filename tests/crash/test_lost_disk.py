@@ -6,8 +6,6 @@ import json
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +14,10 @@ from typing import Any
 import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
-from tests.conftest import KEY, Result, Workbench, clean_environment, plan_text
+from tests.conftest import KEY, ZYGOTE, Result, Workbench, clean_environment, plan_text
 from tests.crash.victim import CHECKPOINT_POINTS, POINTS
 from tests.gitrepo import ENVIRONMENT, commit, git
+from tests.zygote import VICTIM
 
 ROOT = Path(__file__).parent.parent.parent
 CARRY = ROOT / "examples" / "ci" / "github" / "actions" / "reconciler" / "carry-state"
@@ -81,10 +80,8 @@ def kill(bench: Workbench, point: str, carry: str, folder: Path) -> None:
     """Apply, die at the first pass of ``point``, and lose the disk."""
     spec = folder / "spec.json"
     spec.write_text(json.dumps({"point": point, "nth": 1, "fired": str(folder / "fired")}))
-    command = [sys.executable, "-m", "tests.crash.victim", str(spec), "apply", "--auto-approve", "--rate", "none"]
-    environment = clean_environment() | bench.env | {"PYTHONPATH": str(ROOT)}
-    options = ["--concurrency", "2", "--checkpoint", carry]
-    done = subprocess.run([*command, *options], cwd=bench.root, env=environment, capture_output=True, check=False)
+    command = [str(spec), "apply", "--auto-approve", "--rate", "none", "--concurrency", "2", "--checkpoint", carry]
+    done = ZYGOTE.run(command, bench.root, clean_environment() | bench.env, module=VICTIM)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (folder / "fired").read_text() == point
     shutil.rmtree(bench.root)
@@ -125,19 +122,9 @@ for _ in $(seq 400); do [ $(ls {tmp_path}/met.* | wc -l) -ge 2 ] && break; sleep
 {shlex.quote(str(CARRY))}
 """
     benches = [runners.start(name) for name in ("left", "right")]
-    command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--json", "--rate", "none"]
-    runs = [
-        subprocess.Popen(
-            [*command, "--concurrency", "8", "--checkpoint", meet],
-            cwd=bench.root,
-            env=clean_environment() | bench.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for bench in benches
-    ]
-    outputs = [run.communicate(timeout=60) for run in runs]
+    command = ["apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "8", "--checkpoint", meet]
+    runs = [bench.fork(*command) for bench in benches]
+    outputs = [run.communicate() for run in runs]
     codes = [run.returncode for run in runs]
     assert sorted(codes) == [0, 3], outputs
     loser = outputs[codes.index(3)][0].splitlines()

@@ -1,7 +1,7 @@
 """The real command, which kills itself with SIGKILL at one planned step of the journal, or behaves wrongly.
 
-Run as ``python -m tests.crash.victim SPEC ARGS...``; ``SPEC`` is a JSON file. What it changes are the seams
-between the parts, never a part itself: the killed process is the real one up to its last instruction.
+``main([SPEC, ARGS...])`` is the command; ``SPEC`` is a JSON file. What it changes are the seams between the parts,
+never a part itself: the killed process is the real one up to its last instruction.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reconciler.cli import main
+from reconciler import cli
 from reconciler.engine import settle
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
@@ -142,10 +141,11 @@ def spoil(mutant: str) -> None:
         reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
 
 
-if __name__ == "__main__":
-    spec = json.loads(Path(sys.argv[1]).read_text())
+def main(args: list[str]) -> int:
+    """The command with the arguments after the first, which is the path of the specification."""
+    spec = json.loads(Path(args[0]).read_text())
     if spec.get("mutant"):
         spoil(spec["mutant"])
     if spec.get("point"):
         arm(Killer(spec["point"], spec["nth"], Path(spec["fired"])))
-    sys.exit(main(sys.argv[2:]))
+    return cli.main(args[1:])
