@@ -260,7 +260,7 @@ class Store(Reader):
     def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
         rows = among(
             self._connection,
-            "select plan, key, revision, status from calls where",
+            "select plan, key, revision, status from wanted join calls using (plan, key, revision)",
             _ADDRESS,
             [at(item) for item in addresses],
         )
@@ -268,7 +268,10 @@ class Store(Reader):
 
     def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
         """Those whose attempt by this run has no answer yet."""
-        select = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
+        select = (
+            "select plan, key, revision from wanted join attempts using (plan, key, revision)"
+            " where run_id = ? and status = 'intended'"
+        )
         rows = among(self._connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
         return {to_address(row) for row in rows}
 
@@ -278,7 +281,7 @@ class Store(Reader):
     def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
         rows = among(
             self._connection,
-            "select plan, key, revision, call_id from calls where",
+            "select plan, key, revision, call_id from wanted join calls using (call_id)",
             ("call_id",),
             [(item,) for item in call_ids],
         )
