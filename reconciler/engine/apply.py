@@ -3,9 +3,9 @@
 One coordinator owns the state; workers only talk to the service. A turn writes the answers that came, and the
 intents of what those workers send next, in one transaction: while the disk syncs, the other workers are under way.
 Only what a worker is free to send is intended, so that a crash leaves no more unknowns than there are workers. An
-answer waits for others for as long as a write takes, or until half of the workers are back: they are recorded
-together, and a slow disk is asked less often. Where the state's own disk may be lost, a checkpoint carries each
-batch's intents elsewhere before the first of them is sent, and its answers before the next batch.
+answer waits for others for as long as a write takes, so that they are recorded together and a slow disk is asked
+less often. Where the state's own disk may be lost, a checkpoint carries each batch's intents elsewhere before the
+first of them is sent, and its answers before the next batch.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.engine import explain
@@ -36,6 +37,15 @@ _KINDS = {
     Status.UNCERTAIN: Kind.UNCERTAIN,
     Status.MISSED: Kind.EXPIRED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The next orders to send; with them what came too late while it waited, and what a guard holds back."""
+
+    orders: list[Order] = field(default_factory=list)
+    late: list[Intent] = field(default_factory=list)
+    blocked: list[Event] = field(default_factory=list)
 
 
 class Placement:
@@ -92,10 +102,10 @@ class Placement:
                 if supply and self._crew.idle and not self._queue and not self.stopped:
                     await self._turn(back, 0)  # first: a claim that fails must lose no answer
                     back, supply = (), await self._supplied(supply)
-                late = await self._turn(back, self._room(back))
+                choice = await self._turn(back, self._room(back))
                 if not self.stopped:
                     self._launch()
-                await self._expire(late)
+                await self._leave_out(choice)
                 back = await self._collect(self._patience(supply))
             await self._withdraw()
         finally:
@@ -127,10 +137,11 @@ class Placement:
             return min(self._crew.idle, self._pacer.available())
         return 0 if back or self._crew.away else self._crew.idle
 
-    async def _turn(self, back: Sequence[Outcome], room: int) -> Sequence[Intent]:
-        """Make answers durable, and the next intents with them. The result is what came too late to be sent."""
+    async def _turn(self, back: Sequence[Outcome], room: int) -> _Choice:
+        """Make answers durable, and the intents of the next orders with them."""
         now = self._clock.now()
-        batch, late = self._next(room, now)
+        choice = self._choose(room, now)
+        batch = choice.orders
 
         def recorded() -> None:
             for outcome in back:
@@ -147,35 +158,37 @@ class Placement:
             await self._carry(Phase.INTENDED)
         elif back and not self._crew.away and not self._intended:
             await self._carry(Phase.RECORDED)
-        return late
+        return choice
 
-    def _next(self, room: int, now: datetime) -> tuple[list[Order], list[Intent]]:
-        """The next orders that may be sent, and what came too late while it waited."""
-        batch: list[Order] = []
-        late: list[Intent] = []
-        while self._queue and len(batch) < room:
+    def _choose(self, room: int, now: datetime) -> _Choice:
+        choice = _Choice()
+        while self._queue and len(choice.orders) < room:
             order = self._queue.popleft()
             if (missed := order.missed(now)) is not None:
-                late.append(missed)
+                choice.late.append(missed)
             elif (held := self._gate.holds(order, now)) is not None:
-                self._end(blocked(order.address, held))
+                choice.blocked.append(blocked(order.address, held))
             else:
-                batch.append(order)
-        return batch, late
+                choice.orders.append(order)
+        return choice
 
     def _launch(self) -> None:
         for _ in range(min(len(self._intended), self._crew.idle, self._pacer.available())):
             self._pacer.take(1)
             self._crew.launch(self._intended.popleft())
 
-    async def _expire(self, late: Sequence[Intent]) -> None:
+    async def _leave_out(self, choice: _Choice) -> None:
+        """End what is not sent: only now, since what goes wrong with it must lose no answer and no intent."""
+
         def recorded() -> None:
-            for item in late:
+            for item in choice.late:
                 why = explain.message(explain.expired(item.rings_at))
                 self._end(Event(Kind.EXPIRED, item.address, message=why))
 
-        if late:
-            await self._journal.record_missed(late, self._clock.now(), recorded)
+        for event in choice.blocked:
+            self._end(event)
+        if choice.late:
+            await self._journal.record_missed(choice.late, self._clock.now(), recorded)
 
     def _patience(self, supply: Supply | None) -> float | None:
         """Seconds until the next may leave, where that is what is waited for; None where it is answers."""

@@ -19,7 +19,6 @@ class Crew:
 
     def __init__(self, providers: Sequence[CallProvider], sender: Sender) -> None:
         self._idle = list(providers)
-        self._half = (len(self._idle) + 1) // 2
         self._sender = sender
         self._away: dict[asyncio.Task[Outcome], CallProvider] = {}
         self._back: list[asyncio.Task[Outcome]] = []
@@ -49,11 +48,11 @@ class Crew:
 
     async def collect(self, patience: float | None, gathering: float) -> list[Outcome]:
         """Wait ``patience`` seconds (None: as long as it takes) for the first to come back, and then ``gathering``
-        seconds for others, until half of all are there.
+        seconds for the others.
         """
         await self._wait(1, patience)
         if self._back:
-            await self._wait(self._half, gathering)
+            await self._wait(len(self._away), gathering)
         back, self._back = self._back, []
         self._idle += [self._away.pop(task) for task in back]
         return [task.result() for task in back]
@@ -61,6 +60,6 @@ class Crew:
     async def _wait(self, count: int, patience: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while len(self._back) < min(count, len(self._away)):
+                while len(self._back) < count:
                     self._news.clear()
                     await self._news.wait()

@@ -33,18 +33,26 @@ class Journal:
         recorded: Callable[[], None],
         intended: Callable[[], None],
     ) -> None:
-        """Answers and the intents that follow them, at once; answers alone where the intents are refused."""
+        """Answers and the intents that follow them, at once; answers alone where that is refused."""
+        refused: list[StateError] = []
+
+        def write() -> None:
+            try:
+                self._store.turn(self._run_id, results, intents, at)
+            except StateError as error:
+                if not results or not intents:
+                    raise
+                self._store.record(self._run_id, results)
+                refused.append(error)
 
         def then() -> None:
+            if not refused:
+                intended()  # first: should telling the answers fail, these are to be told as unknown
             recorded()
-            intended()
 
-        try:
-            await self._write(lambda: self._store.turn(self._run_id, results, intents, at), then)
-        except StateError:
-            if results and intents:
-                await self._write(lambda: self._store.record(self._run_id, results), recorded)
-            raise
+        await self._write(write, then)
+        if refused:
+            raise refused[0]
 
     async def record_missed(self, missed: Sequence[Intent], at: datetime, recorded: Callable[[], None]) -> None:
         await self._write(lambda: self._store.record_missed(self._run_id, missed, at), recorded)

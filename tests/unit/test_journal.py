@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -129,3 +130,20 @@ def test_answers_are_kept_where_the_intents_beside_them_are_refused() -> None:
     answer = Result(A, Status.PLACED, NOW, "call-1")
     asyncio.run(refused())
     assert (told, statuses(store)) == (["a"], [Status.PLACED])
+
+
+def test_what_goes_wrong_with_telling_is_no_failure_of_the_write() -> None:
+    def tell() -> None:
+        raise StateError("the connection was lost")
+
+    async def turn() -> None:
+        journal = Journal(store, RUN.id)
+        await journal.turn([], [INTENT], NOW, nothing, nothing)
+        with pytest.raises(StateError, match="connection was lost"):
+            await journal.turn([answer], [other], NOW, tell, lambda: told.append("intended"))
+
+    store, told = Slow(), list[str]()
+    store.may_end.set()
+    answer, other = Result(A, Status.PLACED, NOW, "call-1"), replace(INTENT, address=Address("june", "b"))
+    asyncio.run(turn())
+    assert (told, statuses(store)) == (["intended"], [Status.PLACED, Status.INTENDED])

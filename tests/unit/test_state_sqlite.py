@@ -241,13 +241,15 @@ def test_nothing_is_written_once_the_file_or_its_lock_was_replaced(path: Path, n
         assert store.entry(Address("june", "a")) is None
 
 
-def test_a_full_disk_keeps_nothing_of_a_batch(path: Path) -> None:
+@pytest.mark.parametrize("as_turn", [False, True])
+def test_a_full_disk_keeps_nothing_of_a_batch(path: Path, *, as_turn: bool) -> None:
     with open_store(path, run()) as store:
         pages = store._connection.execute("pragma page_count").fetchone()[0]
         store._connection.execute(f"pragma max_page_count = {pages + 2}")
         serial = store.serial
+        many = [intent(f"k{number}") for number in range(500)]
         with pytest.raises(StateError, match="full"):
-            store.intend("run-1", [intent(f"k{number}") for number in range(500)], NOW)
+            store.turn("run-1", [], many, NOW) if as_turn else store.intend("run-1", many, NOW)
         assert list(store.entries()) == []
         assert store.serial == serial
         store._connection.execute("pragma max_page_count = 100000")
