@@ -24,6 +24,8 @@ from reconciler.times import format_instant
 _GENESIS = b"call-reconciler ledger 1: genesis\n"
 _ENTRY = b"call-reconciler ledger 1: entry\n"
 _TEXT = b"call-reconciler ledger 1: text\n"
+_PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 
 class Kind(StrEnum):
@@ -144,9 +146,27 @@ def link(head: Head, note: Note, serial: int, salt: str) -> Link:
         "prev": head.hash,
         "content": content,
     }
-    entry = rfc8785.dumps(members).decode()
+    entry = canonical(members).decode()
     kept = (salt, dict(note.texts)) if note.texts else (None, None)
     return Link(number, entry, entry_hash(entry), *kept)
+
+
+def canonical(members: JsonObject) -> bytes:
+    """RFC 8785. Python's own encoder writes the same of what is plain, and five times faster.
+
+    Raises:
+        UnicodeEncodeError: a text is no Unicode.
+    """
+    return _PLAIN_JSON.encode(members).encode() if _is_plain(members) else rfc8785.dumps(members)
+
+
+def _is_plain(value: JsonValue) -> bool:
+    """Without fractions, of which the standard has its own idea, and names that it may order otherwise."""
+    if isinstance(value, dict):
+        return all(key.isascii() and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < _SAFE_INTEGERS)
 
 
 def read(entry: str) -> Record:

@@ -175,6 +175,10 @@ class StateStore(StateReader, Protocol):
         """Make answers durable. Each address must have an open (intended) attempt of this run."""
         ...
 
+    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+        """``record``, and then ``intend``, as one: where either is refused, both are."""
+        ...
+
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
         """Record rows whose time passed before anything placed them."""
         ...

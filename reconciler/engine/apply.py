@@ -1,35 +1,35 @@
 """Placing calls at most once: intents durable before a request leaves, answers durable before they are told.
 
-One coordinator owns the state; workers only talk to the service. Nothing is written while a request of the
-same batch is between the two, and a batch is never larger than the requests in flight, so that a crash leaves
-no more unknowns than there were requests under way. An answer waits for others for as long as a write takes, so
-that they are recorded together and a slow disk is asked less often. Where the state's own disk may be lost, a
-checkpoint carries each batch's intents elsewhere before the first of them is sent, and its answers before the
-next batch.
+One coordinator owns the state; workers only talk to the service. A turn writes the answers that came, and the
+intents of what those workers send next, in one transaction: while the disk syncs, the other workers are under way.
+Only what a worker is free to send is intended, so that a crash leaves no more unknowns than there are workers. An
+answer waits for others for as long as a write takes, so that they are recorded together and a slow disk is asked
+less often. Where the state's own disk may be lost, a checkpoint carries each batch's intents elsewhere before the
+first of them is sent, and its answers before the next batch.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
 
 from reconciler.engine import explain
+from reconciler.engine.brake import Brake
+from reconciler.engine.crew import Crew
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.journal import Journal
 from reconciler.engine.orders import Gate, Held, Order, Supply
 from reconciler.engine.pacing import Pacer
-from reconciler.errors import CheckpointFailed, NotSent, OutcomeUnknown, Rejected
+from reconciler.engine.sending import Outcome, Sender
+from reconciler.errors import CheckpointFailed
 from reconciler.model import Address, Status
-from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Receipt, Result, StateStore
+from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
 
-UNSENT_ATTEMPTS = 5
-MOST_BACKOFF = 30.0  # seconds
 MOST_GATHERING = 0.05  # seconds that an answer waits for others at most, to be recorded with them
-THROTTLED_FOR = timedelta(minutes=10)
 UNKNOWNS_IN_A_ROW = 5
 
 _KINDS = {
@@ -40,12 +40,13 @@ _KINDS = {
 }
 
 
-class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
-    """Its time passed while it waited for the service's leave."""
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The next orders to send; with them what came too late while it waited, and what a guard holds back."""
 
-
-class _HeldBack(Exception):  # noqa: N818 - what became of it, not an error
-    """A guard objects to it by now."""
+    orders: list[Order] = field(default_factory=list)
+    late: list[Intent] = field(default_factory=list)
+    blocked: list[Event] = field(default_factory=list)
 
 
 class Placement:
@@ -67,24 +68,27 @@ class Placement:
         gate: Gate | None = None,
     ) -> None:
         self._journal = Journal(store, run_id)
-        self._idle = list(providers)
         self._clock = clock
         self._emit = emit
-        self._rate = rate
         self._checkpoint = checkpoint
         self._gate = gate or Gate()
-        self._held: dict[Address, Held] = {}
+        self._brake = Brake()
+        self._pacer = Pacer(rate, time.monotonic)
+        self._crew = Crew(providers, Sender(clock, self._gate, self._pacer, self._brake))
+        self._coming: Iterator[Order] = iter(())
+        self._queue: deque[Order] = deque()  # those at hand
         self._intended: deque[Order] = deque()
-        self._flying: dict[asyncio.Task[Result], CallProvider] = {}
         self._untold: dict[Address, Kind] = {}  # what is told of each order that has not ended, should the run end
         self._unknowns = 0
-        self._stopping = asyncio.Event()
-        self.stopped: str | None = None
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing more is sent, where that is so."""
+        return self._brake.reason
 
     def stop(self, reason: str) -> None:
         """Send nothing more. The first reason is kept."""
-        self.stopped = self.stopped or reason
-        self._stopping.set()
+        self._brake.pull(reason)
 
     async def place(self, orders: Iterable[Order], supply: Supply | None = None) -> None:
         """Place them in their order, and what ``supply`` gives after them. Every order ends in exactly one event,
@@ -93,114 +97,133 @@ class Placement:
         Raises:
             StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
         """
-        queue = deque(orders)
-        self._untold = {order.address: Kind.NOT_SENT for order in queue}
-        pacer = Pacer(self._rate, asyncio.get_running_loop().time)
+        self._coming = iter(orders)
+        self._take(self._coming, len(self._crew))
+        back: Sequence[Outcome] = ()
         try:
-            while ((queue or self._intended or supply) and not self.stopped) or self._flying:
-                if supply and self._idle and not queue and not self.stopped:
-                    supply = await self._supplied(supply, queue, pacer)
+            while back or self._crew.away or (self._left(supply) and not self.stopped):
+                if supply and self._crew.idle and not self._queue and not self.stopped:
+                    await self._turn(back, 0)  # first: a claim that fails must lose no answer
+                    back, supply = (), await self._supplied(supply)
+                choice = await self._turn(back, self._room(back))
                 if not self.stopped:
-                    await self._intend(queue, pacer)
-                if not self.stopped:
-                    self._launch(pacer)
-                waiting = self._idle and (queue or self._intended or supply) and not self.stopped
-                await self._settle(pacer if waiting else None)
+                    self._launch()
+                await self._leave_out(choice)
+                back = await self._collect(self._patience(supply))
             await self._withdraw()
         finally:
+            why = self.stopped or "the run was cut short"
             for address, kind in self._untold.items():
-                self._emit(Event(kind, address, message=self.stopped or "the run was cut short"))
+                self._emit(Event(kind, address, message=why))
+            for order in self._coming:
+                self._emit(Event(Kind.NOT_SENT, order.address, message=why))
 
-    async def _supplied(self, supply: Supply, queue: deque[Order], pacer: Pacer) -> Supply | None:
+    def _take(self, orders: Iterator[Order], most: int | None = None) -> None:
+        """Have orders at hand; of many not all, since each is made when it is asked for."""
+        for order in islice(orders, most):
+            self._queue.append(order)
+            self._untold[order.address] = Kind.NOT_SENT
+
+    def _left(self, supply: Supply | None) -> bool:
+        return bool(self._queue or self._intended or supply)
+
+    async def _supplied(self, supply: Supply) -> Supply | None:
         """Take more orders; None where these were the last."""
-        batch = await supply.take(len(self._idle) + len(self._flying))
-        queue.extend(batch.orders)
-        self._untold |= {order.address: Kind.NOT_SENT for order in batch.orders}
-        pacer.hold(batch.wait)
+        batch = await supply.take(len(self._crew))
+        self._take(iter(batch.orders))
+        self._pacer.hold(batch.wait)
         return None if batch.last else supply
 
-    async def _intend(self, queue: deque[Order], pacer: Pacer) -> None:
-        """Make the next batch of intents durable: as many as can leave now, or as many as can be in flight where
-        each batch has its checkpoint.
+    def _room(self, back: Sequence[Outcome]) -> int:
+        """How many may be intended now: as many as can leave at once, or as many as there are workers where each
+        batch has its checkpoint.
         """
-        size = min(len(queue), len(self._idle))
+        if self.stopped or self._intended:
+            return 0
         if self._checkpoint is None:
-            size = min(size, pacer.available())
-        elif self._flying:
-            return
-        if self._intended or size < 1:
-            return
+            return min(self._crew.idle, self._pacer.available())
+        return 0 if back or self._crew.away else self._crew.idle
+
+    async def _turn(self, back: Sequence[Outcome], room: int) -> _Choice:
+        """Make answers durable, and the intents of the next orders with them."""
         now = self._clock.now()
-        batch = await self._in_time(queue, size, now)
-        if not batch:
-            return
-
-        def intended() -> None:
-            self._untold |= {item.address: Kind.UNCERTAIN for item in batch}
-            self._intended.extend(batch)
-
-        await self._journal.intend([item.intent(now) for item in batch], now, intended)
-        await self._carry(Phase.INTENDED)
-
-    def _launch(self, pacer: Pacer) -> None:
-        for _ in range(min(len(self._intended), len(self._idle), pacer.available())):
-            item = self._intended.popleft()
-            pacer.take(1)
-            provider = self._idle.pop()
-            task = asyncio.create_task(self._work(item, provider, pacer))
-            self._flying[task] = provider
-
-    async def _in_time(self, queue: deque[Order], size: int, now: datetime) -> list[Order]:
-        """The next ``size`` orders that may be sent; what came too late while it waited is recorded as missed."""
-        batch: list[Order] = []
-        late: list[Intent] = []
-        while queue and len(batch) < size:
-            item = queue.popleft()
-            if (missed := item.missed(now)) is not None:
-                late.append(missed)
-            elif (held := self._gate.holds(item, now)) is not None:
-                self._end(blocked(item.address, held))
-            else:
-                batch.append(item)
-
-        def expired() -> None:
-            for missed in late:
-                self._end(
-                    Event(Kind.EXPIRED, missed.address, message=explain.message(explain.expired(missed.rings_at)))
-                )
-
-        if late:
-            await self._journal.record_missed(late, now, expired)
-        return batch
-
-    async def _settle(self, pacer: Pacer | None) -> None:
-        """Wait for answers, or for the next grant of ``pacer``, and record all that came."""
-        timeout = pacer.wait() if pacer is not None else None
-        if self._flying:
-            done, _ = await asyncio.wait(self._flying, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if done:
-                await asyncio.wait(self._flying, timeout=min(self._journal.took, MOST_GATHERING))
-        elif timeout is not None:
-            await self._nap(timeout)
-        await self._record([self._land(task) for task in list(self._flying) if task.done()])
-
-    async def _record(self, results: Sequence[Result]) -> None:
-        if not results:
-            return
+        choice = self._choose(room, now)
+        batch = choice.orders
 
         def recorded() -> None:
-            for result in results:
-                self._tell(result)
+            for outcome in back:
+                self._tell(outcome)
 
-        await self._journal.record(results, recorded)
-        if not self._flying and not self._intended:
+        def intended() -> None:
+            self._untold |= {order.address: Kind.UNCERTAIN for order in batch}
+            self._intended.extend(batch)
+
+        if back or batch:
+            results, intents = [item.result for item in back], [order.intent(now) for order in batch]
+            await self._journal.turn(results, intents, now, recorded, intended)
+        if batch:
+            await self._carry(Phase.INTENDED)
+        elif back and not self._crew.away and not self._intended:
             await self._carry(Phase.RECORDED)
+        return choice
+
+    def _choose(self, room: int, now: datetime) -> _Choice:
+        choice = _Choice()
+        while self._queue and len(choice.orders) < room:
+            order = self._queue.popleft()
+            if (missed := order.missed(now)) is not None:
+                choice.late.append(missed)
+            elif (held := self._gate.holds(order, now)) is not None:
+                choice.blocked.append(blocked(order.address, held))
+            else:
+                choice.orders.append(order)
+        self._take(self._coming, max(0, len(self._crew) - len(self._queue)))
+        return choice
+
+    def _launch(self) -> None:
+        for _ in range(min(len(self._intended), self._crew.idle, self._pacer.available())):
+            self._pacer.take(1)
+            self._crew.launch(self._intended.popleft())
+
+    async def _leave_out(self, choice: _Choice) -> None:
+        """End what is not sent: only now, since what goes wrong with it must lose no answer and no intent."""
+
+        def recorded() -> None:
+            for item in choice.late:
+                why = explain.message(explain.expired(item.rings_at))
+                self._end(Event(Kind.EXPIRED, item.address, message=why))
+
+        for event in choice.blocked:
+            self._end(event)
+        if choice.late:
+            await self._journal.record_missed(choice.late, self._clock.now(), recorded)
+
+    def _patience(self, supply: Supply | None) -> float | None:
+        """Seconds until the next may leave, where that is what is waited for; None where it is answers."""
+        if self.stopped or not self._crew.idle or not self._left(supply):
+            return None
+        if self._checkpoint is not None and self._crew.away and not self._intended:
+            return None
+        return self._pacer.wait()
+
+    async def _collect(self, patience: float | None) -> Sequence[Outcome]:
+        """What workers came back with. Too many unknowns in a row stop the run before more is intended."""
+        if not self._crew.away:
+            await self._brake.nap(patience or 0.0)
+            return ()
+        back = await self._crew.collect(patience, min(self._journal.took, MOST_GATHERING))
+        for result in (item.result for item in back if item.held is None):
+            self._unknowns = self._unknowns + 1 if result.status is Status.UNCERTAIN else 0
+            if self._unknowns >= UNKNOWNS_IN_A_ROW:
+                self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
+        return back
 
     async def _withdraw(self) -> None:
         """Intents that were never launched are known not to have been sent."""
-        left = [self._intended.popleft() for _ in range(len(self._intended))]
         now = self._clock.now()
-        await self._record([Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in left])
+        left = [Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in self._intended]
+        self._intended.clear()
+        await self._turn([Outcome(result) for result in left], 0)
 
     async def _carry(self, phase: Phase) -> None:
         """Pass the checkpoint; where it fails, nothing more is sent."""
@@ -211,91 +234,19 @@ class Placement:
         except CheckpointFailed as error:
             self.stop(error.message)
 
-    def _land(self, task: asyncio.Task[Result]) -> Result:
-        self._idle.append(self._flying.pop(task))
-        return task.result()
-
-    def _tell(self, result: Result) -> None:
-        if (held := self._held.get(result.address)) is not None:
-            self._end(blocked(result.address, held))
-            return
-        kind = _KINDS.get(result.status, Kind.NOT_SENT)
-        self._unknowns = self._unknowns + 1 if kind is Kind.UNCERTAIN else 0
-        if self._unknowns >= UNKNOWNS_IN_A_ROW:
-            self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
-        self._end(Event(kind, result.address, result.call_id, result.error))
+    def _tell(self, outcome: Outcome) -> None:
+        result = outcome.result
+        if outcome.held is not None:
+            self._end(blocked(result.address, outcome.held))
+        else:
+            kind = _KINDS.get(result.status, Kind.NOT_SENT)
+            self._end(Event(kind, result.address, result.call_id, result.error))
 
     def _end(self, event: Event) -> None:
         del self._untold[event.address]
         self._emit(event)
 
-    async def _work(self, item: Order, provider: CallProvider, pacer: Pacer) -> Result:
-        def done(status: Status, call_id: str | None = None, error: str | None = None) -> Result:
-            return Result(item.address, status, self._clock.now(), call_id, error)
-
-        try:
-            receipt = await self._send(item, provider, pacer)
-        except _TooLate as late:
-            return done(Status.MISSED, error=str(late))
-        except _HeldBack as held:
-            return done(Status.RULED_OUT, error=str(held))
-        except NotSent as error:
-            if error.throttled and self.stopped is None:
-                if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
-                    self.stop(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
-                return done(Status.FAILED, error=error.message)
-            self.stop(f"the service cannot be reached: {error.message}")
-            return done(Status.RULED_OUT, error=error.message)
-        except Rejected as error:
-            if error.fatal:
-                self.stop(error.message)
-                return done(Status.RULED_OUT, error=error.message)
-            return done(Status.FAILED, error=error.message)
-        except OutcomeUnknown as error:
-            return done(Status.UNCERTAIN, error=error.message)
-        return done(Status.PLACED, call_id=receipt.call_id)
-
-    async def _send(self, item: Order, provider: CallProvider, pacer: Pacer) -> Receipt:
-        """Send until something is known: only what was proven not sent is sent again."""
-        give_up_at = self._clock.now() + THROTTLED_FOR
-        number = 0
-        while True:
-            number += 1
-            try:
-                return await self._attempt(item, provider)
-            except NotSent as error:
-                if error.throttled:
-                    pacer.throttled(error.retry_after)
-                pause = _pause(error, number)
-                late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
-                if self.stopped is not None or (late if error.throttled else number >= UNSENT_ATTEMPTS):
-                    raise
-            await self._nap(pause)
-            pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
-
-    async def _attempt(self, item: Order, provider: CallProvider) -> Receipt:
-        """Send it once, where it may still be sent."""
-        now = self._clock.now()
-        if self.stopped is not None:
-            raise NotSent(self.stopped)
-        if (missed := item.missed(now)) is not None:
-            raise _TooLate(explain.message(explain.expired(missed.rings_at)))
-        if (held := self._gate.holds(item, now)) is not None:
-            self._held[item.address] = held
-            raise _HeldBack(held.message)
-        return await provider.place(item.request)
-
-    async def _nap(self, seconds: float) -> None:
-        """Sleep, but no longer than until a stop."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-
 
 def blocked(address: Address, held: Held) -> Event:
     """What is told of a call that a guard holds back."""
     return Event(Kind.BLOCKED, address, message=held.message, reasons=held.codes)
-
-
-def _pause(error: NotSent, number: int) -> float:
-    """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
-    return max(error.retry_after or 0.0, random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8))))  # noqa: S311 - no secret

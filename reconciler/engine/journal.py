@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from reconciler.errors import StateError
 from reconciler.ports import Intent, Result, StateStore
 
 
@@ -13,7 +14,7 @@ class Journal:
     """What a run writes of its calls. ``took`` is how many seconds the latest write was under way.
 
     A write is awaited to its end, also where the run is cut short meanwhile, so that no two threads ever use the
-    state. ``then`` is called once it is durable, and only then.
+    state. What is to follow (``recorded``, ``intended``) is called once it is durable, and only then.
 
     Raises:
         StateError: it could not be made durable.
@@ -24,14 +25,37 @@ class Journal:
         self._run_id = run_id
         self.took = 0.0
 
-    async def intend(self, intents: Sequence[Intent], at: datetime, then: Callable[[], None]) -> None:
-        await self._write(lambda: self._store.intend(self._run_id, intents, at), then)
+    async def turn(
+        self,
+        results: Sequence[Result],
+        intents: Sequence[Intent],
+        at: datetime,
+        recorded: Callable[[], None],
+        intended: Callable[[], None],
+    ) -> None:
+        """Answers and the intents that follow them, at once; answers alone where that is refused."""
+        refused: list[StateError] = []
 
-    async def record(self, results: Sequence[Result], then: Callable[[], None]) -> None:
-        await self._write(lambda: self._store.record(self._run_id, results), then)
+        def write() -> None:
+            try:
+                self._store.turn(self._run_id, results, intents, at)
+            except StateError as error:
+                if not results or not intents:
+                    raise
+                self._store.record(self._run_id, results)
+                refused.append(error)
 
-    async def record_missed(self, missed: Sequence[Intent], at: datetime, then: Callable[[], None]) -> None:
-        await self._write(lambda: self._store.record_missed(self._run_id, missed, at), then)
+        def then() -> None:
+            if not refused:
+                intended()  # first: should telling the answers fail, these are to be told as unknown
+            recorded()
+
+        await self._write(write, then)
+        if refused:
+            raise refused[0]
+
+    async def record_missed(self, missed: Sequence[Intent], at: datetime, recorded: Callable[[], None]) -> None:
+        await self._write(lambda: self._store.record_missed(self._run_id, missed, at), recorded)
 
     async def _write(self, write: Callable[[], None], then: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The ContactShip HTTP API. The only module that imports httpx, and the boundary where its exceptions end.
+"""The ContactShip HTTP API, and the boundary where the exceptions of httpx end.
 
 Source of endpoints, fields and status codes: the vendor's API reference (docs.contactship.ai). It documents no
 idempotency key, so this adapter sends each request once and says which of three things became of it.
@@ -22,12 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
-from contextlib import aclosing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 
 import httpx
 
@@ -35,14 +32,13 @@ from reconciler import masking
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import JsonObject, Request
 from reconciler.ports import Receipt
+from reconciler.provider.line import FAILURES, Answer, Line
 from reconciler.provider.origin import Origin
 from reconciler.provider.reasons import explain
 
-MAX_ANSWER_BYTES = 1_000_000
 _MESSAGE_LENGTH = 200
 _REQUEST_LEAVES = "send_request_headers.started"
 _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-_AGENT = f"python-httpx/{httpx.__version__}"
 
 
 def open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
@@ -60,12 +56,6 @@ def open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
     )
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Whom to trust, read once for all workers."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 class ContactShip:
     """One worker's connection to the service.
 
@@ -77,9 +67,7 @@ class ContactShip:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=_ONE)
-        self._headers = httpx.Headers({"x-api-key": api_key, "accept": "application/json", "user-agent": _AGENT})
-        self._waits = {"connect": timeout / 3}
+        self._line = Line(api_key, timeout / 3)
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; see the table of the module for what it raises."""
@@ -87,37 +75,29 @@ class ContactShip:
         trace = _Trace()
         try:
             async with asyncio.timeout(self._deadline):
-                status, headers, content = await self._post(url, request.body, trace)
+                answer = await self._post(url, request.body, trace)
         except TimeoutError as error:
             raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except FAILURES as error:
             reason = self._clean(explain(error).message, request.body)
             if trace.request_left:
                 raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
             raise NotSent(f"not sent, {reason}") from error
-        return self._judge(status, headers, content, request.body)
+        return self._judge(answer, request.body)
 
-    async def _post(self, url: str, body: JsonObject, trace: _Trace) -> tuple[int, httpx.Headers, bytes]:
-        options = {"trace": trace.see, "timeout": self._waits}
-        request = httpx.Request("POST", url, headers=self._headers, json=body, extensions=options)
-        response = await self._transport.handle_async_request(request)
-        async with aclosing(response):
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > MAX_ANSWER_BYTES:
-                    break
-            return response.status_code, response.headers, bytes(content)
+    async def _post(self, url: str, body: JsonObject, trace: _Trace) -> Answer:
+        return await self._line.post(url, body, trace.see)
 
-    def _judge(self, status: int, headers: httpx.Headers, content: bytes, body: JsonObject) -> Receipt:
+    def _judge(self, answer: Answer, body: JsonObject) -> Receipt:
+        status = answer.status
         if 200 <= status < 300:
-            receipt = read_receipt(content)
+            receipt = read_receipt(answer.content)
             if receipt is None:
                 raise OutcomeUnknown(f"HTTP {status}, but no call_id in the answer")
             return receipt
-        message = self._clean(f"HTTP {status}{_service_message(content)}", body)
+        message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
         if status == 429:
-            raise NotSent(message, retry_after=retry_after(headers), throttled=True)
+            raise NotSent(message, retry_after=retry_after(answer.headers), throttled=True)
         if 400 <= status < 500 and status != 408:
             raise Rejected(message, status=status, fatal=status in {401, 403})
         raise OutcomeUnknown(message)
@@ -128,7 +108,7 @@ class ContactShip:
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self._line.aclose()
 
 
 class _Trace:

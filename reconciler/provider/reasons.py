@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
+import httpcore
 
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _REFUSED = "is something listening there? Check the base URL's host and port"
@@ -38,7 +38,7 @@ def explain(error: BaseException) -> Reason:
 
 def _known(cause: BaseException) -> Reason | None:
     match cause:
-        case httpx.ConnectTimeout():
+        case httpcore.ConnectTimeout():
             return Reason("no connection in time", _proxied(_SLOW))
         case ssl.SSLCertVerificationError():
             hint = "is the base URL's host right? Where a proxy opens TLS, name its certificates: SSL_CERT_FILE"

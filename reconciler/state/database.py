@@ -97,10 +97,11 @@ def among(
 ) -> Iterator[Row]:
     """The rows whose columns are one of these keys, asked for many at once: a server may be far away.
 
-    ``select`` ends where the condition follows; ``values`` are its own.
+    ``select`` joins a table with these keys, as ``wanted``, so that each of them is looked up in its index;
+    ``values`` are its own.
     """
     place = f"({', '.join('?' * len(columns))})"
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
-        sql = f"{select} ({', '.join(columns)}) in (values {', '.join([place] * len(some))})"
-        yield from connection.execute(sql, (*values, *(value for key in some for value in key)))
+        sql = f"with wanted ({', '.join(columns)}) as (values {', '.join([place] * len(some))}) {select}"
+        yield from connection.execute(sql, (*(value for key in some for value in key), *values))

@@ -81,15 +81,27 @@ class MemoryState:
             self.ended[run_id] = (at, exit_code, dict(counts))
             self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
+    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            self._close_all(run_id, results)
+            self._open_all(run_id, intents, at)
+
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
-            for intent in intents:
-                self._open(run_id, intent, Status.INTENDED, at)
+            self._open_all(run_id, intents, at)
+
+    def record(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            self._close_all(run_id, results)
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
             for intent in missed:
                 self._open(run_id, intent, Status.MISSED, at)
+
+    def _open_all(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
+        for intent in intents:
+            self._open(run_id, intent, Status.INTENDED, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, at: datetime) -> None:
         rules.check_open(intent.address, self._status(intent.address))
@@ -118,11 +130,10 @@ class MemoryState:
         self._attempts.append(attempt)
         self._notes.append(notes.opened(run_id, intent, at, status, self.key_for(notes.PURPOSE)))
 
-    def record(self, run_id: str, results: Sequence[Result]) -> None:
-        with self._transaction():
-            for result in rules.as_kept(results):
-                rules.check_answer(result)
-                self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
+    def _close_all(self, run_id: str, results: Sequence[Result]) -> None:
+        for result in rules.as_kept(results):
+            rules.check_answer(result)
+            self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
 
     def _close(self, run_id: str, result: Result) -> None:
         index = next(

@@ -68,18 +68,28 @@ class Store(Reader):
             self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
-        self._open_all(run_id, intents, Status.INTENDED, at)
+        with self._transaction():
+            self._open_all(run_id, intents, Status.INTENDED, at)
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
-        self._open_all(run_id, missed, Status.MISSED, at)
+        with self._transaction():
+            self._open_all(run_id, missed, Status.MISSED, at)
+
+    def record(self, run_id: str, results: Sequence[Result]) -> None:
+        with self._transaction():
+            self._close_all(run_id, results)
+
+    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+        with self._transaction():
+            self._close_all(run_id, results)
+            self._open_all(run_id, intents, Status.INTENDED, at)
 
     def _open_all(self, run_id: str, intents: Sequence[Intent], status: Status, at: datetime) -> None:
-        with self._transaction():
-            known = self._statuses([intent.address for intent in intents])
-            for intent in intents:
-                rules.check_open(intent.address, known.get(intent.address))
-                known[intent.address] = status
-                self._open(run_id, intent, status, at)
+        known = self._statuses([intent.address for intent in intents])
+        for intent in intents:
+            rules.check_open(intent.address, known.get(intent.address))
+            known[intent.address] = status
+            self._open(run_id, intent, status, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
         """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
@@ -103,20 +113,19 @@ class Store(Reader):
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
-    def record(self, run_id: str, results: Sequence[Result]) -> None:
-        with self._transaction():
-            kept = rules.as_kept(results)
-            owners = self._owners([result.call_id for result in kept if result.call_id])
-            waiting = self._waiting(run_id, [result.address for result in kept])
-            for result in kept:
-                rules.check_answer(result)
-                if result.address not in waiting:
-                    raise StateError(f"{result.address} has no open attempt of this run")
-                waiting.remove(result.address)
-                found = rules.without_clash(result, owners.get(result.call_id or ""))
-                if found.call_id:
-                    owners[found.call_id] = found.address
-                self._close(run_id, found)
+    def _close_all(self, run_id: str, results: Sequence[Result]) -> None:
+        kept = rules.as_kept(results)
+        owners = self._owners([result.call_id for result in kept if result.call_id])
+        waiting = self._waiting(run_id, [result.address for result in kept])
+        for result in kept:
+            rules.check_answer(result)
+            if result.address not in waiting:
+                raise StateError(f"{result.address} has no open attempt of this run")
+            waiting.remove(result.address)
+            found = rules.without_clash(result, owners.get(result.call_id or ""))
+            if found.call_id:
+                owners[found.call_id] = found.address
+            self._close(run_id, found)
 
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)
@@ -251,7 +260,7 @@ class Store(Reader):
     def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
         rows = among(
             self._connection,
-            "select plan, key, revision, status from calls where",
+            "select plan, key, revision, status from wanted join calls using (plan, key, revision)",
             _ADDRESS,
             [at(item) for item in addresses],
         )
@@ -259,7 +268,10 @@ class Store(Reader):
 
     def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
         """Those whose attempt by this run has no answer yet."""
-        select = "select plan, key, revision from attempts where run_id = ? and status = 'intended' and"
+        select = (
+            "select plan, key, revision from wanted join attempts using (plan, key, revision)"
+            " where run_id = ? and status = 'intended'"
+        )
         rows = among(self._connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
         return {to_address(row) for row in rows}
 
@@ -269,7 +281,7 @@ class Store(Reader):
     def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
         rows = among(
             self._connection,
-            "select plan, key, revision, call_id from calls where",
+            "select plan, key, revision, call_id from wanted join calls using (call_id)",
             ("call_id",),
             [(item,) for item in call_ids],
         )

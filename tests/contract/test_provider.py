@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote, quote_plus
 
+import httpcore
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError,
 from reconciler.model import Request
 from reconciler.ports import Receipt
 from reconciler.provider.contactship import ContactShip
+from reconciler.provider.line import FAILURES
 from reconciler.provider.origin import parse_origin, read_api_key
 
 KEY = "canary-key"
@@ -176,7 +179,8 @@ def test_a_date_to_wait_for_is_told_in_seconds() -> None:
         answer("200 OK", "[" * 100_000),
         answer("204 N", ""),
         answer("200 OK", PLACED).replace(b"content-length: 5", b"content-length: 9"),
-        answer("200 OK", PLACED, "content-encoding: gzip"),
+        answer("200 OK", "", "content-encoding: gzip").replace(b"-length: 0", b"-length: 9")
+        + gzip.compress(b"")[:9],
         answer("200 OK", PLACED)[:30],
         b"HTTP/1.1 100 Continue\r\n\r\n",
         b"not http at all\r\n\r\n",
@@ -361,6 +365,67 @@ def test_a_body_that_could_not_be_written_is_unknown() -> None:
                 await provider.aclose()
 
     assert isinstance(asyncio.run(run()), OutcomeUnknown)
+
+
+class Lasting(Server):
+    """Answers each request with the next of ``answers``, and keeps the connection unless it is to be hung up."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(b"")
+        self.answers = list(answers)
+        self.connections = 0
+        self.ended = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                self.requests.append(head + await reader.readexactly(length))
+                answer = self.answers.pop(0)
+                writer.write(answer)
+                if not answer or b"hang-up" in answer:
+                    break
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+            await writer.wait_closed()
+        self.ended.set()
+
+
+@pytest.mark.parametrize(
+    ("first", "connections"),
+    [
+        (answer("200 OK", PLACED), 1),
+        (answer("400 B"), 1),
+        (answer("200 OK", PLACED, "connection: close"), 2),
+        (answer("200 OK", PLACED, "x-then: hang-up"), 2),
+        (answer("200 OK", " " * 1_100_000), 2),
+        (b"", 2),
+    ],
+)
+def test_a_connection_is_used_again_while_it_can_be(first: bytes, connections: int) -> None:
+    async def run() -> Receipt:
+        async with listening(server):
+            provider = ContactShip(parse_origin(server.url), KEY, 5)
+            with contextlib.suppress(Outcome):
+                await provider.place(REQUEST)
+            if connections == 2:
+                await asyncio.wait_for(server.ended.wait(), 10)
+            placed = await provider.place(REQUEST)
+            await provider.aclose()
+            return placed
+
+    server = Lasting(first, answer("200 OK", PLACED))
+    assert asyncio.run(run()).call_id == "call-1"
+    assert (server.connections, len(server.requests)) == (connections, 2)
+    assert server.requests[0] == server.requests[1]
+
+
+def test_every_failure_of_the_engine_is_translated() -> None:
+    named = [getattr(httpcore, name) for name in httpcore.__all__]
+    known = [item for item in named if isinstance(item, type) and issubclass(item, Exception)]
+    assert len(known) >= 15
+    assert all(issubclass(item, FAILURES) for item in known)
 
 
 def test_the_key_follows_no_redirect() -> None:

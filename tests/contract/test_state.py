@@ -116,6 +116,43 @@ def test_answers_are_kept_all_or_none(store: StateStore) -> None:
     assert entry(store).status is Status.INTENDED
 
 
+def test_a_turn_has_answers_and_the_intents_that_follow_them(store: StateStore) -> None:
+    intend(store, A)
+    serial = store.serial
+    store.turn(RUN.id, [Result(A, Status.FAILED, LATER, error="HTTP 400")], [intent(B), intent(A)], LATER)
+    assert store.serial == serial + 1, "it is one transaction"
+    assert [(entry(store, item).status, entry(store, item).attempted_at) for item in (A, B)] == [
+        (Status.INTENDED, LATER),
+        (Status.INTENDED, LATER),
+    ]
+    assert [attempt.status for attempt in store.attempts(A)] == [Status.FAILED, Status.INTENDED]
+    assert entry(store, A).rejections == 1
+
+
+@pytest.mark.parametrize("wrong", ["answer", "intent"])
+def test_a_turn_is_kept_all_or_not_at_all(store: StateStore, wrong: str) -> None:
+    intend(store, A)
+    before, serial, head = list(store.entries()), store.serial, store.head
+    answered = B if wrong == "answer" else A
+    with pytest.raises(
+        StateError, match="june/b has no open attempt" if wrong == "answer" else "june/a is placed"
+    ):
+        store.turn(
+            RUN.id,
+            [Result(answered, Status.PLACED, LATER, "call-1")],
+            [intent(A if wrong == "intent" else B)],
+            LATER,
+        )
+    assert (list(store.entries()), store.serial, store.head) == (before, serial, head)
+    store.record(RUN.id, [Result(A, Status.PLACED, LATER, "call-1")])
+
+
+def test_a_turn_of_nothing_leaves_no_trace(store: StateStore) -> None:
+    serial, head = store.serial, store.head
+    store.turn(RUN.id, [], [], NOW)
+    assert (store.serial, store.head) == (serial, head)
+
+
 def test_placed_needs_a_call_id(store: StateStore) -> None:
     intend(store, A)
     with pytest.raises(StateError, match="without a call id"):

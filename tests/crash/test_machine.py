@@ -22,7 +22,7 @@ from reconciler.workflow import Apply, Service, check_verdict
 
 KEYS = ("a", "b", "c", "d")
 OUTCOMES = st.sampled_from(["placed", "placed", "lost", "dropped", "refused"])
-STORE_WRITES = ("intend", "record", "adopt", "note_seen", "record_missed")
+STORE_WRITES = ("turn", "intend", "record", "adopt", "note_seen", "record_missed")
 
 
 class Crash(Exception):  # noqa: N818 - the process is gone

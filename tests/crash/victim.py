@@ -87,11 +87,20 @@ def arm(killer: Killer) -> None:
     def at(point: str) -> Callable[[], None]:
         return lambda: killer.pass_by(point)
 
+    turn = Store.turn
+
+    def watched(self: Store, run_id: str, results: Any, intents: Any, moment: Any) -> None:
+        written = [name for name, items in (("answer", results), ("intent", intents)) if items]
+        for name in written:
+            killer.pass_by(f"before-{name}")
+        turn(self, run_id, results, intents, moment)
+        for name in written:
+            killer.pass_by(f"after-{name}")
+
+    Store.turn = watched  # type: ignore[method-assign]
     around(Store, "_open", lambda: None, at("inside-intent"))
-    around(Store, "intend", at("before-intent"), at("after-intent"))
     around(ContactShip, "_post", at("before-send"), at("after-send"))
     around(Store, "_close", lambda: None, at("inside-answer"))
-    around(Store, "record", at("before-answer"), at("after-answer"))
     around(Store, "adopt", at("before-adoption"), at("after-adoption"))
     around(settle.evidence, "match", at("before-lookup"), lambda: None)
     around(Store, "end_run", at("before-end"), lambda: None)
@@ -111,21 +120,18 @@ def spoil(mutant: str) -> None:
 
         ContactShip.place = eager  # type: ignore[method-assign]
     elif mutant == "record-after-success":
-        intend, record = Store.intend, Store.record
+        turn = Store.turn
         held: dict[Any, Any] = {}
 
-        def forgetful(self: Store, run_id: str, intents: Any, at: Any) -> None:
+        def late(self: Store, run_id: str, results: Any, intents: Any, at: Any) -> None:
             held.update({intent.address: (intent, at) for intent in intents})
-
-        def late(self: Store, run_id: str, results: Any) -> None:
             good = [result for result in results if result.status is Status.PLACED]
             for result in good:
-                intent, at = held[result.address]
-                intend(self, run_id, [intent], at)
-            record(self, run_id, good)
+                intent, moment = held[result.address]
+                turn(self, run_id, [], [intent], moment)
+            turn(self, run_id, good, [], at)
 
-        Store.intend = forgetful  # type: ignore[method-assign]
-        Store.record = late  # type: ignore[method-assign]
+        Store.turn = late  # type: ignore[method-assign]
     elif mutant == "resend-if-not-listed":
         real = settle.settle
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -32,12 +33,20 @@ class Slow(MemoryState):
         self.ending = ending
         self.threads: set[int] = set()
 
-    def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
+    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
         self.threads.add(threading.get_ident())
         self.begun.set()
         assert self.may_end.wait(30)
         self.ending()
-        super().intend(run_id, intents, at)
+        super().turn(run_id, results, intents, at)
+
+
+def nothing() -> None:
+    """What follows where a test does not care."""
+
+
+def intend(store: MemoryState, then: Callable[[], None]) -> asyncio.Task[None]:
+    return asyncio.create_task(Journal(store, RUN.id).turn([], [INTENT], NOW, nothing, then))
 
 
 def statuses(store: MemoryState) -> list[Status]:
@@ -46,7 +55,7 @@ def statuses(store: MemoryState) -> list[Status]:
 
 def test_the_loop_goes_on_while_the_disk_is_busy() -> None:
     async def both() -> None:
-        writing = asyncio.create_task(Journal(store, RUN.id).intend([INTENT], NOW, lambda: told.append("durable")))
+        writing = intend(store, lambda: told.append("durable"))
         assert await asyncio.to_thread(store.begun.wait, 30)
         told.append("meanwhile")
         store.may_end.set()
@@ -61,7 +70,7 @@ def test_the_loop_goes_on_while_the_disk_is_busy() -> None:
 @pytest.mark.parametrize("cuts", [1, 3])
 def test_a_cut_waits_for_the_write_and_tells_it(cuts: int) -> None:
     async def cut() -> None:
-        writing = asyncio.create_task(Journal(store, RUN.id).intend([INTENT], NOW, lambda: told.append(INTENT)))
+        writing = intend(store, lambda: told.append(INTENT))
         assert await asyncio.to_thread(store.begun.wait, 30)
         for _ in range(cuts):
             writing.cancel()
@@ -82,7 +91,7 @@ def test_what_could_not_be_written_is_not_told(cut: bool) -> None:
         raise StateError("disk full")
 
     async def fail() -> None:
-        writing = asyncio.create_task(Journal(store, RUN.id).intend([INTENT], NOW, lambda: told.append(INTENT)))
+        writing = intend(store, lambda: told.append(INTENT))
         assert await asyncio.to_thread(store.begun.wait, 30)
         if cut:
             writing.cancel()
@@ -98,12 +107,43 @@ def test_what_could_not_be_written_is_not_told(cut: bool) -> None:
 def test_every_kind_of_write_is_of_its_run_and_timed() -> None:
     async def write() -> None:
         journal = Journal(store, RUN.id)
-        await journal.intend([INTENT], NOW, lambda: None)
-        await journal.record([Result(A, Status.RULED_OUT, NOW)], lambda: None)
-        await journal.record_missed([INTENT], NOW, lambda: None)
+        await journal.turn([], [INTENT], NOW, nothing, nothing)
+        await journal.turn([Result(A, Status.RULED_OUT, NOW)], [], NOW, nothing, nothing)
+        await journal.record_missed([INTENT], NOW, nothing)
         assert journal.took > 0
 
     store = Slow()
     store.may_end.set()
     asyncio.run(write())
     assert [attempt.status for attempt in store.attempts(A)] == [Status.RULED_OUT, Status.MISSED]
+
+
+def test_answers_are_kept_where_the_intents_beside_them_are_refused() -> None:
+    async def refused() -> None:
+        journal = Journal(store, RUN.id)
+        await journal.turn([], [INTENT], NOW, nothing, nothing)
+        with pytest.raises(StateError, match="june/a is placed already"):
+            await journal.turn([answer], [INTENT], NOW, lambda: told.append("a"), lambda: told.append("b"))
+
+    store, told = Slow(), list[str]()
+    store.may_end.set()
+    answer = Result(A, Status.PLACED, NOW, "call-1")
+    asyncio.run(refused())
+    assert (told, statuses(store)) == (["a"], [Status.PLACED])
+
+
+def test_what_goes_wrong_with_telling_is_no_failure_of_the_write() -> None:
+    def tell() -> None:
+        raise StateError("the connection was lost")
+
+    async def turn() -> None:
+        journal = Journal(store, RUN.id)
+        await journal.turn([], [INTENT], NOW, nothing, nothing)
+        with pytest.raises(StateError, match="connection was lost"):
+            await journal.turn([answer], [other], NOW, tell, lambda: told.append("intended"))
+
+    store, told = Slow(), list[str]()
+    store.may_end.set()
+    answer, other = Result(A, Status.PLACED, NOW, "call-1"), replace(INTENT, address=Address("june", "b"))
+    asyncio.run(turn())
+    assert (told, statuses(store)) == (["intended"], [Status.PLACED, Status.INTENDED])

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from reconciler import identity, wire
-from reconciler.engine import apply
 from reconciler.engine.apply import Placement
+from reconciler.engine.brake import Brake
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.orders import Gate, Order
 from reconciler.engine.pacing import Pacer
-from reconciler.errors import NotSent, StateError
+from reconciler.errors import NotSent, OutcomeUnknown, StateError
 from reconciler.model import Address, Call, Request, Status
 from reconciler.policy import Hours, Policy, Window
-from reconciler.ports import Receipt, Run
+from reconciler.ports import Phase, Receipt, Run
 from reconciler.state.memory import MemoryState
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -97,12 +97,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
     """Sleeping moves the clock instead, and is noted."""
     naps: list[float] = []
 
-    async def nap(self: Placement, seconds: float) -> None:
+    async def nap(self: Brake, seconds: float) -> None:
         naps.append(seconds)
         clock.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(apply.Placement, "_nap", nap)
+    monkeypatch.setattr(Brake, "nap", nap)
     return naps
 
 
@@ -144,8 +144,9 @@ def test_a_call_that_waits_past_the_calling_hours_is_held_back(clock: Clock) -> 
     bench = Bench(clock, service, gate=Gate(NIGHT))
     here = [replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
     assert bench.place(here) == {"a": Kind.PLACED, "b": Kind.BLOCKED}
-    assert bench.events[-1].reasons == ("G001",)
-    assert "2026-06-01 12:01:00 Etc/UTC" in str(bench.events[-1].message)
+    [held] = [event for event in bench.events if event.kind is Kind.BLOCKED]
+    assert held.reasons == ("G001",)
+    assert "2026-06-01 12:01:00 Etc/UTC" in str(held.message)
     assert (bench.statuses(), service.requests) == ({"a": Status.PLACED}, 1)
 
 
@@ -209,9 +210,11 @@ class Failing(MemoryState):
             if self.left < 1:
                 raise StateError("disk full")
 
-    def intend(self, *args: Any) -> None:
-        self._write("intend")
-        super().intend(*args)
+    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> None:
+        for method, items in (("record", results), ("intend", intents)):
+            if items:
+                self._write(method)
+        super().turn(run_id, results, intents, at)
 
     def record(self, *args: Any) -> None:
         self._write("record")
@@ -234,20 +237,33 @@ def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, tol
     assert service.requests == sum(kind is not Kind.NOT_SENT for kind in told.values())
 
 
-class Counting(MemoryState):
-    """A state on a slow disk, which notes how many answers it was given at once."""
+def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> None:
+    def slow(number: int) -> str:
+        clock.time += timedelta(minutes=1)
+        return f"call-{number}"
+
+    def tell(event: Event) -> None:
+        if event.kind is Kind.BLOCKED:
+            raise StateError("the connection was lost")
+
+    bench = Bench(clock, Service(slow), gate=Gate(NIGHT))
+    bench.placement._emit = tell
+    with pytest.raises(StateError, match="connection was lost"):
+        bench.place([replace(order(key), called_timezone="Etc/UTC") for key in "ab"])
+    assert bench.statuses() == {"a": Status.PLACED}
+
+
+class Slow(MemoryState):
+    """A state on a slow disk, which notes how many answers and intents each turn was given."""
 
     def __init__(self) -> None:
         super().__init__(RUN)
-        self.answers: list[int] = []
+        self.turns: list[tuple[int, int]] = []
 
-    def intend(self, *args: Any) -> None:
+    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> None:
         time.sleep(0.03)
-        super().intend(*args)
-
-    def record(self, run_id: str, results: Sequence[Any]) -> None:
-        self.answers.append(len(results))
-        super().record(run_id, results)
+        super().turn(run_id, results, intents, at)
+        self.turns.append((len(results), len(intents)))
 
 
 def test_answers_that_come_while_a_write_would_take_are_recorded_together(clock: Clock) -> None:
@@ -257,16 +273,47 @@ def test_answers_that_come_while_a_write_would_take_are_recorded_together(clock:
             await asyncio.sleep(0.002 * self.requests)
             return receipt
 
-    store = Counting()
+    store = Slow()
     bench = Bench(clock, Staggered(str), workers=4, store=store)
     assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
-    assert store.answers == [4]
+    assert store.turns == [(0, 4), (4, 0)]
+
+
+def test_an_answer_does_not_wait_for_longer_than_a_write_takes(clock: Clock) -> None:
+    class OneAfterAnother(Service):
+        async def place(self, request: Request) -> Receipt:
+            receipt = await super().place(request)
+            for _ in range(1000):
+                if len(bench.events) == int(receipt.call_id) - 1:
+                    return receipt
+                await asyncio.sleep(0.001)
+            raise AssertionError("the answer before this one was never told")
+
+    bench = Bench(clock, OneAfterAnother(str), workers=4, store=Slow())
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+
+
+def test_one_write_has_answers_and_the_intents_of_what_their_workers_send_next(clock: Clock) -> None:
+    class Watched(Service):
+        async def place(self, request: Request) -> Receipt:
+            body: Any = request.body
+            assert bench.statuses()[body["metadata"]["row"]] is Status.INTENDED, "its intent is durable"
+            unknown = [status for status in bench.statuses().values() if status is Status.INTENDED]
+            assert len(unknown) <= 2, "a crash now would leave no more unknowns than there are workers"
+            return await super().place(request)
+
+    store = Slow()
+    bench = Bench(clock, Watched(str), workers=2, store=store)
+    assert set(bench.place([order(key) for key in "abcdef"]).values()) == {Kind.PLACED}
+    assert store.turns[0] == (0, 2)
+    assert all(intents in {answers, 0} for answers, intents in store.turns[1:])
+    assert sum(intents for _, intents in store.turns) == 6
 
 
 def test_intents_of_a_run_that_is_stopped_while_they_are_written_are_not_sent(clock: Clock) -> None:
     class Stopping(MemoryState):
-        def intend(self, *args: Any) -> None:
-            super().intend(*args)
+        def turn(self, *args: Any) -> None:
+            super().turn(*args)
             bench.placement.stop("stopped by a signal")
 
     service = Service(str)
@@ -297,6 +344,45 @@ def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:
     asyncio.run(cut_short())
     assert bench.told() == {"a": Kind.UNCERTAIN, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}
     assert bench.statuses() == {"a": Status.INTENDED, "b": Status.INTENDED}
+
+
+def test_five_unknowns_in_a_row_stop_a_run_before_more_is_intended(clock: Clock) -> None:
+    def lost(number: int) -> str:
+        raise OutcomeUnknown("HTTP 500")
+
+    bench = Bench(clock, Service(lost))
+    told = bench.place([order(key) for key in "abcdefg"])
+    assert [key for key, kind in told.items() if kind is Kind.UNCERTAIN] == list("abcde")
+    assert bench.statuses() == dict.fromkeys("abcde", Status.UNCERTAIN)
+
+
+class Passing:
+    """A checkpoint that lets everything pass, and notes what."""
+
+    def __init__(self) -> None:
+        self.passed: list[Phase] = []
+
+    async def carry(self, phase: Phase) -> None:
+        self.passed.append(phase)
+
+
+def test_a_batch_with_a_checkpoint_ends_before_the_next_and_nobody_is_asked_meanwhile(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OneIsSlow(Service):
+        async def place(self, request: Request) -> Receipt:
+            receipt = await super().place(request)
+            await asyncio.sleep(0.03 * (self.requests % 2))
+            return receipt
+
+    asked: list[float] = []
+    wait = Pacer.wait
+    monkeypatch.setattr(Pacer, "wait", lambda self: asked.append(wait(self)) or asked[-1])
+    bench, checkpoint = Bench(clock, OneIsSlow(str), workers=2), Passing()
+    bench.placement._checkpoint = checkpoint
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+    assert checkpoint.passed == [Phase.INTENDED, Phase.RECORDED] * 2
+    assert len(asked) < 10, "it waits for answers, and does not look again and again"
 
 
 def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

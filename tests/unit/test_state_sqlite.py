@@ -241,17 +241,36 @@ def test_nothing_is_written_once_the_file_or_its_lock_was_replaced(path: Path, n
         assert store.entry(Address("june", "a")) is None
 
 
-def test_a_full_disk_keeps_nothing_of_a_batch(path: Path) -> None:
+@pytest.mark.parametrize("as_turn", [False, True])
+def test_a_full_disk_keeps_nothing_of_a_batch(path: Path, *, as_turn: bool) -> None:
     with open_store(path, run()) as store:
         pages = store._connection.execute("pragma page_count").fetchone()[0]
         store._connection.execute(f"pragma max_page_count = {pages + 2}")
         serial = store.serial
+        many = [intent(f"k{number}") for number in range(500)]
         with pytest.raises(StateError, match="full"):
-            store.intend("run-1", [intent(f"k{number}") for number in range(500)], NOW)
+            store.turn("run-1", [], many, NOW) if as_turn else store.intend("run-1", many, NOW)
         assert list(store.entries()) == []
         assert store.serial == serial
         store._connection.execute("pragma max_page_count = 100000")
         store.intend("run-1", [intent("a")], NOW)
+
+
+def test_a_turn_looks_everything_up_in_an_index(path: Path) -> None:
+    asked: list[str] = []
+    with open_store(path, run()) as store:
+        connection = store._connection
+        assert isinstance(connection, sqlite3.Connection)
+        store.turn("run-1", [], [intent("a"), intent("b")], NOW)
+        connection.set_trace_callback(asked.append)
+        answers = [Result(Address("june", key), Status.PLACED, NOW, f"call-{key}") for key in "ab"]
+        store.turn("run-1", answers, [intent("c"), intent("d")], NOW)
+        connection.set_trace_callback(None)
+        looked = [sql for sql in asked if sql.lstrip().startswith(("with", "select", "update", "insert"))]
+        steps = [step["detail"] for sql in looked for step in connection.execute(f"explain query plan {sql}")]
+    assert sum("SEARCH calls" in step or "SEARCH attempts" in step for step in steps) >= 6
+    small = {"SCAN meta", "SCAN m", "SCAN h", "SCAN wanted"}
+    assert {step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step} <= small
 
 
 def test_an_older_state_is_migrated_under_the_lock_with_a_copy(

@@ -1,0 +1,108 @@
+"""Sending one call until something is known: only what was proven not sent is sent again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.engine import explain
+from reconciler.engine.brake import Brake
+from reconciler.engine.orders import Gate, Held, Order
+from reconciler.engine.pacing import Pacer
+from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.model import Status
+from reconciler.ports import CallProvider, Clock, Receipt, Result
+
+UNSENT_ATTEMPTS = 5
+MOST_BACKOFF = 30.0  # seconds
+THROTTLED_FOR = timedelta(minutes=10)
+
+
+class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
+    """Its time passed while it waited for the service's leave."""
+
+
+class _HeldBack(Exception):  # noqa: N818 - what became of it, not an error
+    """A guard objects to it by now."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(held.message)
+        self.held = held
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is to be recorded of an order that was to be sent; ``held`` where a guard had the last word."""
+
+    result: Result
+    held: Held | None = None
+
+
+class Sender:
+    """Sends orders, each over a connection it is given. What none of them would survive pulls the brake."""
+
+    def __init__(self, clock: Clock, gate: Gate, pacer: Pacer, brake: Brake) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._pacer = pacer
+        self._brake = brake
+
+    async def send(self, order: Order, provider: CallProvider) -> Outcome:
+        def done(status: Status, call_id: str | None = None, error: str | None = None) -> Outcome:
+            return Outcome(Result(order.address, status, self._clock.now(), call_id, error))
+
+        try:
+            receipt = await self._until_known(order, provider)
+        except _TooLate as late:
+            return done(Status.MISSED, error=str(late))
+        except _HeldBack as back:
+            return Outcome(done(Status.RULED_OUT, error=str(back)).result, back.held)
+        except NotSent as error:
+            if error.throttled and self._brake.reason is None:
+                if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
+                    self._brake.pull(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
+                return done(Status.FAILED, error=error.message)
+            self._brake.pull(f"the service cannot be reached: {error.message}")
+            return done(Status.RULED_OUT, error=error.message)
+        except Rejected as error:
+            if error.fatal:
+                self._brake.pull(error.message)
+                return done(Status.RULED_OUT, error=error.message)
+            return done(Status.FAILED, error=error.message)
+        except OutcomeUnknown as error:
+            return done(Status.UNCERTAIN, error=error.message)
+        return done(Status.PLACED, call_id=receipt.call_id)
+
+    async def _until_known(self, order: Order, provider: CallProvider) -> Receipt:
+        give_up_at = self._clock.now() + THROTTLED_FOR
+        number = 0
+        while True:
+            number += 1
+            try:
+                return await self._attempt(order, provider)
+            except NotSent as error:
+                if error.throttled:
+                    self._pacer.throttled(error.retry_after)
+                pause = _pause(error, number)
+                late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
+                if self._brake.reason is not None or (late if error.throttled else number >= UNSENT_ATTEMPTS):
+                    raise
+            await self._brake.nap(pause)
+            self._pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
+
+    async def _attempt(self, order: Order, provider: CallProvider) -> Receipt:
+        """Send it once, where it may still be sent."""
+        now = self._clock.now()
+        if self._brake.reason is not None:
+            raise NotSent(self._brake.reason)
+        if (missed := order.missed(now)) is not None:
+            raise _TooLate(explain.message(explain.expired(missed.rings_at)))
+        if (held := self._gate.holds(order, now)) is not None:
+            raise _HeldBack(held)
+        return await provider.place(order.request)
+
+
+def _pause(error: NotSent, number: int) -> float:
+    """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
+    return max(error.retry_after or 0.0, random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8))))  # noqa: S311 - no secret
