@@ -83,7 +83,7 @@ def make_plan(
     carried, pairs, problems = move_entries(entries, moves)
     known = {entry.address: entry for entry in carried}
     planner = _Planner(known, context)
-    changes = gathered(planner.changes(_in_order(rows)))
+    changes = planner.changes(_in_order(rows))
     scene = Scene(
         context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
     )
@@ -157,14 +157,17 @@ class _Planner:
         self._revisions: dict[tuple[str, str], list[Entry]] = {}
         for entry in known.values():
             self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
+        self._wanted: set[Address] = set()
+        self._latest: dict[tuple[str, str], int] = {}  # revision asked for, of what the state knows in any
 
-    def changes(self, rows: Sequence[Row]) -> Iterable[Change]:
-        """What is said of each row and of each entry without one, sorted by address."""
-        judged = map(self.judge, rows)
-        vanished = sorted(self._vanished(rows), key=_address) if self.known else []
-        return merge(judged, vanished, key=_address) if vanished else judged
+    def changes(self, rows: Iterable[Row]) -> Sequence[Change]:
+        """What is said of each row and of each entry without one, sorted by address. Rows are met once."""
+        judged = gathered(map(self.judge, rows))
+        vanished = sorted(self._vanished(), key=_address)
+        return gathered(merge(judged, vanished, key=_address)) if vanished else judged
 
     def judge(self, row: Row) -> Change:
+        self._meet(row.address)
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
         entry = self.known.get(row.address)
@@ -245,25 +248,24 @@ class _Planner:
             distinct=row.distinct,
         )
 
-    def _vanished(self, rows: Iterable[Row]) -> Iterable[Change]:
+    def _meet(self, address: Address) -> None:
+        name = (address.plan, address.key)
+        if name in self._revisions:
+            self._wanted.add(address)
+            self._latest[name] = max(address.revision, self._latest.get(name, 0))
+
+    def _vanished(self) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""
-        wanted: set[Address] = set()
-        latest: dict[tuple[str, str], int] = {}
-        for address in map(_address, rows):
-            name = (address.plan, address.key)
-            if name in self._revisions:
-                wanted.add(address)
-                latest[name] = max(address.revision, latest.get(name, 0))
         scope = self.context.scope
         for entry in self.known.values():
             address = entry.address
-            if address in wanted or (scope is not None and address.plan not in scope):
+            if address in self._wanted or (scope is not None and address.plan not in scope):
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
                 yield _with(change, Action.UNCERTAIN, explain.uncertain(entry))
             elif self.context.complete and entry.will_ring(self.context.now):
-                superseded = latest.get((address.plan, address.key), 0) > address.revision
+                superseded = self._latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
                 yield _with(change, Action.REMOVED, why)
 
