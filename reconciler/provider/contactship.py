@@ -1,4 +1,4 @@
-"""The ContactShip HTTP API, and the boundary where the exceptions of httpx end.
+"""The ContactShip HTTP API, and the boundary where the exceptions of the transport end.
 
 Source of endpoints, fields and status codes: the vendor's API reference (docs.contactship.ai). It documents no
 idempotency key, so this adapter sends each request once and says which of three things became of it.
@@ -26,8 +26,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
-
 from reconciler import masking
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import JsonObject, Request
@@ -38,22 +36,6 @@ from reconciler.provider.reasons import explain
 
 _MESSAGE_LENGTH = 200
 _REQUEST_LEAVES = "send_request_headers.started"
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-
-
-def open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
-    """A connection for one worker. The key goes nowhere else: no redirects, no proxies of the environment.
-
-    ``timeout`` in seconds; connecting may take a third of it, so that a connection that never came about is
-    told from an answer that never came.
-    """
-    return httpx.AsyncClient(
-        headers={"x-api-key": api_key, "accept": "application/json"},
-        timeout=httpx.Timeout(timeout, connect=timeout / 3),
-        limits=_ONE,
-        follow_redirects=False,
-        trust_env=False,
-    )
 
 
 class ContactShip:

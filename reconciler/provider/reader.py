@@ -10,12 +10,13 @@ import httpx
 
 from reconciler.errors import LookupFailed
 from reconciler.model import JsonValue
-from reconciler.provider.contactship import open_client, read_date, retry_after
+from reconciler.provider.contactship import read_date, retry_after
 from reconciler.provider.origin import API_KEY_VARIABLE, Origin
 from reconciler.provider.reasons import Reason, explain
 
 _TRIES = 4
 _PATIENCE = 60.0  # seconds that a Retry-After may ask for
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
 
 class Reader:
@@ -28,7 +29,7 @@ class Reader:
         self._origin = origin
         self._tries = tries
         self._deadline = timeout
-        self._client = open_client(api_key, timeout)
+        self._client = _open_client(api_key, timeout)
         self._server_time: datetime | None = None
 
     @property
@@ -80,6 +81,19 @@ def _refusal(status: int) -> Reason:
     if 300 <= status < 400:
         return Reason(f"HTTP {status}", "redirects are not followed: set the base URL to where it points")
     return Reason(f"HTTP {status}", "try again later" if status >= 500 else None)
+
+
+def _open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
+    """The key goes nowhere else: no redirects, no proxies of the environment. Connecting may take a third of the
+    ``timeout``.
+    """
+    return httpx.AsyncClient(
+        headers={"x-api-key": api_key, "accept": "application/json"},
+        timeout=httpx.Timeout(timeout, connect=timeout / 3),
+        limits=_ONE,
+        follow_redirects=False,
+        trust_env=False,
+    )
 
 
 def _json(response: httpx.Response, what: str) -> JsonValue:
