@@ -15,7 +15,8 @@ from typing import Protocol
 from unicodedata import normalize
 
 from reconciler import identity
-from reconciler.model import Call, CellDiff, Entry
+from reconciler.model import Call, Entry
+from reconciler.plan import CellDiff
 
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"

@@ -9,8 +9,9 @@ from datetime import datetime
 from heapq import merge
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from reconciler.model import Action, Address, Change, Changes
+from reconciler.model import Address
 from reconciler.packing import pack_change, unpack_change
+from reconciler.plan import Action, Change, Changes
 from reconciler.spool import Keeper, Lazy, Mapped, Picked
 
 _Span: TypeAlias = tuple[int, int]
@@ -47,13 +48,6 @@ class Gathered(Lazy[Change], Changes):
 
     def mapped(self, make: Callable[[Change], Change]) -> Gathered:
         return Gathered(Mapped(self.items, make), self.places, self.spans)
-
-
-def of(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
-    """Those with one of these actions."""
-    if isinstance(changes, Changes):
-        return changes.of(*actions)
-    return [change for change in changes if change.action in actions]
 
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
@@ -94,6 +88,16 @@ class _Addressed(Protocol):
 
 
 _A = TypeVar("_A", bound=_Addressed)
+
+
+def ascending(items: Iterable[_A]) -> Iterator[_A]:
+    """The items, each address once and in their order. Raises ``ValueError`` at the first that is not."""
+    last: Address | None = None
+    for item in items:
+        if last is not None and item.address <= last:
+            raise ValueError(f"{item.address} is not in its place")
+        last = item.address
+        yield item
 
 
 class Along(Generic[_A]):

@@ -9,7 +9,8 @@ from unicodedata import is_normalized, normalize
 
 import rfc8785
 
-from reconciler.model import TAG_PREFIX, Address, Call, CellDiff, JsonObject, JsonValue, Schedule
+from reconciler.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue, Schedule
+from reconciler.plan import CellDiff
 
 DIGEST_PREFIX = "d1:sha256:"
 

@@ -19,7 +19,8 @@ from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Batch, Order
 from reconciler.engine.plan import Context
 from reconciler.engine.recheck import Ready
-from reconciler.model import Action, Address, Entry, Plan, Status
+from reconciler.model import Address, Entry, Status
+from reconciler.plan import Action, Plan
 from reconciler.ports import Clock
 from reconciler.workflow import Apply, Service, Whole
 

@@ -12,18 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
-from reconciler.model import (
-    Call,
-    CellDiff,
-    Change,
-    Changes,
-    Diagnostic,
-    Entry,
-    JsonObject,
-    JsonValue,
-    Plan,
-    Request,
-)
+from reconciler.model import Call, Diagnostic, Entry, JsonObject, JsonValue, Request
+from reconciler.plan import CellDiff, Change, Changes, Plan
 
 MASK = "***"
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email"})

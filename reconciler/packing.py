@@ -9,19 +9,8 @@ import marshal
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from reconciler.model import (
-    Action,
-    Address,
-    Call,
-    CellDiff,
-    Change,
-    Location,
-    Moment,
-    Request,
-    Row,
-    Said,
-    Schedule,
-)
+from reconciler.model import Address, Call, Location, Request, Row, Schedule
+from reconciler.plan import Action, CellDiff, Change, Moment, Said
 
 _VERSION = 2  # of the format: later ones look for texts that occur twice, and take longer
 _Plain: TypeAlias = Any  # what marshal takes: texts, numbers, None, and tuples, lists and dictionaries of these

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
 from typing import IO
 
 from reconciler import identity
@@ -25,17 +24,8 @@ from reconciler.documents import (
     to_line,
 )
 from reconciler.masking import mask_diagnostic
-from reconciler.model import (
-    Action,
-    Base,
-    CellDiff,
-    Change,
-    Diagnostic,
-    JsonObject,
-    JsonValue,
-    Location,
-    Plan,
-)
+from reconciler.model import Diagnostic, JsonObject, JsonValue, Location
+from reconciler.plan import Action, Base, CellDiff, Change, Plan
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -134,15 +124,8 @@ def _member(name: str, value: JsonValue) -> bytes:
     return b",\n  " + to_line(name) + b": " + to_line(value)
 
 
-def dumps(plan: Plan, *, signing_key: str | None = None) -> bytes:
-    """What ``write`` writes."""
-    file = BytesIO()
-    write(plan, file, signing_key=signing_key)
-    return file.getvalue()
-
-
 def shown(plan: Plan, of: Plan, told: Callable[[Change], JsonObject] = change_document) -> Iterator[bytes]:
-    """The same of a masked copy, piece by piece, under the id of the plan itself (``of``).
+    """What ``write`` writes, of a masked copy and piece by piece, under the id of the plan itself (``of``).
 
     ``told`` may say more of a change.
     """

@@ -11,25 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from reconciler import identity, planfile
-from reconciler.changes import gathered
+from reconciler.changes import ascending, gathered
 from reconciler.documents import instant, integer, items, maybe, members, text, to_line
 from reconciler.errors import Refused
-from reconciler.model import (
-    Action,
-    Address,
-    Base,
-    CellDiff,
-    Change,
-    Diagnostic,
-    GitRevision,
-    JsonObject,
-    JsonValue,
-    Lifted,
-    Location,
-    Plan,
-    Request,
-    Severity,
-)
+from reconciler.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
+from reconciler.plan import Action, Base, CellDiff, Change, GitRevision, Lifted, Plan
 from reconciler.times import scheduled_instant
 
 _CHANGES = b'  "changes": [\n'
@@ -84,7 +70,7 @@ def _changes(lines: Iterator[bytes], frame: bytearray) -> Iterator[Change]:
             frame += line
             continue
         frame += line.removesuffix(b"\n")
-        yield from _in_order(_change_of(*item) for item in _items(lines))
+        yield from ascending(_change_of(*item) for item in _items(lines))
         frame += next(lines, b"").removeprefix(b"  ")
 
 
@@ -102,15 +88,6 @@ def _change_of(line: bytes, end: bytes) -> Change:
     if _INDENT + to_line(planfile.change_document(change)) + end != line:
         raise _Altered
     return change
-
-
-def _in_order(changes: Iterator[Change]) -> Iterator[Change]:
-    before: Address | None = None
-    for change in changes:
-        if before is not None and change.address <= before:
-            raise ValueError(f"{change.address} does not stand where it belongs, or stands there twice")
-        before = change.address
-        yield change
 
 
 def _refusal(file: IO[bytes], error: Exception) -> Refused:

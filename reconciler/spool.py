@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from abc import abstractmethod
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ _CHUNK = 1 << 20
 class Lazy(Sequence[T]):
     """A sequence that knows its length and how to make each item. A slice is a view of it."""
 
+    @abstractmethod
     def item(self, index: int) -> T:
         """The item at an index from 0 to the length."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> T: ...

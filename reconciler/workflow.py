@@ -15,7 +15,8 @@ from reconciler.engine.plan import Context, verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
-from reconciler.model import Action, Address, Entry, Plan
+from reconciler.model import Address, Entry
+from reconciler.plan import Action, Plan
 from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
 from reconciler.spool import where
 

@@ -8,22 +8,8 @@ from typing import Any
 
 from reconciler import identity, wire
 from reconciler.engine.outcomes import Drift, Kind, Report, Standing
-from reconciler.model import (
-    Action,
-    Address,
-    Base,
-    Call,
-    CellDiff,
-    Change,
-    Diagnostic,
-    Entry,
-    GitRevision,
-    Location,
-    Plan,
-    Schedule,
-    Severity,
-    Status,
-)
+from reconciler.model import Address, Call, Diagnostic, Entry, Location, Schedule, Severity, Status
+from reconciler.plan import Action, Base, CellDiff, Change, GitRevision, Plan
 from reconciler.ports import RemoteCall
 from reconciler.render.html.around import Around
 from reconciler.render.origins import Origins

@@ -26,12 +26,12 @@ from reconciler.cli.completing import plan_files
 from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.showing import full_option
 from reconciler.errors import Refused, UsageError
-from reconciler.model import Action
+from reconciler.plan import Action
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.model import Plan
+    from reconciler.plan import Plan
     from reconciler.source.sources import Sources
 
 _EPILOG = """\b

@@ -11,7 +11,7 @@ from reconciler.cli.placing import Approved
 from reconciler.cli.show import read_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.engine.approval import allow
-from reconciler.model import Plan
+from reconciler.plan import Plan
 from reconciler.workflow import check_age
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from reconciler import identity
 from reconciler.cli import git
 from reconciler.errors import ReconcilerError
-from reconciler.model import Base, Diagnostic, Row, Severity
+from reconciler.model import Diagnostic, Row, Severity
+from reconciler.plan import Base
 from reconciler.source.project import load_project, settings_cells
 from reconciler.source.sources import load_sources
 from reconciler.system import next_step, told

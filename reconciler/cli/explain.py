@@ -13,13 +13,14 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
 from reconciler.errors import ExitCode, ReconcilerError, StateMissing
-from reconciler.model import Address, Change, Diagnostic, Entry
+from reconciler.model import Address, Diagnostic, Entry
+from reconciler.plan import Change
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.plan import Context
-    from reconciler.model import Plan
+    from reconciler.plan import Plan
     from reconciler.render.explanation import Explanation
     from reconciler.source.provenance import Provenance
     from reconciler.source.sources import Sources

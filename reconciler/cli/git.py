@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import GitRevision
+from reconciler.plan import GitRevision
 
 _TIMEOUT = 60
 _QUIET = (

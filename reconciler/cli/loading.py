@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from reconciler.cli.base import BaseFiles
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.plan import Context
-    from reconciler.model import Address, Diagnostic, Entry, Lifted, Plan, Row
+    from reconciler.model import Address, Diagnostic, Entry, Row
+    from reconciler.plan import Lifted, Plan
     from reconciler.ports import Intent
     from reconciler.source.sources import Sources
 

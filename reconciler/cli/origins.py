@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
-    from reconciler.model import Plan
+    from reconciler.plan import Plan
     from reconciler.render.origins import Origins
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.errors import Refused, UsageError
-from reconciler.model import Action, Lifted
+from reconciler.plan import Action, Lifted
 
 if TYPE_CHECKING:
-    from reconciler.model import Plan
+    from reconciler.plan import Plan
     from reconciler.policy import Policy
 
 MIN_REASON = 4

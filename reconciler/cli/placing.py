@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.events import Event, Tally
     from reconciler.engine.plan import Context
-    from reconciler.model import JsonObject, Plan
+    from reconciler.model import JsonObject
+    from reconciler.plan import Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 

@@ -14,7 +14,7 @@ from reconciler.cli.overrides import check_used, offer, override_option, read_ov
 from reconciler.cli.show import plan_key
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode, UsageError
-from reconciler.model import Action
+from reconciler.plan import Action
 
 _EPILOG = """\b
 Examples:

@@ -20,7 +20,8 @@ from reconciler.provider.origin import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
-    from reconciler.model import Entry, Plan
+    from reconciler.model import Entry
+    from reconciler.plan import Plan
     from reconciler.ports import RemoteCall
     from reconciler.source.sources import Sources
 

@@ -12,7 +12,7 @@ from reconciler import collector
 from reconciler.cli.app import App, reveal_option
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.model import Plan
+from reconciler.plan import Plan
 from reconciler.system import next_step, told
 
 

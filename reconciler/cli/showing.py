@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.cli.excerpts import Excerpts
-    from reconciler.model import Diagnostic, Plan
+    from reconciler.model import Diagnostic
+    from reconciler.plan import Plan
     from reconciler.render.html.around import Around
     from reconciler.render.origins import Origins
 

@@ -25,7 +25,7 @@ from reconciler.cli.app import (
 from reconciler.cli.completing import plan_files
 from reconciler.cli.showing import STDOUT, check_place, put
 from reconciler.errors import ExitCode, UsageError
-from reconciler.model import Action
+from reconciler.plan import Action
 from reconciler.render.escape import for_terminal
 from reconciler.times import tell_instant
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reconciler.cli.refreshing import Look, Question
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.outcomes import Report
-    from reconciler.model import Change, Plan
+    from reconciler.plan import Change, Plan
 
 _EPILOG = """\b
 Examples:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.model import Entry, Plan
+    from reconciler.model import Entry
+    from reconciler.plan import Plan
 
 
 def find_around(workspace: Workspace, request: Request, plan: Plan) -> Around:

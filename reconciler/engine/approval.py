@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from reconciler.engine.events import Event, Kind
 from reconciler.errors import Refused
-from reconciler.model import Action, Address, Change, Plan
+from reconciler.model import Address
+from reconciler.plan import Action, Change, Plan
 
 _GONE = frozenset({Action.HELD, Action.REMOVED, Action.WAITING})
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from reconciler import identity
 from reconciler.changes import Along, gathered
-from reconciler.model import Action, Base, CellDiff, Change, Plan, Row
+from reconciler.model import Row
+from reconciler.plan import Action, Base, CellDiff, Change, Plan
 from reconciler.times import format_instant
 
 _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})

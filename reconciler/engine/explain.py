@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias
 
-from reconciler.model import Diagnostic, Entry, Moment, Row, Said, Severity
+from reconciler.model import Diagnostic, Entry, Row, Severity
+from reconciler.plan import Moment, Said
 from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.changes import gathered, of
+from reconciler.changes import gathered
 from reconciler.engine.guard.registry import Pick, ask, ask_now, ask_stateless
 from reconciler.engine.guard.words import Candidate, Finding, Scene
-from reconciler.model import Action, Address, Call, Change, Diagnostic, Location, Row, Severity
+from reconciler.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.people import People
+from reconciler.plan import Action, Change, of
 from reconciler.policy import GUARD_CODES, Policy
 from reconciler.spool import Lazy, where
 from reconciler.times import passed, ring_time

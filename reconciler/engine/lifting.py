@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.engine.guard.registry import strictness_of
 from reconciler.engine.plan import Context
-from reconciler.model import Lifted
+from reconciler.plan import Lifted
 from reconciler.policy import Policy, Strictness
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
-from reconciler.changes import gathered, of
+from reconciler.changes import gathered
 from reconciler.engine import explain
 from reconciler.engine.guard.timing import place_from
 from reconciler.engine.guard.words import Scene
@@ -18,21 +18,9 @@ from reconciler.engine.guarding import guarded
 from reconciler.engine.moves import move_entries
 from reconciler.engine.twins import Twins
 from reconciler.errors import ExitCode
-from reconciler.model import (
-    Action,
-    Address,
-    Change,
-    Diagnostic,
-    Entry,
-    GitRevision,
-    Lifted,
-    Move,
-    Plan,
-    Row,
-    Severity,
-    Status,
-)
+from reconciler.model import Address, Diagnostic, Entry, Move, Row, Severity, Status
 from reconciler.people import People
+from reconciler.plan import Action, Change, GitRevision, Lifted, Plan, of
 from reconciler.policy import Policy
 from reconciler.spool import Lazy
 from reconciler.times import passed, ring_time

@@ -12,7 +12,8 @@ from reconciler.engine.explain import RETRIED
 from reconciler.engine.guarding import by_guard
 from reconciler.engine.orders import Order
 from reconciler.engine.plan import Context, make_plan
-from reconciler.model import Action, Address, Change, Entry, Location, Plan, Row
+from reconciler.model import Address, Entry, Location, Row
+from reconciler.plan import Action, Change, Plan
 from reconciler.ports import Intent
 from reconciler.spool import Mapped, Picked, where
 from reconciler.wire import endpoint

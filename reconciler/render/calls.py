@@ -7,7 +7,8 @@ from itertools import chain
 
 from reconciler import identity
 from reconciler.masking import mask_change, mask_diagnostic, mask_plan
-from reconciler.model import Action, Change, Location, Plan, Severity
+from reconciler.model import Location, Severity
+from reconciler.plan import Action, Change, Plan
 from reconciler.planfile import plan_id
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import verdict_line

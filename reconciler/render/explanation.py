@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from reconciler import identity
 from reconciler.documents import optional_instant
 from reconciler.masking import mask_change, mask_entry
-from reconciler.model import Address, Change, Diagnostic, Entry, JsonObject, JsonValue, Plan
+from reconciler.model import Address, Diagnostic, Entry, JsonObject, JsonValue
+from reconciler.plan import Change, Plan
 from reconciler.planfile import diagnostic_document, diff_document, place_document
 from reconciler.render.origins import field_document
 from reconciler.render.words import standing

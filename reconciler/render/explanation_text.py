@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler import identity
-from reconciler.model import Entry, Moment, Plan
+from reconciler.model import Entry
+from reconciler.plan import Moment, Plan
 from reconciler.render import moments
 from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal

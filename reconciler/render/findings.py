@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reconciler.masking import mask_diagnostic
-from reconciler.model import Action, Change, Diagnostic, Location, Plan, Severity
+from reconciler.model import Diagnostic, Location, Severity
+from reconciler.plan import Action, Change, Plan
 from reconciler.settings import PROJECT_FILE
 
 SETTINGS_RULE = "settings-changed"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from reconciler import planfile
 from reconciler.documents import items, members, text
 from reconciler.masking import mask_plan
-from reconciler.model import Change, JsonObject, Plan
+from reconciler.model import JsonObject
+from reconciler.plan import Change, Plan
 from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
 from reconciler.source.provenance import Provenance
 

@@ -9,7 +9,8 @@ from collections import defaultdict
 from xml.etree import ElementTree as ET
 
 from reconciler.masking import mask_diagnostic
-from reconciler.model import Action, Change, Diagnostic, Plan, Severity
+from reconciler.model import Diagnostic, Severity
+from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import for_terminal
 
 _SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN})

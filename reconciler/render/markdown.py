@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from reconciler.masking import mask_change, mask_plan
-from reconciler.model import Action, CellDiff, Change, Diagnostic, Plan, Severity
+from reconciler.model import Diagnostic, Severity
+from reconciler.plan import Action, CellDiff, Change, Plan
 from reconciler.planfile import plan_id
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
 from reconciler.render.origins import Origins, for_cell

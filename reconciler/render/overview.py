@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler.model import Action, Change, Plan
+from reconciler.plan import Action, Change, Plan
 from reconciler.render.console import Console
 from reconciler.render.load import load_chart
 from reconciler.render.moments import place, rings

@@ -10,7 +10,8 @@ import json
 from collections import Counter
 from urllib.parse import quote
 
-from reconciler.model import Action, JsonObject, JsonValue, Location, Plan
+from reconciler.model import JsonObject, JsonValue, Location
+from reconciler.plan import Action, Plan
 from reconciler.policy import GUARD_CODES
 from reconciler.render.escape import for_json, for_terminal
 from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Finding, findings

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
-from reconciler.model import Action, Base, CellDiff, Change, Diagnostic, Lifted, Location, Plan
+from reconciler.model import Diagnostic, Location
+from reconciler.plan import Action, Base, CellDiff, Change, Lifted, Plan
 from reconciler.render import moments
 from reconciler.render.columns import Columns
 from reconciler.render.console import Console, Line, Look, capture, print_indented

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from reconciler.engine.guard.registry import NAMES
-from reconciler.model import Action, Call, Change, Entry, Lifted, Location, Plan
+from reconciler.model import Call, Entry, Location
+from reconciler.plan import Action, Change, Lifted, Plan
 from reconciler.policy import GUARD_CODES
 from reconciler.spool import Picked
 from reconciler.times import tell_instant

@@ -17,7 +17,8 @@ from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import Action, Plan, Severity, Status
+from reconciler.model import Severity, Status
+from reconciler.plan import Action, Plan
 from reconciler.render.calls import calls_table, problems_table, summary_table
 from reconciler.render.escape import ELLIPSIS, for_terminal
 from reconciler.render.table import Table

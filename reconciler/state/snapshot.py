@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from reconciler import identity
 from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind
+from reconciler.changes import ascending
 from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
@@ -128,18 +128,8 @@ def _snapshot(document: JsonObject) -> Snapshot:
         serial=_count(rest["serial"]),
         created_at=instant(rest["created_at"]),
         key=bytes.fromhex(key),
-        entries=tuple(_ascending(_entry(members(item)) for item in items(rest["entries"]))),
+        entries=tuple(ascending(_entry(members(item)) for item in items(rest["entries"]))),
     )
-
-
-def _ascending(entries: Iterable[Entry]) -> Iterable[Entry]:
-    """The entries, each address once and in their order."""
-    last: Address | None = None
-    for entry in entries:
-        if last is not None and entry.address <= last:
-            raise ValueError(f"{entry.address} is not in its place")
-        last = entry.address
-        yield entry
 
 
 def _entry(item: JsonObject) -> Entry:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.errors import Refused
-from reconciler.planreader import read
+from tests import saved as files
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
@@ -25,16 +25,23 @@ def saved(project: Workbench) -> Path:
 
 def test_every_flipped_bit_is_refused(saved: Path) -> None:
     good = saved.read_bytes()
-    assert read(BytesIO(good)).changes
+    assert files.read_back(good).changes
     for index in range(len(good)):
         for bit in (0, 3, 6):
             wrong = bytearray(good)
             wrong[index] ^= 1 << bit
             with pytest.raises(Refused):
-                read(BytesIO(wrong))
+                files.read_back(bytes(wrong))
         for shorter in (good[:index] + good[index + 1 :], good[:index] + b" " + good[index:]):
             with pytest.raises(Refused):
-                read(BytesIO(shorter))
+                files.read_back(shorter)
+
+
+def test_changes_out_of_their_order_are_refused(saved: Path) -> None:
+    plan = files.read_back(saved.read_bytes())
+    for changes in (plan.changes[::-1], [*plan.changes, plan.changes[-1]]):
+        with pytest.raises(Refused, match="not in its place"):
+            files.read_back(files.saved(replace(plan, changes=tuple(changes))))
 
 
 def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, saved: Path, sandbox: Any) -> None:

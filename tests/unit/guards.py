@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler import identity
 from reconciler.engine.guard.words import Candidate, Objection, Scene
-from reconciler.model import Action, Address, Call, Entry, Schedule, Status
+from reconciler.model import Address, Call, Entry, Schedule, Status
 from reconciler.people import People
+from reconciler.plan import Action
 from reconciler.policy import Policy
 from reconciler.times import format_wall, zone
 from tests.conftest import AGENT, NUMBER, contact

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from reconciler.engine.outcomes import Drift, Report, Standing
 from reconciler.engine.outcomes import Kind as DriftKind
-from reconciler.model import Action, Call, CellDiff, Entry, Location, Schedule, Status
+from reconciler.model import Call, Entry, Location, Schedule, Status
+from reconciler.plan import Action, CellDiff
 from reconciler.ports import RemoteCall
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan

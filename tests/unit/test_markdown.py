@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Action, Base, CellDiff
+from reconciler.plan import Action, Base, CellDiff
 from reconciler.render.escape import cut, for_html, for_markdown, for_markdown_cell
 from reconciler.render.markdown import LIMIT, MARKER, render_plan
 from tests.gfm import Page

@@ -6,8 +6,9 @@ from dataclasses import fields
 
 from hypothesis import given
 
-from reconciler.model import Change, Row
+from reconciler.model import Row
 from reconciler.packing import pack_change, pack_row, unpack_change, unpack_row
+from reconciler.plan import Change
 from tests.generated import CHANGES, ROWS
 
 

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler import identity, planfile, planreader
+from reconciler import identity
 from reconciler.engine.plan import Context, make_plan, verdict
 from reconciler.errors import ExitCode
-from reconciler.model import (
-    Action,
-    Address,
-    Call,
-    Change,
-    Diagnostic,
-    Entry,
-    Location,
-    Row,
-    Schedule,
-    Severity,
-    Status,
-)
+from reconciler.model import Address, Call, Diagnostic, Entry, Location, Row, Schedule, Severity, Status
+from reconciler.plan import Action, Change
+from tests.saved import read_back, saved
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -256,6 +245,6 @@ def test_every_plan_is_total_deterministic_and_never_places_what_may_exist(
     random.shuffle(shuffled_rows)
     random.shuffle(shuffled_entries)
     again = make_plan(shuffled_rows, shuffled_entries, Context(NOW, "test", "lineage", 3))
-    data = planfile.dumps(plan)
-    assert planfile.dumps(again) == data
-    assert planfile.dumps(planreader.read(BytesIO(data))) == data
+    data = saved(plan)
+    assert saved(again) == data
+    assert saved(read_back(data)) == data

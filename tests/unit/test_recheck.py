@@ -11,7 +11,8 @@ from reconciler import wire
 from reconciler.engine.events import Kind
 from reconciler.engine.plan import Context, make_plan
 from reconciler.engine.recheck import Ready, recheck
-from reconciler.model import Entry, Plan, Row, Status
+from reconciler.model import Entry, Row, Status
+from reconciler.plan import Plan
 from tests.unit.test_plan_engine import HOUR, NOW, entry, row
 
 CONTEXT = Context(NOW, "test", "lineage", 1)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
-from reconciler.model import Action, CellDiff, Location, Plan
+from reconciler.model import Location
+from reconciler.plan import Action, CellDiff, Plan
 from reconciler.render import github, junit, sarif
 from reconciler.source.codes import CODES
 from tests.hostile import HOSTILE

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reconciler import identity, planfile, planreader
+from reconciler import identity
 from reconciler.blinding import HIDDEN, Blind, derived_key
 from reconciler.documents import to_bytes
 from reconciler.engine.plan import Context, make_plan
 from reconciler.errors import StateError, StateMissing
-from reconciler.model import Address, CellDiff, Change, Entry, Location, Move, Row, Status
+from reconciler.model import Address, Entry, Location, Move, Row, Status
+from reconciler.plan import CellDiff, Change
 from reconciler.source.schema import schema_text
 from reconciler.state import snapshot
+from tests.saved import read_back, saved
 from tests.unit.test_plan_engine import HERE, HOUR, NOW, entry, row, unique
 
 LINEAGE = "3f0f4d5e-0000-4000-8000-000000000001"
@@ -134,7 +135,7 @@ def test_a_plan_against_a_snapshot_is_the_plan_against_the_state(
     view = blind.knowing(item.call for item in known)
     full = make_plan(wanted, taken.entries, replace(context, view=view), moves=moved)
     assert [item.diff for item in full.changes] == [item.diff for item in real.changes]
-    assert planfile.dumps(planreader.read(BytesIO(planfile.dumps(seen)))) == planfile.dumps(seen)
+    assert saved(read_back(saved(seen))) == saved(seen)
 
 
 def again(known: Entry, key: str) -> Row:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import Action, Call, CellDiff, Plan
+from reconciler.model import Call
+from reconciler.plan import Action, CellDiff, Plan
 from reconciler.render import xlsx
 from reconciler.render.calls import calls_table
 from reconciler.render.csv import render_plan as to_csv

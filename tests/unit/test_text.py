@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model import Action, Change, Plan
+from reconciler.plan import Action, Change, Plan
 from reconciler.render import moments
 from reconciler.render.console import Look
 from reconciler.render.load import load_chart

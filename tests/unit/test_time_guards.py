@@ -13,7 +13,8 @@ from reconciler import identity
 from reconciler.blinding import Blind
 from reconciler.engine.guard.registry import GUARDS
 from reconciler.engine.plan import Context, make_plan
-from reconciler.model import Action, Change, Entry, Plan, Row, Status
+from reconciler.model import Entry, Row, Status
+from reconciler.plan import Action, Change, Plan
 from reconciler.policy import GUARD_CODES, Policy, Strictness
 from reconciler.source.fields import schema_of
 from reconciler.source.schema import schema_text

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from reconciler.engine.guard import caps, consent, frequency, hours, suppression, timing
 from reconciler.engine.guard.words import Candidate, Finding, Guard, Scene
-from reconciler.model import Action
+from reconciler.plan import Action
 from reconciler.policy import Policy, Strictness
 
 _NOW = frozenset({Action.CREATE})

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.blinding import Clear, View
-from reconciler.model import Action, Address, Call, Entry, Location
+from reconciler.model import Address, Call, Entry, Location
 from reconciler.people import People
+from reconciler.plan import Action
 from reconciler.policy import Policy, Strictness
 
 

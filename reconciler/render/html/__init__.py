@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from reconciler.engine.outcomes import Report
 from reconciler.masking import mask_plan
-from reconciler.model import Location, Plan
+from reconciler.model import Location
+from reconciler.plan import Plan
 from reconciler.planfile import plan_id
 from reconciler.render.html.around import NOTHING, Around, fullest_of_a_number
 from reconciler.render.html.document import fill

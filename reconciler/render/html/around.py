@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.model import Call, Entry, Plan
+from reconciler.model import Call, Entry
+from reconciler.plan import Plan
 
 MINUTE = 60
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.model import Action, Address, Call, CellDiff, Change, Plan
+from reconciler.model import Address, Call
+from reconciler.plan import Action, CellDiff, Change, Plan
 from reconciler.render.html.around import NOTHING, Around, Beside, minute, zone
 from reconciler.render.origins import Origins
 from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word

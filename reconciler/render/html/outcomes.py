@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from reconciler.engine import outcomes
 from reconciler.engine.outcomes import Drift, Report, Standing
 from reconciler.masking import mask_call, mask_echo, mask_numbers
-from reconciler.model import Address, Entry, Plan
+from reconciler.model import Address, Entry
+from reconciler.plan import Plan
 from reconciler.render import status
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Heap, Kind, Line, Series

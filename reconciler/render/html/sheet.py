@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler import identity
-from reconciler.model import Call, CellDiff, JsonObject, JsonValue
+from reconciler.model import Call, JsonObject, JsonValue
+from reconciler.plan import CellDiff
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Line
 from reconciler.render.words import place, short, when

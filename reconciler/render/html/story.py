@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.model import Action, CellDiff, Diagnostic, JsonObject, Location, Plan, Severity
+from reconciler.model import Diagnostic, JsonObject, Location, Severity
+from reconciler.plan import Action, CellDiff, Plan
 from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet

@@ -1,0 +1,175 @@
+"""The words of a plan, as frozen data: what it says of each address, and what it was made from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from operator import itemgetter
+from typing import TypeAlias
+
+from reconciler.model import Address, Call, Diagnostic, Location, Request
+
+
+class Action(StrEnum):
+    """What a plan says of one address, in the order in which a reviewer wants to see them."""
+
+    BLOCKED = "blocked"
+    UNCERTAIN = "uncertain"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    EXPIRED = "expired"
+    CREATE = "create"
+    WAITING = "waiting"
+    HELD = "held"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class CellDiff:
+    """One field that differs. ``before`` and ``after`` are None where the field is absent on that side.
+
+    ``hidden`` says that there was a value and nobody here knows it: ``before`` is then words that say so.
+    """
+
+    field: str
+    before: str | None
+    after: str | None
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant that a sentence names, and the zone it is told in to a person."""
+
+    at: datetime
+    timezone: str = "UTC"
+
+
+Said: TypeAlias = tuple[str | Moment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a plan says of one address.
+
+    ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
+    to a person, the same everywhere; ``said`` is that in parts, to tell its instants otherwise, and None where it
+    names none, or the plan was read back. ``call`` is set where the action is ``create``, ``waiting`` or
+    ``expired``, or a guard blocks it;
+    ``request`` where it is ``create``.
+    ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
+    """
+
+    address: Address
+    action: Action
+    digest: str
+    source: Location | None = None
+    call: Call | None = None
+    request: Request | None = None
+    scheduled_at: datetime | None = None
+    place_by: datetime | None = None
+    distinct: bool = False
+    diff: tuple[CellDiff, ...] = ()
+    reasons: tuple[str, ...] = ()
+    message: str | None = None
+    introduced: bool | None = None
+    called_timezone: str | None = None
+    said: Said | None = field(default=None, compare=False)
+
+
+class Changes(Sequence[Change]):
+    """Changes that were counted when they were gathered: a few of them are found without a look at all."""
+
+    @abstractmethod
+    def of(self, *actions: Action) -> Sequence[Change]:
+        """Those with one of these actions."""
+
+    @abstractmethod
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        """The first and the last to ring of those that have the action and a time."""
+
+    @abstractmethod
+    def mapped(self, make: Callable[[Change], Change]) -> Changes:
+        """What ``make`` makes of each, which keeps its action and its time."""
+
+
+def of(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
+    """Those with one of these actions."""
+    if isinstance(changes, Changes):
+        return changes.of(*actions)
+    return [change for change in changes if change.action in actions]
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a branch is compared with: the commit that ``ref`` led to.
+
+    ``settings`` are the fields of ``reconciler.yaml`` that the branch changes.
+    """
+
+    ref: str
+    commit: str
+    settings: tuple[CellDiff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GitRevision:
+    """The commit the files came from, and whether the work tree differs from it."""
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A guard, by its code, that a person lifted for one plan, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
+
+    ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
+    is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
+    waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
+    lifted.
+    """
+
+    created_at: datetime
+    tool_version: str
+    lineage: str | None
+    serial: int | None
+    changes: Sequence[Change] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    git: GitRevision | None = None
+    moves: tuple[tuple[Address, Address], ...] = ()
+    base: Base | None = None
+    snapshot_at: datetime | None = None
+    lifted: tuple[Lifted, ...] = ()
+    next_apply_by: datetime | None = None
+
+    def of(self, *actions: Action) -> Sequence[Change]:
+        """The changes with one of these actions."""
+        return of(self.changes, *actions)
+
+    def count(self, action: Action) -> int:
+        return len(self.of(action))
+
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        """The first and the last to ring of those that have the action and a time."""
+        if isinstance(self.changes, Changes):
+            return self.changes.span(action)
+        timed = [(item.scheduled_at, item) for item in self.of(action) if item.scheduled_at is not None]
+        if not timed:
+            return None
+        return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(item for item in self.diagnostics if item.is_error)
