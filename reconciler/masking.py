@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
+from msgspec import structs
+
 from reconciler.model import Call, Diagnostic, Entry, JsonObject, JsonValue, Request
 from reconciler.plan import CellDiff, Change, Changes, Plan
 
@@ -80,28 +82,36 @@ def private_values(body: JsonObject) -> list[str]:
     return [value for value in found if len(value) > 2]
 
 
-def mask_plan(plan: Plan) -> Plan:
-    """The plan as it may be published. Its id stays that of the plan itself (``planfile.shown``)."""
+def mask_plan(plan: Plan, *, requests: bool = True) -> Plan:
+    """The plan as it may be published, without its requests where nobody asks for them.
+
+    Its id stays that of the plan itself (``planfile.shown``).
+    """
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
     found = plan.changes
-    changes = found.mapped(mask_change) if isinstance(found, Changes) else tuple(map(mask_change, found))
+    mask = mask_change if requests else _mask_shown
+    changes = found.mapped(mask) if isinstance(found, Changes) else tuple(map(mask, found))
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 
 
 def mask_change(change: Change) -> Change:
     """The change with its call, request and cells masked."""
-    return replace(
+    return structs.replace(
         change,
         call=None if change.call is None else mask_call(change.call),
         request=None if change.request is None else _mask_request(change.request),
-        diff=tuple(_mask_cell(cell) for cell in change.diff),
+        diff=tuple(map(_mask_cell, change.diff)),
     )
+
+
+def _mask_shown(change: Change) -> Change:
+    return mask_change(structs.replace(change, request=None))
 
 
 def mask_call(call: Call) -> Call:
     """The call as it may be published."""
-    return replace(
+    return structs.replace(
         call,
         sender=mask_value(call.sender) if call.sender.startswith("+") else call.sender,
         to_number=_maybe(call.to_number),
@@ -114,7 +124,7 @@ def mask_call(call: Call) -> Call:
 def mask_entry(entry: Entry) -> Entry:
     """What the state holds of a call, as it may be published."""
     error = None if entry.error is None else mask_numbers(entry.error)
-    return replace(entry, call=mask_call(entry.call), error=error)
+    return structs.replace(entry, call=mask_call(entry.call), error=error)
 
 
 def _maybe(text: str | None) -> str | None:
@@ -136,13 +146,15 @@ def _mask_member(name: str, value: JsonValue) -> JsonValue:
 def _mask_cell(cell: CellDiff) -> CellDiff:
     private = cell.field in PRIVATE_FIELDS or cell.field.startswith(f"{PRIVATE_MAP}.")
     if private or (cell.field == "from" and _has_number(cell)):
-        return replace(cell, before=cell.before if cell.hidden else _maybe(cell.before), after=_maybe(cell.after))
+        return structs.replace(
+            cell, before=cell.before if cell.hidden else _maybe(cell.before), after=_maybe(cell.after)
+        )
     return cell
 
 
 def _mask_setting(cell: CellDiff) -> CellDiff:
     if _has_number(cell):
-        return replace(cell, before=_maybe(cell.before), after=_maybe(cell.after))
+        return structs.replace(cell, before=_maybe(cell.before), after=_maybe(cell.after))
     return cell
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 PLAN_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ROW_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
@@ -17,11 +18,15 @@ TAG_PREFIX = "reconciler_"
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 
-_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+
+class Word(Struct, frozen=True, gc=False, array_like=True):
+    """Frozen data, of which a process may hold millions: made, copied, compared and packed by compiled code.
+
+    A copy with other values is made by ``msgspec.structs.replace``.
+    """
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
+class Address(Word, frozen=True, order=True):
     """The identity of one call: ``plan/key``, and ``plan/key@revision`` from revision 2 on."""
 
     plan: str
@@ -48,8 +53,7 @@ class Address:
         return cls(plan, key, int(revision) if at else 1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+class Location(Word, frozen=True, order=True):
     """A place in a file. ``line`` and ``column`` count from 1; ``file`` is relative to the project.
 
     ``cell`` names a sheet's cell as spreadsheets do: ``B7``, and ``June!B7`` in a workbook, which has no lines:
@@ -93,16 +97,14 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Word, frozen=True, array_like=False):
     """Wall time ``at`` (``YYYY-MM-DD HH:MM:SS``) in the IANA zone ``timezone``."""
 
     at: str
     timezone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Word, frozen=True, array_like=False, omit_defaults=True, rename={"sender": "from"}):
     """The logical call: what a person asked for, with aliases resolved. Exactly one target is set.
 
     ``sender`` is what plan files call ``from``: a number's id for a contact call, an E.164 number for a phone
@@ -118,9 +120,9 @@ class Call:
     country: str | None = None
     webhook_url: str | None = None
     schedule: Schedule | None = None
-    delay_minutes: float | None = None
-    additional_data: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
-    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_TEXTS)
+    delay_minutes: int | float | None = None
+    additional_data: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -128,8 +130,7 @@ class Call:
         return self.contact_id or self.to_number or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Word, frozen=True):
     """One desired call of a plan file, with defaults and aliases applied.
 
     ``rings_at`` is the scheduled instant in UTC, None for an immediate or delayed call. ``called_timezone`` is the
@@ -174,8 +175,7 @@ PLACED_STATUSES = frozenset({Status.PLACED, Status.ADOPTED})
 UNKNOWN_STATUSES = frozenset({Status.INTENDED, Status.SENT, Status.UNCERTAIN})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Word, frozen=True):
     """What the state knows of one address: its latest attempt.
 
     ``rings_at`` is when the call rings or rang (UTC): the scheduled instant, or the attempt's time plus the
@@ -207,9 +207,8 @@ class Entry:
         return self.placed and self.stopped_at is None and self.rings_at > now
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One POST: ``endpoint`` is the last part of its path, ``body`` what is sent as JSON."""
+class Request(Word, frozen=True):
+    """One POST: ``endpoint`` is the last part of its path, ``body`` (a ``JsonObject``) what is sent as JSON."""
 
     endpoint: str
-    body: JsonObject
+    body: dict[str, Any]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
 from typing import TypeAlias
 
-from reconciler.model import Address, Call, Diagnostic, Location, Request
+from msgspec.structs import astuple
+
+from reconciler.model import Address, Call, Diagnostic, Location, Request, Word
 
 
 class Action(StrEnum):
@@ -27,8 +29,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class CellDiff:
+class CellDiff(Word, frozen=True):
     """One field that differs. ``before`` and ``after`` are None where the field is absent on that side.
 
     ``hidden`` says that there was a value and nobody here knows it: ``before`` is then words that say so.
@@ -40,8 +41,7 @@ class CellDiff:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Word, frozen=True):
     """An instant that a sentence names, and the zone it is told in to a person."""
 
     at: datetime
@@ -51,8 +51,7 @@ class Moment:
 Said: TypeAlias = tuple[str | Moment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Word, frozen=True, eq=False):
     """What a plan says of one address.
 
     ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
@@ -77,7 +76,13 @@ class Change:
     message: str | None = None
     introduced: bool | None = None
     called_timezone: str | None = None
-    said: Said | None = field(default=None, compare=False)
+    said: Said | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all but ``said`` is equal, which is lost where a plan is saved."""
+        return isinstance(other, Change) and astuple(self)[:-1] == astuple(other)[:-1]
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Changes(Sequence[Change]):

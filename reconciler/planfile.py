@@ -22,6 +22,7 @@ from reconciler.documents import (
     pieces,
     to_bytes,
     to_line,
+    to_whole_line,
 )
 from reconciler.masking import mask_diagnostic
 from reconciler.model import Diagnostic, JsonObject, JsonValue, Location
@@ -61,6 +62,12 @@ def change_document(change: Change) -> JsonObject:
         "message": change.message,
         "introduced": change.introduced,
     }
+
+
+def change_line(change: Change, told: Callable[[Change], JsonObject] = change_document) -> bytes:
+    """One change as it stands in the file. A call's delay is the only number that may be a fraction."""
+    delayed = change.call is not None and isinstance(change.call.delay_minutes, float)
+    return (to_line if delayed else to_whole_line)(told(change))
 
 
 def plan_id(plan: Plan) -> str:
@@ -146,7 +153,7 @@ def _body(plan: Plan, told: Callable[[Change], JsonObject] = change_document) ->
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
-        "changes": Lines(lambda: (to_line(told(change)) for change in plan.changes)),
+        "changes": Lines(lambda: (change_line(change, told) for change in plan.changes)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
 

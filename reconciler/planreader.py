@@ -12,7 +12,7 @@ from typing import IO
 
 from reconciler import identity, planfile
 from reconciler.changes import ascending, gathered
-from reconciler.documents import instant, integer, items, maybe, members, text, to_line
+from reconciler.documents import instant, integer, items, maybe, members, text
 from reconciler.errors import Refused
 from reconciler.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
 from reconciler.plan import Action, Base, CellDiff, Change, GitRevision, Lifted, Plan
@@ -43,7 +43,7 @@ def read(file: IO[bytes], *, signing_key: str | None = None) -> Plan:
         own_id = planfile.id_of(digest)
         if planfile.frame(plan, own_id, document["signature"]) != frame:
             raise _Altered
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise _refusal(file, error) from error
     if signing_key is not None:
         _check_signature(document["signature"], own_id, signing_key)
@@ -85,7 +85,7 @@ def _items(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 def _change_of(line: bytes, end: bytes) -> Change:
     change = _checked(_change(members(json.loads(line.removesuffix(end)))))
-    if _INDENT + to_line(planfile.change_document(change)) + end != line:
+    if _INDENT + planfile.change_line(change) + end != line:
         raise _Altered
     return change
 

@@ -19,6 +19,7 @@ S = TypeVar("S")
 
 MOST_HELD = 10_000  # items; of the changes of a plan some 30 MB
 _CHUNK = 1 << 20
+_NEAR = 1 << 16
 
 
 class Lazy(Sequence[T]):
@@ -55,6 +56,7 @@ class Spool(Lazy[T]):
         self._unpack = unpack
         self._starts = array("Q", [0])  # of each item, and of the next one
         self._waiting = bytearray()
+        self._near = (0, b"")  # the bytes read last, and where they stand in the file
         try:
             with tempfile.TemporaryFile(prefix="reconciler-", buffering=0) as file:
                 self._file = os.dup(file.fileno())
@@ -74,9 +76,13 @@ class Spool(Lazy[T]):
         return len(self._starts) - 1
 
     def item(self, index: int) -> T:
-        self._flush()
-        start = self._starts[index]
-        return self._unpack(self._read(start, self._starts[index + 1] - start))
+        start, end = self._starts[index], self._starts[index + 1]
+        base, near = self._near
+        if not base <= start <= end <= base + len(near):
+            self._flush()
+            after = base + len(near) <= start < base + len(near) + _NEAR  # who goes forwards will go on
+            base, near = self._near = (start, self._read(start, max(end - start, _NEAR if after else 0)))
+        return self._unpack(near[start - base : end - base])
 
     def __iter__(self) -> Iterator[T]:
         self._flush()

@@ -35,7 +35,8 @@ def parse_instant(text: str) -> datetime:
 
 def format_instant(moment: datetime) -> str:
     """RFC 3339 in UTC with a ``Z``; microseconds only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{moment.isoformat()[:-6]}Z"  # without its +00:00
 
 
 def tell_instant(moment: datetime) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
+
+from msgspec import structs
 
 from reconciler.engine.apply import Placement
 from reconciler.engine.events import Emit, Event, Kind, Tally
@@ -189,7 +191,7 @@ class Apply:
         moves = dict(self._moves())
         entries = self._store.entries()
         return (
-            (replace(item, address=moves.get(item.address, item.address)) for item in entries)
+            (structs.replace(item, address=moves.get(item.address, item.address)) for item in entries)
             if moves
             else entries
         )

@@ -13,23 +13,24 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 MAYBE = st.none() | TEXT
 MAPS = st.dictionaries(TEXT, TEXT, max_size=3)
 MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(fold=0))
-NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(-(2**70), 2**70)
+    | st.integers(-(2**63), 2**63)
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )
+LINES = st.integers(1, 10**9)
 ADDRESSES = st.builds(Address, st.sampled_from(["a", "b"]), TEXT, st.integers(1, 10**9))
-PLACES = st.builds(Location, TEXT, st.integers(1), st.integers(1), MAYBE)
+PLACES = st.builds(Location, TEXT, LINES, LINES, MAYBE)
 CALLS = st.builds(
     Call,
     *(TEXT, TEXT, *[MAYBE] * 6),
     schedule=st.none() | st.builds(Schedule, TEXT, TEXT),
-    delay_minutes=st.none() | st.integers(1) | st.floats(allow_nan=False),
+    delay_minutes=st.none() | st.integers(1, 10**6) | st.floats(allow_nan=False),
     additional_data=MAPS,
     metadata=MAPS,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import structs
 
 from reconciler import identity, wire
 from reconciler.engine.outcomes import Drift, Kind, Report, Standing
@@ -147,9 +148,11 @@ def report() -> Report:
     for number, word in enumerate(words * 3):
         rings = NOW + timedelta(hours=number % 9 - 6)
         name, agent = address(f"{'june' if number % 3 else 'may'}/inv-{number}"), f"agent-{number % 2}"
-        entry = Entry(name, Status.PLACED, replace(call, agent=agent), "d1:", NOW - DAY, rings, f"call-{number}")
+        entry = Entry(
+            name, Status.PLACED, structs.replace(call, agent=agent), "d1:", NOW - DAY, rings, f"call-{number}"
+        )
         if word == "stopped":
-            entry = replace(entry, stopped_at=NOW)
+            entry = structs.replace(entry, stopped_at=NOW)
         remote = RemoteCall(f"call-{number}", "completed", NOW, result=word, reason="hung up", duration=61.5)
         standings.append(Standing(entry, word, remote))
     for number, (status, word) in enumerate(((Status.FAILED, "refused"), (Status.UNCERTAIN, "uncertain"))):

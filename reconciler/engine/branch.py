@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from msgspec import structs
+
 from reconciler import identity
 from reconciler.changes import Along, gathered
 from reconciler.model import Row
@@ -27,10 +29,10 @@ def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: B
 def _mark(change: Change, wanted: Along[Row], had: Along[Row]) -> Change:
     row, old = wanted.at(change.address), had.at(change.address)
     if row is None or old is None:
-        return replace(change, introduced=(row is None) is not (old is None))
+        return structs.replace(change, introduced=(row is None) is not (old is None))
     cells = _edited(old, row)
     diff = cells if change.action in _NOT_PLACED else change.diff
-    return replace(change, introduced=bool(cells), diff=diff)
+    return structs.replace(change, introduced=bool(cells), diff=diff)
 
 
 def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec import structs
 
 from reconciler.changes import gathered
 from reconciler.engine.guard.registry import Pick, ask, ask_now, ask_stateless
@@ -174,7 +175,7 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     if not found:
         return change
     codes, message = _sum(found)
-    return replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message, said=None)
+    return structs.replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message, said=None)
 
 
 def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from reconciler.model import Address, Diagnostic, Entry, Move, Severity
 
@@ -60,7 +61,7 @@ def move_entries(
         else:
             staying.add(new)
             pairs.append((entry.address, new))
-            moved.append(replace(entry, address=new))
+            moved.append(structs.replace(entry, address=new))
     return moved, pairs, problems
 
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from heapq import merge
 from typing import Any
 
+from msgspec import structs
+
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
 from reconciler.changes import gathered
@@ -173,7 +175,7 @@ class _Planner:
             return _with(change, Action.UNCHANGED, explain.over(entry))
         if self._same(entry, change):
             return _with(change, Action.UNCHANGED, explain.unchanged(entry))
-        change = replace(change, diff=self.context.view.diff(entry, row.call))
+        change = structs.replace(change, diff=self.context.view.diff(entry, row.call))
         if entry.will_ring(now):
             return _with(change, Action.CHANGED, explain.changed_pending(entry))
         if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
@@ -189,7 +191,9 @@ class _Planner:
         expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
-            change = replace(change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone)
+            change = structs.replace(
+                change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
+            )
             return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
         obstacle = self._obstacle(row, change.digest)
         if obstacle is not None:
@@ -269,5 +273,5 @@ def _timezone(row: Row) -> str:
 def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -> Change:  # fields of a Change
     codes, said = why
     if said is None or isinstance(said, str):
-        return replace(change, action=action, reasons=codes, message=said, **fields)
-    return replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)
+        return structs.replace(change, action=action, reasons=codes, message=said, **fields)
+    return structs.replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)

@@ -34,6 +34,8 @@ class Twins:
         Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
         immediate or delayed call attempted within 24 hours.
         """
+        if not self._by_target:
+            return None
         found = [entry for entry in self._by_digest.get(self._view.digest(digest), ()) if _other(entry, row)]
         target = self._view.target(row.call.target)
         found += [entry for entry in self._by_target.get(target, ()) if _collides(entry, row, now)]

@@ -28,6 +28,8 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 def for_terminal(text: str) -> str:
     """What cannot be seen (control, bidirectional, zero-width characters) as visible escapes, in one line in which
     no terminal and no CI runner finds a command."""
+    if text.isascii() and text.isprintable() and "::" not in text and "##" not in text:
+        return text  # nearly all texts are like this
     if not text.isprintable() or _BLANK.search(text):
         text = "".join(_visible(char) for char in text)
     return _COMMAND.sub(lambda found: r"\x3a:" if found[0] == "::" else r"#\x23", text)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from reconciler.masking import mask_diagnostic
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.plan import Action, Change, Plan
@@ -48,7 +50,7 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
 
 
 def _within(folder: str, where: Location | None) -> Location | None:
-    return where and replace(where, file=folder + where.file)
+    return where and structs.replace(where, file=folder + where.file)
 
 
 def _settings(plan: Plan) -> Iterator[Finding]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import structs
 
 from reconciler.masking import MASK, mask_diagnostic, mask_plan
 from reconciler.model import Diagnostic, Location
@@ -62,7 +64,7 @@ def write_plan(plan: Plan, look: Look, write: Callable[[str], object], origins: 
 
 
 def _draw_plan(console: Console, plan: Plan, look: Look, origins: Origins) -> None:
-    shown, told = (mask_plan(plan), mask_origins(origins)) if look.masked else (plan, origins)
+    shown, told = (mask_plan(plan, requests=False), mask_origins(origins)) if look.masked else (plan, origins)
     _print_plan(console, shown, _View(look, told))
     if console.height > _TALL:
         console.print(f"Plan: {count_line(plan)}.")
@@ -145,7 +147,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
-        shown = Mapped(shown, lambda change: replace(change, message=None))
+        shown = Mapped(shown, lambda change: structs.replace(change, message=None))
     for change in shown:
         _print_change(console, change, columns, view.origins.get(change.address))
     if rest is not None:

@@ -57,7 +57,7 @@ class Gathering:
         """All of them, sorted by address."""
         items, order = self._kept.items, self._order()
         if isinstance(items, Spool):
-            return Picked(items, order)
+            return items if isinstance(order, range) else Picked(items, order)
         return tuple(items[place] for place in order)
 
     def alike(self) -> Iterator[Row]:

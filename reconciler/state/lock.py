@@ -22,11 +22,11 @@ def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iter
         StateLocked: another run holds it; ``holder`` tells who.
         StateError: it cannot be taken, or the file system has no locks that die with their holder.
     """
-    from filelock import FileLock, SoftFileLock, Timeout  # noqa: PLC0415 - 10 ms, and readers take no lock
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - 10 ms, and readers take no lock
 
     real = path.resolve()
     beside = real.with_name(f"{real.name}.lock")
-    lock = FileLock(beside, mode=0o600, is_singleton=False, thread_local=False)
+    lock = FileLock(beside, mode=0o600, is_singleton=False, thread_local=False, fallback_to_soft=False)
     try:
         lock.acquire(timeout=timeout)
     except Timeout as error:
@@ -39,8 +39,6 @@ def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iter
         reason, hint = (told(error), next_step(error)) if isinstance(error, OSError) else (error, None)
         raise StateError(f"the lock {beside} cannot be taken: {reason}", hint=hint) from error
     try:
-        if SoftFileLock in type(lock).__mro__:  # what filelock turns a lock into where there is no flock(2)
-            raise StateError(f"the lock {beside} cannot be taken: this file system has no locks")
         held = (_identity(path), _identity(beside))
 
         def check() -> None:

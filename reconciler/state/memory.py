@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from reconciler.blinding import REDACTED, derived_key
 from reconciler.chain import Head, Link, Note, genesis, link
 from reconciler.errors import StateError
@@ -151,7 +153,7 @@ class MemoryState:
         if result.status is Status.FAILED:
             rejections += 1
             self._rejected[result.address] = (entry.digest, rejections)
-        self._entries[result.address] = replace(
+        self._entries[result.address] = structs.replace(
             entry, status=result.status, call_id=result.call_id, error=result.error, rejections=rejections
         )
         self._attempts[index] = replace(
@@ -177,7 +179,7 @@ class MemoryState:
         with self._transaction():
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
-                self._entries[new] = replace(self._entries.pop(old), address=new)
+                self._entries[new] = structs.replace(self._entries.pop(old), address=new)
                 if old in self._rejected:
                     self._rejected[new] = self._rejected.pop(old)
                 self._attempts = [
@@ -226,7 +228,9 @@ class MemoryState:
                 found = self._entries.get(address)
                 rules.check_redaction(address, found, at)
                 if found is not None:
-                    self._entries[address] = replace(found, call=redaction.redacted(found.call), error=None)
+                    self._entries[address] = structs.replace(
+                        found, call=redaction.redacted(found.call), error=None
+                    )
                 self._attempts = [
                     replace(item, error=None, evidence=None) if item.address == address else item
                     for item in self._attempts
@@ -249,7 +253,7 @@ class MemoryState:
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         entry = self._entries[decision.address]
         if decision.stopped or decision.status is None:
-            self._entries[decision.address] = replace(entry, stopped_at=decision.at)
+            self._entries[decision.address] = structs.replace(entry, stopped_at=decision.at)
             return "stopped"
         told = rules.evidence(decision)
         self._resolve(decision.address, decision.status, decision.call_id, told, decision.at)
@@ -258,7 +262,9 @@ class MemoryState:
     def _resolve(
         self, address: Address, status: Status, call_id: str | None, told: str | None, at: datetime
     ) -> None:
-        self._entries[address] = replace(self._entries[address], status=status, call_id=call_id, error=None)
+        self._entries[address] = structs.replace(
+            self._entries[address], status=status, call_id=call_id, error=None
+        )
         last = max(index for index, attempt in enumerate(self._attempts) if attempt.address == address)
         finished = self._attempts[last].finished_at or at
         self._attempts[last] = replace(

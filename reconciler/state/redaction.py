@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import REDACTED
@@ -96,7 +97,7 @@ def redacted(call: Call) -> Call:
     if call.sender.startswith("+"):
         logical["from"] = REDACTED
     found = identity.from_logical(logical)
-    return replace(found, additional_data=_keys(call.additional_data), metadata=_keys(call.metadata))
+    return structs.replace(found, additional_data=_keys(call.additional_data), metadata=_keys(call.metadata))
 
 
 def _keys(texts: Mapping[str, str]) -> dict[str, str]:

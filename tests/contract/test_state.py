@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import UNKNOWN
@@ -175,7 +176,7 @@ def test_rejections_in_a_row_are_counted_for_the_same_call(store: StateStore) ->
         intend(store, A)
         record(store, Status.FAILED, error="HTTP 400")
         assert (entry(store).rejections, entry(store).error) == (count, "HTTP 400")
-    edited = replace(CALL, additional_data={"b": "2"})
+    edited = structs.replace(CALL, additional_data={"b": "2"})
     store.intend(RUN.id, [intent(call=edited)], NOW)
     assert entry(store).rejections == 0
     record(store, Status.FAILED)

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from reconciler.engine.events import Tally
 from reconciler.engine.plan import Context, make_plan, verdict
@@ -144,7 +145,9 @@ class Journal(RuleBasedStateMachine):
     def raise_revision(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.rows)))
         row = self.rows[key]
-        self.rows[key] = replace(row, address=replace(row.address, revision=row.address.revision + 1))
+        self.rows[key] = structs.replace(
+            row, address=structs.replace(row.address, revision=row.address.revision + 1)
+        )
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())

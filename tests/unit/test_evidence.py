@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.engine import evidence
@@ -64,7 +65,7 @@ def test_the_only_call_that_fits_is_it() -> None:
         {"tags": {}},
         {"tags": tags(lineage="theirs")},
         {"tags": tags("other")},
-        {"tags": tags(call=replace(CALL, sender="another"))},
+        {"tags": tags(call=structs.replace(CALL, sender="another"))},
     ],
 )
 def test_what_does_not_fit_is_left(wrong: dict[str, Any]) -> None:
@@ -74,10 +75,10 @@ def test_what_does_not_fit_is_left(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("call", "status", "fits"),
     [
-        (replace(CALL, schedule=None), "scheduled", False),
-        (replace(CALL, schedule=None), "in-queue", True),
-        (replace(CALL, schedule=None, delay_minutes=5), "scheduled", True),
-        (replace(CALL, schedule=None, delay_minutes=5), "completed", True),
+        (structs.replace(CALL, schedule=None), "scheduled", False),
+        (structs.replace(CALL, schedule=None), "in-queue", True),
+        (structs.replace(CALL, schedule=None, delay_minutes=5), "scheduled", True),
+        (structs.replace(CALL, schedule=None, delay_minutes=5), "completed", True),
     ],
 )
 def test_the_status_fits_the_kind_of_row(call: Call, status: str, fits: bool) -> None:
@@ -103,7 +104,7 @@ def test_several_readings_are_none() -> None:
     assert match([unknown()], [listed(), listed("r2")]) == {}
     assert match([unknown("k"), unknown("l")], [listed()]) == {}
     assert match([unknown("k"), unknown("l")], [listed(), listed("r2")]) == {}
-    other = unknown("l", replace(CALL, contact_id="d"))
+    other = unknown("l", structs.replace(CALL, contact_id="d"))
     assert match([unknown("k"), other], [listed(), listed("r2", contact_id="d")]) == {"k": "r1", "l": "r2"}
 
 
@@ -127,7 +128,7 @@ def test_a_call_that_was_placed_twice_is_known_and_told() -> None:
 
 
 def test_look_alikes_of_what_is_about_to_be_sent() -> None:
-    phone = replace(CALL, contact_id=None, to_number="+525512345678")
+    phone = structs.replace(CALL, contact_id=None, to_number="+525512345678")
 
     def found(call: Call, **changes: Any) -> bool:
         return bool(look_alikes(order(call), [listed(**changes)], frozenset(), LINEAGE))
@@ -138,7 +139,7 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
     assert found(phone, contact_id="x", number="+525512345678")
     assert found(CALL, agent="agent-b", tags=tags()), "tags are proof"
     assert found(CALL, tags=tags("of-before-a-rename"))
-    assert not found(CALL, tags=tags("other", replace(CALL, sender="another")))
+    assert not found(CALL, tags=tags("other", structs.replace(CALL, sender="another")))
     assert not found(CALL, tags=tags(lineage="theirs"))
     assert not found(CALL, agent="agent-b")
     assert not found(phone, contact_id="x", number=None)

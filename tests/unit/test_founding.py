@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler.engine.rebuild import Certainty, Ground, rebuild
 from reconciler.engine.recover import list_calls, record
@@ -26,7 +26,7 @@ RUN = Run("run-1", "state rebuild", NOW, "host", 42, "tester", "0.0.0")
 ROWS = [row("a"), row("b", full_name="x"), row("c", contact_id="d"), row("e", contact_id="f")]
 CALLS = [
     listed("r1", tags=tags(ROWS[0], LINEAGE)),
-    listed("r2", tags=tags(replace(ROWS[1], call=ROWS[0].call), LINEAGE)),
+    listed("r2", tags=tags(structs.replace(ROWS[1], call=ROWS[0].call), LINEAGE)),
     listed("r3", contact_id="d", created_at=NOW - timedelta(minutes=1)),
     listed("r4", contact_id="stranger", created_at=NOW),
 ]

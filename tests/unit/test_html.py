@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.engine.outcomes import Drift, Report, Standing
 from reconciler.engine.outcomes import Kind as DriftKind
@@ -114,7 +115,9 @@ def test_private_values_are_seen_only_where_asked_for(masked: bool) -> None:
     plan = make_plan(
         create("june/inv-1", diff=cells),
         other("june/inv-2", Action.CHANGED, diff=cells),
-        replace(other("june/inv-3", Action.EXPIRED), call=replace(call, email="jane@mail.example")),
+        structs.replace(
+            other("june/inv-3", Action.EXPIRED), call=structs.replace(call, email="jane@mail.example")
+        ),
         diagnostics=(wrong,),
     )
     html = render_plan(plan, masked=masked)
@@ -152,8 +155,10 @@ def test_a_long_plan_is_all_in_the_sheet_and_bounded_elsewhere() -> None:
 
 
 def test_what_a_guard_blocks_is_told_by_guard() -> None:
-    blocked = replace(create("june/inv-1"), action=Action.BLOCKED, message="no calls at night", reasons=("G001",))
-    zoned = replace(create("june/inv-2"), called_timezone="America/Bogota")
+    blocked = structs.replace(
+        create("june/inv-1"), action=Action.BLOCKED, message="no calls at night", reasons=("G001",)
+    )
+    zoned = structs.replace(create("june/inv-2"), called_timezone="America/Bogota")
     same = other("june/inv-3", Action.BLOCKED, "the same call", reasons=("same-call",))
     page = WebPage(render_plan(make_plan(blocked, zoned, same, next_apply_by=NOW)))
     assert page.headings[1:3] == ["1 blocked by G001 (calling-hours)", "1 blocked: same-call"]
@@ -201,7 +206,7 @@ def test_data_in_a_script_is_data(text: str) -> None:
 
 
 def zoned(call: Call, name: str) -> Call:
-    return replace(call, schedule=Schedule("2031-06-01 14:30:00", name))
+    return structs.replace(call, schedule=Schedule("2031-06-01 14:30:00", name))
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -215,7 +220,9 @@ def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
     )
     found = Origin(text, text, Location(text, 1, 1, text), formula=text, inputs=(Input(text, None),))
     told = {address("june/inv-1"): Provenance(Location(text), (Field(text, text, found),), 1)}
-    beside = replace(around(), placed=[replace(item, call=zoned(item.call, text)) for item in around().placed])
+    beside = replace(
+        around(), placed=[structs.replace(item, call=zoned(item.call, text)) for item in around().placed]
+    )
     page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^", around=beside, origins=told))
     plain = WebPage(render_plan(everything(), masked=False, excerpt=lambda _: "x\n^"))
     assert page.tags <= plain.tags
@@ -230,12 +237,12 @@ def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
     call = create("june/inv-1").call
     assert isinstance(call, Call)
     for text in HOSTILE.values():
-        said = replace(call, agent=text, full_name=text, metadata={text: text})
+        said = structs.replace(call, agent=text, full_name=text, metadata={text: text})
         entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
         remote = RemoteCall(text, text, NOW, result=text, reason=text)
         standings = [
             Standing(entry, text, remote),
-            Standing(replace(entry, address=address("june/inv-2")), "busy"),
+            Standing(structs.replace(entry, address=address("june/inv-2")), "busy"),
         ]
         wrong = Drift(DriftKind.UNKNOWN, address("june/lost"), text, text, text)
         report = Report(NOW, text, 1, standings, [wrong], not_asked=text)
@@ -265,7 +272,7 @@ def test_calls_placed_before_are_load_too() -> None:
     """Those without a row on the chart: what has one is counted there."""
     (old,) = around().placed
     ahead = other("june/inv-5", Action.UNCHANGED, scheduled_at=old.rings_at)
-    kept = replace(old, address=address("may/inv-5"), call_id="call-8")
+    kept = structs.replace(old, address=address("may/inv-5"), call_id="call-8")
     plan = make_plan(
         create("june/inv-1"),
         other("june/inv-2", Action.CHANGED, scheduled_at=NOW.replace(year=2032)),
@@ -284,7 +291,7 @@ def test_calls_from_one_number_are_told_apart_though_masked() -> None:
     """Two numbers that end alike look the same once masked."""
     call = create("june/inv-1").call
     assert isinstance(call, Call)
-    twin = replace(create("june/inv-2"), call=replace(call, sender="+525500000078"))
+    twin = structs.replace(create("june/inv-2"), call=structs.replace(call, sender="+525500000078"))
     page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), around=Around(per_number=1)))
     assert "most in a minute from one number1 2031-06-01T20:30:00Zof 1 allowed" in page.text.replace("\n", "")
     assert fullest_of_a_number(make_plan(twin), Around()) is None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from unicodedata import normalize
 
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.model import Address, Call, Schedule
@@ -50,7 +50,9 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
 
 
 @given(
-    st.one_of(calls, st.builds(replace, st.just(CALL), additional_data=st.dictionaries(ascii_texts, ascii_texts)))
+    st.one_of(
+        calls, st.builds(structs.replace, st.just(CALL), additional_data=st.dictionaries(ascii_texts, ascii_texts))
+    )
 )
 def test_every_call_is_digested_as_the_standard_says(call: Call) -> None:
     canonical = rfc8785.dumps(identity._nfc(identity.to_logical(call)))
@@ -64,13 +66,13 @@ def test_the_logical_form_is_read_back(call: Call) -> None:
 
 @given(calls)
 def test_order_and_normal_form_do_not_matter(call: Call) -> None:
-    turned = replace(
+    turned = structs.replace(
         call,
         additional_data={
             normalize("NFD", k): normalize("NFD", v) for k, v in reversed(call.additional_data.items())
         },
     )
-    composed = replace(
+    composed = structs.replace(
         call,
         additional_data={normalize("NFC", k): normalize("NFC", v) for k, v in call.additional_data.items()},
     )
@@ -85,7 +87,9 @@ def test_calls_differ_in_a_cell_exactly_where_their_digests_differ(one: Call, ot
 
 
 def test_whole_minutes_are_the_same_number() -> None:
-    assert identity.digest(replace(CALL, delay_minutes=5)) == identity.digest(replace(CALL, delay_minutes=5.0))
+    assert identity.digest(structs.replace(CALL, delay_minutes=5)) == identity.digest(
+        structs.replace(CALL, delay_minutes=5.0)
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler.engine.evidence import PENDING, Lineage
 from reconciler.engine.outcomes import Answers, Kind, drift, ended, outcome, stand
@@ -29,7 +30,7 @@ def entry(number: int = 1, status: Status = Status.PLACED, ago: timedelta = HOUR
     call = Call(agent="a", sender="n", contact_id="c")
     at = NOW - ago
     made = Entry(Address("june", f"inv-{number}"), status, call, f"d{number}", at, at, call_id)
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return structs.replace(made, **fields)  # type: ignore[arg-type]
 
 
 def remote(

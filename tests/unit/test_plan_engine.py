@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.engine.plan import Context, make_plan, verdict
@@ -155,7 +155,7 @@ def test_a_raised_revision() -> None:
 
 def test_the_same_call_under_another_name() -> None:
     placed = entry(row())
-    assert one([row("new", enabled=False)], [replace(placed, rings_at=NOW - HOUR)]).action is Action.HELD
+    assert one([row("new", enabled=False)], [structs.replace(placed, rings_at=NOW - HOUR)]).action is Action.HELD
     assert judge([row("new")], [placed])["p/new"].reasons == ("same-call",)
     assert judge([row("new", full_name="x")], [placed])["p/new"].reasons == ("same-call",), "same person and time"
     assert judge([row("new", at=NOW + 2 * HOUR)], [placed])["p/new"].action is Action.CREATE

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import UNKNOWN, is_partial
@@ -27,7 +28,7 @@ CALL = Call("agent-a", "n", contact_id="c")
 def row(key: str = "k", rings_at: datetime | None = AHEAD, revision: int = 1, **changes: Any) -> Row:
     schedule = None if rings_at is None else Schedule(f"{rings_at:%Y-%m-%d %H:%M:%S}", "UTC")
     place_by, distinct = changes.pop("place_by", None), changes.pop("distinct", False)
-    call = replace(CALL, schedule=schedule, **changes)
+    call = structs.replace(CALL, schedule=schedule, **changes)
     address = Address("p", key, revision)
     return Row(address, call, Location("f"), rings_at, place_by=place_by, distinct=distinct)
 

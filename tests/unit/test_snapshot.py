@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import HIDDEN, Blind, derived_key
@@ -149,15 +150,15 @@ def told_apart(real: Change, seen: Change, blind: Blind) -> Change:
     diff = tuple(revealed(one, other) if other.hidden else other for one, other in pairs)
     if seen.source is None:
         assert seen.digest == blind.digest(real.digest)
-        seen = replace(seen, digest=real.digest)
-    return replace(seen, diff=diff)
+        seen = structs.replace(seen, digest=real.digest)
+    return structs.replace(seen, diff=diff)
 
 
 def revealed(real: CellDiff, seen: CellDiff) -> CellDiff:
     assert real.before is not None
     assert real.field != "delay_minutes"
     assert seen.before == HIDDEN
-    return replace(seen, before=real.before, hidden=False)
+    return structs.replace(seen, before=real.before, hidden=False)
 
 
 def test_a_snapshot_holds_no_text_of_a_call() -> None:

@@ -81,13 +81,15 @@ def test_no_line_of_ours_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_rows_in_several_zones_each_name_theirs() -> None:
-    from dataclasses import replace
+    from msgspec import structs
 
     from reconciler.model import Schedule
 
     first, second = many(2)
     assert second.call is not None
-    madrid = replace(second, call=replace(second.call, schedule=Schedule("2031-06-01 17:10:00", "Europe/Madrid")))
+    madrid = structs.replace(
+        second, call=structs.replace(second.call, schedule=Schedule("2031-06-01 17:10:00", "Europe/Madrid"))
+    )
     lines = person(make_plan(first, madrid), 120)
     assert any(line.endswith("in 2 days, Sun 1 Jun 09:00 in Mexico City  calls/june.yaml:8") for line in lines)
     assert any("in 2 days, Sun 1 Jun 17:10 in Madrid" in line for line in lines)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import pytest
+from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import Blind
@@ -120,7 +120,7 @@ def test_a_minute_is_full_after_so_many_calls_by_address() -> None:
 def test_calls_that_were_placed_count_and_stopped_ones_do_not() -> None:
     placed = entry(row("old", at=NOW + HOUR, contact_id="x"))
     assert actions([minute(1)], Policy(peak=1), [placed])["k01"] == "blocked G021"
-    stopped = replace(placed, stopped_at=NOW)
+    stopped = structs.replace(placed, stopped_at=NOW)
     assert actions([minute(1)], Policy(peak=1), [stopped])["k01"] == "create"
 
 
@@ -133,7 +133,7 @@ def test_a_peak_of_one_number_leaves_the_others() -> None:
 def test_against_a_snapshot_the_numbers_are_still_told_apart() -> None:
     view = Blind(b"key" * 11)
     plain = entry(row("old", at=NOW + HOUR, contact_id="x"))
-    hidden = replace(plain, call=view.call(plain.call), digest=view.digest(plain.digest))
+    hidden = structs.replace(plain, call=view.call(plain.call), digest=view.digest(plain.digest))
     found = actions([minute(1), minute(2, sender="another")], Policy(number_peak=1), [hidden], view=view)
     assert (found["k01"], found["k02"]) == ("blocked G022", "create")
 
@@ -193,7 +193,7 @@ def test_every_guard_is_in_the_catalogue_and_in_the_schema() -> None:
 
 
 def test_the_digest_is_not_of_where_the_person_is() -> None:
-    there = replace(row(), called_timezone="America/Bogota")
+    there = structs.replace(row(), called_timezone="America/Bogota")
     assert identity.digest(there.call) == identity.digest(row().call)
     assert actions([there], Policy(), [entry(row())]) == {"k": "unchanged"}
     assert NOW.tzinfo is UTC
