@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from unicodedata import is_normalized, normalize
 
 import rfc8785
-from msgspec.json import Encoder
+from msgspec import convert
+from msgspec.json import Decoder, Encoder
 
-from reconciler.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue, Schedule
+from reconciler.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue
 from reconciler.plan import CellDiff
 
 DIGEST_PREFIX = "d1:sha256:"
 
 _CANONICAL = Encoder(order="sorted")
+_CALLS = Decoder(Call)
 
 _SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
@@ -45,53 +47,22 @@ def from_logical(logical: Mapping[str, JsonValue]) -> Call:
     Raises:
         ValueError: a field is missing, unknown or of the wrong type.
     """
-    rest = dict(logical)
-    agent, sender = rest.pop("agent", None), rest.pop("from", None)
-    if not isinstance(agent, str) or not isinstance(sender, str):
-        raise ValueError("a call needs 'agent' and 'from', both text")
-    texts = {name: _text(name, rest.pop(name, None)) for name in TEXT_FIELDS}
-    if (texts["contact_id"] is None) == (texts["to_number"] is None):
+    return _checked(convert(logical, Call))
+
+
+def from_text(text: str) -> Call:
+    """The same of the logical form as JSON.
+
+    Raises:
+        ValueError: as ``from_logical``; or it is no JSON.
+    """
+    return _checked(_CALLS.decode(text))
+
+
+def _checked(call: Call) -> Call:
+    if (call.contact_id is None) == (call.to_number is None):
         raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
-    delay = rest.pop("delay_minutes", None)
-    if delay is not None and (isinstance(delay, bool) or not isinstance(delay, int | float)):
-        raise ValueError("'delay_minutes' is not a number")
-    call = Call(
-        agent=agent,
-        sender=sender,
-        **texts,
-        schedule=_schedule(rest.pop("schedule", None)),
-        delay_minutes=delay,
-        additional_data=_texts("additional_data", rest.pop("additional_data", None)),
-        metadata=_texts("metadata", rest.pop("metadata", None)),
-    )
-    if rest:
-        raise ValueError(f"unknown fields: {', '.join(sorted(rest))}")
     return call
-
-
-def _text(name: str, value: JsonValue) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise ValueError(f"'{name}' is not text")
-
-
-def _texts(name: str, value: JsonValue) -> dict[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError(f"'{name}' is not a map")
-    return {key: _text(f"{name}.{key}", item) or "" for key, item in value.items()}
-
-
-def _schedule(value: JsonValue) -> Schedule | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or set(value) != {"at", "timezone"}:
-        raise ValueError("'schedule' needs 'at' and 'timezone'")
-    at, timezone = value["at"], value["timezone"]
-    if not isinstance(at, str) or not isinstance(timezone, str):
-        raise ValueError("'schedule' holds something that is not text")
-    return Schedule(at, timezone)
 
 
 def _nfc(value: JsonValue) -> JsonValue:

@@ -97,14 +97,16 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
-class Schedule(Word, frozen=True, array_like=False):
+class Schedule(Word, frozen=True, array_like=False, forbid_unknown_fields=True):
     """Wall time ``at`` (``YYYY-MM-DD HH:MM:SS``) in the IANA zone ``timezone``."""
 
     at: str
     timezone: str
 
 
-class Call(Word, frozen=True, array_like=False, omit_defaults=True, rename={"sender": "from"}):
+class Call(
+    Word, frozen=True, array_like=False, forbid_unknown_fields=True, omit_defaults=True, rename={"sender": "from"}
+):
     """The logical call: what a person asked for, with aliases resolved. Exactly one target is set.
 
     ``sender`` is what plan files call ``from``: a number's id for a contact call, an E.164 number for a phone

@@ -28,7 +28,8 @@ def parse_instant(text: str) -> datetime:
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"not an RFC 3339 time with an offset: {text!r}")
     try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper())
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"out of range: {text!r}") from error
 

@@ -144,7 +144,7 @@ def _stands_for(row: Row) -> str | None:
     A redacted call has none: it must hold nothing but what a redaction leaves.
     """
     try:
-        call = identity.from_logical(json.loads(row["call"]))
+        call = identity.from_text(row["call"])
         if json.dumps(identity.to_logical(call), ensure_ascii=False) != row["call"]:
             return None
         if row["redacted_at"] is None:

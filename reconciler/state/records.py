@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,7 +36,7 @@ def to_entry(row: Row) -> Entry:
     """
     address = to_address(row)
     with _intact(str(address)):
-        call = identity.from_logical(json.loads(row["call"]))
+        call = identity.from_text(row["call"])
         digest = row["digest"]
         whole = row["redacted_at"] is None and not is_partial(call)
         if whole and not digest.startswith(identity.DIGEST_PREFIX):

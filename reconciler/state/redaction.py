@@ -84,7 +84,7 @@ def redact(connection: Connection, address: Address, written: Iterable[int], at:
         connection.execute(sql, where)
     row = connection.execute(f"select call from calls where {_WHERE}", where).fetchone()  # noqa: S608 - from above
     if row is not None:
-        call = redacted(identity.from_logical(json.loads(row["call"])))
+        call = redacted(identity.from_text(row["call"]))
         text = json.dumps(identity.to_logical(call), ensure_ascii=False)
         sql = f"update calls set call = ?, error = null, redacted_at = ? where {_WHERE}"  # noqa: S608 - from above
         connection.execute(sql, (text, format_instant(at), *where))

@@ -61,7 +61,9 @@ def test_every_call_is_digested_as_the_standard_says(call: Call) -> None:
 
 @given(calls)
 def test_the_logical_form_is_read_back(call: Call) -> None:
-    assert identity.from_logical(json.loads(json.dumps(identity.to_logical(call)))) == call
+    logical = json.dumps(identity.to_logical(call))
+    assert identity.from_logical(json.loads(logical)) == call
+    assert identity.from_text(logical) == call
 
 
 @given(calls)
@@ -107,8 +109,10 @@ def test_whole_minutes_are_the_same_number() -> None:
     ],
 )
 def test_a_wrong_logical_form_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"'|unknown"):
+    with pytest.raises(ValueError, match=r"'|unknown|`"):
         identity.from_logical(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"'|unknown|`"):
+        identity.from_text(json.dumps(wrong))
 
 
 @pytest.mark.parametrize("text", ["june/inv-1", "june/inv-1@2", "a/b/c:d.e_f@12"])
