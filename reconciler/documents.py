@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from msgspec import Struct
 from msgspec.json import Encoder
 from msgspec.json import format as spaced
 
@@ -74,10 +75,10 @@ def to_line(value: JsonValue) -> bytes:
     return (written.replace("##", r"#\u0023") if "##" in written else written).encode()
 
 
-def to_whole_line(value: JsonValue) -> bytes:
-    """The same, five times faster, of a value without fractions, which the two encoders write differently."""
+def to_whole_line(value: Struct) -> bytes:
+    """The same, many times faster, of what holds no fractions, which the two encoders write differently."""
     written = spaced(_COMPILED.encode(value), indent=0)
-    return written.replace(b"##", rb"#\u0023") if b"##" in written else written
+    return written.replace(b"##", rb"#\u0023") if b"#" in written and b"##" in written else written
 
 
 def optional_instant(moment: datetime | None) -> str | None:

@@ -209,7 +209,7 @@ class Entry(Word, frozen=True):
         return self.placed and self.stopped_at is None and self.rings_at > now
 
 
-class Request(Word, frozen=True):
+class Request(Word, frozen=True, array_like=False):
     """One POST: ``endpoint`` is the last part of its path, ``body`` (a ``JsonObject``) what is sent as JSON."""
 
     endpoint: str

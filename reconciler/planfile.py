@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import IO
 
-from reconciler import identity
+from msgspec import Struct, to_builtins
+
 from reconciler.documents import (
     END,
     Document,
@@ -25,7 +28,7 @@ from reconciler.documents import (
     to_whole_line,
 )
 from reconciler.masking import mask_diagnostic
-from reconciler.model import Diagnostic, JsonObject, JsonValue, Location
+from reconciler.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
 from reconciler.plan import Action, Base, CellDiff, Change, Plan
 from reconciler.times import format_instant
 
@@ -34,40 +37,65 @@ _ID_PREFIX = "sha256:"
 _NO_ID = _ID_PREFIX + 64 * "0"
 _NOT_IN_ID = frozenset({"plan_id", "signature"})
 _SIGNATURE_PREFIX = "hmac-sha256:"
-_SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
+_TOGETHER = 1 << 16
+
+
+class _Line(Struct, gc=False):
+    """One change as it stands in the file, with all it holds."""
+
+    address: str
+    plan: str
+    key: str
+    revision: int
+    action: Action
+    digest: str
+    source: JsonValue
+    request: Request | None
+    call: Call | None
+    scheduled_at: str | None
+    place_by: str | None
+    called_timezone: str | None
+    distinct: bool
+    diff: list[JsonValue]
+    reasons: list[str]
+    message: str | None
+    introduced: bool | None
+
+
+def _line(change: Change) -> _Line:
+    address = change.address
+    return _Line(
+        str(address),
+        address.plan,
+        address.key,
+        address.revision,
+        change.action,
+        change.digest,
+        None if change.source is None else place_document(change.source),
+        change.request,
+        change.call,
+        optional_instant(change.scheduled_at),
+        optional_instant(change.place_by),
+        change.called_timezone,
+        change.distinct,
+        diff_document(change.diff) if change.diff else [],
+        list(change.reasons),
+        change.message,
+        change.introduced,
+    )
 
 
 def change_document(change: Change) -> JsonObject:
     """One change as JSON, with all it holds."""
-    source: JsonValue = None if change.source is None else place_document(change.source)
-    request: JsonValue = None
-    if change.request is not None:
-        request = {"endpoint": change.request.endpoint, "body": change.request.body}
-    return {
-        "address": str(change.address),
-        "plan": change.address.plan,
-        "key": change.address.key,
-        "revision": change.address.revision,
-        "action": change.action.value,
-        "digest": change.digest,
-        "source": source,
-        "request": request,
-        "call": identity.to_logical(change.call) if change.call is not None else None,
-        "scheduled_at": optional_instant(change.scheduled_at),
-        "place_by": optional_instant(change.place_by),
-        "called_timezone": change.called_timezone,
-        "distinct": change.distinct,
-        "diff": diff_document(change.diff),
-        "reasons": list(change.reasons),
-        "message": change.message,
-        "introduced": change.introduced,
-    }
+    document: JsonObject = to_builtins(_line(change))
+    return document
 
 
-def change_line(change: Change, told: Callable[[Change], JsonObject] = change_document) -> bytes:
-    """One change as it stands in the file. A call's delay is the only number that may be a fraction."""
-    delayed = change.call is not None and isinstance(change.call.delay_minutes, float)
-    return (to_line if delayed else to_whole_line)(told(change))
+def change_line(change: Change) -> bytes:
+    """The same as it stands in the file, on one line. A delay is the only number that may be a fraction."""
+    if change.call is not None and isinstance(change.call.delay_minutes, float):
+        return to_line(change_document(change))
+    return to_whole_line(_line(change))
 
 
 def plan_id(plan: Plan) -> str:
@@ -103,17 +131,28 @@ def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> Non
     The id stands before what it is taken over, so ``file`` must be one that can go back.
     """
     digest, places = hashlib.sha256(), {}
-    for name, piece in named_pieces(_named(_body(plan), _NO_ID, None)):
-        if name in _NOT_IN_ID:
-            places[name] = file.tell()
-        else:
-            digest.update(piece)
-        file.write(piece)
+    for name, group in groupby(named_pieces(_named(_body(plan), _NO_ID, None)), key=itemgetter(0)):
+        places[name] = file.tell()
+        for written in _together(piece for _, piece in group):
+            if name not in _NOT_IN_ID:
+                digest.update(written)
+            file.write(written)
     own_id = id_of(digest)
     file.seek(places["plan_id"])
     file.write(_member("plan_id", own_id))
     file.seek(places["signature"])
     file.write(_member("signature", None if signing_key is None else _signature(own_id, signing_key)) + END)
+
+
+def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _TOGETHER:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)
 
 
 def frame(plan: Plan, own_id: str, signature: JsonValue) -> bytes:
@@ -131,15 +170,15 @@ def _member(name: str, value: JsonValue) -> bytes:
     return b",\n  " + to_line(name) + b": " + to_line(value)
 
 
-def shown(plan: Plan, of: Plan, told: Callable[[Change], JsonObject] = change_document) -> Iterator[bytes]:
+def shown(plan: Plan, of: Plan, line: Callable[[Change], bytes] = change_line) -> Iterator[bytes]:
     """What ``write`` writes, of a masked copy and piece by piece, under the id of the plan itself (``of``).
 
-    ``told`` may say more of a change.
+    ``line`` may say more of a change.
     """
-    return pieces(_named(_body(plan, told), plan_id(of), None))
+    return pieces(_named(_body(plan, line), plan_id(of), None))
 
 
-def _body(plan: Plan, told: Callable[[Change], JsonObject] = change_document) -> dict[str, JsonValue | Lines]:
+def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str, JsonValue | Lines]:
     git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
     taken = optional_instant(plan.snapshot_at)
     return {
@@ -153,7 +192,7 @@ def _body(plan: Plan, told: Callable[[Change], JsonObject] = change_document) ->
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
-        "changes": Lines(lambda: (change_line(change, told) for change in plan.changes)),
+        "changes": Lines(lambda: map(line, plan.changes)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
 

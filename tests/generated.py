@@ -30,7 +30,7 @@ CALLS = st.builds(
     Call,
     *(TEXT, TEXT, *[MAYBE] * 6),
     schedule=st.none() | st.builds(Schedule, TEXT, TEXT),
-    delay_minutes=st.none() | st.integers(1, 10**6) | st.floats(allow_nan=False),
+    delay_minutes=st.none() | st.integers(1, 10**6) | st.floats(allow_nan=False, allow_infinity=False),
     additional_data=MAPS,
     metadata=MAPS,
 )

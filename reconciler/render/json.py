@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler import planfile
-from reconciler.documents import items, members, text
+from reconciler.documents import items, members, text, to_line
 from reconciler.masking import mask_plan
-from reconciler.model import JsonObject
 from reconciler.plan import Change, Plan
 from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
 from reconciler.source.provenance import Provenance
@@ -20,17 +19,17 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
     """
     told = mask_origins(origins or {}) if masked else origins or {}
 
-    def document(change: Change) -> JsonObject:
-        found = planfile.change_document(change)
-        if (provenance := told.get(change.address)) is not None:
-            _annotate(found, change, provenance)
-        return found
+    def line(change: Change) -> bytes:
+        provenance = told.get(change.address)
+        return planfile.change_line(change) if provenance is None else _annotated(change, provenance)
 
-    return planfile.shown(mask_plan(plan) if masked else plan, plan, document)
+    return planfile.shown(mask_plan(plan) if masked else plan, plan, line)
 
 
-def _annotate(document: JsonObject, change: Change, told: Provenance) -> None:
+def _annotated(change: Change, told: Provenance) -> bytes:
+    document = planfile.change_document(change)
     for cell in map(members, items(document["diff"])):
         cell["origin"] = origin_document(told.origin(text(cell["field"])))
     if change.call is not None:
         document["fields"] = [field_document(field) for field in told.fields]
+    return to_line(document)
