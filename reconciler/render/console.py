@@ -29,26 +29,29 @@ class Look:
 
 
 class Line:
-    """One line, of parts in a style each: words of ``_CODES``, such as ``bold red``."""
+    """One line, of parts in a style each: words of ``_CODES``, such as ``bold red``.
+
+    ``width`` is in cells of a terminal: some characters take two.
+    """
 
     def __init__(self, text: str = "", style: str = "") -> None:
-        self._parts: list[tuple[str, str]] = []
+        self.width = 0
+        self._texts: list[str] = []
+        self._styles: list[str] = []
         self.append(text, style)
 
     def append(self, text: str, style: str = "") -> Line:
         """Go on with a part; the result is the same line."""
-        if text:
-            self._parts.append((text, style))
+        self._texts.append(text)
+        self._styles.append(style)
+        self.width += len(text) if text.isascii() else _cells(text)
         return self
-
-    @property
-    def width(self) -> int:
-        """In cells of a terminal: some characters take two."""
-        return sum(_cells(text) for text, _ in self._parts)
 
     def drawn(self, *, color: bool) -> str:
         """The line as a terminal takes it."""
-        return "".join(_painted(text, style) if color else text for text, style in self._parts)
+        if not color:
+            return "".join(self._texts)
+        return "".join(map(_painted, self._texts, self._styles))
 
 
 class Console:
@@ -95,12 +98,10 @@ def print_indented(console: Console, text: str, indent: int) -> None:
 
 def _painted(text: str, style: str) -> str:
     codes = ";".join(_CODES[word] for word in style.split())
-    return f"\x1b[{codes}m{text}\x1b[0m" if codes else text
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
 def _cells(text: str) -> int:
-    if text.isascii():
-        return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - its tables are only needed beyond ASCII
 
     return cell_len(text)
