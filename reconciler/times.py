@@ -16,7 +16,7 @@ _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
     re.ASCII,
 )
-_WALL = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(:\d{2})?", re.ASCII)
+_WALL = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 
 
 def parse_instant(text: str) -> datetime:
@@ -68,12 +68,12 @@ def parse_wall(text: str) -> datetime:
     match = _WALL.fullmatch(text)
     if not match:
         raise ValueError(f"not a wall time: {text!r}")
-    return datetime.fromisoformat(f"{match[1]} {match[2]}{match[3] or ':00'}")
+    return datetime.fromisoformat(text if match[1] else f"{text}:00")
 
 
 def format_wall(moment: datetime) -> str:
     """``YYYY-MM-DD HH:MM:SS``, the form the API documents."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment.year >= 1000 else moment.isoformat(" ", "seconds")
+    return moment.isoformat(" ", "seconds")
 
 
 @cache
@@ -123,10 +123,12 @@ def locate(wall: datetime, timezone: ZoneInfo) -> datetime | Gap | Fold:
     Raises:
         OverflowError: the instant lies outside the years 1 to 9999.
     """
-    early = wall.replace(tzinfo=timezone, fold=0).astimezone(UTC)
-    late = wall.replace(tzinfo=timezone, fold=1).astimezone(UTC)
-    if early == late:
+    first = wall.replace(tzinfo=timezone, fold=0)
+    second = first.replace(fold=1)
+    early = first.astimezone(UTC)
+    if first.utcoffset() == second.utcoffset():
         return early
+    late = second.astimezone(UTC)
     if early < late:
         return Fold(early, late)
     return Gap(late, early)

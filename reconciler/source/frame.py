@@ -41,14 +41,15 @@ class Trace:
 
 
 Watch: TypeAlias = Callable[[Trace], None]
-_NOTHING = Layer()
+NOTHING = Layer()
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One plan file: its identity and defaults, the project, and where problems go.
 
-    ``watch`` is told how each row was made, where somebody asks.
+    ``watch`` is told how each row was made, where somebody asks; ``ordinary`` makes the rows of which there is
+    nothing to say.
     """
 
     identity: Identity
@@ -56,10 +57,10 @@ class Frame:
     project: Project
     report: Report
     watch: Watch | None = None
-    _ordinary: Ordinary = field(init=False)
+    ordinary: Ordinary = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ordinary", Ordinary(self.identity, self.defaults, self.project))
+        object.__setattr__(self, "ordinary", Ordinary(self.identity, self.defaults, self.project))
 
     def row(
         self,
@@ -75,13 +76,13 @@ class Frame:
         ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
         ``occurrence`` becomes the end of the key.
         """
-        made = _NOTHING
+        made = NOTHING
         if columns:
             made, failures = compute(columns, own, values)
             for failure in failures:
                 self._tell(failure, place, values, locate)
         if self.watch is None and occurrence is None:
-            ordinary = self._ordinary.row(place, own, made)
+            ordinary = self.ordinary.row(place, own, made)
             if ordinary is not None:
                 return ordinary
         merged = over(own, over(made, self.defaults))

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from reconciler import times
-from reconciler.model import ROW_KEY, Address, Call, Row
+from reconciler.model import ROW_KEY, Address, Call, Location, Row
 from reconciler.settings import Project
 from reconciler.source.cells import PHONE_ONLY, Cell, Cells, Layer, Source, over
 from reconciler.source.nodes import BOOLEANS
@@ -32,7 +32,7 @@ _Texts: TypeAlias = "tuple[str | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """Rows that set the same fields. Their texts are in one tuple: the row's, what is computed, then ``fixed``,
     which are those of the defaults and None. ``fields`` takes ``_FIELDS`` out of it; the rest are places in it.
     """
@@ -50,28 +50,32 @@ class Ordinary:
     def __init__(self, identity: Identity, defaults: Layer, project: Project) -> None:
         self._identity = identity
         self._defaults = defaults
-        self._kinds: dict[object, _Kind | None] = {}
+        self._kinds: dict[object, Kind | None] = {}
         self._agent = lru_cache(1024)(lambda text: agent_id(text, project))
         self._sender = lru_cache(1024)(lambda text, contact: sender_id(text, project, contact=contact))
         self._forbidden = lru_cache(1024)(lambda url: webhook_problem(url, project))
 
     def row(self, place: Place, own: Layer, made: Layer) -> Row | None:
         """The row that ``own`` makes over ``made`` and the defaults; None where anything about it is unusual."""
+        kind = self.kind(own, made)
+        if kind is None:
+            return None
+        texts = [cell.text for cell in own.cells.values()]
+        if made.cells:
+            texts += [cell.text for cell in made.cells.values()]
+        return self.row_of(kind, texts, place.row())
+
+    def kind(self, own: Layer, made: Layer) -> Kind | None:
+        """The kind of the rows that set the same fields; None where they are unusual."""
         if own.bad or own.removed or made.bad:
             return None
         mark = (own.schedule, *own.cells, None, *made.cells)
         kind = self._kinds.get(mark)
-        if kind is None:
-            if mark in self._kinds or len(self._kinds) >= _MOST_KINDS:
-                return None
+        if kind is None and mark not in self._kinds and len(self._kinds) < _MOST_KINDS:
             kind = self._kinds[mark] = self._kind(own, made)
-            return self.row(place, own, made)
-        texts = [cell.text for cell in own.cells.values()]
-        if made.cells:
-            texts += [cell.text for cell in made.cells.values()]
-        return self._made(kind, (*texts, *kind.fixed), place)
+        return kind
 
-    def _kind(self, own: Layer, made: Layer) -> _Kind | None:
+    def _kind(self, own: Layer, made: Layer) -> Kind | None:
         """None where the names alone are unusual: a target or a zone is missing, two timings, and the like."""
         first = len(own.cells)
         upper = Layer(_numbered(own.cells, 0), schedule=own.schedule)
@@ -87,7 +91,7 @@ class Ordinary:
                 at[name] = first + len(made.cells) + len(fixed)
                 fixed.append(cell.text)
         nothing = first + len(made.cells) + len(fixed)
-        return _Kind(
+        return Kind(
             fixed=(*fixed, None),
             fields=itemgetter(*(at.get(name, nothing) for name in _FIELDS)),
             tags=tuple(at[f"metadata.{tag}"] for tag in self._identity.tags or ()),
@@ -112,7 +116,9 @@ class Ordinary:
             )
         )
 
-    def _made(self, kind: _Kind, texts: _Texts, place: Place) -> Row | None:
+    def row_of(self, kind: Kind, own: list[str], source: Location) -> Row | None:
+        """The row of a kind whose own texts, and those computed for it, are these; None where they are unusual."""
+        texts = (*own, *kind.fixed)
         (
             key, revision, enabled, distinct,
             agent, sender, contact, number, name, email, country, webhook,
@@ -138,7 +144,7 @@ class Ordinary:
         return Row(
             Address(self._identity.plan, key, 1 if revision is None else int(revision)),
             Call(agent, sender, contact, number, name, email, country, webhook, schedule, wait, data, metadata),
-            place.row(),
+            source,
             rings_at,
             True if enabled is None else BOOLEANS.get(enabled, True),
             until,

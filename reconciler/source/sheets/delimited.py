@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from reconciler.model import Location
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Record, SheetProblem, letters
 from reconciler.source.sheets.guard import unguarded
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -53,7 +53,7 @@ class Delimited:
 
     def _record(self, number: int, line: int, texts: list[str]) -> Record:
         lines = self._lines
-        record = Record(number, line, texts, lines)
+        record = Record(number, line, texts, lines, NO_FLAWS)
         if len(texts) > MAX_COLUMNS:
             raise SheetProblem(
                 "E603", f"{len(texts)} columns; {MAX_COLUMNS} are read", None, self.locate(record, None)

@@ -11,7 +11,7 @@ from reconciler.model import Location
 
 MAX_COLUMNS = 1000
 MAX_CELL = 10_000
-_NO_FLAWS: Mapping[int, str] = MappingProxyType({})
+NO_FLAWS: Mapping[int, str] = MappingProxyType({})
 
 
 class SheetProblem(Exception):  # noqa: N818 - a problem of the user's, told as a diagnostic
@@ -36,11 +36,11 @@ class Record:
     line: int
     texts: list[str]
     raw: object = None
-    flaws: Mapping[int, str] = field(default_factory=lambda: _NO_FLAWS)
+    flaws: Mapping[int, str] = field(default_factory=lambda: NO_FLAWS)
 
     @property
     def blank(self) -> bool:
-        return not self.flaws and not any(text.strip() for text in self.texts)
+        return not self.flaws and not "".join(self.texts).strip()
 
 
 class Grid(Protocol):

@@ -11,7 +11,8 @@ from reconciler.model import Location, Row
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order
-from reconciler.source.frame import Frame
+from reconciler.source.frame import NOTHING, Frame
+from reconciler.source.ordinary import Kind
 from reconciler.source.report import is_public
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
@@ -44,15 +45,17 @@ class SheetPlace:
 
 
 class SheetReader:
-    """Reads the rows of ``grid``. ``dated`` and ``undated`` count scheduled rows: does the key hold a date?"""
+    """Reads the rows of ``grid``. ``dated`` and ``undated`` say whether a scheduled row has a key with a date, and
+    whether one before it has a key without.
+    """
 
     def __init__(self, grid: Grid, name: str, frame: Frame, source: Source) -> None:
         self._grid = grid
         self._name = name
         self._frame = frame
         self._source = source
-        self.dated = 0
-        self.undated = 0
+        self.dated = False
+        self.undated = False
 
     def rows(self, columns: Columns) -> Iterator[Row]:
         """Every row that is right; everything wrong is reported. Raises ``SheetProblem`` where reading ends."""
@@ -77,7 +80,9 @@ class SheetReader:
                 raise SheetProblem("E603", f"more than {most} rows", hint, self._grid.locate(record, None))
             row = lines.row(record)
             if row is not None:
-                self._note(row)
+                if not self.dated and row.rings_at is not None:
+                    self.dated = _DATE.search(row.address.key) is not None
+                    self.undated |= not self.dated
                 yield row
 
     def _knows(self, columns: Columns, header: Header) -> bool:
@@ -95,13 +100,6 @@ class SheetReader:
                 report.say("E703", message, column.scalar.line, column.scalar.column, hint)
                 good = False
         return good
-
-    def _note(self, row: Row) -> None:
-        if row.rings_at is not None:
-            if _DATE.search(row.address.key):
-                self.dated += 1
-            else:
-                self.undated += 1
 
 
 class _Lines:
@@ -126,8 +124,13 @@ class _Lines:
         self._nameless = [index for index, name in enumerate(header.names) if not name]
         self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
+        self._explained = bool(columns or self._nameless or frame.watch)
+        self._kinds: dict[tuple[int, ...], Kind | None] = {}
 
     def row(self, record: Record) -> Row | None:
+        ordinary = None if self._explained else self._ordinary(record)
+        if ordinary is not None:
+            return ordinary
         if not self._fits(record):
             return None
         own = self._cells(record)
@@ -145,6 +148,26 @@ class _Lines:
             return None if index is None else self._grid.locate(record, index)
 
         return self._frame.row(place, own, self._columns, values, locate)
+
+    def _ordinary(self, record: Record) -> Row | None:
+        """The row of a record of which there is nothing to say, found by a look at its texts."""
+        texts = record.texts
+        if record.flaws or len(texts) != len(self._header.names):
+            return None
+        own: list[str] = []
+        mark: list[int] = []
+        for index, _, check in self._fields:
+            text = texts[index]
+            if text and not text.isspace():
+                if not check(text) or "E+" in text:
+                    return None
+                own.append(text)
+                mark.append(index)
+        ordinary, found = self._frame.ordinary, tuple(mark)
+        if found not in self._kinds:
+            self._kinds[found] = ordinary.kind(self._cells(record), NOTHING)
+        kind = self._kinds[found]
+        return None if kind is None else ordinary.row_of(kind, own, self._grid.locate(record, None))
 
     def _fits(self, record: Record) -> bool:
         """As many cells as the header, and none without a name."""
