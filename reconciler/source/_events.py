@@ -34,6 +34,7 @@ _DOUBTFUL = {"%": _LATE_DIRECTIVE, "!": _ODD_TAG, "#": _TOUCHING_COMMENT, "?": _
 _BETWEEN = re.compile(r"(?:[ \r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=[ \r\n]))*+")
 _NEW_DOCUMENT = re.compile(r"(?<![^\r\n])---(?=\s)")
 _TAB_OR_COMMENT_LINE = re.compile(r"\t|(?<![^\r\n]) *+#[^\r\n]*+")
+_OF_DOCUMENTS = frozenset({yaml.DocumentStartEvent, yaml.DocumentEndEvent})
 
 
 class _Parser(Protocol):
@@ -68,6 +69,8 @@ def events(text: str, *, pure: bool) -> Iterator[yaml.Event]:
     started = False
     for event in iter(parser.get_event, None):
         yield event
+        if type(event) not in _OF_DOCUMENTS:
+            continue
         if isinstance(event, yaml.DocumentStartEvent):
             if started:
                 return

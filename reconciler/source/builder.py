@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from sys import intern
 
 import yaml
 
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.source.nodes import NULLS, ListNode, MapNode, Node, Scalar
 
 MAX_DEPTH = 32
 
@@ -28,17 +29,30 @@ class Builder:
         self._key: Scalar | None = None  # of the map that is open: the key that waits for its value
         self._outside: list[tuple[MapNode | ListNode | None, Scalar | None]] = []
 
-    def feed(self, event: yaml.Event) -> None:
-        """Take one event.
+    def build(self, events: Iterable[yaml.Event]) -> None:
+        """Take all events: most are scalars in maps, and take the short way.
 
         Raises:
             TooDeep: nesting is deeper than ``MAX_DEPTH``.
         """
-        if isinstance(event, yaml.ScalarEvent):
-            if event.anchor is not None or event.tag is not None:
-                self._check_properties(event)
-            self._add(self._scalar(event))
-        elif isinstance(event, yaml.CollectionStartEvent):
+        for event in events:
+            if not isinstance(event, yaml.ScalarEvent):
+                self._structure(event)
+                continue
+            node, parent = self._scalar(event), self._inside
+            if not isinstance(parent, MapNode):
+                self._add(node)
+                continue
+            key = self._key
+            if key is None:
+                self._key = self._as_key(node)
+                continue
+            self._key = None
+            self._set(parent, key, node)
+
+    def _structure(self, event: yaml.Event) -> None:
+        """Take an event that is no scalar."""
+        if isinstance(event, yaml.CollectionStartEvent):
             if event.anchor is not None or event.tag is not None:
                 self._check_properties(event)
             self._open(event)
@@ -89,15 +103,15 @@ class Builder:
             self._report("E108", f"tag {shown}: tags are not read", event, hint)
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        if event.anchor is not None or event.tag is not None:
+            self._check_properties(event)
         text, mark = event.value, event.start_mark
         if "\0" in text:
             self._report("E102", "the value holds NUL, written as an escape", event, "remove it")
             text = text.replace("\0", "")
-        return (
-            Scalar(text, not event.style, mark.line + 1, mark.column + 1)
-            if mark
-            else Scalar(text, not event.style, 1, 1)
-        )
+        if mark is None:
+            return Scalar(text, not event.style, 1, 1)
+        return Scalar(text, not event.style, mark.line + 1, mark.column + 1)
 
     def _placeholder(self, event: yaml.Event) -> Scalar:
         return Scalar("", True, *_place(event))
@@ -130,7 +144,7 @@ class Builder:
             self._root = node
 
     def _as_key(self, node: Node) -> Scalar:
-        if isinstance(node, Scalar) and node.text and not node.is_null:
+        if isinstance(node, Scalar) and node.text and not (node.plain and node.text in NULLS):
             node.text = intern(node.text)  # many rows have the same few
             return node
         what = "empty or null" if isinstance(node, Scalar) else "a list or a map"
@@ -139,13 +153,14 @@ class Builder:
         return Scalar("", True, node.line, node.column)
 
     def _set(self, parent: MapNode, key: Scalar, node: Node) -> None:
-        text = key.text
-        if text and text != "<<" and text not in parent.items:
-            parent.items[text] = (key, node)
-        elif text:
+        if key.text and key.text != "<<" and key.text not in parent.items:
+            parent.items[key.text] = (key, node)
+        else:
             self._set_odd(parent, key, node)
 
     def _set_odd(self, parent: MapNode, key: Scalar, node: Node) -> None:
+        if not key.text:
+            return
         where = Location(self._file, key.line, key.column)
         if key.plain and key.text == "<<":
             self._say("E110", "merge keys are not read", where, "share values with defaults")

@@ -10,8 +10,9 @@ from reconciler.settings import Project
 from reconciler.source.cells import Layer, Source, layer_of
 from reconciler.source.computed import Computed
 from reconciler.source.formulas.columns import Columns
-from reconciler.source.frame import Frame, Locate, Watch
-from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.source.frame import NOTHING, Frame, Locate, Watch
+from reconciler.source.nodes import NULLS, ListNode, MapNode, Node, Scalar
+from reconciler.source.ordinary import Kind
 from reconciler.source.reading import PlanPlace
 from reconciler.source.repeat import occurrences
 from reconciler.source.report import Report
@@ -71,8 +72,14 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
     report = frame.report
     defaults = {name: cell.text for name, cell in frame.defaults.cells.items()}
     marked = {path[1] for path in report.bad if len(path) == 2 and path[0] == "calls"}
+    wrong = {path[1] for path in report.bad if path[0] == "calls" and len(path) > 1}
+    ordinary = None if columns or frame.watch or computed.broken else _Ordinary(frame)
     for index, item in enumerate(items):
         if isinstance(item, MapNode):
+            row = None if ordinary is None or index in wrong else ordinary.row(item)
+            if row is not None:
+                yield row
+                continue
             own = layer_of(item, ("calls", index), report, Source.ROW)
             own.bad |= computed.broken - own.cells.keys()
             place = PlanPlace(report.file, item)
@@ -81,6 +88,45 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
                 row = frame.row(place, layer, columns, values, _locator(layer, report.file), occurrence)
                 if row is not None and index not in marked:
                     yield row
+
+
+class _Ordinary:
+    """Rows of ``calls`` of which there is nothing to say, without a cell and a layer for each."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._kinds: dict[tuple[str | None, ...], Kind | None] = {}
+
+    def row(self, node: MapNode) -> Row | None:
+        """The row; None where it may be another."""
+        texts: list[str] = []
+        mark: list[str | None] = []
+        for name, (_, value) in node.items.items():
+            mark.append(name)
+            if isinstance(value, MapNode):
+                for inner, (_, item) in value.items.items():
+                    mark.append(inner)
+                    if not _takes(item, texts):
+                        return None
+                mark.append(None)
+            elif not _takes(value, texts):
+                return None
+        found, ordinary, report = tuple(mark), self._frame.ordinary, self._frame.report
+        if found not in self._kinds:
+            own = layer_of(node, ("calls",), report, Source.ROW)
+            self._kinds[found] = None if "repeat" in node.items else ordinary.kind(own, NOTHING)
+        kind = self._kinds[found]
+        return (
+            None if kind is None else ordinary.row_of(kind, texts, Location(report.file, node.line, node.column))
+        )
+
+
+def _takes(node: Node, texts: list[str]) -> bool:
+    """Take the text of a value, unless it is none, or another than is written."""
+    if not isinstance(node, Scalar) or (node.plain and node.text in NULLS) or node.text[:1] == "=":
+        return False
+    texts.append(node.text)
+    return True
 
 
 def _locator(own: Layer, file: str) -> Locate:

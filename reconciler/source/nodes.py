@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct, field
+
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_NUMBER_LENGTH = 100
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -22,8 +23,7 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
-@dataclass(slots=True)
-class Scalar:
+class Scalar(Struct, gc=False):
     """One value. ``plain`` is true where it stands without quotes and is no block scalar.
 
     Only numbers in JSON's grammar are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, so
@@ -40,7 +40,7 @@ class Scalar:
         text = self.text
         if not self.plain:
             return Kind.TEXT
-        if text in _NULLS:
+        if text in NULLS:
             return Kind.NULL
         if text in BOOLEANS:
             return Kind.BOOLEAN
@@ -50,7 +50,7 @@ class Scalar:
 
     @property
     def is_null(self) -> bool:
-        return self.plain and self.text in _NULLS
+        return self.plain and self.text in NULLS
 
     @property
     def boolean(self) -> bool:
@@ -58,8 +58,7 @@ class Scalar:
         return BOOLEANS[self.text]
 
 
-@dataclass(slots=True)
-class MapNode:
+class MapNode(Struct, gc=False):
     """A map. ``items`` is keyed by the keys' text, in the order of the file; duplicates are not in it."""
 
     line: int
@@ -71,8 +70,7 @@ class MapNode:
         return item[1] if item else None
 
 
-@dataclass(slots=True)
-class ListNode:
+class ListNode(Struct, gc=False):
     line: int
     column: int
     items: list[Node] = field(default_factory=list)

@@ -12,10 +12,12 @@ from typing import TypeAlias
 
 import jsonschema_rs
 
-from reconciler.source.nodes import Kind, ListNode, MapNode, Node
+from reconciler.source.nodes import BOOLEANS, NULLS, Kind, ListNode, MapNode, Node, Scalar
 from reconciler.source.schema import schema_text
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_WORDS = NULLS | BOOLEANS.keys()  # which are no texts where they stand without quotes
 
 # Characters that Python's \s takes for space and Rust's does not.
 _MORE_SPACES = "\\s\\x1c-\\x1f\\x85"
@@ -41,11 +43,17 @@ class Sieve:
 
     def _plain(self, node: Node, name: str) -> Json:
         if isinstance(node, MapNode):
-            return {key: self._plain(item, key) for key, (_, item) in node.items.items()}
+            made: dict[str, Json] = {}
+            for key, (_, item) in node.items.items():
+                if isinstance(item, Scalar) and (
+                    not item.plain or not (item.text in _WORDS or key in self._typed)
+                ):
+                    made[key] = item.text
+                else:
+                    made[key] = self._plain(item, key)
+            return made
         if isinstance(node, ListNode):
             return [self._plain(item, name) for item in node.items]
-        if not node.plain:
-            return node.text
         kind = node.kind
         if kind is Kind.TEXT or (kind is Kind.NUMBER and name not in self._typed):
             return node.text

@@ -65,8 +65,7 @@ def load(data: bytes, file: str, *, pure: bool = False) -> Document:
 def _build(builder: Builder, text: str, file: str, *, pure: bool) -> Node | None:
     """The root, None where the file is unusable; what is wrong is added to the builder's diagnostics."""
     try:
-        for event in events(text, pure=pure):
-            builder.feed(event)
+        builder.build(events(text, pure=pure))
     except TooDeep:
         return None
     except yaml.MarkedYAMLError as error:
