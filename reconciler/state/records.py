@@ -13,14 +13,20 @@ from reconciler.ports import Attempt, Run
 from reconciler.state.database import Row
 from reconciler.times import format_instant, parse_instant
 
+_DAMAGE = (ValueError, TypeError, AttributeError)
+
 
 @contextmanager
 def _intact(record: str) -> Iterator[None]:
     """What no version ever writes, as ``StateError``."""
     try:
         yield
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StateError(f"the state holds a damaged record at {record}: {error}") from error
+    except _DAMAGE as error:
+        raise _damaged(record, error) from error
+
+
+def _damaged(record: str, error: Exception) -> StateError:
+    return StateError(f"the state holds a damaged record at {record}: {error}")
 
 
 def to_address(row: Row) -> Address:
@@ -34,25 +40,28 @@ def to_entry(row: Row) -> Entry:
     Raises:
         StateError: the row holds something that this version never writes.
     """
-    address = to_address(row)
-    with _intact(str(address)):
-        call = identity.from_text(row["call"])
-        digest = row["digest"]
-        whole = row["redacted_at"] is None and not is_partial(call)
-        if whole and not digest.startswith(identity.DIGEST_PREFIX):
-            digest = identity.digest(call)
-        return Entry(
-            address=address,
-            status=Status(row["status"]),
-            call=call,
-            digest=digest,
-            attempted_at=parse_instant(row["attempted_at"]),
-            rings_at=parse_instant(row["rings_at"]),
-            call_id=row["call_id"],
-            error=row["error"],
-            rejections=row["rejections"] if row["rejected_digest"] == row["digest"] else 0,
-            stopped_at=None if row["stopped_at"] is None else parse_instant(row["stopped_at"]),
-        )
+    try:
+        return _entry(row)
+    except _DAMAGE as error:
+        raise _damaged(str(to_address(row)), error) from error
+
+
+def _entry(row: Row) -> Entry:
+    call, digest, stopped_at = identity.from_text(row["call"]), row["digest"], row["stopped_at"]
+    if not digest.startswith(identity.DIGEST_PREFIX) and row["redacted_at"] is None and not is_partial(call):
+        digest = identity.digest(call)
+    return Entry(
+        address=to_address(row),
+        status=Status(row["status"]),
+        call=call,
+        digest=digest,
+        attempted_at=parse_instant(row["attempted_at"]),
+        rings_at=parse_instant(row["rings_at"]),
+        call_id=row["call_id"],
+        error=row["error"],
+        rejections=row["rejections"] if row["rejected_digest"] == row["digest"] else 0,
+        stopped_at=None if stopped_at is None else parse_instant(stopped_at),
+    )
 
 
 def to_attempt(row: Row) -> Attempt:
