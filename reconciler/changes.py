@@ -10,11 +10,12 @@ from heapq import merge
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from reconciler.model import Address
-from reconciler.packing import pack_change, unpack_change
+from reconciler.packing import pack, unpacker
 from reconciler.plan import Action, Change, Changes
 from reconciler.spool import Keeper, Lazy, Mapped, Picked
 
 _Span: TypeAlias = tuple[int, int]
+_UNPACK = unpacker(Change)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ class Gathered(Lazy[Change], Changes):
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
     """All of them, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
-    keeper = Keeper(pack_change, unpack_change)
+    keeper = Keeper(pack, _UNPACK)
     places: dict[Action, array[int]] = {}
     spans = _Spans()
     for place, change in enumerate(changes):

@@ -1,31 +1,22 @@
-"""Rows and changes as bytes that this very process reads again, for what is kept on disk while it works."""
+"""Words as bytes that this very process reads again, for what is kept on disk while it works."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
-from reconciler.model import Row
-from reconciler.plan import Change
-
-_pack = Encoder().encode
-_rows, _changes = Decoder(Row), Decoder(Change)
+_S = TypeVar("_S", bound=Struct)
+_ENCODER = Encoder()
 
 
-def pack_row(row: Row) -> bytes:
-    """The inverse of ``unpack_row``."""
-    return _pack(row)
+def pack(item: Struct) -> bytes:
+    """The inverse of what ``unpacker`` gives for its kind."""
+    return _ENCODER.encode(item)
 
 
-def unpack_row(data: bytes) -> Row:
-    """The row that was packed."""
-    return _rows.decode(data)
-
-
-def pack_change(change: Change) -> bytes:
-    """The inverse of ``unpack_change``."""
-    return _pack(change)
-
-
-def unpack_change(data: bytes) -> Change:
-    """The change that was packed."""
-    return _changes.decode(data)
+def unpacker(kind: type[_S]) -> Callable[[bytes], _S]:
+    """What makes a word of that kind out of its bytes."""
+    return Decoder(kind).decode

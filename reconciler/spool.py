@@ -7,13 +7,14 @@ import tempfile
 import weakref
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, overload
 
 from reconciler.errors import ReconcilerError
 from reconciler.system import next_step, told
 
+K = TypeVar("K")
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -163,6 +164,28 @@ def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
     if not isinstance(items, Lazy):
         return [item for item in items if keep(item)]
     return Picked(items, array("L", (place for place, item in enumerate(items) if keep(item))))
+
+
+class Shelf(Mapping[K, T]):
+    """What stands for each key; values wait on disk where they are many."""
+
+    def __init__(self, pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:
+        self._kept = Keeper(pack, unpack)
+        self._places: dict[K, int] = {}
+
+    def add(self, key: K, value: T) -> None:
+        """Put a value under a key that has none. Raises ``ReconcilerError`` where the disk takes no more."""
+        self._places[key] = len(self._kept.items)
+        self._kept.append(value)
+
+    def __getitem__(self, key: K) -> T:
+        return self._kept.items[self._places[key]]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class Keeper(Generic[T]):

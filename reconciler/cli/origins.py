@@ -8,26 +8,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
+    from reconciler.model import Address
     from reconciler.plan import Plan
     from reconciler.render.origins import Origins
+    from reconciler.source.frame import Trace
+    from reconciler.source.sources import Sources
 
 
-def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan) -> Origins:
+def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan, sources: Sources) -> Origins:
     """Where the values came from of each call to place and of each changed row.
 
     The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
-    meanwhile is left out.
+    meanwhile is left out. ``sources`` are what the plan was made from.
     """
     from reconciler import identity
-    from reconciler.source.tracing import Tracer, provenance
+    from reconciler.packing import pack, unpacker
+    from reconciler.source.provenance import Provenance
+    from reconciler.source.tracing import provenance
+    from reconciler.spool import Shelf
 
-    asked = {change.address: change for change in plan.changes if change.diff or change.call is not None}
-    tracer = Tracer(asked.keys())
-    sources = workspace.sources(app, paths, tracer)
-    found = {}
-    for address, trace in tracer.traces.items():
-        digest = asked[address].digest
-        if trace.row is not None and identity.digest(trace.row.call) == digest:
-            tags = identity.tags(plan.lineage or "", address, digest)
-            found[address] = provenance(trace, sources, workspace.project, tags)
+    asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
+    found: Shelf[Address, Provenance] = Shelf(pack, unpacker(Provenance))
+
+    def keep(trace: Trace) -> None:
+        row = trace.row
+        if row is None or row.address not in asked or row.address in found:
+            return
+        digest = identity.digest(row.call)
+        if digest == asked[row.address]:
+            tags = identity.tags(plan.lineage or "", row.address, digest)
+            found.add(row.address, provenance(trace, sources, workspace.project, tags))
+
+    workspace.sources(app, paths, keep)
     return found

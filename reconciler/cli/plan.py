@@ -98,7 +98,7 @@ def plan(
     made, sources = make_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)
-    origins = find_origins(app, workspace, paths, made) if explain else None
+    origins = find_origins(app, workspace, paths, made, sources) if explain else None
     around = None
     if "html" in dict(wanted):
         from reconciler.cli.surroundings import find_around

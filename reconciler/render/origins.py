@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.model import Address, JsonObject, JsonValue
@@ -46,7 +47,21 @@ def origin_document(origin: Origin | None) -> JsonValue:
 
 def mask_origins(origins: Origins) -> Origins:
     """The same as they may be published."""
-    return {address: mask_provenance(item) for address, item in origins.items()}
+    return _Masked(origins) if origins else origins
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Masked(Origins):
+    origins: Origins
+
+    def __getitem__(self, address: Address) -> Provenance:
+        return mask_provenance(self.origins[address])
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self.origins)
+
+    def __len__(self) -> int:
+        return len(self.origins)
 
 
 def print_fields(console: Console, row: Provenance, indent: int) -> None:

@@ -9,10 +9,11 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from reconciler.model import Address, Row
-from reconciler.packing import pack_row, unpack_row
+from reconciler.packing import pack, unpacker
 from reconciler.spool import Keeper, Picked, Spool
 
 _Name: TypeAlias = tuple[str, int]
+_UNPACK = unpacker(Row)
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Gathering:
     """Takes the rows of plan after plan, and gives them back sorted by address."""
 
     def __init__(self) -> None:
-        self._kept = Keeper(pack_row, unpack_row)
+        self._kept = Keeper(pack, _UNPACK)
         self._files: list[_File] = []
         self._calls = array("q")  # a hash of whom each row calls and when
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from unicodedata import normalize
 
+from msgspec.structs import replace
+
 from reconciler.masking import mask_value
-from reconciler.model import Location
+from reconciler.model import Location, Word
 
 ALIAS = "alias"
 IDENTITY = "identity"
@@ -16,8 +17,7 @@ TABLE = "table"
 TAG = "tag"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Word, frozen=True):
     """Where one value came from.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
@@ -45,16 +45,14 @@ class Origin:
                 yield from item.origin.places()
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Word, frozen=True):
     """One value that another is made of. ``origin`` is None where it is empty."""
 
     name: str
     origin: Origin | None
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Word, frozen=True):
     """One field of a row. ``value`` is as sent; ``sent_as`` its path in the request's body, None where it is no
     part of it."""
 
@@ -65,8 +63,7 @@ class Field:
     private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Word, frozen=True):
     """Every field of one row. ``complete`` is false where the row has errors: then it holds what could be read.
 
     The row's own lines of its file are those from ``source`` to ``last_line``.

@@ -5,20 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 
 from reconciler.model import Row
-from reconciler.packing import pack_change, pack_row, unpack_change, unpack_row
+from reconciler.packing import pack, unpacker
 from reconciler.plan import Change
 from tests.generated import CHANGES, ROWS
 
 
 @given(ROWS)
 def test_rows(row: Row) -> None:
-    again = unpack_row(pack_row(row))
+    again = unpacker(Row)(pack(row))
     assert repr(again) == repr(row)
     assert again == row
 
 
 @given(CHANGES)
 def test_changes(change: Change) -> None:
-    again = unpack_change(pack_change(change))
+    again = unpacker(Change)(pack(change))
     assert repr(again) == repr(change)  # also what comparing leaves out
     assert again == change

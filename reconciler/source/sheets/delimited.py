@@ -100,9 +100,13 @@ class Delimited:
 
 def _find(lines: list[str], column: int, delimiter: str) -> tuple[int, int]:
     """Line (from 0) and character (from 0) where a cell of a record starts."""
+    if len(lines) == 1 and '"' not in lines[0]:
+        line = lines[0].rstrip("\r\n")
+        cells = line.split(delimiter, column)
+        return 0, len(line) - (len(cells[-1]) if len(cells) > column else 0)
     inside, cell, fresh = False, 0, True
-    for number, line in enumerate(lines):
-        for at, char in enumerate(line):
+    for number, text in enumerate(lines):
+        for at, char in enumerate(text):
             if cell == column and fresh:
                 return number, at
             if char == '"' and (inside or fresh):
