@@ -30,10 +30,19 @@ def endpoint(call: Call) -> str:
 
 def sent_as(field: str, call: Call, fields: ScheduleFields) -> str:
     """The path in the body of what a plan file calls ``field``; an entry of ``additional_data`` has its key's."""
-    sender = "from_number_id" if call.contact_id is not None else "from_number"
-    renamed = {"agent": "agent_id", "from": sender, "delay_minutes": "delay"}
-    renamed |= {"schedule.at": f"schedule.{fields.at}", "schedule.timezone": f"schedule.{fields.timezone}"}
-    return renamed.get(field, field)
+    match field:
+        case "agent":
+            return "agent_id"
+        case "from":
+            return "from_number_id" if call.contact_id is not None else "from_number"
+        case "delay_minutes":
+            return "delay"
+        case "schedule.at":
+            return f"schedule.{fields.at}"
+        case "schedule.timezone":
+            return f"schedule.{fields.timezone}"
+        case _:
+            return field
 
 
 def to_request(call: Call, tags: Mapping[str, str], fields: ScheduleFields) -> Request:

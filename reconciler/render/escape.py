@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import lru_cache
 
 from reconciler.source.sheets.guard import FORMULA_STARTS, guarded
 
@@ -71,9 +72,11 @@ def for_html(text: str, limit: int = 200) -> str:
     return html.escape(cut(text, limit))
 
 
+@lru_cache(maxsize=1024)  # most cells of most columns hold what others do
 def for_csv(text: str) -> str:
     """``text`` for a cell of delimited text: one line, and no spreadsheet finds a formula in it (``guard.py``)."""
-    return guarded(_NEXT_CELL.sub(r"\\x3b", for_terminal(text)))
+    shown = for_terminal(text)
+    return guarded(_NEXT_CELL.sub(r"\\x3b", shown) if ";" in shown else shown)
 
 
 def cut(text: str, limit: int) -> str:

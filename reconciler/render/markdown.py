@@ -7,9 +7,9 @@ nothing of it can act (``escape.for_markdown``).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from reconciler.masking import mask_change, mask_plan
 from reconciler.model import Diagnostic, Severity
@@ -31,6 +31,7 @@ from reconciler.render.words import (
     word,
 )
 from reconciler.source.provenance import Provenance, mask_provenance
+from reconciler.spool import Picked, where
 from reconciler.times import tell_instant
 
 MARKER = "<!-- reconciler:plan -->"
@@ -105,9 +106,11 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     return [*parts, *_waiting(plan, view)]
 
 
-def _of(plan: Plan, action: Action, *, waiting: bool) -> list[Change]:
+def _of(plan: Plan, action: Action, *, waiting: bool) -> Sequence[Change]:
     """The changes of one action: those that wait on the base already, or all others."""
-    return [item for item in plan.of(action) if (item.introduced is False) is waiting]
+    if plan.base is None:
+        return () if waiting else plan.of(action)
+    return where(plan.of(action), lambda item: (item.introduced is False) is waiting)
 
 
 def _settings(plan: Plan) -> Iterator[Part]:
@@ -154,23 +157,26 @@ def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) ->
     """What a person has to look at. Edits of a call that has rung are counted only."""
     if not changes:
         return
-    told = [item for item in changes if "past" not in item.reasons]
+    told = where(changes, lambda item: "past" not in item.reasons)
     head = f"\n#### {len(changes):,} {words}\n\n"
     tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
     yield Part(rank, head, map(view.entry, told), len(told), tail if len(told) < len(changes) else "")
 
 
-def _creates(changes: list[Change], view: _View) -> Iterator[Part]:
+def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
     """The calls to place: those the branch edits, with their cells; the others by plan, day and agent."""
     if not changes:
         return
     yield Part(1, f"\n#### {len(changes):,} to place\n")
-    edited = [item for item in changes if item.diff]
+    edited = where(changes, lambda item: bool(item.diff))
     if edited:
         head = f"\n{len(edited):,} with cells that this branch edits:\n\n"
         yield Part(5, head, map(view.entry, edited), len(edited))
-    rest = sorted((item for item in changes if not item.diff), key=_group)
-    groups = [(name, list(found)) for name, found in groupby(rest, _group)]
+    places: dict[tuple[str, str, str], array[int]] = {}
+    for place, item in enumerate(changes):
+        if not item.diff:
+            places.setdefault(_group(item), array("L")).append(place)
+    groups = [(name, Picked(changes, places[name])) for name in sorted(places)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in (plan, day, agent))
         title = f"{names}: {counted(len(found), 'call')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 from reconciler.model import JsonObject, JsonValue
@@ -40,6 +40,7 @@ def fields() -> Mapping[str, JsonObject]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def schema_of(path: str) -> JsonObject | None:
     """The schema of a field, None where there is no such field."""
     head, dot, name = path.partition(".")

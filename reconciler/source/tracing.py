@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from unicodedata import normalize
 
 from reconciler import identity, wire
@@ -162,6 +163,7 @@ class _Row:
         return _place(self._plan, self._file, "plan") if name == "reconciler_plan" else None
 
 
+@lru_cache(maxsize=4096)
 def _rank(name: str) -> int:
     """The order of fields; those of one map stay in the order of the file."""
     known = name if name in _ORDER else name.partition(".")[0]

@@ -23,4 +23,6 @@ def unguarded(text: str) -> str:
 
 def risky(text: str) -> bool:
     """Whether a spreadsheet could take the text for something else than text."""
+    if text[:1].isalnum():
+        return False
     return text.startswith(_BREAKS) or text.lstrip().startswith(_RISKY)
