@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 import rfc8785
+from msgspec.json import Encoder
 
 from reconciler.model import JsonObject, JsonValue
 from reconciler.times import format_instant
@@ -24,7 +25,7 @@ from reconciler.times import format_instant
 _GENESIS = b"call-reconciler ledger 1: genesis\n"
 _ENTRY = b"call-reconciler ledger 1: entry\n"
 _TEXT = b"call-reconciler ledger 1: text\n"
-_PLAIN_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_PLAIN = Encoder(order="sorted")
 _SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 
@@ -152,12 +153,12 @@ def link(head: Head, note: Note, serial: int, salt: str) -> Link:
 
 
 def canonical(members: JsonObject) -> bytes:
-    """RFC 8785. Python's own encoder writes the same of what is plain, and five times faster.
+    """RFC 8785. A compiled encoder writes the same of what is plain, and many times faster.
 
     Raises:
         UnicodeEncodeError: a text is no Unicode.
     """
-    return _PLAIN_JSON.encode(members).encode() if _is_plain(members) else rfc8785.dumps(members)
+    return _PLAIN.encode(members) if _is_plain(members) else rfc8785.dumps(members)
 
 
 def _is_plain(value: JsonValue) -> bool:
@@ -177,11 +178,11 @@ def read(entry: str) -> Record:
     """
     try:
         members = json.loads(entry)
-        canonical = rfc8785.dumps(members) == entry.encode()
+        same = canonical(members) == entry.encode()
         record = Record(**members)
     except (TypeError, UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise ValueError(str(error)) from error
-    if not canonical or not isinstance(members["content"], dict):
+    if not same or not isinstance(members["content"], dict):
         raise ValueError("it is not in its canonical form")
     return record
 
