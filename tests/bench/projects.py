@@ -19,8 +19,8 @@ from tests.bench.measuring import RECONCILER
 from tests.conftest import AGENT, NUMBER, clean_environment
 
 _BATCH = 1000
-_APPLIED = datetime(2031, 5, 29, 12, tzinfo=UTC)
-_RUN = Run("bench", "apply", _APPLIED, "host", 1, "bench", "0")
+APPLIED = datetime(2031, 5, 29, 12, tzinfo=UTC)
+RUN = Run("bench", "apply", APPLIED, "host", 1, "bench", "0")
 
 
 def project(work: Path, name: str, rows: int, write: Callable[[Path, int], None]) -> Path:
@@ -47,21 +47,20 @@ def placed(work: Path, name: str, rows: int, write: Callable[[Path, int], None])
 
 def _place(state: Path, rows: int) -> None:
     """What an apply of all rows leaves in a state, but for the calls."""
-    intents = map(_intent, wanted(rows))
-    with open_store(state, _RUN) as store:
+    intents = map(intent, wanted(rows))
+    with open_store(state, RUN) as store:
         while batch := list(islice(intents, _BATCH)):
-            store.intend(_RUN.id, batch, _APPLIED)
+            store.intend(RUN.id, batch, APPLIED)
             answers = [
-                Result(
-                    intent.address, Status.PLACED, _APPLIED + timedelta(seconds=1), f"call-{intent.address.key}"
-                )
-                for intent in batch
+                Result(item.address, Status.PLACED, APPLIED + timedelta(seconds=1), f"call-{item.address.key}")
+                for item in batch
             ]
-            store.record(_RUN.id, answers)
-        store.end_run(_RUN.id, _APPLIED + timedelta(seconds=2), 0, {"placed": rows})
+            store.record(RUN.id, answers)
+        store.end_run(RUN.id, APPLIED + timedelta(seconds=2), 0, {"placed": rows})
 
 
-def _intent(row: Wanted) -> Intent:
+def intent(row: Wanted) -> Intent:
+    """What an apply is about to do for a row."""
     call = Call(
         agent=AGENT,
         sender=NUMBER,
