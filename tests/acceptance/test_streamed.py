@@ -63,6 +63,12 @@ def test_blocked_rows_too(blocked: Workbench, form: str) -> None:
     assert (kept.stdout, kept.stderr, kept.returncode) == (held.out, held.err, held.code)
 
 
+def test_a_workbook_is_the_same(mixed: Workbench) -> None:
+    mixed.ok("plan", *NOW, "--format", "xlsx", "--output", "held.xlsx")
+    assert spooled(mixed, "plan", *NOW, "--format", "xlsx", "--output", "kept.xlsx").returncode == 0
+    assert (mixed.root / "kept.xlsx").read_bytes() == (mixed.root / "held.xlsx").read_bytes()
+
+
 def test_saved_plans_are_the_same_and_are_read_alike(mixed: Workbench) -> None:
     mixed.ok("plan", *NOW, "--out", "held.plan")
     assert spooled(mixed, "plan", *NOW, "--out", "kept.plan").returncode == 0
