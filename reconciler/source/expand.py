@@ -95,20 +95,19 @@ class _Ordinary:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._kinds: dict[tuple[str | None, ...], Kind | None] = {}
+        self._kinds: dict[tuple[str | int, ...], Kind | None] = {}
 
     def row(self, node: MapNode) -> Row | None:
         """The row; None where it may be another."""
         texts: list[str] = []
-        mark: list[str | None] = []
+        mark: list[str | int] = []
         for name, (_, value) in node.items.items():
             mark.append(name)
             if isinstance(value, MapNode):
-                for inner, (_, item) in value.items.items():
-                    mark.append(inner)
+                mark += (len(value.items), *value.items)
+                for _, item in value.items.values():
                     if not _takes(item, texts):
                         return None
-                mark.append(None)
             elif not _takes(value, texts):
                 return None
         found, ordinary, report = tuple(mark), self._frame.ordinary, self._frame.report
@@ -116,9 +115,9 @@ class _Ordinary:
             own = layer_of(node, ("calls",), report, Source.ROW)
             self._kinds[found] = None if "repeat" in node.items else ordinary.kind(own, NOTHING)
         kind = self._kinds[found]
-        return (
-            None if kind is None else ordinary.row_of(kind, texts, Location(report.file, node.line, node.column))
-        )
+        if kind is None:
+            return None
+        return ordinary.row_of(kind, texts, Location(report.file, node.line, node.column))
 
 
 def _takes(node: Node, texts: list[str]) -> bool:
