@@ -70,14 +70,17 @@ def _list(start: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def to_line(value: JsonValue) -> bytes:
     """One value on one line."""
-    written = _ENCODER.encode(value)
-    # "##[" starts a command wherever a CI runner meets it in a log. "#" stands in texts only.
-    return (written.replace("##", r"#\u0023") if "##" in written else written).encode()
+    return inert(_ENCODER.encode(value).encode())
 
 
 def to_whole_line(value: Struct) -> bytes:
     """The same, many times faster, of what holds no fractions, which the two encoders write differently."""
-    written = spaced(_COMPILED.encode(value), indent=0)
+    return inert(spaced(_COMPILED.encode(value), indent=0))
+
+
+def inert(written: bytes) -> bytes:
+    """The same JSON without ``##[``, which starts a command wherever a CI runner meets it in a log: ``#`` stands in
+    texts only."""
     return written.replace(b"##", rb"#\u0023") if b"#" in written and b"##" in written else written
 
 

@@ -30,25 +30,16 @@ class Builder:
         self._outside: list[tuple[MapNode | ListNode | None, Scalar | None]] = []
 
     def build(self, events: Iterable[yaml.Event]) -> None:
-        """Take all events: most are scalars in maps, and take the short way.
+        """Take all events: most are scalars, and are told apart first.
 
         Raises:
             TooDeep: nesting is deeper than ``MAX_DEPTH``.
         """
         for event in events:
-            if not isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, yaml.ScalarEvent):
+                self._add(self._scalar(event))
+            else:
                 self._structure(event)
-                continue
-            node, parent = self._scalar(event), self._inside
-            if not isinstance(parent, MapNode):
-                self._add(node)
-                continue
-            key = self._key
-            if key is None:
-                self._key = self._as_key(node)
-                continue
-            self._key = None
-            self._set(parent, key, node)
 
     def _structure(self, event: yaml.Event) -> None:
         """Take an event that is no scalar."""

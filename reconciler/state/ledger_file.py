@@ -16,7 +16,7 @@ import rfc8785
 
 from reconciler import __version__
 from reconciler.chain import Head, Link, Record, Walk, read
-from reconciler.documents import integer, members, text
+from reconciler.documents import inert, integer, members, text
 from reconciler.errors import StateError
 from reconciler.model import JsonObject, JsonValue
 from reconciler.ports import StateReader
@@ -54,8 +54,8 @@ def line(link: Link, record: Record) -> JsonObject:
 
 
 def _line(document: JsonObject) -> bytes:
-    """A line in which a CI runner finds no command: ``##[`` starts one, and ``#`` stands in texts only."""
-    return rfc8785.dumps(document).replace(b"##", rb"#\u0023") + b"\n"
+    """A line in which a CI runner finds no command."""
+    return inert(rfc8785.dumps(document)) + b"\n"
 
 
 def _digest(data: bytes) -> str:
