@@ -79,8 +79,10 @@ def to_whole_line(value: Struct) -> bytes:
 
 
 def inert(written: bytes) -> bytes:
-    """The same JSON without ``##[``, which starts a command wherever a CI runner meets it in a log: ``#`` stands in
-    texts only."""
+    """The same JSON without ``##[``, which starts a command wherever a CI runner meets it in a log.
+
+    ``#`` stands in texts only.
+    """
     return written.replace(b"##", rb"#\u0023") if b"#" in written and b"##" in written else written
 
 
