@@ -184,6 +184,51 @@ def test_the_keyboard_tells_where_a_value_came_from(visit: Open) -> None:
     assert "reconciler_key" not in page.locator("#panel").inner_text()
 
 
+def drawn(page: Any) -> None:
+    """Wait until what was scrolled has told so: that event comes with the next frame."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def beside(page: Any, cell: str) -> bool:
+    """Whether the tip stands right below or above the cell."""
+    at, tip = page.locator(f"#{cell}").bounding_box(), page.locator("#tip").bounding_box()
+    gaps = (tip["y"] - at["y"] - at["height"], at["y"] - tip["y"] - tip["height"])
+    return min(map(abs, gaps)) < 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(400, 900), (1280, 300), (400, 300)])
+def test_what_a_key_scrolls_keeps_its_tip(visit: Open, width: int, height: int) -> None:
+    page = visit(explained(), viewport={"width": width, "height": height}).page
+    tip = page.locator("#tip")
+    page.fill("#search", "june/inv-1")
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("document.getElementById('sheet').focus({ preventScroll: true })")
+    for moves, cell in ((3, "r0c2"), (2, "r0c4")):
+        keys(page, *["ArrowRight"] * moves)
+        drawn(page)
+        assert page.locator(f"#{cell}").get_attribute("aria-describedby") == "tip"
+        tip.wait_for()
+        assert beside(page, cell)
+
+
+def test_a_tip_stays_with_its_cell_and_goes_with_it(visit: Open) -> None:
+    page = visit(explained(), viewport={"width": 1280, "height": 500}).page
+    page.focus("#sheet")
+    keys(page, "ArrowDown", *["ArrowRight"] * 3)
+    drawn(page)
+    tip, cell = page.locator("#tip"), "r1c2"
+    tip.wait_for()
+    before = tip.bounding_box()["y"]
+    page.evaluate("scrollBy(0, -20)")
+    drawn(page)
+    assert tip.bounding_box()["y"] == pytest.approx(before + 20, abs=1)
+    assert beside(page, cell)
+    page.evaluate("scrollTo(0, 0)")
+    drawn(page)
+    assert tip.is_hidden(), "its cell is below the window"
+    assert page.locator("[aria-describedby=tip]").count() == 0
+
+
 def test_the_pointer_tells_it_too_and_does_not_get_in_the_way(visit: Open) -> None:
     page = visit(explained()).page
     page.fill("#search", "june/inv-1")

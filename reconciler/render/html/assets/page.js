@@ -176,8 +176,8 @@ function startSheet() {
     sheet.focus();
   };
   sheet.onscroll = () => {
-    hideTip();
     drawRows();
+    followTip();
   };
   sheet.onblur = hideTip;
   sheet.onkeydown = sheetKey;

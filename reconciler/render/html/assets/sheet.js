@@ -124,7 +124,6 @@ function drawRows(force = false) {
 }
 
 function drawRange(start, end) {
-  hideTip();
   Object.assign(view, { start, end });
   const rows = [];
   for (let index = start; index < end; index += 1) rows.push(drawRow(index));
@@ -132,6 +131,7 @@ function drawRange(start, end) {
   byId("rail").style.paddingTop = `${start * ROW_HEIGHT}px`;
   byId("rail").style.paddingBottom = `${(shown.length - end) * ROW_HEIGHT}px`;
   pointAtActive();
+  followTip();
 }
 
 /** Tell which row, or which cell of it, is the active one. */
@@ -173,6 +173,7 @@ function activate(index) {
 
 /** Choose the rows again, and show them from the top. */
 function update() {
+  hideTip();
   choose();
   view.active = 0;
   view.column = -1;

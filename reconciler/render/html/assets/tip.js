@@ -1,6 +1,7 @@
 // All of a cell that has no room in the sheet, and where its values came from: for the pointer and the keyboard.
 
 const tip = byId("tip");
+let tipped = ""; // the id of the cell that the tip is about
 
 /** Show the tip of a cell, unless it has nothing to add. */
 function showTip(cell) {
@@ -15,8 +16,28 @@ function showTip(cell) {
   );
   tip.replaceChildren(...parts);
   tip.hidden = false;
+  tipped = cell.id;
   cell.setAttribute("aria-describedby", "tip");
   placeTip(cell.getBoundingClientRect());
+}
+
+/** Keep the tip beside its cell after something was scrolled or drawn again: a key that brings a cell into view is
+ * followed by the event of that scrolling. Where the cell is no longer in view, there is nothing to stay beside. */
+function followTip() {
+  if (tip.hidden) return undefined;
+  const cell = byId(tipped);
+  const box = cell && cell.getBoundingClientRect();
+  if (!box || !isInView(box)) return hideTip();
+  cell.setAttribute("aria-describedby", "tip");
+  return placeTip(box);
+}
+
+/** Whether some of a cell can be seen, in the part of the sheet below its head and in the window. */
+function isInView(box) {
+  const frame = sheet.getBoundingClientRect();
+  const top = Math.max(frame.top + byId("head").offsetHeight, 0);
+  const sides = box.right > Math.max(frame.left, 0) && box.left < Math.min(frame.right, innerWidth);
+  return sides && box.bottom > top && box.top < Math.min(frame.bottom, innerHeight);
 }
 
 /** Below the cell, or above it where there is no room below. The styles of the page are fixed by its policy, which
@@ -44,5 +65,5 @@ function startTip() {
   };
   byId("body").onpointerout = left;
   tip.onpointerleave = left;
-  addEventListener("scroll", hideTip, { passive: true });
+  addEventListener("scroll", followTip, { passive: true });
 }
