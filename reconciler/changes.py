@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from reconciler.model import Address
 from reconciler.packing import pack, unpacker
 from reconciler.plan import Action, Change, Changes
-from reconciler.spool import Keeper, Lazy, Mapped, Picked
+from reconciler.spool import Keeper, Lazy, Mapped, Packed, Picked, Spool
 
 _Span: TypeAlias = tuple[int, int]
 _UNPACK = unpacker(Change)
@@ -31,6 +31,9 @@ class Gathered(Lazy[Change], Changes):
 
     def item(self, index: int) -> Change:
         return self.items[index]
+
+    def part(self, start: int, stop: int) -> Sequence[Change]:
+        return self.items[start:stop]
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.items)
@@ -58,12 +61,53 @@ def gathered(changes: Iterable[Change]) -> Sequence[Change]:
     spans = _Spans()
     for place, change in enumerate(changes):
         keeper.append(change)
-        places.setdefault(change.action, array("L")).append(place)
-        if change.scheduled_at is not None:
-            spans.add(change.action, change.scheduled_at, place)
+        _count(place, change, places, spans)
     if isinstance(keeper.items, list):
         return tuple(keeper.items)
     return Gathered(keeper.items, places, spans.places())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the changes, on their way from the process that made them."""
+
+    packed: Packed[Change]
+    places: Mapping[Action, array[int]]
+    spans: _Spans
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Part:
+        places: dict[Action, array[int]] = {}
+        spans = _Spans()
+
+        def met() -> Iterator[Change]:
+            for place, change in enumerate(changes):
+                _count(place, change, places, spans)
+                yield change
+
+        return cls(Packed.of(met(), pack), places, spans)
+
+
+def together(parts: Iterable[Part]) -> Gathered:
+    """The changes of all parts, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
+    kept = Spool(pack, _UNPACK)
+    places: dict[Action, array[int]] = {}
+    spans = _Spans()
+    for part in parts:
+        start = len(kept)
+        kept.extend(part.packed)
+        for action, found in part.places.items():
+            places.setdefault(action, array("L")).extend(start + place for place in found)
+        spans.add_all(part.spans, start)
+    return Gathered(kept, places, spans.places())
+
+
+def _count(place: int, change: Change, places: dict[Action, array[int]], spans: _Spans) -> None:
+    if change.action not in places:
+        places[change.action] = array("L")
+    places[change.action].append(place)
+    if change.scheduled_at is not None:
+        spans.add(change.action, change.scheduled_at, place)
 
 
 class _Spans:
@@ -72,6 +116,12 @@ class _Spans:
     def __init__(self) -> None:
         self._first: dict[Action, tuple[datetime, int]] = {}
         self._last: dict[Action, tuple[datetime, int]] = {}
+
+    def add_all(self, others: _Spans, start: int) -> None:
+        """What others found, whose places begin at ``start``."""
+        for found in (others._first, others._last):  # noqa: SLF001 - its own kind
+            for action, (moment, place) in found.items():
+                self.add(action, moment, start + place)
 
     def add(self, action: Action, moment: datetime, place: int) -> None:
         if action not in self._first or moment < self._first[action][0]:

@@ -22,13 +22,15 @@ _COMPILED = Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A list whose items are written as they are needed: ``written`` makes each of them a line by ``to_line``."""
+    """A list whose items are written as they are needed. ``written`` makes lines of them, each by ``to_line``, and
+    may give many at a time, by ``joined``."""
 
     written: Callable[[], Iterable[bytes]]
 
 
 Document: TypeAlias = "Mapping[str, JsonValue | Lines]"
 END = b"\n}\n"
+_NEXT = b",\n    "
 
 
 def to_bytes(document: Document) -> bytes:
@@ -63,9 +65,15 @@ def named_pieces(document: Document) -> Iterator[tuple[str, bytes]]:
 def _list(start: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
     opening = start + b"[\n    "
     for line in lines:
-        yield opening + line
-        opening = b",\n    "
+        yield opening
+        yield line
+        opening = _NEXT
     yield start + b"[]" if opening.startswith(start) else b"\n  ]"
+
+
+def joined(lines: Iterable[bytes]) -> bytes:
+    """Lines of a list as they stand there, one after the other."""
+    return _NEXT.join(lines)
 
 
 def to_line(value: JsonValue) -> bytes:

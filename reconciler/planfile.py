@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import IO
@@ -20,6 +20,7 @@ from reconciler.documents import (
     END,
     Document,
     Lines,
+    joined,
     named_pieces,
     optional_instant,
     pieces,
@@ -30,6 +31,7 @@ from reconciler.documents import (
 from reconciler.masking import mask_diagnostic
 from reconciler.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
 from reconciler.plan import Action, Base, CellDiff, Change, Plan
+from reconciler.spool import in_parts
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -146,13 +148,15 @@ def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> Non
 
 def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in fewer pieces."""
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     for piece in pieces:
-        waiting += piece
-        if len(waiting) >= _TOGETHER:
-            yield bytes(waiting)
-            waiting.clear()
-    yield bytes(waiting)
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _TOGETHER:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def frame(plan: Plan, own_id: str, signature: JsonValue) -> bytes:
@@ -192,9 +196,14 @@ def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
-        "changes": Lines(lambda: map(line, plan.changes)),
+        "changes": Lines(lambda: _written(plan.changes, line)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
+
+
+def _written(changes: Sequence[Change], line: Callable[[Change], bytes]) -> Iterator[bytes]:
+    """The lines of changes, many at a time."""
+    return filter(None, in_parts(changes, lambda part: joined(map(line, part))))
 
 
 def summary(plan: Plan) -> JsonObject:

@@ -7,18 +7,22 @@ import tempfile
 import weakref
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Generic, TypeVar, overload
 
 from reconciler.errors import ReconcilerError
+from reconciler.parallel import spread
 from reconciler.system import next_step, told
 
 K = TypeVar("K")
 T = TypeVar("T")
 S = TypeVar("S")
+R = TypeVar("R")
 
 MOST_HELD = 10_000  # items; of the changes of a plan some 30 MB
+PART = 250  # items: what is made of them together stays in a processor's cache
 _CHUNK = 1 << 20
 _NEAR = 1 << 16
 
@@ -30,13 +34,19 @@ class Lazy(Sequence[T]):
     def item(self, index: int) -> T:
         """The item at an index from 0 to the length."""
 
+    def part(self, start: int, stop: int) -> Sequence[T]:
+        """The view of those from an index to before another."""
+        return Picked(self, range(start, stop))
+
     @overload
     def __getitem__(self, index: int) -> T: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[T]: ...
     def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         places = range(len(self))[index]
-        return Picked(self, places) if isinstance(places, range) else self.item(places)
+        if not isinstance(places, range):
+            return self.item(places)
+        return self.part(places.start, places.stop) if places.step == 1 else Picked(self, places)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(self) != len(other):
@@ -44,6 +54,28 @@ class Lazy(Sequence[T]):
         return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]  # as a list's
+
+
+@dataclass(frozen=True, slots=True)
+class Packed(Generic[T]):
+    """Items as bytes, one after the other, and how many bytes each of them takes."""
+
+    data: bytes
+    sizes: array[int]
+
+    @classmethod
+    def of(cls, items: Iterable[T], pack: Callable[[T], bytes]) -> Packed[T]:
+        packed = list(map(pack, items))
+        return cls(b"".join(packed), array("L", map(len, packed)))
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def items(self, unpack: Callable[[bytes], T]) -> Iterator[T]:
+        start = 0
+        for size in self.sizes:
+            yield unpack(self.data[start : start + size])
+            start += size
 
 
 class Spool(Lazy[T]):
@@ -73,6 +105,13 @@ class Spool(Lazy[T]):
         if len(self._waiting) >= _CHUNK:
             self._flush()
 
+    def extend(self, packed: Packed[T]) -> None:
+        """The same for many items."""
+        self._waiting += packed.data
+        self._starts.extend(accumulate(packed.sizes, initial=self._starts.pop()))
+        if len(self._waiting) >= _CHUNK:
+            self._flush()
+
     def __len__(self) -> int:
         return len(self._starts) - 1
 
@@ -86,9 +125,13 @@ class Spool(Lazy[T]):
         return self._unpack(near[start - base : end - base])
 
     def __iter__(self) -> Iterator[T]:
+        return self.between(0, len(self))
+
+    def between(self, index: int, stop: int) -> Iterator[T]:
+        """The items from an index to before another, read in large pieces."""
         self._flush()
-        starts, index, base, data = self._starts, 0, 0, b""
-        while index < len(self):
+        starts, base, data = self._starts, 0, b""
+        while index < stop:
             start, end = starts[index] - base, starts[index + 1] - base
             if end > len(data):
                 base = starts[index]
@@ -98,9 +141,11 @@ class Spool(Lazy[T]):
                 index += 1
 
     def _flush(self) -> None:
+        """Write what waits. A copy of this process may do the same: the same bytes, at the same place."""
         try:
             while self._waiting:
-                del self._waiting[: os.write(self._file, self._waiting)]
+                start = self._starts[-1] - len(self._waiting)
+                del self._waiting[: os.pwrite(self._file, self._waiting, start)]
         except OSError as error:
             raise _no_room(error) from error
 
@@ -138,7 +183,12 @@ class Picked(Lazy[T]):
     def item(self, index: int) -> T:
         return self.items[self.places[index]]
 
+    def part(self, start: int, stop: int) -> Sequence[T]:
+        return Picked(self.items, self.places[start:stop])
+
     def __iter__(self) -> Iterator[T]:
+        if isinstance(self.items, Spool) and isinstance(self.places, range) and self.places.step == 1:
+            return self.items.between(self.places.start, self.places.stop)
         return map(self.items.__getitem__, self.places)
 
 
@@ -155,6 +205,9 @@ class Mapped(Lazy[T], Generic[S, T]):
     def item(self, index: int) -> T:
         return self.make(self.items[index])
 
+    def part(self, start: int, stop: int) -> Sequence[T]:
+        return Mapped(self.items[start:stop], self.make)
+
     def __iter__(self) -> Iterator[T]:
         return map(self.make, self.items)
 
@@ -164,6 +217,21 @@ def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
     if not isinstance(items, Lazy):
         return [item for item in items if keep(item)]
     return Picked(items, array("L", (place for place, item in enumerate(items) if keep(item))))
+
+
+def in_parts(items: Sequence[T], make: Callable[[Sequence[T]], R]) -> Iterator[R]:
+    """What ``make`` makes of each part of ``items``, in their order: of a lazy sequence in other processes, as with
+    ``spread``; of any other in one part.
+    """
+    if not isinstance(items, Lazy):
+        yield make(items)
+        return
+
+    def part(number: int) -> R | None:
+        start = number * PART
+        return make(items[start : start + PART]) if start < len(items) else None
+
+    yield from spread(part)
 
 
 class Shelf(Mapping[K, T]):
@@ -199,6 +267,16 @@ class Keeper(Generic[T]):
         """Raises ``ReconcilerError`` where the disk takes no more."""
         self.items.append(item)
         if isinstance(self.items, list) and len(self.items) > MOST_HELD:
-            held, self.items = self.items, Spool(self._pack, self._unpack)
-            for kept in held:
-                self.items.append(kept)
+            self.items = self._spooled(self.items)
+
+    def extend(self, packed: Packed[T]) -> None:
+        """The same for many items, which go on disk."""
+        if isinstance(self.items, list):
+            self.items = self._spooled(self.items)
+        self.items.extend(packed)
+
+    def _spooled(self, held: Iterable[T]) -> Spool[T]:
+        spool = Spool(self._pack, self._unpack)
+        for item in held:
+            spool.append(item)
+        return spool

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from reconciler import identity, wire
 from reconciler.blinding import Clear, View
-from reconciler.changes import gathered
+from reconciler.changes import Part, gathered, together
 from reconciler.engine import explain
 from reconciler.engine.guard.timing import place_from
 from reconciler.engine.guard.words import Scene
@@ -24,7 +24,7 @@ from reconciler.model import Address, Diagnostic, Entry, Move, Row, Severity, St
 from reconciler.people import People
 from reconciler.plan import Action, Change, GitRevision, Lifted, Plan, of
 from reconciler.policy import Policy
-from reconciler.spool import Lazy
+from reconciler.spool import Lazy, in_parts
 from reconciler.times import passed, ring_time
 
 MAX_REJECTIONS = 2
@@ -78,7 +78,7 @@ def make_plan(
         context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
     )
     changes, warnings = guarded(changes, scene)
-    found = [*_eased(diagnostics, known, context.now), *planner.diagnostics, *problems, *warnings]
+    found = [*_eased(diagnostics, known, context.now), *planner.met.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
@@ -138,23 +138,53 @@ def _eased(found: Iterable[Diagnostic], known: dict[Address, Entry], now: dateti
             yield item
 
 
+@dataclass(slots=True)
+class _Met:
+    """What rows said besides their changes: which addresses of the state there are rows for, and which revision is
+    asked for of what the state knows in any."""
+
+    wanted: set[Address] = field(default_factory=set)
+    latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, more: _Met) -> None:
+        self.wanted |= more.wanted
+        for name, revision in more.latest.items():
+            self.latest[name] = max(revision, self.latest.get(name, 0))
+        self.diagnostics += more.diagnostics
+
+
 class _Planner:
     def __init__(self, known: dict[Address, Entry], context: Context) -> None:
         self.known = known
         self.context = context
-        self.diagnostics: list[Diagnostic] = []
         self._twins = Twins(known.values(), context.siblings, context.view)
         self._revisions: dict[tuple[str, str], list[Entry]] = {}
         for entry in known.values():
             self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
-        self._wanted: set[Address] = set()
-        self._latest: dict[tuple[str, str], int] = {}  # revision asked for, of what the state knows in any
+        self.met = _Met()
 
-    def changes(self, rows: Iterable[Row]) -> Sequence[Change]:
+    def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
         """What is said of each row and of each entry without one, sorted by address. Rows are met once."""
-        judged = gathered(map(self.judge, rows))
+        if isinstance(rows, Lazy):
+            judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
+        else:
+            judged = gathered(map(self.judge, rows))
         vanished = sorted(self._vanished(), key=_address)
         return gathered(merge(judged, vanished, key=_address)) if vanished else judged
+
+    def _part(self, rows: Sequence[Row]) -> tuple[Part, _Met]:
+        """What is said of some of the rows, and what else was found; by whichever process."""
+        self.met = met = _Met()
+        return Part.of(map(self.judge, rows)), met
+
+    def _taken(self, found: Iterable[tuple[Part, _Met]]) -> Iterator[Part]:
+        """All parts; what was found in them is known once they were gone through."""
+        met = _Met()
+        for part, more in found:
+            met.add(more)
+            yield part
+        self.met = met
 
     def judge(self, row: Row) -> Change:
         self._meet(row.address)
@@ -182,7 +212,7 @@ class _Planner:
             return _with(change, Action.CHANGED, explain.changed_past(entry))
         if entry.stopped_at is not None:
             return _with(change, Action.CHANGED, explain.changed_stopped(entry))
-        self.diagnostics.append(explain.new_occurrence(row, entry))
+        self.met.diagnostics.append(explain.new_occurrence(row, entry))
         return _with(change, Action.CHANGED, explain.changed_rang(entry))
 
     def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
@@ -243,21 +273,21 @@ class _Planner:
     def _meet(self, address: Address) -> None:
         name = (address.plan, address.key)
         if name in self._revisions:
-            self._wanted.add(address)
-            self._latest[name] = max(address.revision, self._latest.get(name, 0))
+            self.met.wanted.add(address)
+            self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
 
     def _vanished(self) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""
         scope = self.context.scope
         for entry in self.known.values():
             address = entry.address
-            if address in self._wanted or (scope is not None and address.plan not in scope):
+            if address in self.met.wanted or (scope is not None and address.plan not in scope):
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
                 yield _with(change, Action.UNCERTAIN, explain.uncertain(entry))
             elif self.context.complete and entry.will_ring(self.context.now):
-                superseded = self._latest.get((address.plan, address.key), 0) > address.revision
+                superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
                 yield _with(change, Action.REMOVED, why)
 

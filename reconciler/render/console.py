@@ -74,6 +74,12 @@ class Console:
         if len(self._lines) >= _MOST_WAITING:
             self.end()
 
+    def take(self, drawn: str) -> None:
+        """Go on with what another console of this look gave."""
+        self.end()
+        self.height += drawn.count("\n")
+        self._write(drawn)
+
     def end(self) -> None:
         """Write what is left."""
         self._write("".join(f"{line}\n" for line in self._lines))

@@ -21,7 +21,7 @@ from reconciler.render.overview import print_overview
 from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
-from reconciler.spool import Mapped, where
+from reconciler.spool import Mapped, in_parts, where
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
@@ -148,13 +148,22 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
         shown = Mapped(shown, lambda change: structs.replace(change, message=None))
-    for change in shown:
-        _print_change(console, change, columns, view.origins.get(change.address))
+
+    def draw(part: Sequence[Change]) -> str:
+        return capture(view.look, lambda console: _print_changes(console, part, columns, view.origins))
+
+    for drawn in in_parts(shown, draw):
+        console.take(drawn)
     if rest is not None:
         console.print(f"    {for_terminal(rest)}")
     if len(told) < len(changes):
         console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
     console.print()
+
+
+def _print_changes(console: Console, changes: Iterable[Change], columns: Columns, origins: Origins) -> None:
+    for change in changes:
+        _print_change(console, change, columns, origins.get(change.address))
 
 
 def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:

@@ -11,6 +11,7 @@ from reconciler.source.cells import Layer, Source, layer_of
 from reconciler.source.computed import Computed
 from reconciler.source.formulas.columns import Columns
 from reconciler.source.frame import NOTHING, Frame, Locate, Watch
+from reconciler.source.gathering import Rows
 from reconciler.source.nodes import NULLS, ListNode, MapNode, Node, Scalar
 from reconciler.source.ordinary import Kind
 from reconciler.source.reading import PlanPlace
@@ -35,7 +36,7 @@ class PlanFile:
     ``name`` and ``named_at`` are set where its plan has a usable name.
     """
 
-    rows: Iterator[Row]
+    rows: Iterator[Row | Rows]
     moves: tuple[Move, ...] = ()
     name: str | None = None
     named_at: tuple[int, int] = (1, 1)
@@ -55,7 +56,7 @@ def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch
     return PlanFile(_rows(root, frame, computed), tuple(_moves(root, report)), name, named_at)
 
 
-def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
+def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
     yield from _calls(root, frame, computed)
     yield from _table(root, frame, computed)
     yield from _sheets(root, frame, computed)
@@ -137,7 +138,7 @@ def _locator(own: Layer, file: str) -> Locate:
     return locate
 
 
-def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
+def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
     node = root.get("table")
     if not isinstance(node, MapNode) or computed.broken:
         return
@@ -149,7 +150,7 @@ def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
         frame.report.tell(found.code, f"table: {found.message}", where, found.hint)
 
 
-def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
+def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
     node = root.get("sheets")
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
         options = read_options(item) if isinstance(item, MapNode) else None
@@ -160,7 +161,7 @@ def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
             yield from _sheet(options, columns, frame)
 
 
-def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row]:
+def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | Rows]:
     report = frame.report
     try:
         with open_sheet(options, report.file, frame.project) as grid:
@@ -169,7 +170,7 @@ def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row]:
     except SheetProblem as found:
         tell_problem(found, options, report)
         return
-    if reader.undated and not reader.dated and options.sha256 is None:
+    if reader.dates.undated and not reader.dates.dated and options.sha256 is None:
         message = f"{options.file.text}: calls at set times whose keys hold no date"
         hint = (
             "the next export would show as changed, not as new calls: put the date in key; or pin it, sha256: ..."

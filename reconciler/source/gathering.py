@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from reconciler.model import Address, Row
 from reconciler.packing import pack, unpacker
-from reconciler.spool import Keeper, Picked, Spool
+from reconciler.spool import Keeper, Packed, Picked, Spool
 
 _Name: TypeAlias = tuple[str, int]
 _UNPACK = unpacker(Row)
@@ -28,6 +28,35 @@ class _File:
     known: dict[_Name, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one plan, on their way from the process that made them.
+
+    ``calls`` is a hash of whom each row calls and when, the same in copies of one process. ``ascending`` says
+    whether their names are, each there once; ``first`` and ``last`` are those at the ends.
+    """
+
+    plan: str
+    packed: Packed[Row]
+    calls: array[int]
+    first: _Name
+    last: _Name
+    ascending: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Rows | None:
+        """None where there are none."""
+        if not rows:
+            return None
+        names = [_name(row.address) for row in rows]
+        ascending = all(first < second for first, second in pairwise(names))
+        calls = array("q", (hash(same_call(row)) for row in rows))
+        return cls(rows[0].address.plan, Packed.of(rows, pack), calls, names[0], names[-1], ascending)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.packed.items(_UNPACK)
+
+
 class Gathering:
     """Takes the rows of plan after plan, and gives them back sorted by address."""
 
@@ -39,6 +68,25 @@ class Gathering:
     def begin(self) -> None:
         """The rows that follow are another file's."""
         self._files.append(_File("", len(self._kept.items), len(self._kept.items)))
+
+    def take(self, rows: Row | Rows) -> Iterator[tuple[Row, Row]]:
+        """Take what is new; of the others, each with the row that has its address already."""
+        if isinstance(rows, Rows) and self._extend(rows):
+            return
+        for row in rows if isinstance(rows, Rows) else (rows,):
+            known = self.add(row)
+            if known is not None:
+                yield row, known
+
+    def _extend(self, rows: Rows) -> bool:
+        """Take rows as they are, where they go on in order."""
+        file = self._files[-1]
+        if file.known is not None or not rows.ascending or rows.first <= file.last:
+            return False
+        self._kept.extend(rows.packed)
+        self._calls.extend(rows.calls)
+        file.plan, file.last, file.end = rows.plan, rows.last, len(self._kept.items)
+        return True
 
     def add(self, row: Row) -> Row | None:
         """Take a row; or give back the one that has its address already."""

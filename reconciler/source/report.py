@@ -64,11 +64,15 @@ def is_public(path: Iterable[str | int]) -> bool:
 
 @dataclass(slots=True)
 class Report:
-    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong."""
+    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong.
+
+    Where there is ``elsewhere``, they go there as they are told, for the report of another process (``retell``).
+    """
 
     file: str
     found: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
+    elsewhere: list[Diagnostic] | None = None
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -116,12 +120,20 @@ class Report:
         address: Address | None = None,
     ) -> None:
         """The same at a place that may be in a sheet. Of those only the first of a kind are kept."""
-        if location.file != self.file:
-            self._counts[location.file, code] += 1
-            if self._counts[location.file, code] > MOST_OF_A_KIND:
-                return
         severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
-        self.add(Diagnostic(severity, code, message, location, hint, private, address))
+        self.retell(Diagnostic(severity, code, message, location, hint, private, address))
+
+    def retell(self, item: Diagnostic) -> None:
+        """The same of a diagnostic that was told already, in another process."""
+        if self.elsewhere is not None:
+            self.elsewhere.append(item)
+            return
+        file = self.file if item.location is None else item.location.file
+        if file != self.file:
+            self._counts[file, item.code] += 1
+            if self._counts[file, item.code] > MOST_OF_A_KIND:
+                return
+        self.add(item)
 
     def finish(self) -> None:
         """Say how many were left out."""

@@ -88,9 +88,8 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
     if plan.name is not None:
         plans[plan.name] = Location(report.file, *plan.named_at)
     rows.begin()
-    for row in plan.rows:
-        known = rows.add(row)
-        if known is not None:
+    for found in plan.rows:
+        for row, known in rows.take(found):
             message = f"{row.address} is here a second time; the first is at {known.source}"
             hint = "keys are unique within a plan; was the row copied?"
             report.tell("E401", message, row.source, hint, address=row.address)

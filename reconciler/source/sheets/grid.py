@@ -24,6 +24,10 @@ class SheetProblem(Exception):  # noqa: N818 - a problem of the user's, told as 
         self.hint = hint
         self.location = location
 
+    def __reduce__(self) -> tuple[type[SheetProblem], tuple[str, str, str | None, Location | None]]:
+        """It may be met in another process than the one that tells it."""
+        return SheetProblem, (self.code, self.message, self.hint, self.location)
+
 
 @dataclass(slots=True)
 class Record:
@@ -44,7 +48,7 @@ class Record:
 
 
 class Grid(Protocol):
-    """A sheet that is open for reading."""
+    """A sheet that is open for reading. Copies of this process may go on reading it, each for itself."""
 
     def records(self) -> Iterator[Record]:
         """All records, once. Raises ``SheetProblem`` where reading ends too early."""

@@ -81,10 +81,46 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise SheetProblem("E601", "this is no plain file", "a .csv, .tsv or .xlsx file")
-        with os.fdopen(handle, "rb") as raw:
+        raw: io.BufferedReader = io.BufferedReader(_ByPlace(handle), _CHUNK)
+        with raw:
             yield raw
     except OSError as error:
         raise SheetProblem("E602", f"cannot be read: {error.strerror}", "check the permissions") from error
+
+
+class _ByPlace(io.RawIOBase):
+    """An open file that is read from a place of its own: copies of this process do not move each other's."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._at = 0
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what a BufferedReader gives
+        size = os.preadv(self._handle, [buffer], self._at)
+        self._at += size
+        return size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
+        self._at = offset + (os.fstat(self._handle).st_size if start is None else start)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def fileno(self) -> int:
+        return self._handle
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._handle)
+        super().close()
 
 
 def _check_size(raw: io.BufferedReader, project: Project) -> None:

@@ -1,0 +1,180 @@
+"""Work on long sequences in parts, shared among as many processes as there are processors; in order all the same.
+
+The processes are copies of this one (``fork``), made when the work begins: they have all that it has, without a
+word about it, and only what they make travels. Where a copy cannot be made well, this process does all of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pickle
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count, cycle
+from typing import IO, Any, Literal, NoReturn, TypeVar
+
+from reconciler.errors import ReconcilerError, UsageError
+
+R = TypeVar("R")
+
+VARIABLE = "RECONCILER_PROCESSES"
+_MOST = 8  # the one process that puts everything in order is busy with so many
+_HEAD = struct.Struct("!cQ")
+_PIPE = 1 << 20
+_LAST = frozenset({b"!", b"."})
+_Kind = Literal[b"=", b"+", b"!", b"."]  # bytes, another result, an exception, the end
+
+
+def processes() -> int:
+    """How many processes share long work: 1 is this one alone.
+
+    Raises:
+        UsageError: the variable that says so holds no number above 0.
+    """
+    asked = os.environ.get(VARIABLE)
+    if asked is not None and (not asked.isdecimal() or int(asked) < 1):
+        raise UsageError(f"{VARIABLE} is {asked!r}; expected a number of processes, such as 1")
+    if sys.platform != "linux" or threading.active_count() > 1:  # a copy has one thread, and others' locks
+        return 1
+    return min(_MOST, len(os.sched_getaffinity(0)) if asked is None else int(asked))
+
+
+def spread(make: Callable[[int], R | None]) -> Iterator[R]:
+    """What ``make`` makes of 0, 1, 2 ..., until it makes None.
+
+    Where it runs in copies of this process, all that it changes there is lost, what it makes is pickled, and one
+    copy is not asked for every number, but still in ascending order. What it raises is raised in its place.
+
+    Raises:
+        ReconcilerError: the system ended one of the processes.
+    """
+    copies = _copies(make, processes())
+    if not copies:
+        yield from _alone(make)
+        return
+    try:
+        for copy in cycle(copies):
+            kind, data = copy.receive()
+            if kind == b".":
+                return
+            found = data if kind == b"=" else pickle.loads(data)  # noqa: S301 - from a copy of this process
+            if kind == b"!":
+                raise found
+            yield found
+    finally:
+        for copy in copies:
+            copy.end()
+
+
+def _alone(make: Callable[[int], R | None]) -> Iterator[R]:
+    for number in count():
+        made = make(number)
+        if made is None:
+            return
+        yield made
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A process that works, and the pipe in which its results arrive."""
+
+    pid: int
+    results: IO[bytes]
+
+    def receive(self) -> tuple[bytes, Any]:
+        """The kind of what comes next, and it. Raises ``ReconcilerError`` where the process is no more."""
+        head = self.results.read(_HEAD.size)
+        if len(head) == _HEAD.size:
+            kind, size = _HEAD.unpack(head)
+            data = self.results.read(size)
+            if len(data) == size:
+                return kind, data
+        hint = f"was memory short? {VARIABLE}=1 needs less of it"
+        raise ReconcilerError("the system ended a process that this run had started", hint=hint)
+
+    def end(self) -> None:
+        """Let it go, wherever it is."""
+        self.results.close()
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def _copies(make: Callable[[int], object], wanted: int) -> list[_Copy]:
+    """As many as wanted at work; none where that would be one, or there is no room for them."""
+    copies: list[_Copy] = []
+    try:
+        for number in range(wanted if wanted > 1 else 0):
+            copies.append(_start(make, number, wanted, copies))
+    except OSError:
+        for copy in copies:
+            copy.end()
+        return []
+    return copies
+
+
+def _start(make: Callable[[int], object], first: int, step: int, others: Iterable[_Copy]) -> _Copy:
+    reading, writing = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
+    if pid == 0:
+        _work(make, first, step, writing, [reading, *(other.results.fileno() for other in others)])
+    os.close(writing)
+    with suppress(OSError):  # it works with a smaller one, too
+        fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE)
+    return _Copy(pid, open(reading, "rb", buffering=_PIPE))  # noqa: PTH123, SIM115 - a pipe; closed in end()
+
+
+def _work(make: Callable[[int], object], first: int, step: int, writing: int, unused: Iterable[int]) -> NoReturn:
+    """The life of a copy. It ends when its work does, or when nobody reads what it makes any more."""
+    try:
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.SIG_DFL)
+        for pipe in unused:
+            os.close(pipe)
+        with open(writing, "wb", buffering=0) as results:  # noqa: PTH123 - a pipe
+            for number in count(first, step):
+                kind, data = _made(make, number)
+                _send(results, kind, data)
+                if kind in _LAST:
+                    break
+    finally:
+        os._exit(0)
+
+
+def _made(make: Callable[[int], object], number: int) -> tuple[_Kind, bytes]:
+    try:
+        made = make(number)
+        if made is None or isinstance(made, bytes):
+            return (b".", b"") if made is None else (b"=", made)
+        return b"+", pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - raised again where the result would be
+        return b"!", _pickled(error)
+
+
+def _pickled(error: Exception) -> bytes:
+    """The exception, or its words where it cannot travel."""
+    try:
+        data = pickle.dumps(error)
+        pickle.loads(data)  # noqa: S301 - just written
+    except Exception:  # noqa: BLE001 - exceptions choose how they are pickled
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    return data
+
+
+def _send(results: IO[bytes], kind: _Kind, data: bytes) -> None:
+    for part in (_HEAD.pack(kind, len(data)), data):
+        waiting = memoryview(part)
+        while waiting:
+            waiting = waiting[results.write(waiting) :]
