@@ -119,7 +119,7 @@ class _Spans:
 
     def add_all(self, others: _Spans, start: int) -> None:
         """What others found, whose places begin at ``start``."""
-        for found in (others._first, others._last):  # noqa: SLF001 - its own kind
+        for found in (others._first, others._last):
             for action, (moment, place) in found.items():
                 self.add(action, moment, start + place)
 

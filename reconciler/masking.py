@@ -97,16 +97,17 @@ def mask_plan(plan: Plan, *, requests: bool = True) -> Plan:
 
 def mask_change(change: Change) -> Change:
     """The change with its call, request and cells masked."""
-    return structs.replace(
-        change,
-        call=None if change.call is None else mask_call(change.call),
-        request=None if change.request is None else _mask_request(change.request),
-        diff=tuple(map(_mask_cell, change.diff)),
-    )
+    return _masked(change, None if change.request is None else _mask_request(change.request))
 
 
 def _mask_shown(change: Change) -> Change:
-    return mask_change(structs.replace(change, request=None))
+    return _masked(change, None)
+
+
+def _masked(change: Change, request: Request | None) -> Change:
+    call = None if change.call is None else mask_call(change.call)
+    diff = tuple(map(_mask_cell, change.diff)) if change.diff else ()
+    return structs.replace(change, call=call, request=request, diff=diff)
 
 
 def mask_call(call: Call) -> Call:

@@ -133,7 +133,7 @@ def _start(make: Callable[[int], object], first: int, step: int, others: Iterabl
     os.close(writing)
     with suppress(OSError):  # it works with a smaller one, too
         fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE)
-    return _Copy(pid, open(reading, "rb", buffering=_PIPE))  # noqa: PTH123, SIM115 - a pipe; closed in end()
+    return _Copy(pid, open(reading, "rb", buffering=_PIPE))  # noqa: PTH123 - a pipe; closed in end()
 
 
 def _work(make: Callable[[int], object], first: int, step: int, writing: int, unused: Iterable[int]) -> NoReturn:
@@ -143,7 +143,7 @@ def _work(make: Callable[[int], object], first: int, step: int, writing: int, un
             signal.signal(ending, signal.SIG_DFL)
         for pipe in unused:
             os.close(pipe)
-        with open(writing, "wb", buffering=0) as results:  # noqa: PTH123 - a pipe
+        with open(writing, "wb", buffering=0) as results:
             for number in count(first, step):
                 kind, data = _made(make, number)
                 _send(results, kind, data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import IO
@@ -32,7 +33,7 @@ from reconciler.masking import mask_diagnostic
 from reconciler.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
 from reconciler.plan import Action, Base, CellDiff, Change, Plan
 from reconciler.spool import in_parts
-from reconciler.times import format_instant
+from reconciler.times import format_instant, utc
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
@@ -43,7 +44,9 @@ _TOGETHER = 1 << 16
 
 
 class _Line(Struct, gc=False):
-    """One change as it stands in the file, with all it holds."""
+    """One change as it stands in the file, with all it holds. Its instants are in UTC, and are written as by
+    ``format_instant``.
+    """
 
     address: str
     plan: str
@@ -54,8 +57,8 @@ class _Line(Struct, gc=False):
     source: JsonValue
     request: Request | None
     call: Call | None
-    scheduled_at: str | None
-    place_by: str | None
+    scheduled_at: datetime | None
+    place_by: datetime | None
     called_timezone: str | None
     distinct: bool
     diff: list[JsonValue]
@@ -76,8 +79,8 @@ def _line(change: Change) -> _Line:
         None if change.source is None else place_document(change.source),
         change.request,
         change.call,
-        optional_instant(change.scheduled_at),
-        optional_instant(change.place_by),
+        utc(change.scheduled_at),
+        utc(change.place_by),
         change.called_timezone,
         change.distinct,
         diff_document(change.diff) if change.diff else [],

@@ -220,8 +220,8 @@ def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
 
 
 def in_parts(items: Sequence[T], make: Callable[[Sequence[T]], R]) -> Iterator[R]:
-    """What ``make`` makes of each part of ``items``, in their order: of a lazy sequence in other processes, as with
-    ``spread``; of any other in one part.
+    """What ``make`` makes of each part of ``items``, in their order: of a lazy sequence in other processes, see
+    ``spread``; of any other sequence in one part.
     """
     if not isinstance(items, Lazy):
         yield make(items)

@@ -34,6 +34,11 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"out of range: {text!r}") from error
 
 
+def utc(moment: datetime | None) -> datetime | None:
+    """The same instant by the clock of UTC."""
+    return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
 def format_instant(moment: datetime) -> str:
     """RFC 3339 in UTC with a ``Z``; microseconds only where there are any."""
     moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

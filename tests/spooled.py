@@ -1,10 +1,15 @@
-"""The command as it works on long plans: all it can keep on disk, it keeps there, however short the plan is."""
+"""The command as it works on long plans: all it can keep on disk, it keeps there, and all the work that can be
+shared among processes is, however short the plan is."""
 
 from __future__ import annotations
 
-from reconciler import cli, spool
+import os
+
+from reconciler import cli, parallel, spool
 
 
 def main(args: list[str]) -> int:
     spool.MOST_HELD = 0
+    spool.PART = 3
+    os.environ.setdefault(parallel.VARIABLE, "3")
     return cli.main(args)

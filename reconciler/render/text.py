@@ -18,7 +18,7 @@ from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line
+from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
 from reconciler.spool import Mapped, in_parts, where
@@ -37,6 +37,7 @@ _LOOK = {
     Action.UNCHANGED: ("=", "dim"),
 }
 _WIDE = 120
+_PLAIN = 1000
 _TALL = 30  # lines after which the counts are told once more
 
 
@@ -150,7 +151,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
         shown = Mapped(shown, lambda change: structs.replace(change, message=None))
 
     def draw(part: Sequence[Change]) -> str:
-        return capture(view.look, lambda console: _print_changes(console, part, columns, view.origins))
+        return capture(view.look, lambda console: _print_changes(console, part, columns, view))
 
     for drawn in in_parts(shown, draw):
         console.take(drawn)
@@ -161,9 +162,26 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     console.print()
 
 
-def _print_changes(console: Console, changes: Iterable[Change], columns: Columns, origins: Origins) -> None:
+def _print_changes(console: Console, changes: Iterable[Change], columns: Columns, view: _View) -> None:
+    plain = not (view.look.color or view.origins or view.look.now) and console.width > _PLAIN
     for change in changes:
-        _print_change(console, change, columns, origins.get(change.address))
+        line = _plain_line(change) if plain else None
+        if line is None:
+            _print_change(console, change, columns, view.origins.get(change.address))
+        else:
+            console.print(line)
+
+
+def _plain_line(change: Change) -> str | None:
+    """What ``_print_change`` prints for a file of a change that is one short line of common characters there."""
+    address, call, where = change.address, change.call, change.source
+    if where is None or where.cell is not None or address.revision != 1:
+        return None
+    if change.diff or change.message is not None:
+        return None
+    shown = "" if call is None else f"  {call.target}  {when(call)}"
+    line = f"  {_LOOK[change.action][0]} {address.plan}/{address.key}{shown}  {where.file}:{where.line}"
+    return line if len(line) < _PLAIN and for_terminal(line) is line else None
 
 
 def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:

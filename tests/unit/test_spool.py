@@ -85,7 +85,7 @@ def test_its_file_is_closed_with_it() -> None:
         os.fstat(handle)
 
 
-@pytest.mark.parametrize("call", ["write", "pread"])
+@pytest.mark.parametrize("call", ["pwrite", "pread"])
 def test_a_full_or_broken_disk_is_told(call: str, monkeypatch: Any) -> None:
     made = filled([b"item"])
 

@@ -32,7 +32,7 @@ class Delimited:
             reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
             number = 0
             while True:
-                self._lines = []
+                lines = self._lines = []
                 line = self._read + 1
                 try:
                     texts = next(reader)
@@ -43,7 +43,10 @@ class Delimited:
                 except UnicodeDecodeError as error:
                     raise self._not_decoded(error) from error
                 number += 1
-                yield self._record(number, line, texts)
+                record = Record(number, line, texts, lines, NO_FLAWS)
+                if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
+                    self._look_into(record)
+                yield record
 
     def _seen(self, text: io.TextIOWrapper) -> Iterator[str]:
         for line in text:
@@ -51,15 +54,13 @@ class Delimited:
             self._read += 1
             yield line
 
-    def _record(self, number: int, line: int, texts: list[str]) -> Record:
-        lines = self._lines
-        record = Record(number, line, texts, lines, NO_FLAWS)
+    def _look_into(self, record: Record) -> None:
+        """Take back what was written to keep a cell from being a formula, and refuse what nobody reads."""
+        texts = record.texts
         if len(texts) > MAX_COLUMNS:
             raise SheetProblem(
                 "E603", f"{len(texts)} columns; {MAX_COLUMNS} are read", None, self.locate(record, None)
             )
-        if len(lines) == 1 and len(lines[0]) <= MAX_CELL and "'" not in lines[0] and "\0" not in lines[0]:
-            return record
         record.texts = [unguarded(cell) for cell in texts]
         for column, cell in enumerate(record.texts):
             if len(cell) > MAX_CELL:
@@ -67,7 +68,6 @@ class Delimited:
                 raise SheetProblem("E603", f"a cell of {len(cell)} characters; {MAX_CELL} are read", None, where)
             if "\0" in cell:
                 raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
-        return record
 
     def locate(self, record: Record, column: int | None) -> Location:
         """Line and column of the cell's first character in the file."""
@@ -96,6 +96,11 @@ class Delimited:
         byte = error.object[error.start]
         hint = "save it as UTF-8, or say encoding: windows-1252"
         return SheetProblem("E602", f"byte 0x{byte:02x} is not UTF-8", hint, Location(self._name, line, 1))
+
+
+def _is_plain(line: str) -> bool:
+    """Whether the cells of a line are as they are written, and none is too long."""
+    return len(line) <= MAX_CELL and "'" not in line and "\0" not in line
 
 
 def _find(lines: list[str], column: int, delimiter: str) -> tuple[int, int]:

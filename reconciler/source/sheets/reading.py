@@ -69,7 +69,7 @@ class Dates:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a process made of its share of the records. ``told`` are problems, ``problem`` what ended the reading."""
+    """What a process made of some records. ``told`` are their problems, ``problem`` is what ended the reading."""
 
     rows: Rows | None
     dates: Dates
@@ -132,7 +132,7 @@ class SheetReader:
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
-        rest = self._limited(record for record in records if not record.blank)
+        rest = self._limited(records)
         for record in rest if self._frame.watch is not None else islice(rest, spool.MOST_HELD):
             row = lines.row(record)
             if row is not None:
@@ -141,8 +141,12 @@ class SheetReader:
         yield from self._parts(lines, rest)
 
     def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
-        most = self._frame.project.limits.sheet_rows
-        for count, record in enumerate(records, start=1):
+        """Those that are not blank, as many as are read."""
+        most, count = self._frame.project.limits.sheet_rows, 0
+        for record in records:
+            if record.blank:
+                continue
+            count += 1
             if count > most:
                 hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
                 raise SheetProblem("E603", f"more than {most} rows", hint, self._grid.locate(record, None))
