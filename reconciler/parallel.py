@@ -6,7 +6,6 @@ word about it, and only what they make travels. Where a copy cannot be made well
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pickle
 import signal
@@ -121,6 +120,8 @@ def _copies(make: Callable[[int], object], wanted: int) -> list[_Copy]:
 
 
 def _start(make: Callable[[int], object], first: int, step: int, others: Iterable[_Copy]) -> _Copy:
+    import fcntl  # noqa: PLC0415 - not every system has it
+
     reading, writing = os.pipe()
     try:
         pid = os.fork()

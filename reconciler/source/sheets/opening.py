@@ -96,9 +96,10 @@ class _ByPlace(io.RawIOBase):
         self._at = 0
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what a BufferedReader gives
-        size = os.preadv(self._handle, [buffer], self._at)
-        self._at += size
-        return size
+        data = os.pread(self._handle, len(buffer), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
