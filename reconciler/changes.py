@@ -57,14 +57,11 @@ class Gathered(Lazy[Change], Changes):
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
     """All of them, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
     keeper = Keeper(pack, _UNPACK)
-    places: dict[Action, array[int]] = {}
-    spans = _Spans()
-    for place, change in enumerate(changes):
+    counts = _Counts()
+    for change in changes:
         keeper.append(change)
-        _count(place, change, places, spans)
-    if isinstance(keeper.items, list):
-        return tuple(keeper.items)
-    return Gathered(keeper.items, places, spans.places())
+        counts.add(change)
+    return tuple(keeper.items) if isinstance(keeper.items, list) else counts.gathered(keeper.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,65 +69,65 @@ class Part:
     """Some of the changes, on their way from the process that made them."""
 
     packed: Packed[Change]
-    places: Mapping[Action, array[int]]
-    spans: _Spans
+    counts: _Counts
 
     @classmethod
     def of(cls, changes: Iterable[Change]) -> Part:
-        places: dict[Action, array[int]] = {}
-        spans = _Spans()
-
-        def met() -> Iterator[Change]:
-            for place, change in enumerate(changes):
-                _count(place, change, places, spans)
-                yield change
-
-        return cls(Packed.of(met(), pack), places, spans)
+        counts = _Counts()
+        return cls(Packed.of(map(counts.add, changes), pack), counts)
 
 
 def together(parts: Iterable[Part]) -> Gathered:
     """The changes of all parts, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
     kept = Spool(pack, _UNPACK)
-    places: dict[Action, array[int]] = {}
-    spans = _Spans()
+    counts = _Counts()
     for part in parts:
-        start = len(kept)
         kept.extend(part.packed)
-        for action, found in part.places.items():
-            places.setdefault(action, array("L")).extend(start + place for place in found)
-        spans.add_all(part.spans, start)
-    return Gathered(kept, places, spans.places())
+        counts.add_all(part.counts)
+    return counts.gathered(kept)
 
 
-def _count(place: int, change: Change, places: dict[Action, array[int]], spans: _Spans) -> None:
-    if change.action not in places:
-        places[change.action] = array("L")
-    places[change.action].append(place)
-    if change.scheduled_at is not None:
-        spans.add(change.action, change.scheduled_at, place)
-
-
-class _Spans:
-    """The first and the last to ring, of those that ring together the first one."""
+class _Counts:
+    """Where the changes of each action stand, and the first and the last of them to ring: of those that ring
+    together the first one."""
 
     def __init__(self) -> None:
+        self._count = 0
+        self._places: dict[Action, array[int]] = {}
         self._first: dict[Action, tuple[datetime, int]] = {}
         self._last: dict[Action, tuple[datetime, int]] = {}
 
-    def add_all(self, others: _Spans, start: int) -> None:
-        """What others found, whose places begin at ``start``."""
-        for found in (others._first, others._last):
-            for action, (moment, place) in found.items():
-                self.add(action, moment, start + place)
+    def add(self, change: Change) -> Change:
+        """Count the next change, which is given back."""
+        action = change.action
+        if action not in self._places:
+            self._places[action] = array("L")
+        self._places[action].append(self._count)
+        if change.scheduled_at is not None:
+            self._meet(action, change.scheduled_at, self._count)
+        self._count += 1
+        return change
 
-    def add(self, action: Action, moment: datetime, place: int) -> None:
+    def add_all(self, later: _Counts) -> None:
+        """Count those that were counted elsewhere, and come next."""
+        start = self._count
+        for action, places in later._places.items():
+            self._places.setdefault(action, array("L")).extend(start + place for place in places)
+        for ends in (later._first, later._last):
+            for action, (moment, place) in ends.items():
+                self._meet(action, moment, start + place)
+        self._count += later._count
+
+    def _meet(self, action: Action, moment: datetime, place: int) -> None:
         if action not in self._first or moment < self._first[action][0]:
             self._first[action] = moment, place
         if action not in self._last or moment > self._last[action][0]:
             self._last[action] = moment, place
 
-    def places(self) -> dict[Action, _Span]:
-        return {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
+    def gathered(self, items: Sequence[Change]) -> Gathered:
+        """The changes that were counted, which ``items`` holds."""
+        spans = {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
+        return Gathered(items, self._places, spans)
 
 
 class _Addressed(Protocol):

@@ -220,10 +220,10 @@ def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
 
 
 def in_parts(items: Sequence[T], make: Callable[[Sequence[T]], R]) -> Iterator[R]:
-    """What ``make`` makes of each part of ``items``, in their order: of a lazy sequence in other processes, see
-    ``spread``; of any other sequence in one part.
+    """What ``make`` makes of each part of ``items``, in their order: of a long lazy sequence in other processes
+    (``spread``); of any other sequence in one part.
     """
-    if not isinstance(items, Lazy):
+    if not isinstance(items, Lazy) or len(items) <= PART:
         yield make(items)
         return
 

@@ -34,15 +34,14 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"out of range: {text!r}") from error
 
 
-def utc(moment: datetime | None) -> datetime | None:
+def utc(moment: datetime) -> datetime:
     """The same instant by the clock of UTC."""
-    return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def format_instant(moment: datetime) -> str:
     """RFC 3339 in UTC with a ``Z``; microseconds only where there are any."""
-    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return f"{moment.isoformat()[:-6]}Z"  # without its +00:00
+    return f"{utc(moment).isoformat()[:-6]}Z"  # without its +00:00
 
 
 def tell_instant(moment: datetime) -> str:

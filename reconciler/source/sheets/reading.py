@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 
 from reconciler import spool
-from reconciler.model import Diagnostic, Location, Row
-from reconciler.parallel import spread
+from reconciler.model import Location, Row
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order
@@ -20,9 +18,8 @@ from reconciler.source.ordinary import Kind
 from reconciler.source.report import is_public
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
+from reconciler.source.sheets.sharing import Dates, shared
 from reconciler.source.wording import quoted
-
-_DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +43,6 @@ class SheetPlace:
 
     def cell(self, cell: Cell) -> Location:
         return self.grid.locate(self.record, cell.origin) if isinstance(cell.origin, int) else self.row()
-
-
-@dataclass(slots=True)
-class Dates:
-    """Whether a scheduled row has a key with a date, and whether one before it has a key without."""
-
-    dated: bool = False
-    undated: bool = False
-
-    def add(self, row: Row) -> None:
-        if not self.dated and row.rings_at is not None:
-            self.dated = _DATE.search(row.address.key) is not None
-            self.undated |= not self.dated
-
-    def add_all(self, later: Dates) -> None:
-        """What is known of the rows that follow."""
-        if not self.dated:
-            self.dated = later.dated
-            self.undated |= later.undated
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What a process made of some records. ``told`` are their problems, ``problem`` is what ended the reading."""
-
-    rows: Rows | None
-    dates: Dates
-    told: list[Diagnostic]
-    problem: SheetProblem | None
-
-
-class _Groups:
-    """Records, so many at a time."""
-
-    def __init__(self, records: Iterator[Record]) -> None:
-        self._records = records
-        self._next = 0
-
-    def at(self, number: int) -> tuple[list[Record], SheetProblem | None]:
-        """The group of a number, and what ended the reading within it. Those before it are passed over."""
-        while True:
-            mine = self._next == number
-            self._next += 1
-            found, problem = self._read()
-            if mine:
-                return found, problem
-
-    def _read(self) -> tuple[list[Record], SheetProblem | None]:
-        found: list[Record] = []
-        try:
-            for record in islice(self._records, spool.PART):
-                found.append(record)  # noqa: PERF402 - what came before a problem counts
-        except SheetProblem as problem:
-            return found, problem
-        return found, None
 
 
 class SheetReader:
@@ -138,7 +80,9 @@ class SheetReader:
             if row is not None:
                 self.dates.add(row)
                 yield row
-        yield from self._parts(lines, rest)
+        more = next(rest, None)
+        if more is not None:
+            yield from shared(chain([more], rest), lines.row, self._frame.report, self.dates)
 
     def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
         """Those that are not blank, as many as are read."""
@@ -151,35 +95,6 @@ class SheetReader:
                 hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
                 raise SheetProblem("E603", f"more than {most} rows", hint, self._grid.locate(record, None))
             yield record
-
-    def _parts(self, lines: _Lines, records: Iterator[Record]) -> Iterator[Rows]:
-        """The rows of what is left. Each process reads all records, and makes rows of its share of them."""
-        report = self._frame.report
-        groups = _Groups(records)
-
-        def part(number: int) -> _Part | None:
-            found, problem = groups.at(number)
-            if not found and problem is None:
-                return None
-            told: list[Diagnostic] = []
-            report.elsewhere = told
-            try:
-                rows = [row for row in map(lines.row, found) if row is not None]
-            finally:
-                report.elsewhere = None
-            dates = Dates()
-            for row in rows:
-                dates.add(row)
-            return _Part(Rows.of(rows), dates, told, problem)
-
-        for made in spread(part):
-            for item in made.told:
-                report.retell(item)
-            self.dates.add_all(made.dates)
-            if made.rows is not None:
-                yield made.rows
-            if made.problem is not None:
-                raise made.problem
 
     def _knows(self, columns: Columns, header: Header) -> bool:
         """Whether every name that a formula reads is one: of a header, a column, a default or a field."""
