@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import Protocol
 
 from reconciler.model import JsonObject, JsonValue
 from reconciler.source.nodes import BOOLEANS, JSON_NUMBER, Scalar
@@ -15,8 +16,17 @@ from reconciler.source.shape import bad_value
 
 # A number as spreadsheets show it where its digits do not fit: 1.41556E+10.
 SPOILED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
-Check: TypeAlias = Callable[[str], bool]
 MAPS = ("additional_data", "metadata")
+
+
+class Check(Protocol):
+    """Whether a text that is not empty may stand in a field."""
+
+    def __call__(self, text: str) -> bool: ...
+
+    def all(self, texts: Sequence[str]) -> bool:
+        """Whether each of some texts may."""
+        return all(map(self, texts))
 
 
 @cache
@@ -49,39 +59,64 @@ def schema_of(path: str) -> JsonObject | None:
 
 @cache
 def check_of(path: str) -> Check:
-    """Whether a text that is not empty may stand in the field at ``path``, which exists."""
+    """What may stand in the field at ``path``, which exists."""
     schema = schema_of(path) or {}
     types = schema.get("type")
     kinds = types if isinstance(types, list) else [types]
     if "string" in kinds:
         return _text_check(schema)
     if "boolean" in kinds:
-        return BOOLEANS.__contains__
+        return _Boolean()
     return _number_check(schema, whole="integer" in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text(Check):
+    """Texts of some length, and of some form."""
+
+    limit: int
+    match: Callable[[str], object | None] | None
+
+    def __call__(self, text: str) -> bool:
+        return len(text) <= self.limit and (self.match is None or self.match(text) is not None)
+
+    def all(self, texts: Sequence[str]) -> bool:
+        return max(map(len, texts)) <= self.limit and (self.match is None or all(map(self.match, texts)))
 
 
 def _text_check(schema: JsonObject) -> Check:
     longest, pattern = schema.get("maxLength"), schema.get("pattern")
     match = re.compile(pattern).fullmatch if isinstance(pattern, str) else None
-    limit = longest if isinstance(longest, int) else 1 << 30
+    return _Text(longest if isinstance(longest, int) else 1 << 30, match)
 
-    def check(text: str) -> bool:
-        return len(text) <= limit and (match is None or match(text) is not None)
 
-    return check
+@dataclass(frozen=True, slots=True)
+class _Boolean(Check):
+    """Words that YAML takes for a truth value."""
+
+    def __call__(self, text: str) -> bool:
+        return text in BOOLEANS
+
+
+@dataclass(frozen=True, slots=True)
+class _Number(Check):
+    """Numbers from ``low`` to ``high``, as JSON writes them."""
+
+    low: float
+    high: float
+    whole: bool
+
+    def __call__(self, text: str) -> bool:
+        if len(text) > 100 or not JSON_NUMBER.fullmatch(text) or (self.whole and not text.lstrip("-").isdigit()):
+            return False
+        return self.low <= float(text) <= self.high
 
 
 def _number_check(schema: JsonObject, *, whole: bool) -> Check:
     least, most = schema.get("minimum"), schema.get("maximum")
     low = float(least) if isinstance(least, int | float) else float("-inf")
     high = float(most) if isinstance(most, int | float) else float("inf")
-
-    def check(text: str) -> bool:
-        if len(text) > 100 or not JSON_NUMBER.fullmatch(text) or (whole and not text.lstrip("-").isdigit()):
-            return False
-        return low <= float(text) <= high
-
-    return check
+    return _Number(low, high, whole)
 
 
 def explain(path: str, text: str) -> tuple[str, str, str | None]:

@@ -6,7 +6,7 @@ left for each row are its texts, and most of those were met before. Both ways ju
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -116,7 +116,7 @@ class Ordinary:
             )
         )
 
-    def row_of(self, kind: Kind, own: list[str], source: Location) -> Row | None:
+    def row_of(self, kind: Kind, own: Sequence[str], source: Location) -> Row | None:
         """The row of a kind whose own texts, and those computed for it, are these; None where they are unusual."""
         texts = (*own, *kind.fixed)
         (

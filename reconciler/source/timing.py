@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -18,6 +18,11 @@ _ABBREVIATIONS = {
     "mst": "America/Denver", "mdt": "America/Denver", "pst": "America/Los_Angeles", "pdt": "America/Los_Angeles",
     "cet": "Europe/Madrid", "cest": "Europe/Madrid", "gmt": "Europe/London", "bst": "Europe/London",
 }  # fmt: skip
+_REST_OF_HOUR = timedelta(minutes=59, seconds=59)
+_MIDNIGHT = "2000-01-01 00"  # the first hour of any day
+_FIRST = datetime.fromisoformat(_MIDNIGHT)
+_HOUR = len(_MIDNIGHT)
+_WRITTEN_OUT = len("2000-01-01 00:00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +117,44 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
     return Schedule(times.format_wall(wall), name), _unclear(reading, wall, zone)
 
 
-@lru_cache(maxsize=16384)
 def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
     """A schedule and its instant in UTC; None where there is not exactly one."""
-    zone = times.zone(timezone)
-    if zone is None:
-        return None
+    start, within = _start(at[:_HOUR], timezone), _within(at[_HOUR:])
+    if start is not None and within is not None and len(at) == _WRITTEN_OUT and at[10] == " ":
+        return Schedule(at, timezone), start + within  # nearly all times are like this
     try:
         wall = times.parse_wall(at)
-        found = times.locate(wall, zone)
+        zone = times.zone(timezone)
+        found = None if zone is None else times.locate(wall, zone)
     except (ValueError, OverflowError):
         return None
     return (Schedule(times.format_wall(wall), timezone), found) if isinstance(found, datetime) else None
+
+
+@lru_cache(maxsize=4096)
+def _start(hour: str, timezone: str) -> datetime | None:
+    """When an hour by the wall clock, such as ``2026-06-15 14``, starts in UTC; None where the clock does not go
+    through it once and evenly."""
+    zone = times.zone(timezone)
+    try:
+        wall = times.parse_wall(f"{hour}:00")
+        ends = None if zone is None else (times.locate(wall, zone), times.locate(wall + _REST_OF_HOUR, zone))
+    except (ValueError, OverflowError):
+        return None
+    match ends:
+        case datetime() as start, datetime() as end if end - start == _REST_OF_HOUR:
+            return start
+        case _:
+            return None
+
+
+@lru_cache(maxsize=4096)
+def _within(rest: str) -> timedelta | None:
+    """How far into its hour a wall time is whose text goes on with ``rest``, such as ``:30:00``."""
+    try:
+        return times.parse_wall(f"{_MIDNIGHT}{rest}") - _FIRST
+    except ValueError:
+        return None
 
 
 def _zone_hint(name: str) -> str:

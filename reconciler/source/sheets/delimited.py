@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from reconciler.model import Location
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.guard import unguarded
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-class Delimited:
+class Delimited(Grid):
     """A text file of records, some over several lines. ``raw`` is read once, from its start."""
 
     def __init__(self, raw: io.BufferedReader, name: str, encoding: str, delimiter: str) -> None:
@@ -23,32 +24,61 @@ class Delimited:
         self._raw = raw
         self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         self._delimiter = delimiter
+        self._text: Iterator[str] = iter(())
         self._lines: list[str] = []
         self._read = 0
+        self._number = 0
 
     def records(self) -> Iterator[Record]:
         """Each with its raw lines, from which the place of a cell is worked out where it is needed."""
-        with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as text:
-            reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
-            number = 0
-            while True:
-                lines = self._lines = []
-                line = self._read + 1
-                try:
-                    texts = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error as error:
-                    raise self._broken(error, line) from error
-                except UnicodeDecodeError as error:
-                    raise self._not_decoded(error) from error
-                number += 1
-                record = Record(number, line, texts, lines, NO_FLAWS)
-                if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
-                    self._look_into(record)
-                yield record
+        with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
+            yield from self._parsed(self._text)
 
-    def _seen(self, text: io.TextIOWrapper) -> Iterator[str]:
+    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
+        """The same as of any grid, without a look into lines in which nothing can be wrong."""
+        del records  # what they would give next is in the lines that follow
+        read = filled = 0
+        while read < count:
+            try:
+                lines = list(islice(self._text, count - read))
+            except UnicodeDecodeError as error:
+                raise self._not_decoded(error) from error
+            if not lines:
+                break
+            if _are_bare(lines):
+                self._read += len(lines)
+                self._number += len(lines)
+                read += len(lines)
+                filled += sum(1 for line in lines if line.replace(self._delimiter, "").strip())
+                continue
+            end = self._read + len(lines)
+            for record in self._parsed(chain(lines, self._text)):
+                read += 1
+                filled += not record.blank
+                if self._read >= end:
+                    break
+        return read, filled
+
+    def _parsed(self, text: Iterable[str]) -> Iterator[Record]:
+        reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
+        while True:
+            lines = self._lines = []
+            line = self._read + 1
+            try:
+                texts = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise self._broken(error, line) from error
+            except UnicodeDecodeError as error:
+                raise self._not_decoded(error) from error
+            self._number += 1
+            record = Record(self._number, line, texts, lines, NO_FLAWS)
+            if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
+                self._look_into(record)
+            yield record
+
+    def _seen(self, text: Iterable[str]) -> Iterator[str]:
         for line in text:
             self._lines.append(line)
             self._read += 1
@@ -101,6 +131,12 @@ class Delimited:
 def _is_plain(line: str) -> bool:
     """Whether the cells of a line are as they are written, and none is too long."""
     return len(line) <= MAX_CELL and "'" not in line and "\0" not in line
+
+
+def _are_bare(lines: Sequence[str]) -> bool:
+    """Whether each line is one record, and none of its cells is more than its text."""
+    text = "".join(lines)
+    return '"' not in text and "\0" not in text and max(map(len, lines)) <= MAX_COLUMNS
 
 
 def _find(lines: list[str], column: int, delimiter: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Protocol
 
@@ -52,9 +53,18 @@ class Grid(Protocol):
 
     def records(self) -> Iterator[Record]:
         """All records, once. Raises ``SheetProblem`` where reading ends too early."""
+        ...
 
     def locate(self, record: Record, column: int | None) -> Location:
         """The place of a cell (its column counts from 0), or of the whole record."""
+        ...
+
+    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
+        """Do without the next ``count`` of ``records``, which this grid gave: how many there were, and how many of
+        them hold anything. Raises ``SheetProblem`` as ``records`` does.
+        """
+        blank = [record.blank for record in islice(records, count)]
+        return len(blank), blank.count(False)
 
 
 def letters(column: int) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from reconciler.model import Location
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report
-from reconciler.source.sheets.grid import Record
+from reconciler.source.sheets.grid import Grid, Record
 
 
-class Inline:
+class Inline(Grid):
     """``{columns: [...], rows: [[...], ...]}``; rows whose shape is wrong are left out."""
 
     def __init__(self, node: MapNode, report: Report) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import chain, islice
+from itertools import zip_longest
+from operator import itemgetter
+from typing import TypeAlias
 
 from reconciler import spool
 from reconciler.model import Location, Row
@@ -18,7 +20,7 @@ from reconciler.source.ordinary import Kind
 from reconciler.source.report import is_public
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
-from reconciler.source.sheets.sharing import Dates, shared
+from reconciler.source.sheets.sharing import Dates, Filled, shared
 from reconciler.source.wording import quoted
 
 
@@ -74,27 +76,18 @@ class SheetReader:
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
-        rest = self._limited(records)
-        for record in rest if self._frame.watch is not None else islice(rest, spool.MOST_HELD):
-            row = lines.row(record)
-            if row is not None:
+        filled, count = Filled(self._grid, records, self._frame.project.limits.sheet_rows), 0
+        while count <= spool.MOST_HELD or self._frame.watch is not None:
+            group = filled.group(spool.PART)
+            for row in lines.rows(group.records):
                 self.dates.add(row)
                 yield row
-        more = next(rest, None)
-        if more is not None:
-            yield from shared(chain([more], rest), lines.row, self._frame.report, self.dates)
-
-    def _limited(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Those that are not blank, as many as are read."""
-        most, count = self._frame.project.limits.sheet_rows, 0
-        for record in records:
-            if record.blank:
-                continue
-            count += 1
-            if count > most:
-                hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
-                raise SheetProblem("E603", f"more than {most} rows", hint, self._grid.locate(record, None))
-            yield record
+            if group.problem is not None:
+                raise group.problem
+            if group.last:
+                return
+            count += len(group.records)
+        yield from shared(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
         """Whether every name that a formula reads is one: of a header, a column, a default or a field."""
@@ -111,6 +104,9 @@ class SheetReader:
                 report.say("E703", message, column.scalar.line, column.scalar.column, hint)
                 good = False
         return good
+
+
+_Known: TypeAlias = "tuple[Kind, Callable[[Sequence[str]], Sequence[str]]]"
 
 
 class _Lines:
@@ -136,12 +132,16 @@ class _Lines:
         self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
         self._explained = bool(columns or self._nameless or frame.watch)
-        self._kinds: dict[tuple[int, ...], Kind | None] = {}
+        self._kinds: dict[tuple[bool | None, ...], _Known | None] = {}
 
-    def row(self, record: Record) -> Row | None:
-        ordinary = None if self._explained else self._ordinary(record)
-        if ordinary is not None:
-            return ordinary
+    def rows(self, records: Sequence[Record]) -> list[Row]:
+        """Their rows; what is wrong with the others is reported."""
+        made = () if self._explained else self._ordinary(records)
+        rows = (row or self._row(record) for record, row in zip_longest(records, made))
+        return [row for row in rows if row is not None]
+
+    def _row(self, record: Record) -> Row | None:
+        """The row of a record of which there may be something to say."""
         if not self._fits(record):
             return None
         own = self._cells(record)
@@ -160,25 +160,31 @@ class _Lines:
 
         return self._frame.row(place, own, self._columns, values, locate)
 
-    def _ordinary(self, record: Record) -> Row | None:
-        """The row of a record of which there is nothing to say, found by a look at its texts."""
-        texts = record.texts
-        if record.flaws or len(texts) != len(self._header.names):
+    def _ordinary(self, records: Sequence[Record]) -> Sequence[Row | None]:
+        """The rows of records, in their order: found by a look at the texts of each column. None where there may
+        be something to say of one; () where there may be of any."""
+        if any(record.flaws or len(record.texts) != len(self._header.names) for record in records):
+            return ()
+        columns = list(zip(*(record.texts for record in records), strict=True))
+        there = [_filled(columns[index], check) for index, _, check in self._fields] if columns else []
+        return [
+            self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
+        ]
+
+    def _made(self, record: Record, filled: tuple[bool | None, ...]) -> Row | None:
+        """The row that sets the ``filled`` fields; None where some text is None of them."""
+        if filled not in self._kinds:
+            self._kinds[filled] = self._kind(record, filled)
+        known = self._kinds[filled]
+        if known is None:
             return None
-        own: list[str] = []
-        mark: list[int] = []
-        for index, _, check in self._fields:
-            text = texts[index]
-            if text and not text.isspace():
-                if not check(text) or "E+" in text:
-                    return None
-                own.append(text)
-                mark.append(index)
-        ordinary, found = self._frame.ordinary, tuple(mark)
-        if found not in self._kinds:
-            self._kinds[found] = ordinary.kind(self._cells(record), NOTHING)
-        kind = self._kinds[found]
-        return None if kind is None else ordinary.row_of(kind, own, self._grid.locate(record, None))
+        kind, own = known
+        return self._frame.ordinary.row_of(kind, own(record.texts), self._grid.locate(record, None))
+
+    def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Known | None:
+        kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
+        indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
+        return None if kind is None else (kind, _picking(indexes))
 
     def _fits(self, record: Record) -> bool:
         """As many cells as the header, and none without a name."""
@@ -234,3 +240,23 @@ class _Lines:
         code, message, hint = explain(path, text)
         private = () if is_public(path.split(".")) else (quoted(text), text)
         self._frame.report.tell(code, message, self._grid.locate(record, index), hint, private=private)
+
+
+def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
+    """Of each text of a column whether it holds anything; None where it may not be what it should."""
+    if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and "E+" not in "".join(texts):
+        return [True] * len(texts)
+    return [_is_filled(text, check) for text in texts]
+
+
+def _is_filled(text: str, check: Check) -> bool | None:
+    if not text or text.isspace():
+        return False
+    return True if check(text) and "E+" not in text else None
+
+
+def _picking(indexes: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """What takes the texts at these places."""
+    if len(indexes) < 2:
+        return lambda texts: [texts[index] for index in indexes]
+    return itemgetter(*indexes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,7 +12,7 @@ from reconciler.model import Diagnostic, Row
 from reconciler.parallel import spread
 from reconciler.source.gathering import Rows
 from reconciler.source.report import Report
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
@@ -36,8 +36,56 @@ class Dates:
             self.undated |= later.undated
 
 
+class Filled:
+    """Records of a grid that hold anything, as many as are read."""
+
+    def __init__(self, grid: Grid, records: Iterator[Record], most: int) -> None:
+        self._grid = grid
+        self._records = records
+        self._most = most
+        self._count = 0
+
+    def group(self, count: int) -> Group:
+        """Those among the next ``count`` records."""
+        group = Group()
+        try:
+            for record in islice(self._records, count):
+                count -= 1
+                if not record.blank:
+                    self._add(record)
+                    group.records.append(record)
+        except SheetProblem as problem:
+            group.problem = problem
+        group.last = count > 0
+        return group
+
+    def _add(self, record: Record) -> None:
+        self._count += 1
+        if self._count > self._most:
+            hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
+            raise SheetProblem("E603", f"more than {self._most} rows", hint, self._grid.locate(record, None))
+
+    def pass_over(self, count: int) -> bool:
+        """Do without the next ``count`` records; whether there may be more after them."""
+        try:
+            read, filled = self._grid.pass_over(self._records, count)
+        except SheetProblem:
+            return False
+        self._count += filled
+        return read == count and self._count <= self._most
+
+
+@dataclass(slots=True)
+class Group:
+    """Some records. ``problem`` is what ended the reading after them; ``last`` says whether it has ended."""
+
+    records: list[Record] = field(default_factory=list)
+    problem: SheetProblem | None = None
+    last: bool = False
+
+
 def shared(
-    records: Iterator[Record], make: Callable[[Record], Row | None], report: Report, dates: Dates
+    records: Filled, make: Callable[[Sequence[Record]], Sequence[Row]], report: Report, dates: Dates
 ) -> Iterator[Rows]:
     """The rows that ``make`` makes of records, many at a time, each with its date told to ``dates``.
 
@@ -48,12 +96,12 @@ def shared(
 
     def part(number: int) -> _Part | None:
         group = groups.at(number)
-        if not group.records and group.problem is None:
+        if group is None:
             return None
         made = _Part(group.problem)
         report.elsewhere = made.told
         try:
-            rows = [row for row in map(make, group.records) if row is not None]
+            rows = make(group.records)
         finally:
             report.elsewhere = None
         for row in rows:
@@ -81,35 +129,22 @@ class _Part:
     rows: Rows | None = None
 
 
-@dataclass(slots=True)
-class _Group:
-    """Some records, and what ended the reading after them."""
-
-    records: list[Record] = field(default_factory=list)
-    problem: SheetProblem | None = None
-
-
 class _Groups:
-    """Records, so many at a time."""
+    """Groups of records by number, asked for in ascending order."""
 
-    def __init__(self, records: Iterator[Record]) -> None:
+    def __init__(self, records: Filled) -> None:
         self._records = records
         self._next = 0
+        self._ended = False
 
-    def at(self, number: int) -> _Group:
-        """The group of a number. Those before it are passed over."""
-        while True:
-            mine = self._next == number
+    def at(self, number: int) -> Group | None:
+        """None where reading ended before it."""
+        while self._next < number and not self._ended:
+            self._ended = not self._records.pass_over(spool.PART)
             self._next += 1
-            group = self._read()
-            if mine:
-                return group
-
-    def _read(self) -> _Group:
-        group = _Group()
-        try:
-            for record in islice(self._records, spool.PART):
-                group.records.append(record)
-        except SheetProblem as problem:
-            group.problem = problem
+        if self._ended:
+            return None
+        group = self._records.group(spool.PART)
+        self._next += 1
+        self._ended = group.last
         return group

@@ -13,14 +13,14 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from reconciler.model import Location
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.package import Flaws, Package
 
 Value: TypeAlias = "int | float | str | bool | time | date | datetime | timedelta"
 _MAX_EXACT = 10**15  # spreadsheets keep 15 digits
 
 
-class Workbook:
+class Workbook(Grid):
     """One sheet of a workbook; ``sheet`` may be None where there is only one that can be seen."""
 
     def __init__(self, raw: io.BufferedReader, name: str, sheet: str | None, limit: int) -> None:
