@@ -20,11 +20,15 @@ _UNPACK = unpacker(Change)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathered(Lazy[Change], Changes):
-    """``places`` are those of each action among ``items``, ``spans`` those of its first and its last to ring."""
+    """``places`` are those of each action among ``items``, ``spans`` those of its first and its last to ring.
+
+    ``bare`` are the items before they had requests, None where those are kept with them.
+    """
 
     items: Sequence[Change]
     places: Mapping[Action, Sequence[int]]
     spans: Mapping[Action, _Span]
+    bare: Sequence[Change] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -50,8 +54,12 @@ class Gathered(Lazy[Change], Changes):
         first, last = self.spans[action]
         return self.items[first], self.items[last]
 
-    def mapped(self, make: Callable[[Change], Change]) -> Gathered:
-        return Gathered(Mapped(self.items, make), self.places, self.spans)
+    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Gathered:
+        items = self.items if requests or self.bare is None else self.bare
+        return Gathered(Mapped(items, make), self.places, self.spans)
+
+    def requested(self, make: Callable[[Change], Change]) -> Gathered:
+        return Gathered(Mapped(self.items, make), self.places, self.spans, bare=self.items)
 
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from reconciler.claims import JointStore, Lot
 from reconciler.engine import explain
+from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Batch, Order
-from reconciler.engine.plan import Context
 from reconciler.engine.recheck import Ready
 from reconciler.model import Address, Entry, Status
 from reconciler.plan import Action, Plan

@@ -90,7 +90,7 @@ def mask_plan(plan: Plan, *, requests: bool = True) -> Plan:
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
     found = plan.changes
     mask = mask_change if requests else _mask_shown
-    changes = found.mapped(mask) if isinstance(found, Changes) else tuple(map(mask, found))
+    changes = found.mapped(mask, requests=requests) if isinstance(found, Changes) else tuple(map(mask, found))
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 

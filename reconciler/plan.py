@@ -97,8 +97,13 @@ class Changes(Sequence[Change]):
         """The first and the last to ring of those that have the action and a time."""
 
     @abstractmethod
-    def mapped(self, make: Callable[[Change], Change]) -> Changes:
-        """What ``make`` makes of each, which keeps its action and its time."""
+    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Changes:
+        """What ``make`` makes of each, which keeps its action and its time. Without ``requests`` it may be given a
+        change that has none yet."""
+
+    @abstractmethod
+    def requested(self, make: Callable[[Change], Change]) -> Changes:
+        """The same, where ``make`` adds nothing but requests."""
 
 
 def of(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:

@@ -11,9 +11,10 @@ from typing import TypeAlias, TypeVar
 from msgspec import structs
 
 from reconciler.engine.apply import Placement
+from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Gate, Order, Supply
-from reconciler.engine.plan import Context, verdict
+from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused

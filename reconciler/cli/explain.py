@@ -19,7 +19,7 @@ from reconciler.plan import Change
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.plan import Context
+    from reconciler.engine.context import Context
     from reconciler.plan import Plan
     from reconciler.render.explanation import Explanation
     from reconciler.source.provenance import Provenance

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.plan import Context
+    from reconciler.engine.context import Context
     from reconciler.model import Address, Diagnostic, Entry, Row
     from reconciler.plan import Lifted, Plan
     from reconciler.ports import Intent
@@ -112,8 +112,8 @@ def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[
 
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
+    from reconciler.engine.context import Context
     from reconciler.engine.lifting import lift
-    from reconciler.engine.plan import Context
 
     context = Context(
         now=request.now,

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from reconciler.claims import JointStore
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
+    from reconciler.engine.context import Context
     from reconciler.engine.events import Event, Tally
-    from reconciler.engine.plan import Context
     from reconciler.model import JsonObject
     from reconciler.plan import Plan
     from reconciler.ports import Checkpoint, Run, StateStore

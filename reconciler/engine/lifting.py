@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.engine.context import Context
 from reconciler.engine.guard.registry import strictness_of
-from reconciler.engine.plan import Context
 from reconciler.plan import Lifted
 from reconciler.policy import Policy, Strictness
 

@@ -3,60 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from heapq import merge
-from typing import Any
 
 from msgspec import structs
 
 from reconciler import identity, wire
-from reconciler.blinding import Clear, View
-from reconciler.changes import Part, gathered, together
-from reconciler.engine import explain
-from reconciler.engine.guard.timing import place_from
+from reconciler.engine.context import Context
 from reconciler.engine.guard.words import Scene
 from reconciler.engine.guarding import guarded
+from reconciler.engine.judging import Judge
 from reconciler.engine.moves import move_entries
-from reconciler.engine.twins import Twins
 from reconciler.errors import ExitCode
-from reconciler.model import Address, Diagnostic, Entry, Move, Row, Severity, Status
-from reconciler.people import People
-from reconciler.plan import Action, Change, GitRevision, Lifted, Plan, of
+from reconciler.model import Address, Diagnostic, Entry, Move, Row, Severity
+from reconciler.plan import Action, Change, Changes, Plan, of
 from reconciler.policy import Policy
-from reconciler.spool import Lazy, in_parts
-from reconciler.times import passed, ring_time
-
-MAX_REJECTIONS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a plan depends on besides rows and entries.
-
-    ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
-    could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
-    not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
-    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
-    """
-
-    now: datetime
-    tool_version: str
-    lineage: str | None = None
-    serial: int | None = None
-    fields: wire.ScheduleFields = field(default_factory=wire.ScheduleFields)
-    scope: frozenset[str] | None = None
-    complete: bool = True
-    retry_failed: bool = False
-    siblings: frozenset[Address] = frozenset()
-    retried: frozenset[Address] = frozenset()
-    git: GitRevision | None = None
-    view: View = field(default_factory=Clear)
-    snapshot_at: datetime | None = None
-    policy: Policy = field(default_factory=Policy)
-    people: People = field(default_factory=People)
-    lifted: tuple[Lifted, ...] = ()
 
 
 def make_plan(
@@ -72,19 +33,19 @@ def make_plan(
     """
     carried, pairs, problems = move_entries(entries, moves)
     known = {entry.address: entry for entry in carried}
-    planner = _Planner(known, context)
-    changes = planner.changes(_in_order(rows))
+    judge = Judge(known, context)
+    changes = judge.changes(rows)
     scene = Scene(
         context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
     )
     changes, warnings = guarded(changes, scene)
-    found = [*_eased(diagnostics, known, context.now), *planner.met.diagnostics, *problems, *warnings]
+    found = [*_eased(diagnostics, known, context.now), *judge.met.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
         lineage=context.lineage,
         serial=context.serial,
-        changes=changes,
+        changes=_requested(changes, context),
         diagnostics=tuple(sorted(found, key=_place)),
         git=context.git,
         moves=tuple(sorted(pairs)),
@@ -101,12 +62,16 @@ def verdict(plan: Plan) -> ExitCode:
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
 
 
-def _in_order(rows: Sequence[Row]) -> Sequence[Row]:
-    return rows if isinstance(rows, Lazy) else sorted(rows, key=_address)
+def _requested(changes: Sequence[Change], context: Context) -> Sequence[Change]:
+    """The changes, each call to place with its request: made as it is asked for, where they are many."""
 
+    def requested(change: Change) -> Change:
+        if change.action is not Action.CREATE or change.call is None:
+            return change
+        tags = identity.tags(context.lineage or "", change.address, change.digest)
+        return structs.replace(change, request=wire.to_request(change.call, tags, context.fields))
 
-def _address(item: Row | Change) -> Address:
-    return item.address
+    return changes.requested(requested) if isinstance(changes, Changes) else tuple(map(requested, changes))
 
 
 def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None:
@@ -136,172 +101,3 @@ def _eased(found: Iterable[Diagnostic], known: dict[Address, Entry], now: dateti
             yield replace(item, severity=Severity.WARNING)
         else:
             yield item
-
-
-@dataclass(slots=True)
-class _Met:
-    """What rows said besides their changes: which addresses of the state there are rows for, and which revision is
-    asked for of what the state knows in any."""
-
-    wanted: set[Address] = field(default_factory=set)
-    latest: dict[tuple[str, str], int] = field(default_factory=dict)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-
-    def add(self, more: _Met) -> None:
-        self.wanted |= more.wanted
-        for name, revision in more.latest.items():
-            self.latest[name] = max(revision, self.latest.get(name, 0))
-        self.diagnostics += more.diagnostics
-
-
-class _Planner:
-    def __init__(self, known: dict[Address, Entry], context: Context) -> None:
-        self.known = known
-        self.context = context
-        self._twins = Twins(known.values(), context.siblings, context.view)
-        self._revisions: dict[tuple[str, str], list[Entry]] = {}
-        for entry in known.values():
-            self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
-        self.met = _Met()
-
-    def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
-        """What is said of each row and of each entry without one, sorted by address. Rows are met once."""
-        if isinstance(rows, Lazy):
-            judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
-        else:
-            judged = gathered(map(self.judge, rows))
-        vanished = sorted(self._vanished(), key=_address)
-        return gathered(merge(judged, vanished, key=_address)) if vanished else judged
-
-    def _part(self, rows: Sequence[Row]) -> tuple[Part, _Met]:
-        """What is said of some of the rows, and what else was found; by whichever process."""
-        self.met = met = _Met()
-        return Part.of(map(self.judge, rows)), met
-
-    def _taken(self, found: Iterable[tuple[Part, _Met]]) -> Iterator[Part]:
-        """All parts; what was found in them is known once they were gone through."""
-        met = _Met()
-        for part, more in found:
-            met.add(more)
-            yield part
-        self.met = met
-
-    def judge(self, row: Row) -> Change:
-        self._meet(row.address)
-        digest = identity.digest(row.call)
-        change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
-        entry = self.known.get(row.address)
-        if entry is not None and entry.unknown:
-            return _with(change, Action.UNCERTAIN, explain.uncertain(entry))
-        if entry is not None and entry.placed:
-            return self._judge_placed(row, entry, change)
-        return self._judge_absent(row, entry, change)
-
-    def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
-        now = self.context.now
-        if not row.enabled:
-            if entry.will_ring(now):
-                return _with(change, Action.REMOVED, explain.removed(entry, "disabled"))
-            return _with(change, Action.UNCHANGED, explain.over(entry))
-        if self._same(entry, change):
-            return _with(change, Action.UNCHANGED, explain.unchanged(entry))
-        change = structs.replace(change, diff=self.context.view.diff(entry, row.call))
-        if entry.will_ring(now):
-            return _with(change, Action.CHANGED, explain.changed_pending(entry))
-        if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
-            return _with(change, Action.CHANGED, explain.changed_past(entry))
-        if entry.stopped_at is not None:
-            return _with(change, Action.CHANGED, explain.changed_stopped(entry))
-        self.met.diagnostics.append(explain.new_occurrence(row, entry))
-        return _with(change, Action.CHANGED, explain.changed_rang(entry))
-
-    def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
-        if not row.enabled:
-            return _with(change, Action.HELD, explain.HELD)
-        expiry = passed(row.rings_at, row.place_by, self.context.now)
-        if expiry is not None:
-            recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
-            change = structs.replace(
-                change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
-            )
-            return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
-        obstacle = self._obstacle(row, change.digest)
-        if obstacle is not None:
-            return _with(change, Action.BLOCKED, obstacle)
-        refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
-        retry = self.context.retry_failed or row.address in self.context.retried
-        if entry is not None and refused and not retry:
-            return _with(change, Action.HELD, explain.rejected_twice(entry))
-        return self._create(row, change, explain.create(entry, retried=refused))
-
-    def _same(self, entry: Entry, change: Change) -> bool:
-        """Whether the row of ``change`` asks for the very call of ``entry``."""
-        return entry.digest == self.context.view.digest(change.digest)
-
-    def _obstacle(self, row: Row, digest: str) -> explain.Reasons | None:
-        others = self._revisions.get((row.address.plan, row.address.key), [])
-        for other in sorted(others, key=lambda entry: entry.address):
-            if other.address.revision > row.address.revision and (other.placed or other.unknown):
-                return explain.revision_lowered(other)
-            if other.address.revision < row.address.revision:
-                if other.unknown:
-                    return explain.earlier_uncertain(other)
-                if other.will_ring(self.context.now):
-                    return explain.earlier_pending(other)
-        twin = None if row.distinct else self._twins.find(row, digest, self.context.now)
-        return explain.same_call(row, twin) if twin is not None else None
-
-    def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
-        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
-        request, action = None, Action.WAITING
-        if later is not None:
-            why = explain.waiting(later, _timezone(row))
-        else:
-            tags = identity.tags(self.context.lineage or "", row.address, change.digest)
-            request, action = wire.to_request(row.call, tags, self.context.fields), Action.CREATE
-        return _with(
-            change,
-            action,
-            why,
-            call=row.call,
-            request=request,
-            place_by=row.place_by,
-            called_timezone=row.called_timezone,
-            distinct=row.distinct,
-        )
-
-    def _meet(self, address: Address) -> None:
-        name = (address.plan, address.key)
-        if name in self._revisions:
-            self.met.wanted.add(address)
-            self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
-
-    def _vanished(self) -> Iterable[Change]:
-        """Entries with no row: those that will still ring, and those whose outcome is unknown."""
-        scope = self.context.scope
-        for entry in self.known.values():
-            address = entry.address
-            if address in self.met.wanted or (scope is not None and address.plan not in scope):
-                continue
-            change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
-            if entry.unknown:
-                yield _with(change, Action.UNCERTAIN, explain.uncertain(entry))
-            elif self.context.complete and entry.will_ring(self.context.now):
-                superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
-                why = explain.removed(entry, "superseded" if superseded else "no-row")
-                yield _with(change, Action.REMOVED, why)
-
-
-def _scheduled(entry: Entry) -> datetime | None:
-    return entry.rings_at if entry.call.schedule is not None else None
-
-
-def _timezone(row: Row) -> str:
-    return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
-
-
-def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -> Change:  # fields of a Change
-    codes, said = why
-    if said is None or isinstance(said, str):
-        return structs.replace(change, action=action, reasons=codes, message=said, **fields)
-    return structs.replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)

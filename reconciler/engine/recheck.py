@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.changes import Along
+from reconciler.engine.context import Context
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.explain import RETRIED
 from reconciler.engine.guarding import by_guard
 from reconciler.engine.orders import Order
-from reconciler.engine.plan import Context, make_plan
+from reconciler.engine.plan import make_plan
 from reconciler.model import Address, Entry, Location, Row
 from reconciler.plan import Action, Change, Plan
 from reconciler.ports import Intent

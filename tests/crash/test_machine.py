@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
+from reconciler.engine.context import Context
 from reconciler.engine.events import Tally
-from reconciler.engine.plan import Context, make_plan, verdict
+from reconciler.engine.plan import make_plan, verdict
 from reconciler.errors import ExitCode, OutcomeUnknown, Rejected
 from reconciler.model import Address, Call, Location, Request, Row, Schedule, Status
 from reconciler.ports import Decision, Listing, Receipt, RemoteCall, Run

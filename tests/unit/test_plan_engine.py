@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler import identity
-from reconciler.engine.plan import Context, make_plan, verdict
+from reconciler.engine.context import Context
+from reconciler.engine.plan import make_plan, verdict
 from reconciler.errors import ExitCode
 from reconciler.model import Address, Call, Diagnostic, Entry, Location, Row, Schedule, Severity, Status
 from reconciler.plan import Action, Change

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from reconciler import wire
+from reconciler.engine.context import Context
 from reconciler.engine.events import Kind
-from reconciler.engine.plan import Context, make_plan
+from reconciler.engine.plan import make_plan
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.model import Entry, Row, Status
 from reconciler.plan import Plan

@@ -19,7 +19,8 @@ from msgspec import structs
 from reconciler import identity
 from reconciler.blinding import HIDDEN, Blind, derived_key
 from reconciler.documents import to_bytes
-from reconciler.engine.plan import Context, make_plan
+from reconciler.engine.context import Context
+from reconciler.engine.plan import make_plan
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import Address, Entry, Location, Move, Row, Status
 from reconciler.plan import CellDiff, Change

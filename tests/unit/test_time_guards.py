@@ -11,8 +11,9 @@ from msgspec import structs
 
 from reconciler import identity
 from reconciler.blinding import Blind
+from reconciler.engine.context import Context
 from reconciler.engine.guard.registry import GUARDS
-from reconciler.engine.plan import Context, make_plan
+from reconciler.engine.plan import make_plan
 from reconciler.model import Entry, Row, Status
 from reconciler.plan import Action, Change, Plan
 from reconciler.policy import GUARD_CODES, Policy, Strictness

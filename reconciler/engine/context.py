@@ -1,0 +1,40 @@
+"""What a plan depends on besides rows and entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler import wire
+from reconciler.blinding import Clear, View
+from reconciler.model import Address
+from reconciler.people import People
+from reconciler.plan import GitRevision, Lifted
+from reconciler.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
+    could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
+    not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
+    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
+    """
+
+    now: datetime
+    tool_version: str
+    lineage: str | None = None
+    serial: int | None = None
+    fields: wire.ScheduleFields = field(default_factory=wire.ScheduleFields)
+    scope: frozenset[str] | None = None
+    complete: bool = True
+    retry_failed: bool = False
+    siblings: frozenset[Address] = frozenset()
+    retried: frozenset[Address] = frozenset()
+    git: GitRevision | None = None
+    view: View = field(default_factory=Clear)
+    snapshot_at: datetime | None = None
+    policy: Policy = field(default_factory=Policy)
+    people: People = field(default_factory=People)
+    lifted: tuple[Lifted, ...] = ()
