@@ -82,15 +82,15 @@ def private_values(body: JsonObject) -> list[str]:
     return [value for value in found if len(value) > 2]
 
 
-def mask_plan(plan: Plan, *, requests: bool = True) -> Plan:
-    """The plan as it may be published, without its requests where nobody asks for them.
+def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
+    """The plan as it may be published. Its id stays that of the plan itself (``planfile.shown``).
 
-    Its id stays that of the plan itself (``planfile.shown``).
+    Unless the ``whole`` of each call is shown, only whom it calls, when, and the cells that differ are masked.
     """
     diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
     found = plan.changes
-    mask = mask_change if requests else _mask_shown
-    changes = found.mapped(mask, requests=requests) if isinstance(found, Changes) else tuple(map(mask, found))
+    mask = mask_change if whole else _mask_told
+    changes = found.mapped(mask, requests=whole) if isinstance(found, Changes) else tuple(map(mask, found))
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
 
@@ -100,8 +100,10 @@ def mask_change(change: Change) -> Change:
     return _masked(change, None if change.request is None else _mask_request(change.request))
 
 
-def _mask_shown(change: Change) -> Change:
-    return _masked(change, None)
+def _mask_told(change: Change) -> Change:
+    """Nearly always there is nothing to mask of whom it calls: a contact's id tells nobody anything."""
+    told = change.call is None or change.call.to_number is None
+    return change if told and not change.diff else _masked(change, None)
 
 
 def _masked(change: Change, request: Request | None) -> Change:

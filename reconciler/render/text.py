@@ -65,7 +65,7 @@ def write_plan(plan: Plan, look: Look, write: Callable[[str], object], origins: 
 
 
 def _draw_plan(console: Console, plan: Plan, look: Look, origins: Origins) -> None:
-    shown, told = (mask_plan(plan, requests=False), mask_origins(origins)) if look.masked else (plan, origins)
+    shown, told = (mask_plan(plan, whole=False), mask_origins(origins)) if look.masked else (plan, origins)
     _print_plan(console, shown, _View(look, told))
     if console.height > _TALL:
         console.print(f"Plan: {count_line(plan)}.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 from typing import TypeAlias
 
 from reconciler.model import Address, Row
@@ -14,6 +16,7 @@ from reconciler.spool import Keeper, Packed, Picked, Spool
 
 _Name: TypeAlias = tuple[str, int]
 _UNPACK = unpacker(Row)
+_ROOM = 8  # times as much as there are numbers: every eighth shares its place with another
 
 
 @dataclass(slots=True)
@@ -49,8 +52,8 @@ class Rows:
         if not rows:
             return None
         names = [_name(row.address) for row in rows]
-        ascending = all(first < second for first, second in pairwise(names))
-        calls = array("q", (hash(same_call(row)) for row in rows))
+        ascending = all(map(lt, names, islice(names, 1, None)))
+        calls = array("q", map(hash, map(same_call, rows)))
         return cls(rows[0].address.plan, Packed.of(rows, pack), calls, names[0], names[-1], ascending)
 
     def __iter__(self) -> Iterator[Row]:
@@ -111,7 +114,7 @@ class Gathering:
 
     def alike(self) -> Iterator[Row]:
         """Those that may call one person at one time, and hardly any others; sorted by address."""
-        met = {first for first, second in pairwise(sorted(self._calls)) if first == second}
+        met = _repeated(self._calls)
         for place in self._order() if met else ():
             if self._calls[place] in met:
                 yield self._kept.items[place]
@@ -127,6 +130,18 @@ class Gathering:
             else:
                 order.extend(file.known[name] for name in sorted(file.known))
         return order
+
+
+def _repeated(numbers: Sequence[int]) -> set[int]:
+    """Those that are there more than once; hashes, of which few share their last bits."""
+    last = (1 << (_ROOM * len(numbers)).bit_length()) - 1
+    met, shared = bytearray(last + 1), set()
+    for number in numbers:
+        if met[number & last]:
+            shared.add(number & last)
+        met[number & last] = 1
+    counts = Counter(number for number in numbers if number & last in shared)
+    return {number for number, count in counts.items() if count > 1}
 
 
 def same_call(row: Row) -> tuple[str, object]:

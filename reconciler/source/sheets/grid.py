@@ -45,7 +45,7 @@ class Record:
 
     @property
     def blank(self) -> bool:
-        return not self.flaws and not "".join(self.texts).strip()
+        return not self.flaws and not any(map(str.strip, self.texts))
 
 
 class Grid(Protocol):
