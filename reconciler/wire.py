@@ -50,11 +50,11 @@ def to_request(call: Call, tags: Mapping[str, str], fields: ScheduleFields) -> R
 
     ``additional_data`` keeps the order of the file; absent fields are left out.
     """
-    body: JsonObject = {}
+    body: JsonObject
     if call.contact_id is not None:
-        body |= {"contact_id": call.contact_id, "agent_id": call.agent, "from_number_id": call.sender}
+        body = {"contact_id": call.contact_id, "agent_id": call.agent, "from_number_id": call.sender}
     else:
-        body |= {"from_number": call.sender, "to_number": call.to_number, "full_name": call.full_name}
+        body = {"from_number": call.sender, "to_number": call.to_number, "full_name": call.full_name}
         body["agent_id"] = call.agent
         optional = {"email": call.email, "country": call.country, "webhook_url": call.webhook_url}
         body |= {name: value for name, value in optional.items() if value is not None}

@@ -25,6 +25,7 @@ class Delimited(Grid):
         self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         self._delimiter = delimiter
         self._text: Iterator[str] = iter(())
+        self._failed: UnicodeDecodeError | None = None
         self._lines: list[str] = []
         self._read = 0
         self._number = 0
@@ -34,30 +35,66 @@ class Delimited(Grid):
         with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
             yield from self._parsed(self._text)
 
-    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
-        """The same as of any grid, without a look into lines in which nothing can be wrong."""
+    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
         del records  # what they would give next is in the lines that follow
+        while count > 0 and (lines := self._next_lines(count)):
+            if _are_bare(lines):
+                count -= len(lines)
+                for line, texts in zip(lines, csv.reader(lines, delimiter=self._delimiter), strict=True):
+                    self._read += 1
+                    self._number += 1
+                    record = Record(self._number, self._read, texts, [line], NO_FLAWS)
+                    if "'" in line:
+                        self._look_into(record)
+                    yield record
+            else:
+                for record in self._opened(lines):
+                    count -= 1
+                    yield record
+
+    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
+        """Without a look into lines in which nothing can be wrong."""
+        del records
         read = filled = 0
-        while read < count:
-            try:
-                lines = list(islice(self._text, count - read))
-            except UnicodeDecodeError as error:
-                raise self._not_decoded(error) from error
-            if not lines:
-                break
+        while read < count and (lines := self._next_lines(count - read)):
             if _are_bare(lines):
                 self._read += len(lines)
                 self._number += len(lines)
                 read += len(lines)
                 filled += sum(1 for line in lines if line.replace(self._delimiter, "").strip())
-                continue
-            end = self._read + len(lines)
-            for record in self._parsed(chain(lines, self._text)):
-                read += 1
-                filled += not record.blank
-                if self._read >= end:
-                    break
+            else:
+                for record in self._opened(lines):
+                    read += 1
+                    filled += not record.blank
         return read, filled
+
+    def _next_lines(self, count: int) -> list[str]:
+        """Up to ``count`` lines. What keeps more of them from being read is raised when those were seen."""
+        if self._failed is not None:
+            raise self._not_decoded(self._failed)
+        lines: list[str] = []
+        try:
+            for line in islice(self._text, count):
+                lines.append(line)  # noqa: PERF402 - those before an error count
+        except UnicodeDecodeError as error:
+            if not lines:
+                raise self._not_decoded(error) from error
+            self._failed = error
+        return lines
+
+    def _unread(self) -> Iterator[str]:
+        if self._failed is not None:
+            raise self._failed
+        for line in self._text:  # noqa: UP028 - which would close the file with this iterator
+            yield line
+
+    def _opened(self, lines: Sequence[str]) -> Iterator[Record]:
+        """The records that start in lines just read; the last may end in lines that follow."""
+        end = self._read + len(lines)
+        for record in self._parsed(chain(lines, self._unread())):
+            yield record
+            if self._read >= end:
+                return
 
     def _parsed(self, text: Iterable[str]) -> Iterator[Record]:
         reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)

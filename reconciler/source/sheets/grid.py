@@ -59,10 +59,12 @@ class Grid(Protocol):
         """The place of a cell (its column counts from 0), or of the whole record."""
         ...
 
+    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
+        """The next ``count`` of ``records``, which this grid gave. Raises ``SheetProblem`` as they do."""
+        return islice(records, count)
+
     def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
-        """Do without the next ``count`` of ``records``, which this grid gave: how many there were, and how many of
-        them hold anything. Raises ``SheetProblem`` as ``records`` does.
-        """
+        """Do without the next ``count`` of ``records``: how many there were, and how many hold anything."""
         blank = [record.blank for record in islice(records, count)]
         return len(blank), blank.count(False)
 

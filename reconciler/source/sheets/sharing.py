@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from reconciler import spool
 from reconciler.model import Diagnostic, Row
@@ -49,7 +48,7 @@ class Filled:
         """Those among the next ``count`` records."""
         group = Group()
         try:
-            for record in islice(self._records, count):
+            for record in self._grid.take(self._records, count):
                 count -= 1
                 if not record.blank:
                     self._add(record)
