@@ -59,6 +59,8 @@ def one_by_one(data: bytes) -> tuple[list[tuple[Seen, bool]], tuple[str, str, Lo
 
 @given(TEXT, BAD, TEXT, STEPS)
 @example('a,b\n"c\nd",e\nf,g\n', b"", "", [(False, 1), (True, 1), (False, 1)])
+@example("a,b\n'=1,c\n'a,b\n", b"", "", [(True, 1), (False, 2)])
+@example("a,b\nc,'=1\n", b"", "", [(False, 2)])
 @example("a,b\nc,d\ne,f\n", b"\xff", "g,h\n", [(True, 2), (False, 4)])
 def test_however_many_are_taken_at_once(
     before: str, bad: bytes, after: str, steps: list[tuple[bool, int]]
