@@ -61,6 +61,9 @@ def one_by_one(data: bytes) -> tuple[list[tuple[Seen, bool]], tuple[str, str, Lo
 @example('a,b\n"c\nd",e\nf,g\n', b"", "", [(False, 1), (True, 1), (False, 1)])
 @example("a,b\n'=1,c\n'a,b\n", b"", "", [(True, 1), (False, 2)])
 @example("a,b\nc,'=1\n", b"", "", [(False, 2)])
+@example("a,b\n" * 3000, b"\xff", "", [(False, 700)] * 5)  # more than is decoded at once
+@example("a,b\n" * 3000, b"\xff", "", [(True, 700)] * 3)
+@example('a,b\n"c,"\n' * 1500, b"\xff", "", [(False, 700), (True, 700)] * 2)
 @example("a,b\nc,d\ne,f\n", b"\xff", "g,h\n", [(True, 2), (False, 4)])
 def test_however_many_are_taken_at_once(
     before: str, bad: bytes, after: str, steps: list[tuple[bool, int]]
