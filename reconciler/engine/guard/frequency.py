@@ -7,7 +7,7 @@ against what the state has and against those before it that met no objection.
 from __future__ import annotations
 
 from bisect import bisect, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -127,13 +127,18 @@ def _too_near(candidates: Sequence[Candidate], scene: Scene, least: timedelta, w
 def _in_order(
     candidates: Sequence[Candidate], scene: Scene, judge: Callable[[Candidate, _Diary], str | None]
 ) -> Iterator[Objection]:
+    """What ``judge`` says of each call to a person who gets another one: limits allow one call."""
     name = persons(candidates, scene)
-    wanted = {name(item.call) for item in candidates}
+    reached = [name(item.call) for item in candidates]
+    calls = Counter(reached)
     diaries: defaultdict[str, _Diary] = defaultdict(_Diary)
     for entry in scene.entries:
-        if counts(entry) and (person := name(entry.call)) in wanted:
+        if counts(entry) and (person := name(entry.call)) in calls:
             diaries[person].add((entry.rings_at, entry.address))
-    for item in sorted(candidates, key=lambda item: (item.rings_at, item.address)):
+    repeated = (
+        item for item, person in zip(candidates, reached, strict=True) if calls[person] > 1 or person in diaries
+    )
+    for item in sorted(repeated, key=lambda item: (item.rings_at, item.address)):
         diary = diaries[name(item.call)]
         message = judge(item, diary)
         if message is None:

@@ -88,9 +88,11 @@ def _over(
     """Those that find their slot full of calls placed before and of calls with a lower address."""
     full = Counter(placed_in(entry) for entry in scene.entries if entry.will_ring(scene.now))
     scheduled = [item for item in candidates if item.scheduled]
-    wanted = full + Counter(slot(item) for item in scheduled)
-    for item in scheduled:
-        where = slot(item)
+    slots = [slot(item) for item in scheduled]
+    wanted = full + Counter(slots)
+    if max(wanted.values(), default=0) <= limit:
+        return
+    for item, where in zip(scheduled, slots, strict=True):
         full[where] += 1
         if full[where] > limit:
             message = f"at {local(item)} {wanted[where]:,} calls would ring {words} allows {limit:,}"

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.blinding import Clear, View
-from reconciler.model import Address, Call, Entry, Location
+from reconciler.model import Address, Call, Entry, Location, Word
 from reconciler.people import People
 from reconciler.plan import Action
 from reconciler.policy import Policy, Strictness
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Word, frozen=True):
     """A call that would be placed: ``action`` is create, waiting or expired.
 
     ``rings_at`` is when it would ring (UTC); of a call that is not ``scheduled``, when it would if it were placed
