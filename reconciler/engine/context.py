@@ -1,4 +1,4 @@
-"""What a plan depends on besides rows and entries."""
+"""The context of a plan: made by commands, read by the diff, the guards and an apply."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from reconciler.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
+    """What a plan depends on besides rows and entries.
+
+    ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
     how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
