@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, cycle
+from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, TypeVar
 
 from reconciler.errors import ReconcilerError, UsageError
@@ -26,6 +27,12 @@ VARIABLE = "RECONCILER_PROCESSES"
 _MOST = 8  # the one process that puts everything in order is busy with so many
 _HEAD = struct.Struct("!cQ")
 _PIPE = 1 << 20
+# Microseconds of processor time that a container has in a period of so many (Linux, Documentation/admin-guide:
+# cgroup-v2.rst, "cpu.max"; scheduler/sched-bwc.rst for version 1).
+_SHARES = (
+    ("/sys/fs/cgroup/cpu.max",),
+    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 _LAST = frozenset({b"!", b"."})
 _Kind = Literal[b"=", b"+", b"!", b"."]  # bytes, another result, an exception, the end
 
@@ -41,7 +48,18 @@ def processes() -> int:
         raise UsageError(f"{VARIABLE} is {asked!r}; expected a number of processes, such as 1")
     if sys.platform != "linux" or threading.active_count() > 1:  # a copy has one thread, and others' locks
         return 1
-    return min(_MOST, len(os.sched_getaffinity(0)) if asked is None else int(asked))
+    return min(_MOST, _processors() if asked is None else int(asked))
+
+
+def _processors() -> int:
+    """How many processors this process may keep busy: those it may run on, or its container's share of them."""
+    granted = len(os.sched_getaffinity(0))
+    for files in _SHARES:
+        with suppress(OSError, ValueError):  # no such limit, or none that is a number
+            quota, period = map(int, " ".join(Path(file).read_text(encoding="ascii") for file in files).split())
+            if quota > 0 < period:
+                granted = min(granted, -(-quota // period))
+    return granted
 
 
 def spread(make: Callable[[int], R | None]) -> Iterator[R]:

@@ -92,11 +92,11 @@ def test_a_run_whose_end_could_not_be_carried_is_incomplete(june: Workbench, san
 
 
 def test_the_pace_holds_within_a_batch(june: Workbench, sandbox: Any) -> None:
-    done = june.run("apply", "--auto-approve", "--json", "--rate", "10/s", "--concurrency", "8")
+    done = june.run("apply", "--auto-approve", "--json", "--rate", "4/s", "--concurrency", "8")
     assert done.code == 0
     times = [call.created_at for call in sandbox.calls()]
     assert len(times) == 3
-    assert max(times) - min(times) > timedelta(milliseconds=150), "two tenths of a second, less what timers allow"
+    assert max(times) - min(times) > timedelta(milliseconds=250), "half a second, less what a busy machine takes"
     assert [line["phase"] for line in carried(june)] == ["intended", "recorded", "ended"]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import parallel
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.parallel import VARIABLE, processes, spread
 
@@ -39,6 +40,33 @@ def below(end: int, make: Callable[[int], object]) -> Callable[[int], object]:
 @pytest.mark.parametrize("make", [str, bytes, lambda number: [number, {"it": b"s" * 300_000}]])
 def test_results_come_in_order(shared: int, end: int, make: Callable[[int], object]) -> None:
     assert list(spread(below(end, make))) == [make(number) for number in range(end)]
+
+
+@linux
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (("200000 100000\n",), 2),
+        (("150000 100000\n",), 2),
+        (("20000 100000\n",), 1),
+        (("900000 100000\n",), 4),
+        (("max 100000\n",), 4),
+        (("-1\n", "100000\n"), 4),
+        (("300000\n", "100000\n"), 3),
+        (("300000\n", "0\n"), 4),
+        ((), 4),
+    ],
+)
+def test_no_more_processes_than_a_container_may_keep_busy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, texts: tuple[str, ...], expected: int
+) -> None:
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}").write_text(text, encoding="ascii")
+    files = tuple(str(tmp_path / f"{number}") for number in range(len(texts) or 1))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(parallel, "_SHARES", (files,))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    assert processes() == expected
 
 
 @linux
