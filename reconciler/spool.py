@@ -135,7 +135,7 @@ class Spool(Lazy[T]):
             start, end = starts[index] - base, starts[index + 1] - base
             if end > len(data):
                 base = starts[index]
-                data = self._read(base, max(end - start, _CHUNK))
+                data = self._read(base, max(end - start, min(_CHUNK, starts[stop] - base)))
             else:
                 yield self._unpack(data[start:end])
                 index += 1
