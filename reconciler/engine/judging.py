@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from reconciler.engine import explain
 from reconciler.engine.context import Context
 from reconciler.engine.guard.timing import place_from
 from reconciler.engine.twins import Twins
+from reconciler.known import Known
 from reconciler.model import Address, Diagnostic, Entry, Row, Status
 from reconciler.plan import Action, Change
 from reconciler.spool import Lazy, in_parts
@@ -26,15 +28,15 @@ MAX_REJECTIONS = 2
 
 @dataclass(slots=True)
 class Met:
-    """What rows said besides their changes: which addresses of the state there are rows for, and which revision is
-    asked for of what the state knows in any."""
+    """What rows said besides their changes: where the entries stand that there are rows for, and which revision is
+    asked for of a name that the state knows, where it is not the first."""
 
-    wanted: set[Address] = field(default_factory=set)
+    places: array[int] = field(default_factory=lambda: array("I"))
     latest: dict[tuple[str, str], int] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def add(self, more: Met) -> None:
-        self.wanted |= more.wanted
+        self.places += more.places
         for name, revision in more.latest.items():
             self.latest[name] = max(revision, self.latest.get(name, 0))
         self.diagnostics += more.diagnostics
@@ -44,13 +46,10 @@ class Judge:
     """Compares rows with the entries that are ``known``. ``met`` is what rows said besides their changes, once all
     were judged. The calls to place have no requests yet."""
 
-    def __init__(self, known: dict[Address, Entry], context: Context) -> None:
+    def __init__(self, known: Known, context: Context) -> None:
         self.known = known
         self.context = context
-        self._twins = Twins(known.values(), context.siblings, context.view)
-        self._revisions: dict[tuple[str, str], list[Entry]] = {}
-        for entry in known.values():
-            self._revisions.setdefault((entry.address.plan, entry.address.key), []).append(entry)
+        self._twins = Twins(known, context.siblings, context.view)
         self.met = Met()
 
     def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
@@ -77,15 +76,15 @@ class Judge:
         self.met = met
 
     def judge(self, row: Row) -> Change:
-        self._meet(row.address)
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
-        entry = self.known.get(row.address)
+        named = self.known.named(row.address) if self.known else []
+        entry = self._meet(row.address, named)
         if entry is not None and entry.unknown:
             return _with(change, Action.UNCERTAIN, explain.uncertain(entry))
         if entry is not None and entry.placed:
             return self._judge_placed(row, entry, change)
-        return self._judge_absent(row, entry, change)
+        return self._judge_absent(row, entry, [other for _, other in named if other is not entry], change)
 
     def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
         now = self.context.now
@@ -105,7 +104,7 @@ class Judge:
         self.met.diagnostics.append(explain.new_occurrence(row, entry))
         return _with(change, Action.CHANGED, explain.changed_rang(entry))
 
-    def _judge_absent(self, row: Row, entry: Entry | None, change: Change) -> Change:
+    def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
         if not row.enabled:
             return _with(change, Action.HELD, explain.HELD)
         expiry = passed(row.rings_at, row.place_by, self.context.now)
@@ -115,7 +114,7 @@ class Judge:
                 change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
             )
             return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
-        obstacle = self._obstacle(row, change.digest)
+        obstacle = self._obstacle(row, others, change.digest)
         if obstacle is not None:
             return _with(change, Action.BLOCKED, obstacle)
         refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
@@ -128,9 +127,9 @@ class Judge:
         """Whether the row of ``change`` asks for the very call of ``entry``."""
         return entry.digest == self.context.view.digest(change.digest)
 
-    def _obstacle(self, row: Row, digest: str) -> explain.Reasons | None:
-        others = self._revisions.get((row.address.plan, row.address.key), [])
-        for other in sorted(others, key=lambda entry: entry.address):
+    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> explain.Reasons | None:
+        """What ``others``, the entries of the row's name in other revisions, or a call like it have against it."""
+        for other in others:
             if other.address.revision > row.address.revision and (other.placed or other.unknown):
                 return explain.revision_lowered(other)
             if other.address.revision < row.address.revision:
@@ -156,18 +155,25 @@ class Judge:
             distinct=row.distinct,
         )
 
-    def _meet(self, address: Address) -> None:
-        name = (address.plan, address.key)
-        if name in self._revisions:
-            self.met.wanted.add(address)
+    def _meet(self, address: Address, named: Sequence[tuple[int, Entry]]) -> Entry | None:
+        """The entry of an address, of those with its name."""
+        if named and address.revision > 1:
+            name = (address.plan, address.key)
             self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
+        for place, entry in named:
+            if entry.address.revision == address.revision:
+                self.met.places.append(place)
+                return entry
+        return None
 
     def _vanished(self) -> Iterable[Change]:
         """Entries with no row: those that will still ring, and those whose outcome is unknown."""
-        scope = self.context.scope
-        for entry in self.known.values():
+        scope, met = self.context.scope, bytearray(len(self.known))
+        for place in self.met.places:
+            met[place] = 1
+        for entry, there in zip(self.known, met, strict=True):
             address = entry.address
-            if address in self.met.wanted or (scope is not None and address.plan not in scope):
+            if there or (scope is not None and address.plan not in scope):
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:

@@ -35,14 +35,14 @@ class Mover:
 
 def move_entries(
     entries: Iterable[Entry], moves: Sequence[Move]
-) -> tuple[list[Entry], list[tuple[Address, Address]], list[Diagnostic]]:
+) -> tuple[Iterable[Entry], list[tuple[Address, Address]], list[Diagnostic]]:
     """The entries under their new addresses, the pairs (old, new) that changed, and what cannot be moved.
 
     An entry whose new address is another's already is left where it is, and reported.
     """
-    kept = list(entries)
     if not moves:
-        return kept, [], []
+        return entries, [], []
+    kept = list(entries)
     mover = Mover(moves)
     problems = list(_circles(moves, mover))
     if problems:

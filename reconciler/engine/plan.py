@@ -15,7 +15,8 @@ from reconciler.engine.guarding import guarded
 from reconciler.engine.judging import Judge
 from reconciler.engine.moves import move_entries
 from reconciler.errors import ExitCode
-from reconciler.model import Address, Diagnostic, Entry, Move, Row, Severity
+from reconciler.known import Known
+from reconciler.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.plan import Action, Change, Changes, Plan, of
 from reconciler.policy import Policy
 
@@ -32,12 +33,10 @@ def make_plan(
     Rows must have unique addresses, and be sorted by them where they are lazy; ``diagnostics`` are the source's.
     """
     carried, pairs, problems = move_entries(entries, moves)
-    known = {entry.address: entry for entry in carried}
+    known = Known.of(carried)
     judge = Judge(known, context)
     changes = judge.changes(rows)
-    scene = Scene(
-        context.now, context.policy, tuple(known.values()), context.view, context.people, context.siblings
-    )
+    scene = Scene(context.now, context.policy, known, context.view, context.people, context.siblings)
     changes, warnings = guarded(changes, scene)
     found = [*_eased(diagnostics, known, context.now), *judge.met.diagnostics, *problems, *warnings]
     return Plan(
@@ -93,7 +92,7 @@ def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
     return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
 
 
-def _eased(found: Iterable[Diagnostic], known: dict[Address, Entry], now: datetime) -> Iterable[Diagnostic]:
+def _eased(found: Iterable[Diagnostic], known: Known, now: datetime) -> Iterable[Diagnostic]:
     """Errors on rows whose call has already rung are warnings: nothing they say can matter any more."""
     for item in found:
         entry = known.get(item.address) if item.address else None

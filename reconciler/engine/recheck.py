@@ -13,7 +13,8 @@ from reconciler.engine.explain import RETRIED
 from reconciler.engine.guarding import by_guard
 from reconciler.engine.orders import Order
 from reconciler.engine.plan import make_plan
-from reconciler.model import Address, Entry, Location, Row
+from reconciler.known import Known
+from reconciler.model import Entry, Location, Row
 from reconciler.plan import Action, Change, Plan
 from reconciler.ports import Intent
 from reconciler.spool import Mapped, Picked, where
@@ -33,15 +34,15 @@ class Ready:
 
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
     """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
-    known = {entry.address: entry for entry in entries}
+    known = Known.of(entries)
     wanted = where(approved.of(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
     context = replace(
         context,
-        siblings=frozenset(change.address for change in wanted if change.address in known),
+        siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
         retried=frozenset(change.address for change in wanted if RETRIED in change.reasons),
         scope=frozenset(),
     )
-    current = Along(make_plan(Mapped(wanted, _row), known.values(), context).changes)
+    current = Along(make_plan(Mapped(wanted, _row), known, context).changes)
     ready, places = Ready(), array("L")
     for place, change in enumerate(approved.changes):
         if (now := current.at(change.address)) is not None:
@@ -122,7 +123,7 @@ def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
         ready.events.append(Event(Kind.CONFLICT, change.address, message=message))
 
 
-def _wanted_ahead(change: Change, known: dict[Address, Entry], context: Context) -> bool:
+def _wanted_ahead(change: Change, known: Known, context: Context) -> bool:
     """An edited row whose wanted call will not happen."""
     entry = known.get(change.address)
     if entry is None or not entry.placed or entry.digest == change.digest or "past" in change.reasons:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.blinding import View
+from reconciler.known import Known
 from reconciler.model import Address, Entry, Row
 
 WINDOW = timedelta(hours=24)
 
 
 class Twins:
-    """Entries indexed by what makes a call recognisable: its digest, its target and its time.
+    """Entries by what makes a call recognisable: its digest, its target and its time.
 
     Calls that a person stopped, and attempts that came to nothing, are no twins. ``siblings`` were approved
     together with the row that asks. ``view`` is how the state has a row's call.
     """
 
-    def __init__(self, entries: Iterable[Entry], siblings: frozenset[Address], view: View) -> None:
+    def __init__(self, known: Known, siblings: frozenset[Address], view: View) -> None:
+        self._known = known
         self._view = view
-        self._by_digest: dict[str, list[Entry]] = {}
-        self._by_target: dict[str, list[Entry]] = {}
-        for entry in entries:
+        self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
+        for place, entry in enumerate(known):
             live = entry.unknown or (entry.placed and entry.stopped_at is None)
             if live and entry.address not in siblings:
-                self._by_digest.setdefault(entry.digest, []).append(entry)
-                self._by_target.setdefault(entry.call.target, []).append(entry)
+                self._by_digest.add(entry.digest, place)
+                self._by_target.add(entry.call.target, place)
 
     def find(self, row: Row, digest: str, now: datetime) -> Entry | None:
         """The entry of another plan or key that is the same call as ``row``, the first by address.
@@ -34,12 +36,39 @@ class Twins:
         Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
         immediate or delayed call attempted within 24 hours.
         """
-        if not self._by_target:
+        if not self._known:
             return None
-        found = [entry for entry in self._by_digest.get(self._view.digest(digest), ()) if _other(entry, row)]
-        target = self._view.target(row.call.target)
-        found += [entry for entry in self._by_target.get(target, ()) if _collides(entry, row, now)]
+        digest, target = self._view.digest(digest), self._view.target(row.call.target)
+        alike = map(self._known.item, self._by_digest.places(digest))
+        found = [entry for entry in alike if entry.digest == digest and _other(entry, row)]
+        reached = map(self._known.item, self._by_target.places(target))
+        found += [entry for entry in reached if entry.call.target == target and _collides(entry, row, now)]
         return min(found, key=lambda entry: entry.address, default=None)
+
+
+class _Index:
+    """Where entries stand, by a text that each of them has, in some 30 bytes for each."""
+
+    def __init__(self, size: int) -> None:
+        self._last = (1 << size.bit_length()) - 1
+        self._heads = array("i", [-1]) * (self._last + 1)  # of chains: of all texts whose hashes end alike
+        self._hashes, self._places, self._nexts = array("q"), array("I"), array("i")
+
+    def add(self, text: str, place: int) -> None:
+        number = hash(text)
+        self._nexts.append(self._heads[number & self._last])
+        self._heads[number & self._last] = len(self._hashes)
+        self._hashes.append(number)
+        self._places.append(place)
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where the entries with a text stand, and hardly any others."""
+        number = hash(text)
+        index = self._heads[number & self._last]
+        while index >= 0:
+            if self._hashes[index] == number:
+                yield self._places[index]
+            index = self._nexts[index]
 
 
 def _other(entry: Entry, row: Row) -> bool:

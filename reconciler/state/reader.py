@@ -10,10 +10,12 @@ from reconciler.blinding import derived_key
 from reconciler.chain import Head, Link, genesis
 from reconciler.errors import StateError
 from reconciler.model import Address, Entry
+from reconciler.packing import pack_values, unpack_values
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
+from reconciler.spool import Keeper
 from reconciler.state import ledger
 from reconciler.state.database import Connection, Row, Session, Value
-from reconciler.state.records import to_address, to_attempt, to_entry, to_run
+from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run
 from reconciler.times import parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
@@ -53,12 +55,16 @@ class Reader:
             yield self._connection
 
     def entries(self) -> Iterator[Entry]:
-        """All as of one moment. The rows are read at once and given back one by one: a cursor left open would keep
-        a lock, and a reader that is slow or stopped would hold up an apply until its writes fail.
+        """All as of one moment. The rows are read at once, to disk where they are many, and given back one by one:
+        a cursor left open would keep a lock, and a reader that is slow or stopped would hold up an apply until its
+        writes fail.
         """
-        rows = list(self._all("select * from calls order by plan desc, key desc, revision desc", ()))
-        while rows:
-            yield to_entry(rows.pop())
+        kept = Keeper(pack_values, unpack_values)
+        with self._session.translated():
+            for row in self._connection.execute("select * from calls order by plan, key, revision"):
+                kept.append([row[name] for name in ENTRY_COLUMNS])
+        for values in kept.items:
+            yield to_entry(dict(zip(ENTRY_COLUMNS, values, strict=True)))
 
     def entry(self, address: Address) -> Entry | None:
         rows = self._all(_ENTRY, at(address))

@@ -13,6 +13,11 @@ from reconciler.ports import Attempt, Run
 from reconciler.state.database import Row
 from reconciler.times import format_instant, parse_instant
 
+ENTRY_COLUMNS = (
+    "plan", "key", "revision", "status", "call", "digest", "attempted_at", "rings_at", "call_id", "error",
+    "rejections", "rejected_digest", "stopped_at", "redacted_at",
+)  # fmt: skip
+"""Of ``calls``, those that ``to_entry`` reads."""
 _DAMAGE = (ValueError, TypeError, AttributeError)
 
 
