@@ -43,8 +43,8 @@ def main(
 ) -> None:
     """Measure the commands beside their yardsticks, check what comes out, and print the table.
 
-    The cases forms, formulas and exports run only where they are named. On a busy machine, compare processor time
-    (--clock cpu).
+    The cases forms, formulas, exports and placed run only where they are named. On a busy machine, compare
+    processor time (--clock cpu).
     """
     start = load()
     _say(f"load average {start:.2f} a processor{', which is not quiet' if start > _BUSY else ''}")

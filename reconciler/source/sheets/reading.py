@@ -106,7 +106,7 @@ class SheetReader:
         return good
 
 
-_Known: TypeAlias = "tuple[Kind, Callable[[Sequence[str]], Sequence[str]]]"
+_Taken: TypeAlias = "tuple[Kind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
 
 
 class _Lines:
@@ -132,7 +132,7 @@ class _Lines:
         self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
         self._explained = bool(columns or self._nameless or frame.watch)
-        self._kinds: dict[tuple[bool | None, ...], _Known | None] = {}
+        self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
 
     def rows(self, records: Sequence[Record]) -> list[Row]:
         """Their rows; what is wrong with the others is reported."""
@@ -175,13 +175,13 @@ class _Lines:
         """The row that sets the ``filled`` fields; None where some text is None of them."""
         if filled not in self._kinds:
             self._kinds[filled] = self._kind(record, filled)
-        known = self._kinds[filled]
-        if known is None:
+        taken = self._kinds[filled]
+        if taken is None:
             return None
-        kind, own = known
+        kind, own = taken
         return self._frame.ordinary.row_of(kind, own(record.texts), self._grid.locate(record, None))
 
-    def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Known | None:
+    def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Taken | None:
         kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
         indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
         return None if kind is None else (kind, _picking(indexes))

@@ -55,7 +55,7 @@ class Filled:
                     group.records.append(record)
         except SheetProblem as problem:
             group.problem = problem
-        group.last = count > 0
+        group.last = count > 0 or group.problem is not None
         return group
 
     def _add(self, record: Record) -> None:

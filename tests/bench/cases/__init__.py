@@ -20,5 +20,6 @@ MORE: dict[str, Callable[[Setup], Iterator[Line]]] = {
     "forms": forms.measure,
     "formulas": formulas.measure,
     "exports": exports.measure,
+    "placed": sheets.measure_placed,
 }
 """What is measured only where it is named."""

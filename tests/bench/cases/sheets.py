@@ -10,7 +10,7 @@ from tests.bench.cases.planning import PLAN, planning
 from tests.bench.inputs import write_csv
 from tests.bench.lines import Goal, Line, Setup
 from tests.bench.measuring import Figures, ResultError, Rounds, run
-from tests.bench.projects import project
+from tests.bench.projects import placed, project
 from tests.bench.results import plan_id
 
 _MANY, _FEW = 1_000_000, 100_000
@@ -34,6 +34,18 @@ def measure(setup: Setup) -> Iterator[Line]:
     yield Line(what, rounds["many"], None, "resident memory", peak, " GiB", Goal(None, 1), shown=("peak",))
     yield _growth(rounds, setup.clock, many / few, "time", setup.clock, Goal(11, 10))
     yield _growth(rounds, "peak", many / few, "memory", "peak", Goal(3, 1.2))
+
+
+def measure_placed(setup: Setup) -> Iterator[Line]:
+    """The same rows with nothing to do. To place them takes minutes, so it is not in the table."""
+    many = setup.rows(_MANY)
+    rounds = setup.in_turn(
+        {
+            "new": planning(setup, project(setup.work, "csv", many, write_csv), many),
+            "placed": planning(setup, placed(setup.work, "csv", many, write_csv), many, "unchanged"),
+        }
+    )
+    yield setup.ratio(f"`plan --out`, {many:,} CSV rows, nothing to do", rounds, "placed", "new", None)
 
 
 def _growth(rounds: Rounds, name: str, factor: float, what: str, shown: str, goal: Goal) -> Line:
