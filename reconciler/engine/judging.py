@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
+from itertools import chain
 from typing import Any
 
 from msgspec import structs
@@ -59,8 +60,9 @@ class Judge:
             judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
         else:
             judged = gathered(map(self.judge, sorted(rows, key=_address)))
-        vanished = sorted(self._vanished(), key=_address)
-        return gathered(merge(judged, vanished, key=_address)) if vanished else judged
+        vanished = self._vanished()
+        first = next(vanished, None)
+        return judged if first is None else gathered(merge(judged, chain([first], vanished), key=_address))
 
     def _part(self, rows: Sequence[Row]) -> tuple[Part, Met]:
         """What is said of some of the rows, and what else was found; by whichever process."""
@@ -166,8 +168,8 @@ class Judge:
                 return entry
         return None
 
-    def _vanished(self) -> Iterable[Change]:
-        """Entries with no row: those that will still ring, and those whose outcome is unknown."""
+    def _vanished(self) -> Iterator[Change]:
+        """Entries with no row, in their order: those that will still ring, and those whose outcome is unknown."""
         scope, met = self.context.scope, bytearray(len(self.known))
         for place in self.met.places:
             met[place] = 1
