@@ -96,7 +96,7 @@ def test_the_pace_holds_within_a_batch(june: Workbench, sandbox: Any) -> None:
     assert done.code == 0
     times = [call.created_at for call in sandbox.calls()]
     assert len(times) == 3
-    assert max(times) - min(times) > timedelta(milliseconds=250), "half a second, less what a busy machine takes"
+    assert max(times) - min(times) > timedelta(milliseconds=375), "half a second, less what a busy machine takes"
     assert [line["phase"] for line in carried(june)] == ["intended", "recorded", "ended"]
 
 

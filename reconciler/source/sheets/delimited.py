@@ -42,11 +42,7 @@ class Delimited(Grid):
                 count -= len(lines)
                 for line, texts in zip(lines, csv.reader(lines, delimiter=self._delimiter), strict=True):
                     self._read += 1
-                    self._number += 1
-                    record = Record(self._number, self._read, texts, [line], NO_FLAWS)
-                    if "'" in line:
-                        self._look_into(record)
-                    yield record
+                    yield self._record(self._read, texts, [line])
             else:
                 for record in self._opened(lines):
                     count -= 1
@@ -109,11 +105,15 @@ class Delimited(Grid):
                 raise self._broken(error, line) from error
             except UnicodeDecodeError as error:
                 raise self._not_decoded(error) from error
-            self._number += 1
-            record = Record(self._number, line, texts, lines, NO_FLAWS)
-            if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
-                self._look_into(record)
-            yield record
+            yield self._record(line, texts, lines)
+
+    def _record(self, line: int, texts: list[str], lines: list[str]) -> Record:
+        """The next record, which starts at ``line``."""
+        self._number += 1
+        record = Record(self._number, line, texts, lines, NO_FLAWS)
+        if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
+            self._look_into(record)
+        return record
 
     def _seen(self, text: Iterable[str]) -> Iterator[str]:
         for line in text:
