@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import Workbench, plan_text
 
 HEAVY = frozenset({
-    "aiohttp", "asyncio", "cel", "dateutil", "filelock", "holidays", "httpx", "importlib.metadata", "jinja2",
-    "jsonschema", "phonenumbers", "python_calamine", "rich", "sqlite_utils", "tenacity",
+    "aiohttp", "asyncio", "cel_expr_python", "dateutil", "filelock", "holidays", "httpx", "importlib.metadata",
+    "jinja2", "jsonschema", "phonenumbers", "python_calamine", "rich", "sqlite_utils", "tenacity",
     "xlsxwriter",
 })  # fmt: skip
 NOT_TO_START = frozenset({"hashlib", "json", "reconciler.model", "sqlite3", "subprocess", "yaml", "zoneinfo"})

@@ -184,7 +184,9 @@ def _plain_amount(text: str, mark: str, amount: str) -> str:
 
 
 def coalesce(*texts: object) -> object:
-    """The first that is not empty."""
+    """The first that is not empty. A date is never empty, and the engine takes none where any type may come."""
+    if any(isinstance(text, datetime | timedelta) for text in texts):
+        raise problem("coalesce takes texts and numbers", "write date(coalesce(row.a, row.b))")
     return next((text for text in texts if text is not None and text != ""), "")
 
 

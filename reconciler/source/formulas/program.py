@@ -1,13 +1,14 @@
 """One formula, compiled once and run for each row. The only module that touches the CEL engine.
 
-The engine is ``common-expression-language`` (Rust, about 8 µs a run). Each ``row.name`` becomes a variable of its
-own before the formula is compiled, so that a run is given the cells it reads and nothing else.
+The engine is ``cel-expr-python``, the CEL project's own runtime (C++, 4-9 us a run). Each ``row.name`` becomes a
+variable of its own before the formula is compiled, so that a run is given the cells it reads and nothing else.
+The engine checks types when it compiles: cells are texts, and functions return what their annotations say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 from reconciler.source.formulas.functions import Function
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.result import to_text
-from reconciler.source.formulas.tokens import Read, scan
+from reconciler.source.formulas.signatures import extension
+from reconciler.source.formulas.tokens import MAX_DEPTH, Read, scan
 
 if TYPE_CHECKING:
-    import cel
+    from cel_expr_python import cel
 
 _BUILTIN = (
     "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bytes",
@@ -28,12 +30,13 @@ _BUILTIN = (
 )  # fmt: skip
 _REMEMBERED = 4096  # results of a formula: cells such as dates and currencies repeat
 _CLOCKS = frozenset({"now", "today", "time"})
-_SYNTAX = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?([^\n]*)")
-_SAID_BY_FUNCTION = re.compile(r"Function '(\w+)' error: (.*?)(?:\. Check function arguments.*)?", re.DOTALL)
+_COMPILE_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_TYPES_HINT = "a cell is text: write int(row.n), double(row.n), or string(n)"
 
 
 class Engine:
-    """The functions that formulas share, and the problem that one of them met last.
+    """The functions that formulas share, and the problem that one of them raised last.
 
     ``prepare`` is told each table that a formula looks up in; it raises ``FormulaProblem`` where there is none.
 
@@ -41,16 +44,13 @@ class Engine:
     """
 
     def __init__(self, functions: Mapping[str, Function], prepare: Callable[[str], None]) -> None:
-        import logging  # noqa: PLC0415 - only where formulas are
+        from cel_expr_python import cel  # noqa: PLC0415 - 14 MB, only where formulas are
 
-        import cel  # noqa: PLC0415 - it brings its own command line along: 100 ms
-
-        logging.getLogger("cel").disabled = True  # it logs what functions raise, with the values of cells
         self._cel = cel
         self._prepare = prepare
         self._raised: FormulaProblem | None = None
-        self.names = frozenset(functions)
-        self.context = cel.Context(functions={name: self._watched(name, item) for name, item in functions.items()})
+        self._names = frozenset(functions)
+        self._extension = extension(functions, self._watched)
 
     def compile(self, formula: str, names: Mapping[str, str]) -> Program:
         """The program of a formula without its ``=``. ``names`` are the values of ``plan.name``.
@@ -62,58 +62,81 @@ class Engine:
         for read in scanned.plan_names:
             if read.name not in names:
                 raise FormulaProblem("E703", f"no plan.{read.name}", f"known: {', '.join(names)}")
-        self._check_syntax(formula)
         chains = sorted((*scanned.reads, *scanned.plan_names), key=lambda read: read.start)
         variables = {read: f"__{index}" for index, read in enumerate(chains)}
-        program = self._cel.compile(_renamed(formula, variables))
-        self._check_names(program, scanned.bound | set(variables.values()))
+        expression = self._compile(_renamed(formula, variables), variables.values())
         for table in scanned.tables:
             self._prepare(table)
         constants = {variables[read]: names[read.name] for read in scanned.plan_names}
         reads = {variables[read]: read.name for read in scanned.reads}
         required = dict.fromkeys(read.name for read in scanned.reads if not read.optional)
-        return Program(self, program, reads, constants, tuple(required), tuple(dict.fromkeys(scanned.tables)))
+        tables = tuple(dict.fromkeys(scanned.tables))
+        return Program(self, formula, expression, reads, constants, tuple(required), tables)
 
     def raised(self) -> FormulaProblem | None:
         """What a function raised since ``forget``."""
         return self._raised
 
     def forget(self) -> None:
-        """Before a run: what an earlier one met is no longer of interest."""
+        """Before a run: what an earlier one raised is no longer of interest."""
         self._raised = None
 
-    def _check_syntax(self, formula: str) -> None:
-        try:
-            self._cel.compile(formula)
-        except ValueError as error:
-            match = _SYNTAX.search(str(error))
-            detail = f" at character {match[1]}: {_wording(match[2])}" if match else ""
-            raise FormulaProblem("E701", f"the formula cannot be read{detail}") from None
+    def failure(self, result: cel.Value) -> str | None:
+        """The engine's message where ``result`` is an error."""
+        return str(result.plain_value()) if result.type() == self._cel.Type.ERROR else None
 
-    def _check_names(self, program: cel.Program, bound: set[str]) -> None:
-        used = program.references()
-        for name in used["functions"]:
-            if name[0].isalpha() and name not in self.names and name not in _BUILTIN:
-                if name in _CLOCKS:
-                    raise FormulaProblem("E703", f"no function {name}: a formula sees no clock")
-                raise FormulaProblem("E703", f"no function {name}", _near(name, (*self.names, *_BUILTIN)))
-        for name in used["variables"]:
-            if name not in bound:
-                hint = f"write row.{name} for a cell, or quote a text"
-                raise FormulaProblem("E703", f"no name {name}", hint)
+    def _compile(self, formula: str, variables: Iterable[str]) -> cel.Expression:
+        types = dict.fromkeys(variables, self._cel.Type.STRING)
+        try:
+            return self._cel.NewEnv(variables=types, extensions=[self._extension]).compile(formula)
+        except RuntimeError as error:
+            raise self._unreadable(formula, str(error)) from None
+
+    def _unreadable(self, formula: str, text: str) -> FormulaProblem:
+        """The engine's first complaint about a formula as a problem of the user's."""
+        match = _COMPILE_ERROR.search(text)
+        if "recursion" in text:
+            message = f"the formula has more than {MAX_DEPTH} operators in a row, or parts within each other"
+            return FormulaProblem("E702", message, "compute a part in a column of its own: part: '=...', row.part")
+        if match is None:
+            return FormulaProblem("E701", "the formula cannot be read")
+        line, column, message = int(match[1]), int(match[2]), match[3]
+        unknown = _UNDECLARED.search(message)
+        if unknown is not None:
+            called = formula.splitlines()[line - 1][column - 1 : column] == "("
+            return self._unknown(unknown[1].partition(".")[0], called=called)
+        place = f" at character {column}"
+        if message.startswith("Syntax error: "):
+            detail = _wording(message.removeprefix("Syntax error: "))
+            return FormulaProblem("E701", f"the formula cannot be read{place}: {detail}")
+        return FormulaProblem("E701", f"the types do not fit{place}: {_type_error(message)}", _TYPES_HINT)
+
+    def _unknown(self, name: str, *, called: bool) -> FormulaProblem:
+        if not called:
+            return FormulaProblem("E703", f"no name {name}", f"write row.{name} for a cell, or quote a text")
+        if name in self._names or name in _BUILTIN:
+            return FormulaProblem("E701", f"{name}: another number of arguments is expected")
+        if name in _CLOCKS:
+            return FormulaProblem("E703", f"no function {name}: a formula sees no clock")
+        return FormulaProblem("E703", f"no function {name}", _near(name, (*self._names, *_BUILTIN)))
 
     def _watched(self, name: str, function: Function) -> Function:
         def watched(*args: object) -> object:
             try:
-                return function(*args)
+                return _whole(name, function(*args))
             except FormulaProblem as error:
                 self._raised = error
                 raise
-            except TypeError:
-                self._raised = FormulaProblem("E705", f"{name}: another number of arguments is expected")
-                raise
 
         return watched
+
+
+def _whole(name: str, result: object) -> object:
+    """The engine takes a text from Python only up to its first NUL, so none is given to it."""
+    texts = (result,) if isinstance(result, str) else result.values() if isinstance(result, Mapping) else ()
+    if any("\0" in text for text in texts):
+        raise FormulaProblem("E705", f"{name}: the result holds a NUL character")
+    return result
 
 
 @dataclass(slots=True)
@@ -124,7 +147,8 @@ class Program:
     """
 
     engine: Engine
-    compiled: cel.Program
+    formula: str
+    compiled: cel.Expression
     reads: Mapping[str, str]
     constants: Mapping[str, str]
     required: tuple[str, ...]
@@ -145,18 +169,23 @@ class Program:
     def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
         engine.forget()
-        engine.context.update({**dict(zip(self.reads, texts, strict=True)), **self.constants})
+        if any("\0" in text for text in texts):  # the engine would read the text up to there
+            raise FormulaProblem("E705", "a cell that the formula reads holds a NUL character")
         try:
-            result = self.compiled.execute(engine.context)
-        except (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError) as error:
-            raise engine.raised() or _explained(error) from None
-        return to_text(result)
+            result = self.compiled.eval(data={**dict(zip(self.reads, texts, strict=True)), **self.constants})
+        except RuntimeError as error:
+            raise engine.raised() or _explained(str(error), self.formula) from None
+        failure = engine.failure(result)
+        if failure is not None:
+            raise engine.raised() or _explained(failure, self.formula) from None
+        return to_text(result.plain_value())
 
 
 def _renamed(formula: str, variables: Mapping[Read, str]) -> str:
+    """The formula with a variable for each read, as wide as the read was: places in messages stay right."""
     pieces, at = [], 0
     for read, variable in variables.items():
-        pieces += [formula[at : read.start], variable]
+        pieces += [formula[at : read.start], variable.ljust(read.end - read.start)]
         at = read.end
     return "".join((*pieces, formula[at:]))
 
@@ -173,29 +202,35 @@ def _near(name: str, known: Sequence[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
 
 
-def _explained(error: Exception) -> FormulaProblem:
-    """The engine's error in a few words, without the values that it may quote."""
-    text = str(error)
-    if isinstance(error, KeyError):
-        return FormulaProblem("E705", f"no column {text} in what was found")
-    if isinstance(error, TypeError):
-        hint = "a cell is text: write int(row.n), double(row.n), or string(n)"
-        return FormulaProblem("E705", text.split(". ", maxsplit=1)[0].splitlines()[0][:160], hint)
-    if isinstance(error, ZeroDivisionError):
+def _type_error(message: str) -> str:
+    """The checker's complaint in the words of a formula: operators as they are written."""
+    match = re.fullmatch(r"found no matching overload for '([^']+)' applied to '\((.*?)\)'", message)
+    if match is None:
+        return message[:160]
+    operator = match[1].strip("_").replace("_", " ").replace("?:", "? :")
+    return f"{operator} does not take ({match[2]})"
+
+
+def _explained(text: str, formula: str) -> FormulaProblem:
+    """The engine's error (``CODE: message``) in a few words, without the values that it may quote."""
+    code, _, message = text.partition(": ")
+    missing = re.fullmatch(r'Key not found in map : "(.*)"', message, re.DOTALL)
+    if missing is not None:
+        private = () if missing[1] in formula else (missing[1],)  # a name out of a cell
+        return FormulaProblem("E705", f"no column {missing[1]} in what was found", private=private)
+    if "by zero" in message:
         return FormulaProblem("E705", "a division by zero")
-    if isinstance(error, OverflowError):
+    if code == "OUT_OF_RANGE" or "Timestamp" in message:
         return FormulaProblem("E705", "a number or a date is out of range")
-    if isinstance(error, IndexError):
+    if message.startswith("Index error"):
         return FormulaProblem("E705", "a list has no such item")
-    match = _SAID_BY_FUNCTION.fullmatch(text)
-    if match is not None and match[1] in {"int", "double", "uint"}:
-        return FormulaProblem(
-            "E705", f"{match[1]}: not a number of that kind", "double(row.x) reads 902.50, money(row.x) $1,234.50"
-        )
-    if match is not None:
-        return FormulaProblem("E705", f"{match[1]}: cannot read its argument")
-    if text.startswith("Undefined variable or function: '"):
-        name = text.split("'")[1]
-        hint = "a cell is text: write int(row.n) or double(row.n) where a number is needed"
-        return FormulaProblem("E705", f"{name} is used on another type than it takes", hint)
+    if "No matching overloads" in message:
+        return FormulaProblem("E705", "a value of another type than is needed", _TYPES_HINT)
+    number = re.fullmatch(r"cannot convert string to (\w+)", message)
+    if number is not None:
+        hint = "double(row.x) reads 902.50, money(row.x) $1,234.50"
+        return FormulaProblem("E705", f"{number[1]}: not a number of that kind", hint)
+    made = re.fullmatch(r"String to (\w+) conversion failed", message)
+    if made is not None:
+        return FormulaProblem("E705", f"{made[1].lower()}: cannot read its argument")
     return FormulaProblem("E705", "the formula fails")
