@@ -112,7 +112,7 @@ def _refusal(file: IO[bytes], error: Exception) -> Refused:
 
 def _check_signature(signature: JsonValue, own_id: str, signing_key: str) -> None:
     if not isinstance(signature, str):
-        raise Refused("the saved plan is not signed, and RECONCILER_PLAN_KEY asks for it", hint=_SIGN_HINT)
+        raise Refused("the saved plan is not signed, and a signature is required", hint=_SIGN_HINT)
     if not planfile.is_signature(signature, own_id, signing_key):
         raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
 

@@ -184,10 +184,11 @@ def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
 
 
 def _saved(app: App, workspace: Workspace, name: str) -> Plan:
-    from reconciler.cli.show import read_plan
+    from reconciler.cli.show import check_plan_key, read_plan
     from reconciler.workflow import check_age
 
     workspace.check()
+    check_plan_key(workspace.project.policy)
     plan = read_plan(app, Path(name))
     check_age(plan, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
     return plan

@@ -11,7 +11,7 @@ from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option
 from reconciler.cli.completing import plan_files
 from reconciler.cli.output import writing_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
-from reconciler.cli.show import plan_key
+from reconciler.cli.show import check_plan_key, plan_key
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
 from reconciler.errors import ExitCode, UsageError
 from reconciler.plan import Action
@@ -92,6 +92,8 @@ def plan(
     if policy is not None and out is not None:
         raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
+    if out is not None:
+        check_plan_key(workspace.project.policy)
     workspace = workspace if policy is None else workspace.under(app, policy)
     lifted = read_overrides(overrides, workspace.project.policy)
     request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)

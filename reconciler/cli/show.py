@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler import collector
 from reconciler.cli.app import App, reveal_option
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts
-from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.plan import Plan
+from reconciler.settings import PROJECT_FILE
 from reconciler.system import next_step, told
+
+if TYPE_CHECKING:
+    from reconciler.policy import Policy
+
+KEY_VARIABLE = "RECONCILER_PLAN_KEY"
+MIN_KEY_LENGTH = 32  # characters; 128 bits where they are hexadecimal digits
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
@@ -42,7 +50,8 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
 
     Raises:
         ReconcilerError: it cannot be read.
-        Refused: it is no plan, or was changed.
+        Refused: it is no plan, was changed, or is not signed with the key.
+        UsageError: the key is too short.
     """
     from reconciler.planreader import read
 
@@ -55,5 +64,26 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
 
 
 def plan_key() -> str | None:
-    """What saved plans are signed with, where the environment has it."""
-    return os.environ.get("RECONCILER_PLAN_KEY") or None
+    """What saved plans are signed with, where the environment has it.
+
+    Raises:
+        UsageError: it is short enough to be guessed by whoever has one signed plan.
+    """
+    key = os.environ.get(KEY_VARIABLE) or None
+    if key is not None and len(key) < MIN_KEY_LENGTH:
+        message = f"{KEY_VARIABLE} has {len(key)} characters; at least {MIN_KEY_LENGTH} are needed"
+        raise UsageError(message, hint="make one: openssl rand -hex 32")
+    return key
+
+
+def check_plan_key(policy: Policy) -> None:
+    """Refuse to write or to act on a saved plan whose signature the project requires and nobody can check.
+
+    Raises:
+        Refused: ``policy.signed_plans`` is ``required``, and the environment has no key.
+        UsageError: the key is too short.
+    """
+    if plan_key() is None and policy.signed_plans:
+        message = f"this project requires signed plans, and {KEY_VARIABLE} is not set"
+        hint = f"set {KEY_VARIABLE} to the key of the reviewed plans (policy.signed_plans in {PROJECT_FILE})"
+        raise Refused(message, hint=hint)

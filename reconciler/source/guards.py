@@ -41,6 +41,7 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
         horizon=_span(node, "horizon"),
         peak=int(peak["per_minute"]) if "per_minute" in peak else None,
         number_peak=int(peak["per_number"]) if "per_number" in peak else None,
+        signed_plans=dict(_texts(node)).get("signed_plans") == "required",
     )
 
 

@@ -14,6 +14,8 @@ from tests import saved as files
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
+KEY = "a key of the reviewers, long enough"
+REQUIRED = "\npolicy: {signed_plans: required, plan_max_age: 72h}\n"
 
 
 @pytest.fixture
@@ -45,11 +47,11 @@ def test_changes_out_of_their_order_are_refused(saved: Path) -> None:
 
 
 def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, saved: Path, sandbox: Any) -> None:
-    project.env["RECONCILER_PLAN_KEY"] = "a key of the reviewers"
+    project.env["RECONCILER_PLAN_KEY"] = KEY
     assert project.run("apply", "june.plan").code == 5, "not signed"
     project.ok("plan", "--out", "june.plan")
     signed = saved.read_bytes()
-    project.env["RECONCILER_PLAN_KEY"] = "another key"
+    project.env["RECONCILER_PLAN_KEY"] = "another key of the same length as it"
     assert project.run("apply", "june.plan").code == 5
     del project.env["RECONCILER_PLAN_KEY"]
     project.write(PLAN, plan_text(rows=1))
@@ -57,12 +59,72 @@ def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, 
     forged = json.loads(saved.read_text()) | {"signature": json.loads(signed)["signature"]}
     unsigned = saved.read_text().replace('"signature": null', f'"signature": "{forged["signature"]}"')
     saved.write_text(unsigned)
-    project.env["RECONCILER_PLAN_KEY"] = "a key of the reviewers"
+    project.env["RECONCILER_PLAN_KEY"] = KEY
     assert project.run("apply", "june.plan").code == 5, "the signature of another plan"
     assert not sandbox.calls()
     saved.write_bytes(signed)
     assert project.run("apply", "june.plan", "--rate", "none").code == 0
     assert len(sandbox.calls()) == 2
+
+
+def require_signatures(project: Workbench) -> None:
+    settings = project.root / "reconciler.yaml"
+    settings.write_text(settings.read_text() + REQUIRED)
+
+
+@pytest.mark.parametrize("args", [("june.plan",), ("--approved", "june.plan")], ids=["saved", "approved"])
+def test_where_signed_plans_are_required_a_forged_one_places_nothing(
+    project: Workbench, saved: Path, sandbox: Any, args: tuple[str, ...]
+) -> None:
+    require_signatures(project)
+    refused = project.run("apply", *args, "--rate", "none")
+    assert refused.code == 5, refused.err
+    assert "requires signed plans" in refused.err
+    assert "RECONCILER_PLAN_KEY is not set" in refused.err
+    project.env["RECONCILER_PLAN_KEY"] = KEY
+    assert project.run("apply", *args, "--rate", "none").code == 5, "made without the key, and consistent"
+    project.env["RECONCILER_PLAN_KEY"] = KEY.upper()
+    project.ok("plan", "--out", "june.plan")
+    project.env["RECONCILER_PLAN_KEY"] = KEY
+    assert project.run("apply", *args, "--rate", "none").code == 5, "signed with another key"
+    assert not sandbox.calls()
+    project.ok("plan", "--out", "june.plan")
+    assert project.run("apply", *args, "--rate", "none").code == 0
+    assert len(sandbox.calls()) == 2
+
+
+def test_the_settings_at_apply_decide_and_not_those_the_plan_was_made_with(
+    project: Workbench, saved: Path, sandbox: Any
+) -> None:
+    assert json.loads(saved.read_text())["signature"] is None
+    require_signatures(project)
+    assert project.run("apply", "june.plan", "--rate", "none").code == 5
+    assert not sandbox.calls()
+    settings = project.root / "reconciler.yaml"
+    settings.write_text(settings.read_text().replace("signed_plans: required", "signed_plans: optional"))
+    assert project.run("apply", "june.plan", "--rate", "none").code == 0
+
+
+def test_a_plan_that_nobody_could_apply_is_not_written(project: Workbench) -> None:
+    project.write(PLAN, plan_text(rows=2))
+    require_signatures(project)
+    refused = project.run("plan", "--out", "june.plan")
+    assert refused.code == 5
+    assert "requires signed plans" in refused.err
+    assert not (project.root / "june.plan").exists()
+    project.ok("plan")
+
+
+def test_a_key_that_can_be_guessed_is_refused(project: Workbench, saved: Path, sandbox: Any) -> None:
+    project.env["RECONCILER_PLAN_KEY"] = KEY[:31]
+    for args in (("plan", "--out", "june.plan"), ("apply", "june.plan"), ("show", "june.plan")):
+        refused = project.run(*args)
+        assert refused.code == 64, args
+        assert "RECONCILER_PLAN_KEY has 31 characters; at least 32 are needed" in refused.err
+        assert "openssl rand -hex 32" in refused.err
+        assert KEY[:31] not in refused.err
+    project.env["RECONCILER_PLAN_KEY"] = KEY[:32]
+    project.ok("plan", "--out", "june.plan")
 
 
 def test_an_old_plan_is_refused(project: Workbench, sandbox: Any) -> None:
