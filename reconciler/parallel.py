@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, TypeVar
 
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.quantities import parse_integer
 
 R = TypeVar("R")
 
@@ -44,11 +45,13 @@ def processes() -> int:
         UsageError: the variable that says so holds no number above 0.
     """
     asked = os.environ.get(VARIABLE)
-    if asked is not None and (not asked.isdecimal() or int(asked) < 1):
-        raise UsageError(f"{VARIABLE} is {asked!r}; expected a number of processes, such as 1")
+    try:
+        wanted = None if asked is None else parse_integer(asked, 1)
+    except ValueError as error:
+        raise UsageError(f"{VARIABLE}: {error}", hint="a number of processes, such as 1") from error
     if sys.platform != "linux" or threading.active_count() > 1:  # a copy has one thread, and others' locks
         return 1
-    return min(_MOST, _processors() if asked is None else int(asked))
+    return min(_MOST, _processors() if wanted is None else wanted)
 
 
 def _processors() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -68,35 +67,3 @@ class Project:
     limits: Limits = field(default_factory=Limits)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
     policy: Policy = field(default_factory=Policy)
-
-
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|min|h)", re.ASCII)
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?", re.ASCII)
-_RATE_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-_DURATION_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def parse_rate(text: str) -> float | None:
-    """``5/s``, ``300/min``, ``100/h`` as requests a second; ``none`` as None (no limit).
-
-    Raises:
-        ValueError: another form, or a rate of zero.
-    """
-    if text == "none":
-        return None
-    match = _RATE.fullmatch(text)
-    if not match or float(match[1]) == 0:
-        raise ValueError(f"not a rate: {text!r} (expected N/s, N/min, N/h or none)")
-    return float(match[1]) / _RATE_SECONDS[match[2]]
-
-
-def parse_duration(text: str) -> float:
-    """``30s``, ``2m``, ``500ms``, ``1h``, ``31d`` or bare seconds, as seconds.
-
-    Raises:
-        ValueError: another form.
-    """
-    match = _DURATION.fullmatch(text)
-    if not match:
-        raise ValueError(f"not a duration: {text!r} (expected such as 30s, 2m or 1h)")
-    return float(match[1]) * _DURATION_SECONDS[match[2] or "s"]

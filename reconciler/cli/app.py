@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from reconciler.errors import UsageError
+from reconciler.quantities import MAX_DURATION, MAX_INTEGER, parse_duration, parse_integer, parse_number
 
 if TYPE_CHECKING:
     from reconciler.render.console import Look
@@ -131,15 +132,45 @@ def to_json(document: object, *, indent: int | None = 2) -> str:
 
 
 class Duration(click.ParamType[float]):
-    """``30s``, ``2m``: seconds."""
+    """``30s``, ``2m``: seconds, from ``least`` to ``most``."""
 
     name = "duration"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from reconciler.settings import parse_duration
+    def __init__(self, least: float = 0.0, most: float = MAX_DURATION) -> None:
+        self._least = least
+        self._most = most
 
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            return value if isinstance(value, float) else parse_duration(str(value))
+            return value if isinstance(value, float) else parse_duration(str(value), self._least, self._most)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Integer(click.ParamType[int]):
+    """A whole number in plain digits: ``click.INT`` takes ``1_000`` and digits of other scripts too."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 0, most: int = MAX_INTEGER) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_integer(str(value), self._least, self._most)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Number(click.ParamType[float]):
+    """A number in plain digits, 0 or more: ``click.FLOAT`` takes ``nan``, ``inf`` and ``1e3`` too."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return value if isinstance(value, float) else parse_number(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

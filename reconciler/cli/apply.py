@@ -13,6 +13,7 @@ import click
 from reconciler.cli.app import (
     App,
     Duration,
+    Integer,
     SystemClock,
     echo,
     key_option,
@@ -27,6 +28,7 @@ from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.showing import full_option
 from reconciler.errors import Refused, UsageError
 from reconciler.plan import Action
+from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request
@@ -58,8 +60,6 @@ class RateOption(click.ParamType[float]):
     name = "rate"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from reconciler.settings import parse_rate
-
         try:
             rate = value if isinstance(value, float) else parse_rate(str(value))
         except ValueError as error:
@@ -84,12 +84,12 @@ class RateOption(click.ParamType[float]):
     help="Run CMD before sending and after: it carries the state to where it outlives this machine. "
     "[env: RECONCILER_CHECKPOINT]",
 )
-@click.option(
-    "--max-calls", type=click.IntRange(min=0), metavar="N", help="Place nothing where the plan has more."
-)
+@click.option("--max-calls", type=Integer(), metavar="N", help="Place nothing where the plan has more.")
 @click.option("--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none; else the project's.")
-@click.option("--concurrency", type=click.IntRange(1, 256), metavar="N", help="Requests in flight at most.")
-@click.option("--timeout", type=Duration(), metavar="TIME", help="Deadline of one request.")
+@click.option("--concurrency", type=Integer(1, 256), metavar="N", help="Requests in flight at most.")
+@click.option(
+    "--timeout", type=Duration(MIN_DURATION, MAX_TIMEOUT), metavar="TIME", help="Deadline of one request."
+)
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
 @full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")

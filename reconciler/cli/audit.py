@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.chain import Head, Kind, read
-from reconciler.cli.app import App, Instant, SystemClock, echo, echo_json, examples, reveal_option, state_option
+from reconciler.cli.app import (
+    App,
+    Instant,
+    Integer,
+    SystemClock,
+    echo,
+    echo_json,
+    examples,
+    reveal_option,
+    state_option,
+)
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.output import write_private
 from reconciler.cli.state_care import read_address
@@ -84,7 +94,7 @@ class _Filter:
 @click.option("--since", type=Instant(), metavar="TIME", help="From this time on (RFC 3339).")
 @click.option("--until", type=Instant(), metavar="TIME", help="Before this time (RFC 3339).")
 @click.option("--run", metavar="RUN", help="Only this run.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The latest N of them.")
+@click.option("--limit", type=Integer(1), metavar="N", help="The latest N of them.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
 @state_option

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
+from reconciler.cli.app import Integer, Number
+from reconciler.quantities import MAX_INTEGER
+
 if TYPE_CHECKING:
     from reconciler.provider.sandbox import FaultPlan, Rate
     from reconciler.wire import ScheduleFields
@@ -110,28 +113,20 @@ def _announce(url: str) -> None:
 
 @click.command(epilog=_EPILOG, short_help="A local server to call instead of people.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8734, show_default=True, help="0: a free one.")
+@click.option("--port", type=Integer(0, 65_535), default=8734, show_default=True, help="0: a free one.")
 @click.option("--api-key", metavar="KEY", help="The only key accepted. Without it, any key is.")
 @click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep calls in this SQLite file.")
-@click.option("--seed", type=int, help="Make faults by chance and call ids repeatable.")
+@click.option("--seed", type=Integer(-MAX_INTEGER), help="Make faults by chance and call ids repeatable.")
 @click.option("--fault", "faults", metavar="RULE", multiple=True, callback=_rules, help="See below. Repeatable.")
-@click.option(
-    "--stall-seconds", type=click.FloatRange(min=0), default=60, show_default=True, help="Longest stall."
-)
-@click.option("--retry-after", type=click.IntRange(min=0), default=1, show_default=True, help="Of too-many, in s.")
+@click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="Longest stall.")
+@click.option("--retry-after", type=Integer(), default=1, show_default=True, help="Of too-many, in s.")
 @click.option("--redirect-to", metavar="URL", default="/elsewhere", show_default=True, help="Of redirect.")
 @click.option(
     "--rate-limit", metavar="N/s", callback=_rate, help="429 with Retry-After above it; also N/min, N/h."
 )
-@click.option(
-    "--latency", type=click.FloatRange(min=0), default=0, metavar="MS", help="Delay of each answer, in ms."
-)
-@click.option(
-    "--list-lag", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="New calls are unlisted."
-)
-@click.option(
-    "--page-cap", type=click.IntRange(min=1), metavar="N", help="Most calls in a page, whatever its limit."
-)
+@click.option("--latency", type=Number(), default=0, metavar="MS", help="Delay of each answer, in ms.")
+@click.option("--list-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unlisted.")
+@click.option("--page-cap", type=Integer(1), metavar="N", help="Most calls in a page, whatever its limit.")
 @click.option(
     "--schedule-fields", default="date,timezone", show_default=True, callback=_schedule_fields, help="Names."
 )

@@ -112,7 +112,7 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
 @click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--watch", is_flag=True, help="Look again and again, until nobody holds it.")
-@click.option("--interval", type=Duration(), default="2s", show_default=True, help="How long between looks.")
+@click.option("--interval", type=Duration(1.0), default="2s", show_default=True, help="How long between looks.")
 @state_option
 @click.pass_obj
 def lock(app: App, as_json: bool, watch: bool, interval: float, state_url: str | None) -> int:

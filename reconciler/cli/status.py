@@ -75,7 +75,7 @@ class _Form:
 @click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; asks nobody.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
 @click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
-@click.option("--interval", type=Duration(), default="30s", show_default=True, help="How long between looks.")
+@click.option("--interval", type=Duration(1.0), default="30s", show_default=True, help="How long between looks.")
 @click.option("--calls", is_flag=True, help="List each call, however many there are.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="How to show it; text if not given.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -120,8 +120,6 @@ def status(
     check_place(name, output)
     if watch and (name not in {"text", "json"} or now is not None or overdue):
         raise UsageError("--watch goes with text and JSON, without --now and --overdue")
-    if watch and interval < 1:
-        raise UsageError("--interval is a second at least")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
     silent = {"--offline": offline, "--overdue": overdue}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from reconciler.policy import WEEK, Days, Hours, Policy, Strictness, Window, days_of
-from reconciler.settings import parse_duration
 from reconciler.source.jurisdictions import jurisdictions
+from reconciler.source.members import child_map, child_text, read_integer, read_span
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report
 from reconciler.source.safeguards import (
@@ -24,24 +24,24 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
     """The policy of a file whose shape was found right; what contradicts itself is reported."""
     guards, hours = node.get("guards"), node.get("calling_hours")
     known = jurisdictions() if "jurisdictions" in node.items else {}
-    peak = dict(_texts(node.get("peak")))
+    peak = child_map(node, "peak")
     return Policy(
         strictness={name: Strictness(text) for name, text in _texts(guards)},
         hours=_hours(hours, report) if isinstance(hours, MapNode) else None,
         caps=read_caps(node, report),
-        per_person=read_per_person(node),
-        consent=read_consent(node),
+        per_person=read_per_person(node, report),
+        consent=read_consent(node, report),
         suppression=read_suppression(node, report),
         contacts=read_contacts(node, report),
         overridable=read_overridable(node),
         jurisdictions=tuple(known[item.text] for item in _scalars(node.get("jurisdictions"))),
         days_off=days_off,
-        place_within=_span(node, "place_within"),
-        min_lead=_span(node, "min_lead"),
-        horizon=_span(node, "horizon"),
-        peak=int(peak["per_minute"]) if "per_minute" in peak else None,
-        number_peak=int(peak["per_number"]) if "per_number" in peak else None,
-        signed_plans=dict(_texts(node)).get("signed_plans") == "required",
+        place_within=read_span(node, "place_within", report),
+        min_lead=read_span(node, "min_lead", report, least=0.0),
+        horizon=read_span(node, "horizon", report),
+        peak=read_integer(peak, "per_minute", report),
+        number_peak=read_integer(peak, "per_number", report),
+        signed_plans=child_text(node, "signed_plans") == "required",
     )
 
 
@@ -52,11 +52,6 @@ def read_day(scalar: Scalar, report: Report) -> date | None:
     except ValueError:
         report.say("E313", f"{scalar.text} is no day of the calendar", scalar.line, scalar.column)
         return None
-
-
-def _span(node: MapNode, name: str) -> timedelta | None:
-    found = node.get(name)
-    return timedelta(seconds=parse_duration(found.text)) if isinstance(found, Scalar) else None
 
 
 def _texts(node: Node | None) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from reconciler.model import Diagnostic, Location, Severity
+from reconciler.quantities import MAX_TIMEOUT
 from reconciler.settings import (
     DEFAULT_PLANS,
     DEFAULT_STATE,
@@ -17,10 +18,9 @@ from reconciler.settings import (
     Project,
     ProviderSettings,
     SenderNumber,
-    parse_duration,
-    parse_rate,
 )
 from reconciler.source.guards import read_day, read_policy
+from reconciler.source.members import child_map, child_text, read_integer, read_rate, read_seconds
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.report import Report, by_place
 from reconciler.source.shape import check_shape
@@ -82,28 +82,31 @@ def _load(root: Path, path: Path, name: str, *, alone: bool = False) -> Loaded:
     report = Report(name, list(document.diagnostics))
     check_shape(node, "project", report)
     if report.errors:
+        report.finish()
         return Project(root), document, by_place(report.found)
-    return _settings(root, node, report), document, by_place(report.found)
+    settings = _settings(root, node, report)
+    report.finish()
+    return settings, document, by_place(report.found)
 
 
 def _settings(root: Path, node: MapNode, report: Report) -> Project:
-    state = _map(node, "state")
-    policy = _map(node, "policy")
-    max_age = _text(policy, "plan_max_age")
+    state = child_map(node, "state")
+    policy = child_map(node, "policy")
+    max_age = read_seconds(policy, "plan_max_age", report)
     days_off = _holidays(policy, report)
     return Project(
         root=root,
         source=Location(PROJECT_FILE),
         plans=_texts(node, "plans") or DEFAULT_PLANS,
-        state_path=_text(state, "path") or DEFAULT_STATE,
-        lineage=_text(state, "lineage"),
-        agents=_names(_map(node, "agents")),
-        numbers=_numbers(_map(node, "numbers")),
+        state_path=child_text(state, "path") or DEFAULT_STATE,
+        lineage=child_text(state, "lineage"),
+        agents=_names(child_map(node, "agents")),
+        numbers=_numbers(child_map(node, "numbers")),
         webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
-        plan_max_age=Project(root).plan_max_age if max_age is None else parse_duration(max_age),
+        plan_max_age=Project(root).plan_max_age if max_age is None else max_age,
         holidays=days_off,
-        limits=_limits(_map(node, "limits")),
-        provider=_provider(_map(node, "provider")),
+        limits=_limits(child_map(node, "limits"), report),
+        provider=_provider(child_map(node, "provider"), report),
         policy=read_policy(policy, days_off, report),
     )
 
@@ -130,31 +133,42 @@ def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
     return frozenset(day for day in days if day is not None)
 
 
-def _limits(node: MapNode) -> Limits:
+def _limits(node: MapNode, report: Report) -> Limits:
     standard = Limits()
-    rows, size = _text(node, "sheet_rows"), _text(node, "sheet_bytes")
-    return Limits(
-        standard.sheet_rows if rows is None else int(rows), standard.sheet_bytes if size is None else int(size)
-    )
+    rows, size = read_integer(node, "sheet_rows", report), read_integer(node, "sheet_bytes", report)
+    return Limits(standard.sheet_rows if rows is None else rows, standard.sheet_bytes if size is None else size)
 
 
-def _provider(node: MapNode) -> ProviderSettings:
-    standard, fields = ProviderSettings(), _map(node, "schedule_fields")
-    rate, concurrency, timeout = _text(node, "rate"), _text(node, "concurrency"), _text(node, "timeout")
+def _provider(node: MapNode, report: Report) -> ProviderSettings:
+    standard = ProviderSettings()
+    concurrency = read_integer(node, "concurrency", report)
+    timeout = read_seconds(node, "timeout", report, most=MAX_TIMEOUT)
     return ProviderSettings(
-        schedule_fields=ScheduleFields(
-            _text(fields, "at") or standard.schedule_fields.at,
-            _text(fields, "timezone") or standard.schedule_fields.timezone,
-        ),
-        rate=standard.rate if rate is None else parse_rate(rate),
-        concurrency=standard.concurrency if concurrency is None else int(concurrency),
-        timeout=standard.timeout if timeout is None else parse_duration(timeout),
+        schedule_fields=_schedule_fields(child_map(node, "schedule_fields"), report),
+        rate=read_rate(node, "rate", report, standard.rate),
+        concurrency=standard.concurrency if concurrency is None else concurrency,
+        timeout=standard.timeout if timeout is None else timeout,
     )
+
+
+def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
+    """Two names: with one for both, a request would lose the time of its call."""
+    standard = ScheduleFields()
+    fields = ScheduleFields(
+        at=child_text(node, "at") or standard.at, timezone=child_text(node, "timezone") or standard.timezone
+    )
+    if fields.at == fields.timezone:
+        written = [item for item in (node.get("at"), node.get("timezone")) if isinstance(item, Scalar)]
+        message = f"schedule_fields: at and timezone are both {fields.at!r}"
+        hint = "the service needs two different names, such as date and timezone"
+        report.say("E204", message, written[-1].line, written[-1].column, hint)
+        return standard
+    return fields
 
 
 def _numbers(node: MapNode) -> dict[str, SenderNumber]:
     return {
-        name: SenderNumber(_text(value, "id"), _text(value, "e164"))
+        name: SenderNumber(child_text(value, "id"), child_text(value, "e164"))
         for name, (_, value) in node.items.items()
         if isinstance(value, MapNode)
     }
@@ -162,16 +176,6 @@ def _numbers(node: MapNode) -> dict[str, SenderNumber]:
 
 def _names(node: MapNode) -> dict[str, str]:
     return {name: value.text for name, (_, value) in node.items.items() if isinstance(value, Scalar)}
-
-
-def _map(node: MapNode, name: str) -> MapNode:
-    found = node.get(name)
-    return found if isinstance(found, MapNode) else MapNode(1, 1)
-
-
-def _text(node: MapNode, name: str) -> str | None:
-    found = node.get(name)
-    return found.text if isinstance(found, Scalar) else None
 
 
 def _texts(node: MapNode, name: str) -> tuple[str, ...]:

@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from reconciler.model import Location
 from reconciler.people import LIST_MAX_AGE, ListFile, SuppressionFile
 from reconciler.policy import OVERRIDABLE, Caps, Consent, PersonLimits
-from reconciler.settings import parse_duration
+from reconciler.source.members import child_map, child_text, read_integer, read_span
 from reconciler.source.nodes import ListNode, MapNode, Scalar
 from reconciler.source.report import Report
 
 
 def read_caps(node: MapNode, report: Report) -> Caps:
     """All limits on how much is placed; ``node`` is the policy."""
-    calls = _map(node, "max_new_calls")
+    calls = child_map(node, "max_new_calls")
     if "max_cost" in node.items and "cost_per_call" not in node.items:
         key = node.items["max_cost"][0]
         message = "missing field 'cost_per_call' in policy: max_cost is judged by it"
         report.say("E202", message, key.line, key.column, "add cost_per_call: ...")
     return Caps(
-        per_run=_whole(calls, "per_run"),
-        per_plan=_whole(calls, "per_plan"),
+        per_run=read_integer(calls, "per_run", report),
+        per_plan=read_integer(calls, "per_plan", report),
         max_share=_decimal(node, "max_share"),
         cost_per_call=_decimal(node, "cost_per_call"),
         max_cost=_decimal(node, "max_cost"),
     )
 
 
-def read_per_person(node: MapNode) -> PersonLimits | None:
+def read_per_person(node: MapNode, report: Report) -> PersonLimits | None:
     """How often one person may be called, None where the policy does not say."""
     limits = node.get("per_person")
     if not isinstance(limits, MapNode):
         return None
-    call_length = _span(limits, "call_length")
+    call_length = read_span(limits, "call_length", report)
     return PersonLimits(
-        per_day=_whole(limits, "per_day"),
-        per_week=_whole(limits, "per_week"),
-        min_gap=_span(limits, "min_gap"),
+        per_day=read_integer(limits, "per_day", report),
+        per_week=read_integer(limits, "per_week", report),
+        min_gap=read_span(limits, "min_gap", report, least=0.0),
         call_length=PersonLimits().call_length if call_length is None else call_length,
     )
 
 
-def read_consent(node: MapNode) -> Consent | None:
+def read_consent(node: MapNode, report: Report) -> Consent | None:
     """Which consent is asked for, None where none is."""
     consent = node.get("consent")
     if not isinstance(consent, MapNode):
         return None
-    return Consent(_text(consent, "field") or "", _span(consent, "max_age"))
+    return Consent(child_text(consent, "field") or "", read_span(consent, "max_age", report))
 
 
 def read_suppression(node: MapNode, report: Report) -> tuple[SuppressionFile, ...]:
@@ -60,7 +60,7 @@ def read_suppression(node: MapNode, report: Report) -> tuple[SuppressionFile, ..
 
 
 def _suppression(node: MapNode, report: Report) -> SuppressionFile | None:
-    as_of, max_age = node.get("as_of"), _span(node, "max_age")
+    as_of, max_age = node.get("as_of"), read_span(node, "max_age", report)
     if not isinstance(as_of, Scalar):
         return None
     try:
@@ -83,7 +83,9 @@ def _list_file(node: MapNode, report: Report) -> ListFile:
     file = node.get("file")
     where = file if isinstance(file, Scalar) else node
     return ListFile(
-        _text(node, "file") or "", Location(report.file, where.line, where.column), _text(node, "country")
+        child_text(node, "file") or "",
+        Location(report.file, where.line, where.column),
+        child_text(node, "country"),
     )
 
 
@@ -95,26 +97,6 @@ def read_overridable(node: MapNode) -> frozenset[str]:
     return frozenset(item.text for item in found.items if isinstance(item, Scalar))
 
 
-def _map(node: MapNode, name: str) -> MapNode:
-    found = node.get(name)
-    return found if isinstance(found, MapNode) else MapNode(1, 1)
-
-
-def _text(node: MapNode, name: str) -> str | None:
-    found = node.get(name)
-    return found.text if isinstance(found, Scalar) else None
-
-
-def _whole(node: MapNode, name: str) -> int | None:
-    text = _text(node, name)
-    return None if text is None else int(text)
-
-
 def _decimal(node: MapNode, name: str) -> Decimal | None:
-    text = _text(node, name)
+    text = child_text(node, name)
     return None if text is None else Decimal(text)
-
-
-def _span(node: MapNode, name: str) -> timedelta | None:
-    text = _text(node, name)
-    return None if text is None else timedelta(seconds=parse_duration(text))

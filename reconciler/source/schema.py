@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reconciler.model import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -31,13 +34,21 @@ def schema_text(name: str) -> str:
 
 
 @cache
-def validator(name: str) -> Validator:
+def validator(name: str, *parts: str) -> Validator:
     """A validator of values made by ``values.to_value``: patterns and lengths judge text as written.
 
-    References outside the schema are never followed: the registry is empty and retrieves nothing.
+    With ``parts`` it judges what must fit each of those definitions. References outside the schema are never
+    followed: the registry is empty and retrieves nothing.
     """
-    import json  # noqa: PLC0415 - imported where used: start-up stays light
-
     from reconciler.source.values import WrittenValidator  # noqa: PLC0415 - jsonschema takes 90 ms
 
-    return WrittenValidator(json.loads(schema_text(name)))
+    return WrittenValidator(part_of(name, parts))
+
+
+def part_of(name: str, parts: tuple[str, ...]) -> JsonObject:
+    """A schema, or one that asks for some definitions of it."""
+    document: JsonObject = json.loads(schema_text(name))
+    if not parts:
+        return document
+    wanted: list[JsonValue] = [{"$ref": f"#/$defs/{part}"} for part in parts]
+    return {"$schema": document["$schema"], "$defs": document["$defs"], "allOf": wanted}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TypeAlias
 
-from jsonschema import Draft202012Validator, ValidationError, validators
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
 from reconciler.source.nodes import Kind, ListNode, MapNode, Node
@@ -86,8 +86,15 @@ def _max_length(
         yield ValidationError("too long")
 
 
+def _is_integer(_checker: TypeChecker, instance: object) -> bool:
+    """Whole numbers in digits. JSON Schema takes ``1.0`` and ``1e3`` too, which nothing here reads as whole."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
 _extend: Callable[..., type[Validator]] = validators.extend
 
 WrittenValidator = _extend(
-    Draft202012Validator, {"pattern": _pattern, "minLength": _min_length, "maxLength": _max_length}
+    Draft202012Validator,
+    {"pattern": _pattern, "minLength": _min_length, "maxLength": _max_length},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )

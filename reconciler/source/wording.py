@@ -101,6 +101,8 @@ def _type_hint(limit: object, node: Node) -> str | None:
             return f"write {digits} without quotes"
         if node.text.lstrip("+-").isdigit():
             return f"write {digits or '0'}: no leading zeros and no plus"
+        if "integer" in names and node.kind is Kind.NUMBER:
+            return "write it in digits alone, such as 1000"
     if "string" in names and node.kind is Kind.BOOLEAN:
         return f'quote it: "{node.text}"'
     return None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler import times
-from reconciler.settings import parse_duration, parse_rate
+from reconciler.quantities import parse_duration, parse_rate
 from reconciler.times import Fold, Gap
 
 
