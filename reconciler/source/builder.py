@@ -9,6 +9,7 @@ import yaml
 
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.source.nodes import NULLS, ListNode, MapNode, Node, Scalar
+from reconciler.source.report import Kind, Tally
 
 MAX_DEPTH = 32
 
@@ -18,10 +19,12 @@ class TooDeep(Exception):  # noqa: N818 - a signal between two functions, not an
 
 
 class Builder:
-    """Takes the events of one file. Problems gather in ``diagnostics``; building goes on where it can."""
+    """Takes the events of one file. Problems gather in ``diagnostics``, as many of a kind as ``tally`` admits;
+    building goes on where it can."""
 
     def __init__(self, file: str) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.tally = Tally()
         self._file = file
         self._root: Node | None = None
         self._documents = 0
@@ -165,7 +168,9 @@ class Builder:
         self._say(code, message, Location(self._file, *_place(event)), hint)
 
     def _say(self, code: str, message: str, where: Location, hint: str) -> None:
-        self.diagnostics.append(Diagnostic(Severity.ERROR, code, message, where, hint))
+        item = Diagnostic(Severity.ERROR, code, message, where, hint)
+        if self.tally.admits(Kind(self._file, code), item):
+            self.diagnostics.append(item)
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:

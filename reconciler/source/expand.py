@@ -60,7 +60,6 @@ def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Row
     yield from _calls(root, frame, computed)
     yield from _table(root, frame, computed)
     yield from _sheets(root, frame, computed)
-    frame.report.finish()
 
 
 def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
@@ -76,7 +75,7 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
     wrong = {path[1] for path in report.bad if path[0] == "calls" and len(path) > 1}
     ordinary = None if columns or frame.watch or computed.broken else _Ordinary(frame)
     for index, item in enumerate(items):
-        if isinstance(item, MapNode):
+        if isinstance(item, MapNode) and ("calls", index) not in report.skipped:
             row = None if ordinary is None or index in wrong else ordinary.row(item)
             if row is not None:
                 yield row

@@ -108,4 +108,6 @@ class Frame:
         message = f"{column.name}: {problem.message}; {formula}"
         if told:
             message += f", where {', '.join(told[:_SHOWN_READS])}"
-        self.report.tell(problem.code, message, where or place.row(), problem.hint, private=tuple(private))
+        self.report.tell(
+            problem.code, message, where or place.row(), problem.hint, private=tuple(private), cause=column.name
+        )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from reconciler.settings import Project
@@ -74,7 +74,7 @@ def _agent(reading: Reading, project: Project) -> str:
         return ""
     found = agent_id(text, project)
     if found is None:
-        hint = _near(text, project.agents, "agents")
+        hint = partial(_near, text, project.agents, "agents")
         reading.wrong(
             "E302", "agent", f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id", hint
         )
@@ -101,16 +101,15 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
         hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
         reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
         return ""
+    near = partial(_near, text, project.numbers, "numbers")
     if is_contact:
-        hint = _near(text, project.numbers, "numbers")
         message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
-        reading.wrong("E302", "from", message, hint, private=text.startswith("+"))
+        reading.wrong("E302", "from", message, near, private=text.startswith("+"))
         return text
     if text.startswith("+"):
         return _number(reading, "from") or ""
-    hint = _near(text, project.numbers, "numbers")
     message = f"from {quoted(text)} is neither a name in reconciler.yaml nor an E.164 number"
-    reading.wrong("E302", "from", message, hint)
+    reading.wrong("E302", "from", message, near)
     return ""
 
 

@@ -9,7 +9,7 @@ from reconciler.model import Address, Location
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.nodes import MapNode, Node, Scalar
 from reconciler.source.repeat import Occurrence
-from reconciler.source.report import Report
+from reconciler.source.report import Hint, Report
 from reconciler.source.wording import quoted
 
 
@@ -78,9 +78,7 @@ class Reading:
     def blocked(self, field: str) -> bool:
         return bool(self.merged.bad) and field.partition(".")[0] in self.merged.bad
 
-    def wrong(
-        self, code: str, field: str, message: str, hint: str | None = None, *, private: bool = False
-    ) -> None:
+    def wrong(self, code: str, field: str, message: str, hint: Hint = None, *, private: bool = False) -> None:
         """An error at a field's value, or at the row where it has none; silent where the shape is wrong."""
         self.failed = True
         if self.blocked(field):
@@ -90,7 +88,8 @@ class Reading:
         hidden = (cell.text, quoted(cell.text)[1:-1]) if private and cell and cell.text else ()
         if cell is not None and not isinstance(cell.origin, Scalar | int):
             message += f" (computed by {cell.origin.name}, line {cell.origin.scalar.line} of {self.report.file})"
-        self.report.tell(code, message, where, hint, private=hidden, address=self.address)
+        cause = f"{field} in defaults" if cell is not None and cell.source is Source.DEFAULT else field
+        self.report.tell(code, message, where, hint, private=hidden, address=self.address, cause=cause)
 
     def where(self, cell: Cell) -> Location:
         """Where a value stands; the row for a computed one."""
@@ -98,7 +97,7 @@ class Reading:
             return _in_plan(self.report.file, cell) or self.place.row()
         return self.place.row() if cell.source is Source.FORMULA else self.place.cell(cell)
 
-    def warn(self, code: str, field: str, message: str, hint: str | None = None, *, private: bool = False) -> None:
+    def warn(self, code: str, field: str, message: str, hint: Hint = None, *, private: bool = False) -> None:
         """A warning at the same place."""
         failed = self.failed
         self.wrong(code, field, message, hint, private=private)

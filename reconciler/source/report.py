@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 from reconciler.model import Address, Diagnostic, Location, Severity
 from reconciler.source.codes import CODES
 
-MOST_OF_A_KIND = 20
+MAX_PER_KIND = 200
+Hint: TypeAlias = "str | Callable[[], str | None] | None"
 
 # Values of these fields may be shown in public; of everything else they are masked there. Fails closed.
 PUBLIC_FIELDS = frozenset(
@@ -62,28 +64,105 @@ def is_public(path: Iterable[str | int]) -> bool:
     return names[-1] in PUBLIC_FIELDS or bool(PUBLIC_MAPS.intersection(names[:-1]))
 
 
+class Kind(NamedTuple):
+    """Problems that share an explanation: those of one file with one code, about one ``cause`` (a field)."""
+
+    file: str
+    code: str
+    cause: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many problems of each kind there were, and the marks of those that were kept."""
+
+    counts: Counter[Kind] = field(default_factory=Counter)
+    marks: set[tuple[str, Location | None, str]] = field(default_factory=set)
+
+    def admits(self, kind: Kind, item: Diagnostic) -> bool:
+        """Count a problem; whether it is kept. The same one again (a mistake in defaults) is not counted."""
+        mark = (item.code, item.location, item.message)
+        if mark in self.marks:
+            return False
+        self.counts[kind] += 1
+        if self.counts[kind] > MAX_PER_KIND:
+            return False
+        self.marks.add(mark)
+        return True
+
+    def summaries(self) -> Iterator[Diagnostic]:
+        """For each kind of which some were left out, how many they are."""
+        for kind, count in self.counts.items():
+            if count > MAX_PER_KIND:
+                about = f" of {kind.cause}" if kind.cause else ""
+                meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
+                message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
+                yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))
+
+
+@dataclass(slots=True)
+class Sent:
+    """Problems found by another process, on their way to the report of this one; ``omitted`` are only counted."""
+
+    items: list[tuple[Kind, Diagnostic]] = field(default_factory=list)
+    omitted: Counter[Kind] = field(default_factory=Counter)
+
+
 @dataclass(slots=True)
 class Report:
-    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong.
+    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong, ``skipped`` the rows that
+    were not explained any more.
 
-    Where there is ``elsewhere``, they go there as they are told, for the report of another process (``retell``).
+    Of each kind (``Kind``) ``MAX_PER_KIND`` problems are kept and the others are counted, so that a file may be
+    wrong in every row. Where there is ``elsewhere``, problems go there, for another process (``receive``).
+    ``kinds`` takes the kind of each problem, where somebody asks for them.
     """
 
     file: str
     found: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
-    elsewhere: list[Diagnostic] | None = None
+    skipped: set[tuple[str | int, ...]] = field(default_factory=set)
+    elsewhere: Sent | None = None
+    kinds: list[Kind] | None = None
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
-    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _seen: set[tuple[str, Location | None, str]] = field(default_factory=set)
+    _tally: Tally = field(default_factory=Tally)
+    _sent: Tally = field(default_factory=Tally)
 
-    def add(self, item: Diagnostic) -> None:
-        """Keep a diagnostic, unless the very same was kept before (a default's mistake met by many rows)."""
-        mark = (item.code, item.location, item.message)
-        if mark not in self._seen:
-            self._seen.add(mark)
-            self.found.append(item)
+    def add(self, item: Diagnostic, cause: str = "") -> None:
+        """Keep or count a diagnostic, unless the very same was kept before."""
+        self._add(Kind(self.file if item.location is None else item.location.file, item.code, cause), item)
+
+    def _add(self, kind: Kind, item: Diagnostic) -> None:
+        if self.kinds is not None:
+            self.kinds.append(kind)
+        if self.elsewhere is None:
+            if self._tally.admits(kind, item):
+                self.found.append(item)
+            return
+        before = self._sent.counts[kind]
+        if self._sent.admits(kind, item):
+            self.elsewhere.items.append((kind, item))
+        elif self._sent.counts[kind] > before:
+            self.elsewhere.omitted[kind] += 1
+
+    def is_full(self, kind: Kind) -> bool:
+        """Whether another problem of this kind would only be counted: it needs no explanation then."""
+        tally = self._tally if self.elsewhere is None else self._sent
+        return tally.counts[kind] >= MAX_PER_KIND
+
+    def omit(self, kind: Kind) -> None:
+        """Count a problem of a kind that is full."""
+        if self.elsewhere is None:
+            self._tally.counts[kind] += 1
+        else:
+            self.elsewhere.omitted[kind] += 1
+
+    def receive(self, sent: Sent) -> None:
+        """Take what another process found."""
+        for kind, item in sent.items:
+            self._add(kind, item)
+        self._tally.counts.update(sent.omitted)
 
     def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
         """The fields at ``path`` that are bad, or hold anything that is."""
@@ -101,52 +180,45 @@ class Report:
         message: str,
         line: int,
         column: int,
-        hint: str | None = None,
+        hint: Hint = None,
         *,
         private: tuple[str, ...] = (),
         address: Address | None = None,
+        cause: str = "",
     ) -> None:
         """An error (``E...``) or a warning (``W...``) at a place of this file."""
-        self.tell(code, message, Location(self.file, line, column), hint, private=private, address=address)
+        self.tell(
+            code, message, Location(self.file, line, column), hint, private=private, address=address, cause=cause
+        )
 
     def tell(
         self,
         code: str,
         message: str,
         location: Location,
-        hint: str | None = None,
+        hint: Hint = None,
         *,
         private: tuple[str, ...] = (),
         address: Address | None = None,
+        cause: str = "",
     ) -> None:
-        """The same at a place that may be in a sheet. Of those only the first of a kind are kept."""
-        severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
-        self.retell(Diagnostic(severity, code, message, location, hint, private, address))
-
-    def retell(self, item: Diagnostic) -> None:
-        """The same of a diagnostic that was told already, in another process."""
-        if self.elsewhere is not None:
-            self.elsewhere.append(item)
-            return
-        file = self.file if item.location is None else item.location.file
-        if file != self.file:
-            self._counts[file, item.code] += 1
-            if self._counts[file, item.code] > MOST_OF_A_KIND:
-                return
-        self.add(item)
+        """The same at a place that may be in a sheet. A hint that takes long to find is given as a function."""
+        if callable(hint):
+            hint = None if self.is_full(Kind(location.file, code, cause)) else hint()
+        self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
 
     def finish(self) -> None:
         """Say how many were left out."""
-        for (file, code), count in self._counts.items():
-            if count > MOST_OF_A_KIND:
-                severity = Severity.WARNING if code.startswith("W") else Severity.ERROR
-                message = f"and {count - MOST_OF_A_KIND} more of these in the file ({CODES[code]})"
-                self.add(Diagnostic(severity, code, message, Location(file)))
-        self._counts.clear()
+        self.found += self._tally.summaries()
+        self._tally.counts.clear()
 
     @property
     def errors(self) -> bool:
         return any(item.is_error for item in self.found)
+
+
+def _severity(code: str) -> Severity:
+    return Severity.WARNING if code.startswith("W") else Severity.ERROR
 
 
 def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.source import wording
-from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
-from reconciler.source.report import Report, is_public
+from reconciler.source.nodes import Kind as NodeKind
+from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.source.report import MAX_PER_KIND, Kind, Report, is_public
 from reconciler.source.schema import validator
 from reconciler.source.sieve import sieve
 
@@ -45,46 +47,93 @@ SYNONYMS = {
 NO_REPEAT = "only a row of calls repeats", "write one row for each date, with the date in its key"
 _SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key_file", "token", "secret", "password"})
 _URLS = frozenset({"base_url", "baseurl", "url", "endpoint", "host"})
+_FORBIDDEN = _SECRETS | _URLS
 
 
 def check_shape(root: MapNode, schema: str, report: Report) -> None:
-    """Compare a file with a schema; every mistake is reported once, and its path noted in ``report.bad``."""
-    judged, places = _sifted(root, schema)
-    if sieve(schema).passes(judged):
-        return
+    """Compare a file with a schema; every mistake is reported once, and its path noted in ``report.bad``.
+
+    Of rows that are wrong in the same way, only the first are explained; the others go to ``report.skipped``.
+    """
+    lists = list(_rows(root)) if schema == "callplan" else []
+    judged = root
+    for where, _, _ in lists:
+        judged = _without(judged, where)
+    if not sieve(schema).passes(judged):
+        from reconciler.source.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+
+        for error in validator(schema).iter_errors(to_value(judged)):
+            path: Path = tuple(error.absolute_path)
+            _tell(error, _find(root, path), path, report)
+    for where, rows, parts in lists:
+        _check_rows(rows, where, (schema, *parts), report)
+
+
+def _rows(root: MapNode) -> Iterator[tuple[Path, list[Node], tuple[str, ...]]]:
+    """The lists that may be long: where they stand, their rows, and the definitions that each row must fit."""
+    calls, table = root.get("calls"), root.get("table")
+    if isinstance(calls, ListNode):
+        yield ("calls",), calls.items, ("row",) if "columns" in root.items else ("row", "target")
+    rows = table.get("rows") if isinstance(table, MapNode) else None
+    if isinstance(rows, ListNode):
+        yield ("table", "rows"), rows.items, ("cells",)
+
+
+def _without(node: MapNode, path: Path) -> MapNode:
+    """The same map with an empty list at ``path``."""
+    name = str(path[0])
+    key, inner = node.items[name]
+    bare = _without(inner, path[1:]) if isinstance(inner, MapNode) else ListNode(inner.line, inner.column)
+    return MapNode(node.line, node.column, node.items | {name: (key, bare)})
+
+
+def _check_rows(rows: Sequence[Node], path: Path, schema: tuple[str, ...], report: Report) -> None:
+    """Explain the rows that may not fit, until ``MAX_PER_KIND`` were wrong in the same way; then count them."""
+    judge = sieve(*schema)
+    explained: Counter[tuple[frozenset[str], bool]] = Counter()
+    kinds: dict[tuple[frozenset[str], bool], list[Kind]] = {}
+    for index, row in enumerate(rows):
+        if judge.passes(row):
+            continue
+        wrong_in = (judge.problems(row), _has_forbidden_name(row))
+        if explained[wrong_in] >= MAX_PER_KIND and kinds[wrong_in]:
+            report.skipped.add((*path, index))
+            for kind in kinds[wrong_in]:
+                report.omit(kind)
+            continue
+        explained[wrong_in] += 1
+        kinds[wrong_in] = report.kinds = []
+        _explain_row(row, (*path, index), schema, report)
+        report.kinds = None
+
+
+def _explain_row(row: Node, path: Path, schema: tuple[str, ...], report: Report) -> None:
     from reconciler.source.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
-    for error in validator(schema).iter_errors(to_value(judged)):
-        path: Path = tuple(error.absolute_path)
-        if places and len(path) > 1 and path[0] == "calls":
-            path = ("calls", places[int(path[1])], *path[2:])
-        node = _find(root, path)
-        if error.validator == "additionalProperties":
-            _unknown_fields(error, node, path, report)
-        elif error.validator == "required":
-            _missing(error, node, path, report)
-        elif error.validator == "oneOf":
-            _targets(node, path, report)
-        elif error.validator == "anyOf":
-            hint = "add calls: [], table: or sheets:"
-            report.say("E202", "no rows: none of calls, table and sheets is here", node.line, node.column, hint)
-        elif _in_property_name(error):
-            _bad_name(error, node, path, report)
-        else:
-            _bad_value(error, node, path, report)
+    for error in validator(*schema).iter_errors(to_value(row)):
+        inner = tuple(error.absolute_path)
+        _tell(error, _find(row, inner), (*path, *inner), report)
 
 
-def _sifted(root: MapNode, schema: str) -> tuple[MapNode, Sequence[int]]:
-    """The file without the rows that certainly fit, and where the rest of them stand in it."""
-    calls = root.get("calls")
-    if schema != "callplan" or not isinstance(calls, ListNode):
-        return root, ()
-    parts = ("row",) if "columns" in root.items else ("row", "target")
-    passes = sieve(schema, *parts).passes
-    doubted = [index for index, row in enumerate(calls.items) if not passes(row)]
-    rest = ListNode(calls.line, calls.column, [calls.items[index] for index in doubted])
-    items = root.items | {"calls": (root.items["calls"][0], rest)}
-    return MapNode(root.line, root.column, items), doubted
+def _has_forbidden_name(row: Node) -> bool:
+    """Whether it holds a secret or an address, which is told apart from other unknown fields."""
+    return isinstance(row, MapNode) and not _FORBIDDEN.isdisjoint(map(str.lower, row.items))
+
+
+def _tell(error: ValidationError, node: Node, path: Path, report: Report) -> None:
+    if error.validator == "additionalProperties":
+        _unknown_fields(error, node, path, report)
+    elif error.validator == "required":
+        _missing(error, node, path, report)
+    elif error.validator == "oneOf":
+        _targets(node, path, report)
+    elif error.validator == "anyOf":
+        hint = "add calls: [], table: or sheets:"
+        report.say("E202", "no rows: none of calls, table and sheets is here", node.line, node.column, hint)
+    elif _in_property_name(error):
+        _bad_name(error, node, path, report)
+    else:
+        _bad_value(error, node, path, report)
 
 
 def _find(root: Node, path: Path) -> Node:
@@ -147,7 +196,8 @@ def _missing(error: ValidationError, node: Node, path: Path, report: Report) -> 
         if isinstance(node, MapNode) and name not in node.items and (*path, name) not in report.bad:
             report.bad.add((*path, name))
             where = f" in {wording.shown(path)}" if path else ""
-            report.say("E202", f"missing field {name!r}{where}", node.line, node.column, f"add {name}: ...")
+            hint = f"add {name}: ..."
+            report.say("E202", f"missing field {name!r}{where}", node.line, node.column, hint, cause=name)
 
 
 def _targets(node: Node, path: Path, report: Report) -> None:
@@ -185,13 +235,18 @@ def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -
         return
     report.bad.add(path)
     private = (node.text,) if isinstance(node, Scalar) and node.text and not is_public(path) else ()
-    if isinstance(node, Scalar) and node.kind is Kind.NULL:
+    if isinstance(node, Scalar) and node.kind is NodeKind.NULL:
         message = f"{wording.shown(path)}: null, where a value is expected"
         hint = "write a value, or remove the field"
-        report.say("E205", message, node.line, node.column, hint)
+        report.say("E205", message, node.line, node.column, hint, cause=_field(path))
         return
     code, message, hint_or_none = bad_value(error, node, path)
-    report.say(code, message, node.line, node.column, hint_or_none, private=private)
+    report.say(code, message, node.line, node.column, hint_or_none, private=private, cause=_field(path))
+
+
+def _field(path: Path) -> str:
+    """The field of a row that a problem is about; of other places none."""
+    return str(path[2]) if path[0] == "calls" and len(path) > 2 else ""
 
 
 def bad_value(error: ValidationError, node: Node, path: Path) -> tuple[str, str, str | None]:

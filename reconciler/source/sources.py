@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import identity
-from reconciler.model import Diagnostic, Location, Move, Row, Severity
+from reconciler.model import Diagnostic, Location, Move, Row
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
 from reconciler.source.files import name_of, plan_files
@@ -49,6 +49,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
         if plan is not None:
             _add(plan, plans, rows, report)
             moves += plan.moves
+        report.finish()
         problems += report.found
     problems += _twins(rows.alike())
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
@@ -69,8 +70,7 @@ def _read(
         return None
     document = load(data, name)
     documents[name] = document
-    for item in document.diagnostics:
-        report.add(item)
+    report.found += document.diagnostics
     if not isinstance(document.root, MapNode):
         return None
     return read_plan_file(document.root, project, report, watch)
@@ -98,7 +98,7 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
 def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
     """Rows that would phone one person twice at one time, unless each says that this is meant."""
     seen: dict[tuple[str, object], Row] = {}
-    found: list[Diagnostic] = []
+    report = Report("")
     for row in rows:
         if not row.enabled:
             continue
@@ -108,6 +108,6 @@ def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
             same = identity.digest(first.call) == identity.digest(row.call)
             message = f"{row.address} calls the same person at the same time as {first.address}"
             hint = "remove one" if same else "if both are meant, say distinct: true in the second"
-            item = Diagnostic(Severity.WARNING, "W203", message, row.source, hint, address=row.address)
-            found.append(item)
-    return found
+            report.tell("W203", message, row.source, hint, address=row.address)
+    report.finish()
+    return report.found

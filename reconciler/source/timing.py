@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from reconciler import times
@@ -90,7 +90,7 @@ def instant(text: str) -> datetime | None:
 def _called(reading: Reading) -> str | None:
     name = reading.text("called_timezone")
     if name is not None and times.zone(name) is None:
-        reading.wrong("E312", "called_timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
+        reading.wrong("E312", "called_timezone", f"unknown timezone {quoted(name)}", partial(_zone_hint, name))
     return name
 
 
@@ -105,7 +105,7 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         return found
     zone = times.zone(name)
     if zone is None:
-        reading.wrong("E312", "schedule.timezone", f"unknown timezone {quoted(name)}", _zone_hint(name))
+        reading.wrong("E312", "schedule.timezone", f"unknown timezone {quoted(name)}", partial(_zone_hint, name))
     try:
         wall = times.parse_wall(at)
     except ValueError:

@@ -59,7 +59,7 @@ def load(data: bytes, file: str, *, pure: bool = False) -> Document:
     builder = Builder(file)
     with collector.paused():
         root = _build(builder, text, file, pure=pure)
-    return Document(file, text, root, tuple(builder.diagnostics))
+    return Document(file, text, root, (*builder.diagnostics, *builder.tally.summaries()))
 
 
 def _build(builder: Builder, text: str, file: str, *, pure: bool) -> Node | None:

@@ -20,11 +20,11 @@ class Inline(Grid):
     def records(self) -> Iterator[Record]:
         """The columns, then each row; null is an empty cell."""
         columns, rows = self._node.get("columns"), self._node.get("rows")
-        bad = self._report.bad_in(("table", "rows"))
+        bad, skipped = self._report.bad_in(("table", "rows")), self._report.skipped
         if isinstance(columns, ListNode) and "columns" not in self._report.bad_in(("table",)):
             yield _record(0, columns)
             for index, row in enumerate(rows.items if isinstance(rows, ListNode) else ()):
-                if isinstance(row, ListNode) and str(index) not in bad:
+                if isinstance(row, ListNode) and str(index) not in bad and ("table", "rows", index) not in skipped:
                     yield _record(index + 1, row)
 
     def locate(self, record: Record, column: int | None) -> Location:

@@ -16,8 +16,8 @@ from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, expl
 from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.frame import NOTHING, Frame
 from reconciler.source.gathering import Rows
-from reconciler.source.ordinary import Kind
-from reconciler.source.report import is_public
+from reconciler.source.ordinary import Kind as RowKind
+from reconciler.source.report import Kind, is_public
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, Filled, shared
@@ -106,7 +106,7 @@ class SheetReader:
         return good
 
 
-_Taken: TypeAlias = "tuple[Kind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
+_Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
 
 
 class _Lines:
@@ -133,6 +133,7 @@ class _Lines:
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
         self._explained = bool(columns or self._nameless or frame.watch)
         self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
+        self._refused: dict[str, str] = {}  # the code of the last problem in each column
 
     def rows(self, records: Sequence[Record]) -> list[Row]:
         """Their rows; what is wrong with the others is reported."""
@@ -221,7 +222,7 @@ class _Lines:
                 where = self._grid.locate(record, index)
                 message = f"{path}: {text} looks like a number that a spreadsheet rounded"
                 private = () if is_public(path.split(".")) else (text,)
-                self._frame.report.tell("W206", message, where, hint, private=private)
+                self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
             layer.schedule |= path == "schedule.at"
         for index, name in self._shadowing:
@@ -232,14 +233,21 @@ class _Lines:
                 name = self._header.names[index]
                 hint = "mend it in the spreadsheet, and save it there"
                 where = self._grid.locate(record, index)
-                self._frame.report.tell("E608", f"{name}: {flaw}", where, hint)
+                self._frame.report.tell("E608", f"{name}: {flaw}", where, hint, cause=name)
                 layer.bad.add(name.partition(".")[0])
         return layer
 
     def _refuse(self, record: Record, index: int, path: str, text: str) -> None:
+        """Say what is wrong with a cell; once the last such problem of its column was only counted, count."""
+        report, known = self._frame.report, self._refused.get(path)
+        where = self._grid.locate(record, index)
+        if known is not None and report.is_full(Kind(where.file, known, path)):
+            report.omit(Kind(where.file, known, path))
+            return
         code, message, hint = explain(path, text)
+        self._refused[path] = code
         private = () if is_public(path.split(".")) else (quoted(text), text)
-        self._frame.report.tell(code, message, self._grid.locate(record, index), hint, private=private)
+        report.tell(code, message, where, hint, private=private, cause=path)
 
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler import spool
-from reconciler.model import Diagnostic, Row
+from reconciler.model import Row
 from reconciler.parallel import spread
 from reconciler.source.gathering import Rows
-from reconciler.source.report import Report
+from reconciler.source.report import Report, Sent
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
@@ -98,7 +98,7 @@ def shared(
         if group is None:
             return None
         made = _Part(group.problem)
-        report.elsewhere = made.told
+        report.elsewhere = made.sent
         try:
             rows = make(group.records)
         finally:
@@ -109,8 +109,7 @@ def shared(
         return made
 
     for made in spread(part):
-        for item in made.told:
-            report.retell(item)
+        report.receive(made.sent)
         dates.add_all(made.dates)
         if made.rows is not None:
             yield made.rows
@@ -120,10 +119,10 @@ def shared(
 
 @dataclass(slots=True)
 class _Part:
-    """What a process made of some records. ``told`` are their problems, ``problem`` is what ended the reading."""
+    """What a process made of some records. ``sent`` are their problems, ``problem`` is what ended the reading."""
 
     problem: SheetProblem | None
-    told: list[Diagnostic] = field(default_factory=list)
+    sent: Sent = field(default_factory=Sent)
     dates: Dates = field(default_factory=Dates)
     rows: Rows | None = None
 
