@@ -45,6 +45,11 @@ async def has_agent(reader: Reader, agent_id: str) -> bool:
 
 async def list_numbers(reader: Reader) -> list[RemoteNumber]:
     """All numbers of the account. Raises ``LookupFailed``."""
+    async with reader.whole_listing("its numbers"):
+        return await _all_numbers(reader)
+
+
+async def _all_numbers(reader: Reader) -> list[RemoteNumber]:
     found: dict[str, RemoteNumber] = {}
     offset = 0
     while offset < _MAX_NUMBERS:

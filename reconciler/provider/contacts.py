@@ -37,14 +37,9 @@ async def list_contacts(reader: Reader) -> Sequence[RemoteContact]:
 def _contact(item: JsonValue) -> RemoteContact:
     found = item if isinstance(item, dict) else {}
     texts = {
-        name: _clean(value) if isinstance(value := found.get(name), str) else ""
+        name: value if isinstance(value := found.get(name), str) else ""
         for name in ("id", "phone_number", "full_name", "email", "country")
     }
     if not texts["id"]:
         raise LookupFailed("the service lists a contact without an id")
     return RemoteContact(**texts)
-
-
-def _clean(text: str) -> str:
-    """Without what no text file can hold: JSON can write NUL and half a character."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

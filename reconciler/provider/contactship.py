@@ -12,8 +12,11 @@ no byte of the request left (transport trace)   NotSent           proven by the 
 400-499 but for 408 and 429                     Rejected          the service refused it: no call exists
 401, 403                                        Rejected (fatal)  every further request would be refused too
 408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and nothing says that it was not taken
-2xx without a readable call_id                  OutcomeUnknown    the call very likely exists
+2xx without a usable call_id                    OutcomeUnknown    the call very likely exists
 timeout, reset, broken or half an answer        OutcomeUnknown    the request left, or may have
+an answer before the request was written        OutcomeUnknown    it is not the answer to it
+an answer before any byte of it left            NotSent           the connection is closed, and nothing left
+compressed, too large, another HTTP version     OutcomeUnknown    sent, and the answer is not read
 the total deadline passed                       OutcomeUnknown    whatever the trace says: it was cut short
 ==============================================  ================  =============================================
 """
@@ -21,25 +24,29 @@ the total deadline passed                       OutcomeUnknown    whatever the t
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+import httpx
 
 from reconciler import masking
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import JsonObject, Request
 from reconciler.ports import Receipt
-from reconciler.provider.line import FAILURES, Answer, Line
 from reconciler.provider.origin import Origin
 from reconciler.provider.reasons import explain
+from reconciler.provider.transport import FAILURES, Answer, Client, Progress, decode_json
 
 _MESSAGE_LENGTH = 200
-_REQUEST_LEAVES = "send_request_headers.started"
+_LONGEST_MESSAGE = 10_000  # one that is longer is not shown at all: a value cut in two could not be masked
+_LONGEST_WAIT = 365 * 86_400.0  # seconds; a longer one would pass the end of the calendar
+_CALL_ID = re.compile(r"\S(.{0,253}\S)?")
 
 
 class ContactShip:
-    """One worker's connection to the service.
+    """One worker's way to the service.
 
     URLs are made here from ``origin`` and a fixed path. ``timeout`` is the deadline of one whole request, in
     seconds.
@@ -49,33 +56,33 @@ class ContactShip:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._line = Line(api_key, timeout / 3)
+        self._client = Client(api_key, timeout / 3)
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; see the table of the module for what it raises."""
         url = self._origin.url(f"/v1/calls/{request.endpoint}")
-        trace = _Trace()
+        progress = Progress()
         try:
             async with asyncio.timeout(self._deadline):
-                answer = await self._post(url, request.body, trace)
+                answer = await self._post(url, request.body, progress)
         except TimeoutError as error:
             raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
         except FAILURES as error:
             reason = self._clean(explain(error).message, request.body)
-            if trace.request_left:
+            if progress.left:
                 raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
             raise NotSent(f"not sent, {reason}") from error
         return self._judge(answer, request.body)
 
-    async def _post(self, url: str, body: JsonObject, trace: _Trace) -> Answer:
-        return await self._line.post(url, body, trace.see)
+    async def _post(self, url: str, body: JsonObject, progress: Progress) -> Answer:
+        return await self._client.post(httpx.URL(url), body, progress)
 
     def _judge(self, answer: Answer, body: JsonObject) -> Receipt:
         status = answer.status
         if 200 <= status < 300:
             receipt = read_receipt(answer.content)
             if receipt is None:
-                raise OutcomeUnknown(f"HTTP {status}, but no call_id in the answer")
+                raise OutcomeUnknown(f"HTTP {status}, but no usable call_id in the answer")
             return receipt
         message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
         if status == 429:
@@ -90,38 +97,32 @@ class ContactShip:
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:
-        await self._line.aclose()
-
-
-class _Trace:
-    """Watches the transport: ``request_left`` once the first byte of a request may have left."""
-
-    def __init__(self) -> None:
-        self.request_left = False
-
-    async def see(self, event: str, _info: Mapping[str, object]) -> None:
-        if event.endswith(_REQUEST_LEAVES):
-            self.request_left = True
+        await self._client.aclose()
 
 
 def read_receipt(content: bytes) -> Receipt | None:
-    """The placed call in an answer, bare or in ``data`` (an older form); None where there is none."""
+    """The placed call in an answer, bare or in ``data`` (an older form).
+
+    None where there is none, or its id is longer than 255 characters or holds any that cannot be printed.
+    """
     answer = _json_object(content)
     inner = answer.get("data")
     placed = inner if isinstance(inner, dict) else answer
     call_id, created_at = placed.get("call_id"), placed.get("created_at")
-    if not isinstance(call_id, str) or not call_id.strip():
+    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id) or not call_id.isprintable():
         return None
     return Receipt(call_id, created_at if isinstance(created_at, str) else None)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    """Seconds to wait, a year at most, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return min(float(value[:9]), _LONGEST_WAIT)
     moment = read_date(value)
-    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    if moment is None:
+        return None
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
 
 
 def read_date(value: str) -> datetime | None:
@@ -137,13 +138,17 @@ def _service_message(content: bytes) -> str:
     answer = _json_object(content)
     message = answer.get("message") or answer.get("error")
     if isinstance(message, list):
-        message = "; ".join(str(item) for item in message)
-    return f": {message}" if isinstance(message, str) else ""
+        message = "; ".join(item for item in message if isinstance(item, str))
+    if not isinstance(message, str):
+        return ""
+    if len(message) > _LONGEST_MESSAGE:
+        return f" with a message of {len(message):,} characters"
+    return f": {message}"
 
 
 def _json_object(content: bytes) -> JsonObject:
     try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
+        answer = decode_json(content)
+    except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from urllib.parse import quote
 
 from reconciler.errors import LookupFailed
@@ -19,10 +20,12 @@ from reconciler.times import format_instant, parse_instant
 
 PAGE = 100
 MAX_CALLS = 1_000_000
+MAX_READ_AGAIN = 100  # times that calls may leave a listing while it is read
+LONGEST_TEXT = 255
 
 
 class CallListing:
-    """Lists calls over one connection; ``timeout`` is the deadline of one page, in seconds."""
+    """Lists calls; ``timeout`` is the deadline of one page, in seconds."""
 
     def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
         self._reader = Reader(origin, api_key, timeout)
@@ -37,18 +40,25 @@ class CallListing:
 
         Where calls leave the listing meanwhile, the rest moves up: as many are read again.
         """
+        async with self._reader.whole_listing("its calls"):
+            return await self._all_pages(listing)
+
+    async def _all_pages(self, listing: Listing) -> Sequence[RemoteCall]:
         found: dict[str, RemoteCall] = {}
-        offset, before = 0, 0
+        offset, before, read_again = 0, 0, 0
         while offset < MAX_CALLS:
             items, total = await self._page(listing, offset)
             found |= {call.id: call for call in map(_call, items) if call is not None}
             if total < before:
+                read_again += 1
+                if read_again > MAX_READ_AGAIN:
+                    raise LookupFailed("the service's list of calls changes again and again while it is read")
                 offset, before = max(0, offset - (before - total)), total
                 continue
             offset, before = offset + len(items), total
             if not items or offset >= total:
                 return list(found.values())
-        raise LookupFailed(f"the service lists more than {MAX_CALLS} calls")
+        raise LookupFailed(f"the service lists more than {MAX_CALLS:,} calls")
 
     async def call(self, call_id: str) -> RemoteCall | None:
         """One call, bare or in ``data``; None where the answer is 404. Raises ``LookupFailed``."""
@@ -143,8 +153,10 @@ def _maybe_instant(text: str | None) -> datetime | None:
 
 
 def _text(value: JsonValue) -> str | None:
-    """A text; half of a surrogate pair, which nothing can print, as an escape (as a state keeps it)."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else None
+    """A text. What is left out of a longer one is told by its hash: two of them stay two."""
+    if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
+        return value if isinstance(value, str) else None
+    return f"{value[: LONGEST_TEXT - 65]}~{sha256(value.encode()).hexdigest()}"
 
 
 def _seconds(value: JsonValue) -> float | None:
@@ -165,5 +177,7 @@ def _tags(item: JsonObject) -> dict[str, str] | None:
     if not isinstance(metadata, dict):
         return None
     return {
-        name: value for name, value in metadata.items() if name.startswith(TAG_PREFIX) and isinstance(value, str)
+        name: text
+        for name, value in metadata.items()
+        if name.startswith(TAG_PREFIX) and (text := _text(value)) is not None
     }

@@ -1,9 +1,14 @@
-"""Reading from the service: GET, tried again where the service or the network fails for the moment."""
+"""Reading from the service: GET, tried again where the service or the network fails for the moment.
+
+Texts in an answer come as any state and terminal can hold them: NUL and half of a surrogate pair, which JSON can
+write, as escapes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import httpx
@@ -13,14 +18,15 @@ from reconciler.model import JsonValue
 from reconciler.provider.contactship import read_date, retry_after
 from reconciler.provider.origin import API_KEY_VARIABLE, Origin
 from reconciler.provider.reasons import Reason, explain
+from reconciler.provider.transport import FAILURES, Client, ProtocolViolation, decode_json
 
 _TRIES = 4
 _PATIENCE = 60.0  # seconds that a Retry-After may ask for
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+WHOLE_LISTING = 600.0  # seconds that all pages of a listing may take
 
 
 class Reader:
-    """One connection for reading; ``timeout`` is the deadline of one answer, in seconds.
+    """Asks one question at a time; ``timeout`` is the deadline of one answer, in seconds.
 
     ``tries`` is how often it asks where it gets none.
     """
@@ -29,7 +35,7 @@ class Reader:
         self._origin = origin
         self._tries = tries
         self._deadline = timeout
-        self._client = _open_client(api_key, timeout)
+        self._client = Client(api_key, timeout / 3)
         self._server_time: datetime | None = None
 
     @property
@@ -43,26 +49,40 @@ class Reader:
         Raises:
             LookupFailed: no answer, or none that is JSON.
         """
+        url = httpx.URL(self._origin.url(path), params=query) if query else httpx.URL(self._origin.url(path))
         problem, status, asked = Reason(""), None, 0.0
         for attempt in range(self._tries):
             if attempt:
                 await asyncio.sleep(max(0.05 * 4**attempt, asked))
             try:
                 async with asyncio.timeout(self._deadline):
-                    response = await self._client.get(self._origin.url(path), params=query)
-            except (httpx.HTTPError, OSError, TimeoutError) as error:
+                    answer = await self._client.get(url)
+            except ProtocolViolation as error:
+                problem, status = explain(error), None
+                break
+            except (*FAILURES, TimeoutError) as error:
                 problem, status = explain(error), None
                 continue
-            if response.status_code == 200:
-                self._server_time = read_date(response.headers.get("date", ""))
-                return _json(response, what)
-            status = response.status_code
+            if answer.status == 200:
+                self._server_time = read_date(answer.headers.get("date", ""))
+                return _json(answer.content, what)
+            status = answer.status
             problem = _refusal(status)
-            asked = min(retry_after(response.headers) or 0.0, _PATIENCE)
+            asked = min(retry_after(answer.headers) or 0.0, _PATIENCE)
             if 400 <= status < 500 and status not in {408, 429}:
                 break
         message = f"the service at {self._origin.base} cannot be asked {what}: {problem.message}"
         raise LookupFailed(message, hint=problem.hint, status=status)
+
+    @asynccontextmanager
+    async def whole_listing(self, what: str) -> AsyncIterator[None]:
+        """Bounds the time that all pages of a listing take. Raises ``LookupFailed``."""
+        try:
+            async with asyncio.timeout(WHOLE_LISTING):
+                yield
+        except TimeoutError as error:
+            message = f"the service did not list {what} within {WHOLE_LISTING:g} s"
+            raise LookupFailed(message, hint="is it slow, or does its list never end?") from error
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -83,22 +103,20 @@ def _refusal(status: int) -> Reason:
     return Reason(f"HTTP {status}", "try again later" if status >= 500 else None)
 
 
-def _open_client(api_key: str, timeout: float) -> httpx.AsyncClient:
-    """The key goes nowhere else: no redirects, no proxies of the environment. Connecting may take a third of the
-    ``timeout``.
-    """
-    return httpx.AsyncClient(
-        headers={"x-api-key": api_key, "accept": "application/json"},
-        timeout=httpx.Timeout(timeout, connect=timeout / 3),
-        limits=_ONE,
-        follow_redirects=False,
-        trust_env=False,
-    )
-
-
-def _json(response: httpx.Response, what: str) -> JsonValue:
+def _json(content: bytes, what: str) -> JsonValue:
     try:
-        answer: JsonValue = response.json()
+        answer = decode_json(content)
+        return _storable(answer) if b"\\u" in content else answer
     except (ValueError, RecursionError) as error:
         raise LookupFailed(f"asked {what}, the service does not answer in JSON") from error
-    return answer
+
+
+def _storable(value: JsonValue) -> JsonValue:
+    """The same with texts that every store can hold; only escapes (``\\uXXXX``) write others."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_storable(name)): _storable(item) for name, item in value.items()}
+    return value

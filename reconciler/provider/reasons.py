@@ -9,7 +9,9 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpcore
+import httpx
+
+from reconciler.provider.transport import ProtocolViolation
 
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _REFUSED = "is something listening there? Check the base URL's host and port"
@@ -38,7 +40,9 @@ def explain(error: BaseException) -> Reason:
 
 def _known(cause: BaseException) -> Reason | None:
     match cause:
-        case httpcore.ConnectTimeout():
+        case ProtocolViolation():
+            return Reason(str(cause), "is there a proxy or another service in between?")
+        case httpx.ConnectTimeout():
             return Reason("no connection in time", _proxied(_SLOW))
         case ssl.SSLCertVerificationError():
             hint = "is the base URL's host right? Where a proxy opens TLS, name its certificates: SSL_CERT_FILE"

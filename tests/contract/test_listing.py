@@ -15,7 +15,7 @@ from reconciler.errors import LookupFailed
 from reconciler.ports import Listing, RemoteCall
 from reconciler.provider.listing import PAGE, CallListing
 from reconciler.provider.origin import parse_origin
-from tests.contract.test_provider import answer
+from tests.contract.test_provider import Server, answer, listening
 
 Answer = Callable[[dict[str, str]], bytes]
 
@@ -23,29 +23,21 @@ Answer = Callable[[dict[str, str]], bytes]
 def listed(reply: Answer) -> Sequence[RemoteCall]:
     """What is made of the answers to each query."""
 
-    done = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                query = dict(parse_qsl(urlsplit(head.split()[1].decode()).query))
-                writer.write(reply(query))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        writer.close()
-        done.set()
+    class Lists(Server):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.write(reply(dict(parse_qsl(urlsplit(head.split()[1].decode()).query))))
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
 
     async def run() -> Sequence[RemoteCall]:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with server:
-            origin = parse_origin(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-            directory = CallListing(origin, "key", 5)
+        async with listening(Lists(b"")) as server:
+            directory = CallListing(parse_origin(server.url), "key", 5)
             try:
                 return await directory.calls(Listing(status="scheduled"))
             finally:
                 await directory.aclose()
-                await done.wait()
 
     return asyncio.run(run())
 
@@ -117,7 +109,7 @@ def test_a_listing_waits_as_long_as_the_service_asks(monkeypatch: pytest.MonkeyP
     sleep = asyncio.sleep
 
     async def nap(seconds: float) -> None:
-        naps.append(seconds)
+        naps.extend([seconds] if seconds else [])
         await sleep(0)
 
     monkeypatch.setattr("reconciler.provider.reader.asyncio.sleep", nap)
