@@ -69,6 +69,10 @@ class Intent:
     attempted_at: datetime | None = None
 
 
+DUPLICATE_CALL_ID = "the answer named a call of another address"
+"""The evidence of an attempt that only tags or a person may settle, whatever else looks like its call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (nor in time)."""
@@ -171,11 +175,17 @@ class StateStore(StateReader, Protocol):
         """Make intents durable. An address that is placed or unknown is refused, and the whole batch with it."""
         ...
 
-    def record(self, run_id: str, results: Sequence[Result]) -> None:
-        """Make answers durable. Each address must have an open (intended) attempt of this run."""
+    def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
+        """Make answers durable. Each address must have an open (intended) attempt of this run.
+
+        Returns the results as they were recorded, in the same order: a call id that another address has makes
+        an attempt uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
+        """
         ...
 
-    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+    def turn(
+        self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
+    ) -> Sequence[Result]:
         """``record``, and then ``intend``, as one: where either is refused, both are."""
         ...
 

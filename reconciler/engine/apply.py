@@ -150,9 +150,11 @@ class Placement:
         choice = self._choose(room, now)
         batch = choice.orders
 
-        def recorded() -> None:
-            for outcome in back:
-                self._tell(outcome)
+        def recorded(results: Sequence[Result]) -> None:
+            for outcome, result in zip(back, results, strict=True):
+                if outcome.result.status is Status.PLACED:
+                    self._count_unknowns(result)
+                self._tell(Outcome(result, outcome.held))
 
         def intended() -> None:
             self._untold |= {order.address: Kind.UNCERTAIN for order in batch}
@@ -213,10 +215,14 @@ class Placement:
             return ()
         back = await self._crew.collect(patience, min(self._journal.took, MOST_GATHERING))
         for result in (item.result for item in back if item.held is None):
-            self._unknowns = self._unknowns + 1 if result.status is Status.UNCERTAIN else 0
-            if self._unknowns >= UNKNOWNS_IN_A_ROW:
-                self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
+            if result.status is not Status.PLACED:  # of which the state has the last word
+                self._count_unknowns(result)
         return back
+
+    def _count_unknowns(self, result: Result) -> None:
+        self._unknowns = self._unknowns + 1 if result.status is Status.UNCERTAIN else 0
+        if self._unknowns >= UNKNOWNS_IN_A_ROW:
+            self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
 
     async def _withdraw(self) -> None:
         """Intents that were never launched are known not to have been sent."""

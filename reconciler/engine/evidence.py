@@ -39,10 +39,14 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An attempt whose outcome is unknown, and what its run saw before it was sent."""
+    """An attempt whose outcome is unknown, and what its run saw before it was sent.
+
+    ``tags_only``: likeness settles it not, since its answer named a call of another address.
+    """
 
     entry: Entry
     seen: Seen = field(default_factory=Seen)
+    tags_only: bool = False
 
     @property
     def span(self) -> tuple[datetime, datetime]:
@@ -126,13 +130,13 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: L
 def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
     """The address that a call's tags name, if they are tags of this lineage; where it was moved, the new one."""
     tags = call.tags or {}
+    plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
     if tags.get(f"{TAG_PREFIX}lineage") != lineage.id:
         return None
-    revision = tags.get(f"{TAG_PREFIX}revision", "")
-    plan, key = tags.get(f"{TAG_PREFIX}plan"), tags.get(f"{TAG_PREFIX}key")
-    if plan is None or key is None or not revision.isascii() or not revision.isdigit():
+    try:
+        return lineage.now(Address.parse(f"{plan}/{key}@{revision}"))
+    except ValueError:
         return None
-    return lineage.now(Address(plan, key, int(revision)))
 
 
 def bare(identifier: str) -> str:
@@ -151,6 +155,8 @@ def is_alike(call: Call, remote: RemoteCall) -> bool:
 
 def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
     entry = unknown.entry
+    if unknown.tags_only:
+        return False
     start, end = unknown.span
     if not is_alike(entry.call, remote) or not start <= remote.created_at <= end:
         return False
@@ -172,8 +178,9 @@ def _likeness(remote: RemoteCall) -> str:
 
 
 def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
-    """The digest that a call's tags name, if they are tags of this lineage."""
-    return None if tagged_address(call, lineage) is None else (call.tags or {}).get(f"{TAG_PREFIX}digest")
+    """The digest that a call's tags name, if they are tags of this lineage, whatever address they name."""
+    tags = call.tags or {}
+    return tags.get(f"{TAG_PREFIX}digest") if tags.get(f"{TAG_PREFIX}lineage") == lineage.id else None
 
 
 def look_alikes(

@@ -14,7 +14,8 @@ class Journal:
     """What a run writes of its calls. ``took`` is how many seconds the latest write was under way.
 
     A write is awaited to its end, also where the run is cut short meanwhile, so that no two threads ever use the
-    state. What is to follow (``recorded``, ``intended``) is called once it is durable, and only then.
+    state. What is to follow (``recorded``, ``intended``) is called once it is durable, and only then; ``recorded``
+    is given the results as the state has them.
 
     Raises:
         StateError: it could not be made durable.
@@ -30,25 +31,26 @@ class Journal:
         results: Sequence[Result],
         intents: Sequence[Intent],
         at: datetime,
-        recorded: Callable[[], None],
+        recorded: Callable[[Sequence[Result]], None],
         intended: Callable[[], None],
     ) -> None:
         """Answers and the intents that follow them, at once; answers alone where that is refused."""
         refused: list[StateError] = []
+        as_recorded: list[Result] = []
 
         def write() -> None:
             try:
-                self._store.turn(self._run_id, results, intents, at)
+                as_recorded.extend(self._store.turn(self._run_id, results, intents, at))
             except StateError as error:
                 if not results or not intents:
                     raise
-                self._store.record(self._run_id, results)
+                as_recorded.extend(self._store.record(self._run_id, results))
                 refused.append(error)
 
         def then() -> None:
             if not refused:
                 intended()  # first: should telling the answers fail, these are to be told as unknown
-            recorded()
+            recorded(as_recorded)
 
         await self._write(write, then)
         if refused:

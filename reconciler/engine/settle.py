@@ -9,8 +9,17 @@ from reconciler.engine import evidence
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.engine.orders import Order
-from reconciler.model import Address, Status
-from reconciler.ports import CallDirectory, Clock, Listing, RemoteCall, Result, Seen, StateStore
+from reconciler.model import Address, Entry, Status
+from reconciler.ports import (
+    DUPLICATE_CALL_ID,
+    CallDirectory,
+    Clock,
+    Listing,
+    RemoteCall,
+    Result,
+    Seen,
+    StateStore,
+)
 
 
 async def settle(
@@ -27,7 +36,7 @@ async def settle(
     Raises:
         LookupFailed: the service could not be asked.
     """
-    unknowns = [Unknown(entry, _seen(store, entry.address)) for entry in store.entries() if entry.unknown]
+    unknowns = [_unknown(store, entry) for entry in store.entries() if entry.unknown]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
@@ -55,10 +64,13 @@ def _lineage(store: StateStore) -> Lineage:
     return Lineage(store.lineage, store.renames())
 
 
-def _seen(store: StateStore, address: Address) -> Seen:
-    """What was listed before the latest attempt of an address was sent."""
-    attempts = store.attempts(address)
-    return store.seen(attempts[-1].run_id) if attempts else Seen()
+def _unknown(store: StateStore, entry: Entry) -> Unknown:
+    """With what was listed before its latest attempt was sent."""
+    attempts = store.attempts(entry.address)
+    if not attempts:
+        return Unknown(entry)
+    latest = attempts[-1]
+    return Unknown(entry, store.seen(latest.run_id), tags_only=latest.evidence == DUPLICATE_CALL_ID)
 
 
 async def preflight(
@@ -98,13 +110,14 @@ class _Index:
         self._by_target: dict[str | None, list[RemoteCall]] = {}
         self._by_tag: dict[str | None, list[RemoteCall]] = {}
         for item in remote:
-            address = evidence.tagged_address(item, lineage)
-            if address is not None:
-                for name in {str(address), evidence.tagged_digest(item, lineage)}:
-                    self._by_tag.setdefault(name, []).append(item)
-            elif item.tags is None:
+            if item.tags is None:
                 for target in filter(None, {item.contact_id, item.number}):
                     self._by_target.setdefault(evidence.bare(target), []).append(item)
+                continue
+            address = evidence.tagged_address(item, lineage)
+            names = {evidence.tagged_digest(item, lineage), None if address is None else str(address)}
+            for name in names - {None}:
+                self._by_tag.setdefault(name, []).append(item)
 
     def of(self, order: Order) -> list[RemoteCall]:
         near = {

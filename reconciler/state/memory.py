@@ -83,18 +83,21 @@ class MemoryState:
             self.ended[run_id] = (at, exit_code, dict(counts))
             self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
-    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+    def turn(
+        self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
+    ) -> Sequence[Result]:
         with self._transaction():
-            self._close_all(run_id, results)
+            recorded = self._close_all(run_id, results)
             self._open_all(run_id, intents, at)
+        return recorded
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
             self._open_all(run_id, intents, at)
 
-    def record(self, run_id: str, results: Sequence[Result]) -> None:
+    def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         with self._transaction():
-            self._close_all(run_id, results)
+            return self._close_all(run_id, results)
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
@@ -132,10 +135,13 @@ class MemoryState:
         self._attempts.append(attempt)
         self._notes.append(notes.opened(run_id, intent, at, status, self.key_for(notes.PURPOSE)))
 
-    def _close_all(self, run_id: str, results: Sequence[Result]) -> None:
+    def _close_all(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
+        recorded = []
         for result in rules.as_kept(results):
             rules.check_answer(result)
-            self._close(run_id, rules.without_clash(result, self._owner(result.call_id)))
+            recorded.append(rules.without_clash(result, self._owner(result.call_id)))
+            self._close(run_id, recorded[-1])
+        return recorded
 
     def _close(self, run_id: str, result: Result) -> None:
         index = next(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconciler.errors import StateError
 from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
-from reconciler.ports import Decision, Result
+from reconciler.ports import DUPLICATE_CALL_ID, Decision, Result
 from reconciler.times import format_instant
 
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
@@ -89,7 +89,7 @@ def without_clash(result: Result, owner: Address | None) -> Result:
     if owner is None or owner == result.address:
         return result
     error = f"the service answered with {result.call_id}, which is the call of {owner}"
-    return replace(result, status=Status.UNCERTAIN, call_id=None, error=error)
+    return replace(result, status=Status.UNCERTAIN, call_id=None, error=error, evidence=DUPLICATE_CALL_ID)
 
 
 def nothing_at(address: Address) -> StateError:

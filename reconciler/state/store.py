@@ -75,14 +75,17 @@ class Store(Reader):
         with self._transaction():
             self._open_all(run_id, missed, Status.MISSED, at)
 
-    def record(self, run_id: str, results: Sequence[Result]) -> None:
+    def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         with self._transaction():
-            self._close_all(run_id, results)
+            return self._close_all(run_id, results)
 
-    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+    def turn(
+        self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
+    ) -> Sequence[Result]:
         with self._transaction():
-            self._close_all(run_id, results)
+            recorded = self._close_all(run_id, results)
             self._open_all(run_id, intents, Status.INTENDED, at)
+        return recorded
 
     def _open_all(self, run_id: str, intents: Sequence[Intent], status: Status, at: datetime) -> None:
         known = self._statuses([intent.address for intent in intents])
@@ -113,7 +116,8 @@ class Store(Reader):
         )
         self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
 
-    def _close_all(self, run_id: str, results: Sequence[Result]) -> None:
+    def _close_all(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
+        recorded = []
         kept = rules.as_kept(results)
         owners = self._owners([result.call_id for result in kept if result.call_id])
         waiting = self._waiting(run_id, [result.address for result in kept])
@@ -126,6 +130,8 @@ class Store(Reader):
             if found.call_id:
                 owners[found.call_id] = found.address
             self._close(run_id, found)
+            recorded.append(found)
+        return recorded
 
     def _close(self, run_id: str, result: Result) -> None:
         address = at(result.address)

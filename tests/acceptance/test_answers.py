@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.conftest import KEY, Result, Workbench, plan_text
-from tests.rawservice import Reply, Script, answer, raw_service, receipt
+from tests.conftest import AGENT, KEY, Result, Workbench, contact, plan_text
+from tests.rawservice import NO_CALLS, RawService, Reply, Script, answer, raw_service, receipt
 
 ROWS = 6
 THROTTLED = answer("429 Too Many Requests", {}, "retry-after: 0")
@@ -19,7 +21,8 @@ def place(bench: Workbench, script: Script, *options: str) -> tuple[Result, list
     """What an apply of six rows says, and the persons whose calls the service took, with repeats."""
     with raw_service(script) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        if not (bench.root / "reconciler.yaml").exists():
+            bench.ok("init")
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         options = ("--concurrency", "1", "--rate", "none", "--timeout", "5s", *options)
         result = bench.apply(*options)
@@ -123,3 +126,160 @@ def test_a_wait_beyond_the_calendar_stops_the_run(bench: Workbench, header: str)
     result, called = place(bench, lambda *_: Reply(False, [answer("429 Too Many Requests", {}, header)]))
     assert (result.code, called) == (3, [])
     assert result.summary["placed"] == result.summary["uncertain"] == 0
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def stored(bench: Workbench, request: pytest.FixtureRequest) -> Workbench:
+    """A folder whose state is of either kind."""
+    if request.param == "postgres":
+        bench.env["RECONCILER_STATE"] = request.getfixturevalue("postgres").url()
+    return bench
+
+
+def one_id_for_all(number: int, _: dict[str, Any]) -> Reply:
+    return Reply(True, [receipt("call-1")])
+
+
+def ends(result: Result) -> Counter[str]:
+    return Counter(event["type"] for event in result.events if event["type"] not in {"started", "summary"})
+
+
+def test_one_call_id_for_all_rows_is_the_call_of_one(stored: Workbench) -> None:
+    result, called = place(stored, one_id_for_all)
+    assert len(called) == len(set(called)) == ROWS
+    assert (result.code, result.summary["placed"], result.summary["uncertain"]) == (3, 1, 5)
+    assert ends(result) == {"placed": 1, "uncertain": 5}
+    assert "which is the call of june/inv-" in next(
+        e["message"] for e in result.events if e["type"] == "uncertain"
+    )
+    assert statuses(stored) == {"placed": 1, "uncertain": 5}
+    stored.ok("audit", "verify")
+    again, called = place(stored, one_id_for_all)
+    assert (again.code, again.summary["uncertain"], called) == (3, 5, [])
+
+
+def test_unknowns_of_that_kind_stop_a_run_too(bench: Workbench) -> None:
+    with raw_service(one_id_for_all) as service:
+        bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write("calls/june.yaml", plan_text(rows=20))
+        result = bench.run("apply", "--auto-approve", "--concurrency", "1")
+    assert result.code == 3
+    assert "1 placed" in result.out
+    assert "5 uncertain" in result.out
+    assert len(service.calls) == 6
+
+
+def test_a_call_id_of_an_earlier_run_is_no_other_rows(stored: Workbench) -> None:
+    with raw_service(one_id_for_all) as service:
+        stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        stored.ok("init")
+        for rows, code in ((1, 0), (2, 3)):
+            stored.write("calls/june.yaml", plan_text(rows=rows))
+            assert stored.apply().code == code
+    assert statuses(stored) == {"placed": 1, "uncertain": 1}
+
+
+def listed(call_id: str, number: int, **fields: Any) -> dict[str, Any]:
+    """A call to the contact of row ``number``, as the service lists it."""
+    return {
+        "id": call_id,
+        "call_status": "scheduled",
+        "created_at": datetime.now(UTC).isoformat(),
+        "agent_id": AGENT,
+        "contact": {"id": contact(number)},
+        **fields,
+    }
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_tags_settle_such_a_row_and_likeness_does_not(bench: Workbench, tagged: bool) -> None:
+    def listing(_: str) -> Sequence[bytes]:
+        """Once both rows were sent: one call that is just like the second row's."""
+        if service.posts < 2:
+            return [NO_CALLS]
+        metadata = {"metadata": service.calls[1]["metadata"]} if tagged else {}
+        return [answer("200 OK", {"data": [listed("call-2", 2, **metadata)], "count": 1})]
+
+    with raw_service(one_id_for_all, listing) as service:
+        bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write("calls/june.yaml", plan_text(rows=2))
+        result = bench.apply("--concurrency", "1")
+        assert (result.code, ends(result)["adopted"]) == ((0, 1) if tagged else (3, 0))
+        again = bench.apply()
+        assert again.code == (0 if tagged else 3)
+    assert statuses(bench) == ({"placed": 1, "adopted": 1} if tagged else {"placed": 1, "uncertain": 1})
+
+
+def hostile(service: RawService) -> list[dict[str, Any]]:
+    """Calls with texts of any length and any characters, some with tags of this state."""
+    tags = service.calls[0]["metadata"] if service.calls else {}
+    return [
+        listed("x" * 1_000_000, 50),
+        listed("half \ud800, nul \0, bell \a", 51, call_result="\udfff\0", disconnection_reason="\0" * 5_000),
+        listed("call-a", 52, metadata=tags | {"reconciler_revision": "9" * 5_000}),
+        listed("call-b", 53, metadata=tags | {"reconciler_key": "\ud800" * 9_000}),
+        listed("call-c", 54, metadata=tags | {"reconciler_plan": "june\0"}),
+        listed("call-d", 55, metadata={"reconciler_\ud800": "\0"}),
+        listed("call-e", 56, duration=10**4_000, agent_id="\ud800" * 5_000),
+    ]
+
+
+def test_what_the_service_lists_ends_no_run_and_breaks_no_json(stored: Workbench) -> None:
+    def script(number: int, _: dict[str, Any]) -> Reply:
+        if number == 2:
+            return Reply(False, [answer("400 Bad Request", {"message": "\ud800 \0 \x1b[31m" + "y" * 2_000_000})])
+        if number == 3:
+            return Reply(False, [answer("500 Internal Server Error", {"message": ["\udfff\0", {}, 7]})])
+        return Reply(True, [receipt(f"call-{number}")])
+
+    def listing(path: str) -> Sequence[bytes]:
+        if path.startswith("/v1/calls/"):
+            return [answer("404 Not Found", {})]
+        calls = hostile(service)
+        return [answer("200 OK", {"data": calls, "count": len(calls)})]
+
+    with raw_service(script, listing) as service:
+        stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        stored.ok("init")
+        stored.write("calls/june.yaml", plan_text(rows=4))
+        result = stored.apply("--concurrency", "1")
+        assert ends(result) == {"placed": 2, "failed": 1, "uncertain": 1}
+        assert all(len(line) < 2_000 for line in result.out.splitlines())
+        assert stored.apply().summary["uncertain"] == 1
+        for command in (
+            ("status", "--json"),
+            ("status",),
+            ("state", "list", "--json"),
+            ("audit", "log", "--json"),
+        ):
+            told = stored.run(*command)
+            assert told.code in {0, 3}, told.err
+            assert len(told.out) < 100_000
+    stored.ok("audit", "verify")
+
+
+ENDLESS: dict[str, Callable[[int], tuple[int, int]]] = {  # calls on a page, and their count
+    "alternating": lambda asked: (100, 1_000 + 500 * (asked % 2)),
+    "shrinking": lambda asked: (100, 1_000_000 - asked),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_listing_without_end_is_refused(bench: Workbench, name: str) -> None:
+    asked = Counter[str]()
+
+    def listing(path: str) -> Sequence[bytes]:
+        asked["GET"] += 1
+        count, total = ENDLESS[name](asked["GET"])
+        calls = [listed(f"call-{asked['GET']}-{number}", 99) for number in range(count)]
+        return [answer("200 OK", {"data": calls, "count": total})]
+
+    with raw_service(one_id_for_all, listing) as service:
+        bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write("calls/june.yaml", plan_text())
+        result = bench.apply()
+    assert (result.code, service.posts) == (3, 0)
+    assert asked["GET"] < 500

@@ -15,7 +15,7 @@ from reconciler import identity
 from reconciler.blinding import UNKNOWN
 from reconciler.errors import StateError
 from reconciler.model import Address, Call, Entry, Schedule, Status
-from reconciler.ports import Decision, Intent, Result, Seen, StateStore
+from reconciler.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
 from reconciler.times import format_instant
 from tests.contract.conftest import NOW, RUN
 
@@ -169,6 +169,7 @@ def test_a_call_id_that_another_address_has_is_not_lost(store: StateStore) -> No
     assert clash.error is not None
     assert "call-1" in clash.error
     assert "june/a" in clash.error
+    assert store.attempts(B)[-1].evidence == DUPLICATE_CALL_ID
 
 
 def test_rejections_in_a_row_are_counted_for_the_same_call(store: StateStore) -> None:
@@ -314,6 +315,22 @@ def test_a_forgotten_address_is_free(store: StateStore) -> None:
     with pytest.raises(StateError):
         store.forget(RUN.id, A, "again", NOW)
     intend(store, A)
+
+
+@pytest.mark.parametrize("as_turn", [True, False])
+def test_what_was_recorded_is_given_back(store: StateStore, as_turn: bool) -> None:
+    """In the order of the results, also within one batch: the first has the call, the others may have none."""
+    c = Address("june", "c")
+    intend(store, A, B, c)
+    results = [
+        Result(B, Status.PLACED, LATER, "call-1"),
+        Result(c, Status.FAILED, LATER, error="HTTP 400"),
+        Result(A, Status.PLACED, LATER, "call-1"),
+    ]
+    recorded = store.turn(RUN.id, results, [], LATER) if as_turn else store.record(RUN.id, results)
+    assert recorded[:2] == results[:2]
+    assert (recorded[2].address, recorded[2].status, recorded[2].call_id) == (A, Status.UNCERTAIN, None)
+    assert [entry(store, item.address).status for item in recorded] == [item.status for item in recorded]
 
 
 def test_an_answer_that_no_text_can_hold_is_kept_all_the_same(store: StateStore) -> None:

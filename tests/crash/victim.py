@@ -89,13 +89,14 @@ def arm(killer: Killer) -> None:
 
     turn = Store.turn
 
-    def watched(self: Store, run_id: str, results: Any, intents: Any, moment: Any) -> None:
+    def watched(self: Store, run_id: str, results: Any, intents: Any, moment: Any) -> Any:
         written = [name for name, items in (("answer", results), ("intent", intents)) if items]
         for name in written:
             killer.pass_by(f"before-{name}")
-        turn(self, run_id, results, intents, moment)
+        recorded = turn(self, run_id, results, intents, moment)
         for name in written:
             killer.pass_by(f"after-{name}")
+        return recorded
 
     Store.turn = watched  # type: ignore[method-assign]
     around(Store, "_open", lambda: None, at("inside-intent"))
@@ -123,13 +124,14 @@ def spoil(mutant: str) -> None:
         turn = Store.turn
         held: dict[Any, Any] = {}
 
-        def late(self: Store, run_id: str, results: Any, intents: Any, at: Any) -> None:
+        def late(self: Store, run_id: str, results: Any, intents: Any, at: Any) -> Any:
             held.update({intent.address: (intent, at) for intent in intents})
             good = [result for result in results if result.status is Status.PLACED]
             for result in good:
                 intent, moment = held[result.address]
                 turn(self, run_id, [], [intent], moment)
             turn(self, run_id, good, [], at)
+            return results
 
         Store.turn = late  # type: ignore[method-assign]
     elif mutant == "resend-if-not-listed":

@@ -33,15 +33,17 @@ class Slow(MemoryState):
         self.ending = ending
         self.threads: set[int] = set()
 
-    def turn(self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime) -> None:
+    def turn(
+        self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
+    ) -> Sequence[Result]:
         self.threads.add(threading.get_ident())
         self.begun.set()
         assert self.may_end.wait(30)
         self.ending()
-        super().turn(run_id, results, intents, at)
+        return super().turn(run_id, results, intents, at)
 
 
-def nothing() -> None:
+def nothing(*_: object) -> None:
     """What follows where a test does not care."""
 
 
@@ -123,17 +125,17 @@ def test_answers_are_kept_where_the_intents_beside_them_are_refused() -> None:
         journal = Journal(store, RUN.id)
         await journal.turn([], [INTENT], NOW, nothing, nothing)
         with pytest.raises(StateError, match="june/a is placed already"):
-            await journal.turn([answer], [INTENT], NOW, lambda: told.append("a"), lambda: told.append("b"))
+            await journal.turn([answer], [INTENT], NOW, told.extend, lambda: told.append("b"))
 
-    store, told = Slow(), list[str]()
+    store, told = Slow(), list[Result | str]()
     store.may_end.set()
     answer = Result(A, Status.PLACED, NOW, "call-1")
     asyncio.run(refused())
-    assert (told, statuses(store)) == (["a"], [Status.PLACED])
+    assert (told, statuses(store)) == ([answer], [Status.PLACED])
 
 
 def test_what_goes_wrong_with_telling_is_no_failure_of_the_write() -> None:
-    def tell() -> None:
+    def tell(_: object) -> None:
         raise StateError("the connection was lost")
 
     async def turn() -> None:

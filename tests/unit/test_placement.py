@@ -210,15 +210,15 @@ class Failing(MemoryState):
             if self.left < 1:
                 raise StateError("disk full")
 
-    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> None:
+    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> Sequence[Any]:
         for method, items in (("record", results), ("intend", intents)):
             if items:
                 self._write(method)
-        super().turn(run_id, results, intents, at)
+        return super().turn(run_id, results, intents, at)
 
-    def record(self, *args: Any) -> None:
+    def record(self, *args: Any) -> Sequence[Any]:
         self._write("record")
-        super().record(*args)
+        return super().record(*args)
 
 
 @pytest.mark.parametrize(
@@ -260,10 +260,11 @@ class Slow(MemoryState):
         super().__init__(RUN)
         self.turns: list[tuple[int, int]] = []
 
-    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> None:
+    def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> Sequence[Any]:
         time.sleep(0.03)
-        super().turn(run_id, results, intents, at)
+        recorded = super().turn(run_id, results, intents, at)
         self.turns.append((len(results), len(intents)))
+        return recorded
 
 
 def test_answers_that_come_while_a_write_would_take_are_recorded_together(clock: Clock) -> None:
@@ -312,9 +313,10 @@ def test_one_write_has_answers_and_the_intents_of_what_their_workers_send_next(c
 
 def test_intents_of_a_run_that_is_stopped_while_they_are_written_are_not_sent(clock: Clock) -> None:
     class Stopping(MemoryState):
-        def turn(self, *args: Any) -> None:
-            super().turn(*args)
+        def turn(self, *args: Any) -> Sequence[Any]:
+            recorded = super().turn(*args)
             bench.placement.stop("stopped by a signal")
+            return recorded
 
     service = Service(str)
     bench = Bench(clock, service, store=Stopping(RUN))
