@@ -29,8 +29,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
-
 from reconciler import masking
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.model import JsonObject, Request
@@ -75,7 +73,7 @@ class ContactShip:
         return self._judge(answer, request.body)
 
     async def _post(self, url: str, body: JsonObject, progress: Progress) -> Answer:
-        return await self._client.post(httpx.URL(url), body, progress)
+        return await self._client.post(url, body, progress)
 
     def _judge(self, answer: Answer, body: JsonObject) -> Receipt:
         status = answer.status

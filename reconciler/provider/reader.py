@@ -10,8 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-
-import httpx
+from urllib.parse import urlencode
 
 from reconciler.errors import LookupFailed
 from reconciler.model import JsonValue
@@ -49,7 +48,7 @@ class Reader:
         Raises:
             LookupFailed: no answer, or none that is JSON.
         """
-        url = httpx.URL(self._origin.url(path), params=query) if query else httpx.URL(self._origin.url(path))
+        url = self._origin.url(path) + (f"?{urlencode(query)}" if query else "")
         problem, status, asked = Reason(""), None, 0.0
         for attempt in range(self._tries):
             if attempt:
