@@ -36,6 +36,8 @@ The call is recorded:
   drop-after    the connection is cut      half-answer   cut within the body
   error-after   500                        not-json      200 with HTML
   stall-after   no answer                  no-call-id    200 without call_id
+  same-call-id  200 with the id of the call that was answered before
+  stray-answer  200, and a 429 behind it that answers nothing
 
 \b
 A RULE says which POSTs it hits, counted from 1 (those with a bad key or

@@ -16,6 +16,7 @@ from tests.conftest import KEY, Workbench, plan_text
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "event.schema.json").read_text(encoding="utf-8"))
 ROWS = 10
+FAULTS = [fault for fault in Fault if fault is not Fault.SAME_CALL_ID]  # after which nobody knows whose a call is
 ENDS = ("placed", "skipped", "failed", "uncertain", "expired", "conflict", "not_sent")
 
 
@@ -28,7 +29,7 @@ def test_every_line_is_well_formed_and_true(bench: Workbench, seed: int) -> None
         bench.ok("init")
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         for _ in range(2):
-            sandbox.set_faults(*(f"{fault}=0.2" for fault in random.sample(list(Fault), 5)))
+            sandbox.set_faults(*(f"{fault}=0.2" for fault in random.sample(FAULTS, 5)))
             settled = {address for address, action in bench.actions().items() if action == "unchanged"}
             check(bench, sandbox, settled, bench.apply("--concurrency", "3", "--timeout", "2s"))
 

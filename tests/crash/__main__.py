@@ -10,19 +10,22 @@ from pathlib import Path
 
 import click
 
+from tests.crash.answers import run_answer_trial
 from tests.crash.driver import Verdict, run_trial
-from tests.crash.victim import MUTANTS
+from tests.crash.victim import ANSWER_MUTANTS, MUTANTS
 
 
 @click.command()
 @click.option("--runs", default=100, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--jobs", default=2, show_default=True)
-@click.option("--mutant", type=click.Choice(MUTANTS))
+@click.option("--mutant", type=click.Choice([*MUTANTS, *ANSWER_MUTANTS]))
 def crash(runs: int, seed: int, jobs: int, mutant: str | None) -> None:
     """Run trials and say what became of them. Exit 1 where a promise was broken."""
     with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(jobs) as pool:
-        trial = partial(run_trial, folder=Path(folder), mutant=mutant)
+        trial = partial(
+            run_answer_trial if mutant in ANSWER_MUTANTS else run_trial, folder=Path(folder), mutant=mutant
+        )
         verdicts: list[Verdict] = []
         for verdict in pool.map(trial, range(seed, seed + runs)):
             verdicts.append(verdict)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.state.sqlite import create, open_reader
+from tests.crash.answers import run_answer_trial
 from tests.crash.driver import LAGS, run_trial
-from tests.crash.victim import MUTANTS
+from tests.crash.victim import ANSWER_MUTANTS, MUTANTS
 
 SEEDS = range(1, 31)
 
@@ -35,6 +36,20 @@ def test_a_wrong_strategy_is_found_out(mutant: str, tmp_path: Path) -> None:
         if verdict.duplicates or any("unknown to the state" in wrong for wrong in verdict.wrong):
             return
     pytest.fail(f"{mutant} went unnoticed in {tried} trials")
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_an_answer_belongs_to_its_request(seed: int, tmp_path: Path) -> None:
+    verdict = run_answer_trial(seed, tmp_path)
+    assert verdict.wrong == []
+    assert verdict.killed == verdict.planned
+
+
+@pytest.mark.parametrize("mutant", ANSWER_MUTANTS)
+def test_wrong_trust_in_answers_is_found_out(mutant: str, tmp_path: Path) -> None:
+    wrong = [wrong for seed in range(1, 7) for wrong in run_answer_trial(seed, tmp_path, mutant).wrong]
+    fault = "was placed" if mutant == "use-connections-again" else "was told as"
+    assert any(fault in item for item in wrong), wrong
 
 
 MIGRATION = """

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from reconciler import cli
 from reconciler.engine import settle
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
 from reconciler.ports import Decision
 from reconciler.provider.contactship import ContactShip
+from reconciler.provider.transport import Client, Progress
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
 
@@ -39,6 +42,7 @@ POINTS = (
 )
 CHECKPOINT_POINTS = ("before-checkpoint", "after-checkpoint")
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
+ANSWER_MUTANTS = ("use-connections-again", "report-what-was-answered")
 
 
 class Killer:
@@ -147,6 +151,38 @@ def spoil(mutant: str) -> None:
         import reconciler.workflow
 
         reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
+    elif mutant in ANSWER_MUTANTS:
+        _trust_answers(mutant)
+
+
+def _trust_answers(mutant: str) -> None:
+    if mutant == "use-connections-again":
+        _use_connections_again()
+    else:
+        recorded = Store.turn
+
+        def answered(self: Store, run_id: str, results: Any, intents: Any, at: Any) -> Any:
+            recorded(self, run_id, results, intents, at)
+            return results
+
+        Store.turn = answered  # type: ignore[method-assign]
+
+
+def _use_connections_again() -> None:
+    """What stands behind an answer on a connection is read as the next answer."""
+    make = Client.__init__
+
+    def keeping(self: Client, api_key: str, connect: float) -> None:
+        make(self, api_key, connect)
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        self._transport = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._headers.remove((b"connection", b"close"))
+
+    async def unheard(self: Progress) -> None:
+        """Whatever came, it is not looked at."""
+
+    Client.__init__ = keeping  # type: ignore[method-assign]
+    Progress._check_silence = unheard  # type: ignore[method-assign]
 
 
 def main(args: list[str]) -> int:

@@ -135,6 +135,28 @@ def test_an_answer_without_call_id(wrap: bool) -> None:
         assert [call.answered for call in sandbox.calls()] == ["no-call-id"]
 
 
+def test_the_id_of_another_call(sandbox: RunningSandbox) -> None:
+    before = len(sandbox.calls())
+    sandbox.set_faults("same-call-id#2-3")
+    with client(sandbox.url) as http:
+        ids = [post(http).json()["call_id"] for _ in range(3)]
+    calls = sandbox.calls()[before:]
+    assert ids == [calls[0].call_id] * 3
+    assert len({call.call_id for call in calls}) == 3
+    assert [call.answered for call in calls] == ["ok", "same-call-id", "same-call-id"]
+
+
+def test_an_answer_behind_the_answer(sandbox: RunningSandbox) -> None:
+    """A client that uses its connection again takes it for the answer to its next request."""
+    before = len(sandbox.calls())
+    sandbox.set_faults("stray-answer#1")
+    with client(sandbox.url) as http:
+        assert [post(http).status_code for _ in range(2)] == [200, 429]
+    with client(sandbox.url) as http:
+        assert post(http).status_code == 200
+    assert [call.answered for call in sandbox.calls()[before:]] == ["ok"] * 3
+
+
 def test_a_redirect(sandbox: RunningSandbox) -> None:
     before = len(sandbox.calls())
     sandbox.set_faults("redirect")
@@ -151,7 +173,8 @@ def test_a_client_that_follows_a_redirect_is_seen() -> None:
 
 
 def test_every_fault_is_tried_above() -> None:
-    assert set(STATUSES) | set(BROKEN) | {Fault.NOT_JSON, Fault.NO_CALL_ID, Fault.REDIRECT} == set(Fault)
+    others = {Fault.NOT_JSON, Fault.NO_CALL_ID, Fault.SAME_CALL_ID, Fault.STRAY_ANSWER, Fault.REDIRECT}
+    assert set(STATUSES) | set(BROKEN) | others == set(Fault)
 
 
 def test_a_wrong_body_is_refused_whatever_would_follow(sandbox: RunningSandbox) -> None:

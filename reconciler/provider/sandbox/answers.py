@@ -48,7 +48,8 @@ def refusal_answer(refusal: Refusal) -> web.Response:
 async def act_out(
     request: web.Request, fault: Fault, plan: FaultPlan, closing: asyncio.Event, body: JsonObject
 ) -> web.StreamResponse:
-    """Answer as ``fault`` says; ``body`` is what the answer would have held (no-call-id: what it holds).
+    """Answer as ``fault`` says; ``body`` is what the answer would have held (no-call-id, same-call-id: what it
+    holds).
 
     Raises:
         HangUp: the connection is to be cut.
@@ -66,11 +67,34 @@ async def act_out(
         raise HangUp("half-answer")
     if fault is Fault.NOT_JSON:
         return web.Response(text="<html><body>OK</body></html>", content_type="text/html")
-    if fault is Fault.NO_CALL_ID:
+    if fault in {Fault.NO_CALL_ID, Fault.SAME_CALL_ID}:
         return json_answer(body)
+    if fault is Fault.STRAY_ANSWER:
+        return _WithStray(json.dumps(body).encode())
     if fault is Fault.REDIRECT:
         return web.Response(status=307, headers={"Location": plan.redirect_to})
     raise HangUp("dropped")
+
+
+class _WithStray(web.Response):
+    """The answer, and a refusal to nobody's request behind it in one segment, on a connection that stays open."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(status=200)
+        self._written = _answer(b"200 OK", content) + _answer(b"429 Too Many Requests", b"{}", b"Retry-After: 0")
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        self._keep_alive = request.keep_alive
+        if request.transport is not None:
+            request.transport.write(self._written)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """All is written."""
+
+
+def _answer(status: bytes, content: bytes, *headers: bytes) -> bytes:
+    head = [b"HTTP/1.1 " + status, b"Content-Type: application/json", b"Content-Length: %d" % len(content)]
+    return b"\r\n".join([*head, *headers, b"", content])
 
 
 async def _stall(request: web.Request, seconds: float, closing: asyncio.Event) -> None:

@@ -28,6 +28,8 @@ class Fault(StrEnum):
     HALF_ANSWER = "half-answer"
     NOT_JSON = "not-json"
     NO_CALL_ID = "no-call-id"
+    SAME_CALL_ID = "same-call-id"
+    STRAY_ANSWER = "stray-answer"
     TOO_MANY = "too-many"
     TOO_MANY_BARE = "too-many-bare"
     REJECT = "reject"
@@ -45,9 +47,18 @@ RECORDED: dict[Fault, tuple[str, int | None]] = {
     Fault.HALF_ANSWER: ("half-answer", 200),
     Fault.NOT_JSON: ("not-json", 200),
     Fault.NO_CALL_ID: ("no-call-id", 200),
+    Fault.SAME_CALL_ID: ("same-call-id", 200),
+    Fault.STRAY_ANSWER: ("ok", 200),
 }
 # On a GET nothing is recorded either way: only the names that say what the client sees.
-ON_GET = frozenset(Fault) - {Fault.DROP_AFTER, Fault.ERROR_AFTER, Fault.STALL_AFTER, Fault.NO_CALL_ID}
+ON_GET = frozenset(Fault) - {
+    Fault.DROP_AFTER,
+    Fault.ERROR_AFTER,
+    Fault.STALL_AFTER,
+    Fault.NO_CALL_ID,
+    Fault.SAME_CALL_ID,
+    Fault.STRAY_ANSWER,
+}
 
 _RULE = re.compile(
     r"(get:)?([a-z-]+)(?:=(\d+(?:\.\d+)?)|#(\d{1,9}(?:-\d{1,9})?(?:,\d{1,9}(?:-\d{1,9})?)*))?", re.ASCII

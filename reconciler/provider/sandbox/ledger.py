@@ -43,6 +43,11 @@ class Ledger:
         """The call of that id."""
         return self._by_id.get(call_id)
 
+    @property
+    def last_answered(self) -> str | None:
+        """The id that was given to a client last."""
+        return next((call.call_id for call in reversed(self._calls) if call.answered == "ok"), None)
+
     def created(self, first: datetime | None, last: datetime | None) -> Sequence[RecordedCall]:
         """Calls created from ``first`` to ``last``, both included, oldest first."""
         start = 0 if first is None else bisect_left(self._by_creation, first, key=_creation)

@@ -45,6 +45,8 @@ class Placing:
         receipt = call.receipt()
         if fault is Fault.NO_CALL_ID:
             del receipt["call_id"]
+        if fault is Fault.SAME_CALL_ID:
+            receipt["call_id"] = self._desk.ledger.last_answered or call.call_id
         answer: JsonObject = {"statusCode": 200, "data": receipt} if self._desk.config.wrap else receipt
         if fault is not None:
             return await act_out(request, fault, plan, self._closing, answer)

@@ -16,7 +16,8 @@ class RecordedCall:
 
     ``body`` is the JSON as received. ``answered`` is ``ok``, ``foreign`` (added as if from the dashboard), or
     what kept the client from its answer: ``dropped``, ``error``, ``stalled``, ``half-answer``, ``not-json``,
-    ``no-call-id``. ``status`` is the HTTP status sent, None where none was. Times are aware and in UTC.
+    ``no-call-id``, ``same-call-id``. ``status`` is the HTTP status sent, None where none was. Times are aware
+    and in UTC.
     """
 
     call_id: str
