@@ -12,7 +12,7 @@ from tests.conftest import ZYGOTE
 from tests.crash.driver import Trial, Verdict
 from tests.zygote import VICTIM
 
-FAULTS = {"use-connections-again": "stray-answer=0.6", "report-what-was-answered": "same-call-id=0.6"}
+FAULTS = {"use-connections-again": "stray-answer", "report-what-was-answered": "same-call-id"}
 POINTS = (None, "before-end")  # whose call an id is can be known only where the answer before it was recorded
 
 
@@ -23,9 +23,10 @@ class AnswerTrial(Trial):
         self.server = server
         self.env["CONTACTSHIP_BASE_URL"] = server.url
         self._command("init")
-        rule = FAULTS.get(self.mutant or "") or self.random.choice([*FAULTS.values()])
+        fault = FAULTS.get(self.mutant or "") or self.random.choice([*FAULTS.values()])
         for point in (self.random.choice(POINTS), None):
-            server.set_faults(f"{rule}", "error-after=0.1")
+            struck = sorted(self.random.sample(range(1, 10), 5))
+            server.set_faults(f"{fault}#{','.join(map(str, struck))}", "error-after=0.1")
             self._told_as_recorded(self._apply_alone(point), killed=point is not None)
             self._check(server)
         server.set_faults()
