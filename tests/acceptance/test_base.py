@@ -191,7 +191,9 @@ def test_a_partial_clone_is_not_completed_over_the_network(repo: Repository, tmp
     repo.git("clone", "-q", *filtered)
     result = clone.run("plan", "--no-state", "--base", "origin/main")
     assert result.code == 1
-    assert "--base: git cat-file says" in result.err
+    assert "the object of 'calls/june.yaml' of commit" in result.err
+    assert "is not in this clone\nhint: a clone made with --filter lacks it" in result.err
+    clone.ok("plan", "--no-state")
 
 
 @pytest.mark.parametrize(
@@ -212,12 +214,9 @@ def test_a_ref_that_is_no_text_is_told_as_far_as_it_is(repo: Repository) -> None
 
 def test_outside_git_there_is_no_base(bench: Workbench) -> None:
     bench.write(PLAN, plan_text())
-    bench.env["GIT_CEILING_DIRECTORIES"] = str(bench.root.parent)
     result = bench.run("plan", "--no-state", "--base", "main")
     assert result.code == 1
     assert "not a git repository" in result.err
-    bench.env["PATH"] = ""
-    assert "which does not run" in bench.run("plan", "--no-state", "--base", "main").err
 
 
 def test_a_project_in_a_folder_from_a_folder_with_paths_and_in_another_work_tree(tmp_path: Path) -> None:

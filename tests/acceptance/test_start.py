@@ -12,7 +12,7 @@ from tests.conftest import Workbench, plan_text
 
 HEAVY = frozenset({
     "aiohttp", "asyncio", "cel_expr_python", "dateutil", "filelock", "holidays", "httpx", "importlib.metadata",
-    "jinja2", "jsonschema", "phonenumbers", "python_calamine", "rich", "sqlite_utils", "tenacity",
+    "jinja2", "jsonschema", "phonenumbers", "pygit2", "python_calamine", "rich", "sqlite_utils", "tenacity",
     "xlsxwriter",
 })  # fmt: skip
 NOT_TO_START = frozenset({"hashlib", "json", "reconciler.model", "sqlite3", "subprocess", "yaml", "zoneinfo"})
