@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
 
 NONE = "none"
+ENV_VARIABLE = "RECONCILER_CHECKPOINT_ENV"
 
 
 def open_checkpoint(app: App, workspace: Workspace, command: str | None, run_id: str) -> Checkpoint | None:
@@ -29,8 +30,16 @@ def open_checkpoint(app: App, workspace: Workspace, command: str | None, run_id:
     if workspace.file is None:
         hint = "leave it out: a state on a server outlives this machine"
         raise UsageError("--checkpoint carries a state's file, and the state is on a server", hint=hint)
-    secrets = frozenset({API_KEY_VARIABLE})
-    return CommandCheckpoint(command, workspace.state_path, run_id, app.directory, secrets)
+    return CommandCheckpoint(command, workspace.state_path, run_id, app.directory, _named_secrets())
+
+
+def _named_secrets() -> frozenset[str]:
+    """The secrets that the operator hands on to the checkpoint by name: never the key of the service."""
+    names = frozenset(name.strip() for name in os.environ.get(ENV_VARIABLE, "").split(","))
+    if API_KEY_VARIABLE in names:
+        hint = "a checkpoint carries the state's file, which needs no calls"
+        raise UsageError(f"{ENV_VARIABLE} names {API_KEY_VARIABLE}, which no program gets", hint=hint)
+    return names
 
 
 def warn_where_disks_are_forgotten(note: Callable[[str], None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import programs
 from reconciler.cli.app import App, SystemClock
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings import PROJECT_FILE
@@ -61,7 +61,8 @@ def demo(app: App, keep: Path | None) -> int:
     from reconciler.provider.sandbox import SandboxConfig, running
 
     with _folder(app, keep) as folder, running(SandboxConfig(port=0)) as sandbox:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RECONCILER_")}
+        environment = programs.environment()
+        environment = {name: value for name, value in environment.items() if not name.startswith("RECONCILER_")}
         environment |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": "sandbox"}
         environment.pop("CI", None)
         story = _Story(Path(folder), environment, sandbox, color=app.color)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import click
 
+from reconciler import programs
 from reconciler.cli.app import App, examples
 from reconciler.cli.completing import subjects
 from reconciler.errors import UsageError
@@ -88,6 +89,7 @@ def _page(ctx: click.Context, text: str) -> None:
     app = ctx.find_object(App)
     tall = text.count("\n") >= shutil.get_terminal_size().lines
     if sys.stdout.isatty() and sys.stdin.isatty() and tall:
-        click.echo_via_pager(text, color=app is not None and app.color)
+        with programs.clean_environment():
+            click.echo_via_pager(text, color=app is not None and app.color)
     else:
         click.echo(text, nl=False)

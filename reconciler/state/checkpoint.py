@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from reconciler import programs
 from reconciler.errors import CheckpointFailed
 from reconciler.ports import Phase
 
@@ -23,16 +24,15 @@ PHASE = "RECONCILER_PHASE"
 class CommandCheckpoint:
     """Runs ``command`` with the shell, in the folder ``directory``.
 
-    It finds the state's absolute path, the run's id and the phase in its environment, from which the variables
-    named in ``secrets`` are taken out. What it prints goes to the error stream. It runs in a session of its own: a
-    Ctrl-C finishes what is in flight, and that includes carrying the answers.
+    It finds the state's absolute path, the run's id and the phase in its environment, and those of our secrets
+    that ``secrets`` names. What it prints goes to the error stream. It runs in a session of its own: after Ctrl-C
+    what is in flight is finished, and that includes carrying the answers.
     """
 
     def __init__(self, command: str, state: Path, run_id: str, directory: Path, secrets: frozenset[str]) -> None:
         self._command = command
         self._directory = directory
-        kept = {name: value for name, value in os.environ.items() if name not in secrets}
-        self._environment = kept | {STATE_FILE: str(state.resolve()), RUN: run_id}
+        self._environment = programs.environment(secrets) | {STATE_FILE: str(state.resolve()), RUN: run_id}
 
     async def carry(self, phase: Phase) -> None:
         """Run it once. Raises ``CheckpointFailed`` where it cannot be run or does not exit with 0."""

@@ -124,7 +124,7 @@ def fake_repository(root: Path, marker: Path) -> None:
             path.rename(root / path.name)
     shutil.rmtree(made)
     program = f"sh -c 'env > {marker}; cat'"
-    core = f'[core]\n\tbare = false\n\tworktree = {root}\n\tfsmonitor = "{program}"\n'
+    core = f'[core]\n\trepositoryformatversion = 0\n\tworktree = {root}\n\tfsmonitor = "{program}"\n'
     (root / "config").write_text(f'{core}[filter "x"]\n\tclean = "{program}"\n')
     (root / ".gitattributes").write_text(ATTRIBUTES)
     os.utime(root / PLAN, (1, 1))
