@@ -60,6 +60,7 @@ def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]
     project, _, _ = load_project(find_project(app.directory))
     for path in plan_files(project, None)[0]:
         name = os.path.relpath(path, app.directory)
+        name = f"./{name}" if name.startswith("-") else name  # else it would be read as an option
         if name.startswith(incomplete):
             found = True
             yield CompletionItem(name)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import Workbench, clean_environment, plan_text
+from tests.conftest import Workbench, plan_text
 
 
 @pytest.fixture
@@ -20,17 +19,13 @@ def june(project: Workbench) -> Workbench:
 
 
 def offered(bench: Workbench, line: str, *, shell: str = "bash") -> list[str]:
-    """What is offered for the last word of a command line."""
+    """What is offered for the last word of a command line: in bash, what goes on from there."""
     words = line.split(" ")
     asked = Workbench(bench.root, dict(bench.env))
-    asked.env |= {
-        "_RECONCILER_COMPLETE": f"{shell}_complete",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
-    }
+    asked.env |= {"_RECONCILER_COMPLETE": f"{shell}_complete", "COMP_WORDS": line}
     result = asked.run()
     assert (result.code, result.err) == (0, ""), result
-    return [item.partition(",")[2] for item in result.out.splitlines() if item]
+    return [words[-1] + item.partition(",")[2] for item in result.out.splitlines() if item]
 
 
 def test_commands_options_and_choices(june: Workbench) -> None:
@@ -74,60 +69,60 @@ def test_a_completion_that_cannot_be_made_says_nothing(bench: Workbench) -> None
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_each_shell(bench: Workbench, shell: str) -> None:
     script = bench.ok("completion", shell).out
-    assert f"_RECONCILER_COMPLETE={shell}_complete" in script
+    assert "_RECONCILER_COMPLETE" in script
+    assert f"{shell}_complete" in script
     program = shutil.which(shell)
     if program is not None:
         subprocess.run([program, "-n"], input=script, text=True, check=True, timeout=30)
 
 
-BASH = """
-eval "$(reconciler completion bash)"
-COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
-COMP_LINE=$1
-COMP_POINT=${#1}
-_reconciler_completion reconciler
-printf '%s\\n' "${COMPREPLY[@]}"
-"""
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("reconciler state import eu/a:b:", ["1", "22"]),
-        ("reconciler state import eu/a:b:2", ["22"]),
-        ("reconciler state import eu/a", ["eu/a:b:1", "eu/a:b:22"]),
-        ("reconciler state import eu/plain@", ["@2"]),
-        ("reconciler plan --format=ma", ["markdown"]),
-        ("reconciler state ex", ["export"]),
-        ("reconciler plan ", ["calls/eu.yaml"]),
-    ],
-)
-def test_bash_is_told_what_follows_its_last_word_break(project: Workbench, line: str, expected: list[str]) -> None:
-    text = plan_text("eu", 3)
-    for number, key in enumerate(("a:b:1", "a:b:22", "plain\n    revision: 2"), 1):
-        text = text.replace(f"inv-{number}\n", f"{key}\n")
-    project.write("calls/eu.yaml", text)
-    program = project.root / "reconciler"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reconciler "$@"\n')
-    program.chmod(0o755)
-    env = clean_environment() | {"PATH": f"{project.root}:{os.environ['PATH']}"}
-    command = ["bash", "--norc", "-c", BASH, "bash", line]
-    done = subprocess.run(command, cwd=project.root, env=env, capture_output=True, check=True, timeout=30)
-    assert done.stdout.decode().splitlines() == expected
-
-
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_told_the_whole_word(june: Workbench, shell: str) -> None:
     asked = Workbench(june.root, dict(june.env))
-    word = "2" if shell == "zsh" else "--format=ma"
     asked.env |= {
         "_RECONCILER_COMPLETE": f"{shell}_complete",
         "COMP_WORDS": "reconciler plan --format=ma",
-        "COMP_CWORD": word,
     }
     assert "--format=markdown" in asked.run().out
 
 
 def test_another_shell_is_wrong_usage(bench: Workbench) -> None:
     assert bench.run("completion", "tcsh").code == 64
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "name", ["a\nb", "x\rtouch x\r", "\x1b[31m", "\x07", "\u202etxt", "\u00a0", "\ue000", os.fsdecode(b"\xff")]
+)
+def test_names_that_a_terminal_cannot_show_are_not_offered(june: Workbench, shell: str, name: str) -> None:
+    june.write(f"calls/{name}.yaml", plan_text("hidden"))
+    june.env |= {"_RECONCILER_COMPLETE": f"{shell}_complete", "COMP_WORDS": "reconciler plan calls/"}
+    lines = june.run().out.splitlines()
+    shown = {"zsh": ["calls/june.yaml", "calls/may.yaml"], "bash": ["plain,june.yaml", "plain,may.yaml"]}
+    shown["fish"] = ["plain,calls/june.yaml", "plain,calls/may.yaml"]
+    assert (lines[1::3] if shell == "zsh" else lines) == shown[shell]
+
+
+def test_a_file_is_never_offered_as_an_option(june: Workbench) -> None:
+    june.write("calls/--auto-approve.yaml", plan_text("options"))
+    inside = Workbench(june.root / "calls", june.env)
+    assert offered(inside, "reconciler plan ") == ["./--auto-approve.yaml", "june.yaml", "may.yaml"]
+    assert offered(inside, "reconciler plan ./--") == ["./--auto-approve.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("reconciler plan calls/$(", []),
+        ("reconciler plan ~/", []),
+        ("reconciler plan calls/*", []),
+        ('reconciler plan "calls/`', []),
+        ("reconciler plan calls/j\\", []),
+        ("reconciler plan 'calls/j", ["plain,une.yaml"]),
+        ('reconciler plan "calls/"j', ["plain,une.yaml"]),
+        ("reconciler plan calls/\\j", ["plain,une.yaml"]),
+    ],
+)
+def test_what_the_shell_would_act_on_is_not_completed(june: Workbench, line: str, expected: list[str]) -> None:
+    june.env |= {"_RECONCILER_COMPLETE": "bash_complete", "COMP_WORDS": line}
+    assert [item for item in june.run().out.splitlines() if item] == expected
