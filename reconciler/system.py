@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import errno
 
+
+class FileRefused(OSError):  # noqa: N818 - named for what the user is told
+    """A file that is not read or written although it is there: a device, a pipe, a link, too big."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(errno.EINVAL, message)
+        self.hint = hint
+
+
 DISK_FULL = "the disk is full, or a quota is: make room, and run this again"
 NOT_ALLOWED = "ls -ld shows who may; the folder must allow it too, and it must be the user who runs this"
 READ_ONLY = "the file system is read-only: choose another place, or mount it for writing"
@@ -27,6 +36,8 @@ _STEPS = {
 
 def next_step(error: OSError) -> str | None:
     """What to do about it, where that is known."""
+    if isinstance(error, FileRefused):
+        return error.hint
     return None if error.errno is None else _STEPS.get(error.errno)
 
 

@@ -30,6 +30,7 @@ from reconciler.cli.output import write_private
 from reconciler.cli.state_care import read_address
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
+from reconciler.files import MAX_SETTINGS, read_named
 from reconciler.model import Address, JsonObject
 from reconciler.render.escape import for_json, for_terminal
 from reconciler.times import parse_instant
@@ -227,7 +228,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     if str(file) == "-":
         echo(data)
         return
-    write_private(app.directory / file, data)
+    write_private(app.directory, file, data)
     click.echo(f"Wrote the ledger to {file}.")
 
 
@@ -274,7 +275,7 @@ def _anchors(app: App, text: str) -> list[Head]:
     if match := _ANCHOR.fullmatch(text.strip()):
         return [Head(int(match[1] or 0), match[2])]
     try:
-        lines = (app.directory / text).read_text(encoding="utf-8").split("\n")
+        lines = read_named(app.directory / text, MAX_SETTINGS).decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise UsageError(
             f"--head: {text} is neither what audit head prints, nor a file that can be read"

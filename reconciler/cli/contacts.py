@@ -54,7 +54,7 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
     workspace = Workspace.open(app, None)
     workspace.check()
     found = asyncio.run(_fetch(Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)))
-    write_private(app.directory / file, to_csv(found))
+    write_private(app.directory, file, to_csv(found))
     click.echo(f"{counted(len(found), 'contact')} in {file}.")
     return ExitCode.DONE
 

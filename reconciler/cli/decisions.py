@@ -10,8 +10,10 @@ from pathlib import Path
 
 from reconciler.cli.output import write_private
 from reconciler.errors import ReconcilerError
+from reconciler.files import read_named
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Decision
+from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
 COLUMNS = ("address", "attempted_at", "rings_at", "contact_id", "problem", "decision", "call_id", "reason")
@@ -20,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_PROBLEMS = 20
 
 
-def export_decisions(path: Path, unknown: Iterable[Entry]) -> None:
+def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry]) -> None:
     """Write one line for each unknown outcome, with empty cells for the decision. Mode 0600."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
@@ -34,7 +36,7 @@ def export_decisions(path: Path, unknown: Iterable[Entry]) -> None:
             "problem": entry.error or "the run ended before an answer was recorded",
         }
         writer.writerow({name: _harmless(value) for name, value in cells.items()})
-    write_private(path, text.getvalue().encode("utf-8-sig"))
+    write_private(directory, file, text.getvalue().encode("utf-8-sig"))
 
 
 def _harmless(value: str) -> str:
@@ -49,9 +51,11 @@ def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) ->
         ReconcilerError: anything in the file is wrong; every problem is named, with its line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReconcilerError(f"{path.name} cannot be read: {error}") from error
+        text = read_named(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ReconcilerError(f"{path.name} is not text in UTF-8", hint="save it as CSV in UTF-8") from error
+    except OSError as error:
+        raise ReconcilerError(f"{path.name} cannot be read: {told(error)}", hint=next_step(error)) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconciler.files import open_in_project
+
 if TYPE_CHECKING:
     from reconciler.model import Location
     from reconciler.source.sources import Sources
@@ -38,8 +40,12 @@ class Excerpts:
         from reconciler.source.excerpt import caret
 
         path = self.sources.root / location.file
-        if path.suffix.lower() not in {".csv", ".tsv"} or not path.is_file():
+        if path.suffix.lower() not in {".csv", ".tsv"}:
             return None
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
+        try:
+            handle = open_in_project(self.sources.root, path)
+        except OSError:
+            return None
+        with open(handle, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123 - a descriptor
             line = next(islice(file, location.line - 1, None), None)
         return None if line is None else caret(line.rstrip("\r\n"), min(location.column - 1, len(line)))

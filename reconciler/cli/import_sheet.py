@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli.app import App
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.files import exists
 from reconciler.model import PLAN_NAME
 from reconciler.render.words import counted
 
@@ -56,6 +57,7 @@ def import_sheet(
     Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
     cannot be guessed is a TODO, which validate refuses until somebody says it.
     """
+    from reconciler.cli.output import write_text
     from reconciler.cli.workspace import Workspace
     from reconciler.source.drafts.guess import Answers, guess
     from reconciler.source.drafts.sample import named
@@ -76,7 +78,7 @@ def import_sheet(
         draft = guess(sample, workspace.project, Answers(timezone, lambda header: region or _ask(header)))
     except FormulaProblem as error:
         raise UsageError(f"--region: {error.message.removeprefix('e164: ')}", hint=error.hint) from error
-    _write(target, to_yaml(draft, name, sample.options), force=force)
+    write_text(app.directory, target, to_yaml(draft, name, sample.options), replace=force)
     _tell(draft, sample)
     shown = os.path.relpath(target, app.directory)
     if target.resolve() not in map(Path.resolve, plan_files(workspace.project, None)[0]):
@@ -105,7 +107,7 @@ def _check_zone(timezone: str | None) -> None:
 def _check_target(target: Path, *, force: bool) -> None:
     if target.suffix not in {".yaml", ".yml"}:
         raise UsageError("--output ends in .yaml", hint="plan files do")
-    if target.exists() and not force:
+    if exists(target) and not force:
         hint = "--force replaces it; --output and --plan choose another"
         raise ReconcilerError(f"{target.name} exists already", hint=hint)
 
@@ -150,15 +152,6 @@ def _ask(header: str) -> str | None:
     )
     said: str = click.prompt(question, default="", show_default=False, err=True)
     return said.strip().upper() or None
-
-
-def _write(target: Path, text: str, *, force: bool) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise ReconcilerError(f"cannot write {target.name}: {error.strerror}") from error
 
 
 def _tell(draft: Draft, sample: Sample) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.app import App, state_option
+from reconciler.environment import STATE, variable
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.system import next_step, told
+from reconciler.files import exists
 
 if TYPE_CHECKING:
     from reconciler.state.place import Place
@@ -53,22 +53,19 @@ state:{path}
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
     """Make a project here: reconciler.yaml and an empty state, in a file or, with --state URL, in PostgreSQL."""
+    from reconciler.cli.output import write_text
     from reconciler.cli.runs import founder
     from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
     from reconciler.state.sqlite import SqliteState
 
     settings = app.directory / PROJECT_FILE
-    if settings.exists():
+    if exists(settings):
         hint = "this is a project already; to make its state: reconciler state init"
         raise ReconcilerError(f"{PROJECT_FILE} exists", hint=hint)
     place = _place(state_url, app.directory / DEFAULT_STATE)
     lineage = place.create(founder("init"))
     path = f"\n  path: {DEFAULT_STATE}" if isinstance(place, SqliteState) else ""
-    try:
-        with settings.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE.format(path=path, lineage=lineage))
-    except OSError as error:
-        raise ReconcilerError(f"cannot write {PROJECT_FILE}: {told(error)}", hint=next_step(error)) from error
+    write_text(app.directory, PROJECT_FILE, TEMPLATE.format(path=path, lineage=lineage), replace=False)
     click.echo(f"Made {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
     click.echo("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
 
@@ -80,7 +77,7 @@ def _place(state_url: str | None, file: Path) -> Place:
     from reconciler.state.sqlite import SqliteState
 
     if state_url is None or not is_server(state_url):
-        if state_url != os.environ.get("RECONCILER_STATE"):
+        if state_url != variable(STATE):
             hint = "for a file: write state.path into reconciler.yaml, and then: reconciler state init"
             raise UsageError("init --state takes the URL of a server", hint=hint)
         return SqliteState(file)

@@ -15,6 +15,7 @@ from pathlib import Path
 from reconciler import documents
 from reconciler.cli.output import write_private
 from reconciler.errors import ReconcilerError
+from reconciler.files import MAX_DOCUMENT, read_in_project
 from reconciler.model import JsonObject, JsonValue
 from reconciler.ports import RemoteCall
 from reconciler.settings import STATE_FOLDER
@@ -36,7 +37,7 @@ def within(project: Path, lineage: str) -> Path:
 def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
     """The calls kept for this state, by id; none where there are none, or none that can be read."""
     try:
-        document = documents.members(json.loads(path.read_bytes()))
+        document = documents.members(json.loads(read_in_project(path.parent, path, MAX_DOCUMENT)))
         if document.get("version") != _VERSION or document.get("lineage") != lineage:
             return {}
         calls = documents.members(document["calls"])
@@ -50,10 +51,11 @@ def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
     listed: JsonObject = {call_id: _document(call) for call_id, call in sorted(calls.items())}
     document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
     with contextlib.suppress(ReconcilerError, OSError):
-        if path.parent.name == STATE_FOLDER and not path.parent.exists():
-            path.parent.mkdir(mode=0o700)
-            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        write_private(path, documents.to_bytes(document))
+        if path.parent.name == STATE_FOLDER:
+            from reconciler.state.files import make_folder  # where a state on a server has none yet
+
+            make_folder(path.parent)
+        write_private(path.parent, path, documents.to_bytes(document))
 
 
 def _document(call: RemoteCall) -> JsonValue:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
 
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
+from reconciler.environment import variable
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.ports import Approval, Override
 from reconciler.provider.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
     Origin,
+    is_exposed,
     parse_origin,
     read_api_key,
 )
+from reconciler.render.escape import for_terminal
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
@@ -51,6 +55,7 @@ class Target:
 
     origin: Origin
     key_file: Path | None
+    key_variable: str | None = field(repr=False)
     rate: float | None
     concurrency: int
     timeout: float
@@ -63,19 +68,24 @@ class Target:
         """The project's settings, and where requests go: the flag or the environment, never a file.
 
         Raises:
-            UsageError: a base URL that may not be used.
+            UsageError: a base URL that may not be used, or an empty variable in place of a key.
         """
         provider = workspace.project.provider
         origin = parse_origin(base_url or DEFAULT_BASE_URL)
-        return cls(origin, key_file, provider.rate, provider.concurrency, provider.timeout)
+        key = variable(API_KEY_VARIABLE) if key_file is None else None
+        return cls(origin, key_file, key, provider.rate, provider.concurrency, provider.timeout)
 
     @property
     def has_key(self) -> bool:
-        return self.key_file is not None or bool(os.environ.get(API_KEY_VARIABLE))
+        return self.key_file is not None or self.key_variable is not None
 
     def key(self) -> str:
-        """Raises ``ReconcilerError`` where there is none."""
-        return read_api_key(self.key_file, os.environ.get(API_KEY_VARIABLE))
+        """The key; a warning where others may read its file. Raises ``ReconcilerError`` where there is none."""
+        key = read_api_key(self.key_file, self.key_variable)
+        if self.key_file is not None and is_exposed(self.key_file):
+            message = f"warning: other users of this machine may read {self.key_file} (chmod 600 {self.key_file})"
+            click.echo(for_terminal(message), err=True)
+        return key
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def plan(
     wanted = printouts(forms, outputs, as_json=as_json)
     if policy is not None and out is not None:
         raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
+    signing_key = None if out is None else plan_key()
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     if out is not None:
         check_plan_key(workspace.project.policy)
@@ -124,7 +125,7 @@ def plan(
             echo(f"{hint}\n", err=True)
         return code
     if out is not None:
-        with collector.paused(), writing_private(app.directory / out) as file:
-            planfile.write(made, file, signing_key=plan_key())
+        with collector.paused(), writing_private(app.directory, out) as file:
+            planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

@@ -84,7 +84,7 @@ def resolve(
         if chosen or reason:
             raise UsageError("name the ADDRESS to settle")
         if export is not None:
-            return _export(workspace, app.directory / export)
+            return _export(app, workspace, export)
         if decided is not None:
             return _import(workspace, app.directory / decided, lock_timeout)
         target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
@@ -151,12 +151,12 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
     return left
 
 
-def _export(workspace: Workspace, path: Path) -> int:
+def _export(app: App, workspace: Workspace, path: Path) -> int:
     from reconciler.cli.decisions import export_decisions
 
     with workspace.reader() as reader:
         unknown = [entry for entry in reader.entries() if entry.unknown]
-    export_decisions(path, unknown)
+    export_decisions(app.directory, path, unknown)
     click.echo(
         f"{len(unknown)} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}"
     )

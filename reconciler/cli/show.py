@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,9 @@ import click
 from reconciler import collector
 from reconciler.cli.app import App, reveal_option
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts
+from reconciler.environment import PLAN_KEY, variable
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
+from reconciler.files import open_named
 from reconciler.plan import Plan
 from reconciler.settings import PROJECT_FILE
 from reconciler.system import next_step, told
@@ -20,7 +20,6 @@ from reconciler.system import next_step, told
 if TYPE_CHECKING:
     from reconciler.policy import Policy
 
-KEY_VARIABLE = "RECONCILER_PLAN_KEY"
 MIN_KEY_LENGTH = 32  # characters; 128 bits where they are hexadecimal digits
 
 
@@ -57,8 +56,8 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
 
     signing_key = plan_key() if signed else None
     try:
-        with (app.directory / path).open("rb") as file, collector.paused():
-            return read(file if file.seekable() else BytesIO(file.read()), signing_key=signing_key)
+        with open_named(app.directory / path, pipe=True) as file, collector.paused():
+            return read(file, signing_key=signing_key)
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
 
@@ -67,11 +66,11 @@ def plan_key() -> str | None:
     """What saved plans are signed with, where the environment has it.
 
     Raises:
-        UsageError: it is short enough to be guessed by whoever has one signed plan.
+        UsageError: it is empty, or short enough to be guessed by whoever has one signed plan.
     """
-    key = os.environ.get(KEY_VARIABLE) or None
+    key = variable(PLAN_KEY)
     if key is not None and len(key) < MIN_KEY_LENGTH:
-        message = f"{KEY_VARIABLE} has {len(key)} characters; at least {MIN_KEY_LENGTH} are needed"
+        message = f"{PLAN_KEY} has {len(key)} characters; at least {MIN_KEY_LENGTH} are needed"
         raise UsageError(message, hint="make one: openssl rand -hex 32")
     return key
 
@@ -84,6 +83,6 @@ def check_plan_key(policy: Policy) -> None:
         UsageError: the key is too short.
     """
     if plan_key() is None and policy.signed_plans:
-        message = f"this project requires signed plans, and {KEY_VARIABLE} is not set"
-        hint = f"set {KEY_VARIABLE} to the key of the reviewed plans (policy.signed_plans in {PROJECT_FILE})"
+        message = f"this project requires signed plans, and {PLAN_KEY} is not set"
+        hint = f"set {PLAN_KEY} to the key of the reviewed plans (policy.signed_plans in {PROJECT_FILE})"
         raise Refused(message, hint=hint)

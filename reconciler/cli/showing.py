@@ -82,7 +82,7 @@ def put(app: App, data: bytes | Iterable[bytes], file: str) -> None:
         for chunk in chunks:
             echo(chunk)
     else:
-        with writing_private(app.directory / file) as opened:
+        with writing_private(app.directory, file) as opened:
             opened.writelines(chunks)
 
 

@@ -11,7 +11,7 @@ from reconciler.cli.app import App, Duration, SystemClock, echo, echo_json, exam
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
 from reconciler.cli.loading import intent_of_row
 from reconciler.cli.locking import lock_json, lock_text
-from reconciler.cli.output import write_private
+from reconciler.cli.output import output_path, write_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, StateError, UsageError
@@ -63,7 +63,7 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
 
     workspace = Workspace.open(app, state_url)
     workspace.check()
-    care.backup(workspace.state_path, app.directory / file)
+    care.backup(workspace.state_path, output_path(app.directory, file))
     click.echo(f"Copied {workspace.state_path} to {file}.")
 
 
@@ -89,7 +89,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     if str(file) == "-":
         echo(data)
         return
-    write_private(app.directory / file, data)
+    write_private(app.directory, file, data)
     click.echo(f"Wrote a snapshot to {file}.")
 
 

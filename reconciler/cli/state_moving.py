@@ -10,10 +10,11 @@ import click
 
 from reconciler.chain import Kind
 from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, state_option
-from reconciler.cli.output import writing_private
+from reconciler.cli.output import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, UsageError
+from reconciler.files import exists
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
@@ -97,10 +98,10 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     """
     from reconciler.state import exchange, portable
 
-    path = app.directory / file
-    known = portable.read(path) if path.exists() else None
+    path = output_path(app.directory, file)
+    known = portable.read(path) if exists(path) else None
     place = Workspace.open(app, state_url).place
-    with writing_private(path) as target:
+    with writing_private(app.directory, file) as target:
         head, apart = exchange.push(place, known, target)
     click.echo(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
     _tell_dropped(str(file), apart.theirs)

@@ -24,7 +24,8 @@ from reconciler.cli.app import (
     url_option,
 )
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.workspace import LINEAGE_VARIABLE, Workspace
+from reconciler.cli.workspace import Workspace
+from reconciler.environment import LINEAGE
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.times import format_instant
 
@@ -90,7 +91,8 @@ def rebuild(
         raise UsageError("--absent-are-new and its --reason go together")
     workspace = Workspace.open(app, state_url)
     workspace.check()
-    workspace = replace(workspace, lineage=_lineage(workspace, lineage))
+    lineage = _lineage(workspace, lineage)
+    workspace = replace(workspace, project=replace(workspace.project, lineage=lineage))
     if not dry_run:
         workspace.place.refuse_existing()
     sources = _sources(app, workspace)
@@ -126,7 +128,7 @@ def _lineage(workspace: Workspace, given: str | None) -> str:
     if given is not None and workspace.lineage not in {None, given}:
         raise UsageError(
             f"--lineage {given}: the project is pinned to {workspace.lineage}",
-            hint=f"see state.lineage in reconciler.yaml and {LINEAGE_VARIABLE}",
+            hint=f"see state.lineage in reconciler.yaml and {LINEAGE}",
         )
     if given is not None:
         try:

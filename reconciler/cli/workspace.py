@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import collector
+from reconciler.environment import LINEAGE, variable
 from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.files import open_in_project
 from reconciler.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from reconciler.state.place import Place
     from reconciler.state.postgres.server import Server
 
-LINEAGE_VARIABLE = "RECONCILER_LINEAGE"
 SNAPSHOT = "snapshot"
 
 
@@ -43,7 +44,6 @@ class Workspace:
 
     project: Project
     file: Path | None
-    lineage: str | None
     document: Document | None
     diagnostics: tuple[Diagnostic, ...]
     snapshot: bool = False
@@ -62,15 +62,21 @@ class Workspace:
 
         project, document, diagnostics = load_project(find_project(app.directory))
         path, snapshot = project.root / project.state_path, False
-        lineage = os.environ.get(LINEAGE_VARIABLE) or project.lineage
         if state_url and is_server(state_url):
-            return cls(project, None, lineage, document, diagnostics, server=locate_server(state_url))
+            return cls(project, None, document, diagnostics, server=locate_server(state_url))
         if state_url:
             path, snapshot = _locate(app.directory, state_url)
+        elif not Path(os.path.realpath(path)).is_relative_to(project.root):
+            diagnostics = (*diagnostics, _outside(project))
         if snapshot and not snapshot_does:
             hint = "plan and status take one; for everything else give the state itself: --state PATH"
             raise Refused(f"{state_url} is a snapshot: it tells what was placed, and is not the state", hint=hint)
-        return cls(project, path, lineage, document, diagnostics, snapshot)
+        return cls(project, path, document, diagnostics, snapshot)
+
+    @property
+    def lineage(self) -> str | None:
+        """The lineage that the state must have, None where any will do. ``UsageError``: its variable is empty."""
+        return variable(LINEAGE) or self.project.lineage
 
     def under(self, app: App, policy: Path) -> Workspace:
         """The same project under the policy of another file, to ask what its rules would say."""
@@ -119,8 +125,12 @@ class Workspace:
 
     def digest_of(self, path: str) -> str | None:
         """A file of the project as a hash of its bytes; None where there is none."""
-        file = self.project.root / path
-        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
+        try:
+            handle = open_in_project(self.project.root, self.project.root / path)
+        except FileNotFoundError:
+            return None
+        with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
     @property
     def state_path(self) -> Path:
@@ -180,6 +190,14 @@ def locate_server(url: str) -> Server:
         hint = "pip install 'call-reconciler[postgres]'"
         raise ReconcilerError(f"a state in PostgreSQL needs psycopg ({error})", hint=hint) from error
     return resolve(url)
+
+
+def _outside(project: Project) -> Diagnostic:
+    from reconciler.model import Diagnostic, Location, Severity
+
+    message = f"the state {project.state_path} is reached by a link that leads out of the project"
+    hint = "name it with --state PATH or RECONCILER_STATE"
+    return Diagnostic(Severity.ERROR, "E404", message, project.source or Location(PROJECT_FILE), hint)
 
 
 def _locate(directory: Path, url: str) -> tuple[Path, bool]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reconciler import environment
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.files import MAX_KEY, read_named
 from reconciler.hosts import is_loopback
 from reconciler.system import next_step, told
 
 DEFAULT_BASE_URL = "https://api.contactship.ai"
-BASE_URL_VARIABLE = "CONTACTSHIP_BASE_URL"
-API_KEY_VARIABLE = "CONTACTSHIP_API_KEY"
+BASE_URL_VARIABLE = environment.BASE_URL
+API_KEY_VARIABLE = environment.API_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def read_api_key(path: Path | None, variable: str | None) -> str:
     key = variable or ""
     if path is not None:
         try:
-            key = path.read_text(encoding="utf-8")
+            key = read_named(path, MAX_KEY).decode("utf-8")
         except UnicodeDecodeError as error:
             raise ReconcilerError(f"the API key file {path} is not text") from error
         except OSError as error:
@@ -69,3 +72,9 @@ def read_api_key(path: Path | None, variable: str | None) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ReconcilerError("the API key holds characters that no header can carry")
     return key
+
+
+def is_exposed(key_file: Path) -> bool:
+    """Whether other users of this machine may read the key file. Raises ``OSError`` where it is gone."""
+    mode = key_file.stat().st_mode
+    return stat.S_ISREG(mode) and bool(mode & 0o077)

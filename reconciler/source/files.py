@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from reconciler import files
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.settings import Project
+from reconciler.settings import PROJECT_FILE, Project
 from reconciler.system import next_step, told
 
 SUFFIXES = (".yaml", ".yml")
 
 
+@dataclass(frozen=True, slots=True)
+class PlanPath:
+    """A plan file. ``within`` is the folder that it must stand in, None where a person named the file itself."""
+
+    path: Path
+    within: Path | None = None
+
+    def read(self) -> bytes:
+        """Its bytes. Raises ``OSError`` where it is no file of a bearable size, or stands elsewhere."""
+        if self.within is None:
+            return files.read_named(self.path, files.MAX_PLAN_FILE, pipe=False)
+        return files.read_in_project(self.within, self.path, files.MAX_PLAN_FILE)
+
+
 def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Path], list[Diagnostic]]:
     """The files to read, each once, in the order of their names; and what is wrong with the question."""
+    located, problems = locate_plan_files(project, paths)
+    return [item.path for item in located], problems
+
+
+def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[PlanPath], list[Diagnostic]]:
+    """The same, each file with the folder that it must stand in."""
     found = _from_globs(project) if paths is None else _from_paths(project, paths)
-    files: dict[Path, Path] = {}
+    located: dict[str, PlanPath] = {}
     problems: list[Diagnostic] = []
     for item in found:
         if isinstance(item, Diagnostic):
-            problems.append(item)
+            if item not in problems:
+                problems.append(item)
         else:
-            files.setdefault(item.resolve(), item)
-    kept = sorted(files.values(), key=lambda path: name_of(project, path))
+            located.setdefault(os.path.realpath(item.path), item)
+    kept = sorted(located.values(), key=lambda item: name_of(project, item.path))
     if not kept and not problems:
         problems.append(_nothing(project, paths))
     return kept, problems
@@ -39,7 +62,7 @@ def name_of(project: Project, path: Path) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:
+def _from_globs(project: Project) -> Iterable[PlanPath | Diagnostic]:
     for pattern in project.plans:
         parts = PurePosixPath(pattern).parts
         if ".." in parts or pattern.startswith("/"):
@@ -47,30 +70,54 @@ def _from_globs(project: Project) -> Iterable[Path | Diagnostic]:
             yield _problem("E403", message, "reconciler.yaml", "plan files stand inside the project")
             continue
         yield from _unreadable(project, project.root.joinpath(*_fixed(parts)), deep="**" in parts)
-        for path in project.root.glob(pattern):
-            if path.is_dir():
-                continue
-            if not path.resolve().is_relative_to(project.root):
-                hint = "name the file itself on the command line if it is meant"
-                yield _problem("E404", "a link that leads out of the project", name_of(project, path), hint)
-            else:
-                yield path
+        yield from _matches(project, project.root, project.root, parts)
 
 
-def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[Path | Diagnostic]:
+def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[PlanPath | Diagnostic]:
     for path in paths:
         if path.is_dir():
-            yield from _unreadable(project, path, deep=True)
-            inside = [item for item in path.rglob("*") if item.suffix in SUFFIXES and item.is_file()]
-            found = [item for item in inside if item.name != "reconciler.yaml"]
-            yield from found
-            if not found:
-                yield _problem("E403", "no plan file in this folder", name_of(project, path), "*.yaml or *.yml")
+            yield from _from_folder(project, path)
         elif path.suffix not in SUFFIXES:
             hint = "plan files end in .yaml or .yml"
             yield _problem("E403", "this is no plan file", name_of(project, path), hint)
         else:
-            yield path
+            yield PlanPath(path)
+
+
+def _from_folder(project: Project, folder: Path) -> Iterable[PlanPath | Diagnostic]:
+    """Its plan files, at any depth. A folder of the project stays in the project, another one in itself."""
+    real, listed = Path(os.path.realpath(folder)), Path(os.path.abspath(folder))  # noqa: PTH100 - links are compared
+    within = project.root if listed.is_relative_to(project.root) else real
+    if not real.is_relative_to(within):
+        yield _leads_out(project, folder)
+        return
+    yield from _unreadable(project, folder, deep=True)
+    nothing = True
+    for suffix in SUFFIXES:
+        for item in _matches(project, folder, within, ("**", f"*{suffix}")):
+            if isinstance(item, Diagnostic) or item.path.name != PROJECT_FILE:
+                nothing = False
+                yield item
+    if nothing:
+        yield _problem("E403", "no plan file in this folder", name_of(project, folder), "*.yaml or *.yml")
+
+
+def _matches(
+    project: Project, folder: Path, within: Path, parts: Sequence[str]
+) -> Iterable[PlanPath | Diagnostic]:
+    """What a glob finds below ``folder``. A link that leads out of ``within`` is a problem and never followed."""
+    for path in folder.glob(parts[0]):
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(within):
+            yield _leads_out(project, path)
+        elif len(parts) > 1:
+            yield from _matches(project, path, within, parts[1:]) if path.is_dir() else ()
+        elif not path.is_dir():
+            yield PlanPath(path, within)
+
+
+def _leads_out(project: Project, path: Path) -> Diagnostic:
+    hint = "name the file itself on the command line if it is meant"
+    return _problem("E404", "a link that leads out of the project", name_of(project, path), hint)
 
 
 def _fixed(parts: Sequence[str]) -> Iterable[str]:

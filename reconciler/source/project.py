@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
+from reconciler import files
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.quantities import MAX_TIMEOUT
 from reconciler.settings import (
@@ -35,7 +36,7 @@ def find_project(start: Path) -> Path:
     """The nearest folder, from ``start`` upwards, that holds a project file; ``start`` where there is none."""
     start = start.resolve()
     for folder in (start, *start.parents):
-        if (folder / PROJECT_FILE).is_file():
+        if files.exists(folder / PROJECT_FILE):
             return folder
     return start
 
@@ -46,7 +47,9 @@ def load_project(root: Path) -> Loaded:
     With errors the settings hold what could be read; nothing may be applied then.
     """
     path = root / PROJECT_FILE
-    return _load(root, path, PROJECT_FILE) if path.exists() else (Project(root), None, ())
+    if not files.exists(path):
+        return Project(root), None, ()
+    return _load(root, PROJECT_FILE, lambda: files.read_in_project(root, path, files.MAX_SETTINGS))
 
 
 def load_policy(project: Project, path: Path, name: str) -> Loaded:
@@ -54,7 +57,9 @@ def load_policy(project: Project, path: Path, name: str) -> Loaded:
 
     ``name`` is what diagnostics call the file. With errors the policy holds what could be read.
     """
-    other, document, diagnostics = _load(project.root, path, name, alone=True)
+    other, document, diagnostics = _load(
+        project.root, name, lambda: files.read_named(path, files.MAX_SETTINGS), alone=True
+    )
     changed = replace(
         project,
         policy=other.policy,
@@ -65,10 +70,10 @@ def load_policy(project: Project, path: Path, name: str) -> Loaded:
     return changed, document, diagnostics
 
 
-def _load(root: Path, path: Path, name: str, *, alone: bool = False) -> Loaded:
-    """One file. With ``alone`` it may have ``policy`` and nothing else."""
+def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = False) -> Loaded:
+    """One file, whose bytes ``read`` gives. With ``alone`` it may have ``policy`` and nothing else."""
     try:
-        data = path.read_bytes()
+        data = read()
     except OSError as error:
         place = Location(name)
         found = Diagnostic(Severity.ERROR, "E113", f"cannot be read: {told(error)}", place, next_step(error))

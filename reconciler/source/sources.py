@@ -10,13 +10,13 @@ from reconciler import identity
 from reconciler.model import Diagnostic, Location, Move, Row
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
-from reconciler.source.files import name_of, plan_files
+from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.frame import Watch
 from reconciler.source.gathering import Gathering, same_call
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
 from reconciler.source.yaml import Document, load
-from reconciler.system import next_step
+from reconciler.system import next_step, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
 
     Every problem of every file is reported in one go, sorted by place. ``watch`` is told how each row was made.
     """
-    files, problems = plan_files(project, paths)
+    files, problems = locate_plan_files(project, paths)
     documents: dict[str, Document] = {}
     plans: dict[str, Location] = {}
     rows = Gathering()
     moves: list[Move] = []
-    for path in files:
-        name = name_of(project, path)
+    for file in files:
+        name = name_of(project, file.path)
         report = Report(name)
-        plan = _read(path, name, project, report, documents, watch)
+        plan = _read(file, name, project, report, documents, watch)
         if plan is not None:
             _add(plan, plans, rows, report)
             moves += plan.moves
@@ -56,7 +56,7 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
 
 
 def _read(
-    path: Path,
+    file: PlanPath,
     name: str,
     project: Project,
     report: Report,
@@ -64,9 +64,9 @@ def _read(
     watch: Watch | None,
 ) -> PlanFile | None:
     try:
-        data = path.read_bytes()
+        data = file.read()
     except OSError as error:
-        report.say("E113", f"cannot be read: {error.strerror}", 1, 1, next_step(error))
+        report.say("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
         return None
     document = load(data, name)
     documents[name] = document

@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler import identity
 from reconciler.blinding import is_partial
 from reconciler.errors import StateError
+from reconciler.files import exists
 from reconciler.state import audit
 from reconciler.state.database import Connection
 from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
@@ -50,7 +51,7 @@ def backup(path: Path, target: Path) -> None:
         StateError: the state cannot be trusted, or the copy cannot be written.
     """
     check_file(path)
-    if target.exists():
+    if exists(target):
         raise StateError(f"{target} exists already")
     temporary = target.with_name(f".{target.name}.tmp")
     with translated(target):

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,8 +144,9 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True)
         sync_folder(folder.parent)
     ignore = folder / ".gitignore"
-    if made or (folder.name == STATE_FOLDER and not ignore.exists()):
-        ignore.write_text("*\n", encoding="utf-8")
+    if made or folder.name == STATE_FOLDER:
+        with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 def check_file(path: Path) -> None:

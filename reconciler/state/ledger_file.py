@@ -18,10 +18,12 @@ from reconciler import __version__
 from reconciler.chain import Head, Link, Record, Walk, read
 from reconciler.documents import inert, integer, members, text
 from reconciler.errors import StateError
+from reconciler.files import read_named
 from reconciler.model import JsonObject, JsonValue
 from reconciler.ports import StateReader
 from reconciler.state.audit import Verdict, walk_along
 from reconciler.state.replay import Replay
+from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -69,9 +71,9 @@ def verify(path: Path, anchors: Iterable[Head] = ()) -> Verdict:
         StateError: it cannot be read, or is no exported ledger at all.
     """
     try:
-        data = path.read_bytes()
+        data = read_named(path)
     except OSError as error:
-        raise StateError(f"{path} cannot be read: {error.strerror}") from error
+        raise StateError(f"{path} cannot be read: {told(error)}", hint=next_step(error)) from error
     lines = data.splitlines(keepends=True)
     first = _object(lines[0] if lines else b"")
     if first is None or first.get("type") != "ledger":

@@ -17,6 +17,7 @@ from typing import IO, Any
 from reconciler import __version__
 from reconciler.chain import Head
 from reconciler.errors import StateError
+from reconciler.files import open_named
 from reconciler.state import copying, ledger, rules
 from reconciler.state.database import Connection
 from reconciler.state.steps import STEPS
@@ -47,7 +48,7 @@ class Portable:
 
     def _rows(self) -> Iterator[tuple[str, copying.Record]]:
         """All rows, table by table in the order of ``copying.TABLES``, each with its table's name."""
-        with self.path.open("rb") as file:
+        with open_named(self.path) as file:
             for document in map(json.loads, islice(file, 1, None)):
                 if "table" in document:
                     yield document["table"], document["row"]
@@ -92,7 +93,7 @@ def read(path: Path) -> Portable:
     """
     digest, last = hashlib.sha256(), b""
     try:
-        with path.open("rb") as file:
+        with open_named(path) as file:
             first = next(file, b"")
             for line in file:
                 digest.update(last or first)

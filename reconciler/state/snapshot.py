@@ -19,6 +19,7 @@ from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind
 from reconciler.changes import ascending
 from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.errors import StateError, StateMissing
+from reconciler.files import read_named
 from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
 from reconciler.ports import StateReader
 from reconciler.state.rules import check_lineage
@@ -85,12 +86,10 @@ def read(path: Path, *, lineage: str | None = None) -> Snapshot:
         StateError: it is no snapshot, damaged, of another version, or of another lineage.
     """
     try:
-        if not path.exists():
-            hint = "fetch it, or make one: reconciler state export --public FILE"
-            raise StateMissing(f"no snapshot at {path}", hint=hint)
-        if not path.is_file():
-            raise StateError(f"the snapshot {path} is not a regular file")
-        data = path.read_bytes()
+        data = read_named(path, pipe=False)
+    except FileNotFoundError as error:
+        hint = "fetch it, or make one: reconciler state export --public FILE"
+        raise StateMissing(f"no snapshot at {path}", hint=hint) from error
     except OSError as error:
         raise StateError(f"the snapshot {path} cannot be read: {told(error)}", hint=next_step(error)) from error
     snapshot = _loads(data, path)

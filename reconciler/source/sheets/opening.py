@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from reconciler.files import open_in_project
 from reconciler.settings import Project
 from reconciler.source.files import name_of
 from reconciler.source.sheets.grid import Grid, SheetProblem
+from reconciler.system import FileRefused, told
 
 if TYPE_CHECKING:
     from reconciler.source.sheets.options import Options
@@ -32,7 +33,7 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
     path = _resolve(options.file.text, plan_file, project)
     suffix = path.suffix.lower()
     name = name_of(project, path)
-    with _open(path) as raw:
+    with _open(path, project) as raw:
         _check_size(raw, project)
         if options.sha256 is not None:
             _check_content(raw, options.sha256)
@@ -74,18 +75,17 @@ def _resolve(text: str, plan_file: str, project: Project) -> Path:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[io.BufferedReader]:
-    """A regular file; devices and pipes are refused without waiting for them."""
+def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
+    """A regular file of the project."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            os.close(handle)
-            raise SheetProblem("E601", "this is no plain file", "a .csv, .tsv or .xlsx file")
+        handle = open_in_project(project.root, path)
         raw: io.BufferedReader = io.BufferedReader(_ByPlace(handle), _CHUNK)
         with raw:
             yield raw
+    except FileRefused as error:
+        raise SheetProblem("E601", f"cannot be read: {told(error)}", error.hint) from error
     except OSError as error:
-        raise SheetProblem("E602", f"cannot be read: {error.strerror}", "check the permissions") from error
+        raise SheetProblem("E602", f"cannot be read: {told(error)}", "check the permissions") from error
 
 
 class _ByPlace(io.RawIOBase):
