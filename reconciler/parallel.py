@@ -19,12 +19,13 @@ from itertools import count, cycle
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, TypeVar
 
+from reconciler import environment
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.quantities import parse_integer
 
 R = TypeVar("R")
 
-VARIABLE = "RECONCILER_PROCESSES"
+VARIABLE = environment.PROCESSES
 _MOST = 8  # the one process that puts everything in order is busy with so many
 _HEAD = struct.Struct("!cQ")
 _PIPE = 1 << 20
@@ -44,7 +45,7 @@ def processes() -> int:
     Raises:
         UsageError: the variable that says so holds no number above 0.
     """
-    asked = os.environ.get(VARIABLE)
+    asked = environment.variable(VARIABLE)
     try:
         wanted = None if asked is None else parse_integer(asked, 1)
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from reconciler.environment import BASE_URL, STATE, empty_variables, variable
 from reconciler.errors import UsageError
 from reconciler.quantities import MAX_DURATION, MAX_INTEGER, parse_duration, parse_integer, parse_number
 
@@ -72,6 +73,26 @@ class Instant(click.ParamType[datetime]):
             self.fail(f"{error}, such as 2026-06-15T14:30:00Z", param, ctx)
 
 
+class ReportsEnvironment(click.Command):
+    """A command that reports empty variables as findings, where others end with an error."""
+
+
+class EnvironmentOption(click.Option):
+    """An option that a variable of ours can give. Click takes an empty variable for one that is not set."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        if not isinstance(self.envvar, str) or ctx.resilient_parsing:
+            return None
+        if isinstance(ctx.command, ReportsEnvironment) and self.envvar in empty_variables():
+            return None
+        return variable(self.envvar)
+
+    def type_cast_value(self, ctx: click.Context, value: object) -> object:
+        if isinstance(value, str) and not value.strip() and not ctx.resilient_parsing:
+            raise UsageError(f"{self.opts[0]} is empty", hint="leave it out, or check the variable that fills it")
+        return super().type_cast_value(ctx, value)
+
+
 now_option = click.option("--now", type=Instant(), metavar="TIME", help="Plan as of this time (RFC 3339).")
 reveal_option = click.option(
     "--reveal", is_flag=True, help="Show numbers, names and data that are masked otherwise."
@@ -97,8 +118,9 @@ def refuse_password(url: str, where: str) -> None:
 state_option = click.option(
     "--state",
     "state_url",
+    cls=EnvironmentOption,
     metavar="PATH|URL",
-    envvar="RECONCILER_STATE",
+    envvar=STATE,
     callback=_without_password,
     help="The state file, postgresql://…, or snapshot:FILE to plan only; comes before reconciler.yaml. "
     "[env: RECONCILER_STATE]",
@@ -179,8 +201,14 @@ lock_option = click.option(
     "--lock-timeout", type=Duration(), default="0s", show_default=True, help="How long to wait for the lock."
 )
 key_option = click.option(
-    "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="A file holding the key."
+    "--api-key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file, or a pipe such as <(pass show key), that holds the key.",
 )
 url_option = click.option(
-    "--base-url", metavar="URL", envvar="CONTACTSHIP_BASE_URL", help="https, or http on loopback."
+    "--base-url",
+    cls=EnvironmentOption,
+    metavar="URL",
+    envvar=BASE_URL,
+    help="https, or http on loopback. [env: CONTACTSHIP_BASE_URL]",
 )

@@ -13,6 +13,7 @@ import click
 from reconciler.cli.app import (
     App,
     Duration,
+    EnvironmentOption,
     Integer,
     SystemClock,
     echo,
@@ -26,6 +27,7 @@ from reconciler.cli.app import (
 from reconciler.cli.completing import plan_files
 from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.showing import full_option
+from reconciler.environment import CHECKPOINT
 from reconciler.errors import Refused, UsageError
 from reconciler.plan import Action
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
@@ -79,7 +81,8 @@ class RateOption(click.ParamType[float]):
 )
 @click.option(
     "--checkpoint",
-    envvar="RECONCILER_CHECKPOINT",
+    cls=EnvironmentOption,
+    envvar=CHECKPOINT,
     metavar="CMD",
     help="Run CMD before sending and after: it carries the state to where it outlives this machine. "
     "[env: RECONCILER_CHECKPOINT]",
@@ -144,7 +147,7 @@ def apply(
         concurrency=concurrency or target.concurrency,
         timeout=timeout or target.timeout,
         preflight=not no_preflight,
-        checkpoint=checkpoint or None,
+        checkpoint=checkpoint,
         join=join,
     )
     if now is not None and not target.origin.loopback:

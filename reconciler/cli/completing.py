@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.app import App
+from reconciler.environment import STATE, variable
 from reconciler.errors import ReconcilerError
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -35,7 +36,7 @@ def _app(ctx: click.Context) -> App:
 def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     from reconciler.cli.workspace import Workspace
 
-    url = ctx.params.get("state_url") or os.environ.get("RECONCILER_STATE")
+    url = ctx.params.get("state_url") or variable(STATE)
     with Workspace.open(_app(ctx), url).reader() as reader:
         for entry in reader.entries():
             if str(entry.address).startswith(incomplete):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import textwrap
 from collections import Counter
@@ -13,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, key_option, state_option, url_option
+from reconciler.cli.app import (
+    App,
+    ReportsEnvironment,
+    SystemClock,
+    echo_json,
+    key_option,
+    state_option,
+    url_option,
+)
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.escape import for_terminal
@@ -37,7 +44,7 @@ _FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrit
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 
-@click.command(epilog=_EPILOG, short_help="Check that an apply could work from here.")
+@click.command(cls=ReportsEnvironment, epilog=_EPILOG, short_help="Check that an apply could work from here.")
 @click.option("--offline", is_flag=True, help="Do not ask the service.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (reconciler schema doctor).")
 @key_option
@@ -57,10 +64,9 @@ def doctor(
     Nothing is placed and nothing is written: the service is asked with GETs.
     """
     from reconciler.cli.checkup.service import Access
-    from reconciler.provider.origin import API_KEY_VARIABLE
 
     key_file = api_key_file and app.directory / api_key_file
-    access = Access.of(base_url, key_file, os.environ.get(API_KEY_VARIABLE))
+    access = Access.of(base_url, key_file)
     found = list(_examine(app, state_url, access, offline=offline))
     if as_json:
         counts = Counter(item.health for item in found)
@@ -78,6 +84,7 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
     from reconciler.cli.workspace import Workspace
 
     yield machine.versions()
+    yield machine.variables()
     now = SystemClock().now()
     try:
         workspace = Workspace.open(app, state_url, snapshot_does=True)

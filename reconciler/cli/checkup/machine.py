@@ -9,6 +9,7 @@ from importlib import metadata
 
 from reconciler import __version__
 from reconciler.cli.checkup.finding import Finding, Health
+from reconciler.environment import EMPTY_HINT, empty_variables
 
 DISTRIBUTION = "call-reconciler"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -31,6 +32,15 @@ def versions() -> Finding:
         hint = "pip install --force-reinstall pyyaml, on a platform that it has wheels for"
         return Finding("versions", Health.WARN, f"{', '.join(parts)}; YAML is read slowly, without libyaml", hint)
     return Finding("versions", Health.OK, ", ".join(parts))
+
+
+def variables() -> Finding:
+    """Whether a variable of ours is set but empty, as where a secret of the CI is missing."""
+    empty = empty_variables()
+    if empty:
+        words = "is set but empty" if len(empty) == 1 else "are set but empty"
+        return Finding("environment", Health.FAIL, f"{', '.join(empty)} {words}", EMPTY_HINT)
+    return Finding("environment", Health.OK, "no variable is set but empty")
 
 
 def _required() -> list[str]:

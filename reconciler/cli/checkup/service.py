@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.environment import variable
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.provider.origin import (
     API_KEY_VARIABLE,
     BASE_URL_VARIABLE,
     DEFAULT_BASE_URL,
     Origin,
+    is_exposed,
     parse_origin,
     read_api_key,
 )
@@ -38,9 +40,9 @@ class Access:
     findings: tuple[Finding, ...]
 
     @classmethod
-    def of(cls, base_url: str | None, key_file: Path | None, variable: str | None) -> Access:
+    def of(cls, base_url: str | None, key_file: Path | None) -> Access:
         origin, said = _origin(base_url)
-        key, told = _key(key_file, variable)
+        key, told = _key(key_file)
         return cls(origin, key, (said, told))
 
 
@@ -54,14 +56,14 @@ def _origin(base_url: str | None) -> tuple[Origin | None, Finding]:
     return origin, Finding("base-url", Health.OK, f"{origin.base}, {'this machine' if origin.loopback else real}")
 
 
-def _key(key_file: Path | None, variable: str | None) -> tuple[str | None, Finding]:
+def _key(key_file: Path | None) -> tuple[str | None, Finding]:
     try:
-        key = read_api_key(key_file, variable)
+        key = read_api_key(key_file, None if key_file is not None else variable(API_KEY_VARIABLE))
     except ReconcilerError as error:
         return None, failed("api-key", error)
     if key_file is None:
         return key, Finding("api-key", Health.OK, f"present, from {API_KEY_VARIABLE}")
-    if key_file.stat().st_mode & 0o077:
+    if is_exposed(key_file):
         told = f"present, and others may read {key_file}"
         return key, Finding("api-key", Health.WARN, told, f"chmod 600 {key_file}")
     return key, Finding("api-key", Health.OK, f"present, from {key_file}")
