@@ -6,12 +6,29 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.errors import StateError
+from reconciler.errors import StateError, StateLocked
 from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
 from reconciler.ports import DUPLICATE_CALL_ID, Decision, Result
 from reconciler.times import format_instant
 
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
+
+
+def locked(holder: str | None) -> StateLocked:
+    """The error for a state that another run holds."""
+    return StateLocked(
+        f"the state is locked by {holder or 'another run'}",
+        hint="wait for it, or pass --lock-timeout; the lock is gone as soon as that process is",
+    )
+
+
+def lost(what: str) -> StateError:
+    """The error for a state that was taken away from the run that uses it."""
+    return StateError(
+        f"{what}. Nothing more is sent.",
+        hint="let no other apply run; keep the newest copy of the state in its place, and apply again: "
+        "what was in flight is looked up first",
+    )
 
 
 def check_lineage(found: str, pinned: str | None) -> None:

@@ -52,10 +52,10 @@ def test_init_plan_apply_and_nothing_is_left_to_do(shared: Workbench, sandbox: A
 
 def held(shared: Workbench, postgres: Any) -> Any:
     """Another program's session that holds the state's lock, on behalf of a run that has not ended."""
-    from reconciler.state.postgres.advisory import key_of
+    from reconciler.state.postgres.advisory import Key, run_number, scope_of
 
     found = postgres.connect()
-    found.execute("select pg_advisory_lock(%s)", (key_of(lineage(shared)),))
+    found.execute("select pg_advisory_lock(%s, %s)", Key(scope_of(lineage(shared)), run_number("other")).signed)
     found.execute(
         f"insert into {schema(shared)}.runs (id, command, started_at, host, pid, actor, tool_version)"
         " values ('other', 'apply', '2026-06-01T00:00:00Z', 'that-host', 4711, 'somebody', '0')"
@@ -78,7 +78,7 @@ def test_whoever_meets_the_lock_is_told_who_holds_it(shared: Workbench, postgres
 def test_an_apply_waits_for_the_lock(shared: Workbench, postgres: Any) -> None:
     with held(shared, postgres) as other:
         apply = shared.start("apply", "--auto-approve", "--rate", "none", "--lock-timeout", "30s")
-        waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+        waiting = "select 1 from pg_stat_activity where application_name like 'reconciler apply%'"
         while not postgres.sql(waiting):
             assert apply.poll() is None
         other.close()

@@ -17,7 +17,6 @@ from reconciler.engine.events import Event, Kind
 from reconciler.errors import StateError, StateLocked
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Intent, Result, Run, Seen
-from reconciler.state.postgres.advisory import run_key
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
 
@@ -186,7 +185,7 @@ def test_a_run_that_writes_alone_keeps_runners_out_and_they_keep_it_out(place: P
 
 def test_a_runner_that_is_not_known_to_live_writes_nothing(two: tuple[Any, Any]) -> None:
     a, b = two
-    a._raw.execute("select pg_advisory_unlock(%s)", (run_key("a"),))
+    a._raw.execute("select pg_advisory_unlock_all()")
     with pytest.raises(StateError, match="does not hold the state's lock"):
         a.intend("a", [intent(ROWS[0])], NOW)
     assert list(b.entries()) == []

@@ -17,11 +17,12 @@ from reconciler import identity
 from reconciler.errors import StateError, StateLocked, StateMissing
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Intent, Run
-from reconciler.state.postgres.advisory import key_of, locked
+from reconciler.state.postgres.advisory import Key, locked, run_number, scope_of
 from reconciler.state.postgres.schemas import schema_of
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.session import connected
 from reconciler.state.postgres.state import PostgresState
+from reconciler.state.postgres.statements import Statements
 from reconciler.state.store import Store
 from tests.contract.conftest import NOW
 from tests.contract.conftest import RUN as FULL
@@ -88,7 +89,11 @@ def forget_the_lock(raw: Any, _: Any) -> None:
 
 def share_the_session(raw: Any, place: PostgresState) -> None:
     """What a pooler does that gives one session to two clients; the second one looks first, and is refused."""
-    with pytest.raises(StateError, match="pooler"), locked(raw, place.lineage or "", 0, lambda: None):
+    statements = Statements(raw, schema_of(place.lineage or ""))
+    with (
+        pytest.raises(StateError, match="pooler"),
+        locked(statements, place.lineage or "", "another", 0, lambda: None),
+    ):
         pass
     raw.execute("select set_config('reconciler.session', 'another', false)")
 
@@ -243,6 +248,8 @@ def test_runs_in_another_order_are_found(place: PostgresState, postgres: Any) ->
 
 
 def test_keys_of_locks_fit_and_differ() -> None:
-    keys = {key_of(str(random.Random(number).random())) for number in range(1000)}
-    assert len(keys) == 1000
-    assert all(-(2**63) <= key < 2**63 for key in keys)
+    names = [str(random.Random(number).random()) for number in range(1000)]
+    keys = {scope_of(name) for name in names} | {run_number(name) for name in names}
+    assert len(keys) == 2000
+    assert all(0 <= key < 2**32 for key in keys)
+    assert all(-(2**31) <= half < 2**31 for key in keys for half in Key(key, key).signed)

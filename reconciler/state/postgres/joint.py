@@ -15,6 +15,7 @@ from reconciler.engine.events import Event, Kind
 from reconciler.errors import StateLocked
 from reconciler.model import Address, Status
 from reconciler.ports import Intent, Result, Run, Seen
+from reconciler.state import rules
 from reconciler.state.database import Connection, Row
 from reconciler.state.postgres import advisory
 from reconciler.state.postgres.session import PostgresSession
@@ -22,6 +23,7 @@ from reconciler.state.reader import at
 from reconciler.state.records import to_address, to_run
 from reconciler.state.store import Store
 
+_PATIENCE = 60.0  # seconds to wait for what other runners write
 _BURST_SECONDS = 0.1  # how much of the rate one claim takes at most
 _SENT = "sent"
 _WHERE = "plan = ? and key = ? and revision = ?"
@@ -102,8 +104,9 @@ class PostgresJointStore(Store):
         self._raw = session.connection.raw
         self._statements = session.connection
         lineage = self.lineage
-        self._opening = advisory.number_of(f"reconciler opening {lineage}")
-        self._joint = advisory.number_of(f"reconciler joint {lineage}")
+        self._opening = advisory.scope_of(lineage, "reconciler opening ")
+        self._joint = advisory.scope_of(lineage, "reconciler joint ")
+        self._alone: advisory.Key | None = None
         self._step = 0
 
     def _begin(self, run: Run) -> None:
@@ -129,20 +132,20 @@ class PostgresJointStore(Store):
             self._connection.execute(sql, at(result.address))
 
     def alone(self) -> bool:
-        return self._asked("select pg_try_advisory_lock(%s) as said", self._opening)
+        key = advisory.Key(self._opening, advisory.random_number())
+        with self._session.translated():
+            self._alone = key if advisory.take(self._statements, key) else None
+        return self._alone is not None
 
     def not_alone(self) -> None:
-        self._asked("select pg_advisory_unlock(%s) as said", self._opening)
+        if self._alone is not None:
+            with self._session.translated():
+                advisory.release(self._raw, self._alone)
 
     @property
     def begun(self) -> bool:
         with self._session.translated():
-            return advisory.is_held(self._raw, self._joint)
-
-    def _asked(self, sql: str, key: int) -> bool:
-        with self._session.translated():
-            row = self._raw.execute(sql.encode(), (key,)).fetchone()
-            return row is not None and bool(row["said"])
+            return advisory.is_held(self._statements, self._joint)
 
     def open(self, wanted: Sequence[Address], ended: Sequence[Event], rate: float | None) -> None:
         rows: list[tuple[Address, str | None]] = [(address, None) for address in wanted]
@@ -165,7 +168,10 @@ class PostgresJointStore(Store):
             self._connection.execute("update joint set step = greatest(step, ?)", (self._step,))
             row = self._connection.execute("select opened_by, step from joint").fetchone()
         self._step = 0 if row is None else row["step"]
-        self._asked("select pg_advisory_lock_shared(%s) is not null as said", self._joint)
+        with self._session.translated():
+            key = advisory.Key(self._joint, advisory.random_number())
+            if not advisory.take(self._statements, key, shared=True, patience=_PATIENCE):
+                raise rules.locked(None)
         return Seen() if row is None else self.seen(row["opened_by"])
 
     def claim(self, count: int) -> Claim:

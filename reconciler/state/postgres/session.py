@@ -38,6 +38,7 @@ _SETTINGS = {
     "statement_timeout": "0",
     "lock_timeout": "60000",
     "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",  # who waited for a row must see what was written meanwhile
 }
 _FIT = "select current_setting('fsync') as fsync, current_setting('server_encoding') as encoding"
 _REDACTED = ("calls", "attempts", "decisions", "cleared", "ledger_texts")
@@ -71,6 +72,19 @@ class PostgresSession:
             with self.connection.transaction():
                 self.held.check(raw, schema)
                 yield
+
+    def untouched(self) -> bool:
+        return False
+
+    @contextmanager
+    def rereading(self) -> Iterator[Statements]:
+        with self.translated():
+            raw, schema = self.connection.raw, self.connection.schema
+            if self.held is None or schema is None:
+                raise StateError("the state is open for reading only")
+            with self.connection.transaction():
+                self.held.check(raw, schema, writing=False)
+                yield self.connection
 
     @contextmanager
     def redacting(self) -> Iterator[None]:

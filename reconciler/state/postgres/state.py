@@ -126,11 +126,13 @@ class PostgresState:
         """A session that holds the lock, of a state that is up to date."""
         with connected(self.server, writer=True) as raw, ExitStack() as stack:
             session = self._open(raw)
-            lineage, runner = Reader(session).lineage, run.id if joint else None
+            lineage = Reader(session).lineage
             with session.translated():
                 check_server(raw)
                 settle_in(raw, run)
-                lock = advisory.locked(raw, lineage, lock_timeout, lambda: _holder(session), runner)
+                lock = advisory.locked(
+                    session.connection, lineage, run.id, lock_timeout, lambda: _holder(session), shared=joint
+                )
                 held = stack.enter_context(lock)
             session = replace(session, held=held)
             _upgrade(session)
@@ -139,9 +141,9 @@ class PostgresState:
     def lock(self) -> Lock:
         with self._reading() as session:
             reader = Reader(session)
-            key = advisory.key_of(reader.lineage)
+            scope = advisory.scope_of(reader.lineage)
             with session.translated():
-                if not advisory.is_held(session.connection.raw, key):
+                if not advisory.is_held(session.connection, scope):
                     return Lock(held=False)
                 found = tuple(runners(session.connection))
             return Lock(True, found[0].run if found else reader.holder(), found)
