@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -180,6 +180,24 @@ class StateStore(StateReader, Protocol):
 
         Returns the results as they were recorded, in the same order: a call id that another address has makes
         an attempt uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
+        """
+        ...
+
+    def untouched(self) -> bool:
+        """Whether nobody else has written the state since this run did: then ``prove`` would find nothing. Takes
+        microseconds; False where finding that out takes a question to the database.
+
+        Raises:
+            StateError: the lock or the state was taken away from this run.
+        """
+        ...
+
+    def prove(self, run_id: str, addresses: Collection[Address]) -> None:
+        """Asked before a request is sent: this run still holds the lock and the state it began with, and the
+        intents of these addresses are still open and its own. Others may have added to the ledger.
+
+        Raises:
+            StateError: something of that is not so, or cannot be found out. Nothing may be sent.
         """
         ...
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -25,7 +26,7 @@ from reconciler.engine.journal import Journal
 from reconciler.engine.orders import Gate, Held, Order, Supply
 from reconciler.engine.pacing import Pacer
 from reconciler.engine.sending import Outcome, Sender
-from reconciler.errors import CheckpointFailed
+from reconciler.errors import CheckpointFailed, StateError
 from reconciler.model import Address, Status
 from reconciler.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
 
@@ -74,11 +75,13 @@ class Placement:
         self._gate = gate or Gate()
         self._brake = Brake()
         self._pacer = Pacer(rate, time.monotonic)
-        self._crew = Crew(providers, Sender(clock, self._gate, self._pacer, self._brake))
+        self._crew = Crew(providers, Sender(self._journal, clock, self._gate, self._pacer, self._brake))
         self._coming: Iterator[Order] = iter(())
         self._queue: deque[Order] = deque()  # those at hand
         self._intended: deque[Order] = deque()
-        self._untold: dict[Address, Kind] = {}  # what is told of each order that has not ended, should the run end
+        self._untold: dict[
+            Address, Event
+        ] = {}  # what is told of each order that has not ended, should the run end
         self._unknowns = 0
 
     @property
@@ -111,25 +114,37 @@ class Placement:
                 await self._leave_out(choice)
                 back = await self._collect(self._patience(supply))
             await self._withdraw()
+        except StateError as error:
+            self.stop(error.message)
+            await self._finish()
+            raise
         finally:
             why = self.stopped or "the run was cut short"
-            for address, kind in self._untold.items():
-                self._emit(Event(kind, address, message=why))
+            for event in self._untold.values():
+                self._emit(replace(event, message=event.message or why))
             for order in self._coming:
                 self._emit(Event(Kind.NOT_SENT, order.address, message=why))
+
+    async def _finish(self) -> None:
+        """See what is in flight to its end. What cannot be recorded any more is told."""
+        while self._crew.away:
+            back = await self._crew.collect(None, 0.0)
+            with suppress(StateError):
+                await self._turn(back, 0)
 
     def _take(self, orders: Iterator[Order], most: int | None = None) -> None:
         """Have orders at hand; of many not all, since each is made when it is asked for."""
         for order in islice(orders, most):
             self._queue.append(order)
-            self._untold[order.address] = Kind.NOT_SENT
+            self._untold[order.address] = Event(Kind.NOT_SENT, order.address)
 
     def _left(self, supply: Supply | None) -> bool:
         return bool(self._queue or self._intended or supply)
 
     async def _supplied(self, supply: Supply) -> Supply | None:
         """Take more orders; None where these were the last."""
-        batch = await supply.take(len(self._crew))
+        async with self._journal.alone:
+            batch = await supply.take(len(self._crew))
         self._take(iter(batch.orders))
         self._pacer.hold(batch.wait)
         return None if batch.last else supply
@@ -157,9 +172,10 @@ class Placement:
                 self._tell(Outcome(result, outcome.held))
 
         def intended() -> None:
-            self._untold |= {order.address: Kind.UNCERTAIN for order in batch}
+            self._untold |= {order.address: Event(Kind.UNCERTAIN, order.address) for order in batch}
             self._intended.extend(batch)
 
+        self._untold |= {item.result.address: unrecorded(item.result) for item in back}
         if back or batch:
             results, intents = [item.result for item in back], [order.intent(now) for order in batch]
             await self._journal.turn(results, intents, now, recorded, intended)
@@ -195,8 +211,10 @@ class Placement:
                 why = explain.message(explain.expired(item.rings_at))
                 self._end(Event(Kind.EXPIRED, item.address, message=why))
 
-        for event in choice.blocked:
-            self._end(event)
+        if choice.blocked:
+            async with self._journal.alone:
+                for event in choice.blocked:
+                    self._end(event)
         if choice.late:
             await self._journal.record_missed(choice.late, self._clock.now(), recorded)
 
@@ -251,6 +269,15 @@ class Placement:
     def _end(self, event: Event) -> None:
         del self._untold[event.address]
         self._emit(event)
+
+
+def unrecorded(result: Result) -> Event:
+    """What is told of a call whose end is known and could not be recorded: the state still says that it is not."""
+    message = {
+        Status.PLACED: f"placed as {result.call_id}, but that could not be recorded",
+        Status.RULED_OUT: f"not sent: {result.error}",
+    }
+    return Event(Kind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
 
 
 def blocked(address: Address, held: Held) -> Event:

@@ -1,13 +1,23 @@
-"""The writes of one placement: beside the loop and one at a time, so that answers come in while the disk syncs."""
+"""What one placement asks of the state: beside the loop and one at a time, so that answers come in meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from reconciler.errors import StateError
+from reconciler.model import Address
 from reconciler.ports import Intent, Result, StateStore
+
+# Counts a machine's sleep too: CLOCK_MONOTONIC stands still in it on Linux (clock_gettime(2)), and not on macOS.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds since some moment, those that the machine slept through included."""
+    return time.clock_gettime(_CLOCK)
 
 
 class Journal:
@@ -15,7 +25,8 @@ class Journal:
 
     A write is awaited to its end, also where the run is cut short meanwhile, so that no two threads ever use the
     state. What is to follow (``recorded``, ``intended``) is called once it is durable, and only then; ``recorded``
-    is given the results as the state has them.
+    is given the results as the state has them. ``alone`` is held while the state is in use; whoever else uses the
+    state meanwhile takes it too.
 
     Raises:
         StateError: it could not be made durable.
@@ -25,6 +36,34 @@ class Journal:
         self._store = store
         self._run_id = run_id
         self.took = 0.0
+        self.alone = asyncio.Lock()
+        self._asking: asyncio.Task[float] | None = None  # a proof that has not begun
+        self._asked: set[Address] = set()  # what it is asked for
+
+    async def prove(self, address: Address) -> float:
+        """The state, its lock and this intent are still this run's, at the moment (by ``elapsed``)
+        that is returned.
+        Who asks at the same time shares one question.
+
+        Raises:
+            StateError: they are not, or nobody can tell.
+        """
+        if not self.alone.locked():
+            now = elapsed()
+            if self._store.untouched():
+                return now
+        if self._asking is None:
+            self._asked = set()
+            self._asking = asyncio.create_task(self._prove(self._asked))
+        self._asked.add(address)
+        return await asyncio.shield(self._asking)
+
+    async def _prove(self, asked: set[Address]) -> float:
+        async with self.alone:
+            self._asking, now = None, elapsed()
+            if not self._store.untouched():
+                await self._in_thread(lambda: self._store.prove(self._run_id, asked))
+        return now
 
     async def turn(
         self,
@@ -61,15 +100,22 @@ class Journal:
 
     async def _write(self, write: Callable[[], None], then: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
-        start, cut = loop.time(), False
-        writing = loop.run_in_executor(None, write)
-        while not writing.done():
-            try:
-                await asyncio.wait([writing])
-            except asyncio.CancelledError:
-                cut = True
-        self.took = loop.time() - start
-        writing.result()
-        then()
+        async with self.alone:
+            start = loop.time()
+            cut = await self._in_thread(write)
+            self.took = loop.time() - start
+            then()
         if cut:
             raise asyncio.CancelledError
+
+    async def _in_thread(self, use: Callable[[], None]) -> bool:
+        """Do it to its end; whether the run was cut short meanwhile."""
+        cut = False
+        using = asyncio.get_running_loop().run_in_executor(None, use)
+        while not using.done():
+            try:
+                await asyncio.wait([using])
+            except asyncio.CancelledError:
+                cut = True
+        using.result()
+        return cut

@@ -1,4 +1,6 @@
-"""Sending one call until something is known: only what was proven not sent is sent again."""
+"""Sending one call until something is known: only what was proven not sent is sent again, and nothing leaves
+without a fresh proof that the state and the call's intent in it are still this run's.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,19 @@ from datetime import timedelta
 
 from reconciler.engine import explain
 from reconciler.engine.brake import Brake
+from reconciler.engine.journal import Journal, elapsed
 from reconciler.engine.orders import Gate, Held, Order
 from reconciler.engine.pacing import Pacer
-from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError
 from reconciler.model import Status
 from reconciler.ports import CallProvider, Clock, Receipt, Result
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
 THROTTLED_FOR = timedelta(minutes=10)
+FRESH = 5.0  # seconds that a proof holds for: less than a server takes to give the lock of a lost session away
+PROOFS = 3  # in a row that may come too late
+_SLOW = f"the state takes more than {FRESH:g} s to answer whether it is still this run's. Nothing more is sent."
 
 
 class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
@@ -42,7 +48,8 @@ class Outcome:
 class Sender:
     """Sends orders, each over a connection it is given. What none of them would survive pulls the brake."""
 
-    def __init__(self, clock: Clock, gate: Gate, pacer: Pacer, brake: Brake) -> None:
+    def __init__(self, journal: Journal, clock: Clock, gate: Gate, pacer: Pacer, brake: Brake) -> None:
+        self._journal = journal
         self._clock = clock
         self._gate = gate
         self._pacer = pacer
@@ -92,15 +99,32 @@ class Sender:
             self._pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
 
     async def _attempt(self, order: Order, provider: CallProvider) -> Receipt:
-        """Send it once, where it may still be sent."""
-        now = self._clock.now()
-        if self._brake.reason is not None:
-            raise NotSent(self._brake.reason)
-        if (missed := order.missed(now)) is not None:
-            raise _TooLate(explain.message(explain.expired(missed.rings_at)))
-        if (held := self._gate.holds(order, now)) is not None:
-            raise _HeldBack(held)
-        return await provider.place(order.request)
+        """Send it once, where it may still be sent: that is asked again where the machine or the process was
+        suspended between the answer and the request.
+        """
+        for _ in range(PROOFS):
+            proved_at = await self._proved(order)
+            now = self._clock.now()
+            if self._brake.reason is not None:
+                raise NotSent(self._brake.reason)
+            if (missed := order.missed(now)) is not None:
+                raise _TooLate(explain.message(explain.expired(missed.rings_at)))
+            if (held := self._gate.holds(order, now)) is not None:
+                raise _HeldBack(held)
+            if elapsed() - proved_at <= FRESH:
+                return await provider.place(order.request)
+        raise self._stopped(_SLOW)
+
+    async def _proved(self, order: Order) -> float:
+        try:
+            return await self._journal.prove(order.address)
+        except StateError as error:
+            raise self._stopped(error.message) from error
+
+    def _stopped(self, reason: str) -> NotSent:
+        """Stop the run; the result is raised for the order that was not sent."""
+        self._brake.pull(reason)
+        return NotSent(reason)
 
 
 def _pause(error: NotSent, number: int) -> float:

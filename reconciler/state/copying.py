@@ -50,6 +50,12 @@ class Within:
     def writing(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def untouched(self) -> bool:
+        return False
+
+    def rereading(self) -> AbstractContextManager[Connection]:
+        return nullcontext(self.connection)
+
     def redacting(self) -> AbstractContextManager[None]:
         return nullcontext()
 

@@ -71,6 +71,23 @@ class Session(Protocol):
         """
         ...
 
+    def untouched(self) -> bool:
+        """Whether this session holds the lock, and nobody else has written since it did; False where finding that
+        out takes a question.
+
+        Raises:
+            StateError: it does not hold the lock (any more).
+        """
+        ...
+
+    def rereading(self) -> AbstractContextManager[Connection]:
+        """Around what is read again of the state, as it is now and as of one moment.
+
+        Raises:
+            StateError: this session does not hold the lock (any more), or what is there is damaged.
+        """
+        ...
+
     def redacting(self) -> AbstractContextManager[None]:
         """Around a redaction: as little as can be is left of what it takes out."""
         ...

@@ -211,18 +211,24 @@ def make_private(path: Path) -> None:
         path.chmod(found.st_mode & 0o600)
 
 
-def connect(path: Path, mode: str, busy: float = _BUSY_SECONDS) -> sqlite3.Connection:
+def is_busy(error: BaseException | None) -> bool:
+    """Whether another process holds SQLite's own locks, for longer than anybody waits for them."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith("SQLITE_BUSY")
+
+
+def connect(path: Path, mode: str, busy: float | None = None) -> sqlite3.Connection:
     """A connection in autocommit mode; ``mode`` is ``ro`` or ``rw``, and neither creates a file.
 
-    ``busy`` is how many seconds it waits for another process's transaction.
+    ``busy`` is how many seconds it waits for another process's transaction (None: a minute).
     """
+    busy = _BUSY_SECONDS if busy is None else busy
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def connect_reader(path: Path, busy: float = _BUSY_SECONDS) -> sqlite3.Connection:
+def connect_reader(path: Path, busy: float | None = None) -> sqlite3.Connection:
     """A read-only connection; what a killed writer left half done is rolled back first, as SQLite would."""
     connection = connect(path, "ro", busy)
     try:

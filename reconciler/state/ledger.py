@@ -6,24 +6,45 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from reconciler.chain import Head, Link, Note, genesis, link
 from reconciler.errors import StateError
 from reconciler.model import JsonObject
+from reconciler.state import rules
 from reconciler.state.database import Connection, Row
 
-_END = "select m.lineage, m.serial, h.number, h.hash from meta m left join ledger_head h on h.id = m.id"
+_END = """
+select m.lineage, m.serial, h.number, h.hash, (select hash from ledger where number = ?) as kept
+from meta m left join ledger_head h on h.id = m.id
+"""
 _LINKS = """
 select l.number, l.entry, l.hash, t.salt, t.texts from ledger l left join ledger_texts t on t.number = l.number
 order by l.number
 """
 
 
-def append(connection: Connection, notes: Iterable[Note]) -> None:
-    """Add entries, inside a transaction that the caller ends; their head is kept apart from them."""
-    meta = connection.execute(_END).fetchone()
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last entry that a run wrote, and to the ledger of which state."""
+
+    lineage: str
+    head: Head
+
+
+def append(connection: Connection, notes: Iterable[Note], latest: Latest | None = None) -> Latest:
+    """Add entries, inside a transaction that the caller ends; their head is kept apart from them.
+
+    Others may have added some meanwhile, but what the caller wrote last (``latest``) must be there still. The
+    result is what it has written now.
+
+    Raises:
+        StateError: it is not, or the state does not say which state it is.
+    """
+    meta = connection.execute(_END, (latest.head.number if latest else 0,)).fetchone()
     if meta is None:
         raise _damaged()
+    _check(meta, latest)
     head = genesis(meta["lineage"]) if meta["number"] is None else Head(meta["number"], meta["hash"])
     links: list[Link] = []
     for note in notes:
@@ -42,6 +63,26 @@ def append(connection: Connection, notes: Iterable[Note]) -> None:
         " on conflict (id) do update set number = excluded.number, hash = excluded.hash",
         (head.number, head.hash),
     )
+    return Latest(meta["lineage"], head)
+
+
+def check_kept(connection: Connection, latest: Latest) -> None:
+    """Raises ``StateError`` where this is another state by now, or lacks what this run has written."""
+    meta = connection.execute(_END, (latest.head.number,)).fetchone()
+    if meta is None:
+        raise _damaged()
+    _check(meta, latest)
+
+
+def _check(meta: Row, latest: Latest | None) -> None:
+    if latest is None:
+        return
+    if meta["lineage"] != latest.lineage:
+        raise rules.lost(
+            f"the state was overwritten by another one (lineage {meta['lineage']}) while this run used it"
+        )
+    if meta["kept"] != latest.head.hash:
+        raise rules.lost("the state was overwritten by an older copy while this run used it")
 
 
 def about(connection: Connection) -> JsonObject:

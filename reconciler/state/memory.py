@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,6 @@ from msgspec import structs
 
 from reconciler.blinding import REDACTED, derived_key
 from reconciler.chain import Head, Link, Note, genesis, link
-from reconciler.errors import StateError
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
 from reconciler.state import notes, redaction, rules
@@ -99,6 +98,15 @@ class MemoryState:
         with self._transaction():
             return self._close_all(run_id, results)
 
+    def untouched(self) -> bool:
+        return False
+
+    def prove(self, run_id: str, addresses: Collection[Address]) -> None:
+        own = (item for item in self._attempts if item.run_id == run_id and item.status is Status.INTENDED)
+        left = set(addresses) - {item.address for item in own}
+        if left:
+            raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
+
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
             for intent in missed:
@@ -153,7 +161,7 @@ class MemoryState:
             None,
         )
         if index is None:
-            raise StateError(f"{result.address} has no open attempt of this run")
+            raise rules.lost(f"{result.address} has no open attempt of this run")
         entry = self._entries[result.address]
         rejections = entry.rejections
         if result.status is Status.FAILED:

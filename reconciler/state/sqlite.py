@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
-from reconciler.state.lock import locked
+from reconciler.state.lock import HeldFile, locked
 from reconciler.state.place import Lock, told
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
@@ -82,11 +82,11 @@ class SqliteState:
 
 @dataclass(frozen=True, slots=True)
 class SqliteSession:
-    """A connection to the file. ``still_held`` raises where the lock or the file was taken away."""
+    """A connection to the file. ``held`` is None where it only reads."""
 
     connection: sqlite3.Connection
     path: Path
-    still_held: Callable[[], None] | None = None
+    held: HeldFile | None = None
 
     @property
     def name(self) -> str:
@@ -106,11 +106,34 @@ class SqliteSession:
     @contextmanager
     def writing(self) -> Iterator[None]:
         with translated(self.path):
-            if self.still_held is None:
+            if self.held is None:
                 raise StateError("the state is open for reading only")
-            self.still_held()
+            if not self.held.untouched():
+                with self.rereading():
+                    pass
             with files.transaction(self.connection):
                 yield
+            self.held.committed()
+
+    def untouched(self) -> bool:
+        return self.held is not None and self.held.untouched()
+
+    @contextmanager
+    def rereading(self) -> Iterator[sqlite3.Connection]:
+        """Over a connection of its own, since the other one may have kept pages of a file that was overwritten."""
+        if self.held is None:
+            raise StateError("the state is open for reading only")
+        with translated(self.path):
+            stamp = self.held.look()
+            with closing(files.connect(self.path, "ro")) as connection:
+                try:
+                    connection.execute("begin")
+                    files.check_schema(connection, self.path)
+                except (sqlite3.Error, StateError) as error:
+                    told = f"the state {self.path} cannot be read any more ({error})"
+                    raise rules.lost(told) from error
+                yield connection
+            self.held.remember(stamp)
 
     @contextmanager
     def redacting(self) -> Iterator[None]:
@@ -127,11 +150,17 @@ def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[Reader]:
 
     Raises:
         StateMissing: there is no file.
+        StateLocked: another process is in the middle of a write, and stays there: it was stopped, perhaps.
         StateError: it cannot be trusted, is of another lineage, or needs its tables brought up to date.
     """
     files.check_file(path)
-    with translated(path):
-        connection = files.connect_reader(path)
+    try:
+        with translated(path):
+            connection = files.connect_reader(path)
+    except StateError as error:
+        if not files.is_busy(error.__cause__):
+            raise
+        raise StateLocked(error.message, hint="a run that is writing it was stopped, or is very slow") from error
     with closing(connection):
         with translated(path):
             files.check_schema(connection, path)
@@ -160,12 +189,14 @@ def open_store(
         StateMissing, StateError: as for ``open_reader``, or it cannot be written.
     """
     files.check_file(path)
-    with locked(path, lock_timeout, lambda: _holder(path)) as still_held:
+    with locked(path, lock_timeout, lambda: _holder(path)) as held:
         with translated(path):
             connection = files.connect(path, "rw")
         with closing(connection):
+            stamp = held.look()
             _prepare(connection, path, lineage)
-            store = Store(SqliteSession(connection, path, still_held))
+            held.remember(stamp)
+            store = Store(SqliteSession(connection, path, held))
             rules.check_here(path, store.moved_to, moving_to)
             store.begin_run(run)
             yield store
@@ -215,5 +246,5 @@ def _holding(path: Path) -> Run | None:
     try:
         with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
             return Reader(SqliteSession(connection, path)).holder()
-    except StateError:
+    except StateError:  # a write is under way, or what there is cannot be read
         return None

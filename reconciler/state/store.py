@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 
 from reconciler import identity
 from reconciler.chain import Note
-from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import copying, ledger, notes, redaction, rules, sql
@@ -29,19 +28,33 @@ class Store(Reader):
         super().__init__(session)
         self._notes: list[Note] = []
         self._key = self.key_for(notes.PURPOSE)
+        self._latest: ledger.Latest | None = None
 
     @contextmanager
     def _transaction(self, *, counts: bool = True) -> Iterator[None]:
         """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
         it ``counts``, and anything was done.
         """
+        latest = self._latest
         with self._session.writing():
             self._notes = []
             yield
             if self._notes:
                 if counts:
                     self._connection.execute("update meta set serial = serial + 1")
-                ledger.append(self._connection, self._notes)
+                latest = ledger.append(self._connection, self._notes, latest)
+        self._latest = latest
+
+    def untouched(self) -> bool:
+        return self._session.untouched()
+
+    def prove(self, run_id: str, addresses: Collection[Address]) -> None:
+        with self._session.translated(), self._session.rereading() as connection:
+            if self._latest is not None:
+                ledger.check_kept(connection, self._latest)
+            left = set(addresses) - self._waiting(connection, run_id, addresses)
+            if left:
+                raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
 
     def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
         insert(self._connection, table, *records)
@@ -120,11 +133,11 @@ class Store(Reader):
         recorded = []
         kept = rules.as_kept(results)
         owners = self._owners([result.call_id for result in kept if result.call_id])
-        waiting = self._waiting(run_id, [result.address for result in kept])
+        waiting = self._waiting(self._connection, run_id, [result.address for result in kept])
         for result in kept:
             rules.check_answer(result)
             if result.address not in waiting:
-                raise StateError(f"{result.address} has no open attempt of this run")
+                raise rules.lost(f"{result.address} has no open attempt of this run")
             waiting.remove(result.address)
             found = rules.without_clash(result, owners.get(result.call_id or ""))
             if found.call_id:
@@ -272,13 +285,13 @@ class Store(Reader):
         )
         return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
 
-    def _waiting(self, run_id: str, addresses: Sequence[Address]) -> set[Address]:
+    def _waiting(self, connection: Connection, run_id: str, addresses: Collection[Address]) -> set[Address]:
         """Those whose attempt by this run has no answer yet."""
         select = (
             "select plan, key, revision from wanted join attempts using (plan, key, revision)"
             " where run_id = ? and status = 'intended'"
         )
-        rows = among(self._connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
+        rows = among(connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
         return {to_address(row) for row in rows}
 
     def _owner(self, call_id: str | None) -> Address | None:

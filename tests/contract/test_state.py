@@ -98,6 +98,22 @@ def test_what_came_to_nothing_is_intended_again(store: StateStore, status: Statu
     assert len(store.attempts(A)) == 2
 
 
+def test_an_open_intent_is_proved(store: StateStore) -> None:
+    intend(store, A, B)
+    store.prove(RUN.id, {A, B})
+    record(store, Status.PLACED)
+    store.prove(RUN.id, {B})
+
+
+def test_what_is_not_open_any_more_is_not_proved(store: StateStore) -> None:
+    intend(store, A)
+    for run_id, status in (("another run", None), (RUN.id, Status.RULED_OUT)):
+        if status is not None:
+            record(store, status)
+        with pytest.raises(StateError, match="june/a was recorded as about to be sent, and is not any more"):
+            store.prove(run_id, {A})
+
+
 def test_an_answer_needs_an_open_attempt_of_its_run(store: StateStore) -> None:
     with pytest.raises(StateError, match="no open attempt"):
         record(store, Status.PLACED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -404,3 +404,42 @@ def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch)
     service = Service(third_time_lucky)
     assert Bench(clock, service).place([order("a")]) == {"a": Kind.PLACED}
     assert sum(taken) == service.requests == 3
+
+
+class Sleeper(MemoryState):
+    """Counts how often it is asked; the machine sleeps for an hour after each of the first ``sleeps`` answers."""
+
+    def __init__(self, sleeps: int) -> None:
+        super().__init__(RUN)
+        self.sleeps = sleeps
+        self.asked = 0
+        self.hours = 0
+
+    def prove(self, run_id: str, addresses: Collection[Address]) -> None:
+        super().prove(run_id, addresses)
+        self.asked += 1
+        self.hours = min(self.asked, self.sleeps)
+
+    def elapsed(self) -> float:
+        return self.hours * 3600.0
+
+
+@pytest.mark.parametrize(("sleeps", "asked", "sent"), [(0, 1, 1), (1, 2, 1), (2, 3, 1), (9, 3, 0)])
+def test_a_proof_from_before_the_machine_slept_is_no_proof(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, sleeps: int, asked: int, sent: int
+) -> None:
+    store = Sleeper(sleeps)
+    for name in ("journal", "sending"):
+        monkeypatch.setattr(f"reconciler.engine.{name}.elapsed", store.elapsed)
+    service = Service(str)
+    kinds = Bench(clock, service, store=store).place([order("a")])
+    assert (store.asked, service.requests) == (asked, sent)
+    assert kinds == {"a": Kind.PLACED if sent else Kind.NOT_SENT}
+
+
+def test_workers_that_leave_together_share_one_proof(clock: Clock) -> None:
+    store = Sleeper(0)
+    assert set(Bench(clock, Service(str), workers=4, store=store).place([order(key) for key in "abcd"])) == {
+        *"abcd"
+    }
+    assert store.asked == 1

@@ -21,7 +21,7 @@ from reconciler.chain import read
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import audit, migrations
+from reconciler.state import audit, files, migrations
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.sqlite import create, open_reader, open_store
 
@@ -394,3 +394,15 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
     with open_store(path, run("redacting")) as store:
         store.redact("redacting", [Address("june", "k5"), Address("july", "k1")], NOW + timedelta(days=1))
     assert audit.verify(path).problems == []
+
+
+def test_a_state_in_the_middle_of_a_write_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.db"
+    create(path)
+    monkeypatch.setattr(files, "_BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as stopped:
+        stopped.execute("begin exclusive")
+        with pytest.raises(StateLocked, match="is locked"), open_reader(path):
+            pass
+    with open_reader(path) as reader:
+        assert reader.serial == 0
