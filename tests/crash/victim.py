@@ -18,6 +18,7 @@ import httpx
 
 from reconciler import cli
 from reconciler.engine import settle
+from reconciler.engine.journal import Journal, elapsed
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
 from reconciler.ports import Decision
@@ -41,6 +42,7 @@ POINTS = (
     "before-end",
 )
 CHECKPOINT_POINTS = ("before-checkpoint", "after-checkpoint")
+STATE_MUTANTS = ("send-without-proof",)  # found out where the state is taken away: lost_state.py
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
 ANSWER_MUTANTS = ("use-connections-again", "report-what-was-answered")
 
@@ -185,10 +187,21 @@ def _use_connections_again() -> None:
     Progress._check_silence = unheard  # type: ignore[method-assign]
 
 
+def spoil_the_proof() -> None:
+    """Take it that the state and the intent are still there when a request leaves."""
+
+    async def believing(self: Journal, address: Any) -> float:
+        return elapsed()
+
+    Journal.prove = believing  # type: ignore[method-assign]
+
+
 def main(args: list[str]) -> int:
     """The command with the arguments after the first, which is the path of the specification."""
     spec = json.loads(Path(args[0]).read_text())
-    if spec.get("mutant"):
+    if spec.get("mutant") in STATE_MUTANTS:
+        spoil_the_proof()
+    elif spec.get("mutant"):
         spoil(spec["mutant"])
     if spec.get("point"):
         arm(Killer(spec["point"], spec["nth"], Path(spec["fired"])))
