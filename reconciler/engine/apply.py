@@ -79,9 +79,7 @@ class Placement:
         self._coming: Iterator[Order] = iter(())
         self._queue: deque[Order] = deque()  # those at hand
         self._intended: deque[Order] = deque()
-        self._untold: dict[
-            Address, Event
-        ] = {}  # what is told of each order that has not ended, should the run end
+        self._untold: dict[Address, Event] = {}  # what is told of orders that have not ended, should the run end
         self._unknowns = 0
 
     @property

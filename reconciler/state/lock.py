@@ -67,8 +67,8 @@ class HeldFile:
         """
         return self.look() == self._stamp
 
-    def remember(self, stamp: _Stamp) -> None:
-        """This is how the file looked when it was last read and found to be right."""
+    def remember(self, stamp: _Stamp | None) -> None:
+        """This is how the file looked when it was last read and found to be right; None where nobody knows."""
         self._stamp = stamp
 
     def committed(self) -> None:

@@ -111,8 +111,12 @@ class SqliteSession:
             if not self.held.untouched():
                 with self.rereading():
                     pass
-            with files.transaction(self.connection):
-                yield
+            try:
+                with files.transaction(self.connection):
+                    yield
+            except BaseException:
+                self.held.remember(None)  # it may have failed because of what is in the file
+                raise
             self.held.committed()
 
     def untouched(self) -> bool:
