@@ -66,11 +66,10 @@ class Sender:
         except _HeldBack as back:
             return Outcome(done(Status.RULED_OUT, error=str(back)).result, back.held)
         except NotSent as error:
-            if error.throttled and self._brake.reason is None:
-                if (error.retry_after or 0) > THROTTLED_FOR.total_seconds():
-                    self._brake.pull(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
-                return done(Status.FAILED, error=error.message)
-            self._brake.pull(f"the service cannot be reached: {error.message}")
+            if not error.throttled:
+                self._brake.pull(f"the service cannot be reached: {error.message}")
+            elif error.retry_after is not None and error.retry_after > THROTTLED_FOR.total_seconds():
+                self._brake.pull(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
             return done(Status.RULED_OUT, error=error.message)
         except Rejected as error:
             if error.fatal:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from reconciler.state.lock import locked
@@ -350,6 +351,21 @@ def test_throttling_is_waited_out(june: Workbench, sandbox: Any) -> None:
     assert applied.code == 0
     assert applied.summary["placed"] == 3
     assert len(sandbox.calls()) == 3
+
+
+def test_throttling_is_no_rejection(june: Workbench, sandbox: Any) -> None:
+    httpx.post(f"{sandbox.url}/_sandbox/faults", json={"faults": ["too-many"], "retry_after": 3600})
+    for _ in range(2):
+        throttled = june.apply("--concurrency", "1")
+        assert throttled.code == 3
+        assert (throttled.summary["failed"], throttled.summary["not_sent"]) == (0, 3)
+        assert set(june.actions().values()) == {"create"}
+    sandbox.set_faults("reject")
+    for _ in range(2):
+        assert june.apply().summary["failed"] == 3
+    assert june.apply().summary["placed"] == 0, "what was rejected twice is still held back"
+    sandbox.set_faults()
+    assert june.apply("--retry-failed").summary["placed"] == 3
 
 
 def test_an_expired_row_is_recorded_once(project: Workbench, sandbox: Any) -> None:
