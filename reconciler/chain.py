@@ -54,6 +54,15 @@ class Kind(StrEnum):
     REDACTED = "redacted"
     DEPARTED = "departed"
     ARRIVED = "arrived"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    CONFLICT = "conflict"
+    CONFLICT_ENDED = "conflict_ended"
+    APPROVED = "approved"
+    APPROVAL_ENDED = "approval_ended"
+    APPLIED_FROM = "applied_from"
+    OBSERVED = "observed"
+    TO_STOP = "to_stop"
 
 
 @dataclass(frozen=True, slots=True)

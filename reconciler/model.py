@@ -182,7 +182,7 @@ class Entry(Word, frozen=True):
 
     ``rings_at`` is when the call rings or rang (UTC): the scheduled instant, or the attempt's time plus the
     delay. ``rejections`` counts refusals in a row of this same digest. ``stopped_at`` is set once a person
-    said that the call was stopped by hand.
+    said that the call was stopped by hand, ``let_ring_at`` once a person said that it is to ring all the same.
     """
 
     address: Address
@@ -195,6 +195,7 @@ class Entry(Word, frozen=True):
     error: str | None = None
     rejections: int = 0
     stopped_at: datetime | None = None
+    let_ring_at: datetime | None = None
 
     @property
     def placed(self) -> bool:

@@ -1,4 +1,7 @@
-"""What the engine needs from the outside world, as protocols. Adapters live in ``state`` and ``provider``."""
+"""What the engine needs from the outside world, as protocols. Adapters live in ``state`` and ``provider``.
+
+What a state keeps besides calls (pauses, approvals, …) is in ``facts``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.chain import LedgerReader
+from reconciler.facts import FactReader, FactStore
 from reconciler.model import Address, Call, Entry, JsonObject, Request, Status
 
 
@@ -90,7 +94,7 @@ class Decision:
     """A person's word on one address, with the reason they gave.
 
     ``status`` placed (with ``call_id``) or ruled_out settles an uncertain attempt; None with ``stopped`` says
-    that a placed call was stopped by hand.
+    that a placed call was stopped by hand, and with ``let_ring`` that a call which is still ahead is to ring.
     """
 
     address: Address
@@ -99,6 +103,7 @@ class Decision:
     status: Status | None = None
     call_id: str | None = None
     stopped: bool = False
+    let_ring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Attempt:
     evidence: str | None = None
 
 
-class StateReader(LedgerReader, Protocol):
+class StateReader(LedgerReader, FactReader, Protocol):
     """Reads what has been placed. Works beside a running apply."""
 
     @property
@@ -162,7 +167,7 @@ class StateReader(LedgerReader, Protocol):
         ...
 
 
-class StateStore(StateReader, Protocol):
+class StateStore(StateReader, FactStore, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.
 
     The run that opened it is recorded as begun: others are told who holds the lock. Every method raises

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import identity
+from reconciler.blinding import derived_key
 from reconciler.chain import Head, Link, Record, Walk, promised_texts
 from reconciler.errors import StateError
-from reconciler.state import ledger, notes
+from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection
 from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 from reconciler.state.redaction import redacted
@@ -27,6 +28,12 @@ _WORDS = {
     "decisions": "decision",
     "cleared": "clearing",
     "renames": "move",
+    "pauses": "pause",
+    "conflicts": "conflict",
+    "approved_rows": "row approval",
+    "applied_commits": "applied commit",
+    "service_facts": "service fact",
+    "to_stop": "call to stop",
 }
 
 
@@ -127,12 +134,15 @@ def _loose_ends(connection: Connection) -> Iterator[str]:
 
 
 def _rows(connection: Connection, table: str) -> Iterator[Row]:
+    key = derived_key(str(ledger.meta(connection)["secret"]), notes.PURPOSE)
     for found in connection.execute(f"select * from {table}"):  # noqa: S608 - from the table above
         row = dict(found)
         row.pop("rowid", None)  # the order of runs, where a database has none of its own
         if table == "preflights":
             ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
             row |= {"calls": len(ids), "digest": _digest(item["call_id"] for item in ids)}
+        if table == "conflicts":
+            row["target"] = notes.pseudonym(key, str(row["target"]))
         if table == "calls":
             row["call"] = _stands_for(row)
         yield row
@@ -188,7 +198,7 @@ def _same(found: object, told: object) -> bool:
 
 def _place(table: str, key: Key, row: Row) -> str:
     named = f"{row['plan']}/{row['key']}@{row['revision']}" if "plan" in row and "key" in row else ""
-    if table in {"calls", "cleared"}:
+    if KEYS[table] == facts.ADDRESS:
         return f"{_WORDS[table]} {named}"
     told = " ".join(str(part) for part in key)
     return f"{_WORDS[table]} {told}" + (f" ({named})" if named else "")

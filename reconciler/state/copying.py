@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeAlias
 
+from reconciler.state import facts
 from reconciler.state.database import Connection, Value
 
 Record: TypeAlias = dict[str, Value]
@@ -25,6 +26,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "decisions": ("number",),
     "cleared": ("plan", "key", "revision"),
     "renames": ("number",),
+    **facts.KEYS,
     "ledger": ("number",),
     "ledger_texts": ("number",),
     "ledger_head": ("id",),

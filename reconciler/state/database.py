@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = str | int | None
 _AT_ONCE = 1000
-_NUMBERED = frozenset({"attempts", "decisions", "renames"})
+_NUMBERED = frozenset({"attempts", "decisions", "renames", "applied_commits"})
 
 
 class Row(Protocol):

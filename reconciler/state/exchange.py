@@ -94,7 +94,7 @@ def pull(place: Place, source: Portable, run: Run, now: datetime, lock_timeout: 
             return Pulled(_take(connection, source, run, now), Apart((), ()))
     with place.store(run, lock_timeout) as store:
         rules.check_lineage(source.lineage, store.lineage)
-        ours = _steps(copying.records(store.connection, "ledger"))
+        head, ours = store.head, _steps(copying.records(store.connection, "ledger"))
         apart = compare(ours, _steps(source.records("ledger")))
         code = ExitCode.REFUSED if apart.we_are_ahead else ExitCode.DONE
         if apart.we_are_ahead or not apart.theirs:
@@ -103,7 +103,7 @@ def pull(place: Place, source: Portable, run: Run, now: datetime, lock_timeout: 
             raise _parted(apart, f"this state tells of what {source.path} does not know", "push")
         if not apart.theirs:
             return Pulled(None, apart)
-        with store.rewriting() as connection:
+        with store.rewriting(head) as connection:
             calls = _take(connection, source, run, now)
     return Pulled(calls, apart)
 

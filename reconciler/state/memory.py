@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,10 +16,12 @@ from reconciler.blinding import REDACTED, derived_key
 from reconciler.chain import Head, Link, Note, genesis, link
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
-from reconciler.state import notes, redaction, rules
+from reconciler.state import facts, notes, redaction, rules
+from reconciler.state.database import Row
+from reconciler.state.fact_store import FactWriter
 
 
-class MemoryState:
+class MemoryState(FactWriter):
     """What ``StateStore`` promises, over dictionaries. The run given is recorded as begun; readers need none."""
 
     def __init__(self, run: Run | None = None, lineage: str | None = None) -> None:
@@ -35,6 +37,8 @@ class MemoryState:
         self._seen: dict[str, Seen] = {}
         self._renames: dict[Address, Address] = {}
         self._cleared: dict[Address, tuple[str, str, datetime]] = {}
+        self._facts = facts.DictTables({name: {} for name in facts.KEYS})
+        self._key = self.key_for(notes.PURPOSE)
         self._links: list[Link] = []
         self._notes: list[Note] = []
         with self._transaction(counts=False):
@@ -141,7 +145,7 @@ class MemoryState:
             finished_at=finished,
         )
         self._attempts.append(attempt)
-        self._notes.append(notes.opened(run_id, intent, at, status, self.key_for(notes.PURPOSE)))
+        self._notes.append(notes.opened(run_id, intent, at, status, self._key))
 
     def _close_all(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         recorded = []
@@ -202,7 +206,7 @@ class MemoryState:
                 ]
                 self._renames[old] = new
                 self.decisions.append((run_id, Decision(new, at, f"moved from {old}")))
-                self._notes.append(notes.moved(run_id, old, new, at))
+                self._write(notes.moved(run_id, old, new, at))
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         with self._transaction(counts=False):
@@ -214,6 +218,7 @@ class MemoryState:
             rules.check_clearing(address, self._status(address))
             self._cleared[address] = (run_id, reason, at)
             self._notes.append(notes.cleared(run_id, address, reason, at))
+            self._end_conflicts(run_id, [address], rules.DISTINCT, at)
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
@@ -224,7 +229,7 @@ class MemoryState:
             self._cleared.pop(address, None)
             word = Decision(address, at, reason)
             self.decisions.append((run_id, word))
-            self._notes.append(notes.decided(run_id, word, "forgotten"))
+            self._write(notes.decided(run_id, word, "forgotten"))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
@@ -234,13 +239,14 @@ class MemoryState:
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
                 self.decisions.append((run_id, word))
                 self._notes.append(notes.adopted(run_id, result))
+            self._end_placed(run_id, results)
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
         with self._transaction():
-            written = redaction.written_about(self._links)
+            written, conflicts = redaction.written_about(self._links), self.conflicts()
             for address in addresses:
                 found = self._entries.get(address)
-                rules.check_redaction(address, found, at)
+                rules.check_redaction(address, found, at, in_conflict=address in conflicts)
                 if found is not None:
                     self._entries[address] = structs.replace(
                         found, call=redaction.redacted(found.call), error=None
@@ -262,8 +268,16 @@ class MemoryState:
             for decision in decisions:
                 self._notes.append(notes.decided(run_id, decision, self._settle(decision)))
                 self.decisions.append((run_id, decision))
+            self._end_placed(run_id, [item for item in decisions if item.status is Status.PLACED])
 
     def _settle(self, decision: Decision) -> str:
+        if decision.let_ring:
+            found = self._entries.get(decision.address)
+            rules.check_let_ring(decision.address, found, decision.at)
+            self._entries[decision.address] = structs.replace(
+                self._entries[decision.address], let_ring_at=decision.at
+            )
+            return "let-ring"
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         entry = self._entries[decision.address]
         if decision.stopped or decision.status is None:
@@ -284,6 +298,15 @@ class MemoryState:
         self._attempts[last] = replace(
             self._attempts[last], status=status, call_id=call_id, evidence=told, finished_at=finished
         )
+
+    def _tables(self) -> facts.DictTables:
+        return self._facts
+
+    def _fact_rows(self, table: str) -> Iterable[Row]:
+        return self._facts.tables[table].values()
+
+    def _run_by_id(self, run_id: str) -> Run | None:
+        return next((run for run in self._runs if run.id == run_id), None)
 
     def _status(self, address: Address) -> Status | None:
         found = self._entries.get(address)

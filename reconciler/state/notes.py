@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import rfc8785
@@ -12,7 +12,8 @@ import rfc8785
 from reconciler import identity
 from reconciler.blinding import is_partial
 from reconciler.chain import Kind, Note
-from reconciler.model import Address, Call, JsonObject, Status
+from reconciler.facts import Conflict, RowApproval, ServiceFact
+from reconciler.model import Address, JsonObject, JsonValue, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.times import format_instant
 
@@ -65,12 +66,12 @@ def opened(run_id: str, intent: Intent, at: datetime, status: Status, key: bytes
     if is_partial(intent.call):
         content["call"] = identity.digest(intent.call)
     kind = Kind.EXPIRED if status is Status.MISSED else Kind.INTENDED
-    return Note(kind, at, run_id, content, {"person": pseudonym(key, intent.call)})
+    return Note(kind, at, run_id, content, {"person": pseudonym(key, intent.call.target)})
 
 
-def pseudonym(key: bytes, call: Call) -> str:
+def pseudonym(key: bytes, target: str) -> str:
     """Whom a call rings, to be recognised and not to be read."""
-    return hmac.digest(key, call.target.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:16]
+    return hmac.digest(key, target.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:16]
 
 
 def answered(run_id: str, result: Result) -> Note:
@@ -128,3 +129,57 @@ def departed(run_id: str, to: str, at: datetime) -> Note:
 
 def arrived(run_id: str, source: str, at: datetime) -> Note:
     return Note(Kind.ARRIVED, at, run_id, {"from": source})
+
+
+def paused(run_id: str, plan: str | None, reason: str, at: datetime) -> Note:
+    return Note(Kind.PAUSED, at, run_id, {"plan": plan}, {"reason": reason})
+
+
+def resumed(run_id: str, plan: str | None, reason: str | None, at: datetime) -> Note:
+    return Note(Kind.RESUMED, at, run_id, {"plan": plan}, {} if reason is None else {"reason": reason})
+
+
+def conflict(
+    run_id: str, found: Conflict, call_ids: Sequence[str], message: str, at: datetime, key: bytes
+) -> Note:
+    """``call_ids`` and ``message`` are those of ``found`` as every store can write them."""
+    content: JsonObject = {"address": str(found.address), "call_ids": list(call_ids)}
+    texts = {"person": pseudonym(key, found.target), "message": message}
+    return Note(Kind.CONFLICT, at, run_id, content, texts)
+
+
+def conflict_ended(run_id: str, addresses: Iterable[Address], why: str, at: datetime) -> Note:
+    return Note(Kind.CONFLICT_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
+
+
+def approved(
+    run_id: str, plan_id: str, commit: str | None, approvals: Iterable[RowApproval], at: datetime
+) -> Note:
+    """Rows that were approved with one plan."""
+    rows: list[JsonValue] = [[str(item.address), item.content] for item in approvals]
+    return Note(Kind.APPROVED, at, run_id, {"plan_id": plan_id, "commit": commit, "rows": rows})
+
+
+def approval_ended(run_id: str, addresses: Iterable[Address], why: str, at: datetime) -> Note:
+    return Note(Kind.APPROVAL_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
+
+
+def applied_from(run_id: str, commit: str, reason: str | None, at: datetime) -> Note:
+    texts = {} if reason is None else {"reason": reason}
+    return Note(Kind.APPLIED_FROM, at, run_id, {"commit": commit}, texts)
+
+
+def observed(run_id: str, fact: ServiceFact, at: datetime) -> Note:
+    content: JsonObject = {
+        "service": fact.service,
+        "name": fact.name,
+        "verdict": fact.verdict.value,
+        "evidence": fact.evidence,
+    }
+    return Note(Kind.OBSERVED, at, run_id, content)
+
+
+def to_stop(run_id: str, new: Iterable[Address], over: Iterable[Address], at: datetime) -> Note:
+    """How the calls to stop by hand differ from those that were known."""
+    content: JsonObject = {"new": list(map(str, new)), "over": list(map(str, over))}
+    return Note(Kind.TO_STOP, at, run_id, content)

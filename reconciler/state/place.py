@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.chain import Head
 from reconciler.claims import Runner
+from reconciler.facts import PauseStore
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.times import format_instant
@@ -65,6 +66,13 @@ class Place(Protocol):
 
         Raises:
             StateLocked: another run holds it, ``lock_timeout`` seconds later still.
+        """
+        ...
+
+    def unlocked(self, run: Run) -> AbstractContextManager[PauseStore]:
+        """Open it to pause or resume once, also while another run holds the lock.
+
+        ``run`` (``pause`` or ``resume``) begins and ends in the transaction of that write.
         """
         ...
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from reconciler.blinding import derived_key
 from reconciler.chain import Head, Link, genesis
 from reconciler.errors import StateError
-from reconciler.model import Address, Entry
+from reconciler.facts import UNLOCKED_COMMANDS
+from reconciler.model import Address, Entry, Status
 from reconciler.packing import pack_values, unpack_values
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.spool import Keeper
 from reconciler.state import ledger
-from reconciler.state.database import Connection, Row, Session, Value
-from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run
+from reconciler.state.database import Connection, Row, Session, Value, among
+from reconciler.state.fact_store import FactRecords
+from reconciler.state.facts import ADDRESS
+from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
 from reconciler.times import parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
-class Reader:
+class Reader(FactRecords):
     """What ``StateReader`` promises, over one session."""
 
     def __init__(self, session: Session) -> None:
@@ -117,9 +120,52 @@ class Reader:
             return ledger.kept_head(self._connection) or genesis(self.lineage)
 
     def holder(self) -> Run | None:
-        """The run that holds the lock, while it is held: the latest, unless it has ended."""
-        rows = self._all("select * from runs order by rowid desc limit 1", ())
+        """The run that holds the lock, while it is held: the latest that needs it, unless it has ended."""
+        unlocked = sorted(UNLOCKED_COMMANDS)
+        places = ", ".join("?" * len(unlocked))
+        sql = f"select * from runs where command not in ({places}) order by rowid desc limit 1"  # noqa: S608 - just "?"
+        rows = self._all(sql, unlocked)
         return to_run(rows[0]) if rows and rows[0]["finished_at"] is None else None
+
+    def _fact_rows(self, table: str) -> Iterable[Row]:
+        return self._all(f"select * from {table}", ())  # noqa: S608 - one of our own names
+
+    def _run_by_id(self, run_id: str) -> Run | None:
+        rows = self._all("select * from runs where id = ?", (run_id,))
+        return to_run(rows[0]) if rows else None
+
+    def _status(self, address: Address) -> Status | None:
+        return self._statuses([address]).get(address)
+
+    def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, status from wanted join calls using (plan, key, revision)",
+            ADDRESS,
+            [at(item) for item in addresses],
+        )
+        return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
+
+    def _waiting(self, connection: Connection, run_id: str, addresses: Collection[Address]) -> set[Address]:
+        """Those whose attempt by this run has no answer yet."""
+        select = (
+            "select plan, key, revision from wanted join attempts using (plan, key, revision)"
+            " where run_id = ? and status = 'intended'"
+        )
+        rows = among(connection, select, ADDRESS, [at(item) for item in addresses], run_id)
+        return {to_address(row) for row in rows}
+
+    def _owner(self, call_id: str | None) -> Address | None:
+        return None if call_id is None else self._owners([call_id]).get(call_id)
+
+    def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
+        rows = among(
+            self._connection,
+            "select plan, key, revision, call_id from wanted join calls using (call_id)",
+            ("call_id",),
+            [(item,) for item in call_ids],
+        )
+        return {row["call_id"]: to_address(row) for row in rows}
 
     def _one(self, sql: str) -> Row:
         rows = self._all(sql, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from reconciler import identity
 from reconciler.blinding import is_partial
@@ -15,14 +16,14 @@ from reconciler.times import format_instant, parse_instant
 
 ENTRY_COLUMNS = (
     "plan", "key", "revision", "status", "call", "digest", "attempted_at", "rings_at", "call_id", "error",
-    "rejections", "rejected_digest", "stopped_at", "redacted_at",
+    "rejections", "rejected_digest", "stopped_at", "let_ring_at", "redacted_at",
 )  # fmt: skip
 """Of ``calls``, those that ``to_entry`` reads."""
 _DAMAGE = (ValueError, TypeError, AttributeError)
 
 
 @contextmanager
-def _intact(record: str) -> Iterator[None]:
+def intact(record: str) -> Iterator[None]:
     """What no version ever writes, as ``StateError``."""
     try:
         yield
@@ -52,7 +53,7 @@ def to_entry(row: Row) -> Entry:
 
 
 def _entry(row: Row) -> Entry:
-    call, digest, stopped_at = identity.from_text(row["call"]), row["digest"], row["stopped_at"]
+    call, digest = identity.from_text(row["call"]), row["digest"]
     if not digest.startswith(identity.DIGEST_PREFIX) and row["redacted_at"] is None and not is_partial(call):
         digest = identity.digest(call)
     return Entry(
@@ -65,13 +66,18 @@ def _entry(row: Row) -> Entry:
         call_id=row["call_id"],
         error=row["error"],
         rejections=row["rejections"] if row["rejected_digest"] == row["digest"] else 0,
-        stopped_at=None if stopped_at is None else parse_instant(stopped_at),
+        stopped_at=_optional_instant(row["stopped_at"]),
+        let_ring_at=_optional_instant(row["let_ring_at"]),
     )
+
+
+def _optional_instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)
 
 
 def to_attempt(row: Row) -> Attempt:
     """One row of ``attempts``; raises as ``to_entry``."""
-    with _intact(f"attempt {row['number']}"):
+    with intact(f"attempt {row['number']}"):
         return _attempt(row)
 
 
@@ -84,7 +90,7 @@ def _attempt(row: Row) -> Attempt:
         digest=row["digest"],
         endpoint=row["endpoint"],
         intended_at=parse_instant(row["intended_at"]),
-        finished_at=None if row["finished_at"] is None else parse_instant(row["finished_at"]),
+        finished_at=_optional_instant(row["finished_at"]),
         call_id=row["call_id"],
         error=row["error"],
         evidence=row["evidence"],
@@ -93,7 +99,7 @@ def _attempt(row: Row) -> Attempt:
 
 def to_run(row: Row) -> Run:
     """One row of ``runs``; raises as ``to_entry``."""
-    with _intact(f"run {row['id']}"):
+    with intact(f"run {row['id']}"):
         return _run(row)
 
 
@@ -113,7 +119,7 @@ def _run(row: Row) -> Run:
 
 def to_status(text: str, address: Address) -> Status:
     """A status as stored; raises as ``to_entry``."""
-    with _intact(str(address)):
+    with intact(str(address)):
         return Status(text)
 
 

@@ -18,7 +18,7 @@ from reconciler.model import Address, Call
 from reconciler.ports import StateReader
 from reconciler.state.database import Connection
 from reconciler.state.replay import Replay
-from reconciler.times import format_instant
+from reconciler.times import format_instant, parse_instant
 
 _WHERE = "plan = ? and key = ? and revision = ?"
 _TAKEN_OUT = (
@@ -52,13 +52,19 @@ def due(reader: StateReader, before: datetime) -> list[Address]:
     """
     found: list[Address] = []
     unknown: list[Address] = []
-    for name in written_about(reader.ledger()):
+    links, conflicts = list(reader.ledger()), reader.conflicts()
+    for name, numbers in written_about(links).items():
         address = Address.parse(name)
         entry, attempts = reader.entry(address), reader.attempts(address)
-        if entry is not None and entry.rings_at < before:
-            (unknown if entry.unknown else found).append(address)
-        elif entry is None and attempts and all(item.intended_at < before for item in attempts):
-            found.append(address)  # it was forgotten, and its journal was not
+        if entry is not None:
+            over = entry.rings_at < before
+        elif attempts:  # it was forgotten, and its journal was not
+            over = all(item.intended_at < before for item in attempts)
+        else:  # it was never sent, and the ledger has texts about it
+            over = all(parse_instant(read(links[number - 1].entry).at) < before for number in numbers)
+        if over:
+            is_unknown = address in conflicts or (entry is not None and entry.unknown)
+            (unknown if is_unknown else found).append(address)
     if unknown:
         named = ", ".join(map(str, sorted(unknown)[:3]))
         raise Refused(

@@ -9,22 +9,21 @@ from typing import Any, TypeAlias
 from reconciler.blinding import REDACTED
 from reconciler.chain import Kind, Record, promised_texts
 from reconciler.model import Address, JsonValue, Status
-from reconciler.state import rules
-from reconciler.state.inheritance import TABLES
+from reconciler.state import facts, rules
 
 Row: TypeAlias = dict[str, Any]  # a row's columns; what they hold is compared, not used
 Key: TypeAlias = tuple[Any, ...]
-_ADDRESS = ("plan", "key", "revision")
 KEYS: Mapping[str, tuple[str, ...]] = {
     "runs": ("id",),
     "approvals": ("run_id", "plan_id"),
     "overrides": ("run_id", "number"),
     "preflights": ("run_id",),
-    "calls": _ADDRESS,
+    "calls": facts.ADDRESS,
     "attempts": ("number",),
     "decisions": ("number",),
-    "cleared": _ADDRESS,
+    "cleared": facts.ADDRESS,
     "renames": ("number",),
+    **facts.KEYS,
 }
 
 
@@ -35,7 +34,8 @@ class Replay:
     """
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in TABLES}
+        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
+        self._facts = facts.DictTables(self.tables)
         self.state: JsonValue = None
         self.moved_to: JsonValue = None
         self.redacted: set[int] = set()
@@ -76,6 +76,8 @@ class Replay:
             self.texts_of[str(address)].append(record.number)
         if record.kind in self._do:
             self._do[record.kind](record, texts)
+        written = facts.Written(record.at, record.run, record.content, texts)
+        facts.project(record.kind, written, self._facts)
 
     def _put(self, table: str, row: Row) -> None:
         self.tables[table][tuple(row[name] for name in KEYS[table])] = row
@@ -96,7 +98,7 @@ class Replay:
         content: Any = record.content
         row = content["row"] | {name: texts.get(name) for name in promised_texts(record)}
         if content["table"] == "calls":
-            row |= {"redacted_at": None, "call": row["digest"]}
+            row = {"let_ring_at": None, **row, "redacted_at": None, "call": row["digest"]}
         self._put(content["table"], row)
 
     def _began(self, record: Record, _: Mapping[str, str]) -> None:
@@ -131,7 +133,12 @@ class Replay:
             | sent
             | {"attempted_at": attempted, "rings_at": told["rings_at"], "call_id": None, "error": None}
             | {name: before[name] for name in ("rejected_digest", "rejections")}
-            | {"stopped_at": None, "redacted_at": None, "call": told.get("call", told["digest"])},
+            | {
+                "stopped_at": None,
+                "let_ring_at": None,
+                "redacted_at": None,
+                "call": told.get("call", told["digest"]),
+            },
         )
         attempt = {"number": self._next("attempts"), "run_id": record.run, **where, **sent}
         attempt |= {"intended_at": attempted, "finished_at": finished}
@@ -158,6 +165,8 @@ class Replay:
         reason = texts.get("reason", REDACTED)
         if told["said"] == "stopped":
             self._call(told["address"])["stopped_at"] = record.at
+        elif told["said"] == "let-ring":
+            self._call(told["address"])["let_ring_at"] = record.at
         else:
             status = Status.PLACED if told["said"] == "placed" else Status.RULED_OUT
             self._settle(record, status, told["call_id"], rules.a_persons_word(reason))
@@ -238,4 +247,4 @@ def _columns(address: Any) -> Row:
 
 
 def _key(row: Row) -> Key:
-    return tuple(row[name] for name in _ADDRESS)
+    return tuple(row[name] for name in facts.ADDRESS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,9 @@ from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, 
 from reconciler.ports import DUPLICATE_CALL_ID, Decision, Result
 from reconciler.times import format_instant
 
+# Why a conflict ended, as the ledger says it.
+PLACED = "placed"
+DISTINCT = "distinct"
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
 
 
@@ -84,17 +87,16 @@ def as_kept(results: Iterable[Result]) -> list[Result]:
     return [
         replace(
             item,
-            call_id=_encodable(item.call_id),
-            error=_encodable(item.error),
-            evidence=_encodable(item.evidence),
+            call_id=item.call_id and encodable(item.call_id),
+            error=item.error and encodable(item.error),
+            evidence=item.evidence and encodable(item.evidence),
         )
         for item in results
     ]
 
 
-def _encodable(text: str | None) -> str | None:
-    if text is None:
-        return None
+def encodable(text: str) -> str:
+    """A text of the service as every store can write it."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
@@ -143,11 +145,13 @@ def check_clearing(address: Address, found: Status | None) -> None:
         )
 
 
-def check_redaction(address: Address, found: Entry | None, now: datetime) -> None:
+def check_redaction(address: Address, found: Entry | None, now: datetime, *, in_conflict: bool) -> None:
     """Raises ``StateError`` while a call is ahead, or may be: all that is known of it is needed.
 
     An address that was forgotten (None) has nothing but its journal left.
     """
+    if in_conflict:
+        raise StateError(f"{address} is in conflict: whether it was placed comes first")
     if found is None:
         return
     if found.unknown:
@@ -156,8 +160,33 @@ def check_redaction(address: Address, found: Entry | None, now: datetime) -> Non
         raise StateError(f"{address} still rings at {format_instant(found.rings_at)}: it is not over")
 
 
+def check_resume(plan: str | None, paused: Collection[str | None]) -> None:
+    """Raises ``StateError`` unless exactly this plan (None: all plans) is among those that are paused."""
+    if plan in paused:
+        return
+    subject = "the state" if plan is None else f"the plan '{plan}'"
+    if None in paused:
+        raise StateError(f"{subject} is not paused by itself: all plans are", hint="resume all plans")
+    plans = ", ".join(sorted(name for name in paused if name is not None))
+    raise StateError(f"{subject} is not paused", hint=f"paused: {plans}" if plans else None)
+
+
+def check_let_ring(address: Address, found: Entry | None, at: datetime) -> None:
+    """Raises ``StateError`` unless a placed call is still ahead, and was not stopped by hand."""
+    if found is None:
+        raise nothing_at(address)
+    if not found.placed:
+        raise StateError(f"{address} is {found.status}: only a placed call can ring")
+    if found.stopped_at is not None:
+        raise StateError(f"{address} was stopped by hand at {format_instant(found.stopped_at)}")
+    if not found.will_ring(at):
+        raise StateError(f"{address} rang at {format_instant(found.rings_at)}: it is over")
+
+
 def check_decision(decision: Decision, found: Status | None, owner: Address | None) -> None:
-    """Whether a person's word fits what is known. ``owner`` is the address that has the named call, if any.
+    """Whether a person's word fits what is known; ``check_let_ring`` judges a call that is to ring.
+
+    ``owner`` is the address that has the named call, if any.
 
     Raises:
         StateError: it does not; the message says what is known.

@@ -26,7 +26,7 @@ from reconciler.state.rules import check_lineage
 from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 _PURPOSE = "snapshot"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(re.escape(DIGEST_PREFIX) + r"[0-9a-f]{64}")
@@ -74,6 +74,7 @@ def _entry_document(entry: Entry, blind: Blind) -> JsonObject:
         "attempted_at": format_instant(entry.attempted_at),
         "rings_at": format_instant(entry.rings_at),
         "stopped_at": optional_instant(entry.stopped_at),
+        "let_ring_at": optional_instant(entry.let_ring_at),
         "rejections": entry.rejections,
     }
 
@@ -132,7 +133,17 @@ def _snapshot(document: JsonObject) -> Snapshot:
 
 
 def _entry(item: JsonObject) -> Entry:
-    written = {"address", "status", "digest", "fields", "attempted_at", "rings_at", "stopped_at", "rejections"}
+    written = {
+        "address",
+        "status",
+        "digest",
+        "fields",
+        "attempted_at",
+        "rings_at",
+        "stopped_at",
+        "let_ring_at",
+        "rejections",
+    }
     _only(item, written)
     address, status = Address.parse(text(item["address"])), Status(text(item["status"]))
     call, digest = identity.from_logical(members(item["fields"])), text(item["digest"])
@@ -148,6 +159,7 @@ def _entry(item: JsonObject) -> Entry:
         error=_NO_REASON if status is Status.FAILED else None,
         rejections=_count(item["rejections"]),
         stopped_at=maybe(instant, item["stopped_at"]),
+        let_ring_at=maybe(instant, item["let_ring_at"]),
     )
 
 

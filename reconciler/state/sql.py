@@ -8,7 +8,7 @@ values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (plan, key, revision) do update set
     status = excluded.status, digest = excluded.digest, call = excluded.call, endpoint = excluded.endpoint,
     attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
-    call_id = null, error = null, stopped_at = null, redacted_at = null
+    call_id = null, error = null, stopped_at = null, let_ring_at = null, redacted_at = null
 """
 CLOSE_ATTEMPT = """
 update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
@@ -31,6 +31,7 @@ on conflict (plan, key, revision) do update set
     run_id = excluded.run_id, reason = excluded.reason, at = excluded.at
 """
 STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
+LET_RING = "update calls set let_ring_at = ? where plan = ? and key = ? and revision = ?"
 COUNT_REJECTION = """
 update calls set
     rejections = case when rejected_digest = digest then rejections + 1 else 1 end,

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from os.path import samestat
 from pathlib import Path
 
 from reconciler.chain import Head
 from reconciler.errors import StateError, StateLocked
+from reconciler.facts import PauseStore
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, files, migrations, rules
@@ -19,8 +21,9 @@ from reconciler.state.lock import HeldFile, locked
 from reconciler.state.place import Lock, told
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
+from reconciler.state.unlocked import UnlockedStore
 
-__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "told"]
+__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "open_unlocked", "told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class SqliteState:
 
     def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
         return open_store(self.path, run, lineage=self.lineage, lock_timeout=lock_timeout, moving_to=moving_to)
+
+    def unlocked(self, run: Run) -> AbstractContextManager[PauseStore]:
+        return open_unlocked(self.path, run, lineage=self.lineage)
 
     def is_there(self) -> bool:
         if not self.path.exists() or files.is_unfinished(self.path):
@@ -204,6 +210,37 @@ def open_store(
             rules.check_here(path, store.moved_to, moving_to)
             store.begin_run(run)
             yield store
+
+
+@contextmanager
+def open_unlocked(path: Path, run: Run, *, lineage: str | None = None) -> Iterator[PauseStore]:
+    """Write one pause, or the end of one, also while another run holds the lock.
+
+    Two transactions never overlap: each waits for the other, and both read the end of the ledger in their own.
+
+    Raises:
+        StateMissing, StateError: as for ``open_reader``, or it cannot be written.
+    """
+    files.check_file(path)
+    with translated(path):
+        opened = path.stat()
+        connection = files.connect(path, "rw")
+
+    def still_there() -> None:
+        if not samestat(path.stat(), opened):
+            raise StateError(
+                f"the state {path} was replaced meanwhile: nothing was written", hint="run this again"
+            )
+
+    with closing(connection):
+        with translated(path):
+            files.check_schema(connection, path)
+            files.refuse_outdated(connection, path)
+            files.make_private(path)
+            files.make_durable(connection)
+        store = UnlockedStore(SqliteSession(connection, path, still_there), run, lineage)
+        rules.check_lineage(store.lineage, lineage)
+        yield store
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:

@@ -15,6 +15,7 @@ from reconciler.state.inheritance import inheritance
 
 Step: TypeAlias = Callable[[Connection], None]
 STEPS: dict[str, Step] = {}
+_ADDRESS = "plan, key, revision"
 
 
 def step(make: Step) -> Step:
@@ -259,6 +260,27 @@ def create_claims(db: Connection) -> None:
             next_at integer not null
         )"""
     )
+
+
+@step
+def create_facts(db: Connection) -> None:
+    """What is kept besides calls. A pause of all plans has an empty ``plan``. Lists and evidence are JSON."""
+    address = "plan text not null, key text not null, revision integer not null"
+    for name, columns, key in (
+        ("pauses", "plan text not null, reason text not null", "plan"),
+        ("conflicts", f"{address}, call_ids text not null, target text not null, message text not null", _ADDRESS),
+        ("approved_rows", f"{address}, content text not null, plan_id text not null, git_commit text", _ADDRESS),
+        ("applied_commits", "number integer not null, git_commit text not null, reason text", "number"),
+        (
+            "service_facts",
+            "service text not null, name text not null, verdict text not null, evidence text not null",
+            "service, name",
+        ),
+        ("to_stop", address, _ADDRESS),
+    ):
+        origin = "run_id text not null references runs(id), at text not null"
+        db.execute(f"create table {name} ({columns}, {origin}, primary key ({key})) without rowid")
+    db.execute("alter table calls add column let_ring_at text")
 
 
 def new_secret() -> str:

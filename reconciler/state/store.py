@@ -9,19 +9,18 @@ from dataclasses import asdict
 from datetime import datetime
 
 from reconciler import identity
-from reconciler.chain import Note
+from reconciler.chain import Head, Note
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import copying, ledger, notes, redaction, rules, sql
-from reconciler.state.database import Connection, Session, Value, among, insert
+from reconciler.state import copying, facts, ledger, notes, redaction, rules, sql
+from reconciler.state.database import Connection, Session, Value, insert
+from reconciler.state.fact_store import FactWriter
 from reconciler.state.reader import Reader, at
-from reconciler.state.records import from_run, to_address, to_status
+from reconciler.state.records import from_run
 from reconciler.times import format_instant
 
-_ADDRESS = ("plan", "key", "revision")
 
-
-class Store(Reader):
+class Store(Reader, FactWriter):
     """What ``StateStore`` promises."""
 
     def __init__(self, session: Session) -> None:
@@ -56,6 +55,9 @@ class Store(Reader):
             if left:
                 raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
 
+    def _tables(self) -> facts.SqlTables:
+        return facts.SqlTables(self._connection)
+
     def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
         insert(self._connection, table, *records)
 
@@ -74,11 +76,14 @@ class Store(Reader):
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
-            self._connection.execute(
-                "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
-                (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),
-            )
-            self._notes.append(notes.ended(run_id, at, exit_code, counts))
+            self._end(run_id, at, exit_code, counts)
+
+    def _end(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
+        self._connection.execute(
+            "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
+            (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),
+        )
+        self._notes.append(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
@@ -119,7 +124,7 @@ class Store(Reader):
             "attempts",
             {
                 "run_id": run_id,
-                **dict(zip(_ADDRESS, address, strict=True)),
+                **dict(zip(facts.ADDRESS, address, strict=True)),
                 "status": status.value,
                 "digest": intent.digest,
                 "endpoint": intent.endpoint,
@@ -166,6 +171,7 @@ class Store(Reader):
                 word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
                 self._keep_decision(run_id, word, "adopted")
                 self._notes.append(notes.adopted(run_id, result))
+            self._end_placed(run_id, results)
 
     def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
         with self._transaction():
@@ -187,7 +193,7 @@ class Store(Reader):
                         "at": format_instant(at),
                     },
                 )
-                self._notes.append(notes.moved(run_id, old, new, at))
+                self._write(notes.moved(run_id, old, new, at))
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
         time = None if seen.server_time is None else format_instant(seen.server_time)
@@ -202,6 +208,7 @@ class Store(Reader):
             where = (address.plan, address.key, address.revision)
             self._connection.execute(sql.CLEAR, (*where, run_id, reason, format_instant(at)))
             self._notes.append(notes.cleared(run_id, address, reason, at))
+            self._end_conflicts(run_id, [address], rules.DISTINCT, at)
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
@@ -216,12 +223,13 @@ class Store(Reader):
         with self._transaction():
             for decision in decisions:
                 self._note_decision(run_id, decision, self._settle(decision))
+            self._end_placed(run_id, [item for item in decisions if item.status is Status.PLACED])
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
         with self._session.redacting(), self._transaction():
-            written = redaction.written_about(self.ledger())
+            written, conflicts = redaction.written_about(self.ledger()), self.conflicts()
             for address in addresses:
-                rules.check_redaction(address, self.entry(address), at)
+                rules.check_redaction(address, self.entry(address), at, in_conflict=address in conflicts)
                 redaction.redact(self._connection, address, written.get(str(address), ()), at)
                 self._notes.append(notes.redacted(run_id, address, at))
 
@@ -238,22 +246,28 @@ class Store(Reader):
             self._notes.append(notes.arrived(run_id, source, at))
 
     @contextmanager
-    def rewriting(self) -> Iterator[Connection]:
-        """All tables, empty, in one transaction that is committed at the end."""
+    def rewriting(self, head: Head) -> Iterator[Connection]:
+        """All tables, empty, in one transaction that is committed at the end.
+
+        Raises:
+            StateError: the ledger does not end with ``head`` any more: what came after it would be lost.
+        """
         with self._session.writing():
+            if self.head != head:
+                raise StateError("the state was paused or resumed meanwhile", hint="run this again")
             copying.clear(self._connection)
             yield self._connection
 
     def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._keep_decision(run_id, decision, said)
-        self._notes.append(notes.decided(run_id, decision, said))
+        self._write(notes.decided(run_id, decision, said))
 
     def _keep_decision(self, run_id: str, decision: Decision, said: str) -> None:
         self._insert(
             "decisions",
             {
                 "run_id": run_id,
-                **dict(zip(_ADDRESS, at(decision.address), strict=True)),
+                **dict(zip(facts.ADDRESS, at(decision.address), strict=True)),
                 "said": said,
                 "call_id": decision.call_id,
                 "reason": decision.reason,
@@ -264,6 +278,10 @@ class Store(Reader):
     def _settle(self, decision: Decision) -> str:
         """Apply one decision; the result is the word it is recorded under."""
         where, when = at(decision.address), format_instant(decision.at)
+        if decision.let_ring:
+            rules.check_let_ring(decision.address, self.entry(decision.address), decision.at)
+            self._connection.execute(sql.LET_RING, (when, *where))
+            return "let-ring"
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         if decision.stopped:
             self._connection.execute(sql.STOP_CALL, (when, *where))
@@ -272,36 +290,3 @@ class Store(Reader):
         self._connection.execute(sql.SETTLE_ATTEMPT, (*told, *where))
         self._connection.execute(sql.CLOSE_CALL, (decision.status, decision.call_id, None, *where))
         return "placed" if decision.status is Status.PLACED else "not placed"
-
-    def _status(self, address: Address) -> Status | None:
-        return self._statuses([address]).get(address)
-
-    def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
-        rows = among(
-            self._connection,
-            "select plan, key, revision, status from wanted join calls using (plan, key, revision)",
-            _ADDRESS,
-            [at(item) for item in addresses],
-        )
-        return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
-
-    def _waiting(self, connection: Connection, run_id: str, addresses: Collection[Address]) -> set[Address]:
-        """Those whose attempt by this run has no answer yet."""
-        select = (
-            "select plan, key, revision from wanted join attempts using (plan, key, revision)"
-            " where run_id = ? and status = 'intended'"
-        )
-        rows = among(connection, select, _ADDRESS, [at(item) for item in addresses], run_id)
-        return {to_address(row) for row in rows}
-
-    def _owner(self, call_id: str | None) -> Address | None:
-        return None if call_id is None else self._owners([call_id]).get(call_id)
-
-    def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
-        rows = among(
-            self._connection,
-            "select plan, key, revision, call_id from wanted join calls using (call_id)",
-            ("call_id",),
-            [(item,) for item in call_ids],
-        )
-        return {row["call_id"]: to_address(row) for row in rows}

@@ -8,11 +8,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler import chain
 from reconciler.chain import Head
@@ -22,13 +24,15 @@ from reconciler.ports import Decision, Result, Seen
 from reconciler.state import audit
 from reconciler.state.sqlite import create, open_store
 from tests.contract.conftest import NOW, RUN
-from tests.contract.test_state import LATER, A, bring
+from tests.contract.test_facts import APPROVAL, CONFLICT, FACT
+from tests.contract.test_state import LATER, A, B, bring
 
 TAMPERINGS = 1000
 TABLES = (
     *("ledger", "ledger", "ledger_texts", "ledger_head", "meta"),
     *("runs", "approvals", "overrides", "calls", "attempts", "attempts", "decisions", "cleared", "renames"),
     *("seen", "preflights"),
+    *("pauses", "conflicts", "approved_rows", "applied_commits", "service_facts", "to_stop"),
 )
 UNJUDGED = {("meta", "id"), ("ledger_head", "id")}  # of one row, and always 1
 
@@ -52,6 +56,15 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.forget(RUN.id, keys[3], "a mistake", NOW)
         bring(store, Status.FAILED, keys[3])
         store.redact(RUN.id, [keys[13], keys[2]], LATER + timedelta(days=1))
+        store.decide(RUN.id, [Decision(keys[19], NOW, "agreed", let_ring=True)])
+        store.pause(RUN.id, None, "rings at once", NOW)
+        store.pause(RUN.id, "june", "wrong prices", NOW)
+        store.note_conflicts(RUN.id, [CONFLICT, replace(CONFLICT, address=B)], NOW)
+        store.approve(RUN.id, [structs.replace(APPROVAL, address=key) for key in keys], NOW)
+        store.note_commit(RUN.id, "aaa", NOW)
+        store.note_commit(RUN.id, "bbb", NOW, "a rollback")
+        store.note_fact(RUN.id, FACT, NOW)
+        store.note_to_stop(RUN.id, keys[:2], NOW)
         store.end_run(RUN.id, LATER, 0, {"placed": 3, "failed": 1})
     assert audit.verify(path).ok
     return path

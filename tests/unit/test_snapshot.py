@@ -215,7 +215,7 @@ GOOD = export(entry(row("a")), entry(row("b")))
         GOOD[:-40],
         GOOD.replace(b'"serial": 7', b'"serial": 8'),
         GOOD.replace(b'"rejections": 0', b'"rejections": 1', 1),
-        GOOD.replace(b'"format_version": "1.0"', b'"format_version": "2.0"'),
+        GOOD.replace(b'"format_version": "1.1"', b'"format_version": "2.0"'),
         edited(GOOD, serial=-1),
         edited(GOOD, serial=True),
         edited(GOOD, serial=10**4000),

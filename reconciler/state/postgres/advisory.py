@@ -56,10 +56,10 @@ _HELD_HERE = _HELD.format(meta="'meta'")  # where the state's schema is looked i
 _IN_SCOPE = f"select 1 as there from ({_HELD_HERE}) held where scope = ?"  # noqa: S608 - our own words
 _BY_ME = f"""
 select set_config('search_path', %(path)s, true),
-       pg_backend_pid() = %(pid)s and current_setting('{_MARK}', true) = %(mark)s and exists (
+       pg_backend_pid() = %(pid)s and current_setting('{_MARK}', true) = %(mark)s and (%(unlocked)s or exists (
            select 1 from ({_HELD.format(meta="%(meta)s")}) held
            where scope = %(scope)s and number = %(number)s and pid = pg_backend_pid()
-       ) as held
+       )) as held
 from {{schema}}.meta
 """  # noqa: S608 - our own words
 _HASH = "('x' || encode(substr(sha256(convert_to('{name}' || {text}, 'UTF8')), 1, 4), 'hex'))::bit(32)::bigint"
@@ -86,9 +86,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lock, by the one session that may write: ``pid`` is the server's process, ``mark`` is ours alone."""
+    """A lock, by the one session that may write: ``pid`` is the server's process, ``mark`` is ours alone.
 
-    key: Key
+    ``key`` is None for a session that writes without a lock (see ``unlocked``).
+    """
+
+    key: Key | None
     pid: int
     mark: str
 
@@ -103,8 +106,9 @@ class Held:
             "meta": f"{quoted(schema)}.meta",
             "pid": self.pid,
             "mark": self.mark,
-            "scope": self.key.scope,
-            "number": self.key.number,
+            "unlocked": self.key is None,
+            "scope": 0 if self.key is None else self.key.scope,
+            "number": 0 if self.key is None else self.key.number,
         }
         sql = _BY_ME.format(schema=quoted(schema)) + (" for update" if writing else "")
         row = raw.execute(sql.encode(), values).fetchone()
@@ -204,12 +208,8 @@ def locked(
         StateLocked: another run holds it; ``holder`` tells who.
         StateError: the session is shared with other clients, or its role may not write the state.
     """
-    raw, mark = statements.raw, str(uuid.uuid4())
+    raw, mark = statements.raw, _mark(statements.raw)
     key = Key(scope_of(lineage), run_number(run_id))
-    row = raw.execute(f"select current_setting('{_MARK}', true) as mark".encode()).fetchone()
-    if row is None or row["mark"]:
-        raise StateError("a pooler shares this session with other clients, and its lock would too", hint=_POOLER)
-    raw.execute(f"select set_config('{_MARK}', %s, false)".encode(), (mark,))
     give_up_at = time.monotonic() + timeout
     try:
         while not take(statements, key, shared=shared, patience=timeout):
@@ -220,3 +220,22 @@ def locked(
     finally:
         with suppress(psycopg.Error):  # where the session is gone, so are its locks
             raw.execute("select pg_advisory_unlock_all()")
+
+
+def unlocked(raw: Raw) -> Held:
+    """No lock at all: its check still keeps other writers out until the transaction ends.
+
+    Raises:
+        StateError: the session is shared with other clients.
+    """
+    return Held(None, raw.info.backend_pid, _mark(raw))
+
+
+def _mark(raw: Raw) -> str:
+    """Mark a session as this client's own."""
+    mark = str(uuid.uuid4())
+    row = raw.execute(f"select current_setting('{_MARK}', true) as mark".encode()).fetchone()
+    if row is None or row["mark"]:
+        raise StateError("a pooler shares this session with other clients, and its lock would too", hint=_POOLER)
+    raw.execute(f"select set_config('{_MARK}', %s, false)".encode(), (mark,))
+    return mark

@@ -41,7 +41,7 @@ _SETTINGS = {
     "default_transaction_isolation": "read committed",  # who waited for a row must see what was written meanwhile
 }
 _FIT = "select current_setting('fsync') as fsync, current_setting('server_encoding') as encoding"
-_REDACTED = ("calls", "attempts", "decisions", "cleared", "ledger_texts")
+_REDACTED = ("calls", "attempts", "decisions", "cleared", "conflicts", "ledger_texts")
 _ASK = (
     "is it running, and are host, port, user and database right? A password comes from PGPASSWORD, PGPASSFILE or "
     "a service file"

@@ -12,6 +12,7 @@ from psycopg import IsolationLevel, errors
 
 from reconciler.chain import Head
 from reconciler.errors import StateError, StateMissing
+from reconciler.facts import PauseStore
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, rules
@@ -31,6 +32,7 @@ from reconciler.state.postgres.session import (
 from reconciler.state.postgres.statements import Raw, Statements
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
+from reconciler.state.unlocked import UnlockedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,19 @@ class PostgresState:
             rules.check_here(session.name, store.moved_to)
             store.begin_run(run)
             yield store
+
+    @contextmanager
+    def unlocked(self, run: Run) -> Iterator[PauseStore]:
+        with connected(self.server, writer=True) as raw:
+            session = self._open(raw)
+            with session.translated():
+                check_server(raw)
+                settle_in(raw, run)
+                session = replace(session, held=advisory.unlocked(raw))
+                outdated = schemas.pending(session.connection, session.name)
+            if outdated:
+                raise rules.of_older(session.name)
+            yield UnlockedStore(session, run, self.lineage)
 
     @contextmanager
     def _writing(self, run: Run, lock_timeout: float, *, joint: bool = False) -> Iterator[PostgresSession]:

@@ -1,0 +1,43 @@
+"""Pausing and resuming a state beside a run that holds its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler.chain import Kind
+from reconciler.errors import ExitCode, StateError
+from reconciler.facts import UNLOCKED_COMMANDS
+from reconciler.ports import Run
+from reconciler.state import rules
+from reconciler.state.database import Session
+from reconciler.state.store import Store
+
+_KINDS = frozenset({Kind.BEGAN, Kind.PAUSED, Kind.RESUMED, Kind.ENDED})
+
+
+class UnlockedStore(Store):
+    """Writes one pause, or the end of one, with its whole run, in one transaction.
+
+    The session's transaction must keep every other writer out. Whatever else a store can write is refused.
+    """
+
+    def __init__(self, session: Session, run: Run, lineage: str | None) -> None:
+        """``lineage`` is the pinned one. ``run`` is recorded with the write, and not before."""
+        if run.command not in UNLOCKED_COMMANDS:
+            raise ValueError(f"{run.command} needs the lock")
+        super().__init__(session)
+        self._own_run = run
+        self._lineage = lineage
+
+    @contextmanager
+    def _transaction(self, *, counts: bool = True) -> Iterator[None]:
+        """What was checked when the state was opened is checked again: another run may have moved it since."""
+        with super()._transaction(counts=counts):
+            rules.check_lineage(self.lineage, self._lineage)
+            rules.check_here(self._session.name, self.moved_to)
+            self._begin(self._own_run)
+            yield
+            self._end(self._own_run.id, self._notes[-1].at, ExitCode.DONE, {})
+            if any(note.kind not in _KINDS for note in self._notes):
+                raise StateError("this needs the state's lock")
