@@ -29,6 +29,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROUNDS = 50
 JOURNAL = """\
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.model import Address, Status
@@ -42,6 +43,7 @@ with place_at(sys.argv[1]).store(a_run("holder", "apply"), 0.0) as store:
     while not Path(sys.argv[2]).exists() or count < 20:
         now = datetime.now(UTC)
         store.intend("holder", [intent(f"k{count}")], now)
+        time.sleep(0.02)  # the service's answer; the journal writes nothing meanwhile
         store.record("holder", [Result(Address("june", f"k{count}"), Status.PLACED, now, f"call-{count}")])
         count += 1
     store.end_run("holder", datetime.now(UTC), 0, {"placed": count})
