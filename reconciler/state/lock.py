@@ -41,11 +41,14 @@ class _Stamp:
 
 
 class HeldFile:
-    """The state's file and its lock file, both locked by this run. ``descriptor`` is the state's file, open."""
+    """The state's file and its lock file, both locked by this run. ``descriptor`` is the state's file, open.
 
-    def __init__(self, path: Path, beside: Path, descriptor: int) -> None:
+    ``beside``, the lock file, is None for a session that writes without the lock.
+    """
+
+    def __init__(self, path: Path, beside: Path | None, descriptor: int) -> None:
         self._state = (str(path), os.fstat(descriptor))
-        self._lock = (str(beside), beside.stat())
+        self._lock = None if beside is None else (str(beside), beside.stat())
         self._descriptor = descriptor
         self._stamp: _Stamp | None = None
 
@@ -56,7 +59,8 @@ class HeldFile:
             StateError: it or its lock file is not the one that this run holds any more.
         """
         now = _still("state", *self._state)
-        _still("lock file", *self._lock)
+        if self._lock is not None:
+            _still("lock file", *self._lock)
         return _Stamp(now.st_size, (now.st_mtime_ns, now.st_ctime_ns), os.pread(self._descriptor, _HEADER, 0))
 
     def untouched(self) -> bool:
@@ -87,6 +91,19 @@ def _still(what: str, path: str, held: os.stat_result) -> os.stat_result:
     if found is None or not os.path.samestat(found, held):
         raise rules.lost(f"the {what} {path} was replaced or deleted while this run used it")
     return found
+
+
+@contextmanager
+def unlocked(path: Path) -> Iterator[HeldFile]:
+    """The state's file without its locks. Raises ``StateError`` where it cannot be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StateError(f"the state {path} cannot be opened: {told(error)}", hint=next_step(error)) from error
+    try:
+        yield HeldFile(path, None, descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from os.path import samestat
 from pathlib import Path
 
 from reconciler.chain import Head
@@ -17,7 +16,7 @@ from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
-from reconciler.state.lock import HeldFile, locked
+from reconciler.state.lock import HeldFile, locked, unlocked
 from reconciler.state.place import Lock, told
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
@@ -222,25 +221,20 @@ def open_unlocked(path: Path, run: Run, *, lineage: str | None = None) -> Iterat
         StateMissing, StateError: as for ``open_reader``, or it cannot be written.
     """
     files.check_file(path)
-    with translated(path):
-        opened = path.stat()
-        connection = files.connect(path, "rw")
-
-    def still_there() -> None:
-        if not samestat(path.stat(), opened):
-            raise StateError(
-                f"the state {path} was replaced meanwhile: nothing was written", hint="run this again"
-            )
-
-    with closing(connection):
+    with unlocked(path) as held:
         with translated(path):
-            files.check_schema(connection, path)
-            files.refuse_outdated(connection, path)
-            files.make_private(path)
-            files.make_durable(connection)
-        store = UnlockedStore(SqliteSession(connection, path, still_there), run, lineage)
-        rules.check_lineage(store.lineage, lineage)
-        yield store
+            connection = files.connect(path, "rw")
+        with closing(connection):
+            stamp = held.look()
+            with translated(path):
+                files.check_schema(connection, path)
+                files.refuse_outdated(connection, path)
+                files.make_private(path)
+                files.make_durable(connection)
+            held.remember(stamp)
+            store = UnlockedStore(SqliteSession(connection, path, held), run, lineage)
+            rules.check_lineage(store.lineage, lineage)
+            yield store
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from reconciler import identity
 from reconciler.chain import Head, Note
+from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import copying, facts, ledger, notes, redaction, rules, sql
