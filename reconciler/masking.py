@@ -1,72 +1,94 @@
-"""What must not be seen in public: phone numbers, names, e-mail addresses and the values given to the agent.
+"""Calls, plans, entries and diagnostics as they may be published. What text may be shown is decided in
+``sensitive``.
 
-A masked phone number keeps its last two digits, which tell rows apart for whom knows the list. No hash of a
-number is ever shown: all numbers of a country are tried in minutes.
+Private are phone numbers, names, e-mail addresses, countries, webhook URLs (they may hold tokens), the values
+given to the agent, and metadata but for names that ``policy.public_metadata`` lists.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote, quote_plus
+from functools import partial
 
 from msgspec import structs
 
-from reconciler.model import Call, Diagnostic, Entry, JsonObject, JsonValue, Request
-from reconciler.plan import CellDiff, Change, Changes, Plan
+from reconciler.model import TAG_PREFIX, Address, Call, Diagnostic, Entry, JsonObject, JsonValue, Location, Request
+from reconciler.plan import CellDiff, Change, Changes, Lifted, Plan
+from reconciler.sensitive import MASK, mask_message, mask_name, mask_text, mask_value
 
-MASK = "***"
-PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email"})
+PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email", "country", "webhook_url"})
 PRIVATE_MAP = "additional_data"
-_PHONE = re.compile(
-    r"(?:\+|(?<![\w.:/-])00)\d(?:[\s().-]{0,2}\d){6,14}(?!\d)|(?<![\w.:/-])\d{10,15}(?![\w-])", re.ASCII
-)
+METADATA = "metadata"
+_SHORTEST = 3  # shorter texts tell nothing, and stand in every other word
+Names = Collection[str]
 
 
-def mask_value(text: str) -> str:
-    """``+***78`` for a phone number, ``***`` for anything else."""
-    return f"+{MASK}{text[-2:]}" if text.startswith("+") and len(text) > 5 else MASK
+def is_private(field: str, public_metadata: Names = ()) -> bool:
+    """Whether the values of a field are masked, whatever they hold. ``field`` is a path as in a plan file."""
+    name, _, rest = field.partition(".")
+    if name == METADATA:
+        return not (rest in public_metadata or rest.startswith(TAG_PREFIX))
+    return name in PRIVATE_FIELDS or name == PRIVATE_MAP
 
 
-def mask_in(text: str, private: Iterable[str]) -> str:
-    """``text`` with each private part of it masked, the longest first."""
-    for part in sorted({item for item in private if item}, key=len, reverse=True):
-        text = text.replace(part, mask_value(part))
-    return text
-
-
-def mask_numbers(text: str) -> str:
-    """Words of persons or of the service, with every phone number in them masked."""
-    return _PHONE.sub(lambda found: f"+{MASK}{found[0][-2:]}", text)
-
-
-def mask_echo(text: str, private: Iterable[str]) -> str:
-    """The same for another program's text, which may quote a private part in its own way: escaped for JSON or a
-    URL, in other case, a phone number with spaces or dashes.
-    """
-    for part in sorted({item for item in private if item}, key=len, reverse=True):
-        shown = mask_value(part).replace("\\", r"\\")  # where it stands for itself
-        text = re.sub(_forms(part), shown, text, flags=re.IGNORECASE)
-    return text
-
-
-def _forms(part: str) -> str:
-    quoted = {part, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
-    quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
-    forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
-    if part.startswith("+") and part[1:].isdigit():
-        forms.append(r"(?:\+|%2B)?" + r"[\s().-]*".join(part[1:]))
-    return "|".join(forms)
+def mask_field(field: str, text: str, public_metadata: Names = ()) -> str:
+    """The value of a field as it may be published."""
+    return mask_value(text) if is_private(field, public_metadata) else mask_text(text)
 
 
 def mask_diagnostic(item: Diagnostic) -> Diagnostic:
-    """The diagnostic as it may be published."""
-    if not item.private:
-        return item
-    hint = None if item.hint is None else mask_in(item.hint, item.private)
-    return replace(item, message=mask_in(item.message, item.private), hint=hint, private=())
+    """The diagnostic as it may be published: a value that it quotes is masked, unless it is harmless."""
+    return replace(
+        item,
+        message=mask_message(item.message, item.private),
+        hint=None if item.hint is None else mask_message(item.hint, item.private),
+        location=_mask_place(item.location),
+        address=None if item.address is None else mask_address(item.address, item.private),
+        private=(),
+    )
+
+
+def mask_address(address: Address, private: Iterable[str] = ()) -> Address:
+    """The address with what its key tells of a person masked. Two rows may get the same; their places differ."""
+    key = mask_text(address.key, private)
+    plan = mask_text(address.plan)
+    return address if (plan, key) == (address.plan, address.key) else Address(plan, key, address.revision)
+
+
+def mask_json(value: object) -> JsonValue:
+    """A JSON document with all its texts masked as free text is."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, list):
+        return [mask_json(item) for item in value]
+    if isinstance(value, dict):
+        return {mask_text(name): mask_json(item) for name, item in value.items()}
+    return value if isinstance(value, bool | int | float) else None
+
+
+def _mask_place(place: Location | None) -> Location | None:
+    if place is None:
+        return None
+    file, cell = mask_text(place.file), None if place.cell is None else mask_text(place.cell)
+    return place if (file, cell) == (place.file, place.cell) else structs.replace(place, file=file, cell=cell)
+
+
+def private_texts(call: Call) -> list[str]:
+    """Every private value of a call, for taking them out of what others say of it.
+
+    Texts of one or two characters are left out: they tell nothing, and stand in every other word.
+    """
+    named = (call.to_number, call.full_name, call.email, call.country, call.webhook_url)
+    found = [*filter(None, named), *call.additional_data.values(), *call.metadata.values()]
+    return [text for text in found if len(text) >= _SHORTEST]
+
+
+def personal_values(call: Call | None) -> list[str]:
+    """What tells who is called: no message of ours and no key may hold it. Others may be part of a key
+    on purpose (``identity``)."""
+    named = () if call is None else (call.to_number, call.full_name, call.email, call.webhook_url)
+    return [text for text in filter(None, named) if len(text) >= _SHORTEST]
 
 
 def private_values(body: JsonObject) -> list[str]:
@@ -79,7 +101,7 @@ def private_values(body: JsonObject) -> list[str]:
     if isinstance(pairs, list):
         values = [pair.get("value") for pair in pairs if isinstance(pair, dict)]
         found += [value for value in values if isinstance(value, str)]
-    return [value for value in found if len(value) > 2]
+    return [value for value in found if len(value) >= _SHORTEST]
 
 
 def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
@@ -87,79 +109,114 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
 
     Unless the ``whole`` of each call is shown, only whom it calls, when, and the cells that differ are masked.
     """
-    diagnostics = tuple(mask_diagnostic(item) for item in plan.diagnostics)
     found = plan.changes
-    mask = mask_change if whole else _mask_told
+    mask = partial(mask_change if whole else _mask_listed, public_metadata=plan.public_metadata)
     changes = found.mapped(mask, requests=whole) if isinstance(found, Changes) else tuple(map(mask, found))
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
-    return replace(plan, changes=changes, diagnostics=diagnostics, base=base)
-
-
-def mask_change(change: Change) -> Change:
-    """The change with its call, request and cells masked."""
-    return _masked(change, None if change.request is None else _mask_request(change.request))
-
-
-def _mask_told(change: Change) -> Change:
-    """Nearly always there is nothing to mask of whom it calls: a contact's id tells nobody anything."""
-    told = change.call is None or change.call.to_number is None
-    return change if told and not change.diff else _masked(change, None)
-
-
-def _masked(change: Change, request: Request | None) -> Change:
-    call = None if change.call is None else mask_call(change.call)
-    diff = tuple(map(_mask_cell, change.diff)) if change.diff else ()
-    return structs.replace(change, call=call, request=request, diff=diff)
-
-
-def mask_call(call: Call) -> Call:
-    """The call as it may be published."""
-    return structs.replace(
-        call,
-        sender=mask_value(call.sender) if call.sender.startswith("+") else call.sender,
-        to_number=_maybe(call.to_number),
-        full_name=_maybe(call.full_name),
-        email=_maybe(call.email),
-        additional_data=dict.fromkeys(call.additional_data, MASK),
+    return replace(
+        plan,
+        changes=changes,
+        diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
+        base=base,
+        moves=tuple((mask_address(old), mask_address(new)) for old, new in plan.moves),
+        lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
     )
 
 
-def mask_entry(entry: Entry) -> Entry:
+def mask_change(change: Change, public_metadata: Names = ()) -> Change:
+    """The change with its call, request and cells masked, and what it says of them."""
+    return _masked(change, public_metadata, whole=True)
+
+
+def _mask_listed(change: Change, public_metadata: Names = ()) -> Change:
+    return _masked(change, public_metadata, whole=False)
+
+
+def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
+    private = personal_values(change.call)
+    request = change.request if whole else None
+    message = change.message and mask_text(change.message, private)
+    return structs.replace(
+        change,
+        address=mask_address(change.address, private),
+        source=_mask_place(change.source),
+        call=None if change.call is None else mask_call(change.call, public_metadata),
+        request=None if request is None else _mask_request(request, private, public_metadata),
+        diff=tuple(_mask_cell(cell, public_metadata) for cell in change.diff) if change.diff else (),
+        message=message,
+        said=change.said if message == change.message else None,
+    )
+
+
+def mask_call(call: Call, public_metadata: Names = ()) -> Call:
+    """The call as it may be published."""
+    return structs.replace(
+        call,
+        agent=mask_text(call.agent),
+        sender=mask_text(call.sender),
+        contact_id=call.contact_id and mask_text(call.contact_id),
+        to_number=_maybe(call.to_number),
+        full_name=_maybe(call.full_name),
+        email=_maybe(call.email),
+        country=_maybe(call.country),
+        webhook_url=_maybe(call.webhook_url),
+        additional_data=_mask_map(PRIVATE_MAP, call.additional_data, public_metadata),
+        metadata=_mask_map(METADATA, call.metadata, public_metadata),
+    )
+
+
+def _mask_map(field: str, values: Mapping[str, str], public_metadata: Names) -> dict[str, str]:
+    return {mask_name(name): mask_field(f"{field}.{name}", text, public_metadata) for name, text in values.items()}
+
+
+def mask_entry(entry: Entry, public_metadata: Names = ()) -> Entry:
     """What the state holds of a call, as it may be published."""
-    error = None if entry.error is None else mask_numbers(entry.error)
-    return structs.replace(entry, call=mask_call(entry.call), error=error)
+    private = personal_values(entry.call)
+    return structs.replace(
+        entry,
+        address=mask_address(entry.address, private),
+        call=mask_call(entry.call, public_metadata),
+        call_id=entry.call_id and mask_text(entry.call_id),
+        error=entry.error and mask_text(entry.error, private_texts(entry.call)),
+    )
 
 
 def _maybe(text: str | None) -> str | None:
     return None if text is None else mask_value(text)
 
 
-def _mask_request(request: Request) -> Request:
-    return Request(request.endpoint, {name: _mask_member(name, value) for name, value in request.body.items()})
+def _mask_request(request: Request, private: Sequence[str], public_metadata: Names) -> Request:
+    body = {name: _mask_member(name, value, public_metadata) for name, value in request.body.items()}
+    tags = body.get(METADATA)
+    if isinstance(tags, dict):  # our own tags repeat the address
+        body[METADATA] = {name: mask_text(str(text), private) for name, text in tags.items()}
+    return Request(request.endpoint, body)
 
 
-def _mask_member(name: str, value: JsonValue) -> JsonValue:
+def _mask_member(name: str, value: JsonValue, public_metadata: Names) -> JsonValue:
     if name in PRIVATE_FIELDS and isinstance(value, str):
         return mask_value(value)
     if name == PRIVATE_MAP and isinstance(value, list):
-        return [{**pair, "value": MASK} if isinstance(pair, dict) else MASK for pair in value]
-    return value
+        return [
+            {**pair, "key": mask_name(str(pair.get("key"))), "value": MASK}
+            for pair in value
+            if isinstance(pair, dict)
+        ]
+    if name == METADATA and isinstance(value, dict):
+        return dict(_mask_map(METADATA, {key: str(item) for key, item in value.items()}, public_metadata))
+    return mask_json(value)
 
 
-def _mask_cell(cell: CellDiff) -> CellDiff:
-    private = cell.field in PRIVATE_FIELDS or cell.field.startswith(f"{PRIVATE_MAP}.")
-    if private or (cell.field == "from" and _has_number(cell)):
-        return structs.replace(
-            cell, before=cell.before if cell.hidden else _maybe(cell.before), after=_maybe(cell.after)
-        )
-    return cell
+def _mask_cell(cell: CellDiff, public_metadata: Names) -> CellDiff:
+    def mask(text: str | None) -> str | None:
+        return None if text is None else mask_field(cell.field, text, public_metadata)
+
+    before = cell.before if cell.hidden else mask(cell.before)
+    return structs.replace(cell, field=mask_name(cell.field), before=before, after=mask(cell.after))
 
 
 def _mask_setting(cell: CellDiff) -> CellDiff:
-    if _has_number(cell):
-        return structs.replace(cell, before=_maybe(cell.before), after=_maybe(cell.after))
-    return cell
+    def mask(text: str | None) -> str | None:
+        return None if text is None else mask_text(text)
 
-
-def _has_number(cell: CellDiff) -> bool:
-    return any((side or "").startswith("+") for side in (cell.before, cell.after))
+    return structs.replace(cell, field=mask_text(cell.field), before=mask(cell.before), after=mask(cell.after))

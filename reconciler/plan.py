@@ -148,7 +148,7 @@ class Plan:
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
     is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
     waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
-    lifted.
+    lifted. ``public_metadata`` are names of metadata whose values may be published; no saved plan holds them.
     """
 
     created_at: datetime
@@ -163,6 +163,7 @@ class Plan:
     snapshot_at: datetime | None = None
     lifted: tuple[Lifted, ...] = ()
     next_apply_by: datetime | None = None
+    public_metadata: frozenset[str] = frozenset()
 
     def of(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""

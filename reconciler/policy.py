@@ -170,6 +170,7 @@ class Policy:
     ``days_off`` count as holidays of every rule that knows holidays. Scheduled calls are placed no sooner than
     ``place_within`` before they ring. ``peak`` is of calls a minute, ``number_peak`` of those from one number.
     ``signed_plans`` says that a saved plan without a valid signature places nothing.
+    ``public_metadata`` are names of metadata whose values masked output shows.
     """
 
     strictness: Mapping[str, Strictness] = field(default_factory=lambda: MappingProxyType({}))
@@ -188,3 +189,4 @@ class Policy:
     peak: int | None = None
     number_peak: int | None = None
     signed_plans: bool = False
+    public_metadata: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ from io import StringIO
 import click
 
 from reconciler import __version__
-from reconciler.cli.app import App, examples
+from reconciler.cli.app import App, examples, say
 from reconciler.errors import ExitCode, ReconcilerError
 
 _COMMANDS = (
@@ -102,7 +102,7 @@ def main(args: Sequence[str] | None = None) -> int:
         _complain(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         return ExitCode.INTERRUPTED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
@@ -123,12 +123,12 @@ def _show(error: click.ClickException) -> None:
     text = StringIO()
     error.show(text)
     for line in text.getvalue().splitlines():
-        click.echo(for_terminal(line), err=True)
+        say(for_terminal(line), err=True)
 
 
 def _complain(error: ReconcilerError) -> None:
     from reconciler.render.escape import for_terminal
 
-    click.echo(f"error: {for_terminal(error.message)}", err=True)
+    say(f"error: {for_terminal(error.message)}", err=True)
     if error.hint is not None:
-        click.echo(f"hint: {for_terminal(error.hint)}", err=True)
+        say(f"hint: {for_terminal(error.hint)}", err=True)

@@ -48,11 +48,10 @@ class App:
             return Look(masked=not reveal)
         import shutil
 
-        in_ci = bool(os.environ.get("CI"))
         return Look(
             width=shutil.get_terminal_size().columns,
             color=self.color and os.environ.get("TERM") != "dumb",
-            masked=in_ci and not reveal,
+            masked=is_public(stream) and not reveal,
             now=SystemClock().now(),
         )
 
@@ -133,10 +132,36 @@ def examples(*lines: str) -> str:
     return f"\b\nExamples:\n{shown}\n"
 
 
+def revealed() -> bool:
+    """Whether the command was given ``--reveal``."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.params.get("reveal"))
+
+
+def is_public(stream: TextIO) -> bool:
+    """Whether others may read what is printed there: all but a terminal, and a terminal of CI too."""
+    return not stream.isatty() or bool(os.environ.get("CI"))
+
+
+def say(text: str = "", *, err: bool = False) -> None:
+    """Print a message and a line break; masked, but on a terminal or with ``--reveal``."""
+    from reconciler.sensitive import mask_text
+
+    public = is_public(sys.stderr if err else sys.stdout) and not revealed()
+    click.echo(mask_text(text) if public else text, err=err)
+
+
 def echo(text: str | bytes, *, err: bool = False) -> None:
     """Print as it is, without a line break of its own; flushed, so that a script sees each line at once."""
     click.echo(text, err=err, nl=False)
     (sys.stderr if err else sys.stdout).flush()
+
+
+def echo_file(document: bytes) -> None:
+    """Print a JSON file of ours as it is read again; on a terminal so that nothing in it acts."""
+    from reconciler.render.escape import inert_json
+
+    echo(inert_json(document) if sys.stdout.isatty() else document)
 
 
 def echo_json(document: object, *, indent: int | None = 2) -> None:
@@ -145,11 +170,13 @@ def echo_json(document: object, *, indent: int | None = 2) -> None:
 
 
 def to_json(document: object, *, indent: int | None = 2) -> str:
-    """A JSON document with a line break, in which a CI runner that reads the log finds no command."""
+    """A JSON document as it is printed, with a line break: inert, and its texts masked unless ``--reveal``."""
     import json
 
+    from reconciler.masking import mask_json
     from reconciler.render.escape import for_json
 
+    document = document if revealed() else mask_json(document)
     return for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"
 
 

@@ -20,9 +20,11 @@ from reconciler.cli.app import (
     Integer,
     SystemClock,
     echo,
+    echo_file,
     echo_json,
     examples,
     reveal_option,
+    say,
     state_option,
 )
 from reconciler.cli.completing import addresses_of_state
@@ -209,7 +211,7 @@ def head(app: App, as_json: bool, state_url: str | None) -> None:
     if as_json:
         echo_json({"lineage": lineage, "number": found.number, "hash": found.hash})
     else:
-        click.echo(str(found))
+        say(str(found))
 
 
 @audit.command("export", epilog=examples("reconciler audit export ledger.jsonl"))
@@ -226,10 +228,10 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     with Workspace.open(app, state_url).reader() as reader:
         data = ledger_file.export(reader, SystemClock().now())
     if str(file) == "-":
-        echo(data)
+        echo_file(data)
         return
     write_private(app.directory, file, data)
-    click.echo(f"Wrote the ledger to {file}.")
+    say(f"Wrote the ledger to {file}.")
 
 
 @audit.command(
@@ -256,9 +258,9 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
         echo_json({"ok": found.ok, "lineage": found.lineage, "head": told, "problems": list(found.problems)})
     else:
         for problem in found.problems:
-            click.echo(for_terminal(problem))
+            say(for_terminal(problem))
         sound = f"The ledger holds: {found.head.number} entries, head {found.head.hash}."
-        click.echo(sound if found.ok else f"{len(found.problems)} wrong.")
+        say(sound if found.ok else f"{len(found.problems)} wrong.")
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 

@@ -7,9 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
-
-from reconciler.cli.app import App
+from reconciler.cli.app import App, say
 from reconciler.errors import CheckpointFailed, ExitCode, UsageError
 from reconciler.ports import Checkpoint, Phase
 from reconciler.provider.origin import API_KEY_VARIABLE
@@ -57,6 +55,6 @@ def carry_end(checkpoint: Checkpoint, code: int) -> int:
     try:
         asyncio.run(checkpoint.carry(Phase.ENDED))
     except CheckpointFailed as error:
-        click.echo(f"warning: {error.message}", err=True)
+        say(f"warning: {error.message}", err=True)
         return ExitCode.INCOMPLETE
     return code

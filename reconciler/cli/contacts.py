@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, examples, key_option, url_option
+from reconciler.cli.app import App, examples, key_option, say, url_option
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.words import counted
 
@@ -55,7 +55,7 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
     workspace.check()
     found = asyncio.run(_fetch(Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)))
     write_private(app.directory, file, to_csv(found))
-    click.echo(f"{counted(len(found), 'contact')} in {file}.")
+    say(f"{counted(len(found), 'contact')} in {file}.")
     return ExitCode.DONE
 
 

@@ -18,6 +18,7 @@ from reconciler.cli.app import (
     SystemClock,
     echo_json,
     key_option,
+    say,
     state_option,
     url_option,
 )
@@ -122,10 +123,10 @@ def _tell(app: App, found: list[Finding]) -> None:
         lines = _wrapped(item.message, look.width - len(margin))
         if item.next is not None:
             lines += _wrapped(f"next: {item.next}", look.width - len(margin))
-        click.echo(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines))
+        say(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines))
     counts = Counter(item.health for item in found)
     told = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
-    click.echo(f"{', '.join(told)}.")
+    say(f"{', '.join(told)}.")
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -48,10 +48,12 @@ def export(
     ending = PurePath(output).suffix.lower().removeprefix(".")
     form = form or (ending if ending in _FORMATS else "csv")
     check_place(form, output)
-    with Workspace.open(app, state_url).reader() as reader:
+    workspace = Workspace.open(app, state_url)
+    public_metadata = None if reveal else workspace.project.policy.public_metadata
+    with workspace.reader() as reader:
         entries = list(reader.entries())
         lineage, serial = reader.lineage, reader.serial
-    put(app, _bytes(_of(plans, entries), form, lineage, serial, masked=not reveal), output)
+    put(app, _bytes(_of(plans, entries), form, lineage, serial, public_metadata), output)
 
 
 def _of(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
@@ -65,12 +67,14 @@ def _of(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if not plans or entry.address.plan in plans]
 
 
-def _bytes(entries: list[Entry], form: str, lineage: str, serial: int, *, masked: bool) -> bytes:
+def _bytes(
+    entries: list[Entry], form: str, lineage: str, serial: int, public_metadata: frozenset[str] | None
+) -> bytes:
     from reconciler.render.entries import entries_json, entries_table
 
     if form == "json":
-        return entries_json(entries, lineage, serial, masked=masked)
-    table = entries_table(entries, masked=masked)
+        return entries_json(entries, lineage, serial, public_metadata)
+    table = entries_table(entries, public_metadata)
     if form == "csv":
         from reconciler.render.csv import to_csv
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App
+from reconciler.cli.app import App, say
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.files import exists
 from reconciler.model import PLAN_NAME
@@ -82,9 +82,9 @@ def import_sheet(
     _tell(draft, sample)
     shown = os.path.relpath(target, app.directory)
     if target.resolve() not in map(Path.resolve, plan_files(workspace.project, None)[0]):
-        click.echo("note: plans: in reconciler.yaml does not name this file", err=True)
-    click.echo(f"Wrote {shown}: {_counts(draft)}.")
-    click.echo(f"Next: look it through, then run: reconciler validate {shown}", err=True)
+        say("note: plans: in reconciler.yaml does not name this file", err=True)
+    say(f"Wrote {shown}: {_counts(draft)}.")
+    say(f"Next: look it through, then run: reconciler validate {shown}", err=True)
 
 
 def _plan_name(plan: str | None, file: Path) -> str:
@@ -161,13 +161,13 @@ def _tell(draft: Draft, sample: Sample) -> None:
     options = sample.options
     for what, value in (("encoding", options.encoding), ("delimiter", options.delimiter)):
         if value is not None:
-            click.echo(for_terminal(f"{what}: {value!r}"), err=True)
+            say(for_terminal(f"{what}: {value!r}"), err=True)
     for entry in (*draft.defaults, *draft.columns):
         if entry.live:
             said = f"{entry.field}: {entry.value}" if entry.value is not None else f"TODO {entry.field}"
-            click.echo(for_terminal(f"{said}  ({entry.note})"), err=True)
+            say(for_terminal(f"{said}  ({entry.note})"), err=True)
     for note in draft.notes:
-        click.echo(for_terminal(f"note: {note}"), err=True)
+        say(for_terminal(f"note: {note}"), err=True)
 
 
 def _counts(draft: Draft) -> str:

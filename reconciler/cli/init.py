@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, state_option
+from reconciler.cli.app import App, say, state_option
 from reconciler.environment import STATE, variable
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.files import exists
@@ -66,8 +66,8 @@ def init(app: App, state_url: str | None) -> None:
     lineage = place.create(founder("init"))
     path = f"\n  path: {DEFAULT_STATE}" if isinstance(place, SqliteState) else ""
     write_text(app.directory, PROJECT_FILE, TEMPLATE.format(path=path, lineage=lineage), replace=False)
-    click.echo(f"Made {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
-    click.echo("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
+    say(f"Made {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
+    say("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
 
 
 def _place(state_url: str | None, file: Path) -> Place:

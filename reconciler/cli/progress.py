@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
-from reconciler.cli.app import App, echo_json
+from reconciler.cli.app import App, echo_json, say
 from reconciler.cli.pace import Pace
 from reconciler.engine.events import Kind
 from reconciler.render.escape import for_terminal
@@ -60,7 +58,7 @@ class Reporter:
             self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.told() or 'nothing yet'}")
 
     def note(self, text: str) -> None:
-        click.echo(for_terminal(text), err=True)
+        say(for_terminal(text), err=True)
 
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
@@ -68,7 +66,7 @@ class Reporter:
         if tally.counts[Kind.NOT_SENT] and tally.stopped != SIGNALLED:
             self.note("hint: reconciler doctor looks for what is in the way; then apply again")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
-        click.echo(f"Applied: {told or 'nothing to do'}.")
+        say(f"Applied: {told or 'nothing to do'}.")
 
 
 class JsonReporter(Reporter):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, state_option, url_option
+from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, say, state_option, url_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
@@ -102,7 +102,7 @@ def resolve(
         told = {"address": address, "decision": word.said, "reason": word.reason, "unknown": left}
         echo_json(told, indent=None)
     else:
-        click.echo(f"{address}: recorded as {word.said}." + (f" {left} left unknown." if left else ""))
+        say(f"{address}: recorded as {word.said}." + (f" {left} left unknown." if left else ""))
     return ExitCode.INCOMPLETE if left else ExitCode.DONE
 
 
@@ -157,9 +157,7 @@ def _export(app: App, workspace: Workspace, path: Path) -> int:
     with workspace.reader() as reader:
         unknown = [entry for entry in reader.entries() if entry.unknown]
     export_decisions(app.directory, path, unknown)
-    click.echo(
-        f"{len(unknown)} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}"
-    )
+    say(f"{len(unknown)} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}")
     return ExitCode.INCOMPLETE if unknown else ExitCode.DONE
 
 
@@ -174,7 +172,7 @@ def _import(workspace: Workspace, path: Path, lock_timeout: float) -> int:
         left = sum(entry.unknown for entry in store.entries())
         code = ExitCode.INCOMPLETE if left else ExitCode.DONE
         store.end_run(run.id, SystemClock().now(), code, {"decided": len(decisions)})
-    click.echo(f"{len(decisions)} recorded, {left} left unknown.")
+    say(f"{len(decisions)} recorded, {left} left unknown.")
     return code
 
 
@@ -231,7 +229,7 @@ def _tell(adopted: list[Match], unknown: list[Entry], *, as_json: bool) -> None:
         echo_json(document)
         return
     for found in adopted:
-        click.echo(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
+        say(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
     for entry in unknown:
-        click.echo(for_terminal(f"{entry.address}: {explain.message(explain.uncertain(entry))}"))
-    click.echo(f"{len(unknown)} with an unknown outcome." if unknown else "Nothing is unknown.")
+        say(for_terminal(f"{entry.address}: {explain.message(explain.uncertain(entry))}"))
+    say(f"{len(unknown)} with an unknown outcome." if unknown else "Nothing is unknown.")

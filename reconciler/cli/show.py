@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,12 @@ def show(
     reveal: bool,
 ) -> int:
     """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
+    from reconciler.source.project import find_project, load_project
+
     wanted = printouts(forms, outputs, as_json=as_json)
-    print_plan(app, read_plan(app, planfile), wanted, reveal=reveal, full=full)
+    project, _, _ = load_project(find_project(app.directory))
+    plan = replace(read_plan(app, planfile), public_metadata=project.policy.public_metadata)
+    print_plan(app, plan, wanted, reveal=reveal, full=full)
     return ExitCode.DONE
 
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import state_care, state_moving, state_rebuild, state_redact
-from reconciler.cli.app import App, echo_json, examples, reveal_option, state_option
+from reconciler.cli.app import App, echo_json, examples, reveal_option, say, state_option
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError, StateError
-from reconciler.masking import mask_entry, mask_numbers
+from reconciler.masking import mask_entry
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import standing
+from reconciler.sensitive import mask_text
 from reconciler.times import format_instant
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def init(app: App, state_url: str | None) -> None:
         )
     place = workspace.place
     lineage = place.create(founder("state init"))
-    click.echo(f"Made {place} (lineage {lineage}).")
-    click.echo(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
+    say(f"Made {place} (lineage {lineage}).")
+    say(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
 
 @state.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
@@ -86,10 +87,10 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
         return
     for item in entries:
         rings = format_instant(item.rings_at)
-        click.echo(for_terminal(f"{item.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+        say(for_terminal(f"{item.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
     counts = Counter(standing(item) for item in entries)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
-    click.echo(f"State {lineage}, serial {serial}: {told}.")
+    say(f"State {lineage}, serial {serial}: {told}.")
 
 
 @state.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
@@ -115,7 +116,7 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
     if as_json:
         echo_json(document)
     else:
-        click.echo(_lines(document))
+        say(_lines(document))
 
 
 def _rebuilt(first: Run) -> JsonObject | None:
@@ -156,9 +157,9 @@ def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObjec
 def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
     shown = mask_entry(entry) if masked else entry
     return {
-        "address": str(entry.address),
-        "plan": entry.address.plan,
-        "key": entry.address.key,
+        "address": str(shown.address),
+        "plan": shown.address.plan,
+        "key": shown.address.key,
         "revision": entry.address.revision,
         "status": standing(entry),
         "digest": entry.digest,
@@ -189,7 +190,7 @@ def _attempt_json(attempt: Attempt, *, masked: bool) -> JsonObject:
 
 def _words(text: str | None, *, masked: bool) -> str | None:
     """What a person or the service said."""
-    return mask_numbers(text) if masked and text is not None else text
+    return mask_text(text) if masked and text is not None else text
 
 
 def _lines(document: JsonObject) -> str:

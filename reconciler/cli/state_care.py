@@ -7,7 +7,18 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, Duration, SystemClock, echo, echo_json, examples, lock_option, state_option
+from reconciler.cli.app import (
+    App,
+    Duration,
+    SystemClock,
+    echo,
+    echo_file,
+    echo_json,
+    examples,
+    lock_option,
+    say,
+    state_option,
+)
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
 from reconciler.cli.loading import intent_of_row
 from reconciler.cli.locking import lock_json, lock_text
@@ -64,7 +75,7 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     workspace = Workspace.open(app, state_url)
     workspace.check()
     care.backup(workspace.state_path, output_path(app.directory, file))
-    click.echo(f"Copied {workspace.state_path} to {file}.")
+    say(f"Copied {workspace.state_path} to {file}.")
 
 
 @click.command(
@@ -87,10 +98,10 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     with Workspace.open(app, state_url).reader() as reader:
         data = snapshot.export(reader, SystemClock().now())
     if str(file) == "-":
-        echo(data)
+        echo_file(data)
         return
     write_private(app.directory, file, data)
-    click.echo(f"Wrote a snapshot to {file}.")
+    say(f"Wrote a snapshot to {file}.")
 
 
 @click.command("check", epilog=examples("reconciler state check", "reconciler state check --json"))
@@ -104,8 +115,8 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
         echo_json({"ok": not found, "problems": found})
     else:
         for problem in found:
-            click.echo(for_terminal(problem))
-        click.echo(f"{len(found)} wrong." if found else "The state is in order.")
+            say(for_terminal(problem))
+        say(f"{len(found)} wrong." if found else "The state is in order.")
     return ExitCode.ERROR if found else ExitCode.DONE
 
 
@@ -139,7 +150,7 @@ def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: 
     with workspace.store(run, lock_timeout) as store:
         store.forget(run.id, where, reason, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"forgotten": 1})
-    click.echo(f"{where}: forgotten. If its row is still there, the next apply places it.")
+    say(f"{where}: forgotten. If its row is still there, the next apply places it.")
 
 
 @click.command("import", epilog=examples("reconciler state import june/inv-1001 call-b2c3d4e5"))
@@ -160,4 +171,4 @@ def import_call(
     with workspace.store(run, lock_timeout) as store:
         take_over(store, run.id, intent, Decision(where, now, reason, Status.PLACED, call_id))
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
-    click.echo(f"{where}: imported as {call_id}.")
+    say(f"{where}: imported as {call_id}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.chain import Kind
-from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, state_option
+from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, say, state_option
 from reconciler.cli.output import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
@@ -60,7 +60,7 @@ def _upgrade(place: Place, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
-    click.echo(for_terminal(f"The tables of {place} are those of this version."))
+    say(for_terminal(f"The tables of {place} are those of this version."))
 
 
 def _move(source: Place, target: Place, lock_timeout: float) -> None:
@@ -71,13 +71,11 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
     moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
-        click.echo(for_terminal(f"An earlier move had copied everything: the state is {target}."))
+        say(for_terminal(f"An earlier move had copied everything: the state is {target}."))
     else:
         calls, entries = counted(moved.rows["calls"], "call"), moved.rows["ledger"]
-        click.echo(
-            for_terminal(f"Moved {calls} and {entries:,} entries of the ledger to {target}; all rows agree.")
-        )
-    click.echo(for_terminal(f"{source} is closed. From now on: --state {target}, or RECONCILER_STATE."), err=True)
+        say(for_terminal(f"Moved {calls} and {entries:,} entries of the ledger to {target}; all rows agree."))
+    say(for_terminal(f"{source} is closed. From now on: --state {target}, or RECONCILER_STATE."), err=True)
 
 
 @click.command(
@@ -103,7 +101,7 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     place = Workspace.open(app, state_url).place
     with writing_private(app.directory, file) as target:
         head, apart = exchange.push(place, known, target)
-    click.echo(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
+    say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
     _tell_dropped(str(file), apart.theirs)
 
 
@@ -125,14 +123,14 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
         workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
     )
     if pulled.calls is None:
-        click.echo(for_terminal(f"Nothing new in {file}."))
+        say(for_terminal(f"Nothing new in {file}."))
         return
-    click.echo(for_terminal(f"Pulled {file}: the state holds {counted(pulled.calls, 'call')}."))
+    say(for_terminal(f"Pulled {file}: the state holds {counted(pulled.calls, 'call')}."))
     _tell_dropped("the state", pulled.apart.ours)
 
 
 def _tell_dropped(where: str, dropped: Sequence[Step]) -> None:
     if runs := sum(step.kind == Kind.BEGAN for step in dropped):
-        click.echo(
+        say(
             for_terminal(f"{where} told of {counted(runs, 'run')} that placed nothing; that is dropped."), err=True
         )

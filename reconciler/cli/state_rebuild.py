@@ -20,6 +20,7 @@ from reconciler.cli.app import (
     echo_json,
     examples,
     key_option,
+    say,
     state_option,
     url_option,
 )
@@ -109,7 +110,7 @@ def rebuild(
 
         echo_json(document(report))
     elif report.written:
-        click.echo(f"Made {workspace.place} (lineage {report.lineage}).")
+        say(f"Made {workspace.place} (lineage {report.lineage}).")
     return ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
 
 

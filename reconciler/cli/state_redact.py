@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, Instant, SystemClock, echo_json, lock_option, state_option
+from reconciler.cli.app import App, Instant, SystemClock, echo_json, lock_option, say, state_option
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, UsageError
@@ -48,15 +48,15 @@ def redact(
     workspace = Workspace.open(app, state_url)
     addresses, removed = _look(workspace, before) if dry_run else _redact(workspace, before, lock_timeout)
     if workspace.file is None and addresses:
-        click.echo(f"note: {_STAYS}", err=True)
+        say(f"note: {_STAYS}", err=True)
     if as_json:
         told = {"before": format_instant(before), "dry_run": dry_run, "addresses": addresses, "removed": removed}
         echo_json(told)
         return
     for name in removed:
-        click.echo(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the state as it was.")
+        say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the state as it was.")
     calls = f"{len(addresses)} call{'' if len(addresses) == 1 else 's'}"
-    click.echo(f"{calls} {'would be redacted' if dry_run else 'redacted'}.")
+    say(f"{calls} {'would be redacted' if dry_run else 'redacted'}.")
 
 
 def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]:

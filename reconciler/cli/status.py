@@ -18,6 +18,7 @@ from reconciler.cli.app import (
     key_option,
     now_option,
     reveal_option,
+    say,
     state_option,
     to_json,
     url_option,
@@ -146,7 +147,7 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     put(app, _shown(app, workspace, found, late, shape), shape.file)
     if found.failed is not None:
         hint = f" ({found.failed.hint})" if found.failed.hint else ""
-        click.echo(for_terminal(f"error: {found.failed.message}{hint}"), err=True)
+        say(for_terminal(f"error: {found.failed.message}{hint}"), err=True)
     if found.failed is not None or found.plan.errors:
         return ExitCode.ERROR
     asked = found.report.not_asked is None
@@ -171,9 +172,10 @@ def _shown(
 ) -> bytes:
     from reconciler.render import console
     from reconciler.render import status as render
+    from reconciler.sensitive import mask_text
 
     masked = not shape.reveal
-    agents = {agent: name for name, agent in workspace.project.agents.items()}
+    agents = {agent: mask_text(name) if masked else name for name, agent in workspace.project.agents.items()}
     if shape.name == "json":
         document = render.document(found.report, masked=masked) | _files(found.plan, late)
         return to_json(document, indent=None if shape.watched else 2).encode()
@@ -193,7 +195,8 @@ def _shown(
     calls = ""
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, look, every=shape.calls)
-    return "".join((calls, *_lines(found.plan, late, shape))).encode()
+    rest = "".join(_lines(found.plan, late, shape))
+    return (calls + (mask_text(rest) if look.masked else rest)).encode()
 
 
 def _report(workspace: Workspace, found: Look) -> Report:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, reveal_option
+from reconciler.cli.app import App, SystemClock, echo_json, reveal_option, say
 from reconciler.cli.completing import plan_files
 from reconciler.cli.showing import count_problems, show_problems
 from reconciler.errors import ExitCode
@@ -52,7 +52,7 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     else:
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
         rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
-        click.echo(f"{rows} in {plans}: {count_problems(found)}.")
+        say(f"{rows} in {plans}: {count_problems(found)}.")
     if broken:
         return ExitCode.ERROR
     return ExitCode.DONE if valid else ExitCode.REFUSED

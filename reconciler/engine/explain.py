@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeAlias
 
+from reconciler.masking import personal_values
 from reconciler.model import Diagnostic, Entry, Row, Severity
 from reconciler.plan import Moment, Said
 from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring
@@ -121,6 +122,7 @@ def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
         f"{row.address} already rang at {tell_instant(entry.rings_at)}, and the row now asks for a later time",
         row.source,
         f"a new occurrence? put its date in `key` (such as {row.address.key}-{wanted}) and keep the old row",
+        tuple(personal_values(row.call)),
     )
 
 

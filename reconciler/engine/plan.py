@@ -51,6 +51,7 @@ def make_plan(
         snapshot_at=context.snapshot_at,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
         next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
+        public_metadata=context.policy.public_metadata,
     )
 
 

@@ -29,13 +29,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from reconciler import masking
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+from reconciler.masking import private_values
 from reconciler.model import JsonObject, Request
 from reconciler.ports import Receipt
 from reconciler.provider.origin import Origin
 from reconciler.provider.reasons import explain
 from reconciler.provider.transport import FAILURES, Answer, Client, Progress, decode_json
+from reconciler.sensitive import MASK, mask_text
 
 _MESSAGE_LENGTH = 200
 _LONGEST_MESSAGE = 10_000  # one that is longer is not shown at all: a value cut in two could not be masked
@@ -91,7 +92,7 @@ class ContactShip:
 
     def _clean(self, text: str, body: JsonObject) -> str:
         """A message that may be stored and shown: without the key, private values and control characters."""
-        text = masking.mask_echo(text.replace(self._key, masking.MASK), masking.private_values(body))
+        text = mask_text(text.replace(self._key, MASK), private_values(body))
         return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
 
     async def aclose(self) -> None:

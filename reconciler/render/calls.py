@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from reconciler import identity
@@ -12,6 +13,7 @@ from reconciler.plan import Action, Change, Plan
 from reconciler.planfile import plan_id
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import verdict_line
+from reconciler.sensitive import mask_name
 from reconciler.settings import PROJECT_FILE
 from reconciler.times import format_instant
 
@@ -24,8 +26,10 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
 
     A cell that differs holds ``before → after``, and ``changed`` names its field.
     """
-    fields = field_columns(name for change in _ranked(plan) for name in _names(change))
-    lines = _lines(_ranked(plan), fields, masked=masked)
+    names = (name for change in _ranked(plan) for name in _names(change))
+    fields = field_columns(map(mask_name, names) if masked else names)
+    public_metadata = plan.public_metadata if masked else None
+    lines = _lines(_ranked(plan), fields, public_metadata)
     return Table("Calls", (*_FIRST, *fields, *_LAST), lines, len(plan.changes))
 
 
@@ -40,10 +44,13 @@ def _names(change: Change) -> Iterator[str]:
         yield column_of(cell.field)
 
 
-def _lines(changes: Iterable[Change], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
+def _lines(
+    changes: Iterable[Change], fields: Sequence[str], public_metadata: frozenset[str] | None
+) -> Iterator[Line]:
+    """``public_metadata`` is None where nothing is masked."""
     at = {name: len(_FIRST) + index for index, name in enumerate(fields)}
     for change in changes:
-        shown = mask_change(change) if masked else change
+        shown = change if public_metadata is None else mask_change(change, public_metadata)
         differing = _differing(shown)
         cells = ({} if shown.call is None else by_column(identity.cells(shown.call))) | differing
         texts = (*_first(shown), *(cells.get(name, "") for name in fields), *_last(shown))
@@ -107,12 +114,12 @@ def _summary(plan: Plan, *, masked: bool) -> Iterator[tuple[str, str]]:
         yield action.value, str(plan.count(action))
     for severity in Severity:
         yield f"{severity.value}s", str(sum(item.severity is severity for item in plan.diagnostics))
-    for old, new in plan.moves:
+    shown = mask_plan(replace(plan, changes=())) if masked else plan
+    for old, new in shown.moves:
         yield "moved", f"{old} → {new}"
-    if plan.base is not None:
-        yield "base", f"{plan.base.ref} ({plan.base.commit})"
-        shown = (mask_plan(plan) if masked else plan).base
-        for cell in shown.settings if shown is not None else ():
+    if shown.base is not None:
+        yield "base", f"{shown.base.ref} ({shown.base.commit})"
+        for cell in shown.base.settings:
             yield f"{PROJECT_FILE}: {cell.field}", f"{_side(cell.before)} → {_side(cell.after)}"
 
 

@@ -12,6 +12,7 @@ from reconciler.model import Entry, JsonObject
 from reconciler.render.escape import for_json
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import standing
+from reconciler.sensitive import mask_name
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -19,14 +20,17 @@ _FIRST = ("status", "address", "plan", "key", "revision", "call_id", "attempted_
 _LAST = ("rejections", "error", "digest")
 
 
-def entries_table(entries: Sequence[Entry], *, masked: bool) -> Table:
-    """One row an address, in the order of ``entries``."""
-    fields = field_columns(column_of(name) for entry in entries for name in identity.cells(entry.call))
-    return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(entries, fields, masked=masked), len(entries))
+def entries_table(entries: Sequence[Entry], public_metadata: frozenset[str] | None) -> Table:
+    """One row an address, in the order of ``entries``; masked unless ``public_metadata`` is None."""
+    names = (column_of(name) for entry in entries for name in identity.cells(entry.call))
+    fields = field_columns(names if public_metadata is None else map(mask_name, names))
+    return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(entries, fields, public_metadata), len(entries))
 
 
-def _lines(entries: Sequence[Entry], fields: Sequence[str], *, masked: bool) -> Iterator[Line]:
-    for entry in _shown(entries, masked=masked):
+def _lines(
+    entries: Sequence[Entry], fields: Sequence[str], public_metadata: frozenset[str] | None
+) -> Iterator[Line]:
+    for entry in _shown(entries, public_metadata):
         cells = by_column(identity.cells(entry.call))
         texts = (cells.get(name, "") for name in fields)
         yield Line((*_first(entry), *texts, str(entry.rejections), entry.error or "", entry.digest))
@@ -39,13 +43,18 @@ def _first(entry: Entry) -> tuple[str, ...]:
     return (standing(entry), *who, *when, optional_instant(entry.stopped_at) or "")
 
 
-def entries_json(entries: Sequence[Entry], lineage: str, serial: int, *, masked: bool) -> bytes:
-    """The document of ``schemas/export.schema.json``, UTF-8. Equal states give equal bytes."""
+def entries_json(
+    entries: Sequence[Entry], lineage: str, serial: int, public_metadata: frozenset[str] | None
+) -> bytes:
+    """The document of ``schemas/export.schema.json``, UTF-8, masked unless ``public_metadata`` is None.
+
+    Equal states give equal bytes.
+    """
     document: JsonObject = {
         "format_version": FORMAT_VERSION,
         "lineage": lineage,
         "serial": serial,
-        "entries": [_entry(entry) for entry in _shown(entries, masked=masked)],
+        "entries": [_entry(entry) for entry in _shown(entries, public_metadata)],
     }
     return (for_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n").encode()
 
@@ -68,5 +77,7 @@ def _entry(entry: Entry) -> JsonObject:
     }
 
 
-def _shown(entries: Iterable[Entry], *, masked: bool) -> Iterator[Entry]:
-    return map(mask_entry, entries) if masked else iter(entries)
+def _shown(entries: Iterable[Entry], public_metadata: frozenset[str] | None) -> Iterator[Entry]:
+    if public_metadata is None:
+        return iter(entries)
+    return (mask_entry(entry, public_metadata) for entry in entries)

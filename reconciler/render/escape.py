@@ -20,6 +20,7 @@ _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\u
 # or not, and "##[name ...]" anywhere in it (actions/runner, ActionCommand.cs). Azure's: "##vso[...]" anywhere.
 # Text that is wrapped may start a line after any space, so a word may not start with "::" either.
 _COMMAND = re.compile(r"(?<![!-~])::|##(?=\w*\[)")
+_NOT_PLAIN = re.compile("[^\n -~]+")
 _BACKTICKS = re.compile("`+")
 # Where a list separator is a semicolon, a spreadsheet starts a cell after any of them.
 _NEXT_CELL = re.compile(rf""";(?=[\s"']*[{re.escape("".join(FORMULA_STARTS))}])""")
@@ -43,8 +44,30 @@ def in_place(line: str) -> str:
 
 
 def for_json(document: str) -> str:
-    """A JSON document whose texts hold no command of a CI runner. ``#`` stands in texts only."""
+    """The same JSON as it may be printed: what cannot be seen is escaped, and no CI runner finds a command in it.
+
+    Such characters, and ``#``, stand in texts only.
+    """
+    if not document.isascii() or "\x7f" in document:
+        document = _NOT_PLAIN.sub(_escaped, document)
     return document.replace("##", r"#\u0023")
+
+
+def inert_json(document: bytes) -> bytes:
+    """The same for whole tokens of UTF-8 JSON."""
+    if document.isascii() and b"\x7f" not in document and b"##" not in document:
+        return document
+    return for_json(document.decode()).encode()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(char if _visible(char) == char else _escape(char) for char in found[0])
+
+
+def _escape(char: str) -> str:
+    """JSON's escape for a character (RFC 8259, 7); that of a lone surrogate is one half of a pair."""
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def for_markdown(text: str, limit: int = 200) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler import identity
 from reconciler.documents import optional_instant
-from reconciler.masking import mask_change, mask_entry
+from reconciler.masking import mask_address, mask_change, mask_entry, personal_values
 from reconciler.model import Address, Diagnostic, Entry, JsonObject, JsonValue
 from reconciler.plan import Change, Plan
 from reconciler.planfile import diagnostic_document, diff_document, place_document
@@ -42,19 +42,23 @@ class Explanation:
         return incomplete or any(item.is_error for item in self.diagnostics)
 
 
-def mask_explanation(item: Explanation) -> Explanation:
+def mask_explanation(item: Explanation, public_metadata: frozenset[str]) -> Explanation:
     """The explanation as it may be published. Diagnostics are masked where they are printed."""
+    call = item.entry.call if item.entry is not None else item.change.call if item.change is not None else None
+    private = personal_values(call)
     return replace(
         item,
+        address=mask_address(item.address, private),
+        recorded_as=item.recorded_as and mask_address(item.recorded_as, private),
         provenance=item.provenance and mask_provenance(item.provenance),
-        entry=item.entry and mask_entry(item.entry),
-        change=item.change and mask_change(item.change),
+        entry=item.entry and mask_entry(item.entry, public_metadata),
+        change=item.change and mask_change(item.change, public_metadata),
     )
 
 
 def to_document(items: Iterable[Explanation], plan: Plan, *, masked: bool) -> JsonObject:
     """The document of ``schemas/explanation.schema.json``. ``plan`` is what the addresses were planned in."""
-    shown = [mask_explanation(item) if masked else item for item in items]
+    shown = [mask_explanation(item, plan.public_metadata) if masked else item for item in items]
     state: JsonValue = None
     if plan.serial is not None:
         taken = optional_instant(plan.snapshot_at)

@@ -20,7 +20,7 @@ from reconciler.times import UNKNOWN_TIME, tell_ring
 
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:
     """One address: what a plan would do, what the state knows, the row's problems, and each field's origin."""
-    shown = mask_explanation(item) if look.masked else item
+    shown = mask_explanation(item, plan.public_metadata) if look.masked else item
     head = capture(look, lambda console: _print_head(console, shown, plan, look.now))
     problems = render_diagnostics(item.diagnostics, excerpt, look)
     fields = capture(look, lambda console: _print_fields(console, shown))

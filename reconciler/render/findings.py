@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from reconciler.masking import mask_diagnostic
+from reconciler.masking import mask_address, mask_diagnostic, mask_plan
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.plan import Action, Change, Plan
 from reconciler.settings import PROJECT_FILE
@@ -41,9 +41,10 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
 
     Places are told from the top of the repository: ``folder`` is the project's in it, with a slash at its end.
     """
-    found = [*_settings(plan), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
+    seen = mask_plan(plan, whole=False) if masked else plan
+    found = [*_settings(seen), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
     for action in ACTION_RULES:
-        told = [item for item in plan.of(action) if "past" not in item.reasons]
+        told = [item for item in seen.of(action) if "past" not in item.reasons]
         found += map(_change, sorted(told, key=lambda item: item.introduced is False))
     found += _diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)
     return [replace(item, location=_within(folder, item.location)) for item in found]
@@ -64,10 +65,8 @@ def _diagnostics(items: Iterable[Diagnostic], severity: Severity, *, masked: boo
         if item.severity is severity:
             public = mask_diagnostic(item)
             shown = public if masked else item
-            address = str(item.address or "")
-            yield Finding(
-                item.code, severity, shown.message, f"{address}\n{public.message}", item.location, shown.hint
-            )
+            identity = f"{public.address or ''}\n{public.message}"
+            yield Finding(item.code, severity, shown.message, identity, shown.location, shown.hint)
 
 
 def _change(change: Change) -> Finding:
@@ -75,7 +74,7 @@ def _change(change: Change) -> Finding:
     message = f"{change.address} is {change.action}: {change.message or ACTION_RULES[change.action]}"
     if change.diff:
         message += f". Fields: {_fields(cell.field for cell in change.diff)}"
-    return Finding(change.action, severity, message, str(change.address), change.source)
+    return Finding(change.action, severity, message, str(mask_address(change.address)), change.source)
 
 
 def _fields(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from reconciler import planfile
 from reconciler.documents import items, members, text, to_line
 from reconciler.masking import mask_plan
 from reconciler.plan import Change, Plan
+from reconciler.render.escape import inert_json
 from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
 from reconciler.source.provenance import Provenance
 
@@ -23,7 +24,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
         provenance = told.get(change.address)
         return planfile.change_line(change) if provenance is None else _annotated(change, provenance)
 
-    return planfile.shown(mask_plan(plan) if masked else plan, plan, line)
+    return map(inert_json, planfile.shown(mask_plan(plan) if masked else plan, plan, line))
 
 
 def _annotated(change: Change, told: Provenance) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from xml.etree import ElementTree as ET
 
-from reconciler.masking import mask_diagnostic
+from reconciler.masking import mask_plan
 from reconciler.model import Diagnostic, Severity
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import for_terminal
@@ -18,13 +18,15 @@ _SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN})
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
     """The document, UTF-8. What XML 1.0 cannot hold is shown as an escape."""
+    if masked:
+        plan = mask_plan(plan, whole=False)
     changes: defaultdict[str, list[Change]] = defaultdict(list)
     for change in plan.changes:
         changes[change.source.file if change.source else change.address.plan].append(change)
     problems: defaultdict[str, list[Diagnostic]] = defaultdict(list)
     for item in plan.diagnostics:
         file = item.location.file if item.location else "reconciler"
-        problems[file].append(mask_diagnostic(item) if masked else item)
+        problems[file].append(item)
     root = ET.Element("testsuites", name="reconciler")
     for name in sorted({*changes, *problems}):
         root.append(_suite(name, changes[name], problems[name]))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.chain import Kind, Link, Record
-from reconciler.masking import mask_numbers
+from reconciler.masking import mask_json
 from reconciler.model import JsonObject
 from reconciler.render.escape import for_terminal
+from reconciler.sensitive import mask_text
 from reconciler.times import parse_instant, tell_instant
 
 COLUMNS = (
@@ -42,22 +43,14 @@ class Line:
 
 
 def mask_line(line: Line) -> Line:
-    """The entry as it may be published: no phone number in what persons and the service said.
-
-    What is private is in ``texts`` by design, but for the reasons of overrides, which every run tells.
-    """
-    texts = {name: text if name == "person" else mask_numbers(text) for name, text in line.texts.items()}
+    """The entry as it may be published: its texts are masked, but for the keyed digest of whom it called."""
+    texts = {name: text if name == "person" else mask_text(text) for name, text in line.texts.items()}
     link = line.link if line.link.texts is None else replace(line.link, texts=texts)
-    overrides = line.record.content.get("overrides")
-    if not isinstance(overrides, list):
-        return replace(line, link=link)
-    told = [_mask_override(item) for item in overrides if isinstance(item, dict)]
-    content: JsonObject = {**line.record.content, "overrides": [*told]}
-    return replace(line, link=link, record=replace(line.record, content=content))
+    return Line(link, replace(line.record, content=_mask_members(line.record.content)), _mask_members(line.run))
 
 
-def _mask_override(item: JsonObject) -> JsonObject:
-    return {**item, "reason": mask_numbers(str(item.get("reason", "")))}
+def _mask_members(content: Mapping[str, Any]) -> JsonObject:
+    return {name: mask_json(value) for name, value in content.items()}
 
 
 def render_text(lines: Iterable[Line]) -> str:

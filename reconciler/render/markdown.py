@@ -30,6 +30,7 @@ from reconciler.render.words import (
     when,
     word,
 )
+from reconciler.sensitive import mask_text
 from reconciler.source.provenance import Provenance, mask_provenance
 from reconciler.spool import Picked, where
 from reconciler.times import tell_instant
@@ -57,7 +58,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
     head = f"{MARKER}\n### reconciler: {count_line(plan)}\n\n**{verdict_line(plan)}**\n"
     foot = _foot(plan)
     room = LIMIT - len((head + foot + _SHORTENED).encode()) - 40
-    body, hidden = fill(_parts(plan, _View(masked, origins or {})), room)
+    body, hidden = fill(_parts(plan, _View(masked, origins or {}, plan.public_metadata)), room)
     left_out = f"{counted(hidden, 'entry').replace('entrys', 'entries')} {'is' if hidden == 1 else 'are'}"
     return head + (_SHORTENED.format(left_out) if hidden else "") + body + foot
 
@@ -68,6 +69,7 @@ class _View:
 
     masked: bool
     origins: Origins
+    public_metadata: frozenset[str]
 
     def row(self, change: Change) -> str:
         return _row(self._seen(change))
@@ -76,8 +78,11 @@ class _View:
         told = self.origins.get(change.address)
         return _entry(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
 
+    def text(self, text: str) -> str:
+        return mask_text(text) if self.masked else text
+
     def _seen(self, change: Change) -> Change:
-        return mask_change(change) if self.masked else change
+        return mask_change(change, self.public_metadata) if self.masked else change
 
 
 def _parts(plan: Plan, view: _View) -> list[Part]:
@@ -96,8 +101,8 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
         head = _fold(counted(len(warnings), "warning"))
         parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
     parts += _creates(mine[Action.CREATE], view)
-    if plan.moves:
-        moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in plan.moves]
+    if frame.moves:
+        moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in frame.moves]
         parts.append(Part(6, _fold(f"{len(moves):,} renamed"), moves, len(moves), _UNFOLD))
     for action in (Action.WAITING, Action.HELD):
         if changes := mine[action]:
@@ -178,7 +183,7 @@ def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
             places.setdefault(_group(item), array("L")).append(place)
     groups = [(name, Picked(changes, places[name])) for name in sorted(places)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
-        names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in (plan, day, agent))
+        names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in map(view.text, (plan, day, agent)))
         title = f"{names}: {counted(len(found), 'call')}"
         yield Part(6, _fold(title) + _CALLS, map(view.row, found), len(found), _UNFOLD, f"\n<p>{title}</p>\n")
     if more := groups[_MOST_GROUPS:]:

@@ -46,7 +46,7 @@ def origin_document(origin: Origin | None) -> JsonValue:
 
 
 def mask_origins(origins: Origins) -> Origins:
-    """The same as they may be published."""
+    """The same as they may be published; rows whose address is masked have none."""
     return _Masked(origins) if origins else origins
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
-from reconciler.masking import mask_echo, mask_numbers, mask_value
+from reconciler.masking import mask_address, mask_entry, private_texts
 from reconciler.model import Address, Entry, JsonObject, JsonValue
 from reconciler.render import moments
 from reconciler.render.console import Look
 from reconciler.render.escape import cut, for_terminal
 from reconciler.render.table import Line, Table
 from reconciler.render.words import short, standing
+from reconciler.sensitive import mask_text
 from reconciler.times import format_instant, format_wall, tell_instant, zone
 
 FORMAT_VERSION = "1.0"
@@ -27,6 +29,38 @@ _COLUMNS = (
     *("rings_at", "rings_local", "timezone", "status"),
     *("call_status", "call_result", "disconnection_reason", "duration", "drift"),
 )
+
+
+def mask_report(report: Report) -> Report:
+    """The report as it may be published."""
+    return replace(
+        report,
+        standings=[_mask_standing(item) for item in report.standings],
+        drift=[_mask_drift(item) for item in report.drift],
+        not_asked=report.not_asked and mask_text(report.not_asked),
+    )
+
+
+def _mask_standing(item: Standing) -> Standing:
+    private, remote = private_texts(item.entry.call), item.remote
+    if remote is not None:
+        remote = replace(
+            remote,
+            status=mask_text(remote.status, private),
+            result=remote.result and mask_text(remote.result, private),
+            reason=remote.reason and mask_text(remote.reason, private),
+        )
+    return replace(item, entry=mask_entry(item.entry), outcome=mask_text(item.outcome, private), remote=remote)
+
+
+def _mask_drift(item: Drift) -> Drift:
+    return replace(
+        item,
+        address=mask_address(item.address),
+        call_id=mask_text(item.call_id),
+        message=mask_text(item.message),
+        status=item.status and mask_text(item.status),
+    )
 
 
 def groups(report: Report) -> dict[str, dict[str, Counter[str]]]:
@@ -58,7 +92,8 @@ def local(entry: Entry) -> tuple[datetime, str]:
 
 def render_text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> str:
     """For a person. ``agents`` are names by id; ``every`` lists each call, however many there are."""
-    return "".join(f"{line}\n" for line in _text(report, agents, look, every=every))
+    shown = mask_report(report) if look.masked else report
+    return "".join(f"{line}\n" for line in _text(shown, agents, look, every=every))
 
 
 def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> Iterator[str]:
@@ -116,7 +151,7 @@ def _call_line(item: Standing, look: Look) -> tuple[str, ...]:
     """The columns of a call; on a narrow terminal without its id, which --json and --format csv tell."""
     entry = item.entry
     moment, name = local(entry)
-    target, rings = _target(entry, masked=look.masked), f"{format_wall(moment)} {name}"
+    target, rings = entry.call.target, f"{format_wall(moment)} {name}"
     if look.now is not None:
         target = short(target) if look.width < _WIDE else target
         rings = f"{moments.wall(moment, look.now)} {moments.place(name)}"
@@ -128,14 +163,9 @@ def _drift_line(item: Drift) -> str:
     return for_terminal(f"{item.address}: {item.message}")
 
 
-def _target(entry: Entry, *, masked: bool) -> str:
-    """The contact's id, or the number."""
-    target = entry.call.target
-    return mask_value(target) if masked and entry.call.contact_id is None else target
-
-
 def document(report: Report, *, masked: bool) -> JsonObject:
     """The part of ``schemas/status.schema.json`` that tells of calls."""
+    report = mask_report(report) if masked else report
     by = groups(report)
     grouped: JsonObject = {kind: [_group(name, by[kind][name]) for name in by[kind]] for kind in by}
     return {
@@ -148,7 +178,7 @@ def document(report: Report, *, masked: bool) -> JsonObject:
         "tags_returned": report.tagged,
         "outcomes": dict(sorted(outcomes(report).items())),
         **grouped,
-        "calls": [_call(item, masked=masked) for item in report.standings],
+        "calls": [_call(item) for item in report.standings],
         "drift": [_drift(item) for item in report.drift],
     }
 
@@ -157,7 +187,7 @@ def _group(name: str, counts: Mapping[str, int]) -> JsonValue:
     return {"name": name, "outcomes": dict(sorted(counts.items()))}
 
 
-def _call(item: Standing, *, masked: bool) -> JsonValue:
+def _call(item: Standing) -> JsonValue:
     entry, remote = item.entry, item.remote
     moment, name = local(entry)
     told: JsonValue = None
@@ -165,7 +195,7 @@ def _call(item: Standing, *, masked: bool) -> JsonValue:
         told = {
             "status": remote.status,
             "result": remote.result,
-            "reason": ended_by(item, masked=masked),
+            "reason": remote.reason,
             "duration": remote.duration,
         }
     return {
@@ -177,20 +207,12 @@ def _call(item: Standing, *, masked: bool) -> JsonValue:
         "outcome": item.outcome,
         "call_id": entry.call_id,
         "agent": entry.call.agent,
-        "target": _target(entry, masked=masked),
+        "target": entry.call.target,
         "rings_at": format_instant(entry.rings_at),
         "rings_local": format_wall(moment),
         "timezone": name,
         "remote": told,
     }
-
-
-def ended_by(item: Standing, *, masked: bool) -> str | None:
-    """Why a call ended, in the service's words, which may quote the number."""
-    reason, call = (item.remote.reason if item.remote else None), item.entry.call
-    if reason is None or not masked:
-        return reason
-    return mask_numbers(mask_echo(reason, filter(None, (call.to_number, call.full_name, call.email))))
 
 
 def _drift(item: Drift) -> JsonValue:
@@ -205,21 +227,22 @@ def _drift(item: Drift) -> JsonValue:
 
 def calls_table(report: Report, *, masked: bool) -> Table:
     """One row an address of the state, then one for each call that only the service knows."""
-    lines = [*_known(report, masked=masked), *_unknown(report)]
+    report = mask_report(report) if masked else report
+    lines = [*_known(report), *_unknown(report)]
     return Table("Calls", _COLUMNS, lines, len(lines))
 
 
-def _known(report: Report, *, masked: bool) -> Iterator[Line]:
+def _known(report: Report) -> Iterator[Line]:
     wrong = {(item.address, item.call_id): item.message for item in report.drift}
     for item in report.standings:
         entry, remote = item.entry, item.remote
         moment, name = local(entry)
-        who = (*_address(item.outcome, entry.address), entry.call_id or "", _target(entry, masked=masked))
+        who = (*_address(item.outcome, entry.address), entry.call_id or "", entry.call.target)
         when = (format_instant(entry.rings_at), format_wall(moment), name, standing(entry))
         told = ("", "", "", "")
         if remote is not None:
             duration = "" if remote.duration is None else f"{remote.duration:g}"
-            told = (remote.status, remote.result or "", ended_by(item, masked=masked) or "", duration)
+            told = (remote.status, remote.result or "", remote.reason or "", duration)
         yield Line((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
 
 

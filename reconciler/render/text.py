@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import structs
 
-from reconciler.masking import MASK, mask_diagnostic, mask_plan
+from reconciler.masking import mask_diagnostic, mask_plan
 from reconciler.model import Diagnostic, Location
 from reconciler.plan import Action, Base, CellDiff, Change, Lifted, Plan
 from reconciler.render import moments
@@ -19,6 +19,7 @@ from reconciler.render.fold import fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
 from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
+from reconciler.sensitive import MASK
 from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
 from reconciler.spool import Mapped, in_parts, where

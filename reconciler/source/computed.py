@@ -15,6 +15,7 @@ from reconciler.source.shape import NO_REPEAT
 from reconciler.source.sheets.header import near_field
 from reconciler.source.sheets.lookup import Lookups
 from reconciler.source.sheets.options import read_options
+from reconciler.source.wording import revealing_names
 
 
 class Computed:
@@ -61,7 +62,10 @@ class Computed:
                     missing = next(read for read in column.reads if not _known(read, fit))
                     message = f"{column.name}: the rows of calls have no column {missing!r}"
                     hint = "read a field, such as row.metadata.invoice"
-                    self._report.say("E703", message, column.scalar.line, column.scalar.column, hint)
+                    private = revealing_names([column.name])
+                    self._report.say(
+                        "E703", message, column.scalar.line, column.scalar.column, hint, private=private
+                    )
         return in_order(fit, self._report)
 
     def _check_helpers(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.masking import MASK
+from reconciler.masking import is_private
 from reconciler.model import Location
+from reconciler.sensitive import MASK, is_harmless
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
-from reconciler.source.report import is_public
 from reconciler.source.yaml import Document
 
 _WIDTH = 100
@@ -41,7 +41,7 @@ class Quotes:
             return sorted(_places(self._readable.get(number, ()), line))
         name, colon, _ = line.partition(":")
         indent = len(line) - len(line.lstrip(" -"))
-        named = colon and name[indent:].replace("_", "").isalnum()
+        named = colon and is_harmless(name[indent:])
         return [(0, len(name) + 1 if named else indent)]
 
 
@@ -76,18 +76,19 @@ def _hide(gap: str) -> str:
 
 
 def _readable(root: Node) -> dict[int, list[Scalar]]:
-    """By line, what may be read: field names, and values of public fields."""
+    """By line, what may be read: names and values that are harmless, but no value of a private field."""
     found: dict[int, list[Scalar]] = {}
     stack: list[tuple[Node, tuple[str | int, ...]]] = [(root, ())]
     while stack:
         node, path = stack.pop()
         if isinstance(node, MapNode):
             for name, (key, value) in node.items.items():
-                found.setdefault(key.line, []).append(key)
+                if is_harmless(name):
+                    found.setdefault(key.line, []).append(key)
                 stack.append((value, (*path, name)))
         elif isinstance(node, ListNode):
             stack += [(item, path) for item in node.items]
-        elif is_public(path):
+        elif is_harmless(node.text) and not any(is_private(part) for part in path if isinstance(part, str)):
             found.setdefault(node.line, []).append(node)
     return found
 

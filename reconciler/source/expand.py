@@ -196,7 +196,7 @@ def _moves(root: MapNode, report: Report) -> Iterator[Move]:
         plan, _, key = old.text.partition("/")
         to_plan, _, to_key = new.text.partition("/")
         if bool(key) is not bool(to_key):
-            message = f"a plan is moved to a plan, a row to a row: {old.text} and {new.text} are not alike"
+            message = f"a plan is moved to a plan, a row to a row: {old.text!r} and {new.text!r} are not alike"
             report.say("E406", message, new.line, new.column, "write two plan names, or two plan/key")
             continue
         yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -14,6 +15,8 @@ from reconciler.settings import PROJECT_FILE, Project
 from reconciler.system import next_step, told
 
 SUFFIXES = (".yaml", ".yml")
+
+_PATTERN = re.compile(r"[\w.*?/\[\]-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,10 @@ def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagn
 
 
 def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
-    where = ", ".join(project.plans) if paths is None else ", ".join(str(path) for path in paths)
-    return Diagnostic(
-        Severity.ERROR, "E403", f"no plan file found ({where})", None, "write one, such as calls/first.yaml"
-    )
+    names = list(project.plans) if paths is None else list(map(str, paths))
+    message, hint = f"no plan file found ({', '.join(names)})", "write one, such as calls/first.yaml"
+    private = tuple(name for name in names if not _PATTERN.fullmatch(name))
+    return Diagnostic(Severity.ERROR, "E403", message, None, hint, private)
 
 
 def _problem(code: str, message: str, file: str, hint: str | None) -> Diagnostic:

@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from reconciler.masking import is_private
 from reconciler.model import Location, Row
 from reconciler.settings import Project
 from reconciler.source.cells import Layer, over
 from reconciler.source.formulas.columns import Column, Failure, compute
+from reconciler.source.formulas.tokens import literals
 from reconciler.source.ordinary import Ordinary
 from reconciler.source.reading import Place, Reading
 from reconciler.source.repeat import Occurrence
-from reconciler.source.report import Report, is_public
+from reconciler.source.report import Report
 from reconciler.source.rows import Identity, read_row
-from reconciler.source.wording import quoted
+from reconciler.source.wording import quoted, revealing_names
 
 _SHOWN_READS = 3
 _SHOWN_FORMULA = 120
@@ -95,15 +97,16 @@ class Frame:
     def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
         """A formula's failure: at the first cell it reads, with the formula and what it read."""
         column, problem = failure.column, failure.problem
-        told, private = [], list(problem.private)
+        told, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         where: Location | None = None
         for name in dict.fromkeys(column.reads):
             found, shown = locate(name), quoted(values.get(name, ""))
             where = where or found
-            if values.get(name) and not is_public(name.split(".")):
+            if is_private(name) and values.get(name):
                 private.append(shown)
             told.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
         text = column.scalar.text
+        private += literals(text)
         formula = text if len(text) <= _SHOWN_FORMULA else f"{text[:_SHOWN_FORMULA]}..."
         message = f"{column.name}: {problem.message}; {formula}"
         if told:

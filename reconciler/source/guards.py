@@ -16,6 +16,7 @@ from reconciler.source.safeguards import (
     read_contacts,
     read_overridable,
     read_per_person,
+    read_public_metadata,
     read_suppression,
 )
 
@@ -42,6 +43,7 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
         peak=read_integer(peak, "per_minute", report),
         number_peak=read_integer(peak, "per_number", report),
         signed_plans=child_text(node, "signed_plans") == "required",
+        public_metadata=read_public_metadata(node),
     )
 
 
@@ -50,7 +52,7 @@ def read_day(scalar: Scalar, report: Report) -> date | None:
     try:
         return date.fromisoformat(scalar.text)
     except ValueError:
-        report.say("E313", f"{scalar.text} is no day of the calendar", scalar.line, scalar.column)
+        report.say("E313", f"{scalar.text!r} is no day of the calendar", scalar.line, scalar.column)
         return None
 
 
@@ -120,6 +122,8 @@ def _has_holidays(scalar: Scalar, report: Report) -> bool:
     known = holidays.list_supported_countries()
     if country in known and (not part or part in known[country]):
         return True
-    what = f"no part {part} of {country} is known" if country in known else f"no holidays are known of {country}"
+    what = (
+        f"no part {part!r} of {country} is known" if country in known else f"no holidays are known of {country!r}"
+    )
     report.say("E902", what, scalar.line, scalar.column, "an ISO 3166 code such as CO or ES-MD; else use blackout")
     return False

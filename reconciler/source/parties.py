@@ -104,7 +104,7 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
     near = partial(_near, text, project.numbers, "numbers")
     if is_contact:
         message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
-        reading.wrong("E302", "from", message, near, private=text.startswith("+"))
+        reading.wrong("E302", "from", message, near)
         return text
     if text.startswith("+"):
         return _number(reading, "from") or ""
@@ -140,11 +140,9 @@ def _number(reading: Reading, field: str) -> str | None:
     if verdict == "impossible":
         message = f"{field} {quoted(text)} is no possible phone number"
         hint = "check country code and length: + country code, then the number without spaces"
-        reading.wrong("E304", field, message, hint, private=True)
+        reading.wrong("E304", field, message, hint)
     elif verdict == "unassigned":
-        reading.warn(
-            "W202", field, f"{field} {quoted(text)} is in no known number range", "check it", private=True
-        )
+        reading.warn("W202", field, f"{field} {quoted(text)} is in no known number range", "check it")
     return text
 
 

@@ -7,8 +7,8 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from reconciler.masking import mask_value
 from reconciler.model import Location, Word
+from reconciler.sensitive import is_harmless, mask_name, mask_text, mask_value
 
 ALIAS = "alias"
 IDENTITY = "identity"
@@ -80,16 +80,30 @@ class Provenance(Word, frozen=True):
 
 
 def mask_provenance(item: Provenance) -> Provenance:
-    """The same as it may be published."""
-    return replace(item, fields=tuple(_mask_field(field) for field in item.fields))
+    """The same as it may be published; of a row with errors only what is harmless."""
+    return replace(item, fields=tuple(_mask_field(field, checked=item.complete) for field in item.fields))
 
 
-def _mask_field(field: Field) -> Field:
-    value = mask_value(field.value) if field.private else field.value
-    return replace(field, value=value, origin=_mask_origin(field.origin))
+def _mask_field(field: Field, *, checked: bool) -> Field:
+    return replace(
+        field,
+        path=mask_name(field.path),
+        value=_mask(field.value, private=field.private, checked=checked),
+        sent_as=field.sent_as and mask_name(field.sent_as),
+        origin=_mask_origin(field.origin, checked=checked),
+    )
 
 
-def _mask_origin(origin: Origin) -> Origin:
-    inputs = tuple(replace(item, origin=item.origin and _mask_origin(item.origin)) for item in origin.inputs)
-    value = mask_value(origin.value) if origin.private else origin.value
-    return replace(origin, value=value, formula=origin.masked_formula, inputs=inputs)
+def _mask_origin(origin: Origin, *, checked: bool) -> Origin:
+    inputs = tuple(
+        replace(item, name=mask_name(item.name), origin=item.origin and _mask_origin(item.origin, checked=checked))
+        for item in origin.inputs
+    )
+    value = _mask(origin.value, private=origin.private, checked=checked)
+    formula = origin.masked_formula and mask_text(origin.masked_formula)
+    return replace(origin, value=value, formula=formula, inputs=inputs)
+
+
+def _mask(text: str, *, private: bool, checked: bool) -> str:
+    shown = not private and (checked or is_harmless(text))
+    return mask_text(text) if shown else mask_value(text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.masking import is_private
 from reconciler.model import Address, Location
+from reconciler.sensitive import is_harmless
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.nodes import MapNode, Node, Scalar
 from reconciler.source.repeat import Occurrence
 from reconciler.source.report import Hint, Report
-from reconciler.source.wording import quoted
+from reconciler.source.wording import revealing_names
 
 
 class Place(Protocol):
@@ -78,18 +81,27 @@ class Reading:
     def blocked(self, field: str) -> bool:
         return bool(self.merged.bad) and field.partition(".")[0] in self.merged.bad
 
-    def wrong(self, code: str, field: str, message: str, hint: Hint = None, *, private: bool = False) -> None:
-        """An error at a field's value, or at the row where it has none; silent where the shape is wrong."""
+    def wrong(self, code: str, field: str, message: str, hint: Hint = None, *, names: Iterable[str] = ()) -> None:
+        """An error at a field's value, or at the row where it has none; silent where the shape is wrong.
+
+        ``names`` are those that the message holds without quotes.
+        """
         self.failed = True
         if self.blocked(field):
             return
         cell = self.cell(field)
         where = self.place.field(field) if cell is None else self.where(cell)
-        hidden = (cell.text, quoted(cell.text)[1:-1]) if private and cell and cell.text else ()
         if cell is not None and not isinstance(cell.origin, Scalar | int):
             message += f" (computed by {cell.origin.name}, line {cell.origin.scalar.line} of {self.report.file})"
         cause = f"{field} in defaults" if cell is not None and cell.source is Source.DEFAULT else field
-        self.report.tell(code, message, where, hint, private=hidden, address=self.address, cause=cause)
+        private = (*self._private(), *revealing_names(names))
+        self.report.tell(code, message, where, hint, private=private, address=self.address, cause=cause)
+
+    def _private(self) -> tuple[str, ...]:
+        """What no message about this row may tell in public, whichever field it is about."""
+        cells = self.merged.cells.items()
+        values = [cell.text for name, cell in cells if is_private(name) and not is_harmless(cell.text)]
+        return (*values, *revealing_names(part for name, _ in cells for part in name.split(".")))
 
     def where(self, cell: Cell) -> Location:
         """Where a value stands; the row for a computed one."""
@@ -97,10 +109,10 @@ class Reading:
             return _in_plan(self.report.file, cell) or self.place.row()
         return self.place.row() if cell.source is Source.FORMULA else self.place.cell(cell)
 
-    def warn(self, code: str, field: str, message: str, hint: Hint = None, *, private: bool = False) -> None:
+    def warn(self, code: str, field: str, message: str, hint: Hint = None) -> None:
         """A warning at the same place."""
         failed = self.failed
-        self.wrong(code, field, message, hint, private=private)
+        self.wrong(code, field, message, hint)
         self.failed = failed
 
 

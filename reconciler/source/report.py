@@ -13,56 +13,6 @@ from reconciler.source.codes import CODES
 MAX_PER_KIND = 200
 Hint: TypeAlias = "str | Callable[[], str | None] | None"
 
-# Values of these fields may be shown in public; of everything else they are masked there. Fails closed.
-PUBLIC_FIELDS = frozenset(
-    {
-        "version",
-        "plan",
-        "plans",
-        "key",
-        "identity",
-        "agent",
-        "contact_id",
-        "at",
-        "timezone",
-        "delay_minutes",
-        "place_by",
-        "called_timezone",
-        "revision",
-        "enabled",
-        "distinct",
-        "country",
-        "webhook_url",
-        "path",
-        "lineage",
-        "id",
-        "rate",
-        "concurrency",
-        "timeout",
-        "plan_max_age",
-        "webhook_hosts",
-        "holidays",
-        "file",
-        "sheet",
-        "encoding",
-        "delimiter",
-        "sha256",
-        "sheet_rows",
-        "sheet_bytes",
-    }
-)
-PUBLIC_MAPS = frozenset({"metadata", "agents", "repeat"})
-
-
-def is_public(path: Iterable[str | int]) -> bool:
-    """Whether the value at ``path`` may be quoted where anybody reads it."""
-    names = [part for part in path if isinstance(part, str)]
-    if not names or "additional_data" in names:
-        return False
-    if names[0] in {"moved", "policy"}:
-        return True
-    return names[-1] in PUBLIC_FIELDS or bool(PUBLIC_MAPS.intersection(names[:-1]))
-
 
 class Kind(NamedTuple):
     """Problems that share an explanation: those of one file with one code, about one ``cause`` (a field)."""
@@ -94,7 +44,7 @@ class Tally:
         """For each kind of which some were left out, how many they are."""
         for kind, count in self.counts.items():
             if count > MAX_PER_KIND:
-                about = f" of {kind.cause}" if kind.cause else ""
+                about = f" of {kind.cause!r}" if kind.cause else ""
                 meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
                 message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
                 yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))

@@ -80,7 +80,13 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
     if missing or not identity:
         if missing:
             hint = f"add metadata: {{{missing[0]}: ...}}"
-            reading.wrong("E318", "metadata", f"identity needs metadata.{missing[0]}, which this row lacks", hint)
+            reading.wrong(
+                "E318",
+                "metadata",
+                f"identity needs metadata.{missing[0]}, which this row lacks",
+                hint,
+                names=missing[:1],
+            )
         return None
     made = "/".join(values[tag] for tag in identity)
     if not ROW_KEY.fullmatch(made):

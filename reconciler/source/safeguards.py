@@ -66,7 +66,7 @@ def _suppression(node: MapNode, report: Report) -> SuppressionFile | None:
     try:
         day = date.fromisoformat(as_of.text)
     except ValueError:
-        report.say("E313", f"{as_of.text} is no day of the calendar", as_of.line, as_of.column)
+        report.say("E313", f"{as_of.text!r} is no day of the calendar", as_of.line, as_of.column)
         return None
     return SuppressionFile(_list_file(node, report), day, LIST_MAX_AGE if max_age is None else max_age)
 
@@ -95,6 +95,13 @@ def read_overridable(node: MapNode) -> frozenset[str]:
     if not isinstance(found, ListNode):
         return OVERRIDABLE
     return frozenset(item.text for item in found.items if isinstance(item, Scalar))
+
+
+def read_public_metadata(node: MapNode) -> frozenset[str]:
+    """The names of metadata whose values masked output shows."""
+    names = node.get("public_metadata")
+    items = names.items if isinstance(names, ListNode) else []
+    return frozenset(item.text for item in items if isinstance(item, Scalar))
 
 
 def _decimal(node: MapNode, name: str) -> Decimal | None:

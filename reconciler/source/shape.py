@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeAlias
 
+from reconciler.sensitive import is_harmless
 from reconciler.source import wording
 from reconciler.source.nodes import Kind as NodeKind
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
-from reconciler.source.report import MAX_PER_KIND, Kind, Report, is_public
+from reconciler.source.report import MAX_PER_KIND, Kind, Report
 from reconciler.source.schema import validator
 from reconciler.source.sieve import sieve
 
@@ -164,7 +165,7 @@ def _unknown_fields(error: ValidationError, node: Node, path: Path, report: Repo
         if name not in known:
             code, message, hint = _unknown(name, known, path)
             report.bad.add((*path, name))
-            report.say(code, message, key.line, key.column, hint)
+            report.say(code, message, key.line, key.column, hint, private=wording.revealing_names((*path, name)))
 
 
 def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str]:
@@ -196,8 +197,10 @@ def _missing(error: ValidationError, node: Node, path: Path, report: Report) -> 
         if isinstance(node, MapNode) and name not in node.items and (*path, name) not in report.bad:
             report.bad.add((*path, name))
             where = f" in {wording.shown(path)}" if path else ""
+            message = f"missing field {name!r}{where}"
+            private = wording.revealing_names(path)
             hint = f"add {name}: ..."
-            report.say("E202", f"missing field {name!r}{where}", node.line, node.column, hint, cause=name)
+            report.say("E202", message, node.line, node.column, hint, private=private, cause=name)
 
 
 def _targets(node: Node, path: Path, report: Report) -> None:
@@ -227,21 +230,28 @@ def _bad_name(error: ValidationError, node: Node, path: Path, report: Report) ->
         key = node.items[name][0]
         report.bad.add((*path, name))
         message = f"{wording.shown(path)}: expected {wording.expected_name(error)}, found {wording.quoted(name)}"
-        report.say("E204", message, key.line, key.column)
+        report.say("E204", message, key.line, key.column, private=wording.revealing_names(path))
 
 
 def _bad_value(error: ValidationError, node: Node, path: Path, report: Report) -> None:
     if path in report.bad:
         return
     report.bad.add(path)
-    private = (node.text,) if isinstance(node, Scalar) and node.text and not is_public(path) else ()
     if isinstance(node, Scalar) and node.kind is NodeKind.NULL:
         message = f"{wording.shown(path)}: null, where a value is expected"
         hint = "write a value, or remove the field"
-        report.say("E205", message, node.line, node.column, hint, cause=_field(path))
+        private = wording.revealing_names(path)
+        report.say("E205", message, node.line, node.column, hint, private=private, cause=_field(path))
         return
     code, message, hint_or_none = bad_value(error, node, path)
+    private = _private(node, path)
     report.say(code, message, node.line, node.column, hint_or_none, private=private, cause=_field(path))
+
+
+def _private(node: Node, path: Path) -> tuple[str, ...]:
+    """What a message about a value holds without quotes: names in its path, and a number or a boolean."""
+    names = wording.revealing_names(path)
+    return names if not isinstance(node, Scalar) or is_harmless(node.text) else (*names, node.text)
 
 
 def _field(path: Path) -> str:

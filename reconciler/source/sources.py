@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler import identity
+from reconciler.masking import personal_values
 from reconciler.model import Diagnostic, Location, Move, Row
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
@@ -92,7 +93,9 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
         for row, known in rows.take(found):
             message = f"{row.address} is here a second time; the first is at {known.source}"
             hint = "keys are unique within a plan; was the row copied?"
-            report.tell("E401", message, row.source, hint, address=row.address)
+            report.tell(
+                "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address
+            )
 
 
 def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
@@ -108,6 +111,7 @@ def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
             same = identity.digest(first.call) == identity.digest(row.call)
             message = f"{row.address} calls the same person at the same time as {first.address}"
             hint = "remove one" if same else "if both are meant, say distinct: true in the second"
-            report.tell("W203", message, row.source, hint, address=row.address)
+            private = (*personal_values(first.call), *personal_values(row.call))
+            report.tell("W203", message, row.source, hint, private=private, address=row.address)
     report.finish()
     return report.found

@@ -8,7 +8,7 @@ from functools import lru_cache
 from unicodedata import normalize
 
 from reconciler import identity, wire
-from reconciler.masking import PRIVATE_FIELDS, PRIVATE_MAP
+from reconciler.masking import is_private
 from reconciler.model import Address, Call, Location
 from reconciler.settings import PROJECT_FILE, Project
 from reconciler.source.cells import Cell, Source
@@ -84,7 +84,7 @@ class _Row:
             path = None if call is None or name not in sent else wire.sent_as(name, call, self._wire_fields)
             # A column that is no field's serves the other columns: it is told where it is read.
             if schema_of(name) is not None:
-                yield Field(normalize("NFC", name), text, origin, path, _private(name, text))
+                yield Field(normalize("NFC", name), text, origin, path, self._private(name))
 
     @property
     def _wire_fields(self) -> wire.ScheduleFields:
@@ -103,7 +103,7 @@ class _Row:
         if alias is None or alias[1] is None:
             return given
         place = _place(self._settings, PROJECT_FILE, *alias[0])
-        return Origin(ALIAS, alias[1], place, _private(name, alias[1]), inputs=(Input(name, given),))
+        return Origin(ALIAS, alias[1], place, self._private(name), inputs=(Input(name, given),))
 
     def _key(self) -> Origin:
         """The key that ``identity`` makes."""
@@ -113,9 +113,13 @@ class _Row:
         key = address.key if address is not None else ""
         return Origin(IDENTITY, key, _place(self._plan, self._file, "identity"), inputs=inputs)
 
+    def _private(self, name: str) -> bool:
+        """Whether all values of a field are masked, as in a plan; those of columns that are no field are."""
+        return schema_of(name) is None or is_private(name, self._project.policy.public_metadata)
+
     def _of(self, name: str, cell: Cell, told: set[str], depth: int) -> Origin:
         """Where a cell's value came from. ``told`` are the columns whose inputs this field tells already."""
-        column, private = cell.origin, _private(name, cell.text)
+        column, private = cell.origin, self._private(name)
         if not isinstance(column, Column):
             return Origin(cell.source, cell.text, self._reading.where(cell), private)
         place = Location(self._file, column.scalar.line, column.scalar.column)
@@ -156,7 +160,7 @@ class _Row:
         if default is not None and (place is None or default.text == text):
             return self._of(name, default, told, depth)
         source = Source.SHEET if place is not None and place.cell is not None else Source.ROW
-        return Origin(source, text, place, _private(name, text))
+        return Origin(source, text, place, self._private(name))
 
     def _place_of_tag(self, name: str) -> Location | None:
         """Where a tag's value is written, of those that are."""
@@ -168,14 +172,6 @@ def _rank(name: str) -> int:
     """The order of fields; those of one map stay in the order of the file."""
     known = name if name in _ORDER else name.partition(".")[0]
     return _ORDER.index(known) if known in _ORDER else len(_ORDER)
-
-
-def _private(name: str, text: str) -> bool:
-    """Whether a value is masked where anybody reads it, by the rules of a plan. Of inputs nothing is known: they
-    are."""
-    if schema_of(name) is None or name in PRIVATE_FIELDS or name.startswith(f"{PRIVATE_MAP}."):
-        return True
-    return name == "from" and text.startswith("+")
 
 
 def _sent(call: Call) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconciler.sensitive import is_harmless
 from reconciler.source.nodes import Kind, ListNode, MapNode, Node, Scalar
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _LIMITS = {
     "maxProperties": "at most {} fields",
 }
 _LONGEST = 60
+_MOST_LISTED = 12
 
 
 def shown(path: Iterable[str | int]) -> str:
@@ -39,6 +42,11 @@ def shown(path: Iterable[str | int]) -> str:
     for part in path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".") or "the file"
+
+
+def revealing_names(path: Iterable[str | int]) -> tuple[str, ...]:
+    """The names in a path that masked output must hide: a person's name may stand there by mistake."""
+    return tuple(part for part in path if isinstance(part, str) and not is_harmless(part))
 
 
 def found(node: Node) -> str:
@@ -57,6 +65,11 @@ def found(node: Node) -> str:
 def quoted(text: str) -> str:
     """The text in quotes, cut where it is long."""
     return repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}..."
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first of some names, in quotes."""
+    return ", ".join(map(quoted, islice(names, _MOST_LISTED)))
 
 
 def expected(error: ValidationError, node: Node) -> tuple[str, str | None]:

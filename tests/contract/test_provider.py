@@ -18,13 +18,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler import masking
 from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError, Rejected, UsageError
 from reconciler.model import Request
 from reconciler.ports import Receipt
 from reconciler.provider.contactship import ContactShip
 from reconciler.provider.origin import parse_origin, read_api_key
 from reconciler.provider.transport import FAILURES
+from reconciler.sensitive import mask_text, mask_value
 
 KEY = "canary-key"
 PHONE = "+14155552678"
@@ -273,7 +273,7 @@ def test_messages_hold_no_private_value_in_another_form(echo: str) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="{}"), min_size=3, max_size=20))
 def test_an_echo_is_masked_however_it_is_quoted(value: str) -> None:
     for echo in (value, json.dumps(value)[1:-1], quote(value), quote_plus(value)):
-        assert masking.mask_echo(f"{{{echo}}}", [value]) == f"{{{masking.mask_value(value)}}}"
+        assert mask_text(f"{{{echo}}}", [value]) == f"{{{mask_value(value)}}}"
 
 
 def test_the_environment_steers_no_request(monkeypatch: pytest.MonkeyPatch) -> None:

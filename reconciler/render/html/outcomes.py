@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.engine import outcomes
 from reconciler.engine.outcomes import Drift, Report, Standing
-from reconciler.masking import mask_call, mask_echo, mask_numbers
-from reconciler.model import Address, Entry
+from reconciler.model import Address
 from reconciler.plan import Plan
 from reconciler.render import status
 from reconciler.render.escape import cut
@@ -67,9 +66,10 @@ def tell_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, mask
     A snapshot's calls are told without what they say, which it does not hold.
     """
     blind = plan.snapshot_at is not None
+    report = status.mask_report(report) if masked else report
     drift = {(item.address, item.call_id): item for item in report.drift}
     words = _words(report)
-    lines = [_line(item, drift, report, words, masked=masked, blind=blind) for item in report.standings]
+    lines = [_line(item, drift, report, words, blind=blind) for item in report.standings]
     known = {(line.address, line.place) for line in lines}
     lines += [_foreign(item, words) for key, item in drift.items() if key not in known]
     book = Book(
@@ -144,33 +144,22 @@ def _line(
     report: Report,
     words: Sequence[str],
     *,
-    masked: bool,
     blind: bool,
 ) -> Line:
     entry, wrong = item.entry, drift.get((item.entry.address, item.entry.call_id or ""))
-    private = _private(entry) if masked else ()
-    reason = status.ended_by(item, masked=masked)
-    error = entry.error and mask_numbers(mask_echo(entry.error, private)) if masked else entry.error
-    said = [text for text in (wrong and wrong.message, error) if text]
-    call = mask_call(entry.call) if masked else entry.call
+    reason = item.remote.reason if item.remote is not None else None
+    said = [text for text in (wrong and wrong.message, entry.error) if text]
     return Line(
         address=entry.address,
         kind=words.index(item.outcome),
         load=_series(item, report),
-        call=None if blind else call,
+        call=None if blind else entry.call,
         rings=entry.rings_at,
         place=entry.call_id or "",
         message="; ".join(said) or reason or "",
         reasons=(standing(entry),),
         facts=tuple(_facts(item, reason)),
     )
-
-
-def _private(entry: Entry) -> list[str]:
-    """What a service's error may quote."""
-    call = entry.call
-    named = (call.to_number, call.full_name, call.email)
-    return [text for text in (*named, *call.additional_data.values()) if text and len(text) > 2]
 
 
 def _facts(item: Standing, reason: str | None) -> Iterator[tuple[str, str]]:

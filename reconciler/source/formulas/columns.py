@@ -10,9 +10,10 @@ from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.fields import Check, check_of, explain, schema_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
+from reconciler.source.formulas.tokens import literals
 from reconciler.source.nodes import MapNode, Scalar
 from reconciler.source.report import Report
-from reconciler.source.wording import quoted
+from reconciler.source.wording import quoted, revealing_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +50,8 @@ def read_columns(
             found[name] = _column(name, value, engine, names)
         except FormulaProblem as problem:
             message = f"{name}: {problem.message}"
-            report.say(problem.code, message, value.line, value.column, problem.hint, private=problem.private)
+            private = (*problem.private, *revealing_names((*path, name)), *literals(value.text))
+            report.say(problem.code, message, value.line, value.column, problem.hint, private=private)
             report.bad.add((*path, name))
     return found
 
@@ -71,7 +73,8 @@ def in_order(columns: Columns, report: Report) -> tuple[Column, ...]:
         circle = [str(name) for name in reversed(error.args[1])]
         where = columns[circle[0]].scalar
         message = f"these columns are computed from each other: {' reads '.join(circle)}"
-        report.say("E704", message, where.line, where.column, "one of them must not read the next")
+        hint = "one of them must not read the next"
+        report.say("E704", message, where.line, where.column, hint, private=revealing_names(circle))
         return ()
     return tuple(columns[name] for name in order)
 

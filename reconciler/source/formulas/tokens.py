@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from reconciler.masking import MASK
+from reconciler.sensitive import MASK, is_harmless
 from reconciler.source.formulas.problem import FormulaProblem
 
 MAX_LENGTH = 1000
@@ -100,6 +100,14 @@ def without_literals(formula: str) -> str:
         named = token.kind not in {"text", "number"} or any(read.start <= token.at < read.end for read in reads)
         pieces += [" " if gap else "", token.text if named else MASK]
     return "".join(pieces)
+
+
+_LITERAL = re.compile(r"""'((?:[^'\\]|\\.)*)'?|"((?:[^"\\]|\\.)*)"?""")
+
+
+def literals(formula: str) -> tuple[str, ...]:
+    """The texts that stand in a formula, which may be one that cannot be read."""
+    return tuple(text for pair in _LITERAL.findall(formula) for text in pair if text and not is_harmless(text))
 
 
 class _Scanner:

@@ -12,7 +12,7 @@ from reconciler.source.report import Report
 from reconciler.source.sheets.grid import SheetProblem
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
-from reconciler.source.wording import quoted
+from reconciler.source.wording import listed, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Lookups:
         if options.key is None:
             return 0
         if options.key not in names:
-            raise SheetProblem("E606", f"no column {quoted(options.key)}", f"it has: {', '.join(names)[:200]}")
+            raise SheetProblem("E606", f"no column {quoted(options.key)}", f"it has: {listed(names)}")
         return names.index(options.key)
 
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from reconciler import spool
+from reconciler.masking import is_private
 from reconciler.model import Location, Row
 from reconciler.source.cells import Cell, Layer, Source
 from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, explain, schema_of
@@ -17,11 +18,11 @@ from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.frame import NOTHING, Frame
 from reconciler.source.gathering import Rows
 from reconciler.source.ordinary import Kind as RowKind
-from reconciler.source.report import Kind, is_public
+from reconciler.source.report import Kind
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, Filled, shared
-from reconciler.source.wording import quoted
+from reconciler.source.wording import listed, quoted, revealing_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,10 @@ class SheetReader:
                 if name in known or field:
                     continue
                 near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(sorted(known))[:200]}"
+                hint = f"did you mean {near[0]!r}?" if near else f"it has: {listed(sorted(known))}"
                 message = f"{column.name}: {self._name} has no column {quoted(name)}"
-                report.say("E703", message, column.scalar.line, column.scalar.column, hint)
+                private = revealing_names([column.name])
+                report.say("E703", message, column.scalar.line, column.scalar.column, hint, private=private)
                 good = False
         return good
 
@@ -220,8 +222,8 @@ class _Lines:
             if "E+" in text and SPOILED_NUMBER.fullmatch(text):
                 hint = "format the column as text in the spreadsheet, and export it again"
                 where = self._grid.locate(record, index)
-                message = f"{path}: {text} looks like a number that a spreadsheet rounded"
-                private = () if is_public(path.split(".")) else (text,)
+                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet rounded"
+                private = revealing_names(path.split("."))
                 self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
             layer.schedule |= path == "schedule.at"
@@ -233,7 +235,8 @@ class _Lines:
                 name = self._header.names[index]
                 hint = "mend it in the spreadsheet, and save it there"
                 where = self._grid.locate(record, index)
-                self._frame.report.tell("E608", f"{name}: {flaw}", where, hint, cause=name)
+                private = revealing_names([name])
+                self._frame.report.tell("E608", f"{name}: {flaw}", where, hint, private=private, cause=name)
                 layer.bad.add(name.partition(".")[0])
         return layer
 
@@ -246,8 +249,8 @@ class _Lines:
             return
         code, message, hint = explain(path, text)
         self._refused[path] = code
-        private = () if is_public(path.split(".")) else (quoted(text), text)
-        report.tell(code, message, where, hint, private=private, cause=path)
+        values = (quoted(text), text) if is_private(path) else ()
+        report.tell(code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path)
 
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:

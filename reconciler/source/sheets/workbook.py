@@ -15,6 +15,7 @@ from typing import TypeAlias
 from reconciler.model import Location
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.package import Flaws, Package
+from reconciler.source.wording import listed
 
 Value: TypeAlias = "int | float | str | bool | time | date | datetime | timedelta"
 _MAX_EXACT = 10**15  # spreadsheets keep 15 digits
@@ -73,7 +74,7 @@ class Workbook(Grid):
 def _choose(seen: list[str], names: list[str], wanted: str | None) -> str:
     if wanted is not None:
         if wanted not in names:
-            raise SheetProblem("E602", f"no sheet {wanted!r} in the workbook", f"it has: {', '.join(names)[:200]}")
+            raise SheetProblem("E602", f"no sheet {wanted!r} in the workbook", f"it has: {listed(names)}")
         return wanted
     if len(seen) != 1:
         raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"say sheet: {', '.join(seen)[:200]}")

@@ -1,0 +1,152 @@
+"""What text may be shown in public: the one place that decides it.
+
+Text comes from people, from the service and from other programs, and any of it may hold a phone number, an
+e-mail address or a name, in the wrong field too. A phone number keeps its last two digits, which tell rows apart
+for whoever knows the list. No hash of a number is ever shown: all numbers of a country are tried in minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+_DATE = r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+_CLOCK = r"(?:[01]\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
+_OFFSET = r"(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)"
+_TIME = rf"(?:{_DATE}(?:[T ]{_CLOCK}(?: ?{_OFFSET})?)?|{_CLOCK}{_OFFSET}?)"
+_UUID = r"(?:[A-Za-z]{1,20}[-_])?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+# A digest holds long runs of digits by chance. One without any letter is taken for a number.
+_DIGEST = r"(?:sha256:(?=[0-9]*[a-f])[0-9a-f]{12,64}|(?=[0-9]*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}))"
+_COMPACT_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_SEPARATED = r"(?:[\s().\-_/\u00a0\u2010-\u2015]{0,2}\d)"
+# A date ends a number that has no plus: a key is often an invoice and a date (inv-1001-2026-06-15).
+_NO_DATE = rf"(?![\s().\-_/]{{1,2}}(?:{_DATE}|{_COMPACT_DATE})(?!\d))"
+_PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:{_NO_DATE}{_SEPARATED}){{8,}}"
+_NOT_IN_EMAIL = r"\s@\uff20<>\"'(),;:/\\"
+_EMAIL = rf"(?<!postgres://)(?<!postgresql://)[^{_NOT_IN_EMAIL}]+(?:@|\uff20|%40)[^{_NOT_IN_EMAIL}]*\.[^{_NOT_IN_EMAIL}]+"
+_HARMLESS_IN_TEXT = (
+    rf"(?<![\w+]){_UUID}(?!\w)|(?<![\w+]){_DIGEST}(?!\w)|(?<![\d+]){_TIME}(?!\d)|(?<![\d+]){_COMPACT_DATE}(?!\d)"
+)
+_SHAPES = re.compile(
+    rf"(?P<harmless>{_HARMLESS_IN_TEXT})|(?P<email>(?<![^{_NOT_IN_EMAIL}]){_EMAIL})|(?P<phone>{_PHONE})"
+)
+_SUSPECT = re.compile(rf"@|\uff20|%40|\d{_SEPARATED}{{6}}")
+_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\"""")
+_ZONE = (
+    r"(?:UTC|GMT|(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Etc|Europe|Indian|Pacific)"
+    r"/[A-Z][A-Za-z_+-]{1,30}(?:/[A-Z][A-Za-z_-]{1,30})?)"
+)
+_NUMBER = r"[+-]?\d{1,6}(?:\.\d{1,6})?"
+_CODE = r"(?=\D*\d)[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*"
+_MASKED = r"[+]?\*{3}\d{0,2}"
+_NO_WORD = r"[\W_]*"
+_HARMLESS = re.compile("|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, "[A-Z]{2}")))
+_SNAKE = re.compile(r"[a-z_]{4,30}")
+_SHORTEST = 3  # shorter texts tell nothing, and stand in every other word
+_WORD = re.compile(r"[\w.:/-]*")
+_MOST_DIGITS = 6  # of a code that is shown: with more it may be a number without its prefix
+_LONGEST_CODE = 40
+# The names that the schemas of plan files and of reconciler.yaml give to fields, and words of YAML.
+_FIELDS = """
+    G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G020 G021 G022 G023 G024
+    additional_data agent agents as_of at blackout call_length called_timezone calling_hours calls columns
+    concurrency consent contact_id contacts cost_per_call count country defaults delay_minutes delimiter distinct
+    e164 email enabled encoding field file from full_name guards holidays horizon id identity jurisdictions key
+    limits lineage max_age max_cost max_new_calls max_share metadata min_gap min_lead move moved numbers
+    overridable path peak per_day per_minute per_number per_person per_plan per_run per_week place_by
+    place_within plan plan_max_age plans policy provider public_metadata rate repeat revision rows rule schedule
+    schedule_fields sha256 sheet sheet_bytes sheet_rows sheets skip state suppression table tables timeout
+    timezone to to_number until version webhook_hosts webhook_url windows
+"""
+FIELD_NAMES = frozenset(_FIELDS.split())
+_WORDS = FIELD_NAMES | {"true", "false", "null", "yes", "no", "on", "off", "warning", "error"}
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a value tells nothing of a person, whatever field it stands in: a time, a zone, a short number, a
+    UUID, a digest, a short code with a digit in it (``inv-1001``), or the name of a field."""
+    if len(text) < _SHORTEST or all(part in _WORDS or _nearly_a_field(part) for part in text.split(".")):
+        return True
+    if _HARMLESS.fullmatch(text) is None:
+        return False
+    is_code = re.fullmatch(rf"{_UUID}|{_DIGEST}|{_TIME}", text) is None
+    return not is_code or (len(text) <= _LONGEST_CODE and sum(map(str.isdigit, text)) <= _MOST_DIGITS)
+
+
+def _nearly_a_field(name: str) -> bool:
+    """Whether it is a field's name misspelt."""
+    return _SNAKE.fullmatch(name) is not None and bool(get_close_matches(name, FIELD_NAMES, n=1, cutoff=0.85))
+
+
+def mask_value(text: str) -> str:
+    """``+***78`` for a phone number, ``***`` for anything else."""
+    return _phone(text) if re.fullmatch(_PHONE, text.strip()) else MASK
+
+
+def mask_text(text: str, private: Iterable[str] = ()) -> str:
+    """``text`` with every phone number and e-mail address in it masked, and every part of ``private``.
+
+    A private part is found in other case, with other spaces and signs, and escaped for JSON or a URL too.
+    """
+    for part in sorted({item for item in private if item}, key=len, reverse=True):
+        if _may_hold(text, part):
+            text = _forms(part).sub(mask_value(part).replace("\\", r"\\"), text)
+    return _SHAPES.sub(_shown, text) if _SUSPECT.search(text) else text
+
+
+def mask_message(message: str, private: Iterable[str] = ()) -> str:
+    """The same for a message of ours that quotes values as Python does: what stands in quotes is masked as well,
+    unless it is harmless."""
+    return mask_text(_QUOTED.sub(_mask_quoted, message), private)
+
+
+def mask_name(name: str) -> str:
+    """The name of a value as it may be published: one word, for a person's name may stand there by mistake.
+
+    ``name`` may be a path, such as ``additional_data.amount``.
+    """
+    head, dot, rest = name.partition(".")
+    if dot and head in FIELD_NAMES:
+        return f"{head}.{mask_name(rest)}"
+    return mask_text(name) if _WORD.fullmatch(name) else mask_value(name)
+
+
+def _mask_quoted(found: re.Match[str]) -> str:
+    inner = found[0][1:-1]
+    return found[0] if is_harmless(inner) else f"{found[0][0]}{mask_value(inner)}{found[0][0]}"
+
+
+def _shown(found: re.Match[str]) -> str:
+    if found["harmless"] is not None:
+        return found[0]
+    return MASK if found["email"] is not None else _phone(found[0])
+
+
+def _phone(text: str) -> str:
+    return f"+{MASK}{''.join(filter(str.isdigit, text))[-2:]}"
+
+
+def _may_hold(text: str, part: str) -> bool:
+    """A quick look. It says no only where the first letter or digit of the part is nowhere in the text."""
+    first = re.match(r"\W*(\w)", part)
+    return first is None or "\\" in text or "%" in text or first[1].casefold() in text.casefold()
+
+
+@lru_cache(maxsize=256)
+def _forms(part: str) -> re.Pattern[str]:
+    quoted = {part, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
+    quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
+    forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
+    words = re.findall(r"[^\W_]+", part)
+    digits = "".join(filter(str.isdigit, part))
+    if re.fullmatch(_PHONE, part) and digits.isascii():
+        # Its last digits are the person's: numbers are written with and without the code of their country.
+        forms.append(r"(?:(?:\+|%2B)?(?:\d[\s().-]{0,2}){1,8})?" + r"[\s().-]{0,2}".join(digits[-7:]) + r"(?!\d)")
+    elif len(words) > 1:
+        forms.append(r"[\W_]{0,3}".join(map(re.escape, words)))
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", re.IGNORECASE)
