@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from reconciler.cli.app import App, SystemClock
+from reconciler.cli.app import App, SystemClock, say
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
@@ -84,7 +82,7 @@ class Target:
         key = read_api_key(self.key_file, self.key_variable)
         if self.key_file is not None and is_exposed(self.key_file):
             message = f"warning: other users of this machine may read {self.key_file} (chmod 600 {self.key_file})"
-            click.echo(for_terminal(message), err=True)
+            say(for_terminal(message), err=True)
         return key
 
 
