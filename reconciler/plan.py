@@ -19,7 +19,9 @@ class Action(StrEnum):
     """What a plan says of one address, in the order in which a reviewer wants to see them."""
 
     BLOCKED = "blocked"
+    FORBIDDEN = "forbidden"
     UNCERTAIN = "uncertain"
+    CONFLICT = "conflict"
     CHANGED = "changed"
     REMOVED = "removed"
     EXPIRED = "expired"

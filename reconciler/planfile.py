@@ -41,6 +41,19 @@ _NO_ID = _ID_PREFIX + 64 * "0"
 _NOT_IN_ID = frozenset({"plan_id", "signature"})
 _SIGNATURE_PREFIX = "hmac-sha256:"
 _TOGETHER = 1 << 16
+_SUMMARY_ORDER = (
+    Action.CREATE,
+    Action.UNCHANGED,
+    Action.CHANGED,
+    Action.REMOVED,
+    Action.HELD,
+    Action.WAITING,
+    Action.EXPIRED,
+    Action.UNCERTAIN,
+    Action.BLOCKED,
+    Action.FORBIDDEN,
+    Action.CONFLICT,
+)
 
 
 class _Line(Struct, gc=False):
@@ -211,8 +224,7 @@ def _written(changes: Sequence[Change], line: Callable[[Change], bytes]) -> Iter
 
 def summary(plan: Plan) -> JsonObject:
     """Counts by action, in the order of the contract."""
-    order = ("create", "unchanged", "changed", "removed", "held", "waiting", "expired", "uncertain", "blocked")
-    return {name: plan.count(Action(name)) for name in order}
+    return {action.value: plan.count(action) for action in _SUMMARY_ORDER}
 
 
 def place_document(where: Location) -> JsonObject:

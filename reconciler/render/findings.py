@@ -15,7 +15,9 @@ from reconciler.settings import PROJECT_FILE
 SETTINGS_RULE = "settings-changed"
 ACTION_RULES = {
     Action.BLOCKED: "a call that a guard holds back",
+    Action.FORBIDDEN: "a call that will still ring and that a guard would block today: the API cannot cancel it",
     Action.UNCERTAIN: "a call of which nobody knows whether it was placed",
+    Action.CONFLICT: "a call that the service may have already, placed by something else",
     Action.CHANGED: "a call that was placed and is edited now: the API cannot change it",
     Action.REMOVED: "a call that will still ring without a row: the API cannot cancel it",
     Action.EXPIRED: "a call whose time passed before it was placed",

@@ -13,7 +13,7 @@ from reconciler.model import Diagnostic, Severity
 from reconciler.plan import Action, Change, Plan
 from reconciler.render.escape import for_terminal
 
-_SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN})
+_SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN, Action.CONFLICT})
 
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:

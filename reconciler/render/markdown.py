@@ -38,7 +38,14 @@ from reconciler.times import tell_instant
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000
 
-_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
+_ATTENTION = (
+    Action.FORBIDDEN,
+    Action.UNCERTAIN,
+    Action.CONFLICT,
+    Action.CHANGED,
+    Action.REMOVED,
+    Action.EXPIRED,
+)
 _CELLS = "| field | before | after |\n|---|---|---|\n"
 _TOLD_CELLS = "| field | before | after | from |\n|---|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"

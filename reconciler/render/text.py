@@ -28,7 +28,9 @@ Excerpt: TypeAlias = Callable[[Location], str | None]
 
 _LOOK = {
     Action.BLOCKED: ("!", "bold red"),
+    Action.FORBIDDEN: ("#", "bold red"),
     Action.UNCERTAIN: ("?", "bold magenta"),
+    Action.CONFLICT: ("&", "bold magenta"),
     Action.CHANGED: ("~", "yellow"),
     Action.REMOVED: ("-", "red"),
     Action.EXPIRED: ("x", "red"),

@@ -14,7 +14,9 @@ from reconciler.times import tell_instant
 
 ACTION_WORDS = {
     Action.BLOCKED: "blocked",
+    Action.FORBIDDEN: "forbidden (the API cannot cancel a call)",
     Action.UNCERTAIN: "uncertain",
+    Action.CONFLICT: "in conflict",
     Action.CHANGED: "changed (the API cannot edit a call)",
     Action.REMOVED: "removed (the API cannot cancel a call)",
     Action.EXPIRED: "expired",

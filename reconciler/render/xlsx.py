@@ -38,7 +38,9 @@ _GOOD, _BAD, _OPEN, _EDITED, _LATER, _QUIET = (
 )
 _LOOKS = {
     Action.BLOCKED: _BAD,
+    Action.FORBIDDEN: _BAD,
     Action.UNCERTAIN: _OPEN,
+    Action.CONFLICT: _OPEN,
     Action.CHANGED: _EDITED,
     Action.REMOVED: _BAD,
     Action.EXPIRED: _BAD,

@@ -87,7 +87,9 @@ class Book:
 
 _MARKS = {
     Action.BLOCKED: "!",
+    Action.FORBIDDEN: "\N{NUMBER SIGN}",
     Action.UNCERTAIN: "?",
+    Action.CONFLICT: "\N{AMPERSAND}",
     Action.CHANGED: "\N{RIGHTWARDS ARROW}",
     Action.REMOVED: "---",
     Action.EXPIRED: "\N{MULTIPLICATION SIGN}",
@@ -98,9 +100,16 @@ _MARKS = {
 }
 _KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Action)
 _NUMBERS = {action: number for number, action in enumerate(Action)}
-_ATTENTION = (Action.UNCERTAIN, Action.CHANGED, Action.REMOVED, Action.EXPIRED)
-_PLACED = frozenset({Action.UNCHANGED, Action.REMOVED})
-_OF_ACTION = {Action.CREATE: 1, Action.WAITING: 2, Action.BLOCKED: 3, Action.UNCHANGED: 4, Action.REMOVED: 4}
+_ATTENTION = (
+    Action.FORBIDDEN,
+    Action.UNCERTAIN,
+    Action.CONFLICT,
+    Action.CHANGED,
+    Action.REMOVED,
+    Action.EXPIRED,
+)
+_PLACED = frozenset({Action.UNCHANGED, Action.REMOVED, Action.FORBIDDEN})
+_OF_ACTION = {Action.CREATE: 1, Action.WAITING: 2, Action.BLOCKED: 3, **dict.fromkeys(_PLACED, 4)}
 SERIES = (
     Series("", ""),
     Series("blue", "to place"),
