@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -27,6 +28,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _STEPS = 6  # turns of the loop: what has arrived is read within 4, and behind a TLS session ticket within 6
 _CHUNK = 64 * 1024
 _VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0"})
+_CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux; see tcp(7)
 
 if find_spec("sniffio") is None:
     # httpcore 1.0 tries to import it six times for each connection. What is known to be missing is not looked for
@@ -62,6 +64,8 @@ class Stream(Protocol):
 
     async def read(self, max_bytes: int) -> bytes: ...
 
+    def get_extra_info(self, info: str) -> Any: ...
+
 
 class Progress:
     """How far a request came, by the transport's trace.
@@ -84,9 +88,11 @@ class Progress:
                 await self._check_silence()
                 if b"content-length" not in dict(info["request"].headers):
                     await self.stop_listening()
+                self._cork(1)
                 self.left = True
             case "send_request_body.complete":
                 self.written = True
+                self._cork(0)
 
     async def parts(self, content: bytes) -> AsyncIterator[bytes]:
         """The body in parts. Before each of them nothing may have come."""
@@ -95,6 +101,15 @@ class Progress:
             if start + _CHUNK >= len(content):
                 await self.stop_listening()
             yield content[start : start + _CHUNK]
+
+    def _cork(self, value: int) -> None:
+        """Have the kernel keep headers back until the body follows, for 0.2 s at most: a service that refuses a
+        request on its headers alone would otherwise answer before the body was written, and none could tell that
+        answer from a stray one.
+        """
+        if _CORK is not None and self._stream is not None:
+            with suppress(OSError):  # the connection is gone, as the next step will find
+                self._stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _CORK, value)
 
     async def _check_silence(self) -> None:
         """Raises ``ProtocolViolation`` where the service has sent anything, or closed the connection."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.errors import LookupFailed, NotSent, Outcome, OutcomeUnknown
+from reconciler.errors import LookupFailed, NotSent, Outcome, OutcomeUnknown, Rejected
 from reconciler.model import Request
 from reconciler.ports import Listing, Receipt
 from reconciler.provider import transport
@@ -19,7 +20,7 @@ from reconciler.provider.contactship import ContactShip
 from reconciler.provider.listing import CallListing
 from reconciler.provider.origin import parse_origin
 from reconciler.provider.transport import Progress
-from tests.rawservice import NO_CALLS, receipt
+from tests.rawservice import NO_CALLS, answer, receipt
 
 KEYS = Path(__file__).parent.parent / "tls"
 REQUEST = Request("single-contact-call", {"contact_id": "c"})
@@ -138,6 +139,14 @@ def test_between_headers_and_body_the_outcome_is_unknown(
     service = Service("headers", early, receipt("call-2"))
     in_step(service)
     assert isinstance(place(service, scheme), OutcomeUnknown)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="the kernel keeps no headers back")
+def test_a_refusal_on_the_headers_alone_is_a_refusal(scheme: str) -> None:
+    """Where a body is small it leaves with its headers: nothing can be answered before it was written."""
+    refusal = answer("400 Bad Request", {"message": "no"})
+    found = [place(Service("headers", refusal), scheme) for _ in range(20)]
+    assert [type(item) for item in found] == [Rejected] * 20
 
 
 def test_in_the_midst_of_a_large_body_the_outcome_is_unknown(scheme: str) -> None:
