@@ -26,7 +26,8 @@ from reconciler.workflow import Apply, Service, Whole
 
 POLL = 0.25  # seconds between looks at what the other runners do
 _TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
-_FINAL = frozenset({Kind.BLOCKED, Kind.CONFLICT, Kind.FAILED})  # what judging a row again would say again
+# what judging a row again would say again
+_FINAL = frozenset({Kind.BLOCKED, Kind.CONFLICT, Kind.STALE, Kind.FAILED})
 
 
 @dataclass(slots=True)
@@ -217,7 +218,7 @@ class _Claims:
             why = explain.message(explain.expired(missed.rings_at))
             self._tell(Event(Kind.EXPIRED, address, message=why))
             return
-        event = self._ended.get(address) or Event(Kind.CONFLICT, address, message="the state moved; plan again")
+        event = self._ended.get(address) or Event(Kind.STALE, address, message="the state moved; plan again")
         self._store.drop([event])
         self._tell(event)
 

@@ -101,8 +101,8 @@ class Apply:
     """One apply of an approved plan, under the state's lock.
 
     ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
-    happens is counted in ``tally``, which tells the truth even where the run ends early. ``conflicts`` were found
-    before: rows that differ from what was approved.
+    happens is counted in ``tally``, which tells the truth even where the run ends early. ``stale`` are the rows
+    that differ from what was approved.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Apply:
         context: Context,
         clock: Clock,
         tally: Tally,
-        conflicts: Sequence[Event] = (),
+        stale: Sequence[Event] = (),
     ) -> None:
         self._plan = plan
         self._store = store
@@ -121,7 +121,7 @@ class Apply:
         self._context = context
         self._clock = clock
         self.tally = tally
-        self._conflicts = conflicts
+        self._stale = stale
         self._gone = store.renames() if store.serial != plan.serial else {}
         self._latest: tuple[int, Ready] | None = None
         self._placement: Placement | None = None
@@ -170,7 +170,7 @@ class Apply:
         ready = self._counted()
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
-        for event in (*self._conflicts, *ready.events):
+        for event in (*self._stale, *ready.events):
             if event.address not in adopted:
                 tell(event)
         return await self._look_before(self._still_here(ready.orders, tell), service, tell)
@@ -210,7 +210,7 @@ class Apply:
         for order in orders if gone else ():
             if order.address in gone:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
-                tell(Event(Kind.CONFLICT, order.address, message=message))
+                tell(Event(Kind.STALE, order.address, message=message))
         return where(orders, lambda order: order.address not in gone) if gone else orders
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:

@@ -51,8 +51,8 @@ The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the ser
 CONTACTSHIP_BASE_URL or --base-url.
 
 \b
-Exit codes: 0 done, 1 error, 3 incomplete (something failed, is uncertain, in conflict, expired or
-edited too late), 4 the state is locked, 5 refused, 130/143 interrupted.
+Exit codes: 0 done, 1 error, 3 incomplete (something failed, is uncertain, in conflict, stale,
+expired or edited too late), 4 the state is locked, 5 refused, 130/143 interrupted.
 """
 
 

@@ -34,5 +34,5 @@ def approve(
     plans = [read_plan(app, path, signed=policy.signed_plans) for path in paths]
     for item in plans:
         check_age(item, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
-    allowed, conflicts = allow(plan, plans, scope)
-    return Approved(allowed, tuple(conflicts), tuple(plans))
+    allowed, stale = allow(plan, plans, scope)
+    return Approved(allowed, tuple(stale), tuple(plans))

@@ -88,10 +88,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A plan to apply. ``conflicts`` are rows that differ from the plans people approved before, ``by``."""
+    """A plan to apply. ``stale`` are rows that differ from the plans people approved before, ``by``."""
 
     plan: Plan
-    conflicts: tuple[Event, ...] = ()
+    stale: tuple[Event, ...] = ()
     by: tuple[Plan, ...] = ()
 
 
@@ -194,7 +194,7 @@ def _job(
     def job(context: Context) -> Apply:
         if joint is not None:
             return JointApply(approved.plan, joint, run_id, context, clock, tally)
-        return Apply(approved.plan, store, run_id, context, clock, tally, approved.conflicts)
+        return Apply(approved.plan, store, run_id, context, clock, tally, approved.stale)
 
     clock = SystemClock()
     now = max(request.now, clock.now())  # the lock or a person's answer may have taken long

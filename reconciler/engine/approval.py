@@ -18,7 +18,7 @@ _GONE = frozenset({Action.HELD, Action.REMOVED, Action.WAITING})
 
 
 def allow(plan: Plan, approved: Sequence[Plan], scope: frozenset[str] | None) -> tuple[Plan, list[Event]]:
-    """What of ``plan`` was approved, and a conflict for each row where the two differ.
+    """What of ``plan`` was approved, and a ``stale`` event for each row where the two differ.
 
     Every plan of ``approved`` counts. ``scope`` names the plans whose approved rows are missed where the files no
     longer ask for them (None: all).
@@ -31,14 +31,14 @@ def allow(plan: Plan, approved: Sequence[Plan], scope: frozenset[str] | None) ->
     for change in (change for one in approved for change in one.of(Action.CREATE)):
         wanted.setdefault(change.address, []).append(change)
     kept: list[Change] = []
-    conflicts: list[Event] = []
+    stale: list[Event] = []
     for change in plan.changes:
         if change.action is Action.CREATE and (why := _objection(change, wanted.get(change.address, []))):
-            conflicts.append(Event(Kind.CONFLICT, change.address, message=why))
+            stale.append(Event(Kind.STALE, change.address, message=why))
         else:
             kept.append(change)
-    conflicts += _dropped(plan, wanted, scope)
-    return replace(plan, changes=tuple(kept)), conflicts
+    stale += _dropped(plan, wanted, scope)
+    return replace(plan, changes=tuple(kept)), stale
 
 
 def _check_moves(plan: Plan, approved: Sequence[Plan]) -> None:
@@ -73,4 +73,4 @@ def _dropped(plan: Plan, wanted: Iterable[Address], scope: frozenset[str] | None
     for address in sorted(wanted):
         in_scope = scope is None or address.plan in scope
         if in_scope and (address not in current or current[address] in _GONE):
-            yield Event(Kind.CONFLICT, address, message="it was approved, and the files no longer ask for it")
+            yield Event(Kind.STALE, address, message="it was approved, and the files no longer ask for it")

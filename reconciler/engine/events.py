@@ -11,7 +11,11 @@ from reconciler.model import Address, JsonObject
 
 
 class Kind(StrEnum):
-    """What became of an address in this run."""
+    """What became of an address in this run.
+
+    ``conflict``: the service has a call that may be this one. ``stale``: the files or the state are no longer as
+    they were when the plan was approved.
+    """
 
     PLACED = "placed"
     ADOPTED = "adopted"
@@ -20,6 +24,7 @@ class Kind(StrEnum):
     UNCERTAIN = "uncertain"
     EXPIRED = "expired"
     CONFLICT = "conflict"
+    STALE = "stale"
     BLOCKED = "blocked"
     NOT_SENT = "not_sent"
 
@@ -47,6 +52,15 @@ class Event:
         return members
 
 
+_INCOMPLETE = (
+    Kind.FAILED,
+    Kind.UNCERTAIN,
+    Kind.EXPIRED,
+    Kind.CONFLICT,
+    Kind.STALE,
+    Kind.BLOCKED,
+    Kind.NOT_SENT,
+)
 Emit: TypeAlias = Callable[[Event], None]
 
 
@@ -76,8 +90,7 @@ class Tally:
     @property
     def incomplete(self) -> bool:
         """What was approved is not all that happened. What an earlier run recorded as expired no longer counts."""
-        wrong = (Kind.FAILED, Kind.UNCERTAIN, Kind.EXPIRED, Kind.CONFLICT, Kind.BLOCKED, Kind.NOT_SENT)
-        return self.changed_ahead > 0 or any(self.counts[kind] for kind in wrong)
+        return self.changed_ahead > 0 or any(self.counts[kind] for kind in _INCOMPLETE)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""
@@ -89,6 +102,7 @@ class Tally:
             "uncertain": self.counts[Kind.UNCERTAIN],
             "expired": self.counts[Kind.EXPIRED] + self.expired_before,
             "conflicts": self.counts[Kind.CONFLICT],
+            "stale": self.counts[Kind.STALE],
             "blocked": self.counts[Kind.BLOCKED],
             "not_sent": self.counts[Kind.NOT_SENT],
             "changed": self.changed_ahead,

@@ -100,9 +100,9 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> b
         if current.request == change.request and current.digest == change.digest:
             return True
         message = "the request it would send now is not the approved one; plan again"
-        ready.events.append(Event(Kind.CONFLICT, address, message=message))
+        ready.events.append(Event(Kind.STALE, address, message=message))
     else:
-        ready.events.append(Event(Kind.CONFLICT, address, message=message or "the state moved; plan again"))
+        ready.events.append(Event(Kind.STALE, address, message=message or "the state moved; plan again"))
     return False
 
 
@@ -120,7 +120,7 @@ def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
         ready.events.append(Event(Kind.SKIPPED, change.address, message="settled since: placed"))
     else:
         message = "settled since as not placed, and this plan does not hold its call; plan again"
-        ready.events.append(Event(Kind.CONFLICT, change.address, message=message))
+        ready.events.append(Event(Kind.STALE, change.address, message=message))
 
 
 def _wanted_ahead(change: Change, known: Known, context: Context) -> bool:

@@ -22,8 +22,8 @@ def june(project: Workbench) -> Workbench:
     return project
 
 
-def conflicts(events: list[dict[str, Any]]) -> dict[str, str]:
-    return {event["address"]: event["message"] for event in events if event["type"] == "conflict"}
+def stale(events: list[dict[str, Any]]) -> dict[str, str]:
+    return {event["address"]: event["message"] for event in events if event["type"] == "stale"}
 
 
 def test_what_was_approved_is_placed_without_asking(june: Workbench, sandbox: Any) -> None:
@@ -45,13 +45,13 @@ def test_what_was_approved_is_placed_without_asking(june: Workbench, sandbox: An
         (plan_text(rows=2) + "    enabled: false\n", "june/inv-2", "no longer ask for it"),
     ],
 )
-def test_a_row_that_differs_is_a_conflict_and_the_others_are_placed(
+def test_a_row_that_differs_is_stale_and_the_others_are_placed(
     june: Workbench, sandbox: Any, merged: str, address: str, words: str
 ) -> None:
     june.write(PLAN, merged)
     done = june.run("apply", "--approved", "pr.plan", "--json", "--rate", "none")
     assert done.code == 3
-    found = conflicts(done.events)
+    found = stale(done.events)
     assert list(found) == [address]
     assert words in found[address]
     placed = {call.body["metadata"]["reconciler_key"] for call in sandbox.calls()}
@@ -63,7 +63,7 @@ def test_a_forged_plan_adds_no_call(june: Workbench, sandbox: Any) -> None:
     june.ok("plan", "--out", "forged.plan")
     (june.root / "calls" / "evil.yaml").unlink()
     done = june.run("apply", "--approved", "forged.plan", "--json", "--rate", "none")
-    assert set(conflicts(done.events)) == {f"evil/inv-{number}" for number in (50, 51, 52)}
+    assert set(stale(done.events)) == {f"evil/inv-{number}" for number in (50, 51, 52)}
     assert {call.body["metadata"]["reconciler_plan"] for call in sandbox.calls()} == {"june"}
 
 

@@ -17,7 +17,7 @@ from tests.conftest import KEY, Workbench, plan_text
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "event.schema.json").read_text(encoding="utf-8"))
 ROWS = 10
 FAULTS = [fault for fault in Fault if fault is not Fault.SAME_CALL_ID]  # after which nobody knows whose a call is
-ENDS = ("placed", "skipped", "failed", "uncertain", "expired", "conflict", "not_sent")
+ENDS = ("placed", "skipped", "failed", "uncertain", "expired", "conflict", "stale", "not_sent")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -54,5 +54,5 @@ def check(bench: Workbench, sandbox: Any, settled: set[str], applied: Any) -> No
     assert set(truth.values()) <= {
         address for address, action in bench.actions().items() if action in {"unchanged", "uncertain"}
     }
-    wrong = any(summary[name] for name in ("failed", "uncertain", "expired", "conflicts", "not_sent"))
+    wrong = any(summary[name] for name in ("failed", "uncertain", "expired", "conflicts", "stale", "not_sent"))
     assert applied.code == (3 if wrong else 0)

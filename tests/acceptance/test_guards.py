@@ -266,10 +266,10 @@ def test_guards_judge_a_plan_against_a_snapshot(project: Workbench) -> None:
     assert (code, out.count(b'"G021"'), out.count(b'"G022"')) == (5, 1, 1)
 
 
-def test_a_person_s_zone_that_was_not_approved_is_a_conflict(project: Workbench, sandbox: Any) -> None:
+def test_a_person_s_zone_that_was_not_approved_is_stale(project: Workbench, sandbox: Any) -> None:
     project.write("reconciler.yaml", HOURS)
     project.write("calls/june.yaml", rows(at("2031-06-02 12:00:00")))
     project.ok("plan", "--out", "june.plan")
     project.write("calls/june.yaml", rows(f"{at('2031-06-02 12:00:00')}, called_timezone: America/Bogota"))
     applied = project.apply("--approved", "june.plan")
-    assert (applied.code, outcomes(applied.events)) == (3, {"june/r1": "conflict"})
+    assert (applied.code, outcomes(applied.events)) == (3, {"june/r1": "stale"})

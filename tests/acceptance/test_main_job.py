@@ -178,9 +178,9 @@ def test_a_saved_plan_names_what_moved_since(june: Workbench, sandbox: Any) -> N
     june.apply()
     applied = june.run("apply", "june.plan", "--json", "--rate", "none")
     assert applied.code == 3
-    assert applied.summary["conflicts"] == 1
-    [conflict] = [event for event in applied.events if event["type"] == "conflict"]
-    assert conflict["address"] == "june/inv-2"
+    assert applied.summary["stale"] == 1
+    [stale] = [event for event in applied.events if event["type"] == "stale"]
+    assert stale["address"] == "june/inv-2"
     assert len(sandbox.calls()) == 3
 
 

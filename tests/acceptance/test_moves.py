@@ -129,7 +129,7 @@ def test_a_saved_plan_of_before_a_rename_places_nothing_again(project: Workbench
     project.write(PLAN, text.replace("plan: june", "plan: summer") + "moved: [{from: june, to: summer}]\n")
     assert project.apply().code == 0
     again = project.run("apply", "old.plan", "--json")
-    assert (again.code, again.summary["conflicts"], len(sandbox.calls())) == (3, 1, 1)
+    assert (again.code, again.summary["stale"], len(sandbox.calls())) == (3, 1, 1)
     project.write("calls/new.yaml", text.replace("amount_debt: 14001", "amount_debt: 7"))
     assert project.apply("calls/new.yaml").summary["placed"] == 1, "a new row of the old name"
 

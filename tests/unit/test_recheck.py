@@ -48,7 +48,7 @@ def test_what_was_approved_is_sent_as_it_was_approved() -> None:
 )
 def test_another_request_than_the_approved_one_is_not_sent(context: Context) -> None:
     ready = recheck(approved(row()), (), context)
-    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.CONFLICT})
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_what_happened_since(status: Status, kind: Kind | None) -> None:
     assert len(ready.orders) == (kind is None)
 
 
-def test_another_call_at_the_address_is_a_conflict() -> None:
+def test_another_call_at_the_address_is_stale() -> None:
     ready = recheck(approved(row()), [entry(row(sender="another"), Status.PLACED)], CONTEXT)
-    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.CONFLICT})
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
 
 
-def test_the_same_call_under_another_name_is_a_conflict_unless_it_was_approved_beside_it() -> None:
+def test_the_same_call_under_another_name_is_stale_unless_it_was_approved_beside_it() -> None:
     plan = approved(row("a"), row("b"))
     assert len(recheck(plan, [entry(row("a"))], CONTEXT).orders) == 1
     ready = recheck(approved(row("b")), [entry(row("a"))], CONTEXT)
-    assert (ready.orders, kinds(ready)) == ([], {"p/b": Kind.CONFLICT})
+    assert (ready.orders, kinds(ready)) == ([], {"p/b": Kind.STALE})
 
 
 def test_what_comes_too_late_is_missed_once() -> None:
