@@ -152,7 +152,12 @@ def derived_key(secret: str, purpose: str) -> bytes:
 def is_blind(call: Call) -> bool:
     """Whether every text of a call can be a blinded one."""
     cells = identity.cells(call).items()
-    return all(_BLIND_TEXT.fullmatch(text) for name, text in cells if name not in _OPEN_FIELDS)
+    return all(is_blind_text(text) for name, text in cells if name not in _OPEN_FIELDS)
+
+
+def is_blind_text(text: str) -> bool:
+    """Whether a text can be a blinded one."""
+    return _BLIND_TEXT.fullmatch(text) is not None
 
 
 def _told(cell: CellDiff, after: str | None) -> CellDiff:

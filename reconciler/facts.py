@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.model import Address, JsonObject, Word
+from reconciler.model import Address, Entry, JsonObject, Word
 
 UNLOCKED_COMMANDS = frozenset({"pause", "resume"})
 """The commands whose runs write without holding the lock: never named as its holder."""
@@ -44,6 +44,19 @@ class Conflict:
     message: str
     at: datetime
     run_id: str
+
+
+def unresolved(conflicts: Mapping[Address, Conflict], entries: Iterable[Entry]) -> Mapping[Address, Conflict]:
+    """The conflicts about a call that no row of the state has. The others are over: somebody said, or tags proved,
+    whose call it is."""
+    if not conflicts:
+        return conflicts
+    owned = {entry.call_id for entry in entries}
+    return {
+        address: item
+        for address, item in conflicts.items()
+        if not item.call_ids or not owned.issuperset(item.call_ids)
+    }
 
 
 class RowApproval(Word, frozen=True):
@@ -142,7 +155,7 @@ class FactStore(FactReader, PauseStore, Protocol):
     def end_conflicts(self, run_id: str, addresses: Collection[Address], why: str, at: datetime) -> None:
         """Drop conflicts; ``why`` is in the tool's own words, and tells of no person.
 
-        ``clear``, and whatever records the row as placed, does this by itself.
+        ``adopt`` and ``decide`` do this by themselves.
         """
         ...
 

@@ -94,7 +94,8 @@ class Decision:
     """A person's word on one address, with the reason they gave.
 
     ``status`` placed (with ``call_id``) or ruled_out settles an uncertain attempt; None with ``stopped`` says
-    that a placed call was stopped by hand, and with ``let_ring`` that a call which is still ahead is to ring.
+    that a placed call was stopped by hand, with ``let_ring`` that a call which is still ahead is to ring, and with
+    ``distinct`` that the calls which the service has are other calls.
     """
 
     address: Address
@@ -104,6 +105,7 @@ class Decision:
     call_id: str | None = None
     stopped: bool = False
     let_ring: bool = False
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class StateReader(LedgerReader, FactReader, Protocol):
         ...
 
     def cleared(self) -> frozenset[Address]:
-        """The addresses whose look-alikes a person said are other calls."""
+        """The addresses whose look-alikes a person said are other calls (``Decision.distinct``)."""
         ...
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
@@ -228,16 +230,17 @@ class StateStore(StateReader, FactStore, Protocol):
         """Keep what the service listed before this run sent anything. Once a run."""
         ...
 
-    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        """Record a person's word that look-alikes are other calls. Refused where the address may be placed."""
-        ...
-
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         """Drop what is known of an address, by a person's word; its attempts stay in the journal."""
         ...
 
-    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
-        """Record a person's word. Refused (``StateError``) where it does not fit what the state holds."""
+    def decide(self, run_id: str, decisions: Sequence[Decision], intents: Sequence[Intent] = ()) -> None:
+        """Record a person's words, all or none. ``intents`` are made first: a call that exists for an address
+        which the state does not know needs one.
+
+        Raises:
+            StateError: one of the words does not fit what the state holds.
+        """
         ...
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:

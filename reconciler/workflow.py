@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
+from reconciler.engine import explain
 from reconciler.engine.apply import Placement
+from reconciler.engine.conflicts import FileRows, end_conflicts
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Gate, Order, Supply
@@ -18,6 +20,7 @@ from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
+from reconciler.facts import unresolved
 from reconciler.model import Address, Entry
 from reconciler.plan import Action, Plan
 from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
@@ -102,7 +105,8 @@ class Apply:
 
     ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
     happens is counted in ``tally``, which tells the truth even where the run ends early. ``stale`` are the rows
-    that differ from what was approved.
+    that differ from what was approved. ``files`` are all rows that the files ask for now, None where a saved plan
+    is applied.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class Apply:
         clock: Clock,
         tally: Tally,
         stale: Sequence[Event] = (),
+        files: FileRows | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -122,6 +127,7 @@ class Apply:
         self._clock = clock
         self.tally = tally
         self._stale = stale
+        self._files = files
         self._gone = store.renames() if store.serial != plan.serial else {}
         self._latest: tuple[int, Ready] | None = None
         self._placement: Placement | None = None
@@ -167,6 +173,9 @@ class Apply:
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
+        wanted = (order.address for order in self._judged().orders)
+        if end_conflicts(self._store, self._run_id, wanted, self._files, self._clock.now()):
+            self._latest = None
         ready = self._counted()
         if ready.missed:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
@@ -179,7 +188,9 @@ class Apply:
         """The plan against the state as it is now, re-keyed as the plan says."""
         serial = self._store.serial
         if self._latest is None or self._latest[0] != serial:
-            self._latest = serial, recheck(self._plan, self._carried(), self._context)
+            conflicts = unresolved(self._store.conflicts(), self._store.entries())
+            context = replace(self._context, conflicts=conflicts)
+            self._latest = serial, recheck(self._plan, self._carried(), context)
         return self._latest[1]
 
     def _counted(self) -> Ready:
@@ -241,9 +252,11 @@ class Apply:
         except LookupFailed as error:
             self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
             return orders
-        for event in conflicts:
-            tell(event)
-        held = {event.address for event in conflicts}
+        if conflicts:
+            self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
+        for item in conflicts:
+            tell(Event(Kind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
+        held = {item.address for item in conflicts}
         return where(orders, lambda order: order.address not in held) if held else orders
 
     async def _ask(self, question: Coroutine[object, object, T]) -> T:

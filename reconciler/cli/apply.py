@@ -137,6 +137,7 @@ def apply(
     from reconciler.cli.loading import Request
     from reconciler.cli.placing import Approved, Target, place
     from reconciler.cli.workspace import Workspace
+    from reconciler.engine.conflicts import FileRows
     from reconciler.workflow import check_count, check_verdict
 
     workspace = Workspace.open(app, state_url)
@@ -172,7 +173,8 @@ def apply(
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_used(lifted, (item.code for item in plan.lifted))
         check_verdict(plan)
-        job = approve(app, workspace, plan, approved, sources.plans if what else None)
+        scope = sources.plans if what else None
+        job = replace(approve(app, workspace, plan, approved, scope), files=FileRows(plan.changes, scope))
     check_count(job.plan, max_calls)
     if not saved and not approved:
         _ask(job.plan, auto_approve=auto_approve)

@@ -10,20 +10,25 @@ from pathlib import Path
 
 from reconciler.cli.output import write_private
 from reconciler.errors import ReconcilerError
+from reconciler.facts import Conflict
 from reconciler.files import read_named
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Decision
 from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
-COLUMNS = ("address", "attempted_at", "rings_at", "contact_id", "problem", "decision", "call_id", "reason")
+COLUMNS = (
+    *("address", "attempted_at", "rings_at", "contact_id", "problem", "candidates"),
+    *("decision", "call_id", "reason"),
+)
 WORDS = ("placed", "not-placed", "stopped")
+CONFLICT_WORDS = ("placed", "distinct")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_PROBLEMS = 20
 
 
-def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry]) -> None:
-    """Write one line for each unknown outcome, with empty cells for the decision. Mode 0600."""
+def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry], conflicts: Iterable[Conflict]) -> None:
+    """Write one line for each unknown outcome and each conflict, with empty cells for the decision. Mode 0600."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
@@ -36,6 +41,14 @@ def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry]) -> N
             "problem": entry.error or "the run ended before an answer was recorded",
         }
         writer.writerow({name: _harmless(value) for name, value in cells.items()})
+    for item in conflicts:
+        cells = {
+            "address": str(item.address),
+            "contact_id": "" if item.target.startswith("+") else item.target,
+            "problem": f"in conflict ({' or '.join(CONFLICT_WORDS)}): {item.message}",
+            "candidates": " ".join(item.call_ids),
+        }
+        writer.writerow({name: _harmless(value) for name, value in cells.items()})
     write_private(directory, file, text.getvalue().encode("utf-8-sig"))
 
 
@@ -44,7 +57,9 @@ def _harmless(value: str) -> str:
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
-def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) -> list[Decision]:
+def read_decisions(
+    path: Path, known: Mapping[Address, Entry], conflicts: Mapping[Address, Conflict], now: datetime
+) -> list[Decision]:
     """The decisions of a file that ``export_decisions`` wrote and a person filled in; empty ones are left out.
 
     Raises:
@@ -56,6 +71,17 @@ def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) ->
         raise ReconcilerError(f"{path.name} is not text in UTF-8", hint="save it as CSV in UTF-8") from error
     except OSError as error:
         raise ReconcilerError(f"{path.name} cannot be read: {told(error)}", hint=next_step(error)) from error
+    decisions, problems = _decisions(_lines(path, text), known, conflicts, now)
+    if problems:
+        problems = [f"{path.name}:{problem}" for problem in problems]
+        more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+        listed = "\n".join(problems[:_SHOWN_PROBLEMS])
+        raise ReconcilerError(f"nothing was recorded, {len(problems)} wrong in {path.name}:\n{listed}{more}")
+    return list(decisions.values())
+
+
+def _lines(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
+    """The lines with their numbers, each with a text for every column."""
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())
@@ -65,44 +91,66 @@ def read_decisions(path: Path, known: Mapping[Address, Entry], now: datetime) ->
     if missing:
         hint = "save it as CSV with commas; some spreadsheets write semicolons" if ";" in text else None
         raise ReconcilerError(f"{path.name} has no column {', '.join(sorted(missing))}", hint=hint)
+    return [(line, {name: (cells.get(name) or "").strip() for name in COLUMNS}) for line, cells in rows]
+
+
+def _decisions(
+    lines: Iterable[tuple[int, Mapping[str, str]]],
+    known: Mapping[Address, Entry],
+    conflicts: Mapping[Address, Conflict],
+    now: datetime,
+) -> tuple[dict[Address, Decision], list[str]]:
+    """What the lines say, and what is wrong in them, each problem with its line."""
     decisions: dict[Address, Decision] = {}
     problems: list[str] = []
-    for line, cells in rows:
+    owners = {entry.call_id: entry.address for entry in known.values() if entry.call_id}
+    for line, cells in lines:
         try:
-            decision = _read({name: (cells.get(name) or "").strip() for name in COLUMNS}, known, now)
-            if decision is not None and decision.address in decisions:
-                raise ValueError(f"{decision.address} is decided twice")
+            decision = _read(cells, known, conflicts, now)
             if decision is not None:
+                _check_new(decision, decisions, owners)
                 decisions[decision.address] = decision
         except ValueError as error:
-            problems.append(f"{path.name}:{line}: {error}")
-    if problems:
-        more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        listed = "\n".join(problems[:_SHOWN_PROBLEMS])
-        raise ReconcilerError(f"nothing was recorded, {len(problems)} wrong in {path.name}:\n{listed}{more}")
-    return list(decisions.values())
+            problems.append(f"{line}: {error}")
+    return decisions, problems
 
 
-def _read(cells: Mapping[str, str], known: Mapping[Address, Entry], now: datetime) -> Decision | None:
+def _check_new(decision: Decision, decisions: Mapping[Address, Decision], owners: dict[str, Address]) -> None:
+    """Note whose call it is. Raises ``ValueError`` for a second word on one address, or the call of another one."""
+    if decision.address in decisions:
+        raise ValueError(f"{decision.address} is decided twice")
+    if decision.call_id is not None:
+        owner = owners.setdefault(decision.call_id, decision.address)
+        if owner != decision.address:
+            raise ValueError(f"{decision.call_id} is the call of {owner} already")
+
+
+def _read(
+    cells: Mapping[str, str], known: Mapping[Address, Entry], conflicts: Mapping[Address, Conflict], now: datetime
+) -> Decision | None:
     """One line. Raises ``ValueError`` where it is wrong; None where nothing was decided."""
     word, call_id, reason = cells["decision"].lower(), cells["call_id"], cells["reason"]
     if not word and not call_id:
         return None
     address = Address.parse(cells["address"])
     entry = known.get(address)
-    if entry is None:
+    in_conflict = address in conflicts and (entry is None or not (entry.placed or entry.unknown))
+    if entry is None and not in_conflict:
         raise ValueError(f"the state holds nothing at {address}")
-    if word not in WORDS:
-        raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(WORDS)}, or nothing")
+    words = CONFLICT_WORDS if in_conflict else WORDS
+    if word not in words:
+        raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(words)}, or nothing")
     if (word == "placed") is not bool(call_id):
         raise ValueError(f"{address}: placed needs a call_id, and only placed has one")
     if not reason:
         raise ValueError(f"{address}: a decision needs its reason")
+    if word == "distinct":
+        return Decision(address, now, reason, distinct=True)
     if word == "stopped":
-        if not entry.placed:
-            raise ValueError(f"{address} is {entry.status}: only a placed call can have been stopped")
+        if entry is None or not entry.placed:
+            raise ValueError(f"{address} is {entry and entry.status}: only a placed call can have been stopped")
         return Decision(address, now, reason, stopped=True)
-    if not entry.unknown:
+    if entry is not None and not entry.unknown and not in_conflict:
         raise ValueError(f"{address} is {entry.status}: there is nothing to settle")
     status = Status.PLACED if word == "placed" else Status.RULED_OUT
     return Decision(address, now, reason, status, call_id or None)

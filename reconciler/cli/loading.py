@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.cli.base import BaseFiles
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.context import Context
-    from reconciler.model import Address, Diagnostic, Entry, Row
+    from reconciler.model import Address, Call, Diagnostic, Entry, Row
     from reconciler.plan import Lifted, Plan
     from reconciler.ports import Intent
     from reconciler.source.sources import Sources
@@ -77,27 +77,38 @@ def known(
         taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
         view = Blind(taken.key).knowing(row.call for row in base)
         context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
-        yield replace(context, view=view), taken.entries
+        yield replace(context, view=view, conflicts=taken.conflicts), taken.entries
     else:
+        from reconciler.facts import unresolved
+
         with workspace.reader() as reader:
-            yield replace(context, lineage=reader.lineage, serial=reader.serial), reader.entries()
+            context = replace(context, lineage=reader.lineage, serial=reader.serial)
+            conflicts = unresolved(reader.conflicts(), reader.entries())
+            yield replace(context, conflicts=conflicts), reader.entries()
 
 
-def intent_of_row(app: App, workspace: Workspace, address: Address, now: datetime) -> Intent:
-    """What an attempt at the row of ``address`` would be, from the plan files.
+def intents_of_rows(app: App, workspace: Workspace, addresses: Collection[Address], now: datetime) -> list[Intent]:
+    """What an attempt at each of these rows would be, from the plan files.
 
     Raises:
-        ReconcilerError: no plan file has such a row.
+        ReconcilerError: no plan file has one of them.
     """
+    if not addresses:
+        return []
+    rows = {row.address: row for row in workspace.sources(app, ()).rows if row.address in addresses}
+    if missing := sorted(set(addresses) - rows.keys()):
+        raise ReconcilerError(f"no plan file has a row {missing[0]}", hint="reconciler plan lists the addresses")
+    return [intent_of(address, rows[address].call, rows[address].rings_at, now) for address in addresses]
+
+
+def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: datetime) -> Intent:
+    """What an attempt at a call would be."""
     from reconciler import identity, wire
     from reconciler.ports import Intent
     from reconciler.times import ring_time
 
-    row = next((row for row in workspace.sources(app, ()).rows if row.address == address), None)
-    if row is None:
-        raise ReconcilerError(f"no plan file has a row {address}", hint="reconciler plan lists the addresses")
-    rings_at = ring_time(row.rings_at, row.call.delay_minutes, now)
-    return Intent(address, row.call, identity.digest(row.call), wire.endpoint(row.call), rings_at)
+    rings_at = ring_time(scheduled_at, call.delay_minutes, now)
+    return Intent(address, call, identity.digest(call), wire.endpoint(call), rings_at)
 
 
 def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[Context, Sources]:

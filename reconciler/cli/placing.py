@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.claims import JointStore
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
+    from reconciler.engine.conflicts import FileRows
     from reconciler.engine.context import Context
     from reconciler.engine.events import Event, Tally
     from reconciler.model import JsonObject
@@ -88,11 +89,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A plan to apply. ``stale`` are rows that differ from the plans people approved before, ``by``."""
+    """A plan to apply. ``stale`` are rows that differ from the plans people approved before, ``by``. ``files`` are
+    all rows that the files ask for, None for a saved plan."""
 
     plan: Plan
     stale: tuple[Event, ...] = ()
     by: tuple[Plan, ...] = ()
+    files: FileRows | None = None
 
 
 def place(
@@ -194,7 +197,7 @@ def _job(
     def job(context: Context) -> Apply:
         if joint is not None:
             return JointApply(approved.plan, joint, run_id, context, clock, tally)
-        return Apply(approved.plan, store, run_id, context, clock, tally, approved.stale)
+        return Apply(approved.plan, store, run_id, context, clock, tally, approved.stale, approved.files)
 
     clock = SystemClock()
     now = max(request.now, clock.now())  # the lock or a person's answer may have taken long

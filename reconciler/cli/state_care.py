@@ -20,14 +20,14 @@ from reconciler.cli.app import (
     state_option,
 )
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
-from reconciler.cli.loading import intent_of_row
+from reconciler.cli.loading import intents_of_rows
 from reconciler.cli.locking import lock_json, lock_text
 from reconciler.cli.output import output_path, write_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.errors import ExitCode, StateError, UsageError
+from reconciler.errors import ExitCode, UsageError
 from reconciler.model import Address, Status
-from reconciler.ports import Decision, Intent, StateStore
+from reconciler.ports import Decision
 from reconciler.render.escape import for_terminal
 
 
@@ -48,20 +48,6 @@ def read_call_id(text: str) -> str:
     if not text.strip():
         raise UsageError("the call id is empty")
     return text.strip()
-
-
-def take_over(store: StateStore, run_id: str, intent: Intent, decision: Decision) -> None:
-    """Record a call that exists already for an address of which nothing is known.
-
-    Raises:
-        StateError: another address has that call; nothing is recorded then, not even the intent, which would
-            leave the address uncertain.
-    """
-    owner = next((entry.address for entry in store.entries() if entry.call_id == decision.call_id), None)
-    if owner is not None:
-        raise StateError(f"{decision.call_id} is the call of {owner} already")
-    store.intend(run_id, [intent], decision.at)
-    store.decide(run_id, [decision])
 
 
 @click.command("backup", epilog=examples("reconciler state backup state-backup.db"))
@@ -167,8 +153,8 @@ def import_call(
     workspace = Workspace.open(app, state_url)
     where, call_id = read_address(address), read_call_id(call_id)
     run, now = new_run("state import"), SystemClock().now()
-    intent = intent_of_row(app, workspace, where, now)
+    intents = intents_of_rows(app, workspace, [where], now)
     with workspace.store(run, lock_timeout) as store:
-        take_over(store, run.id, intent, Decision(where, now, reason, Status.PLACED, call_id))
+        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)], intents)
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
     say(f"{where}: imported as {call_id}.")

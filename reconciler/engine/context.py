@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler import wire
 from reconciler.blinding import Clear, View
+from reconciler.facts import Conflict
 from reconciler.model import Address
 from reconciler.people import People
 from reconciler.plan import GitRevision, Lifted
@@ -21,7 +23,8 @@ class Context:
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
     how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
-    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``).
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``). ``conflicts`` are
+    those that hold, each with its target as ``view`` has a person.
     """
 
     now: datetime
@@ -40,3 +43,4 @@ class Context:
     policy: Policy = field(default_factory=Policy)
     people: People = field(default_factory=People)
     lifted: tuple[Lifted, ...] = ()
+    conflicts: Mapping[Address, Conflict] = field(default_factory=dict)

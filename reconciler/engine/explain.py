@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime
 from typing import TypeAlias
 
+from reconciler.facts import Conflict
 from reconciler.masking import personal_values
 from reconciler.model import Diagnostic, Entry, Row, Severity
 from reconciler.plan import Moment, Said
@@ -12,6 +14,8 @@ from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
 
+_LONGEST_ID = 100  # a longer one is no id that anybody types
+_MOST_IDS = 5
 HELD: Reasons = (("disabled",), "enabled: false, so it is kept in the file and not placed")
 
 
@@ -89,6 +93,21 @@ def uncertain(entry: Entry) -> Reasons:
         ),
     )
     return ("outcome-unknown",), said
+
+
+def conflict(item: Conflict) -> Reasons:
+    """A call of the service may be this one. A snapshot does not say which call that is."""
+    address = item.address
+    found = item.message or "the service has a call that this state does not know"
+    ids = [shlex.quote(call_id) for call_id in item.call_ids if len(call_id) <= _LONGEST_ID]
+    first, *others = ids or ["CALL_ID"]
+    more = f" (or {', '.join(others[:_MOST_IDS])})" if others else ""
+    message = (
+        f"it may exist already: {found}. It is not sent until that is resolved. "
+        f"If it is this call: reconciler resolve {address} --placed {first}{more} --reason WHY. "
+        f"If it is another call: reconciler resolve {address} --distinct --reason WHY"
+    )
+    return ("may-exist",), message
 
 
 def removed(entry: Entry, why: str) -> Reasons:

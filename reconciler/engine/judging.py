@@ -18,8 +18,9 @@ from reconciler.engine import explain
 from reconciler.engine.context import Context
 from reconciler.engine.guard.timing import place_from
 from reconciler.engine.twins import Twins
+from reconciler.facts import Conflict
 from reconciler.known import Known
-from reconciler.model import Address, Diagnostic, Entry, Row, Status
+from reconciler.model import Address, Call, Diagnostic, Entry, Row, Status
 from reconciler.plan import Action, Change
 from reconciler.spool import Lazy, in_parts
 from reconciler.times import passed, ring_time
@@ -109,6 +110,9 @@ class Judge:
     def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
         if not row.enabled:
             return _with(change, Action.HELD, explain.HELD)
+        conflict = conflict_of(row.address, row.call, self.context)
+        if conflict is not None:
+            return self._wanted(row, change, Action.CONFLICT, explain.conflict(conflict))
         expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
@@ -147,6 +151,11 @@ class Judge:
         later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
         if later is not None:
             action, why = Action.WAITING, explain.waiting(later, _timezone(row))
+        return self._wanted(row, change, action, why)
+
+    @staticmethod
+    def _wanted(row: Row, change: Change, action: Action, why: explain.Reasons) -> Change:
+        """With all that is needed to place it, now or later."""
         return _with(
             change,
             action,
@@ -184,6 +193,16 @@ class Judge:
                 superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
                 yield _with(change, Action.REMOVED, why)
+
+
+def conflict_of(address: Address, call: Call, context: Context) -> Conflict | None:
+    """The conflict that is kept of a row. It is over once the row calls somebody who is surely another person."""
+    conflict = context.conflicts.get(address)
+    if conflict is None:
+        return None
+    wanted = {context.view.target(name) for name in context.people.names(call.target)}
+    same = not wanted.isdisjoint(context.people.names(conflict.target))
+    return conflict if same else None
 
 
 def _address(item: Row | Change) -> Address:

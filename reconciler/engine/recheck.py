@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.changes import Along
+from reconciler.engine import explain
 from reconciler.engine.context import Context
 from reconciler.engine.events import Event, Kind
-from reconciler.engine.explain import RETRIED
 from reconciler.engine.guarding import by_guard
+from reconciler.engine.judging import conflict_of
 from reconciler.engine.orders import Order
 from reconciler.engine.plan import make_plan
 from reconciler.known import Known
@@ -39,7 +40,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
-        retried=frozenset(change.address for change in wanted if RETRIED in change.reasons),
+        retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
         scope=frozenset(),
     )
     current = Along(make_plan(Mapped(wanted, _row), known, context).changes)
@@ -50,6 +51,8 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
                 places.append(place)
         elif change.action is Action.UNCERTAIN:
             _judge_uncertain(change, known.get(change.address), ready)
+        elif change.action is Action.CONFLICT:
+            _judge_conflict(change, known.get(change.address), context, ready)
         elif change.action is Action.HELD and "rejected-twice" in change.reasons:
             ready.events.append(Event(Kind.FAILED, change.address, message=change.message))
         elif change.action is Action.CHANGED:
@@ -92,6 +95,8 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> b
         ready.events.append(Event(Kind.SKIPPED, address, message="already placed"))
     elif current.action is Action.UNCERTAIN:
         ready.events.append(Event(Kind.UNCERTAIN, address, message=message))
+    elif current.action is Action.CONFLICT:
+        ready.events.append(Event(Kind.CONFLICT, address, message=message))
     elif by_guard(current):
         ready.events.append(Event(Kind.BLOCKED, address, message=message, reasons=current.reasons))
     elif current.action is Action.HELD:
@@ -121,6 +126,20 @@ def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
     else:
         message = "settled since as not placed, and this plan does not hold its call; plan again"
         ready.events.append(Event(Kind.STALE, change.address, message=message))
+
+
+def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready: Ready) -> None:
+    address, call = change.address, change.call
+    if entry is not None and entry.placed:
+        event = Event(Kind.SKIPPED, address, message="resolved since: placed")
+    elif entry is not None and entry.unknown:
+        event = Event(Kind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
+    elif call is not None and (item := conflict_of(address, call, context)) is not None:
+        event = Event(Kind.CONFLICT, address, message=explain.message(explain.conflict(item)))
+    else:
+        why = "its conflict was resolved since the plan was made, and this plan does not place it; plan again"
+        event = Event(Kind.STALE, address, message=why)
+    ready.events.append(event)
 
 
 def _wanted_ahead(change: Change, known: Known, context: Context) -> bool:

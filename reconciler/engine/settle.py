@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.engine import evidence
-from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.engine.orders import Order
+from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import (
     DUPLICATE_CALL_ID,
@@ -20,6 +21,8 @@ from reconciler.ports import (
     Seen,
     StateStore,
 )
+
+_SHOWN = 100  # characters of an id or a status, which may be of any length
 
 
 async def settle(
@@ -36,7 +39,8 @@ async def settle(
     Raises:
         LookupFailed: the service could not be asked.
     """
-    unknowns = [_unknown(store, entry) for entry in store.entries() if entry.unknown]
+    held = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
+    unknowns = [_unknown(store, entry, held) for entry in store.entries() if entry.unknown]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
@@ -64,18 +68,23 @@ def _lineage(store: StateStore) -> Lineage:
     return Lineage(store.lineage, store.renames())
 
 
-def _unknown(store: StateStore, entry: Entry) -> Unknown:
-    """With what was listed before its latest attempt was sent."""
+def _unknown(store: StateStore, entry: Entry, held: frozenset[str]) -> Unknown:
+    """With what was listed before its latest attempt was sent.
+
+    The calls that rows in conflict may have (``held``) are none of its own either, as far as likeness tells.
+    """
     attempts = store.attempts(entry.address)
     if not attempts:
-        return Unknown(entry)
+        return Unknown(entry, Seen(held))
     latest = attempts[-1]
-    return Unknown(entry, store.seen(latest.run_id), tags_only=latest.evidence == DUPLICATE_CALL_ID)
+    seen = store.seen(latest.run_id)
+    seen = replace(seen, call_ids=seen.call_ids | held)
+    return Unknown(entry, seen, tags_only=latest.evidence == DUPLICATE_CALL_ID)
 
 
 async def preflight(
     store: StateStore, run_id: str, directory: CallDirectory, orders: Sequence[Order], now: datetime
-) -> list[Event]:
+) -> list[Conflict]:
     """A conflict for each order that may exist already: placed by an old, forked or restored state.
 
     What is listed and unclaimed is kept, so that none of it is later taken for a call of this run.
@@ -95,7 +104,7 @@ async def preflight(
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, _lineage(store))
     return [
-        _conflict(order.address, found)
+        Conflict(order.address, tuple(item.id for item in found), order.call.target, _found(found), now, run_id)
         for order in orders
         if order.address not in cleared and (found := alike.of(order))
     ]
@@ -132,12 +141,7 @@ class _Index:
         return evidence.look_alikes(order, near.values(), self._claimed, self._lineage)
 
 
-def _conflict(address: Address, found: Sequence[RemoteCall]) -> Event:
-    listed = ", ".join(f"{item.id} ({item.status})" for item in found[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    message = (
-        f"it may exist already: the service has {listed}{more}, which this state does not know. Not sent. "
-        f"If it is this call: reconciler resolve {address} --placed CALL_ID --reason WHY; "
-        "if it is another one: --distinct --reason WHY"
-    )
-    return Event(Kind.CONFLICT, address, message=message)
+def _found(calls: Sequence[RemoteCall]) -> str:
+    listed = ", ".join(f"{item.id[:_SHOWN]} ({item.status[:_SHOWN]})" for item in calls[:3])
+    more = f" and {len(calls) - 3} more" if len(calls) > 3 else ""
+    return f"the service has {listed}{more}, which this state does not know"

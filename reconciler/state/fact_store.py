@@ -12,7 +12,7 @@ from typing import TypeVar
 from reconciler.chain import Note
 from reconciler.errors import StateError
 from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact
-from reconciler.model import Address
+from reconciler.model import Address, Status
 from reconciler.ports import Decision, Result, Run
 from reconciler.state import facts, notes, rules
 from reconciler.state.database import Row
@@ -118,6 +118,12 @@ class FactWriter(FactRecords):
         """Inside a transaction; what is placed is in conflict no more."""
         if placed:
             self._end_conflicts(run_id, [item.address for item in placed], rules.PLACED, placed[-1].at)
+
+    def _end_decided(self, run_id: str, decisions: Sequence[Decision]) -> None:
+        """Inside a transaction; the same of what a person said."""
+        self._end_placed(run_id, [item for item in decisions if item.status is Status.PLACED])
+        if distinct := [item for item in decisions if item.distinct]:
+            self._end_conflicts(run_id, [item.address for item in distinct], rules.DISTINCT, distinct[-1].at)
 
     def approve(self, run_id: str, approvals: Collection[RowApproval], at: datetime) -> None:
         with self._transaction(counts=False):

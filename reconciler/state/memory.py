@@ -213,13 +213,6 @@ class MemoryState(FactWriter):
             self._seen[run_id] = seen
             self._notes.append(notes.looked(run_id, seen, at))
 
-    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        with self._transaction():
-            rules.check_clearing(address, self._status(address))
-            self._cleared[address] = (run_id, reason, at)
-            self._notes.append(notes.cleared(run_id, address, reason, at))
-            self._end_conflicts(run_id, [address], rules.DISTINCT, at)
-
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
             if address not in self._entries:
@@ -263,12 +256,22 @@ class MemoryState(FactWriter):
                     self._links[number - 1] = replace(self._links[number - 1], salt=None, texts=None)
                 self._notes.append(notes.redacted(run_id, address, at))
 
-    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
+    def decide(self, run_id: str, decisions: Sequence[Decision], intents: Sequence[Intent] = ()) -> None:
         with self._transaction():
+            if intents:
+                self._open_all(run_id, intents, decisions[0].at)
             for decision in decisions:
-                self._notes.append(notes.decided(run_id, decision, self._settle(decision)))
-                self.decisions.append((run_id, decision))
-            self._end_placed(run_id, [item for item in decisions if item.status is Status.PLACED])
+                if decision.distinct:
+                    self._clear(run_id, decision)
+                else:
+                    self._notes.append(notes.decided(run_id, decision, self._settle(decision)))
+                    self.decisions.append((run_id, decision))
+            self._end_decided(run_id, decisions)
+
+    def _clear(self, run_id: str, decision: Decision) -> None:
+        rules.check_clearing(decision.address, self._status(decision.address))
+        self._cleared[decision.address] = (run_id, decision.reason, decision.at)
+        self._notes.append(notes.cleared(run_id, decision.address, decision.reason, decision.at))
 
     def _settle(self, decision: Decision) -> str:
         if decision.let_ring:

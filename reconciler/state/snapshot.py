@@ -10,23 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from reconciler import identity
-from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind
+from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind, is_blind_text
 from reconciler.changes import ascending
 from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.errors import StateError, StateMissing
+from reconciler.facts import Conflict, unresolved
 from reconciler.files import read_named
 from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
+from reconciler.people import person
 from reconciler.ports import StateReader
 from reconciler.state.rules import check_lineage
 from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 _PURPOSE = "snapshot"
 _KEY = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(re.escape(DIGEST_PREFIX) + r"[0-9a-f]{64}")
@@ -36,13 +39,16 @@ _HINT = "make it again: reconciler state export --public FILE"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state as it was at ``created_at``. The entries' calls and digests are blinded with ``key``."""
+    """A state as it was at ``created_at``. The entries' calls and digests are blinded with ``key``, and so are the
+    persons of the conflicts, which name no call ids.
+    """
 
     lineage: str
     serial: int
     created_at: datetime
     key: bytes
     entries: tuple[Entry, ...]
+    conflicts: Mapping[Address, Conflict]
 
 
 def export(reader: StateReader, now: datetime) -> bytes:
@@ -57,6 +63,14 @@ def export(reader: StateReader, now: datetime) -> bytes:
         "created_at": format_instant(now),
         "key": key.hex(),
         "entries": [_entry_document(entry, blind) for entry in reader.entries()],
+        "conflicts": [
+            {
+                "address": str(item.address),
+                "person": blind.target(person(item.target)),
+                "at": format_instant(item.at),
+            }
+            for _, item in sorted(unresolved(reader.conflicts(), reader.entries()).items())
+        ],
     }
     return to_bytes(document | {"checksum": _checksum(document)})
 
@@ -119,17 +133,27 @@ def _snapshot(document: JsonObject) -> Snapshot:
     rest = dict(document)
     if rest.pop("checksum", None) != _checksum(rest):
         raise ValueError("its checksum is not that of its content")
-    _only(rest, {"format_version", "lineage", "serial", "created_at", "key", "entries"})
+    _only(rest, {"format_version", "lineage", "serial", "created_at", "key", "entries", "conflicts"})
     key = text(rest["key"])
     if not _KEY.fullmatch(key):
         raise ValueError("its key is none")
+    conflicts = map(_conflict, map(members, items(rest["conflicts"])))
     return Snapshot(
         lineage=text(rest["lineage"]),
         serial=_count(rest["serial"]),
         created_at=instant(rest["created_at"]),
         key=bytes.fromhex(key),
         entries=tuple(ascending(_entry(members(item)) for item in items(rest["entries"]))),
+        conflicts={item.address: item for item in conflicts},
     )
+
+
+def _conflict(item: JsonObject) -> Conflict:
+    _only(item, {"address", "person", "at"})
+    target = text(item["person"])
+    if not is_blind_text(target):
+        raise ValueError(f"{item['address']} holds what is no keyed digest")
+    return Conflict(Address.parse(text(item["address"])), (), target, "", instant(item["at"]), "")
 
 
 def _entry(item: JsonObject) -> Entry:

@@ -203,14 +203,6 @@ class Store(Reader, FactWriter):
             self._insert("seen", *({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids))
             self._notes.append(notes.looked(run_id, seen, at))
 
-    def clear(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        with self._transaction():
-            rules.check_clearing(address, self._status(address))
-            where = (address.plan, address.key, address.revision)
-            self._connection.execute(sql.CLEAR, (*where, run_id, reason, format_instant(at)))
-            self._notes.append(notes.cleared(run_id, address, reason, at))
-            self._end_conflicts(run_id, [address], rules.DISTINCT, at)
-
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
             if self._status(address) is None:
@@ -220,11 +212,23 @@ class Store(Reader, FactWriter):
                 statement = f"delete from {table} where plan = ? and key = ? and revision = ?"  # noqa: S608 - from above
                 self._connection.execute(statement, (address.plan, address.key, address.revision))
 
-    def decide(self, run_id: str, decisions: Sequence[Decision]) -> None:
+    def decide(self, run_id: str, decisions: Sequence[Decision], intents: Sequence[Intent] = ()) -> None:
         with self._transaction():
+            if intents:
+                self._open_all(run_id, intents, Status.INTENDED, decisions[0].at)
             for decision in decisions:
-                self._note_decision(run_id, decision, self._settle(decision))
-            self._end_placed(run_id, [item for item in decisions if item.status is Status.PLACED])
+                if decision.distinct:
+                    self._clear(run_id, decision)
+                else:
+                    self._note_decision(run_id, decision, self._settle(decision))
+            self._end_decided(run_id, decisions)
+
+    def _clear(self, run_id: str, decision: Decision) -> None:
+        """A person's word that look-alikes are other calls."""
+        rules.check_clearing(decision.address, self._status(decision.address))
+        told = (run_id, decision.reason, format_instant(decision.at))
+        self._connection.execute(sql.CLEAR, (*at(decision.address), *told))
+        self._notes.append(notes.cleared(run_id, decision.address, decision.reason, decision.at))
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
         with self._session.redacting(), self._transaction():

@@ -152,7 +152,7 @@ def taken_over(store: StateStore) -> None:
 
 
 def distinct(store: StateStore) -> None:
-    store.clear(RUN.id, A, "another call", LATER)
+    store.decide(RUN.id, [Decision(A, LATER, "another call", distinct=True)])
 
 
 @pytest.mark.parametrize(("resolve", "why"), [(adopted, "placed"), (taken_over, "placed"), (distinct, "distinct")])

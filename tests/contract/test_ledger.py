@@ -27,7 +27,7 @@ def everything(store: StateStore) -> None:
     store.move(RUN.id, [(A, C)], LATER)
     bring(store, Status.FAILED, B)
     store.forget(RUN.id, B, "a mistake", LATER)
-    store.clear(RUN.id, B, "another call", LATER)
+    store.decide(RUN.id, [Decision(B, LATER, "another call", distinct=True)])
     store.record_missed(RUN.id, [intent(Address("june", "late"))], NOW)
     store.end_run(RUN.id, LATER, 3, {"adopted": 1})
 

@@ -305,7 +305,7 @@ def test_what_was_seen_and_cleared_is_kept(store: StateStore) -> None:
     assert store.seen(RUN.id) == seen
     assert store.seen("another") == Seen()
     for _ in range(2):
-        store.clear(RUN.id, A, "a survey", NOW)
+        store.decide(RUN.id, [Decision(A, NOW, "a survey", distinct=True)])
     assert store.cleared() == {A}
 
 

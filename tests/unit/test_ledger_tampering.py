@@ -51,7 +51,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.decide(RUN.id, [Decision(keys[2], LATER, "in the dashboard", Status.PLACED, "call-x")])
         store.decide(RUN.id, [Decision(keys[1], LATER, "deleted there", stopped=True)])
         store.adopt(RUN.id, [Result(keys[0], Status.ADOPTED, LATER, "call-y", None, "its tags")])
-        store.clear(RUN.id, A, "a survey", NOW)
+        store.decide(RUN.id, [Decision(A, NOW, "a survey", distinct=True)])
         store.move(RUN.id, [(keys[7], Address("july", "k7"))], NOW)
         store.forget(RUN.id, keys[3], "a mistake", NOW)
         bring(store, Status.FAILED, keys[3])

@@ -368,7 +368,7 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
         store.move("more", [(Address("june", "k1"), Address("july", "k1"))], NOW)
         store.decide("more", [Decision(Address("june", "k2"), NOW, "deleted", stopped=True)])
         store.note_seen("more", Seen(frozenset({"a", "b"}), NOW), NOW)
-        store.clear("more", Address("june", "new"), "another", NOW)
+        store.decide("more", [Decision(Address("june", "new"), NOW, "another", distinct=True)])
         store.intend("more", [intent("open")], NOW)
     before_the_ledger(path)
     with pytest.raises(StateError, match="older version"):

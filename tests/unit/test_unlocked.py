@@ -16,7 +16,7 @@ import pytest
 from reconciler.chain import read
 from reconciler.errors import StateError, StateMissing
 from reconciler.model import Address, Status
-from reconciler.ports import Run
+from reconciler.ports import Decision, Run
 from reconciler.state import exchange, files, portable
 from reconciler.state.place import Place
 from reconciler.state.postgres.server import resolve
@@ -158,7 +158,7 @@ def test_only_pauses_are_written_without_the_lock(place: Place) -> None:
         for write in (
             lambda: store.intend("p", [intent("a")], NOW),
             lambda: store.note_fact("p", FACT, NOW),
-            lambda: store.clear("p", Address("june", "a"), "because", NOW),
+            lambda: store.decide("p", [Decision(Address("june", "a"), NOW, "because", distinct=True)]),
         ):
             with pytest.raises(StateError, match="lock"):
                 write()

@@ -1,0 +1,160 @@
+"""Looking up what is unknown or in conflict, and listing what is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.cli.app import App, SystemClock, echo_json, say
+from reconciler.cli.runs import new_run
+from reconciler.errors import ExitCode
+from reconciler.facts import Conflict, unresolved
+from reconciler.model import Address, Entry, JsonObject
+from reconciler.plan import Action
+from reconciler.ports import StateReader, StateStore
+from reconciler.render.escape import for_terminal
+
+if TYPE_CHECKING:
+    from reconciler.cli.placing import Target
+    from reconciler.cli.workspace import Workspace
+    from reconciler.engine.conflicts import FileRows
+    from reconciler.engine.evidence import Match
+    from reconciler.ports import Intent
+
+_JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a person has to settle."""
+
+    unknown: Sequence[Entry]
+    conflicts: Sequence[Conflict]
+
+    @classmethod
+    def of(cls, reader: StateReader) -> Left:
+        entries = list(reader.entries())
+        kept = unresolved(reader.conflicts(), entries)
+        return cls([entry for entry in entries if entry.unknown], [kept[address] for address in sorted(kept)])
+
+    @property
+    def count(self) -> int:
+        return len(self.unknown) + len(self.conflicts)
+
+    @property
+    def counts(self) -> JsonObject:
+        return {"unknown": len(self.unknown), "conflicts": len(self.conflicts)}
+
+    @property
+    def text(self) -> str:
+        """`` 2 left unknown, 1 in conflict.``, or nothing."""
+        parts = [f"{len(self.unknown):,} left unknown"] * bool(self.unknown)
+        parts += [f"{len(self.conflicts):,} left in conflict"] * bool(self.conflicts)
+        return f" {', '.join(parts)}." if parts else ""
+
+    @property
+    def code(self) -> ExitCode:
+        return ExitCode.INCOMPLETE if self.count else ExitCode.DONE
+
+
+def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float, *, as_json: bool) -> int:
+    """Ask the service about all that is unknown or in conflict, and show what was found and what is left.
+
+    Without a key, conflicts are listed all the same.
+    """
+    with workspace.reader() as reader:
+        left = Left.of(reader)
+        begun = left.count or reader.conflicts()
+    adopted: list[Match] = []
+    key = target.key() if left.unknown or (left.conflicts and target.has_key) else None
+    if begun:
+        run = new_run("resolve")
+        with workspace.store(run, lock_timeout) as store:
+            code = ExitCode.ERROR
+            try:
+                rows = _end_conflicts(app, workspace, store, run.id)
+                if key is not None:
+                    adopted = asyncio.run(_settle(store, run.id, target, key, rows))
+                left = Left.of(store)
+                code = left.code
+            finally:
+                store.end_run(run.id, SystemClock().now(), code, {"adopted": len(adopted)})
+    _show(adopted, left, as_json=as_json)
+    return left.code
+
+
+def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: str) -> FileRows | None:
+    """Forget the conflicts that are over. The result is what the files ask for, None where that is not known."""
+    from reconciler.cli.loading import Request, make_plan
+    from reconciler.engine.conflicts import FileRows, end_conflicts
+
+    if not store.conflicts():
+        return None
+    now = SystemClock().now()
+    plan, _ = make_plan(app, workspace, Request((), now))
+    if plan.errors:
+        return None
+    rows = FileRows(plan.changes)
+    end_conflicts(store, run_id, (change.address for change in plan.of(*_JUDGED)), rows, now)
+    return rows
+
+
+async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows: FileRows | None) -> list[Match]:
+    from reconciler.engine.conflicts import settle_conflicts
+    from reconciler.engine.settle import settle
+    from reconciler.provider.listing import CallListing
+
+    directory = CallListing(target.origin, key, target.timeout)
+    try:
+        adopted = await settle(store, run_id, directory, SystemClock())
+        if rows is not None:
+            now = SystemClock().now()
+            adopted += await settle_conflicts(store, run_id, directory, _intents(rows), now)
+        return adopted
+    finally:
+        await directory.aclose()
+
+
+def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
+    """The attempt that a row in conflict would have been at a moment."""
+    from reconciler.cli.loading import intent_of
+
+    def intent(address: Address, at: datetime) -> Intent | None:
+        change = rows.at(address)
+        if change is None or change.action is not Action.CONFLICT or change.call is None:
+            return None
+        return intent_of(address, change.call, change.scheduled_at, at)
+
+    return intent
+
+
+def _show(adopted: Sequence[Match], left: Left, *, as_json: bool) -> None:
+    from reconciler.engine import explain
+
+    unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
+    conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]
+    if as_json:
+        document = {
+            "adopted": [
+                {"address": str(item.address), "call_id": item.call_id, "evidence": item.evidence}
+                for item in adopted
+            ],
+            "unknown": [{"address": str(address), "message": message} for address, message in unknown],
+            "conflicts": [
+                {"address": str(item.address), "call_ids": list(item.call_ids), "message": message}
+                for item, message in conflicts
+            ],
+        }
+        echo_json(document)
+        return
+    for found in adopted:
+        say(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
+    for address, message in (*unknown, *((item.address, message) for item, message in conflicts)):
+        say(for_terminal(f"{address}: {message}"))
+    if unknown or not conflicts:
+        say(f"{len(unknown):,} with an unknown outcome." if unknown else "Nothing is unknown.")
+    if conflicts:
+        say(f"{len(conflicts):,} in conflict.")
