@@ -116,7 +116,7 @@ def _decisions(
 
 
 def _check_new(decision: Decision, decisions: Mapping[Address, Decision], owners: dict[str, Address]) -> None:
-    """Note whose call it is. Raises ``ValueError`` for a second word on one address, or the call of another one."""
+    """Note whose call it is. Raises ``ValueError`` for an address that was decided, or the call of another one."""
     if decision.address in decisions:
         raise ValueError(f"{decision.address} is decided twice")
     if decision.call_id is not None:

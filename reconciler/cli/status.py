@@ -50,10 +50,12 @@ Examples:
 \b
 Exit codes: 0 done, 1 error (the service cannot be asked, or the files have errors; what the state knows
 is shown all the same), 3 where the service was asked and a person must look: the two disagree about a
-call, or an attempt is uncertain. With --overdue: 3 where anything is.
+call, an attempt is uncertain, or a row is in conflict. With --overdue: 3 where anything is.
 """
 _FORMATS = ("text", "json", "html", "csv", "xlsx")
-_OPEN = frozenset({Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.EXPIRED, Action.WAITING})
+_OPEN = frozenset(
+    {Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.CONFLICT, Action.EXPIRED, Action.WAITING}
+)
 _FAILURES = 3  # rounds in a row, each of which asked several times, after which a watch ends
 
 
@@ -151,7 +153,8 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     if found.failed is not None or found.plan.errors:
         return ExitCode.ERROR
     asked = found.report.not_asked is None
-    return ExitCode.INCOMPLETE if late or (asked and not found.report.settled) else ExitCode.DONE
+    open_questions = not found.report.settled or found.plan.count(Action.CONFLICT) > 0
+    return ExitCode.INCOMPLETE if late or (asked and open_questions) else ExitCode.DONE
 
 
 def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, interval: float) -> int:

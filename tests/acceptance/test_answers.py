@@ -179,6 +179,47 @@ def test_a_call_id_of_an_earlier_run_is_no_other_rows(stored: Workbench) -> None
     assert statuses(stored) == {"placed": 1, "uncertain": 1}
 
 
+def test_runners_together_report_one_call_id_as_the_call_of_one_row(bench: Workbench, postgres: Any) -> None:
+    with raw_service(one_id_for_all) as service:
+        bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.env["RECONCILER_STATE"] = postgres.url()
+        bench.ok("init")
+        bench.write("calls/june.yaml", plan_text(rows=4))
+        bench.ok("plan", "--out", "june.plan")
+        join = ("apply", "june.plan", "--join", "--json", "--rate", "none", "--concurrency", "1")
+        runs = [bench.fork(*join) for _ in range(2)]
+        found = [Result(run.wait(), out, err) for run in runs for out, err in [run.communicate(timeout=60)]]
+        assert [run.code for run in found] == [3, 3]
+        assert sum(run.summary["placed"] for run in found) == 1
+        assert service.posts == 4
+    assert statuses(bench) == {"placed": 1, "uncertain": 3}
+
+
+def test_nobody_can_give_a_row_the_call_of_another(stored: Workbench) -> None:
+    """By ``state import``, by ``resolve``, and by a file of decisions; what is refused leaves no trace."""
+    with raw_service(one_id_for_all) as service:
+        stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
+        stored.ok("init")
+        stored.write("calls/june.yaml", plan_text(rows=2))
+        stored.apply("--concurrency", "1")
+    stored.write("calls/june.yaml", plan_text(rows=3))
+    why = ("--reason", "a slip")
+    stored.write("decisions.csv", "address,decision,call_id,reason\njune/inv-2,placed,call-1,a slip\n")
+    for command in (
+        ("state", "import", "june/inv-3", "call-1"),
+        ("resolve", "june/inv-3", "--placed", "call-1", *why),
+        ("resolve", "june/inv-2", "--placed", "call-1", *why),
+        ("resolve", "--from", "decisions.csv"),
+    ):
+        refused = stored.run(*command)
+        assert (refused.code, "call-1 is the call of june/inv-1 already" in refused.err) == (1, True), command
+    assert statuses(stored) == {"placed": 1, "uncertain": 1}
+    assert stored.actions()["june/inv-3"] == "create"
+    stored.ok("resolve", "june/inv-2", "--placed", "call-2", *why)
+    stored.ok("state", "import", "june/inv-3", "call-3")
+    stored.ok("audit", "verify")
+
+
 def listed(call_id: str, number: int, **fields: Any) -> dict[str, Any]:
     """A call to the contact of row ``number``, as the service lists it."""
     return {

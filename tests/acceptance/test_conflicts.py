@@ -59,6 +59,7 @@ def test_a_conflict_is_kept_and_names_the_command_to_type(stored: Workbench, san
     assert placed in change["message"]
     assert "reconciler resolve june/inv-1 --distinct --reason WHY" in change["message"]
     assert "1 in conflict" in stored.ok("status", "--offline").out
+    assert stored.run("status").code == 3
     for options in ((), ("--no-preflight",)):
         applied = stored.apply(*options)
         assert (applied.code, applied.summary["conflicts"], applied.summary["placed"]) == (3, 1, 0)
