@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.masking import is_private
 from reconciler.model import Location
-from reconciler.sensitive import MASK, is_harmless
+from reconciler.sensitive import FIELD_NAMES, MASK, is_harmless
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.source.yaml import Document
 
@@ -76,9 +76,9 @@ def _hide(gap: str) -> str:
 
 
 def _readable(root: Node) -> dict[int, list[Scalar]]:
-    """By line, what may be read: names and values that are harmless, but no value of a private field."""
+    """By line, what may be read: harmless names and values, but no value of a private or unknown field."""
     found: dict[int, list[Scalar]] = {}
-    stack: list[tuple[Node, tuple[str | int, ...]]] = [(root, ())]
+    stack: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
     while stack:
         node, path = stack.pop()
         if isinstance(node, MapNode):
@@ -88,7 +88,7 @@ def _readable(root: Node) -> dict[int, list[Scalar]]:
                 stack.append((value, (*path, name)))
         elif isinstance(node, ListNode):
             stack += [(item, path) for item in node.items]
-        elif is_harmless(node.text) and not any(is_private(part) for part in path if isinstance(part, str)):
+        elif is_harmless(node.text) and all(part in FIELD_NAMES and not is_private(part) for part in path):
             found.setdefault(node.line, []).append(node)
     return found
 

@@ -86,7 +86,7 @@ def test_validate_lists_problems_with_their_lines(june: Workbench) -> None:
     result = june.run("validate")
     assert result.code == 1
     assert f"{PLAN}:11:5: error E201: unknown field 'additonal_data'" in result.out
-    assert "    additonal_data: {amount_debt: ***}\n        ^" in result.out
+    assert "    additonal_data: {***}\n        ^" in result.out
     assert "hint: did you mean additional_data?" in result.out
     assert "1 error, 0 warnings" in result.out
 
