@@ -47,6 +47,11 @@ class View(Protocol):
         """The cells in which a row's call differs from what was placed."""
         ...
 
+    def placed(self, entry: Entry, row: Call | None) -> Call | None:
+        """The call that was placed, as far as it can be read; ``row`` is the call of its row now, where there is
+        one. None where nobody can say what it was."""
+        ...
+
 
 class Clear:
     """The view of a state that holds calls as they are, unless they were redacted, or known only in part."""
@@ -69,6 +74,9 @@ class Clear:
                 for cell in cells
             )
         return tuple(structs.replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
+
+    def placed(self, entry: Entry, row: Call | None) -> Call | None:  # noqa: ARG002 - a state knows it by itself
+        return entry.call
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,11 @@ class Blind:
             return identity.diff(placed, call)
         wanted = identity.cells(call)
         return tuple(_told(cell, wanted.get(cell.field)) for cell in identity.diff(entry.call, self.call(call)))
+
+    def placed(self, entry: Entry, row: Call | None) -> Call | None:
+        if row is not None and self.digest(identity.digest(row)) == entry.digest:
+            return row
+        return self.known.get(entry.digest)
 
     def call(self, call: Call) -> Call:
         """The call with its texts blinded; which fields it has, and ``delay_minutes``, are left as they are.

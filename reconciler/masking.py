@@ -14,7 +14,7 @@ from functools import partial
 from msgspec import structs
 
 from reconciler.model import TAG_PREFIX, Address, Call, Diagnostic, Entry, JsonObject, JsonValue, Location, Request
-from reconciler.plan import CellDiff, Change, Changes, Lifted, Plan
+from reconciler.plan import CallToStop, CellDiff, Change, Changes, Lifted, Plan
 from reconciler.sensitive import MASK, mask_message, mask_name, mask_text, mask_value
 
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email", "country", "webhook_url"})
@@ -119,7 +119,20 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
         moves=tuple((mask_address(old), mask_address(new)) for old, new in plan.moves),
+        to_stop=tuple(map(mask_to_stop, plan.to_stop)),
         lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
+    )
+
+
+def mask_to_stop(call: CallToStop) -> CallToStop:
+    """A call to stop by hand as it may be published. Its id is what finds it in the dashboard, and is shown."""
+    return structs.replace(
+        call,
+        address=mask_address(call.address, () if call.target is None else (call.target,)),
+        why=mask_text(call.why),
+        call_id=call.call_id and mask_text(call.call_id),
+        target=call.target
+        and (mask_value(call.target) if call.target.startswith("+") else mask_text(call.target)),
     )
 
 

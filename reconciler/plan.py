@@ -87,6 +87,24 @@ class Change(Word, frozen=True, eq=False):
     __hash__ = None  # type: ignore[assignment]
 
 
+class CallToStop(Word, frozen=True):
+    """A placed call that will ring although it should not. The API cannot cancel it: only a person can stop it.
+
+    ``action`` is forbidden, removed or changed; ``reasons`` are all stable words that apply, and ``why`` says them
+    to a person. ``rings_at`` is ``times.UNKNOWN_TIME`` where nobody knows it. A snapshot has no ``call_id``, and
+    ``target`` (a contact's id or a number) only where a row of the files is this very call.
+    """
+
+    address: Address
+    action: Action
+    reasons: tuple[str, ...]
+    why: str
+    rings_at: datetime
+    timezone: str = "UTC"
+    call_id: str | None = None
+    target: str | None = None
+
+
 class Changes(Sequence[Change]):
     """Changes that were counted when they were gathered: a few of them are found without a look at all."""
 
@@ -150,7 +168,8 @@ class Plan:
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
     is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
     waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
-    lifted. ``public_metadata`` are names of metadata whose values may be published; no saved plan holds them.
+    lifted. ``to_stop`` are the calls to stop by hand, the soonest first. ``public_metadata`` are names of metadata
+    whose values may be published; no saved plan holds them.
     """
 
     created_at: datetime
@@ -164,6 +183,7 @@ class Plan:
     base: Base | None = None
     snapshot_at: datetime | None = None
     lifted: tuple[Lifted, ...] = ()
+    to_stop: tuple[CallToStop, ...] = ()
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
 

@@ -31,9 +31,9 @@ from reconciler.documents import (
 )
 from reconciler.masking import mask_diagnostic
 from reconciler.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
-from reconciler.plan import Action, Base, CellDiff, Change, Plan
+from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, Plan
 from reconciler.spool import in_parts
-from reconciler.times import format_instant, utc
+from reconciler.times import UNKNOWN_TIME, format_instant, format_wall, local_time, utc
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
@@ -212,6 +212,7 @@ def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str
         "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
+        "to_stop": [to_stop_document(call) for call in plan.to_stop],
         "changes": Lines(lambda: _written(plan.changes, line)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }
@@ -225,6 +226,22 @@ def _written(changes: Sequence[Change], line: Callable[[Change], bytes]) -> Iter
 def summary(plan: Plan) -> JsonObject:
     """Counts by action, in the order of the contract."""
     return {action.value: plan.count(action) for action in _SUMMARY_ORDER}
+
+
+def to_stop_document(call: CallToStop) -> JsonObject:
+    """A call to stop by hand. ``rings_local`` is on the clock of ``timezone``; no time where nobody knows it."""
+    known = call.rings_at != UNKNOWN_TIME
+    return {
+        "address": str(call.address),
+        "action": call.action.value,
+        "reasons": list(call.reasons),
+        "why": call.why,
+        "call_id": call.call_id,
+        "person": call.target,
+        "rings_at": format_instant(call.rings_at) if known else None,
+        "rings_local": format_wall(local_time(call.rings_at, call.timezone)) if known else None,
+        "timezone": call.timezone,
+    }
 
 
 def place_document(where: Location) -> JsonObject:

@@ -15,8 +15,8 @@ from reconciler.changes import ascending, gathered
 from reconciler.documents import instant, integer, items, maybe, members, text
 from reconciler.errors import Refused
 from reconciler.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
-from reconciler.plan import Action, Base, CellDiff, Change, GitRevision, Lifted, Plan
-from reconciler.times import scheduled_instant
+from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, GitRevision, Lifted, Plan
+from reconciler.times import UNKNOWN_TIME, scheduled_instant
 
 _CHANGES = b'  "changes": [\n'
 _INDENT = b"    "
@@ -130,6 +130,7 @@ def _plan(document: JsonObject, changes: Sequence[Change]) -> Plan:
         moves=tuple(_move(members(item)) for item in items(document["moves"])),
         base=maybe(_base, document["base"]),
         snapshot_at=maybe(instant, state["snapshot_at"]),
+        to_stop=tuple(_to_stop(members(item)) for item in items(document["to_stop"])),
         lifted=tuple(_lifted(members(item)) for item in items(document["overrides"])),
         next_apply_by=maybe(instant, document["next_apply_by"]),
     )
@@ -146,6 +147,19 @@ def _lifted(item: JsonObject) -> Lifted:
 
 def _move(item: JsonObject) -> tuple[Address, Address]:
     return Address.parse(text(item["from"])), Address.parse(text(item["to"]))
+
+
+def _to_stop(item: JsonObject) -> CallToStop:
+    return CallToStop(
+        address=Address.parse(text(item["address"])),
+        action=Action(text(item["action"])),
+        reasons=tuple(text(reason) for reason in items(item["reasons"])),
+        why=text(item["why"]),
+        rings_at=maybe(instant, item["rings_at"]) or UNKNOWN_TIME,
+        timezone=text(item["timezone"]),
+        call_id=maybe(text, item["call_id"]),
+        target=maybe(text, item["person"]),
+    )
 
 
 def _git(item: JsonObject) -> GitRevision:

@@ -75,6 +75,15 @@ def parse_wall(text: str) -> datetime:
     return datetime.fromisoformat(text if match[1] else f"{text}:00")
 
 
+def local_time(moment: datetime, name: str) -> datetime:
+    """An instant on the clock of a zone; in UTC where there is no such zone, or its calendar ends before."""
+    found = zone(name)
+    try:
+        return moment.astimezone(UTC if found is None else found)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
 def format_wall(moment: datetime) -> str:
     """``YYYY-MM-DD HH:MM:SS``, the form the API documents."""
     return moment.isoformat(" ", "seconds")

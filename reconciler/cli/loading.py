@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from reconciler.engine.context import Context
     from reconciler.model import Address, Call, Diagnostic, Entry, Row
     from reconciler.plan import Lifted, Plan
-    from reconciler.ports import Intent
+    from reconciler.ports import Intent, StateReader
     from reconciler.source.sources import Sources
+
+_ALL = 1_000_000  # runs: more than any state has
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,26 @@ def known(
 
         with workspace.reader() as reader:
             context = replace(context, lineage=reader.lineage, serial=reader.serial)
+            context = replace(context, overridden=_overridden(reader, context))
             conflicts = unresolved(reader.conflicts(), reader.entries())
             yield replace(context, conflicts=conflicts), reader.entries()
+
+
+def _overridden(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
+    """Of each call that is ahead the guards that were lifted for the run that placed it, of those that could
+    forbid it today. Hardly any policy lets anybody lift one of these."""
+    from reconciler.engine.guard.registry import PLACED_CODES
+
+    codes = context.policy.overridable & PLACED_CODES
+    if not codes:
+        return {}
+    runs = {run.id: codes & {item.code for item in run.overrides} for run in reader.runs(limit=_ALL)}
+    lifted: dict[Address, frozenset[str]] = {}
+    if any(runs.values()):
+        for entry in reader.entries():
+            if entry.will_ring(context.now) and (attempts := reader.attempts(entry.address)):
+                lifted[entry.address] = runs.get(attempts[-1].run_id, frozenset())
+    return lifted
 
 
 def intents_of_rows(app: App, workspace: Workspace, addresses: Collection[Address], now: datetime) -> list[Intent]:

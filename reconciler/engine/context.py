@@ -23,8 +23,9 @@ class Context:
     could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
     not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
     how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
-    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``). ``conflicts`` are
-    those that hold, each with its target as ``view`` has a person.
+    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``), ``overridden``
+    what was lifted for the run that placed a call. ``conflicts`` are those that hold, each with its target as
+    ``view`` has a person.
     """
 
     now: datetime
@@ -44,3 +45,4 @@ class Context:
     people: People = field(default_factory=People)
     lifted: tuple[Lifted, ...] = ()
     conflicts: Mapping[Address, Conflict] = field(default_factory=dict)
+    overridden: Mapping[Address, frozenset[str]] = field(default_factory=dict)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.facts import Conflict
 from reconciler.masking import personal_values
 from reconciler.model import Diagnostic, Entry, Row, Severity
-from reconciler.plan import Moment, Said
-from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring
+from reconciler.plan import CallToStop, Change, Moment, Said
+from reconciler.times import UNKNOWN_TIME, tell_instant, tell_ring, zone
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
 
@@ -38,7 +39,9 @@ def _rings(entry: Entry) -> Moment | str:
 
 
 def _zone(entry: Entry) -> str:
-    return "UTC" if entry.call.schedule is None else entry.call.schedule.timezone
+    """The zone of a call's schedule; UTC where it has none, or a snapshot does not tell it."""
+    name = "UTC" if entry.call.schedule is None else entry.call.schedule.timezone
+    return name if zone(name) is not None else "UTC"
 
 
 def _named(entry: Entry) -> str:
@@ -46,15 +49,41 @@ def _named(entry: Entry) -> str:
 
 
 def _still_rings(entry: Entry) -> Said:
+    if entry.let_ring_at is not None:
+        return (f"{_named(entry)} rings at ", _rings(entry), ", as a person decided (resolve --let-ring)")
     return (
         f"{_named(entry)} still rings at ",
         _rings(entry),
-        (
-            ": the API cannot change or cancel it. "
-            "To stop it, delete it in the ContactShip dashboard and record that: "
-            f"reconciler resolve {entry.address} --stopped --reason WHY"
-        ),
+        f": the API cannot change or cancel it. {how_to_stop(entry)}",
     )
+
+
+def how_to_stop(call: Entry | CallToStop) -> str:
+    """What a person has to do so that a placed call does not ring."""
+    return (
+        "To stop it, delete it in the ContactShip dashboard and record that: "
+        f"reconciler resolve {call.address} --stopped --reason WHY"
+    )
+
+
+_WHY_STOP = {
+    "no-row": "no row asks for it any more",
+    "disabled": "its row says enabled: false",
+    "superseded": "a later revision of its row replaces it",
+    "edited": "its row was edited after it was placed",
+}
+
+
+def why_stop(reasons: Iterable[str], objections: str | None) -> str:
+    """Why a placed call is to be stopped: what guards object to it, then what became of its row."""
+    return "; ".join(filter(None, (objections, *(_WHY_STOP.get(reason) for reason in reasons))))
+
+
+def forbidden(entry: Entry, change: Change, codes: tuple[str, ...], objections: str) -> Reasons:
+    """A call that is still ahead and that guards object to; ``change`` is what the plan says of it otherwise."""
+    reasons = tuple(reason for reason in change.reasons if reason != "still-rings")
+    said = (f"it must not ring: {objections}. ", *_still_rings(entry))
+    return (*codes, *reasons, "still-rings"), said
 
 
 RETRIED = "retry-failed"
@@ -116,7 +145,10 @@ def removed(entry: Entry, why: str) -> Reasons:
 
 
 def changed_pending(entry: Entry) -> Reasons:
-    return ("still-rings",), (*_still_rings(entry), ". Then raise the row's revision to ask for the new call")
+    return ("edited", "still-rings"), (
+        *_still_rings(entry),
+        ". Then raise the row's revision to ask for the new call",
+    )
 
 
 def changed_stopped(entry: Entry) -> Reasons:
@@ -184,10 +216,29 @@ def _parts(why: Reasons) -> Said:
 
 
 def same_call(row: Row, twin: Entry) -> Reasons:
+    """The row is a call that the state has under another name."""
+    move = f"{{from: {twin.address.plan}/{twin.address.key}, to: {row.address.plan}/{row.address.key}}}"
+    return ("same-call",), f"{_same_call(twin)} {_moved(move)}. {_DISTINCT}"
+
+
+def same_plan(old: str, new: str) -> Reasons:
+    """The rows of a plan are calls that the state has under another plan's name, which has no rows any more."""
+    message = f"the same calls were placed as plan {old}: same persons, same times."
+    return ("same-call",), f"{message} {_moved(f'{{from: {old}, to: {new}}}')}. {_DISTINCT}"
+
+
+def same_as_row(twin: Entry) -> Reasons:
+    """The row is a call that the state has under the name of another row, which is still there."""
+    return ("same-call",), f"{_same_call(twin)} Its row is still there: remove one of the two. {_DISTINCT}"
+
+
+_DISTINCT = "If a second call is meant, say distinct: true in the row"
+
+
+def _same_call(twin: Entry) -> str:
     what = "was placed" if twin.placed else "may have been placed"
-    message = (
-        f"the same call {what} as {_named(twin)}: same person, same time. If the row was renamed, say in its file "
-        f"moved: [{{from: {twin.address.plan}/{twin.address.key}, to: {row.address.plan}/{row.address.key}}}]. "
-        "If a second call is meant, say distinct: true in the row"
-    )
-    return ("same-call",), message
+    return f"the same call {what} as {_named(twin)}: same person, same time."
+
+
+def _moved(move: str) -> str:
+    return f"If it was renamed, say in its file moved: [{move}]"

@@ -16,12 +16,14 @@ from reconciler import identity
 from reconciler.changes import Part, gathered, together
 from reconciler.engine import explain
 from reconciler.engine.context import Context
+from reconciler.engine.forbidden import Judged, PlacedCalls
 from reconciler.engine.guard.timing import place_from
+from reconciler.engine.renames import renames
 from reconciler.engine.twins import Twins
 from reconciler.facts import Conflict
 from reconciler.known import Known
 from reconciler.model import Address, Call, Diagnostic, Entry, Row, Status
-from reconciler.plan import Action, Change
+from reconciler.plan import Action, CallToStop, Change, Changes
 from reconciler.spool import Lazy, in_parts
 from reconciler.times import passed, ring_time
 
@@ -30,14 +32,21 @@ MAX_REJECTIONS = 2
 
 @dataclass(slots=True)
 class Met:
-    """What rows said besides their changes: where the entries stand that there are rows for, and which revision is
-    asked for of a name that the state knows, where it is not the first."""
+    """What rows said besides their changes: where the entries stand that there are rows for, which revision is
+    asked for of a name that the state knows, where it is not the first, which plans there are, the calls to stop,
+    and of each row that is blocked as the same call, where the entries stand that it is alike."""
 
     places: array[int] = field(default_factory=lambda: array("I"))
     latest: dict[tuple[str, str], int] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    plans: set[str] = field(default_factory=set)
+    twins: dict[Address, list[int]] = field(default_factory=dict)
+    to_stop: list[CallToStop] = field(default_factory=list)
 
     def add(self, more: Met) -> None:
+        self.plans |= more.plans
+        self.twins |= more.twins
+        self.to_stop += more.to_stop
         self.places += more.places
         for name, revision in more.latest.items():
             self.latest[name] = max(revision, self.latest.get(name, 0))
@@ -52,6 +61,7 @@ class Judge:
         self.known = known
         self.context = context
         self._twins = Twins(known, context.siblings, context.view)
+        self._placed = PlacedCalls(context)
         self.met = Met()
 
     def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
@@ -60,15 +70,30 @@ class Judge:
         if isinstance(rows, Lazy):
             judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
         else:
-            judged = gathered(map(self.judge, sorted(rows, key=_address)))
+            judged = gathered(self._changes(sorted(rows, key=_address)))
+        judged = self._renamed(judged)
         vanished = self._vanished()
         first = next(vanished, None)
         return judged if first is None else gathered(merge(judged, chain([first], vanished), key=_address))
 
+    @property
+    def to_stop(self) -> tuple[CallToStop, ...]:
+        """The calls to stop by hand, once all changes were gone through: the soonest first."""
+        return tuple(sorted(self.met.to_stop, key=lambda call: (call.rings_at, call.address)))
+
     def _part(self, rows: Sequence[Row]) -> tuple[Part, Met]:
         """What is said of some of the rows, and what else was found; by whichever process."""
         self.met = met = Met()
-        return Part.of(map(self.judge, rows)), met
+        return Part.of(self._changes(rows)), met
+
+    def _changes(self, rows: Iterable[Row]) -> Iterator[Change]:
+        for item in self._placed.judged(map(self._judge, rows)):
+            self._list(item)
+            yield item.change
+
+    def _list(self, item: Judged) -> None:
+        if (call := self._placed.to_stop(item)) is not None:
+            self.met.to_stop.append(call)
 
     def _taken(self, found: Iterable[tuple[Part, Met]]) -> Iterator[Part]:
         """All parts; what was found in them is known once they were gone through."""
@@ -78,16 +103,17 @@ class Judge:
             yield part
         self.met = met
 
-    def judge(self, row: Row) -> Change:
+    def _judge(self, row: Row) -> Judged:
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
         named = self.known.named(row.address) if self.known else []
         entry = self._meet(row.address, named)
         if entry is not None and entry.unknown:
-            return _with(change, Action.UNCERTAIN, explain.uncertain(entry))
+            return Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
         if entry is not None and entry.placed:
-            return self._judge_placed(row, entry, change)
-        return self._judge_absent(row, entry, [other for _, other in named if other is not entry], change)
+            ahead = entry if entry.will_ring(self.context.now) else None
+            return Judged(self._judge_placed(row, entry, change), ahead, row)
+        return Judged(self._judge_absent(row, entry, [other for _, other in named if other is not entry], change))
 
     def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
         now = self.context.now
@@ -143,8 +169,11 @@ class Judge:
                     return explain.earlier_uncertain(other)
                 if other.will_ring(self.context.now):
                     return explain.earlier_pending(other)
-        twin = None if row.distinct else self._twins.find(row, digest, self.context.now)
-        return explain.same_call(row, twin) if twin is not None else None
+        twins = [] if row.distinct else self._twins.find(row, digest, self.context.now)
+        if not twins:
+            return None
+        self.met.twins[row.address] = twins
+        return explain.same_call(row, self.known.item(twins[0]))
 
     def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
         action = Action.CREATE
@@ -168,6 +197,7 @@ class Judge:
 
     def _meet(self, address: Address, named: Sequence[tuple[int, Entry]]) -> Entry | None:
         """The entry of an address, of those with its name."""
+        self.met.plans.add(address.plan)
         if named and address.revision > 1:
             name = (address.plan, address.key)
             self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
@@ -177,22 +207,48 @@ class Judge:
                 return entry
         return None
 
-    def _vanished(self) -> Iterator[Change]:
-        """Entries with no row, in their order: those that will still ring, and those whose outcome is unknown."""
-        scope, met = self.context.scope, bytearray(len(self.known))
+    def _renamed(self, judged: Sequence[Change]) -> Sequence[Change]:
+        """The changes, those that are blocked as the same call told how to say where they came from."""
+        told = renames(self.known, self.met.twins, self._has_row(), self.met.plans, self.context)
+        if not told:
+            return judged
+
+        def renamed(change: Change) -> Change:
+            why = told.get(change.address)
+            return change if why is None else _with(change, Action.BLOCKED, why)
+
+        return judged.mapped(renamed) if isinstance(judged, Changes) else tuple(map(renamed, judged))
+
+    def _has_row(self) -> bytearray:
+        """For each entry whether a row was met for it."""
+        there = bytearray(len(self.known))
         for place in self.met.places:
-            met[place] = 1
-        for entry, there in zip(self.known, met, strict=True):
+            there[place] = 1
+        return there
+
+    def _vanished(self) -> Iterator[Change]:
+        """Entries with no row, in their order: those that will still ring, and those whose outcome is unknown. The
+        calls that a row seems to be renamed from are no calls to stop, unless a guard forbids them."""
+        renamed = {self.known.item(place).address for places in self.met.twins.values() for place in places}
+        for item in self._placed.judged(self._without_row()):
+            kept = self.context.complete and item.change.address not in renamed
+            if item.change.action is not Action.REMOVED or kept:
+                self._list(item)
+                yield item.change
+
+    def _without_row(self) -> Iterator[Judged]:
+        scope = self.context.scope
+        for entry, there in zip(self.known, self._has_row(), strict=True):
             address = entry.address
             if there or (scope is not None and address.plan not in scope):
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
-                yield _with(change, Action.UNCERTAIN, explain.uncertain(entry))
-            elif self.context.complete and entry.will_ring(self.context.now):
+                yield Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+            elif entry.will_ring(self.context.now):
                 superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
-                yield _with(change, Action.REMOVED, why)
+                yield Judged(_with(change, Action.REMOVED, why), entry)
 
 
 def conflict_of(address: Address, call: Call, context: Context) -> Conflict | None:

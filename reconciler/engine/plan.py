@@ -49,6 +49,7 @@ def make_plan(
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
+        to_stop=judge.to_stop,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
         next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
         public_metadata=context.policy.public_metadata,

@@ -30,20 +30,26 @@ class Twins:
                 self._by_digest.add(entry.digest, place)
                 self._by_target.add(entry.call.target, place)
 
-    def find(self, row: Row, digest: str, now: datetime) -> Entry | None:
-        """The entry of another plan or key that is the same call as ``row``, the first by address.
+    def find(self, row: Row, digest: str, now: datetime) -> list[int]:
+        """Where the entries of other plans or keys stand that are the same call as ``row``: first those with its
+        key, each kind in the order of addresses.
 
         Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
         immediate or delayed call attempted within 24 hours.
         """
         if not self._known:
-            return None
+            return []
         digest, target = self._view.digest(digest), self._view.target(row.call.target)
-        alike = map(self._known.item, self._by_digest.places(digest))
-        found = [entry for entry in alike if entry.digest == digest and _other(entry, row)]
-        reached = map(self._known.item, self._by_target.places(target))
-        found += [entry for entry in reached if entry.call.target == target and _collides(entry, row, now)]
-        return min(found, key=lambda entry: entry.address, default=None)
+        found = set()
+        for place in self._by_digest.places(digest):
+            entry = self._known.item(place)
+            if entry.digest == digest and _other(entry, row):
+                found.add(place)
+        for place in self._by_target.places(target):
+            entry = self._known.item(place)
+            if entry.call.target == target and _collides(entry, row, now):
+                found.add(place)
+        return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
 
 
 class _Index:

@@ -18,13 +18,75 @@ def june(project: Workbench) -> Workbench:
     return project
 
 
-def test_a_renamed_plan_is_blocked_with_the_block_to_paste(june: Workbench, sandbox: Any) -> None:
+def test_a_renamed_plan_is_blocked_with_the_one_line_to_paste(june: Workbench, sandbox: Any) -> None:
     june.write(PLAN, plan_text("summer"))
-    blocked = [change for change in june.plan()["changes"] if change["action"] == "blocked"]
-    assert len(blocked) == 3
-    assert "moved: [{from: june/inv-1, to: summer/inv-1}]" in blocked[0]["message"]
+    plan = june.plan()
+    assert plan["summary"]["blocked"] == len(plan["changes"]) == 3, "no call is one to delete"
+    assert plan["to_stop"] == []
+    [message] = {change["message"] for change in plan["changes"]}
+    assert "say in its file moved: [{from: june, to: summer}]" in message
+    text = june.run("plan").out
+    assert text.count("moved:") == 1
+    assert "--stopped" not in text
     assert june.apply().code == 5
     assert len(sandbox.calls()) == 3
+    june.write(PLAN, plan_text("summer") + "moved: [{from: june, to: summer}]\n")
+    assert june.plan()["summary"]["unchanged"] == 3
+
+
+def test_a_renamed_row_is_no_call_to_delete(june: Workbench) -> None:
+    june.write(PLAN, plan_text().replace("key: inv-2", "key: invoice-2"))
+    plan = june.plan()
+    assert plan["to_stop"] == []
+    [change] = [item for item in plan["changes"] if item["action"] != "unchanged"]
+    assert "moved: [{from: june/inv-2, to: june/invoice-2}]" in change["message"]
+    june.write(PLAN, plan_text().replace("  - key: inv-2", "  - distinct: true\n    key: invoice-2"))
+    plan = june.plan()
+    assert [item["address"] for item in plan["to_stop"]] == ["june/inv-2"], "then the old one is too many"
+    assert plan["summary"]["create"] == 1
+
+
+def test_a_renamed_row_whose_person_opted_out_is_to_be_stopped(june: Workbench) -> None:
+    june.write(PLAN, plan_text("summer"))
+    june.write("dnc.csv", f"contact_id\n{contact(2)}\n")
+    june.write(
+        "reconciler.yaml",
+        "version: 1\npolicy:\n  suppression: [{file: dnc.csv, as_of: 2026-01-01, max_age: 3650d}]\n",
+    )
+    assert [(item["address"], item["action"]) for item in june.plan()["to_stop"]] == [("june/inv-2", "forbidden")]
+
+
+@pytest.mark.parametrize(
+    ("text", "move"),
+    [
+        (plan_text("summer", rows=2), "{from: june, to: summer}"),
+        (plan_text("summer").replace("inv-3", "invoice-3"), "{from: june/inv-1, to: summer/inv-1}"),
+    ],
+    ids=["rows-gone-too", "another-key"],
+)
+def test_a_plan_moves_whole_where_every_row_that_is_left_keeps_its_key(
+    june: Workbench, text: str, move: str
+) -> None:
+    june.write(PLAN, text)
+    plan = june.plan()
+    [first, *_] = [item for item in plan["changes"] if item["action"] == "blocked"]
+    assert f"moved: [{move}]" in first["message"]
+    left = [] if "invoice-3" in text else ["june/inv-3"]
+    assert [item["address"] for item in plan["to_stop"]] == left
+
+
+def test_a_plan_whose_name_has_rows_still_is_not_moved_whole(june: Workbench) -> None:
+    june.write(PLAN, plan_text(rows=2))
+    june.write("calls/summer.yaml", plan_text("summer", rows=1, first=3))
+    [change] = [item for item in june.plan()["changes"] if item["action"] == "blocked"]
+    assert "moved: [{from: june/inv-3, to: summer/inv-3}]" in change["message"]
+
+
+def test_a_copied_row_is_not_taken_for_a_renamed_one(june: Workbench) -> None:
+    june.write("calls/summer.yaml", plan_text("summer", rows=1))
+    [change] = [item for item in june.plan()["changes"] if item["action"] == "blocked"]
+    assert "moved" not in change["message"]
+    assert "Its row is still there: remove one of the two." in change["message"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_changed(old_at: datetime, new_at: datetime, stopped: bool, reason: str)
     plan = make_plan([row(at=new_at)], [old], Context(NOW, "test"))
     [change] = plan.changes
     assert change.action is Action.CHANGED
-    assert change.reasons == (reason,)
+    assert change.reasons == (("edited", reason) if reason == "still-rings" else (reason,))
     assert [cell.field for cell in change.diff] == ["schedule.at"]
     assert [item.code for item in plan.errors] == (["E501"] if reason == "new-occurrence" else [])
 

@@ -68,7 +68,8 @@ class Guard:
 
     ``strictness`` is what it has where the policy sets none. ``actions`` are the calls it looks at. ``stateless``:
     ``validate`` runs it. ``momentary``: it judges each call by itself, by when it would ring, so it is asked again
-    for each call right before that is sent.
+    for each call right before that is sent. ``binds_placed``: what it forbids must not ring even where it was
+    placed before the rule was there. The other guards judge how much is placed, and when, and nothing more.
     """
 
     code: str
@@ -78,6 +79,7 @@ class Guard:
     actions: frozenset[Action] = frozenset({Action.CREATE, Action.WAITING})
     stateless: bool = False
     momentary: bool = False
+    binds_placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
