@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import chain
 
 from reconciler import identity
-from reconciler.masking import mask_change, mask_diagnostic, mask_plan
+from reconciler.masking import mask_change, mask_diagnostic, mask_plan, mask_to_stop
 from reconciler.model import Location, Severity
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Action, CallToStop, Change, Plan
 from reconciler.planfile import plan_id
+from reconciler.render import to_stop
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import verdict_line
 from reconciler.sensitive import mask_name
@@ -18,11 +19,13 @@ from reconciler.settings import PROJECT_FILE
 from reconciler.times import format_instant
 
 _FIRST = ("action", "address", "plan", "key", "revision", "scheduled_at")
+_STOPPING = ("stop_call_id", "stop_person", "stop_rings", "stop_by_hand")
 _LAST = ("place_by", "changed", "introduced", "source", "reasons", "message")
 
 
 def calls_table(plan: Plan, *, masked: bool) -> Table:
-    """One row an address, ordered by action as in ``Action``, then by address.
+    """One row an address: first the calls to stop by hand, the soonest first; then ordered by action as in
+    ``Action``, and by address.
 
     A cell that differs holds ``before → after``, and ``changed`` names its field.
     """
@@ -30,11 +33,34 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
     fields = field_columns(map(mask_name, names) if masked else names)
     public_metadata = plan.public_metadata if masked else None
     lines = _lines(_ranked(plan), fields, public_metadata)
-    return Table("Calls", (*_FIRST, *fields, *_LAST), lines, len(plan.changes))
+    columns = (*_FIRST, *fields, *_LAST)
+    if plan.to_stop:
+        shown = [mask_to_stop(call) if masked else call for call in plan.to_stop]
+        columns, lines = (*columns, *_STOPPING), chain(_stopping(shown, lines), _padded(lines))
+    return Table("Calls", columns, lines, len(plan.changes))
+
+
+def _stopping(calls: Iterable[CallToStop], lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines of calls to stop, which come first: with whom they call, when, and what to do."""
+    for call, line in zip(calls, lines, strict=False):
+        told = (call.call_id or "", call.target or "", to_stop.rings(call), f"{call.why}: {to_stop.to_do(call)}")
+        yield replace(line, texts=(*line.texts, *told))
+
+
+def _padded(lines: Iterable[Line]) -> Iterator[Line]:
+    for line in lines:
+        yield replace(line, texts=(*line.texts, *("",) * len(_STOPPING)))
 
 
 def _ranked(plan: Plan) -> Iterator[Change]:
-    return chain.from_iterable(map(plan.of, Action))
+    if not plan.to_stop:
+        yield from chain.from_iterable(map(plan.of, Action))
+        return
+    ranks = {call.address: rank for rank, call in enumerate(plan.to_stop)}
+    stopping = [change for change in plan.of(*{call.action for call in plan.to_stop}) if change.address in ranks]
+    yield from sorted(stopping, key=lambda change: ranks[change.address])
+    for action in Action:
+        yield from (change for change in plan.of(action) if change.address not in ranks)
 
 
 def _names(change: Change) -> Iterator[str]:

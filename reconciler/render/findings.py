@@ -10,6 +10,7 @@ from msgspec import structs
 from reconciler.masking import mask_address, mask_diagnostic, mask_plan
 from reconciler.model import Diagnostic, Location, Severity
 from reconciler.plan import Action, Change, Plan
+from reconciler.render import to_stop
 from reconciler.settings import PROJECT_FILE
 
 SETTINGS_RULE = "settings-changed"
@@ -45,11 +46,27 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
     """
     seen = mask_plan(plan, whole=False) if masked else plan
     found = [*_settings(seen), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
+    listed = to_stop.addresses(seen)
     for action in ACTION_RULES:
-        told = [item for item in seen.of(action) if "past" not in item.reasons]
+        told = [item for item in seen.of(action) if "past" not in item.reasons and item.address not in listed]
         found += map(_change, sorted(told, key=lambda item: item.introduced is False))
+        if action is Action.BLOCKED:
+            found += _to_stop(seen)
     found += _diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)
     return [replace(item, location=_within(folder, item.location)) for item in found]
+
+
+def _to_stop(plan: Plan) -> Iterator[Finding]:
+    """The calls to stop by hand, the soonest first, at their rows where they have any."""
+    if plan.to_stop:
+        changes = {change.address: change for change in plan.of(*{call.action for call in plan.to_stop})}
+        for call in plan.to_stop:
+            message = f"{call.address} is {call.action}: {to_stop.sentence(call)}"
+            change = changes.get(call.address)
+            if change is not None and change.diff:
+                message += f". Fields: {_fields(cell.field for cell in change.diff)}"
+            where = None if change is None else change.source
+            yield Finding(call.action, Severity.WARNING, message, str(call.address), where)
 
 
 def _within(folder: str, where: Location | None) -> Location | None:

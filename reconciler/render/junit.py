@@ -6,11 +6,13 @@ Blocked rows and errors fail, held, waiting and uncertain ones are skipped, warn
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reconciler.masking import mask_plan
+from reconciler.masking import mask_plan, mask_to_stop
 from reconciler.model import Diagnostic, Severity
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Action, CallToStop, Change, Plan
+from reconciler.render import to_stop
 from reconciler.render.escape import for_terminal
 
 _SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN, Action.CONFLICT})
@@ -30,6 +32,8 @@ def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
     root = ET.Element("testsuites", name="reconciler")
     for name in sorted({*changes, *problems}):
         root.append(_suite(name, changes[name], problems[name]))
+    if plan.to_stop:
+        root.insert(0, _to_stop([mask_to_stop(call) if masked else call for call in plan.to_stop]))
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     # "##[" starts a command wherever a CI runner meets it in a log. "##" stands in texts only.
@@ -46,6 +50,17 @@ def _suite(name: str, changes: list[Change], problems: list[Diagnostic]) -> ET.E
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     if warnings := [_told(item) for item in problems if item.severity is Severity.WARNING]:
         ET.SubElement(suite, "system-out").text = "\n".join(warnings)
+    return suite
+
+
+def _to_stop(calls: Sequence[CallToStop]) -> ET.Element:
+    """The calls to stop by hand as a suite of their own: cases that were skipped, which every reader shows."""
+    suite = ET.Element("testsuite", name="calls to stop by hand", tests=str(len(calls)), failures="0", errors="0")
+    suite.set("skipped", str(len(calls)))
+    for call in calls:
+        case = ET.SubElement(suite, "testcase", classname="to-stop", name=for_terminal(str(call.address)))
+        message = f"{call.action}: {to_stop.sentence(call)}"
+        ET.SubElement(case, "skipped", message=for_terminal(message))
     return suite
 
 

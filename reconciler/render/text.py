@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from msgspec import structs
 
-from reconciler.masking import mask_diagnostic, mask_plan
+from reconciler.masking import mask_diagnostic, mask_plan, mask_to_stop
 from reconciler.model import Diagnostic, Location
-from reconciler.plan import Action, Base, CellDiff, Change, Lifted, Plan
-from reconciler.render import moments
+from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
+from reconciler.render import moments, to_stop
 from reconciler.render.columns import Columns
 from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.fold import fold
+from reconciler.render.fold import SHOWN, fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
 from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
@@ -91,6 +91,7 @@ def _print_plan(console: Console, plan: Plan, view: _View) -> None:
         _print_settings(console, plan.base)
     print_overview(console, plan, view.look.now)
     _print_lifted(console, plan.lifted)
+    _print_to_stop(console, plan.to_stop, view.look)
     for action in Action:
         if action is not Action.UNCHANGED:
             for words, changes in _groups(plan, action):
@@ -109,6 +110,31 @@ def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
         console.print()
 
 
+def render_to_stop(calls: Sequence[CallToStop], look: Look) -> str:
+    """The calls to stop by hand alone, all of them."""
+    if not calls:
+        return "No call is to be stopped by hand.\n"
+    shown = [mask_to_stop(call) for call in calls] if look.masked else calls
+    return capture(look, lambda console: _print_to_stop(console, shown, replace(look, full=True)))
+
+
+def _print_to_stop(console: Console, calls: Sequence[CallToStop], look: Look) -> None:
+    """The calls to stop by hand, before all that can wait; a long list is folded on a terminal."""
+    if not calls:
+        return
+    console.print(Line(to_stop.heading(calls), "bold red"))
+    shown = calls if look.full or look.now is None or len(calls) <= SHOWN else calls[:SHOWN]
+    for call, (first, second) in zip(shown, to_stop.text_lines(shown, look.now), strict=True):
+        symbol, style = _LOOK[call.action]
+        line = Line(f"  {symbol} ", style)
+        line.append(for_terminal(first), style="bold")
+        console.print(line)
+        print_indented(console, for_terminal(second), 6)
+    if len(shown) < len(calls):
+        console.print(f"    and {len(calls) - len(shown):,} more: reconciler status --to-stop lists them all")
+    console.print()
+
+
 def _print_settings(console: Console, base: Base) -> None:
     """What the branch changes in the operator's settings: before all else, since it can change every row."""
     if not base.settings:
@@ -125,7 +151,7 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     them, where that is known."""
     if action is Action.BLOCKED:
         return blocked_groups(plan.of(action))
-    changes = plan.of(action)
+    changes = to_stop.elsewhere(plan, action, plan.of(action))
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
     return [

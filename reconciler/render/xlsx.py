@@ -19,6 +19,7 @@ from xlsxwriter.format import Format
 from reconciler.errors import ReconcilerError
 from reconciler.model import Severity, Status
 from reconciler.plan import Action, Plan
+from reconciler.render import to_stop
 from reconciler.render.calls import calls_table, problems_table, summary_table
 from reconciler.render.escape import ELLIPSIS, for_terminal
 from reconciler.render.table import Table
@@ -74,6 +75,8 @@ def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
         ReconcilerError: more rows or columns than a workbook holds.
     """
     tables = [calls_table(plan, masked=masked), summary_table(plan, masked=masked)]
+    if plan.to_stop:
+        tables.append(to_stop.table(plan.to_stop, masked=masked))
     if plan.diagnostics:
         tables.append(problems_table(plan, masked=masked))
     return to_xlsx(tables, plan.created_at)

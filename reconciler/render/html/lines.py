@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.model import Address, Call
-from reconciler.plan import Action, CellDiff, Change, Plan
+from reconciler.plan import Action, CallToStop, CellDiff, Change, Plan
+from reconciler.render import to_stop
 from reconciler.render.html.around import NOTHING, Around, Beside, minute, zone
 from reconciler.render.origins import Origins
 from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
@@ -99,6 +100,7 @@ _MARKS = {
     Action.UNCHANGED: "=",
 }
 _KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Action)
+_TO_STOP = Kind("bad", "to stop by hand", "!")
 _NUMBERS = {action: number for number, action in enumerate(Action)}
 _ATTENTION = (
     Action.FORBIDDEN,
@@ -152,9 +154,17 @@ def _attention(plan: Plan, lines: Mapping[Address, Line]) -> Iterator[Heap]:
     mine = [change for change in plan.changes if change.introduced is not False]
     found = [(Action.BLOCKED, *group) for group in blocked_groups(mine)]
     found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in _ATTENTION]
-    for action, words, changes in found:
+    if plan.to_stop:
+        yield Heap(_TO_STOP, to_stop.heading(plan.to_stop).partition(" ")[2], tuple(map(_stop_line, plan.to_stop)))
+    for action, words, every in found:
+        changes = to_stop.elsewhere(plan, action, every)
         if changes:
             yield Heap(_KINDS[_NUMBERS[action]], words, tuple(lines[item.address] for item in changes))
+
+
+def _stop_line(call: CallToStop) -> Line:
+    message = f"{call.action}: {to_stop.sentence(call)}"
+    return Line(call.address, _NUMBERS[call.action], 0, None, None, "", message)
 
 
 def _line(change: Change, now: datetime) -> Line:

@@ -1,0 +1,96 @@
+"""The calls to stop by hand, as every form shows them: one list, the soonest first, each call once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from reconciler.masking import mask_to_stop
+from reconciler.model import Address, JsonObject
+from reconciler.plan import Action, CallToStop, Change, Moment, Plan
+from reconciler.planfile import to_stop_document
+from reconciler.render import moments
+from reconciler.render.table import Line, Table
+from reconciler.render.words import counted, short
+from reconciler.times import UNKNOWN_TIME, format_instant, format_wall, local_time
+
+COLUMNS = (
+    *("action", "address", "call_id", "person", "rings_at", "rings_local", "timezone", "why", "reasons", "to_do"),
+    *("decision", "reason"),  # for a person to fill in, and resolve --from to read
+)
+_ONLY_LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED})
+
+
+def heading(calls: Sequence[CallToStop]) -> str:
+    """``2 calls to stop by hand, the soonest first``."""
+    return f"{counted(len(calls), 'call')} to stop by hand{', the soonest first' if len(calls) > 1 else ''}"
+
+
+def rings(call: CallToStop, now: datetime | None = None) -> str:
+    """When it rings, where it rings: ``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` with ``now``, else with all
+    digits and the zone's name."""
+    if call.rings_at == UNKNOWN_TIME:
+        return "at a time that is not known"
+    if now is None:
+        return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
+    return moments.told(Moment(call.rings_at, call.timezone), now)
+
+
+def to_do(call: CallToStop) -> str:
+    """What a person has to do, in one line."""
+    command = f"reconciler resolve {call.address} --stopped --reason WHY"
+    return f"delete {call.call_id or 'it'} in the ContactShip dashboard, then: {command} (or --let-ring)"
+
+
+def sentence(call: CallToStop) -> str:
+    """All of it in one line, without the address."""
+    who = "" if call.target is None else f" calls {call.target} and"
+    return f"{call.call_id or 'the call'}{who} rings {rings(call)}: {call.why}. To stop it, {to_do(call)}"
+
+
+def elsewhere(plan: Plan, action: Action, changes: Sequence[Change]) -> Sequence[Change]:
+    """The changes of an action that are to be shown besides the list. An edited call shows its cells there too."""
+    if action not in _ONLY_LISTED or not plan.to_stop:
+        return changes
+    listed = addresses(plan)
+    return [change for change in changes if change.address not in listed]
+
+
+def addresses(plan: Plan) -> frozenset[Address]:
+    return frozenset(call.address for call in plan.to_stop)
+
+
+def table(calls: Iterable[CallToStop], *, masked: bool) -> Table:
+    """One row a call, with empty cells for a person's decision."""
+    lines = [Line(_texts(mask_to_stop(call) if masked else call)) for call in calls]
+    return Table("To stop", COLUMNS, lines, len(lines))
+
+
+def _texts(call: CallToStop) -> tuple[str, ...]:
+    known = call.rings_at != UNKNOWN_TIME
+    return (
+        call.action.value,
+        str(call.address),
+        call.call_id or "",
+        call.target or "",
+        format_instant(call.rings_at) if known else "",
+        format_wall(local_time(call.rings_at, call.timezone)) if known else "",
+        call.timezone,
+        call.why,
+        ", ".join(call.reasons),
+        to_do(call),
+        "",
+        "",
+    )
+
+
+def documents(calls: Iterable[CallToStop], *, masked: bool) -> list[JsonObject]:
+    """The members of ``to_stop`` in ``schemas/plan.schema.json``."""
+    return [to_stop_document(mask_to_stop(call) if masked else call) for call in calls]
+
+
+def text_lines(calls: Iterable[CallToStop], now: datetime | None) -> Iterator[tuple[str, str]]:
+    """For a person: for each call a line that names it, and one that says why and what to do."""
+    for call in calls:
+        who = "" if call.target is None else f"  {call.target if now is None else short(call.target)}"
+        yield f"{call.address}{who}  {rings(call, now)}", f"{call.action}: {call.why}. To stop it, {to_do(call)}"
