@@ -91,6 +91,7 @@ class JointApply(Apply):
                 if alone:
                     await self._settle(service, told)
         self._tell_the_rest(told)
+        self._note_to_stop()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:

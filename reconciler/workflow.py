@@ -15,6 +15,7 @@ from reconciler.engine.apply import Placement
 from reconciler.engine.conflicts import FileRows, end_conflicts
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
+from reconciler.engine.forbidden import is_open, still_to_stop
 from reconciler.engine.orders import Gate, Order, Supply
 from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
@@ -167,6 +168,7 @@ class Apply:
         await self._place(await self._prepare(service, tell), service, tell)
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
+        self._note_to_stop()
 
     async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
         """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
@@ -184,6 +186,18 @@ class Apply:
                 tell(event)
         return await self._look_before(self._still_here(ready.orders, tell), service, tell)
 
+    def _note_to_stop(self) -> None:
+        """Count the calls to stop by hand, and record that they were shown. A plan of a part of the project, or a
+        saved one, takes none off the record that is still ahead."""
+        ahead = {item.address: item for item in self._store.entries() if is_open(item, self._context.now)}
+        whole = self._files is not None and self._files.scope is None
+        plans = None if whole else self._judged().plans
+        listed = still_to_stop(self._plan.to_stop, ahead, plans, self._context)
+        known = self._store.to_stop_known()
+        self.tally.to_stop, self.tally.to_stop_new = len(listed), len(listed - known)
+        kept = frozenset() if whole else known & ahead.keys()
+        self._store.note_to_stop(self._run_id, listed | kept, self._clock.now())
+
     def _judged(self) -> Ready:
         """The plan against the state as it is now, re-keyed as the plan says."""
         serial = self._store.serial
@@ -197,6 +211,7 @@ class Apply:
         """The same, and what nothing is done about is in the tally."""
         ready = self._judged()
         self.tally.expired_before, self.tally.changed_ahead = ready.expired_before, ready.changed_ahead
+        self.tally.too_late = ready.too_late
         return ready
 
     def _carried(self) -> Iterable[Entry]:

@@ -21,7 +21,7 @@ COLUMNS = (
     *("address", "attempted_at", "rings_at", "contact_id", "problem", "candidates"),
     *("decision", "call_id", "reason"),
 )
-WORDS = ("placed", "not-placed", "stopped")
+WORDS = ("placed", "not-placed", "stopped", "let-ring")
 CONFLICT_WORDS = ("placed", "distinct")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_PROBLEMS = 20
@@ -137,20 +137,37 @@ def _read(
     in_conflict = address in conflicts and (entry is None or not (entry.placed or entry.unknown))
     if entry is None and not in_conflict:
         raise ValueError(f"the state holds nothing at {address}")
+    if not word and entry is not None and call_id == entry.call_id:
+        return None  # a list of calls to stop has their ids
     words = CONFLICT_WORDS if in_conflict else WORDS
     if word not in words:
         raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(words)}, or nothing")
+    if word in {"stopped", "let-ring"}:
+        ahead = Decision(address, now, reason, stopped=word == "stopped", let_ring=word == "let-ring")
+        return _read_ahead(ahead, entry, call_id)
     if (word == "placed") is not bool(call_id):
         raise ValueError(f"{address}: placed needs a call_id, and only placed has one")
-    if not reason:
-        raise ValueError(f"{address}: a decision needs its reason")
+    _check_reason(address, reason)
     if word == "distinct":
         return Decision(address, now, reason, distinct=True)
-    if word == "stopped":
-        if entry is None or not entry.placed:
-            raise ValueError(f"{address} is {entry and entry.status}: only a placed call can have been stopped")
-        return Decision(address, now, reason, stopped=True)
     if entry is not None and not entry.unknown and not in_conflict:
         raise ValueError(f"{address} is {entry.status}: there is nothing to settle")
     status = Status.PLACED if word == "placed" else Status.RULED_OUT
     return Decision(address, now, reason, status, call_id or None)
+
+
+def _read_ahead(decision: Decision, entry: Entry | None, call_id: str) -> Decision:
+    """A decision about a call that is placed and ahead. Raises ``ValueError`` where there is none."""
+    address = decision.address
+    if entry is None or not entry.placed:
+        status = "not in the state" if entry is None else entry.status
+        raise ValueError(f"{address} is {status}: only a placed call can be stopped, or is to ring")
+    if call_id not in {"", entry.call_id}:
+        raise ValueError(f"{address}: the state has {entry.call_id} there, and not {call_id}")
+    _check_reason(address, decision.reason)
+    return decision
+
+
+def _check_reason(address: Address, reason: str) -> None:
+    if not reason:
+        raise ValueError(f"{address}: a decision needs its reason")

@@ -137,7 +137,7 @@ def place(
             finally:
                 with reporter(app, 0, as_json=as_json) as report:
                     report.finished(tally)
-        if checkpoint is not None and store.serial != before and code in _ENDED:
+        if checkpoint is not None and (store.serial != before or tally.to_stop_new) and code in _ENDED:
             code = carry_end(checkpoint, code)
     return code
 

@@ -11,6 +11,7 @@ from reconciler.cli.app import App, echo_json, say
 from reconciler.cli.pace import Pace
 from reconciler.engine.events import Kind
 from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,9 @@ class Reporter:
             self.note(f"stopped before the end: {tally.stopped}")
         if tally.counts[Kind.NOT_SENT] and tally.stopped != SIGNALLED:
             self.note("hint: reconciler doctor looks for what is in the way; then apply again")
+        if tally.to_stop:
+            shown = f"{counted(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
+            self.note(f"{shown}: reconciler status --to-stop lists them")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
         say(f"Applied: {told or 'nothing to do'}.")
 

@@ -20,7 +20,7 @@ from reconciler.provider.origin import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
-    from reconciler.model import Entry
+    from reconciler.model import Address, Entry
     from reconciler.plan import Plan
     from reconciler.ports import RemoteCall
     from reconciler.source.sources import Sources
@@ -43,7 +43,8 @@ class Question:
 class Look:
     """What was found. ``failed`` is why the service, asked, gave no answer.
 
-    ``scope`` are the plans looked at, None where all are.
+    ``scope`` are the plans looked at, None where all are. ``new_to_stop`` says that some call to stop by hand was
+    not shown by any apply; not known of a snapshot.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Look:
     report: Report
     scope: Collection[str] | None
     failed: LookupFailed | None = None
+    new_to_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class _State:
     lineage: Lineage
     serial: int
     entries: Sequence[Entry]
+    to_stop_known: frozenset[Address]
 
 
 def look(app: App, workspace: Workspace, question: Question, now: datetime) -> Look:
@@ -80,7 +83,9 @@ def look(app: App, workspace: Workspace, question: Question, now: datetime) -> L
     chosen = _chosen(question, named)
     scope = sources.plans if question.paths else chosen
     report, failed = _refresh(workspace, question, state, scope, now)
-    return Look(_only(plan, chosen), sources, report, scope, failed)
+    plan = _only(plan, chosen)
+    new = any(call.address not in state.to_stop_known for call in plan.to_stop)
+    return Look(plan, sources, report, scope, failed, new)
 
 
 def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None:
@@ -96,13 +101,14 @@ def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None
 def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
     if chosen is None:
         return plan
-    return replace(plan, changes=tuple(change for change in plan.changes if change.address.plan in chosen))
+    changes = tuple(change for change in plan.changes if change.address.plan in chosen)
+    return replace(plan, changes=changes, to_stop=tuple(c for c in plan.to_stop if c.address.plan in chosen))
 
 
 def _read(workspace: Workspace) -> _State:
     with workspace.reader() as reader:
         entries = list(reader.entries())
-        return _State(Lineage(reader.lineage, reader.renames()), reader.serial, entries)
+        return _State(Lineage(reader.lineage, reader.renames()), reader.serial, entries, reader.to_stop_known())
 
 
 def _refresh(

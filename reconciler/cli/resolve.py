@@ -25,6 +25,7 @@ Examples:
   reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
   reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
   reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
+  reconciler resolve june/inv-1001 --let-ring --reason "she asked for it"
   reconciler resolve --export decisions.csv
   reconciler resolve --from decisions.csv
   reconciler resolve june/inv-1001 --distinct --reason "that call was about something else"
@@ -40,6 +41,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
 @click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")
 @click.option("--stopped", is_flag=True, help="The placed call was stopped by hand: it will not ring.")
+@click.option("--let-ring", is_flag=True, help="The placed call is to ring, although plan lists it to be stopped.")
 @click.option(
     "--distinct", is_flag=True, help="What preflight found is another call: the next apply places this one."
 )
@@ -49,7 +51,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--export", "export", type=FILE, metavar="FILE", help="Write what is unknown or in conflict to a CSV file."
 )
 @click.option(
-    "--from", "decided", type=FILE, metavar="FILE", help="Record the decisions of that file, all or none."
+    "--from",
+    "decided",
+    type=FILE,
+    metavar="FILE",
+    help="Record the decisions of that file (of --export, or of status --to-stop --format csv), all or none.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @key_option
@@ -63,6 +69,7 @@ def resolve(
     call_id: str | None,
     not_placed: bool,
     stopped: bool,
+    let_ring: bool,
     distinct: bool,
     plan: str | None,
     reason: str | None,
@@ -79,7 +86,7 @@ def resolve(
     Exit 3 while anything is left unknown or in conflict.
     """
     workspace = Workspace.open(app, state_url)
-    chosen = [call_id is not None, not_placed, stopped, distinct].count(True)
+    chosen = [call_id is not None, not_placed, stopped, let_ring, distinct].count(True)
     if address is None and plan is None:
         if chosen or reason:
             raise UsageError("name the ADDRESS to settle", hint="or the --plan whose conflicts are all --distinct")
@@ -97,7 +104,7 @@ def resolve(
     if address is None:
         return _decide_plan(workspace, plan or "", reason, lock_timeout, as_json=as_json)
     call_id = None if call_id is None else read_call_id(call_id)
-    word = _Word(read_address(address), reason, call_id, stopped, distinct)
+    word = _Word(read_address(address), reason, call_id, stopped, let_ring, distinct)
     left = _decide(app, workspace, word, lock_timeout)
     if as_json:
         told = {"address": address, "decision": word.said, "reason": word.reason, **left.counts}
@@ -110,7 +117,7 @@ def resolve(
 def _checked(chosen: int, reason: str | None) -> str:
     """The reason of exactly one decision. Raises ``UsageError`` where it is not that."""
     if chosen != 1:
-        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --distinct")
+        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct")
     if not reason or not reason.strip():
         raise UsageError("a decision needs its --reason")
     return reason.strip()
@@ -124,18 +131,28 @@ class _Word:
     reason: str
     call_id: str | None
     stopped: bool
+    let_ring: bool
     distinct: bool
 
     @property
     def said(self) -> str:
         if self.call_id is not None:
             return f"placed ({self.call_id})"
-        return "stopped by hand" if self.stopped else "distinct" if self.distinct else "not placed"
+        if self.stopped or self.let_ring:
+            return "stopped by hand" if self.stopped else "to ring"
+        return "distinct" if self.distinct else "not placed"
 
     def decision(self) -> Decision:
         now = SystemClock().now()
-        if self.stopped or self.distinct:
-            return Decision(self.address, now, self.reason, stopped=self.stopped, distinct=self.distinct)
+        if self.stopped or self.let_ring or self.distinct:
+            return Decision(
+                self.address,
+                now,
+                self.reason,
+                stopped=self.stopped,
+                distinct=self.distinct,
+                let_ring=self.let_ring,
+            )
         status = Status.PLACED if self.call_id is not None else Status.RULED_OUT
         return Decision(self.address, now, self.reason, status, self.call_id)
 

@@ -46,11 +46,14 @@ Examples:
   reconciler status --offline   # what is known without asking
   reconciler status --overdue   # exit 3 where a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
+  reconciler status --to-stop   # exit 3 while a placed call is to be stopped by hand
+  reconciler status --to-stop --format csv --output stop.csv   # then: resolve --from stop.csv
 
 \b
 Exit codes: 0 done, 1 error (the service cannot be asked, or the files have errors; what the state knows
 is shown all the same), 3 where the service was asked and a person must look: the two disagree about a
-call, an attempt is uncertain, or a row is in conflict. With --overdue: 3 where anything is.
+call, an attempt is uncertain, or a row is in conflict. 3 also where a placed call is to be stopped by
+hand and no apply has shown it yet. With --overdue, and with --to-stop: 3 where there is any.
 """
 _FORMATS = ("text", "json", "html", "csv", "xlsx")
 _OPEN = frozenset(
@@ -76,6 +79,7 @@ class _Form:
 @click.option("--plan", "plans", metavar="NAME", multiple=True, help="Calls of this plan only. Repeatable.")
 @click.option("--offline", is_flag=True, help="Do not ask the service.")
 @click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; asks nobody.")
+@click.option("--to-stop", is_flag=True, help="List the calls to stop by hand: text, JSON or CSV. Asks nobody.")
 @click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
 @click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
 @click.option("--interval", type=Duration(1.0), default="30s", show_default=True, help="How long between looks.")
@@ -95,6 +99,7 @@ def status(
     plans: tuple[str, ...],
     offline: bool,
     overdue: bool,
+    to_stop: bool,
     within: float,
     watch: bool,
     interval: float,
@@ -121,14 +126,20 @@ def status(
         raise UsageError("--plan and PATHS: one of them")
     name = form or ("json" if as_json else "text")
     check_place(name, output)
+    if to_stop and (overdue or watch or name not in {"text", "json", "csv"}):
+        raise UsageError("--to-stop goes with text, JSON and CSV, without --overdue and --watch")
     if watch and (name not in {"text", "json"} or now is not None or overdue):
         raise UsageError("--watch goes with text and JSON, without --now and --overdue")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
-    silent = {"--offline": offline, "--overdue": overdue}
+    silent = {"--offline": offline, "--overdue": overdue, "--to-stop": to_stop}
     not_asked = next((option for option, given in silent.items() if given), None if target.has_key else NO_KEY)
     question = Question(paths, plans, target, not_asked)
     shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
+    if to_stop:
+        from reconciler.cli.to_stop import show_to_stop
+
+        return show_to_stop(app, workspace, question, now or SystemClock().now(), (name, output), reveal=reveal)
     if watch:
         return _watch(app, workspace, question, shape, interval)
     return _once(app, workspace, question, shape, now or SystemClock().now())
@@ -154,7 +165,8 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
         return ExitCode.ERROR
     asked = found.report.not_asked is None
     open_questions = not found.report.settled or found.plan.count(Action.CONFLICT) > 0
-    return ExitCode.INCOMPLETE if late or (asked and open_questions) else ExitCode.DONE
+    incomplete = bool(late) or (asked and open_questions) or found.new_to_stop
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE
 
 
 def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, interval: float) -> int:
@@ -180,7 +192,7 @@ def _shown(
     masked = not shape.reveal
     agents = {agent: mask_text(name) if masked else name for name, agent in workspace.project.agents.items()}
     if shape.name == "json":
-        document = render.document(found.report, masked=masked) | _files(found.plan, late)
+        document = render.document(found.report, masked=masked) | _files(found.plan, late, masked=masked)
         return to_json(document, indent=None if shape.watched else 2).encode()
     if shape.name == "html":
         from reconciler.render import html
@@ -215,19 +227,23 @@ def _report(workspace: Workspace, found: Look) -> Report:
     return replace(found.report, standings=[stand(entry, None, {}, now) for entry in entries])
 
 
-def _files(plan: Plan, late: list[tuple[Change, datetime]]) -> dict[str, object]:
+def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> dict[str, object]:
     """How the files stand against the state, as JSON has it."""
     from reconciler.planfile import summary
+    from reconciler.render.to_stop import documents
+
+    stops = documents(plan.to_stop, masked=masked)
 
     listed = [
         {"address": str(change.address), "action": change.action.value, "due": tell_instant(at)}
         for change, at in late
     ]
-    return {"summary": None if plan.errors else summary(plan), "overdue": listed}
+    return {"summary": None if plan.errors else summary(plan), "overdue": listed, "to_stop": stops}
 
 
 def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> list[str]:
     """The same as text."""
+    from reconciler.render import to_stop
     from reconciler.render.words import count_line, state_line
 
     lines = []
@@ -239,6 +255,8 @@ def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> lis
     if not plan.errors:
         told = f"{len(late)} overdue. " if shape.within is not None else "" if plan.snapshot_at else "Files: "
         lines.append(f"{told}{count_line(plan)}.")
+    if plan.to_stop:
+        lines.append(f"{to_stop.heading(plan.to_stop)}: reconciler status --to-stop lists them.")
     return [f"{line}\n" for line in lines]
 
 

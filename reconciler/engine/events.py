@@ -69,12 +69,16 @@ class Tally:
     """Counts of a run. ``stopped`` says why it ended before its last row, where it did.
 
     ``changed_ahead`` counts edited rows whose wanted call will not happen, ``expired_before`` the rows that an
-    earlier run recorded as missed.
+    earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
+    ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     changed_ahead: int = 0
     expired_before: int = 0
+    too_late: int = 0
+    to_stop: int = 0
+    to_stop_new: int = 0
     stopped: str | None = None
     _uncertain: set[Address] = field(default_factory=set)
 
@@ -89,8 +93,9 @@ class Tally:
 
     @property
     def incomplete(self) -> bool:
-        """What was approved is not all that happened. What an earlier run recorded as expired no longer counts."""
-        return self.changed_ahead > 0 or any(self.counts[kind] for kind in _INCOMPLETE)
+        """What was approved is not all that happens. What an earlier run recorded as expired, or as a call to
+        stop, no longer counts."""
+        return self.too_late > 0 or self.to_stop_new > 0 or any(self.counts[kind] for kind in _INCOMPLETE)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""
@@ -106,4 +111,6 @@ class Tally:
             "blocked": self.counts[Kind.BLOCKED],
             "not_sent": self.counts[Kind.NOT_SENT],
             "changed": self.changed_ahead,
+            "to_stop": self.to_stop,
+            "to_stop_new": self.to_stop_new,
         }

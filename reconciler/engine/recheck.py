@@ -24,13 +24,19 @@ from reconciler.wire import endpoint
 
 @dataclass(slots=True)
 class Ready:
-    """What an apply has to do: ``orders`` to send, ``missed`` to record, ``events`` to tell at once."""
+    """What an apply has to do: ``orders`` to send, ``missed`` to record, ``events`` to tell at once.
+
+    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``too_late`` those of them whose old
+    call is none to stop by hand. ``plans`` are those that the approved plan says anything of.
+    """
 
     orders: Sequence[Order] = ()
     missed: list[Intent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expired_before: int = 0
     changed_ahead: int = 0
+    too_late: int = 0
+    plans: set[str] = field(default_factory=set)
 
 
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
@@ -46,6 +52,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
     current = Along(make_plan(Mapped(wanted, _row), known, context).changes)
     ready, places = Ready(), array("L")
     for place, change in enumerate(approved.changes):
+        ready.plans.add(change.address.plan)
         if (now := current.at(change.address)) is not None:
             if _judge(change, now, context, ready):
                 places.append(place)
@@ -56,7 +63,9 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
         elif change.action is Action.HELD and "rejected-twice" in change.reasons:
             ready.events.append(Event(Kind.FAILED, change.address, message=change.message))
         elif change.action is Action.CHANGED:
-            ready.changed_ahead += _wanted_ahead(change, known, context)
+            ahead = _wanted_ahead(change, known, context)
+            ready.changed_ahead += ahead
+            ready.too_late += ahead and "still-rings" not in change.reasons
     ready.orders = Mapped(Picked(approved.changes, places), _order)
     return ready
 

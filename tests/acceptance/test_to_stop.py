@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import Workbench, contact, plan_text
 from tests.test_schemas import schema
+from tests.workbooks import sheets_of
 
 PLAN = "calls/june.yaml"
 DNC = "suppression: [{file: dnc.csv, as_of: 2026-01-01, max_age: 3650d}]"
@@ -199,3 +200,143 @@ def test_a_guard_that_was_lifted_for_the_run_that_placed_it(project: Workbench) 
     assert project.actions() == {"june/inv-1": "unchanged"}
     set_policy(project, HOURS)
     assert project.actions() == {"june/inv-1": "forbidden"}
+
+
+@pytest.fixture
+def three(june: Workbench) -> Workbench:
+    """One call of each kind: inv-1 is forbidden, inv-2 edited, inv-3 removed."""
+    suppress(june, 1)
+    june.write(PLAN, plan_text(rows=2).replace("14002", "5"))
+    return june
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "csv", "junit", "sarif", "github"])
+def test_every_form_shows_one_list(three: Workbench, form: str) -> None:
+    shown = three.run("plan", "--format", form).out
+    for call in three.plan()["to_stop"]:
+        assert call["call_id"] in shown
+        assert call["person"][:8] in shown
+        assert call["rings_local"] in shown
+        assert shown.count(f"reconciler resolve {call['address']} --stopped --reason WHY (or --let-ring)") == 1
+    assert "the person is on the suppression list dnc.csv" in shown
+    places = [shown.index(f"reconciler resolve june/inv-{number} --stopped") for number in (1, 2, 3)]
+    assert places == sorted(places)
+
+
+def test_a_workbook_has_a_sheet_of_them(three: Workbench) -> None:
+    three.ok("plan", "--format", "xlsx", "--output", "plan.xlsx")
+    rows = sheets_of((three.root / "plan.xlsx").read_bytes())["To stop"]
+    assert [(row[0], row[1]) for row in rows[1:]] == [
+        ("forbidden", "june/inv-1"),
+        ("changed", "june/inv-2"),
+        ("removed", "june/inv-3"),
+    ]
+
+
+def test_a_person_at_a_terminal_sees_them_before_all_that_can_wait(three: Workbench) -> None:
+    screen = three.on_terminal("plan")
+    assert "3 calls to stop by hand, the soonest first" in screen
+    assert max(map(len, screen.splitlines())) <= 80
+    assert screen.count("--let-ring") == 3
+
+
+def test_apply_and_status_exit_3_where_a_call_is_new_and_count_it_later(june: Workbench) -> None:
+    assert (june.run("status").code, june.apply().code) == (0, 0)
+    june.write(PLAN, plan_text(rows=2))
+    assert june.run("status").code == 3
+    assert june.run("status", "--offline").code == 3
+    first = june.apply()
+    assert (first.code, first.summary["to_stop"], first.summary["to_stop_new"]) == (3, 1, 1)
+    again = june.apply()
+    assert (again.code, again.summary["to_stop"], again.summary["to_stop_new"]) == (0, 1, 0)
+    Draft202012Validator(schema("event")).validate(again.summary)
+    shown = june.run("status")
+    assert shown.code == 0
+    assert "1 call to stop by hand: reconciler status --to-stop lists them." in shown.out
+    suppress(june, 1)
+    assert (june.run("status").code, june.apply().code, june.apply().code) == (3, 3, 0)
+    june.write(PLAN, plan_text())
+    suppress(june, 9)
+    assert (june.apply().code, june.run("status").code) == (0, 0)
+    june.write(PLAN, plan_text(rows=2))
+    assert june.apply().code == 3, "the row was back in between"
+    june.ok("state", "check")
+
+
+def test_an_apply_of_a_part_forgets_nothing_that_was_shown(june: Workbench) -> None:
+    june.write("calls/july.yaml", plan_text("july", first=11))
+    assert june.apply().summary["placed"] == 3
+    june.write(PLAN, plan_text(rows=2))
+    june.write("calls/july.yaml", plan_text("july", first=11, rows=2))
+    assert june.apply(PLAN).summary["to_stop"] == 1
+    july = june.apply("calls/july.yaml")
+    assert (july.code, july.summary["to_stop"], july.summary["to_stop_new"]) == (3, 1, 1)
+    whole = june.apply()
+    assert (whole.code, whole.summary["to_stop"], whole.summary["to_stop_new"]) == (0, 2, 0)
+
+
+def test_a_saved_plan_is_judged_by_the_lists_of_the_moment(june: Workbench, sandbox: Any) -> None:
+    suppress(june, 9)
+    june.write(PLAN, plan_text(rows=4))
+    june.ok("plan", "--out", "june.plan")
+    suppress(june, 1)
+    applied = june.apply("june.plan")
+    assert (applied.code, applied.summary["placed"], applied.summary["to_stop_new"]) == (3, 1, 1)
+    assert june.apply("june.plan").code == 0
+    assert len(sandbox.calls()) == 4
+
+
+def test_an_apply_says_where_the_list_is(june: Workbench) -> None:
+    june.write(PLAN, plan_text(rows=2))
+    result = june.run("apply", "--auto-approve")
+    assert result.code == 3
+    assert "1 call to stop by hand, 1 of them new: reconciler status --to-stop lists them" in result.err
+
+
+def test_the_list_alone_works_offline_and_exits_3_while_any_is_ahead(three: Workbench) -> None:
+    three.env.pop("CONTACTSHIP_API_KEY")
+    text = three.run("status", "--to-stop")
+    assert text.code == 3
+    assert text.out.startswith("3 calls to stop by hand, the soonest first\n  # june/inv-1")
+    listed_json = three.run("status", "--to-stop", "--json")
+    assert (listed_json.code, listed_json.json["to_stop"]) == (3, three.plan()["to_stop"])
+    table = three.run("status", "--to-stop", "--format", "csv").out.splitlines()
+    assert [line.split(",")[1] for line in table[1:]] == ["june/inv-1", "june/inv-2", "june/inv-3"]
+    assert three.run("status", "--to-stop", "--now", "2031-06-02T00:00:00Z").code == 0
+    assert three.run("status", "--to-stop", "--plan", "other").code == 1
+    for wrong in (["--overdue"], ["--format", "html"], ["--watch"]):
+        assert three.run("status", "--to-stop", *wrong).code == 64
+    document = three.run("status", "--json").json
+    Draft202012Validator(schema("status")).validate(document)
+    assert len(document["to_stop"]) == 3
+
+
+def test_a_person_ends_it_by_stopping_or_letting_ring(three: Workbench) -> None:
+    why = ("--reason", "agreed by phone")
+    three.ok("resolve", "june/inv-3", "--let-ring", *why)
+    three.ok("resolve", "june/inv-1", "--stopped", *why)
+    plan = three.plan()
+    assert [item["address"] for item in plan["to_stop"]] == ["june/inv-2"]
+    assert three.actions() == {"june/inv-1": "unchanged", "june/inv-2": "changed", "june/inv-3": "removed"}
+    [removed] = [item for item in plan["changes"] if item["action"] == "removed"]
+    assert removed["message"].endswith("rings at 2031-06-01T06:03:00Z, as a person decided (resolve --let-ring)")
+    assert "as a person decided" in three.run("plan").out
+    three.ok("resolve", "june/inv-2", "--let-ring", *why)
+    assert three.run("status", "--to-stop").code == 0
+    assert three.apply().code == 0
+    assert three.run("resolve", "june/inv-1", "--let-ring", *why).code == 1, "it was stopped"
+    assert three.run("resolve", "june/inv-2", "--let-ring", "--stopped", *why).code == 64
+    assert three.run("resolve", "june/inv-2", "--let-ring").code == 64
+
+
+def test_many_are_decided_in_the_file_that_lists_them(three: Workbench) -> None:
+    three.run("status", "--to-stop", "--format", "csv", "--output", "stop.csv")
+    lines = (three.root / "stop.csv").read_text(encoding="utf-8-sig").splitlines()
+    lines[1] = lines[1].removesuffix(",").removesuffix(",") + ",stopped,deleted it"
+    lines[3] = lines[3].removesuffix(",").removesuffix(",") + ",let-ring,she wants it"
+    three.write("stop.csv", "\n".join(lines) + "\n")
+    assert three.ok("resolve", "--from", "stop.csv").out == "2 recorded, 0 left unknown.\n"
+    assert [item["address"] for item in three.plan()["to_stop"]] == ["june/inv-2"]
+    wrong = lines[2].replace("call-", "call-0").removesuffix(",").removesuffix(",") + ",stopped,deleted it"
+    three.write("stop.csv", f"{lines[0]}\n{wrong}\n")
+    assert three.run("resolve", "--from", "stop.csv").code == 1

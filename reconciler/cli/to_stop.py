@@ -1,0 +1,51 @@
+"""``reconciler status --to-stop``: the calls that a person has to stop by hand, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from reconciler.cli.app import App, to_json
+from reconciler.cli.showing import STDOUT, put, show_problems
+from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.cli.refreshing import Question
+    from reconciler.cli.workspace import Workspace
+    from reconciler.plan import Plan
+
+
+def show_to_stop(
+    app: App, workspace: Workspace, question: Question, moment: datetime, form: tuple[str, str], *, reveal: bool
+) -> int:
+    """Print the list as ``form`` (its name, and a file) wants it. Exit 3 while any call is ahead.
+
+    With errors in the files nobody knows which rows are gone: what is known is shown, and the exit is 1.
+    """
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.refreshing import look
+
+    found = look(app, workspace, question, moment)
+    if found.plan.errors:
+        show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
+    name, file = form
+    put(app, _shown(app, found.plan, name, file, reveal=reveal), file)
+    if found.plan.errors:
+        return ExitCode.ERROR
+    return ExitCode.INCOMPLETE if found.plan.to_stop else ExitCode.DONE
+
+
+def _shown(app: App, plan: Plan, name: str, file: str, *, reveal: bool) -> bytes:
+    from reconciler.render import to_stop
+    from reconciler.render.console import Look
+    from reconciler.render.text import render_to_stop
+
+    if name == "json":
+        return to_json({"to_stop": to_stop.documents(plan.to_stop, masked=not reveal)}, indent=2).encode()
+    if name == "csv":
+        from reconciler.render.csv import to_csv
+
+        return to_csv(to_stop.table(plan.to_stop, masked=not reveal))
+    look = app.look(sys.stdout, reveal=reveal) if file == STDOUT else Look(masked=not reveal)
+    return render_to_stop(plan.to_stop, look).encode()
