@@ -15,11 +15,11 @@ from reconciler.engine.apply import Placement
 from reconciler.engine.conflicts import FileRows, end_conflicts
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
-from reconciler.engine.forbidden import is_open, still_to_stop
 from reconciler.engine.orders import Gate, Order, Supply
 from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.settle import preflight, settle
+from reconciler.engine.stopping import note_to_stop
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.facts import unresolved
 from reconciler.model import Address, Entry
@@ -187,16 +187,12 @@ class Apply:
         return await self._look_before(self._still_here(ready.orders, tell), service, tell)
 
     def _note_to_stop(self) -> None:
-        """Count the calls to stop by hand, and record that they were shown. A plan of a part of the project, or a
-        saved one, takes none off the record that is still ahead."""
-        ahead = {item.address: item for item in self._store.entries() if is_open(item, self._context.now)}
+        """Count the calls to stop by hand, and record that they were shown."""
         whole = self._files is not None and self._files.scope is None
         plans = None if whole else self._judged().plans
-        listed = still_to_stop(self._plan.to_stop, ahead, plans, self._context)
-        known = self._store.to_stop_known()
-        self.tally.to_stop, self.tally.to_stop_new = len(listed), len(listed - known)
-        kept = frozenset() if whole else known & ahead.keys()
-        self._store.note_to_stop(self._run_id, listed | kept, self._clock.now())
+        listed, now = self._plan.to_stop, self._clock.now()
+        found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
+        self.tally.to_stop, self.tally.to_stop_new = found
 
     def _judged(self) -> Ready:
         """The plan against the state as it is now, re-keyed as the plan says."""
@@ -215,13 +211,10 @@ class Apply:
         return ready
 
     def _carried(self) -> Iterable[Entry]:
-        moves = dict(self._moves())
-        entries = self._store.entries()
-        return (
-            (structs.replace(item, address=moves.get(item.address, item.address)) for item in entries)
-            if moves
-            else entries
-        )
+        moves, entries = dict(self._moves()), self._store.entries()
+        if not moves:
+            return entries
+        return (structs.replace(item, address=moves.get(item.address, item.address)) for item in entries)
 
     def _moves(self) -> list[tuple[Address, Address]]:
         """How the state is to be re-keyed. What was moved before is not moved again."""

@@ -46,15 +46,32 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     """
     from reconciler.engine.branch import introduce
     from reconciler.engine.plan import make_plan as compare
+    from reconciler.known import Known
 
     sources = workspace.sources(app, request.paths)
     context, sources = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     placed = known(workspace, request, context, () if base is None else base.rows)
-    with placed as (context, entries), collector.paused():
-        plan = compare(sources.rows, entries, context, diagnostics, sources.moves)
+    with placed as (found, entries), collector.paused():
+        state = Known.of(entries)
+        if state and not request.paths:
+            diagnostics = tuple(map(_files_gone, diagnostics))
+        complete = not _errors(diagnostics)
+        plan = compare(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+
+
+def _files_gone(item: Diagnostic) -> Diagnostic:
+    """That there is no plan file at all is no error where calls were placed: all rows were removed."""
+    from reconciler.model import Severity
+
+    if item.code != "E403" or item.location is not None:
+        return item
+    hint = "if the files are elsewhere, set plans in reconciler.yaml before anybody deletes a call"
+    return replace(
+        item, severity=Severity.WARNING, message=f"{item.message}: all rows count as removed", hint=hint
+    )
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from msgspec import structs
@@ -128,23 +127,3 @@ def _forbidden(item: Judged, findings: list[Finding]) -> Judged:
         item.change, action=Action.FORBIDDEN, reasons=reasons, message=explain.plain(said or ""), said=said or None
     )
     return Judged(change, item.entry, item.row, why)
-
-
-def is_open(entry: Entry, now: datetime) -> bool:
-    """Whether a call will ring, and nobody has decided that it is to."""
-    return entry.let_ring_at is None and entry.will_ring(now)
-
-
-def still_to_stop(
-    listed: Iterable[CallToStop], ahead: Mapping[Address, Entry], plans: Collection[str] | None, context: Context
-) -> frozenset[Address]:
-    """The calls to stop by hand among those that are ``ahead``: the ``listed`` ones, and what the rules and lists
-    of this moment forbid, of these plans (None: of all). A plan that was saved may be older than they are.
-    """
-    judged = PlacedCalls(replace(context, complete=False)).judged(
-        Judged(Change(entry.address, Action.UNCHANGED, entry.digest), entry)
-        for entry in ahead.values()
-        if plans is None or entry.address.plan in plans
-    )
-    forbidden = {item.change.address for item in judged if item.change.action is Action.FORBIDDEN}
-    return frozenset(forbidden | {call.address for call in listed if call.address in ahead})

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from reconciler.masking import mask_change, mask_plan
 from reconciler.model import Diagnostic, Severity
-from reconciler.plan import Action, CallToStop, CellDiff, Change, Plan
+from reconciler.plan import Action, CellDiff, Change, Plan
 from reconciler.planfile import plan_id
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
+from reconciler.render.markdown_to_stop import to_stop_part
 from reconciler.render.origins import Origins, for_cell
 from reconciler.render.page import Part, fill
 from reconciler.render.words import (
@@ -49,7 +50,6 @@ _ATTENTION = (
 )
 _CELLS = "| field | before | after |\n|---|---|---|\n"
 _TOLD_CELLS = "| field | before | after | from |\n|---|---|---|---|\n"
-_STOPS = "| call | rings | person | why | what to do |\n|---|---|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
 _MOST_CELLS = 20
 _MOST_GROUPS = 100
@@ -105,7 +105,7 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
     blocked = blocked_groups(mine[Action.BLOCKED])
     parts += [part for words, changes in blocked for part in _attention(3, words, changes, view)]
-    parts += _to_stop(frame.to_stop)
+    parts += to_stop_part(frame.to_stop)
     for action in _ATTENTION:
         parts += _attention(4, ACTION_WORDS[action], to_stop.elsewhere(plan, action, mine[action]), view)
     if warnings:
@@ -167,19 +167,6 @@ def _state(plan: Plan) -> str:
     if plan.snapshot_at is not None:
         return f"\n{state_line(plan)}.\n{again}"
     return again + ("\nMade without a state: every row counts as new.\n" if plan.serial is None else "")
-
-
-def _to_stop(calls: Sequence[CallToStop]) -> Iterator[Part]:
-    """The calls that a person has to stop, one a line."""
-    if calls:
-        head = f"\n#### \N{WARNING SIGN} {to_stop.heading(calls)}\n\n{_STOPS}"
-        yield Part(2, head, map(_stop, calls), len(calls))
-
-
-def _stop(call: CallToStop) -> str:
-    texts = (str(call.address), to_stop.rings(call), call.target or "", f"{call.action}: {call.why}")
-    cells = " | ".join(for_markdown_cell(text, _MESSAGE) for text in (*texts, to_stop.to_do(call)))
-    return f"| {cells} |\n"
 
 
 def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) -> Iterator[Part]:

@@ -340,3 +340,21 @@ def test_many_are_decided_in_the_file_that_lists_them(three: Workbench) -> None:
     wrong = lines[2].replace("call-", "call-0").removesuffix(",").removesuffix(",") + ",stopped,deleted it"
     three.write("stop.csv", f"{lines[0]}\n{wrong}\n")
     assert three.run("resolve", "--from", "stop.csv").code == 1
+
+
+def test_the_last_plan_file_deleted_removes_its_calls(june: Workbench) -> None:
+    june.ok("state", "export", "--public", "snapshot.json")
+    (june.root / PLAN).unlink()
+    for more in ([], ["--state", "snapshot:snapshot.json"]):
+        result = june.run("plan", "--json", *more)
+        assert (result.code, result.json["summary"]["removed"], len(result.json["to_stop"])) == (0, 3, 3)
+        assert [(item["code"], item["severity"]) for item in result.json["diagnostics"]] == [("E403", "warning")]
+        assert "all rows count as removed" in result.json["diagnostics"][0]["message"]
+    assert (june.run("status").code, june.apply().code, june.apply().code) == (3, 3, 0)
+    assert june.run("plan", "--no-state").code == 1
+    assert june.run("plan", PLAN).code == 1
+
+
+def test_no_plan_file_where_nothing_was_placed_is_an_error(project: Workbench) -> None:
+    assert project.run("plan").code == 1
+    assert project.apply().code == 1
