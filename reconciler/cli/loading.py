@@ -102,12 +102,12 @@ def known(
 
         with workspace.reader() as reader:
             context = replace(context, lineage=reader.lineage, serial=reader.serial)
-            context = replace(context, overridden=_overridden(reader, context))
+            context = replace(context, overridden=overridden_guards(reader, context))
             conflicts = unresolved(reader.conflicts(), reader.entries())
             yield replace(context, conflicts=conflicts), reader.entries()
 
 
-def _overridden(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
+def overridden_guards(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
     """Of each call that is ahead the guards that were lifted for the run that placed it, of those that could
     forbid it today. Hardly any policy lets anybody lift one of these."""
     from reconciler.engine.guard.registry import PLACED_CODES

@@ -189,7 +189,7 @@ def _job(
     joint: JointStore | None,
 ) -> Apply:
     """The job, once all its plans belong to this state and this moment (``Refused`` where they do not)."""
-    from reconciler.cli.loading import make_context
+    from reconciler.cli.loading import make_context, overridden_guards
     from reconciler.engine.lifting import lift
     from reconciler.joint import JointApply
     from reconciler.workflow import Apply, check_applicable
@@ -209,6 +209,7 @@ def _job(
         raise ReconcilerError("the lists of people in the policy have errors: nothing was placed", hint=hint)
     context = make_context(workspace, replace(request, now=now, lifted=approved.plan.lifted))
     context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
+    context = replace(context, overridden=overridden_guards(store, context))
     new = [item for item in request.lifted if item not in approved.plan.lifted]
     if not new:
         return job(context)

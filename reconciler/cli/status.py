@@ -243,8 +243,7 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
 
 def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> list[str]:
     """The same as text."""
-    from reconciler.render import to_stop
-    from reconciler.render.words import count_line, state_line
+    from reconciler.render.words import count_line, counted, state_line
 
     lines = []
     for change, at in late:
@@ -256,7 +255,9 @@ def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> lis
         told = f"{len(late)} overdue. " if shape.within is not None else "" if plan.snapshot_at else "Files: "
         lines.append(f"{told}{count_line(plan)}.")
     if plan.to_stop:
-        lines.append(f"{to_stop.heading(plan.to_stop)}: reconciler status --to-stop lists them.")
+        lines.append(
+            f"{counted(len(plan.to_stop), 'call')} to stop by hand: reconciler status --to-stop lists them."
+        )
     return [f"{line}\n" for line in lines]
 
 

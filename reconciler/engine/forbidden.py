@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from msgspec import structs
@@ -14,7 +13,7 @@ from reconciler.engine import explain
 from reconciler.engine.context import Context
 from reconciler.engine.guard.registry import PLACED_CODES, ask_placed, strictness_of
 from reconciler.engine.guard.words import Candidate, Finding, Scene
-from reconciler.model import Address, Call, Entry, Row
+from reconciler.model import Address, Call, Entry, Row, Word
 from reconciler.plan import Action, CallToStop, Change
 from reconciler.policy import Strictness
 from reconciler.times import UNKNOWN_TIME
@@ -26,8 +25,7 @@ _TOGETHER = 1000
 _LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED, Action.CHANGED})
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Word, frozen=True):
     """A change; ``entry`` is its call where that is still ahead, ``row`` the row that it has.
 
     ``objections`` is what guards say against the call.
@@ -85,7 +83,7 @@ class PlacedCalls:
     def _findings(self, batch: Iterable[Judged]) -> dict[Address, list[Finding]]:
         """What guards object to each call that is ahead. None of them sees more than one call at a time."""
         asked: defaultdict[frozenset[str], list[Candidate]] = defaultdict(list)
-        for item in batch:
+        for item in batch if self._codes else ():
             call = self._call(item)
             if item.entry is not None and call is not None:
                 asked[self._codes_for(item.entry, call, item.row)].append(_candidate(item, item.entry, call))

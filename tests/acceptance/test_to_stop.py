@@ -358,3 +358,13 @@ def test_the_last_plan_file_deleted_removes_its_calls(june: Workbench) -> None:
 def test_no_plan_file_where_nothing_was_placed_is_an_error(project: Workbench) -> None:
     assert project.run("plan").code == 1
     assert project.apply().code == 1
+
+
+def test_an_apply_asks_for_no_decision_that_was_made_when_the_call_was_placed(project: Workbench) -> None:
+    set_policy(project, DNC, "overridable: [G010]")
+    project.write("dnc.csv", f"contact_id\n{contact(1)}\n")
+    project.write(PLAN, plan_text(rows=1))
+    project.ok("plan", "--override", "G010=he called us", "--out", "june.plan")
+    assert project.apply("june.plan").summary["placed"] == 1
+    again = project.apply()
+    assert (again.code, again.summary["to_stop"]) == (0, 0)
