@@ -335,7 +335,7 @@ def test_many_are_decided_in_the_file_that_lists_them(three: Workbench) -> None:
     lines[1] = lines[1].removesuffix(",").removesuffix(",") + ",stopped,deleted it"
     lines[3] = lines[3].removesuffix(",").removesuffix(",") + ",let-ring,she wants it"
     three.write("stop.csv", "\n".join(lines) + "\n")
-    assert three.ok("resolve", "--from", "stop.csv").out == "2 recorded, 0 left unknown.\n"
+    assert three.ok("resolve", "--from", "stop.csv").out == "2 recorded, 0 left.\n"
     assert [item["address"] for item in three.plan()["to_stop"]] == ["june/inv-2"]
     wrong = lines[2].replace("call-", "call-0").removesuffix(",").removesuffix(",") + ",stopped,deleted it"
     three.write("stop.csv", f"{lines[0]}\n{wrong}\n")
