@@ -6,16 +6,13 @@ pages are documented: one that is not in it is asked for by its id. Numbers come
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from reconciler.errors import LookupFailed
 from reconciler.model import JsonObject, JsonValue
+from reconciler.provider.paging import PAGE, Item, Page, read_page, read_unpaged, read_whole
 from reconciler.provider.reader import Reader
-
-_PAGE = 100
-_MAX_NUMBERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +25,8 @@ class RemoteNumber:
 
 async def list_agents(reader: Reader) -> frozenset[str]:
     """The ids of the account's agents. Raises ``LookupFailed``."""
-    answer = await reader.get("/v1/agents", {}, "which agents it has")
-    return frozenset(_text(item, "id") for item in _items(answer, "agents"))
+    items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "which agents it has"), "agents")
+    return frozenset(_text(item, "id") for item in items)
 
 
 async def has_agent(reader: Reader, agent_id: str) -> bool:
@@ -45,33 +42,20 @@ async def has_agent(reader: Reader, agent_id: str) -> bool:
 
 async def list_numbers(reader: Reader) -> list[RemoteNumber]:
     """All numbers of the account. Raises ``LookupFailed``."""
+
+    async def page(offset: int) -> Page[RemoteNumber]:
+        query = {"limit": str(PAGE), "offset": str(offset)}
+        return read_page(await reader.get("/v1/phone-numbers", query, "which numbers it has"), "numbers", _number)
+
     async with reader.whole_listing("its numbers"):
-        return await _all_numbers(reader)
+        return await read_whole(page, "numbers")
 
 
-async def _all_numbers(reader: Reader) -> list[RemoteNumber]:
-    found: dict[str, RemoteNumber] = {}
-    offset = 0
-    while offset < _MAX_NUMBERS:
-        query = {"limit": str(_PAGE), "offset": str(offset)}
-        items = list(_items(await reader.get("/v1/phone-numbers", query, "which numbers it has"), "numbers"))
-        numbers = [RemoteNumber(_text(item, "id"), _text(item, "phone_number")) for item in items]
-        before = len(found)
-        found |= {number.id: number for number in numbers}
-        if len(found) == before:  # also where the service takes no offset
-            break
-        offset += len(items)
-    return list(found.values())
-
-
-def _items(answer: JsonValue, what: str) -> Iterator[JsonObject]:
-    data = answer.get("data") if isinstance(answer, dict) else answer
-    if not isinstance(data, list):
-        raise LookupFailed(f"the service's list of {what} is not what it documents")
-    for item in data:
-        if not isinstance(item, dict):
-            raise LookupFailed(f"the service's list of {what} is not what it documents")
-        yield item
+def _number(item: JsonValue) -> Item[RemoteNumber]:
+    if not isinstance(item, dict):
+        raise LookupFailed("the service's list of numbers is not what it documents")
+    number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"))
+    return Item(number.id, None, number)
 
 
 def _text(item: JsonObject, name: str) -> str:

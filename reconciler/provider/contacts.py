@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import LookupFailed
-from reconciler.model import JsonValue
+from reconciler.model import JsonObject
+from reconciler.provider.paging import read_unpaged
 from reconciler.provider.reader import Reader
 
 
@@ -27,17 +28,13 @@ class RemoteContact:
 
 async def list_contacts(reader: Reader) -> Sequence[RemoteContact]:
     """All contacts, in the service's order. Raises ``LookupFailed``."""
-    answer = await reader.get("/v1/contacts", {}, "which contacts it has")
-    items = answer.get("data") if isinstance(answer, dict) else answer
-    if not isinstance(items, list):
-        raise LookupFailed("the service's list of contacts is not what it documents")
+    items = await read_unpaged(lambda: reader.get("/v1/contacts", {}, "which contacts it has"), "contacts")
     return [_contact(item) for item in items]
 
 
-def _contact(item: JsonValue) -> RemoteContact:
-    found = item if isinstance(item, dict) else {}
+def _contact(item: JsonObject) -> RemoteContact:
     texts = {
-        name: value if isinstance(value := found.get(name), str) else ""
+        name: value if isinstance(value := item.get(name), str) else ""
         for name in ("id", "phone_number", "full_name", "email", "country")
     }
     if not texts["id"]:

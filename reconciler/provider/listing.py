@@ -1,4 +1,4 @@
-"""Asking the service which calls it has: ``GET /v1/calls``, all pages, and ``/v1/calls/{id}``; transcripts off.
+"""Asking the service which calls it has: ``GET /v1/calls``, whole, and ``/v1/calls/{id}``; transcripts off.
 
 Source: the vendor's API reference, pages list-calls and get-call. ``metadata`` is not documented in what they
 return: it is read where it is there, and never required.
@@ -15,12 +15,10 @@ from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
 from reconciler.ports import Listing, RemoteCall
 from reconciler.provider.origin import Origin
+from reconciler.provider.paging import PAGE, Item, Page, read_page, read_whole
 from reconciler.provider.reader import Reader
 from reconciler.times import format_instant, parse_instant
 
-PAGE = 100
-MAX_CALLS = 1_000_000
-MAX_READ_AGAIN = 100  # times that calls may leave a listing while it is read
 LONGEST_TEXT = 255
 
 
@@ -36,29 +34,16 @@ class CallListing:
         return self._reader.server_time
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        """Every page, oldest first, each call once. Raises ``LookupFailed``.
+        """Every call once, oldest first; whole as ``paging`` says. Raises ``LookupFailed``."""
 
-        Where calls leave the listing meanwhile, the rest moves up: as many are read again.
-        """
+        async def page(offset: int) -> Page[RemoteCall | None]:
+            query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
+            answer = await self._reader.get("/v1/calls", query, "which calls it has")
+            return read_page(answer, "calls", _item)
+
         async with self._reader.whole_listing("its calls"):
-            return await self._all_pages(listing)
-
-    async def _all_pages(self, listing: Listing) -> Sequence[RemoteCall]:
-        found: dict[str, RemoteCall] = {}
-        offset, before, read_again = 0, 0, 0
-        while offset < MAX_CALLS:
-            items, total = await self._page(listing, offset)
-            found |= {call.id: call for call in map(_call, items) if call is not None}
-            if total < before:
-                read_again += 1
-                if read_again > MAX_READ_AGAIN:
-                    raise LookupFailed("the service's list of calls changes again and again while it is read")
-                offset, before = max(0, offset - (before - total)), total
-                continue
-            offset, before = offset + len(items), total
-            if not items or offset >= total:
-                return list(found.values())
-        raise LookupFailed(f"the service lists more than {MAX_CALLS:,} calls")
+            found = await read_whole(page, "calls")
+        return sorted((call for call in found if call is not None), key=lambda call: call.created_at)
 
     async def call(self, call_id: str) -> RemoteCall | None:
         """One call, bare or in ``data``; None where the answer is 404. Raises ``LookupFailed``."""
@@ -70,15 +55,7 @@ class CallListing:
                 return None
             raise
         inner = answer.get("data")
-        return _call(inner if isinstance(inner, dict) else answer)
-
-    async def _page(self, listing: Listing, offset: int) -> tuple[list[JsonValue], int]:
-        query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
-        answer = _object(await self._reader.get("/v1/calls", query, "which calls it has"))
-        data, count = answer.get("data"), answer.get("count")
-        if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int):
-            raise LookupFailed("the service's list of calls is not what it documents")
-        return data, count
+        return _item(inner if isinstance(inner, dict) else answer).value
 
     async def aclose(self) -> None:
         await self._reader.aclose()
@@ -105,21 +82,25 @@ def _object(answer: JsonValue) -> JsonObject:
     return answer
 
 
-def _call(item: JsonValue) -> RemoteCall | None:
-    """A listed call; None for one that came in, which is none that anybody placed."""
+def _item(item: JsonValue) -> Item[RemoteCall | None]:
+    """A listed call; without a value where it came in, and so is none that anybody placed."""
     if not isinstance(item, dict):
         raise LookupFailed("the service lists something that is no call")
     call_id, status, created = (_text(item.get(name)) for name in ("id", "call_status", "created_at"))
-    if call_id is None or status is None or created is None:
+    if not call_id or status is None or created is None:
         raise LookupFailed("the service lists a call without id, call_status or created_at")
-    if item.get("direction") == "inbound":
-        return None
+    created_at = _instant(created)
+    call = None if item.get("direction") == "inbound" else _call(item, call_id, status, created_at)
+    return Item(call_id, created_at, call)
+
+
+def _call(item: JsonObject, call_id: str, status: str, created_at: datetime) -> RemoteCall:
     contact = item.get("contact")
     person = contact if isinstance(contact, dict) else {}
     return RemoteCall(
         id=call_id,
         status=status,
-        created_at=_instant(created),
+        created_at=created_at,
         agent=_text(item.get("agent_id")),
         contact_id=_text(person.get("id")),
         number=_number(_text(person.get("phone_number"))),

@@ -13,8 +13,9 @@ import pytest
 
 from reconciler.errors import LookupFailed
 from reconciler.ports import Listing, RemoteCall
-from reconciler.provider.listing import PAGE, CallListing
+from reconciler.provider.listing import CallListing
 from reconciler.provider.origin import parse_origin
+from reconciler.provider.paging import PAGE
 from tests.contract.test_provider import Server, answer, listening
 
 Answer = Callable[[dict[str, str]], bytes]
