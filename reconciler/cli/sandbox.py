@@ -38,6 +38,12 @@ The call is recorded:
   stall-after   no answer                  no-call-id    200 without call_id
   same-call-id  200 with the id of the call that was answered before
   stray-answer  200, and a 429 behind it that answers nothing
+Lists that are well-formed and wrong, as get:NAME:
+  empty-page    pages after the first      same-page     the first, whatever the offset
+  short-page    one call less              wrong-count   half or twice as many
+  hidden-call   another one at each GET    endless       there is always more
+  other-order   of calls of one second, at each GET
+  empty-metadata  {} with --echo-metadata  some-metadata  {} for some calls
 
 \b
 A RULE says which POSTs it hits, counted from 1 (those with a bad key or

@@ -23,6 +23,7 @@ _STATUSES = {
     Fault.UNAUTHORIZED: 401,
     Fault.FORBIDDEN: 403,
 }
+LIST_FAULT = web.RequestKey("list_fault", Fault)  # of a GET that is answered all the same
 _LOOK_EVERY = 0.05  # seconds between looks at whether a stalled client has gone
 
 

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from reconciler.model import JsonObject
-from reconciler.provider.sandbox.answers import HangUp, act_out, hang_up, refusal_answer
+from reconciler.provider.sandbox.answers import LIST_FAULT, HangUp, act_out, hang_up, refusal_answer
 from reconciler.provider.sandbox.control import Control
 from reconciler.provider.sandbox.desk import Desk
+from reconciler.provider.sandbox.faults import ON_LISTS
 from reconciler.provider.sandbox.placing import Placing
 from reconciler.provider.sandbox.reads import Reads
 from reconciler.provider.sandbox.refusal import Refusal
@@ -48,7 +49,10 @@ class Front:
         try:
             self._admit(request)
             fault = self._desk.dial.pick(on_get=True) if request.method == "GET" else None
-            if fault is None:
+            if fault in ON_LISTS:
+                request[LIST_FAULT] = fault
+                response = await self._answered(request, handler)
+            elif fault is None:
                 response = await self._answered(request, handler)
             else:
                 response = await act_out(request, fault, self._desk.dial.plan, self._closing, _SOME_LIST)

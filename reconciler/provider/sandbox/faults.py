@@ -37,6 +37,15 @@ class Fault(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     REDIRECT = "redirect"
+    EMPTY_PAGE = "empty-page"
+    SHORT_PAGE = "short-page"
+    SAME_PAGE = "same-page"
+    OTHER_ORDER = "other-order"
+    HIDDEN_CALL = "hidden-call"
+    WRONG_COUNT = "wrong-count"
+    ENDLESS = "endless"
+    EMPTY_METADATA = "empty-metadata"
+    SOME_METADATA = "some-metadata"
 
 
 # Faults after which the call exists -> (the word for it in the record, the HTTP status answered or None).
@@ -50,6 +59,20 @@ RECORDED: dict[Fault, tuple[str, int | None]] = {
     Fault.SAME_CALL_ID: ("same-call-id", 200),
     Fault.STRAY_ANSWER: ("ok", 200),
 }
+# Lists of calls and numbers, well-formed and wrong; the last two are about single calls too.
+ON_LISTS = frozenset(
+    {
+        Fault.EMPTY_PAGE,
+        Fault.SHORT_PAGE,
+        Fault.SAME_PAGE,
+        Fault.OTHER_ORDER,
+        Fault.HIDDEN_CALL,
+        Fault.WRONG_COUNT,
+        Fault.ENDLESS,
+        Fault.EMPTY_METADATA,
+        Fault.SOME_METADATA,
+    }
+)
 # On a GET nothing is recorded either way: only the names that say what the client sees.
 ON_GET = frozenset(Fault) - {
     Fault.DROP_AFTER,
@@ -58,6 +81,7 @@ ON_GET = frozenset(Fault) - {
     Fault.NO_CALL_ID,
     Fault.SAME_CALL_ID,
     Fault.STRAY_ANSWER,
+    *ON_LISTS,
 }
 
 _RULE = re.compile(
@@ -87,7 +111,9 @@ class FaultRule:
         if match[2] not in {fault.value for fault in Fault}:
             raise ValueError(f"no fault named {match[2]!r}; there are: {', '.join(Fault)}")
         fault, on_get = Fault(match[2]), match[1] is not None
-        if on_get and fault not in ON_GET:
+        if fault in ON_LISTS and not on_get:
+            raise ValueError(f"{fault} is about lists: write get:{fault}")
+        if on_get and fault not in ON_GET | ON_LISTS:
             raise ValueError(f"{fault} is about recorded calls; on a GET: {', '.join(sorted(ON_GET))}")
         probability = float(match[3] or 1)
         if probability > 1:
@@ -141,6 +167,11 @@ class FaultDial:
         """Replace the plan and count from 1 again."""
         self._seen = {False: 0, True: 0}
         self.plan = plan
+
+    @property
+    def gets(self) -> int:
+        """How many GETs were counted."""
+        return self._seen[True]
 
     def pick(self, *, on_get: bool) -> Fault | None:
         """Count one request, and say what befalls it."""

@@ -89,16 +89,12 @@ class CallQuery:
         return any(value is not None for value in narrow)
 
 
-def find_calls(
-    ledger: Ledger, query: CallQuery, now: datetime, lag: float, page_cap: int | None = None
-) -> tuple[Sequence[RecordedCall], int]:
-    """One page, and how many calls match in all. Calls younger than ``lag`` seconds are not seen yet."""
+def find_calls(ledger: Ledger, query: CallQuery, now: datetime, lag: float) -> Sequence[RecordedCall]:
+    """All calls that match, in the order asked for. Calls younger than ``lag`` seconds are not seen yet."""
     calls = ledger.created(query.date_from, _latest(query.date_to, now, lag))
     if query.filters:
         calls = [call for call in calls if query.fits(call, now)]
-    limit = query.limit if page_cap is None else min(query.limit, page_cap)
-    ordered = calls[::-1] if query.newest_first else calls
-    return ordered[query.offset : query.offset + limit], len(calls)
+    return calls[::-1] if query.newest_first else calls
 
 
 def _latest(date_to: datetime | None, now: datetime, lag: float) -> datetime | None:

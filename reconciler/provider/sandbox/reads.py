@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from aiohttp import web
 
-from reconciler.model import JsonValue
-from reconciler.provider.sandbox.answers import json_answer
+from reconciler.model import JsonObject, JsonValue
+from reconciler.provider.sandbox.answers import LIST_FAULT, json_answer
 from reconciler.provider.sandbox.bodies import IDENTIFIER
 from reconciler.provider.sandbox.desk import Desk
+from reconciler.provider.sandbox.faults import Fault
 from reconciler.provider.sandbox.listing import CallQuery, find_calls
 from reconciler.provider.sandbox.params import Params
+from reconciler.provider.sandbox.recorded import RecordedCall
 from reconciler.provider.sandbox.refusal import Refusal
 from reconciler.provider.sandbox.seeds import AGENTS, NUMBERS
 from reconciler.provider.sandbox.views import call_view, contact_view, number_view
+from reconciler.provider.sandbox.wrong_lists import cut_page, shows_metadata
 
 
 class Reads:
@@ -38,10 +42,11 @@ class Reads:
         """``{"data": [call...], "count": total}``."""
         config, now = self._desk.config, self._desk.now()
         query = CallQuery.parse(request.query.items())
-        page, count = find_calls(self._desk.ledger, query, now, config.list_lag, config.page_cap)
+        calls = find_calls(self._desk.ledger, query, now, config.list_lag)
+        limit = query.limit if config.page_cap is None else min(query.limit, config.page_cap)
+        page, count = cut_page(calls, query.offset, limit, request.get(LIST_FAULT), self._desk.dial.gets)
         data: list[JsonValue] = [
-            call_view(call, now, transcript=query.include_transcript, metadata=config.echo_metadata)
-            for call in page
+            self._view(call, now, request.get(LIST_FAULT), transcript=query.include_transcript) for call in page
         ]
         return json_answer({"data": data, "count": count})
 
@@ -52,8 +57,14 @@ class Reads:
         call = self._desk.ledger.find(request.match_info["id"])
         if call is None:
             raise Refusal(404, "call not found")
-        echo = self._desk.config.echo_metadata
-        return json_answer(call_view(call, self._desk.now(), transcript=transcript, metadata=echo))
+        return json_answer(self._view(call, self._desk.now(), request.get(LIST_FAULT), transcript=transcript))
+
+    def _view(self, call: RecordedCall, now: datetime, fault: Fault | None, *, transcript: bool) -> JsonObject:
+        """A call as it comes back; with its metadata, or with none of it, where the sandbox returns any."""
+        view = call_view(call, now, transcript=transcript, metadata=self._desk.config.echo_metadata)
+        if "metadata" in view and not shows_metadata(call.call_id, fault):
+            view["metadata"] = {}
+        return view
 
     async def numbers(self, request: web.Request) -> web.Response:
         """``{"data": [number...], "count": total}``; ``order`` goes by the order of the seeds."""
@@ -63,8 +74,9 @@ class Reads:
         if params.one_of("order", ("asc", "desc")) == "desc":
             numbers.reverse()
         offset, limit = params.whole("offset", 0, 0), params.whole("limit", 5, 1)
-        data: list[JsonValue] = [number_view(number) for number in numbers[offset : offset + limit]]
-        return json_answer({"data": data, "count": len(numbers)})
+        page, count = cut_page(numbers, offset, limit, request.get(LIST_FAULT), self._desk.dial.gets)
+        data: list[JsonValue] = [number_view(number) for number in page]
+        return json_answer({"data": data, "count": count})
 
     async def agents(self, request: web.Request) -> web.Response:
         """``{"statusCode": 200, "data": [agent...]}``."""
