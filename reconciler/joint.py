@@ -91,6 +91,7 @@ class JointApply(Apply):
                 if alone:
                     await self._settle(service, told)
         self._tell_the_rest(told)
+        await self._look_after(service, told)
         self._note_to_stop()
 
     @asynccontextmanager

@@ -258,7 +258,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """A call as the service lists it. ``tags`` is None where the service returns no metadata at all.
+    """A call as the service lists it. ``tags`` are ours among its metadata, None where it shows no metadata.
+
+    Whether a call without tags may be ours is decided for the service (``engine.tagging``), never by that alone.
 
     ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds. ``started_at`` is when it
     rang, None where it has not, or the service does not say.
@@ -306,11 +308,17 @@ class CallDirectory(Protocol):
         """The service's time at its latest answer, in whole seconds rounded down; None where it does not tell."""
         ...
 
+    @property
+    def service(self) -> str:
+        """The origin of the service, as ``facts.ServiceFact`` has it."""
+        ...
+
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        """All pages of a listing, oldest first.
+        """A whole listing, oldest first.
 
         Raises:
-            LookupFailed: the service could not be asked, or its answer is not what it documents.
+            LookupFailed: the service could not be asked, its answer is not what it documents, or its listing
+                could not be had whole.
         """
         ...
 

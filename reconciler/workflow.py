@@ -18,13 +18,14 @@ from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Gate, Order, Supply
 from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
-from reconciler.engine.settle import preflight, settle
+from reconciler.engine.settle import look_after, preflight, settle
 from reconciler.engine.stopping import note_to_stop
+from reconciler.engine.tagging import TAGS
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
-from reconciler.facts import unresolved
+from reconciler.facts import Verdict, unresolved
 from reconciler.model import Address, Entry
 from reconciler.plan import Action, Plan
-from reconciler.ports import CallDirectory, CallProvider, Checkpoint, Clock, StateStore
+from reconciler.ports import CallProvider, CallRegister, Checkpoint, Clock, StateStore
 from reconciler.spool import where
 
 T = TypeVar("T")
@@ -93,7 +94,7 @@ class Service:
     done by all runners, where there are several."""
 
     providers: Sequence[CallProvider]
-    directory: CallDirectory | None
+    directory: CallRegister | None
     rate: float | None
     note: Callable[[str], None]
     preflight: bool = True
@@ -134,6 +135,7 @@ class Apply:
         self._placement: Placement | None = None
         self._stopped: str | None = None
         self._asking: asyncio.Task[object] | None = None
+        self._began = clock.now()
 
     @property
     def orders(self) -> int:
@@ -168,6 +170,7 @@ class Apply:
         await self._place(await self._prepare(service, tell), service, tell)
         if self.tally.counts[Kind.UNCERTAIN]:
             await self._settle(service, tell)
+        await self._look_after(service, tell)
         self._note_to_stop()
 
     async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
@@ -260,12 +263,36 @@ class Apply:
         except LookupFailed as error:
             self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
             return orders
+        except Refused as error:
+            self._stopped = self.tally.stopped = error.message
+            for order in orders:
+                tell(Event(Kind.NOT_SENT, order.address, message=error.message))
+            raise
         if conflicts:
             self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
         for item in conflicts:
             tell(Event(Kind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
         held = {item.address for item in conflicts}
         return where(orders, lambda order: order.address not in held) if held else orders
+
+    async def _look_after(self, service: Service, tell: Emit) -> None:
+        """Name calls that another copy of this state placed meanwhile: after a run that sent anything."""
+        if service.directory is None or self._stopped or not self._sent:
+            return
+        try:
+            asked = look_after(self._store, self._run_id, service.directory, self._began, self._clock.now())
+            found = await self._ask(asked)
+        except LookupFailed as error:
+            service.note(f"calls that another copy of this state placed could not be looked for: {error.message}")
+            fact = self._store.facts(service.directory.service).get(TAGS)
+            self.tally.unchecked = fact is not None and fact.verdict is Verdict.PROVED
+            return
+        for event in found:
+            tell(event)
+
+    @property
+    def _sent(self) -> bool:
+        return any(self.tally.counts[kind] for kind in (Kind.PLACED, Kind.UNCERTAIN, Kind.ADOPTED))
 
     async def _ask(self, question: Coroutine[object, object, T]) -> T:
         """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.

@@ -140,7 +140,7 @@ def _refresh(
     if over != before:
         kept.write(place, state.lineage.id, over)
     found = drift(standings, answers, state.entries, state.lineage, scope, now)
-    return replace(report, drift=found, tagged=answers.tagged), None
+    return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage)), None
 
 
 def _within(state: _State, scope: Collection[str] | None) -> list[Entry]:

@@ -167,7 +167,8 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
         absent = word.call_id is not None and _absent(store, word.address)
-        rows = [word.address] if absent or word.distinct else []  # which must be in the files
+        unheard = word.distinct and word.address not in store.conflicts()
+        rows = [word.address] if absent or unheard else []  # which must be in the files
         intents = intents_of_rows(app, workspace, rows, SystemClock().now())
         store.decide(run.id, [word.decision()], intents if absent else ())
         return _ended(store, run.id, 1)

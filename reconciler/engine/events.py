@@ -71,6 +71,8 @@ class Tally:
     ``changed_ahead`` counts edited rows whose wanted call will not happen, ``expired_before`` the rows that an
     earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
     ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
+    ``unchecked`` says that nobody could look for another copy of the state at the end, though the service returns
+    tags.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -80,6 +82,7 @@ class Tally:
     to_stop: int = 0
     to_stop_new: int = 0
     stopped: str | None = None
+    unchecked: bool = False
     _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
@@ -95,7 +98,8 @@ class Tally:
     def incomplete(self) -> bool:
         """What was approved is not all that happens. What an earlier run recorded as expired, or as a call to
         stop, no longer counts."""
-        return self.too_late > 0 or self.to_stop_new > 0 or any(self.counts[kind] for kind in _INCOMPLETE)
+        more = self.unchecked or self.too_late > 0 or self.to_stop_new > 0
+        return more or any(self.counts[kind] for kind in _INCOMPLETE)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""

@@ -80,18 +80,23 @@ def match(
     claimed: frozenset[str],
     lineage: Lineage,
     now: datetime,
+    *,
+    tags_returned: bool = False,
 ) -> list[Match]:
     """The attempts that are certain to be a listed call.
 
     Our tags are proof. Without tags, an attempt and a call belong together where each fits no other: several
-    attempts that could be the same calls are left alone, whatever their number.
+    attempts that could be the same calls are left alone, whatever their number. ``tags_returned`` says that the
+    service is known to return tags: then a call without them is not ours.
     """
     free = [call for call in remote if call.id not in claimed]
     by_tags = _by_tags(unknowns, free, lineage)
     proven = {found.address for found in by_tags}
     taken = {found.call_id for found in by_tags}
     rest = [unknown for unknown in unknowns if unknown.entry.address not in proven]
-    untagged = [call for call in free if call.tags is None and call.id not in taken]
+    untagged = [
+        call for call in free if call.id not in taken and is_untagged(call, lineage, tags_returned=tags_returned)
+    ]
     fits = {
         unknown.entry.address: [
             call for call in untagged if call.id not in unknown.seen.call_ids and _fits(unknown, call, now)
@@ -127,14 +132,35 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: L
     return matches
 
 
+def is_untagged(call: RemoteCall, lineage: Lineage, *, tags_returned: bool) -> bool:
+    """Whether only likeness can tell whose call it is.
+
+    So it is where the service returns no tags, or is not known to: empty metadata is no proof of a stranger. Tags
+    of this lineage that name no address are none.
+    """
+    theirs = tagged_lineage(call)
+    if theirs is None:
+        return not tags_returned
+    return theirs == lineage.id and tagged_address(call, lineage) is None
+
+
+def tagged_lineage(call: RemoteCall) -> str | None:
+    """The lineage that a call's tags name."""
+    return (call.tags or {}).get(f"{TAG_PREFIX}lineage")
+
+
 def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
     """The address that a call's tags name, if they are tags of this lineage; where it was moved, the new one."""
+    address = _named_address(call) if tagged_lineage(call) == lineage.id else None
+    return None if address is None else lineage.now(address)
+
+
+def _named_address(call: RemoteCall) -> Address | None:
+    """The address that a call's tags name, of whatever lineage."""
     tags = call.tags or {}
     plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
-    if tags.get(f"{TAG_PREFIX}lineage") != lineage.id:
-        return None
     try:
-        return lineage.now(Address.parse(f"{plan}/{key}@{revision}"))
+        return Address.parse(f"{plan}/{key}@{revision}")
     except ValueError:
         return None
 
@@ -179,27 +205,51 @@ def _likeness(remote: RemoteCall) -> str:
 
 def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
     """The digest that a call's tags name, if they are tags of this lineage, whatever address they name."""
-    tags = call.tags or {}
-    return tags.get(f"{TAG_PREFIX}digest") if tags.get(f"{TAG_PREFIX}lineage") == lineage.id else None
+    return _named_digest(call) if tagged_lineage(call) == lineage.id else None
+
+
+def _named_digest(call: RemoteCall) -> str | None:
+    return (call.tags or {}).get(f"{TAG_PREFIX}digest")
 
 
 def look_alikes(
-    order: Order, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage
+    order: Order,
+    remote: Iterable[RemoteCall],
+    claimed: frozenset[str],
+    lineage: Lineage,
+    *,
+    tags_returned: bool = False,
 ) -> list[RemoteCall]:
-    """Unclaimed calls that may be this one, placed by a state that this one does not know of.
+    """Unclaimed calls that may be this one, placed by a state that this one does not know of."""
+    return [
+        item
+        for item in remote
+        if item.id not in claimed
+        and may_be(item, order.address, order.call, order.digest, lineage, tags_returned=tags_returned)
+    ]
 
-    With tags: those that name its address, or its digest under another address, which is what a rename leaves
-    that this state does not know of. Where tags are not returned: the same person and agent. Times are not
-    compared, because the service does not return when a call rings.
+
+def may_be(
+    item: RemoteCall, address: Address, call: Call, digest: str, lineage: Lineage, *, tags_returned: bool
+) -> bool:
+    """Whether a listed call may be that of a row, as far as tags, person and agent tell.
+
+    Tags of this lineage name its address, or its digest under another address, which is what a rename leaves that
+    this state does not know of. Tags of another lineage name its address, or its digest beside the same person and
+    agent: of a lost state, perhaps. Without tags: the same person and agent. Times are not compared, because the
+    service does not return when a call rings.
     """
-    found = []
-    for item in remote:
-        if item.id in claimed:
-            continue
-        if item.tags is None:
-            mine = is_alike(order.call, item)
-        else:
-            mine = tagged_address(item, lineage) == order.address or tagged_digest(item, lineage) == order.digest
-        if mine:
-            found.append(item)
-    return found
+    if is_untagged(item, lineage, tags_returned=tags_returned):
+        return is_alike(call, item)
+    if tagged_lineage(item) == lineage.id:
+        return tagged_address(item, lineage) == address or _named_digest(item) == digest
+    if tagged_lineage(item) is None:
+        return False
+    return _named_address(item) == address or (_named_digest(item) == digest and is_alike(call, item))
+
+
+def names(item: RemoteCall, lineage: Lineage) -> set[str]:
+    """All that a listed call may be recognised by: the person, and the address and digest of its tags."""
+    targets = {bare(target) for target in (item.contact_id, item.number) if target}
+    addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
+    return targets | addresses | {digest for digest in (_named_digest(item),) if digest}

@@ -58,10 +58,11 @@ class Answers:
     calls: Mapping[str, RemoteCall] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
 
-    @property
-    def tagged(self) -> bool | None:
-        """Whether it returns tags; None where it has no call to tell by."""
-        return any(call.tags is not None for call in self.calls.values()) if self.calls else None
+    def tagged(self, entries: Iterable[Entry], lineage: Lineage) -> bool | None:
+        """Whether it returns tags, by the calls that this state placed; None where it has none to tell by."""
+        own = (self.calls.get(entry.call_id or "") for entry in entries if entry.status is Status.PLACED)
+        tagged = [tagged_address(call, lineage) is not None for call in own if call is not None]
+        return all(tagged) if tagged else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,8 @@ def _unclaimed(call: RemoteCall, address: Address, entry: Entry | None) -> Drift
 class Report:
     """Where the placed calls of a state stand, as of one moment.
 
-    ``not_asked`` says why the service was not asked, None where it was. ``tagged`` is as in ``Answers``.
+    ``not_asked`` says why the service was not asked, None where it was. ``tagged``
+    is whether the service returns tags, None where that is not known.
     """
 
     as_of: datetime

@@ -107,6 +107,7 @@ class _Work:
     ground: Ground
     calls: Sequence[RemoteCall]
     found: dict[Address, Finding] = field(default_factory=dict)
+    tags_seen: bool = False
 
     def read_tags(self) -> None:
         """Every address that tags name. Where its row was moved since, the files say where it is now."""
@@ -116,6 +117,7 @@ class _Work:
             address = evidence.tagged_address(call, lineage)
             if address is not None and is_written(address):
                 tagged.setdefault(mover.follow(address), []).append(call)
+        self.tags_seen = bool(tagged)
         rows = {row.address: row for row in self.ground.rows}
         bodies = {identity.digest(row.call): row for row in self.ground.rows}
         for address, calls in tagged.items():
@@ -148,10 +150,11 @@ class _Work:
                 self._leave(row, "renamed", message)
 
     def compare(self) -> None:
-        """Rows of which no tags tell, against the calls without tags."""
+        """Rows of which no tags tell, against the calls without tags: also those whose metadata is empty."""
+        lineage = Lineage(self.ground.lineage)
         near: dict[str, list[RemoteCall]] = {}
         for call in self.calls:
-            if call.tags is None:
+            if evidence.is_untagged(call, lineage, tags_returned=False):
                 for target in filter(None, (call.contact_id, call.number)):
                     near.setdefault(evidence.bare(target), []).append(call)
         rows = list(self._open())
@@ -167,7 +170,10 @@ class _Work:
 
     def _judge(self, row: Row, candidates: Sequence[RemoteCall], own: RemoteCall | None) -> None:
         listed = ", ".join(f"{call.id} ({call.status})" for call in candidates[:3])
-        if own is not None and row.address.revision == 1:
+        if own is not None and self.tags_seen:
+            message = f"{listed} fits it, but has none of our tags, which the service returns for other calls"
+            self._leave(row, "untagged", message, candidates)
+        elif own is not None and row.address.revision == 1:
             intent = attempts.of_row(row, own.created_at, earlier=True)
             found = Finding(
                 row.address, Certainty.PROBABLE, "alike", _likeness(own), intent, in_files=True, remote=own

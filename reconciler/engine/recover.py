@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.engine.evidence import CLOCK_SKEW, LONGEST_ATTEMPT, PENDING
-from reconciler.engine.rebuild import Certainty, Rebuilt
+from reconciler.engine.rebuild import Certainty, Finding, Rebuilt
+from reconciler.facts import Conflict
 from reconciler.model import Status
-from reconciler.ports import CallDirectory, Listing, RemoteCall, Result, Seen, StateStore
+from reconciler.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
 
 
 async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
@@ -53,3 +54,23 @@ def record(store: StateStore, run_id: str, rebuilt: Rebuilt, now: datetime) -> N
         store.adopt(run_id, found)
     if left:
         store.record(run_id, left)
+    _clear_repeated(store, run_id, [item for item in kept if item.repeated], now)
+
+
+def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[Finding], now: datetime) -> None:
+    """Further calls with the tags of a row are known from now on, and no sign of another copy of the state."""
+    conflicts = [
+        Conflict(
+            item.address,
+            tuple(call.id for call in item.others),
+            item.intent.call.target,
+            item.message,
+            now,
+            run_id,
+        )
+        for item in repeated
+    ]
+    if conflicts:
+        store.note_conflicts(run_id, conflicts, now)
+    why = "found when the state was rebuilt"
+    store.decide(run_id, [Decision(item.address, now, why, distinct=True) for item in repeated])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from reconciler.engine import evidence
+from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.engine.orders import Order
+from reconciler.engine.tagging import TAGS, describe, is_own, refuse_copies, tags_returned, unknown_calls
 from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import (
     DUPLICATE_CALL_ID,
     CallDirectory,
+    CallRegister,
     Clock,
     Listing,
     RemoteCall,
@@ -49,7 +52,8 @@ async def settle(
         since, until = evidence.span_of(of_agent)
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
-    found = evidence.match(unknowns, remote, _claimed(store), _lineage(store), now)
+    returned = tags_returned(store, run_id, directory.service, remote, now)
+    found = evidence.match(unknowns, remote, _claimed(store), _lineage(store), now, tags_returned=returned)
     found = [item for item in found if only is None or item.address in only]
     if found:
         store.adopt(
@@ -83,7 +87,7 @@ def _unknown(store: StateStore, entry: Entry, held: frozenset[str]) -> Unknown:
 
 
 async def preflight(
-    store: StateStore, run_id: str, directory: CallDirectory, orders: Sequence[Order], now: datetime
+    store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Order], now: datetime
 ) -> list[Conflict]:
     """A conflict for each order that may exist already: placed by an old, forked or restored state.
 
@@ -91,6 +95,7 @@ async def preflight(
 
     Raises:
         LookupFailed: the service could not be asked; then nothing may be sent.
+        Refused: another copy of this state is at work.
     """
     listings = [Listing(status=status) for status in evidence.PENDING]
     listings.append(Listing(since=now - evidence.LOOK_BACK))
@@ -101,8 +106,10 @@ async def preflight(
     recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
+    returned = tags_returned(store, run_id, directory.service, await _with_own(store, directory, remote), now)
+    refuse_copies(store, run_id, unknown_calls(store, remote.values(), claimed), now)
     cleared = store.cleared()
-    alike = _Index(remote.values(), claimed, _lineage(store))
+    alike = _Index(remote.values(), claimed, _lineage(store), tags_returned=returned)
     return [
         Conflict(order.address, tuple(item.id for item in found), order.call.target, _found(found), now, run_id)
         for order in orders
@@ -110,35 +117,58 @@ async def preflight(
     ]
 
 
+async def _with_own(
+    store: StateStore, directory: CallRegister, remote: Mapping[str, RemoteCall]
+) -> Sequence[RemoteCall]:
+    """The listed calls, and where none of ours is among them, the latest of ours, asked for by its id."""
+    own = [entry for entry in store.entries() if entry.status is Status.PLACED and entry.call_id is not None]
+    if store.facts(directory.service).get(TAGS) or any(entry.call_id in remote for entry in own):
+        return [*remote.values()]
+    latest = next((item for item in sorted(own, key=_attempted, reverse=True) if is_own(store, item)), None)
+    call = await directory.call(latest.call_id) if latest is not None and latest.call_id else None
+    return [*remote.values(), *([call] if call else [])]
+
+
+def _attempted(entry: Entry) -> datetime:
+    return entry.attempted_at
+
+
+async def look_after(
+    store: StateStore, run_id: str, directory: CallDirectory, since: datetime, now: datetime
+) -> list[Event]:
+    """Calls that another copy of this state placed while this run was at work. ``since`` is when it began.
+
+    The state is read after the listing, so that what other runners of the same state placed is known.
+
+    Raises:
+        LookupFailed: the service could not be asked.
+    """
+    remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
+    tags_returned(store, run_id, directory.service, remote, now)
+    found = unknown_calls(store, remote, _claimed(store))
+    return [Event(Kind.CONFLICT, address, message=describe(address, calls)) for address, calls in found.items()]
+
+
 class _Index:
     """Listed calls by what they could be recognised by, so that many orders are checked in one pass."""
 
-    def __init__(self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage) -> None:
+    def __init__(
+        self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage, *, tags_returned: bool
+    ) -> None:
         self._lineage = lineage
         self._claimed = claimed
-        self._by_target: dict[str | None, list[RemoteCall]] = {}
-        self._by_tag: dict[str | None, list[RemoteCall]] = {}
+        self._tags_returned = tags_returned
+        self._by_name: dict[str, list[RemoteCall]] = {}
         for item in remote:
-            if item.tags is None:
-                for target in filter(None, {item.contact_id, item.number}):
-                    self._by_target.setdefault(evidence.bare(target), []).append(item)
-                continue
-            address = evidence.tagged_address(item, lineage)
-            names = {evidence.tagged_digest(item, lineage), None if address is None else str(address)}
-            for name in names - {None}:
-                self._by_tag.setdefault(name, []).append(item)
+            for name in evidence.names(item, lineage):
+                self._by_name.setdefault(name, []).append(item)
 
     def of(self, order: Order) -> list[RemoteCall]:
-        near = {
-            item.id: item
-            for index, name in (
-                (self._by_tag, str(order.address)),
-                (self._by_tag, order.digest),
-                (self._by_target, evidence.bare(order.call.target)),
-            )
-            for item in index.get(name, ())
-        }
-        return evidence.look_alikes(order, near.values(), self._claimed, self._lineage)
+        names = (str(order.address), order.digest, evidence.bare(order.call.target))
+        near = {item.id: item for name in names for item in self._by_name.get(name, ())}
+        return evidence.look_alikes(
+            order, near.values(), self._claimed, self._lineage, tags_returned=self._tags_returned
+        )
 
 
 def _found(calls: Sequence[RemoteCall]) -> str:

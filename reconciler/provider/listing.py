@@ -27,6 +27,11 @@ class CallListing:
 
     def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
         self._reader = Reader(origin, api_key, timeout)
+        self._service = origin.base
+
+    @property
+    def service(self) -> str:
+        return self._service
 
     @property
     def server_time(self) -> datetime | None:
@@ -153,7 +158,7 @@ def _number(text: str | None) -> str | None:
 
 
 def _tags(item: JsonObject) -> dict[str, str] | None:
-    """Our tags among the call's metadata; None where the service returns none at all."""
+    """Our tags among the call's metadata; None where it shows no metadata."""
     metadata = item.get("metadata")
     if not isinstance(metadata, dict):
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.engine.evidence import tagged_lineage
 from reconciler.engine.rebuild import Certainty, Finding, Rebuilt
 from reconciler.model import JsonObject, JsonValue
 from reconciler.ports import RemoteCall
@@ -40,7 +41,7 @@ class Report:
     @property
     def tagged(self) -> bool | None:
         """Whether the service returns tags; None where it lists no call to tell by."""
-        return any(call.tags is not None for call in self.listed) if self.listed else None
+        return any(tagged_lineage(call) is not None for call in self.listed) if self.listed else None
 
     @property
     def counts(self) -> dict[str, int]:

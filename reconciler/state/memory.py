@@ -269,7 +269,8 @@ class MemoryState(FactWriter):
             self._end_decided(run_id, decisions)
 
     def _clear(self, run_id: str, decision: Decision) -> None:
-        rules.check_clearing(decision.address, self._status(decision.address))
+        in_conflict = decision.address in self.conflicts()
+        rules.check_clearing(decision.address, self._status(decision.address), in_conflict=in_conflict)
         self._cleared[decision.address] = (run_id, decision.reason, decision.at)
         self._notes.append(notes.cleared(run_id, decision.address, decision.reason, decision.at))
 

@@ -134,9 +134,9 @@ def check_adoption(result: Result, found: Status | None, owner: Address | None) 
         raise StateError(f"{result.call_id} is the call of {owner} already")
 
 
-def check_clearing(address: Address, found: Status | None) -> None:
-    """Raises ``StateError`` where an address is placed, or may be: nothing is sent for it."""
-    if found in PLACED_STATUSES:
+def check_clearing(address: Address, found: Status | None, *, in_conflict: bool) -> None:
+    """Raises ``StateError`` where an address may be placed, or is and has no conflict: nothing is sent for it."""
+    if found in PLACED_STATUSES and not in_conflict:
         raise StateError(f"{address} is {found} already: there is nothing to clear")
     if found in UNKNOWN_STATUSES:
         raise StateError(

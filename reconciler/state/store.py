@@ -225,7 +225,8 @@ class Store(Reader, FactWriter):
 
     def _clear(self, run_id: str, decision: Decision) -> None:
         """A person's word that look-alikes are other calls."""
-        rules.check_clearing(decision.address, self._status(decision.address))
+        in_conflict = decision.address in self.conflicts()
+        rules.check_clearing(decision.address, self._status(decision.address), in_conflict=in_conflict)
         told = (run_id, decision.reason, format_instant(decision.at))
         self._connection.execute(sql.CLEAR, (*at(decision.address), *told))
         self._notes.append(notes.cleared(run_id, decision.address, decision.reason, decision.at))

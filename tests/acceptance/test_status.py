@@ -126,7 +126,7 @@ def test_what_has_ended_is_not_asked_for_again(bench: Workbench, service: Servic
     assert kept.stat().st_mode & 0o777 == 0o600
     asked = service.gets()
     assert outcomes(bench, *LATER) == before
-    assert service.gets() - asked == 5  # pending in three statuses, and recent ones: two pages
+    assert service.gets() - asked == 7  # pending in three statuses, and recent ones: two pages, read twice
     assert outcomes(bench, *LATER, "--offline") == before
     asked = service.gets()
     kept.write_text('{"version": 1, "lineage": "another", "calls": {}}')

@@ -92,6 +92,13 @@ class Directory:
     def server_time(self) -> datetime | None:
         return self.world.server_time
 
+    @property
+    def service(self) -> str:
+        return "https://service"
+
+    async def call(self, call_id: str) -> RemoteCall | None:
+        return None
+
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
         return await self.world.calls_listed(listing)
 
@@ -111,13 +118,14 @@ class Fragile:
         if name not in STORE_WRITES or self._left is None:
             return value
 
-        def write(*args: Any) -> None:
+        def write(*args: Any) -> Any:
             self._left = (self._left or 0) - 1
             if self._left == 0 and not self._after:
                 raise Crash
-            value(*args)
+            written = value(*args)
             if self._left == 0:
                 raise Crash
+            return written
 
         return write
 

@@ -42,9 +42,9 @@ def tags(key: str = "k", call: Call = CALL, lineage: str = "ours") -> dict[str, 
 
 
 def match(
-    unknowns: list[Unknown], remote: list[RemoteCall], *claimed: str, lineage: Lineage = LINEAGE
+    unknowns: list[Unknown], remote: list[RemoteCall], *claimed: str, lineage: Lineage = LINEAGE, **known: bool
 ) -> dict[str, str]:
-    found = evidence.match(unknowns, remote, frozenset(claimed), lineage, NOW)
+    found = evidence.match(unknowns, remote, frozenset(claimed), lineage, NOW, **known)
     return {item.address.key: item.call_id for item in found}
 
 
@@ -62,7 +62,6 @@ def test_the_only_call_that_fits_is_it() -> None:
         {"contact_id": "other"},
         {"contact_id": None},
         {"status": "completed"},
-        {"tags": {}},
         {"tags": tags(lineage="theirs")},
         {"tags": tags("other")},
         {"tags": tags(call=structs.replace(CALL, sender="another"))},
@@ -120,6 +119,25 @@ def test_old_tags_lead_to_where_the_row_is_now() -> None:
     assert match([unknown()], [listed(tags=tags("a"))], lineage=circle) == {}
 
 
+NO_TAGS: list[dict[str, str] | None] = [None, {}, {"reconciler_plan": "p"}, {"reconciler_lineage": "ours"}]
+
+
+@pytest.mark.parametrize("none", NO_TAGS)
+def test_metadata_without_our_tags_is_no_proof_of_a_stranger(none: dict[str, str] | None) -> None:
+    assert match([unknown()], [listed(tags=none)]) == {"k": "r1"}
+    assert look_alikes(order(CALL), [listed(tags=none)], frozenset(), LINEAGE)
+    assert not look_alikes(order(CALL), [listed(tags=none, agent="agent-b")], frozenset(), LINEAGE)
+
+
+@pytest.mark.parametrize("none", NO_TAGS)
+def test_where_tags_come_back_a_call_without_them_is_a_strangers(none: dict[str, str] | None) -> None:
+    """But for tags of this lineage that name no address: whose it is they leave open."""
+    ours = none is not None and "reconciler_lineage" in none
+    assert bool(match([unknown()], [listed(tags=none)], tags_returned=True)) is ours
+    found = look_alikes(order(CALL), [listed(tags=none)], frozenset(), LINEAGE, tags_returned=True)
+    assert bool(found) is ours
+
+
 def test_a_call_that_was_placed_twice_is_known_and_told() -> None:
     later = listed("r2", created_at=SENT + MINUTE, tags=tags())
     [found] = evidence.match([unknown()], [later, listed(tags=tags())], frozenset(), LINEAGE, NOW)
@@ -140,7 +158,10 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
     assert found(CALL, agent="agent-b", tags=tags()), "tags are proof"
     assert found(CALL, tags=tags("of-before-a-rename"))
     assert not found(CALL, tags=tags("other", structs.replace(CALL, sender="another")))
-    assert not found(CALL, tags=tags(lineage="theirs"))
+    assert found(CALL, tags=tags(lineage="theirs")), "the same address, of a lost state perhaps"
+    assert found(CALL, tags=tags("other", lineage="theirs")), "the same person, agent and digest"
+    assert not found(CALL, agent="agent-b", tags=tags("other", lineage="theirs"))
+    assert not found(CALL, tags=tags("other", structs.replace(CALL, sender="another"), "theirs"))
     assert not found(CALL, agent="agent-b")
     assert not found(phone, contact_id="x", number=None)
     assert not look_alikes(order(CALL), [listed()], frozenset({"r1"}), LINEAGE)

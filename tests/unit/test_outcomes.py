@@ -144,6 +144,7 @@ class Register:
     """A service that lists some of its calls, and counts what it is asked."""
 
     server_time = None
+    service = "https://service"
 
     def __init__(self, listed: Sequence[RemoteCall], unlisted: Sequence[RemoteCall] = ()) -> None:
         self.listed = listed

@@ -150,7 +150,6 @@ def test_without_tags_a_row_and_a_call_that_fit_nothing_else() -> None:
     [
         (AHEAD, {"agent": "agent-b"}),
         (AHEAD, {"contact_id": "d"}),
-        (AHEAD, {"tags": {}}),
         (AHEAD, {"status": "completed"}),
         (AHEAD, {"created_at": NOW + HOUR}),
         (PAST, {"created_at": PAST + HOUR, "status": "completed"}),
@@ -164,6 +163,16 @@ def test_without_tags_a_row_and_a_call_that_fit_nothing_else() -> None:
 def test_what_does_not_fit_is_left(rings_at: datetime | None, changes: dict[str, Any]) -> None:
     [found] = look([row(rings_at=rings_at)], [listed(**changes)]).findings
     assert found.reason == ("time-passed" if rings_at == PAST else "not-listed")
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_empty_metadata_is_no_proof_that_a_row_is_new(new: bool) -> None:
+    alike = listed(tags={})
+    assert told([row()], [alike], absent_are_new=new) == {"p/k": ("probable", "alike", "r1")}
+    other = row("l", contact_id="d")
+    tagged = listed("r2", contact_id="d", tags=tags(other))
+    found = told([row(), other], [alike, tagged], absent_are_new=new)
+    assert found["p/k"] == ("unknown", "untagged", None), "others came back with their tags: a person decides"
 
 
 @pytest.mark.parametrize(
