@@ -14,7 +14,6 @@ from reconciler.errors import Refused
 from reconciler.facts import Conflict, ServiceFact, Verdict
 from reconciler.model import Address, Entry, JsonObject, Status
 from reconciler.ports import RemoteCall, StateReader, StateStore
-from reconciler.times import format_instant
 
 TAGS = "tags"
 """The name of the service fact that says whether a service returns the tags of calls."""
@@ -36,8 +35,7 @@ def tags_returned(
         return known is not None and known.verdict is Verdict.PROVED
     verdict, evidence = seen
     if known is None or known.verdict is not verdict or known.evidence.keys() != evidence.keys():
-        recorded = evidence | {"at": format_instant(now)}
-        store.note_fact(run_id, ServiceFact(service, TAGS, verdict, recorded, now, run_id), now)
+        store.note_fact(run_id, ServiceFact(service, TAGS, verdict, evidence, now, run_id), now)
     return verdict is Verdict.PROVED
 
 
