@@ -29,7 +29,7 @@ from reconciler.model import JsonObject, JsonValue
 T = TypeVar("T")
 
 PAGE = 100
-READINGS = 6
+READINGS = 5
 PAUSE = 0.1  # seconds before the second reading; before each further one twice as long
 MOST_ITEMS = 1_000_000
 _FULL_PAGE = 20  # the documented default of a page: what is shorter was not cut by a limit

@@ -213,13 +213,18 @@ def test_a_state_is_made_again_after_copies_were_at_work(bench: Workbench, echoi
 
 
 def test_two_copies_at_work_at_once_both_tell(bench: Workbench, echoing: Any) -> None:
+    """Neither sees the other's first calls, which are listed late; each sees some of them at its end."""
+    echoing._desk.config = replace(echoing._desk.config, list_lag=1)
     bench.write(PLAN, plan_text(rows=30))
     copy = copy_of(bench)
-    runs = [one.fork("apply", "--auto-approve", "--json", "--rate", "30/s") for one in (bench, copy)]
+    runs = [one.fork("apply", "--auto-approve", "--json", "--rate", "12/s") for one in (bench, copy)]
     told = [run.communicate() for run in runs]
     codes = sorted(run.wait() for run in runs)
-    assert codes in ([3, 3], [3, 5]), told
-    assert all("another copy of this state" in out + err for out, err in told)
+    if twice(echoing):
+        assert codes in ([3, 3], [3, 5]), told
+        assert all("another copy of this state" in out + err for out, err in told)
+    else:
+        assert codes == [0, 5], "one of them began when the other was through"
 
 
 def test_our_own_uncertain_calls_are_no_copys(bench: Workbench, echoing: Any) -> None:

@@ -22,6 +22,7 @@ from reconciler.engine.journal import Journal, elapsed
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
 from reconciler.ports import Decision
+from reconciler.provider import listing
 from reconciler.provider.contactship import ContactShip
 from reconciler.provider.transport import Client, Progress
 from reconciler.state.checkpoint import CommandCheckpoint
@@ -45,6 +46,7 @@ CHECKPOINT_POINTS = ("before-checkpoint", "after-checkpoint")
 STATE_MUTANTS = ("send-without-proof",)  # found out where the state is taken away: lost_state.py
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
 ANSWER_MUTANTS = ("use-connections-again", "report-what-was-answered")
+COPY_MUTANTS = ("accept-any-listing", "empty-metadata-is-a-stranger", "ignore-copies")
 
 
 class Killer:
@@ -170,6 +172,35 @@ def _trust_answers(mutant: str) -> None:
         Store.turn = answered  # type: ignore[method-assign]
 
 
+def _trust_the_service(mutant: str) -> None:
+    if mutant == "accept-any-listing":
+
+        async def first_reading(ask: Any, what: str) -> Any:
+            found: dict[str, Any] = {}
+            offset, page = 0, await ask(0)
+            while page.items:
+                found |= {item.id: item.value for item in page.items}
+                offset += len(page.items)
+                if offset >= page.count:
+                    break
+                page = await ask(offset)
+            return list(found.values())
+
+        listing.read_whole = first_reading  # type: ignore[attr-defined]
+    elif mutant == "empty-metadata-is-a-stranger":
+
+        def by_each_call(call: Any, lineage: Any, *, tags_returned: bool) -> bool:
+            return call.tags is None
+
+        settle.evidence.is_untagged = by_each_call
+    else:
+
+        def nobody_else(store: Any, remote: Any, claimed: Any) -> dict[Any, Any]:
+            return {}
+
+        settle.unknown_calls = nobody_else  # type: ignore[attr-defined]
+
+
 def _use_connections_again() -> None:
     """What stands behind an answer on a connection is read as the next answer."""
     make = Client.__init__
@@ -201,6 +232,8 @@ def main(args: list[str]) -> int:
     spec = json.loads(Path(args[0]).read_text())
     if spec.get("mutant") in STATE_MUTANTS:
         spoil_the_proof()
+    elif spec.get("mutant") in COPY_MUTANTS:
+        _trust_the_service(spec["mutant"])
     elif spec.get("mutant"):
         spoil(spec["mutant"])
     if spec.get("point"):
