@@ -156,11 +156,12 @@ def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
 
 
 def _named_address(call: RemoteCall) -> Address | None:
-    """The address that a call's tags name, of whatever lineage."""
+    """The address that a call's tags name, of whatever lineage; None where this tool would not write it so."""
     tags = call.tags or {}
     plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
     try:
-        return Address.parse(f"{plan}/{key}@{revision}")
+        address = Address.parse(f"{plan}/{key}@{revision}")
+        return address if Address.parse(str(address)) == address else None
     except ValueError:
         return None
 

@@ -196,8 +196,8 @@ def _unclaimed(call: RemoteCall, address: Address, entry: Entry | None) -> Drift
 class Report:
     """Where the placed calls of a state stand, as of one moment.
 
-    ``not_asked`` says why the service was not asked, None where it was. ``tagged``
-    is whether the service returns tags, None where that is not known.
+    ``not_asked`` says why the service was not asked, None where it was. ``tagged`` says
+    whether the service returns tags, None where that is not known.
     """
 
     as_of: datetime

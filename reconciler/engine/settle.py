@@ -10,7 +10,7 @@ from reconciler.engine import evidence
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.engine.orders import Order
-from reconciler.engine.tagging import TAGS, describe, is_own, refuse_copies, tags_returned, unknown_calls
+from reconciler.engine.tagging import TAGS, is_own, keep_copies, refusal, tags_returned, unknown_calls
 from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import (
@@ -107,7 +107,9 @@ async def preflight(
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
     returned = tags_returned(store, run_id, directory.service, await _with_own(store, directory, remote), now)
-    refuse_copies(store, run_id, unknown_calls(store, remote.values(), claimed), now)
+    if copies := unknown_calls(store, remote.values(), claimed):
+        keep_copies(store, run_id, copies, now)
+        raise refusal(copies)
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, _lineage(store), tags_returned=returned)
     return [
@@ -145,8 +147,8 @@ async def look_after(
     """
     remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
-    found = unknown_calls(store, remote, _claimed(store))
-    return [Event(Kind.CONFLICT, address, message=describe(address, calls)) for address, calls in found.items()]
+    kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store)), now)
+    return [Event(Kind.CONFLICT, item.address, message=item.message) for item in kept]
 
 
 class _Index:

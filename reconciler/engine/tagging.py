@@ -90,27 +90,26 @@ def _is_attempted(store: StateReader, address: Address, call: RemoteCall, lineag
     )
 
 
-def refuse_copies(
+def keep_copies(
     store: StateStore, run_id: str, found: Mapping[Address, Sequence[RemoteCall]], at: datetime
-) -> None:
-    """Keep the calls as conflicts, so that a person can settle each, and send nothing.
-
-    Raises:
-        Refused: there is any.
-    """
-    if not found:
-        return
+) -> Sequence[Conflict]:
+    """Keep what ``unknown_calls`` found as conflicts, so that a person can settle each."""
     conflicts = [
         Conflict(
-            address, tuple(call.id for call in calls), _target(calls[0]), describe(address, calls), at, run_id
+            address, tuple(call.id for call in calls), _target(calls[0]), _describe(address, calls), at, run_id
         )
         for address, calls in found.items()
     ]
     store.note_conflicts(run_id, conflicts, at)
+    return conflicts
+
+
+def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
+    """Why nothing is sent, and what to do."""
     number = sum(map(len, found.values()))
     listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*found.items()][:_SHOWN])
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-    raise Refused(
+    return Refused(
         f"another copy of this state is at work: the service has {number:,} "
         f"{'call' if number == 1 else 'calls'} with its tags that this state does not know: {listed}{more}. "
         "Nothing was sent",
@@ -120,7 +119,7 @@ def refuse_copies(
     )
 
 
-def describe(address: Address, calls: Sequence[RemoteCall]) -> str:
+def _describe(address: Address, calls: Sequence[RemoteCall]) -> str:
     """What is said of calls that another copy of the state placed for an address."""
     listed = ", ".join(f"{call.id} ({call.status})" for call in calls[:_SHOWN])
     return (

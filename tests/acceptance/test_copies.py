@@ -196,9 +196,10 @@ def test_a_row_that_both_copies_placed_is_settled_by_a_person(bench: Workbench, 
     assert (ended.code, ended.summary["placed"], ended.summary["conflicts"]) == (3, 3, 3), "named at the end"
     assert bench.apply().code == 0, "there is nothing to place"
     bench.write(PLAN, plan_text(rows=4))
-    assert bench.apply().code == 5
     for number in (1, 2, 3):
+        assert bench.apply().code == 5
         bench.ok("resolve", f"june/inv-{number}", "--distinct", "--reason", "told the customer")
+    assert bench.run("resolve", "june/inv-1", "--distinct", "--reason", "again").code == 1
     assert bench.apply().summary["placed"] == 1
 
 
