@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,6 +126,12 @@ class Workbench:
             run.wait(timeout=60)
             os.close(ours)
         return screen.decode()
+
+    def reviewed(self, name: str) -> str:
+        """The path of a copy of a saved plan, outside the checkout, as a review leaves it."""
+        path = self.root.parent / f"{self.root.name}-reviewed" / Path(name).name
+        path.parent.mkdir(exist_ok=True)
+        return str(shutil.copy(self.root / name, path))
 
     def ok(self, *args: str) -> Result:
         """Run, and insist on exit 0."""

@@ -43,7 +43,8 @@ Examples:
   reconciler apply                          # plan the project, ask, place
   reconciler apply june.plan                # a saved plan: what was approved, no question
   reconciler apply calls/ --auto-approve --json --max-calls 500
-  reconciler apply --approved pr.plan --checkpoint ./carry-state   # in CI, after the merge
+  reconciler apply --approved /tmp/pr.plan --checkpoint ./carry-state   # in CI, after the merge
+  reconciler apply --only-approved          # in CI, every hour: what was approved and is due
   reconciler apply june.plan --join         # on each of several machines: they share the plan out
 
 \b
@@ -77,7 +78,13 @@ class RateOption(click.ParamType[float]):
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PLAN",
-    help="Place only what this saved plan holds, as the files now say it. Repeatable.",
+    help="Record what this reviewed plan approves, and place approved rows only. Repeatable.",
+)
+@click.option("--only-approved", is_flag=True, help="Place only rows whose approval the state has recorded.")
+@click.option(
+    "--from-commit-anyway",
+    metavar="REASON",
+    help="Apply a commit that is older than one applied before, or on another line. Recorded.",
 )
 @click.option(
     "--checkpoint",
@@ -111,6 +118,8 @@ def apply(
     what: tuple[str, ...],
     auto_approve: bool,
     approved: tuple[Path, ...],
+    only_approved: bool,
+    from_commit_anyway: str | None,
     checkpoint: str | None,
     max_calls: int | None,
     rate: float | None,
@@ -133,9 +142,10 @@ def apply(
 
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
-    from reconciler.cli.approval import approve
+    from reconciler.cli.approval import Job, read_approved
+    from reconciler.cli.commits import read_origin
     from reconciler.cli.loading import Request
-    from reconciler.cli.placing import Approved, Target, place
+    from reconciler.cli.placing import Target, place
     from reconciler.cli.workspace import Workspace
     from reconciler.engine.conflicts import FileRows
     from reconciler.workflow import check_count, check_verdict
@@ -163,21 +173,34 @@ def apply(
     if join and not saved:
         hint = "reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
         raise UsageError("--join places a saved plan, the same for every runner", hint=hint)
-    if saved and approved:
-        raise UsageError("--approved goes with plan files; a saved plan is approved as it is")
+    if saved and (approved or only_approved):
+        option = "--approved" if approved else "--only-approved"
+        raise UsageError(f"{option} goes with plan files; a saved plan is approved as it is")
+    sources = None
     if saved:
         plan = _saved(app, workspace, what[0])
-        check_verdict(plan)
-        job = Approved(plan)
     else:
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_used(lifted, (item.code for item in plan.lifted))
-        check_verdict(plan)
-        scope = sources.plans if what else None
-        job = replace(approve(app, workspace, plan, approved, scope), files=FileRows(plan.changes, scope))
-    check_count(job.plan, max_calls)
-    if not saved and not approved:
-        _ask(job.plan, auto_approve=auto_approve)
+    check_verdict(plan)
+    plans = read_approved(app, workspace, approved)
+    with workspace.reader() as reader:
+        root = workspace.project.root
+        origin = read_origin(root, plan, saved=saved, reason=from_commit_anyway, reader=reader)
+    scope = sources.plans if sources is not None and what else None
+    job = Job(
+        plan,
+        origin,
+        sources=sources,
+        scope=scope,
+        approved=plans,
+        only_approved=only_approved or bool(approved),
+        max_calls=max_calls,
+        files=None if sources is None else FileRows(plan.changes, scope),
+    )
+    if not job.only_approved:
+        check_count(plan, max_calls)
+        _ask(plan, auto_approve=auto_approve or saved)
     return place(app, workspace, job, request, target, lock_timeout=lock_timeout, as_json=as_json)
 
 

@@ -1,38 +1,144 @@
-"""``apply --approved PLAN``: what a pull request was approved for, held against the merged files."""
+"""What may be placed of the files: the rows that were approved, where only those are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from reconciler import chain
+from reconciler.cli import git
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.placing import Approved
 from reconciler.cli.show import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.engine.approval import allow
+from reconciler.engine import approval
+from reconciler.errors import Refused, StateError
 from reconciler.plan import Plan
-from reconciler.workflow import check_age
+from reconciler.workflow import check_age, check_count
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.cli.commits import Origin
+    from reconciler.engine.conflicts import FileRows
+    from reconciler.engine.events import Event
+    from reconciler.facts import RowApproval
+    from reconciler.ports import StateStore
+    from reconciler.source.sources import Sources
+
+_RUNS = 10_000  # an hourly job takes a year for them; a saved plan is too old after days
+_ROW_GONE = "the row is gone or disabled"
 
 
-def approve(
-    app: App, workspace: Workspace, plan: Plan, paths: Sequence[Path], scope: frozenset[str] | None
-) -> Approved:
-    """What of ``plan`` the saved plans at ``paths`` allow; all of it where there are none.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan to apply, and what it must pass under the lock.
+
+    ``sources`` are the files it was made of, None for a saved plan; ``scope`` names their plans where only some
+    were asked for. ``approved`` are plans that people reviewed before, by plan id; with ``only_approved``, rows
+    that were not approved are not placed. ``stale`` are such rows. ``files`` are all
+    rows that the files ask for, None for a saved plan.
+    """
+
+    plan: Plan
+    origin: Origin
+    sources: Sources | None = None
+    scope: frozenset[str] | None = None
+    approved: Mapping[str, Plan] = field(default_factory=dict)
+    only_approved: bool = False
+    max_calls: int | None = None
+    stale: tuple[Event, ...] = ()
+    files: FileRows | None = None
+
+
+def read_approved(app: App, workspace: Workspace, paths: Sequence[Path]) -> dict[str, Plan]:
+    """The saved plans at ``paths``, by plan id.
 
     A saved plan of a pull request is usually made where no key is, and is only an allow-list: it need not be
     signed, unless the policy requires it.
 
     Raises:
-        Refused: one of them is no plan, was changed, is not signed where it must be, or is too old; or the files
-            move what none of them moves.
+        Refused: one of them stands in the checkout, is no plan, was changed, is not signed where it must be, or is
+            too old.
     """
+    from reconciler.planfile import plan_id
+
     if not paths:
-        return Approved(plan)
+        return {}
     policy = workspace.project.policy
     check_plan_key(policy)
+    for path in paths:
+        _check_outside(app.directory / path, workspace.project.root)
     plans = [read_plan(app, path, signed=policy.signed_plans) for path in paths]
     for item in plans:
         check_age(item, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
-    allowed, stale = allow(plan, plans, scope)
-    return Approved(allowed, tuple(stale), tuple(plans))
+    return {plan_id(item): item for item in plans}
+
+
+def _check_outside(path: Path, root: Path) -> None:
+    """Whoever can change the files could also commit a plan among them, or a link to one."""
+    checkout = git.top(root)
+    for name in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):  # noqa: PTH100 - links are kept
+        if any(folder.exists() and folder.samefile(checkout) for folder in name.parents):
+            hint = "put it elsewhere: in CI, download it to $RUNNER_TEMP or a folder made with mktemp -d"
+            raise Refused(f"{path}: an approved plan must not come from the checkout of the plan files", hint=hint)
+
+
+def admit(workspace: Workspace, job: Job, store: StateStore, run_id: str, now: datetime) -> Job:
+    """Under the lock: check and record the commit, record new approvals, end old ones, and leave out what was not
+    approved.
+
+    Raises:
+        Refused: the commit may not be applied; the files move what no approved plan moves; or there are more calls
+            to place than ``max_calls``.
+    """
+    from reconciler.cli.commits import note_origin
+
+    if job.only_approved:
+        approval.check_moves(job.plan, job.approved.values())
+    note_origin(job.origin, store, run_id, now)
+    if job.sources is not None:
+        job = _approve(workspace, job, job.sources, store, run_id, now)
+    check_count(job.plan, job.max_calls)
+    return job
+
+
+def _approve(
+    workspace: Workspace, job: Job, sources: Sources, store: StateStore, run_id: str, now: datetime
+) -> Job:
+    fields = workspace.project.provider.schedule_fields
+    digests = approval.Digests(store.key_for(approval.PURPOSE), store.lineage, fields)
+    if job.approved:
+        new = approval.newly_approved(job.plan, job.approved, digests, run_id, now)
+        if _may_be_withdrawn(new, store, run_id):
+            withdrawn = _find_withdrawn(store)
+            new = approval.newly_approved(job.plan, job.approved, digests, run_id, now, withdrawn)
+        store.approve(run_id, new, now)
+    approvals = dict(store.approved())
+    gone = approval.ended(approvals.keys(), sources.rows, job.scope)
+    if gone:
+        store.end_approvals(run_id, gone, _ROW_GONE, now)
+    if not job.only_approved:
+        return job
+    plan, stale = approval.allow(job.plan, approvals, job.approved.values(), digests)
+    dropped = approval.dropped(job.plan, job.approved.values(), job.scope)
+    return replace(job, plan=plan, stale=(*stale, *dropped))
+
+
+def _find_withdrawn(store: StateStore) -> set[tuple[str, str]]:
+    try:
+        return approval.find_withdrawn(chain.read(link.entry) for link in store.ledger())
+    except (ValueError, LookupError) as error:
+        hint = "reconciler audit verify shows what is wrong"
+        raise StateError(f"the ledger of the state is damaged: {error}", hint=hint) from error
+
+
+def _may_be_withdrawn(new: Sequence[RowApproval], store: StateStore, run_id: str) -> bool:
+    """Whether a plan that an earlier run was given approves a row that is not approved in the state."""
+    earlier = {item.plan_id for run in store.runs(_RUNS) if run.id != run_id for item in run.approvals}
+    again = [item for item in new if item.plan_id in earlier]
+    approvals = store.approved() if again else {}
+    return any(item.address not in approvals for item in again)

@@ -49,6 +49,12 @@ def revision(root: Path) -> GitRevision | None:
     return GitRevision(commit, dirty=not repository.is_clean())
 
 
+def head(root: Path) -> str | None:
+    """The commit that is checked out at ``root``; None where there is no readable one."""
+    repository = _open(root)
+    return None if repository is None else repository.head()
+
+
 def relation(root: Path, commit: str, descendant: str) -> Relation:
     """Whether ``commit`` is an ancestor of ``descendant``; both are full ids. UNKNOWN outside a repository."""
     repository = _open(root)
@@ -78,6 +84,12 @@ def base_commit(root: Path, ref: str) -> str:
             hint = f"did you mean origin/{ref}?"
         raise ReconcilerError(f"--base: no commit {ref!r} in this clone", hint=hint)
     return repository.merge_base(commit) or commit
+
+
+def top(root: Path) -> Path:
+    """The folder of the checkout around ``root``; ``root`` itself outside git."""
+    root = root.resolve()
+    return _top(root) or root
 
 
 def files(root: Path, commit: str, suffixes: Iterable[str]) -> Iterator[Blob]:

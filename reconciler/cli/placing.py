@@ -30,13 +30,12 @@ from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.claims import JointStore
+    from reconciler.cli.approval import Job
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.conflicts import FileRows
     from reconciler.engine.context import Context
     from reconciler.engine.events import Event, Tally
     from reconciler.model import JsonObject
-    from reconciler.plan import Plan
     from reconciler.ports import Checkpoint, Run, StateStore
     from reconciler.workflow import Apply, Service
 
@@ -87,21 +86,10 @@ class Target:
         return key
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """A plan to apply. ``stale`` are rows that differ from the plans people approved before, ``by``. ``files`` are
-    all rows that the files ask for, None for a saved plan."""
-
-    plan: Plan
-    stale: tuple[Event, ...] = ()
-    by: tuple[Plan, ...] = ()
-    files: FileRows | None = None
-
-
 def place(
     app: App,
     workspace: Workspace,
-    approved: Approved,
+    job: Job,
     request: Request,
     target: Target,
     *,
@@ -111,22 +99,23 @@ def place(
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
     from reconciler.engine.events import Tally
 
-    run = _new_run(workspace, approved, request, _details(workspace, approved.plan, target))
+    run = _new_run(workspace, job, request, _details(workspace, job, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with ExitStack() as stack:
         joint = stack.enter_context(workspace.join(run, lock_timeout)) if target.join else None
         store = joint or stack.enter_context(workspace.store(run, lock_timeout))
-        code, tally, before = int(ExitCode.ERROR), Tally(), store.serial
+        code, tally, before, written = int(ExitCode.ERROR), Tally(), store.head, False
         try:
-            job = _job(workspace, approved, request, store, run.id, tally, joint)
-            orders = job.orders
-            key = target.key() if orders or target.join or (target.has_key and job.unknown) else None
+            apply = _apply(workspace, job, request, store, run.id, tally, joint)
+            orders = apply.orders
+            key = target.key() if orders or target.join or (target.has_key and apply.unknown) else None
             with reporter(app, orders, as_json=as_json) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_where_disks_are_forgotten(report.note)
                 report.started(run.id, run.plan_id or "")
                 workers = target.concurrency if target.join else min(target.concurrency, orders)
-                code = asyncio.run(_run(job, target, key, workers, report, checkpoint))
+                code = asyncio.run(_run(apply, target, key, workers, report, checkpoint))
+            written = store.head != before
         except ReconcilerError as error:
             code = error.exit_code
             raise
@@ -137,15 +126,16 @@ def place(
             finally:
                 with reporter(app, 0, as_json=as_json) as report:
                     report.finished(tally)
-        if checkpoint is not None and (store.serial != before or tally.to_stop_new) and code in _ENDED:
+        if checkpoint is not None and written and code in _ENDED:
             code = carry_end(checkpoint, code)
     return code
 
 
-def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
+def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
     """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
     from reconciler.planfile import summary
 
+    plan = job.plan
     counts = {name: count for name, count in summary(plan).items() if count}
     policy = workspace.project.policy
     return {
@@ -157,18 +147,19 @@ def _details(workspace: Workspace, plan: Plan, target: Target) -> JsonObject:
         "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
         "preflight": target.preflight,
         **({"joined": True} if target.join else {}),
+        **({"only_approved": True} if job.only_approved else {}),
         "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
     }
 
 
-def _new_run(workspace: Workspace, approved: Approved, request: Request, details: JsonObject) -> Run:
+def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
     from reconciler.planfile import plan_id
 
-    own_id = plan_id(approved.plan)
+    own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
-    lifted = dict.fromkeys((*approved.plan.lifted, *request.lifted))
-    approvals = [Approval(plan_id(plan), plan.git.commit if plan.git else None) for plan in approved.by]
-    git = approved.plan.git
+    lifted = dict.fromkeys((*job.plan.lifted, *request.lifted))
+    approvals = [Approval(name, plan.git.commit if plan.git else None) for name, plan in job.approved.items()]
+    git = job.plan.git
     return new_run(
         "apply",
         plan_id=own_id,
@@ -179,42 +170,44 @@ def _new_run(workspace: Workspace, approved: Approved, request: Request, details
     )
 
 
-def _job(
+def _apply(
     workspace: Workspace,
-    approved: Approved,
+    job: Job,
     request: Request,
     store: StateStore,
     run_id: str,
     tally: Tally,
     joint: JointStore | None,
 ) -> Apply:
-    """The job, once all its plans belong to this state and this moment (``Refused`` where they do not)."""
+    """The apply of a job, once it belongs to this state and this moment (``Refused`` where it does not)."""
+    from reconciler.cli.approval import admit
     from reconciler.cli.loading import make_context, overridden_guards
     from reconciler.engine.lifting import lift
     from reconciler.joint import JointApply
     from reconciler.workflow import Apply, check_applicable
 
-    def job(context: Context) -> Apply:
+    def apply(context: Context) -> Apply:
         if joint is not None:
-            return JointApply(approved.plan, joint, run_id, context, clock, tally)
-        return Apply(approved.plan, store, run_id, context, clock, tally, approved.stale, approved.files)
+            return JointApply(job.plan, joint, run_id, context, clock, tally)
+        return Apply(job.plan, store, run_id, context, clock, tally, job.stale, job.files)
 
     clock = SystemClock()
     now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
-    for plan in (approved.plan, *approved.by):
+    for plan in (job.plan, *job.approved.values()):
         check_applicable(plan, store, now)
     people, problems = workspace.people(now)
     if any(item.is_error for item in problems):
         hint = "reconciler validate shows them"
         raise ReconcilerError("the lists of people in the policy have errors: nothing was placed", hint=hint)
-    context = make_context(workspace, replace(request, now=now, lifted=approved.plan.lifted))
+    job = admit(workspace, job, store, run_id, clock.now())
+    context = make_context(workspace, replace(request, now=now, lifted=job.plan.lifted))
     context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
     context = replace(context, overridden=overridden_guards(store, context))
-    new = [item for item in request.lifted if item not in approved.plan.lifted]
+    new = [item for item in request.lifted if item not in job.plan.lifted]
     if not new:
-        return job(context)
-    check_used(new, job(context).objecting)
-    return job(lift(context, new))
+        return apply(context)
+    check_used(new, apply(context).objecting)
+    return apply(lift(context, new))
 
 
 async def _run(

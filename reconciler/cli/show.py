@@ -87,7 +87,7 @@ def check_plan_key(policy: Policy) -> None:
         Refused: ``policy.signed_plans`` is ``required``, and the environment has no key.
         UsageError: the key is too short.
     """
-    if plan_key() is None and policy.signed_plans:
+    if policy.signed_plans and plan_key() is None:
         message = f"this project requires signed plans, and {PLAN_KEY} is not set"
         hint = f"set {PLAN_KEY} to the key of the reviewed plans (policy.signed_plans in {PROJECT_FILE})"
         raise Refused(message, hint=hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.conftest import Workbench, plan_text
@@ -34,7 +36,7 @@ OTHERS = [
     ("RECONCILER_LINEAGE", ["validate"]),
     ("RECONCILER_PLAN_KEY", ["plan"]),
     ("RECONCILER_PLAN_KEY", ["apply", "--auto-approve"]),
-    ("RECONCILER_PLAN_KEY", ["apply", "--approved", "june.plan"]),
+    ("RECONCILER_PLAN_KEY", ["apply", "--approved", "../june.plan"]),
     ("RECONCILER_CHECKPOINT", ["plan"]),
     ("RECONCILER_CHECKPOINT", ["apply", "--auto-approve", "--checkpoint", "none"]),
 ]
@@ -45,6 +47,7 @@ def june(project: Workbench) -> Workbench:
     project.write("calls/june.yaml", plan_text())
     project.write("key.txt", project.env["CONTACTSHIP_API_KEY"]).chmod(0o600)
     project.ok("plan", "--out", "june.plan")
+    shutil.copy(project.root / "june.plan", project.root.parent)
     return project
 
 

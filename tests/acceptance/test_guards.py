@@ -271,5 +271,5 @@ def test_a_person_s_zone_that_was_not_approved_is_stale(project: Workbench, sand
     project.write("calls/june.yaml", rows(at("2031-06-02 12:00:00")))
     project.ok("plan", "--out", "june.plan")
     project.write("calls/june.yaml", rows(f"{at('2031-06-02 12:00:00')}, called_timezone: America/Bogota"))
-    applied = project.apply("--approved", "june.plan")
+    applied = project.apply("--approved", project.reviewed("june.plan"))
     assert (applied.code, outcomes(applied.events)) == (3, {"june/r1": "stale"})

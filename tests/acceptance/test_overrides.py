@@ -82,9 +82,9 @@ def test_there_is_no_override_without_a_plan_that_was_looked_at(capped: Workbenc
 
 def test_an_approved_plan_says_nothing_of_overrides(capped: Workbench, sandbox: Any) -> None:
     capped.ok("plan", "--out", "pr.plan", "--override", f"G006={WHY}")
-    assert capped.apply("--approved", "pr.plan").code == 5
+    assert capped.apply("--approved", capped.reviewed("pr.plan")).code == 5
     assert not sandbox.calls()
-    done = capped.apply("--approved", "pr.plan", "--override", f"G006={WHY}")
+    done = capped.apply("--approved", capped.reviewed("pr.plan"), "--override", f"G006={WHY}")
     assert done.summary["placed"] == 3
     assert overrides(capped)[0]["reason"] == WHY
 
