@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -12,6 +14,7 @@ import yaml
 from tests.gitrepo import git
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+TOOLS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 NO_NETWORK = """\
 import socket
 
@@ -24,6 +27,19 @@ socket.getaddrinfo = refuse
 """
 
 
+GH = """\
+#!/bin/sh
+# A stand-in for GitHub's command line: $FORGE has a folder for each merged pull request, with its artefact.
+printf '%s\\n' "$*" >> "$FORGE.log"
+case "$1 $2" in
+"pr list") for folder in "$FORGE"/*/; do number=$(basename "$folder"); echo "$number head-of-$number"; done ;;
+"run list") echo "${10#head-of-}" ;;
+"run download") cp -r "$FORGE/$3" "$9" ;;
+"api --method") if [ "$3" = GET ]; then echo 7; fi ;;
+esac
+"""
+
+
 class Repository:
     """A bare repository that every job clones anew, each on a machine of its own."""
 
@@ -31,6 +47,9 @@ class Repository:
         self.folder = folder
         self.repository = folder / "calls.git"
         git(folder, "init", "--quiet", "--bare", str(self.repository))
+        (folder / "bin").mkdir()
+        (folder / "bin" / "gh").write_text(GH)
+        (folder / "bin" / "gh").chmod(0o755)
         (folder / "offline").mkdir()
         (folder / "offline" / "sitecustomize.py").write_text(NO_NETWORK)
 
@@ -39,17 +58,34 @@ class Repository:
         git(self.folder, "clone", "--quiet", "--branch", branch, str(self.repository), str(path))
         return path
 
-    def merge(self, name: str) -> None:
+    def merge(self, name: str, how: str = "--no-ff") -> str:
+        """Merge a branch into main, or ``--squash`` it; the commit that main has then."""
         path = self.clone(f"merge-{name}")
-        git(path, "merge", "--quiet", "--no-ff", "-m", f"Merge {name}", f"origin/{name}")
+        git(path, "merge", "--quiet", how, f"origin/{name}")
+        if how == "--squash":
+            git(path, "commit", "--quiet", "-m", f"Squash {name}")
         git(path, "push", "--quiet", "origin", "main")
+        return git(path, "rev-parse", "HEAD")
+
+    def fetch_approved(self, kit: Path, path: Path, artefacts: Sequence[Path], workflow: str) -> dict[str, str]:
+        """Run the step that downloads approved plans, with these ones merged; the environment of the next step."""
+        forge, temporary = path.parent / f"{path.name}-forge", path.parent / f"{path.name}-temp"
+        temporary.mkdir()
+        forge.mkdir()
+        for number, artefact in enumerate(artefacts, 1):
+            shutil.copytree(artefact, forge / str(number))
+        env = {"RUNNER_TEMP": str(temporary), "FORGE": str(forge), "REPO": "example/calls", "GH_TOKEN": "x"}
+        env["PATH"] = f"{self.folder / 'bin'}:{TOOLS}"
+        done = run_step(script(kit, workflow, "apply", "approved plans"), path, env)
+        assert done.returncode == 0, done.stderr
+        return {"RUNNER_TEMP": str(temporary)}
 
     def plan_job(
-        self, kit: Path, name: str, path: Path, state: str
+        self, kit: Path, name: str, path: Path, state: str, base: str = "main"
     ) -> tuple[subprocess.CompletedProcess[str], Path]:
         """The plan job of a kit in a clone, without a network: its result, and the artefact."""
         env = {
-            "BASE": "origin/main",
+            "BASE": f"origin/{base}",
             "RECONCILER_STATE": state,
             "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
             "PYTHONPATH": str(self.folder / "offline"),
@@ -68,11 +104,10 @@ def script(kit: Path, workflow: str, job: str, step: str) -> str:
 
 def run_step(text: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """As GitHub runs it: bash with -e, and here with nothing in its environment but what the step is given."""
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
         cwd=folder,
-        env={"PATH": tools} | env,
+        env={"PATH": TOOLS} | env,
         capture_output=True,
         text=True,
         check=False,

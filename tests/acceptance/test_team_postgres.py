@@ -33,6 +33,7 @@ class Team(Repository):
         self.url, self.postgres = url, postgres
         operator = Workbench(folder / "operator", {"RECONCILER_STATE": postgres.url()})
         shutil.copytree(EXAMPLE, operator.root)
+        shutil.copytree(EXAMPLES / "ci" / "github", operator.root / ".github")
         made = operator.ok("state", "init").out
         self.lineage = made.rpartition("lineage ")[2].strip(").\n")
         settings = (operator.root / "reconciler.yaml").read_text()
@@ -65,8 +66,7 @@ class Team(Repository):
     def apply(self, name: str, artefact: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
         """The apply job: its result, and the snapshot that it makes."""
         path = self.clone(f"apply-{name}")
-        shutil.copytree(artefact, path / "approved" / "1")
-        env = {
+        env = self.fetch_approved(KIT, path, [artefact], "calls-apply.yml") | {
             "CONTACTSHIP_API_KEY": KEY,
             "CONTACTSHIP_BASE_URL": self.url,
             "RECONCILER_STATE": self.postgres.url(user="runner"),
