@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.chain import Kind, Note
 from reconciler.errors import StateError, StateMissing
@@ -216,14 +218,42 @@ def is_busy(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith("SQLITE_BUSY")
 
 
+class _PollingConnection(sqlite3.Connection):
+    """Waits ``patience`` seconds for locks of other processes, and asks for them every millisecond or two.
+
+    SQLite itself asks less and less often, down to every 100 ms (``sqliteDefaultBusyCallback`` in its main.c). Beside
+    a journal that commits back to back, whose locks are free for less than a millisecond at a time, it hardly ever
+    gets one. A statement that failed with SQLITE_BUSY has done nothing, and may be run again.
+    """
+
+    patience: float = _BUSY_SECONDS
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+        give_up_at = time.monotonic() + self.patience
+        while True:
+            time.sleep(random.uniform(0.001, 0.002))  # noqa: S311 - no secret
+            try:
+                return super().execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= give_up_at:
+                    raise
+
+
 def connect(path: Path, mode: str, busy: float | None = None) -> sqlite3.Connection:
     """A connection in autocommit mode; ``mode`` is ``ro`` or ``rw``, and neither creates a file.
 
-    ``busy`` is how many seconds it waits for another process's transaction (None: a minute).
+    ``busy`` is how many seconds each statement waits for another process's transaction (None: a minute).
     """
-    busy = _BUSY_SECONDS if busy is None else busy
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=busy, check_same_thread=False)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=0, check_same_thread=False, factory=_PollingConnection
+    )
+    connection.patience = _BUSY_SECONDS if busy is None else busy
     connection.row_factory = sqlite3.Row
     return connection
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -26,7 +27,8 @@ from tests.contract.test_facts import FACT
 from tests.unit.test_state_sqlite import intent
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-ROUNDS = 50
+ROUNDS = {0.02: 50, 0.0: 10}  # seconds that an answer takes -> how often the plan is paused and resumed
+PATIENCE = 1.0  # seconds for one write beside a journal that commits back to back; some milliseconds are usual
 JOURNAL = """\
 import sys
 import time
@@ -43,7 +45,7 @@ with place_at(sys.argv[1]).store(a_run("holder", "apply"), 0.0) as store:
     while not Path(sys.argv[2]).exists() or count < 20:
         now = datetime.now(UTC)
         store.intend("holder", [intent(f"k{count}")], now)
-        time.sleep(0.02)  # the service's answer; the journal writes nothing meanwhile
+        time.sleep(float(sys.argv[3]))  # the service's answer; the journal writes nothing meanwhile
         store.record("holder", [Result(Address("june", f"k{count}"), Status.PLACED, now, f"call-{count}")])
         count += 1
     store.end_run("holder", datetime.now(UTC), 0, {"placed": count})
@@ -79,16 +81,20 @@ def pause(place: Place, name: str = "pause-1", plan: str | None = "june") -> Non
         store.pause(name, plan, "wrong prices", datetime.now(UTC))
 
 
-def test_two_processes_write_at_once_and_nothing_is_lost(url: str, place: Place, tmp_path: Path) -> None:
-    done = tmp_path / "done"
-    journal = subprocess.Popen(
-        [sys.executable, "-c", JOURNAL, url, str(done)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.mark.parametrize("answer", ROUNDS)
+def test_two_processes_write_at_once_and_nothing_is_lost(
+    url: str, place: Place, tmp_path: Path, answer: float
+) -> None:
+    done, rounds, longest = tmp_path / "done", ROUNDS[answer], 0.0
+    command = [sys.executable, "-c", JOURNAL, url, str(done), str(answer)]
+    journal = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert journal.stdout is not None
     try:
         assert journal.stdout.readline() == "held\n"
-        for number in range(ROUNDS):
+        for number in range(rounds):
+            began = time.monotonic()
             pause(place, f"pause-{number}")
+            longest = max(longest, time.monotonic() - began)
             with place.unlocked(a_run(f"resume-{number}", "resume")) as store:
                 store.resume(f"resume-{number}", "june", None, datetime.now(UTC))
             with place.reader() as reader:
@@ -106,8 +112,9 @@ def test_two_processes_write_at_once_and_nothing_is_lost(url: str, place: Place,
         kinds = [read(link.entry).kind for link in reader.ledger()]
         runs = reader.runs(1000)
     assert [item.status for item in entries] == [Status.PLACED] * int(out)
-    assert (kinds.count("paused"), kinds.count("resumed"), kinds.count("placed")) == (ROUNDS, ROUNDS, int(out))
-    assert len(runs) == 2 * ROUNDS + 1
+    assert (kinds.count("paused"), kinds.count("resumed"), kinds.count("placed")) == (rounds, rounds, int(out))
+    assert len(runs) == 2 * rounds + 1
+    assert longest < PATIENCE
 
 
 def test_a_pause_is_seen_by_the_run_that_holds_the_lock(place: Place) -> None:
