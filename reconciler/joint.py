@@ -17,7 +17,7 @@ from reconciler.claims import JointStore, Lot
 from reconciler.engine import explain
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
-from reconciler.engine.orders import Batch, Order
+from reconciler.engine.orders import PAUSED, Batch, Order
 from reconciler.engine.recheck import Ready
 from reconciler.model import Address, Entry, Status
 from reconciler.plan import Action, Plan
@@ -81,7 +81,7 @@ class JointApply(Apply):
 
         def tell(event: Event) -> None:
             told(event)
-            if event.kind is Kind.BLOCKED:
+            if event.kind is Kind.BLOCKED or PAUSED in event.reasons:
                 self._joint.drop([event])
 
         claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._judged, service.whole)

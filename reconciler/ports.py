@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.chain import LedgerReader
-from reconciler.facts import FactReader, FactStore
+from reconciler.facts import FactReader, FactStore, Pause
 from reconciler.model import Address, Call, Entry, JsonObject, Request, Status
 
 
@@ -205,6 +205,13 @@ class StateStore(StateReader, FactStore, Protocol):
 
         Raises:
             StateError: something of that is not so, or cannot be found out. Nothing may be sent.
+        """
+        ...
+
+    @property
+    def latest_pauses(self) -> Sequence[Pause]:
+        """The pauses as of the latest write or proof of this run. Asks nothing: where ``untouched`` holds, they
+        are those in force.
         """
         ...
 

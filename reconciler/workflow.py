@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import structs
 
 from reconciler.engine import explain
-from reconciler.engine.apply import Placement
+from reconciler.engine.apply import Placement, held_back
 from reconciler.engine.conflicts import FileRows, end_conflicts
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
@@ -187,7 +187,8 @@ class Apply:
         for event in (*self._stale, *ready.events):
             if event.address not in adopted:
                 tell(event)
-        return await self._look_before(self._still_here(ready.orders, tell), service, tell)
+        orders = self._not_paused(self._still_here(ready.orders, tell), tell)
+        return await self._look_before(orders, service, tell)
 
     def _note_to_stop(self) -> None:
         """Count the calls to stop by hand, and record that they were shown."""
@@ -234,6 +235,26 @@ class Apply:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
                 tell(Event(Kind.STALE, order.address, message=message))
         return where(orders, lambda order: order.address not in gone) if gone else orders
+
+    def _not_paused(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+        """The orders whose plan is not paused.
+
+        Raises:
+            Refused: all of them are paused.
+        """
+        pauses = self._store.pauses() if orders else ()
+        if not pauses:
+            return orders
+        gate = Gate(pauses=lambda: pauses)
+        why: dict[str, None] = {}
+        for order in orders:
+            if (held := gate.pause(order)) is not None:
+                why[held.message] = None
+                tell(held_back(order.address, held))
+        left = where(orders, lambda order: gate.pause(order) is None)
+        if not left:
+            raise Refused(f"nothing was sent: {'; '.join(why)}", hint="once that is settled: reconciler resume")
+        return left
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
         """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
@@ -324,7 +345,7 @@ class Apply:
             tell,
             service.rate if supply is None else None,
             service.checkpoint,
-            Gate(self._context.policy, self._context.now),
+            Gate(self._context.policy, self._context.now, lambda: self._store.latest_pauses),
         )
         if self._stopped:
             self._placement.stop(self._stopped)

@@ -21,6 +21,8 @@ _COMMANDS = (
     "explain",
     "show",
     "apply",
+    "pause",
+    "resume",
     "resolve",
     "status",
     "export",

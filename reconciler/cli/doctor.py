@@ -41,7 +41,7 @@ Examples:
 Exit codes: 0 nothing failed (warnings may be there), 1 a check failed.
 """
 _COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
-_FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity")
+_FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 

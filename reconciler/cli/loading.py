@@ -52,6 +52,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     context, sources = planning(workspace, request, sources)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
+    diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = known(workspace, request, context, () if base is None else base.rows)
     with placed as (found, entries), collector.paused():
         state = Known.of(entries)
@@ -72,6 +73,19 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
     return replace(
         item, severity=Severity.WARNING, message=f"{item.message}: all rows count as removed", hint=hint
     )
+
+
+def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
+    """A warning for each pause that concerns one of these plans. A snapshot does not tell of pauses."""
+    from reconciler.engine.orders import describe_pause
+    from reconciler.model import Diagnostic, Severity
+
+    if request.no_state or not workspace.trusted or workspace.snapshot:
+        return []
+    with workspace.reader() as reader:
+        pauses = [pause for pause in reader.pauses() if pause.plan is None or pause.plan in plans]
+    hint = "apply sends nothing for it until somebody resumes it: reconciler resume"
+    return [Diagnostic(Severity.WARNING, "W401", describe_pause(pause), hint=hint) for pause in pauses]
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:

@@ -20,6 +20,7 @@ from reconciler.provider.origin import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
+    from reconciler.facts import Pause
     from reconciler.model import Address, Entry
     from reconciler.plan import Plan
     from reconciler.ports import RemoteCall
@@ -53,6 +54,7 @@ class Look:
     scope: Collection[str] | None
     failed: LookupFailed | None = None
     new_to_stop: bool = False
+    pauses: Sequence[Pause] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class _State:
     serial: int
     entries: Sequence[Entry]
     to_stop_known: frozenset[Address]
+    pauses: Sequence[Pause]
 
 
 def look(app: App, workspace: Workspace, question: Question, now: datetime) -> Look:
@@ -85,17 +88,23 @@ def look(app: App, workspace: Workspace, question: Question, now: datetime) -> L
     report, failed = _refresh(workspace, question, state, scope, now)
     plan = _only(plan, chosen)
     new = any(call.address not in state.to_stop_known for call in plan.to_stop)
-    return Look(plan, sources, report, scope, failed, new)
+    pauses = [pause for pause in state.pauses if scope is None or pause.plan is None or pause.plan in scope]
+    return Look(plan, sources, report, scope, failed, new, pauses)
 
 
 def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None:
     """The plans that are named; None where none is."""
     for name in question.plans:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "reconciler state list shows what the state knows"
-            raise ReconcilerError(f"neither the files nor the state hold a plan {name!r}", hint=hint)
+            raise unknown_plan(name, known)
     return frozenset(question.plans) or None
+
+
+def unknown_plan(name: str, known: Collection[str]) -> ReconcilerError:
+    """The error for a plan's name that nobody knows."""
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "reconciler state list shows what the state knows"
+    return ReconcilerError(f"neither the files nor the state hold a plan {name!r}", hint=hint)
 
 
 def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
@@ -108,7 +117,8 @@ def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
 def _read(workspace: Workspace) -> _State:
     with workspace.reader() as reader:
         entries = list(reader.entries())
-        return _State(Lineage(reader.lineage, reader.renames()), reader.serial, entries, reader.to_stop_known())
+        lineage = Lineage(reader.lineage, reader.renames())
+        return _State(lineage, reader.serial, entries, reader.to_stop_known(), reader.pauses())
 
 
 def _refresh(

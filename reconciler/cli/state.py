@@ -16,6 +16,7 @@ from reconciler.errors import ReconcilerError, StateError
 from reconciler.masking import mask_entry
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
+from reconciler.render.pauses import pause_document
 from reconciler.render.words import standing
 from reconciler.sensitive import mask_text
 from reconciler.times import format_instant
@@ -108,8 +109,10 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
             document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
             runs = reader.runs(10)
             first = reader.runs(_EVERY_RUN)[-1:]
+            pauses = reader.pauses()
         document["path"] = str(workspace.place)
         document["rebuilt"] = _rebuilt(first[0]) if first else None
+        document["pauses"] = [pause_document(pause, masked=masked) for pause in pauses]
         document["runs"] = [_run_json(run, masked=masked) for run in runs]
     else:
         document = _show_address(workspace, address, masked=masked)

@@ -187,12 +187,14 @@ def _shown(
 ) -> bytes:
     from reconciler.render import console
     from reconciler.render import status as render
+    from reconciler.render.pauses import pause_document
     from reconciler.sensitive import mask_text
 
     masked = not shape.reveal
     agents = {agent: mask_text(name) if masked else name for name, agent in workspace.project.agents.items()}
     if shape.name == "json":
         document = render.document(found.report, masked=masked) | _files(found.plan, late, masked=masked)
+        document["pauses"] = [pause_document(pause, masked=masked) for pause in found.pauses]
         return to_json(document, indent=None if shape.watched else 2).encode()
     if shape.name == "html":
         from reconciler.render import html
@@ -210,7 +212,7 @@ def _shown(
     calls = ""
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, look, every=shape.calls)
-    rest = "".join(_lines(found.plan, late, shape))
+    rest = "".join((*_pause_lines(found), *_lines(found.plan, late, shape)))
     return (calls + (mask_text(rest) if look.masked else rest)).encode()
 
 
@@ -239,6 +241,12 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
         for change, at in late
     ]
     return {"summary": None if plan.errors else summary(plan), "overdue": listed, "to_stop": stops}
+
+
+def _pause_lines(found: Look) -> list[str]:
+    from reconciler.engine.orders import describe_pause
+
+    return [for_terminal(f"Paused: {describe_pause(pause)}") + "\n" for pause in found.pauses]
 
 
 def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> list[str]:

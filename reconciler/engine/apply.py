@@ -190,7 +190,7 @@ class Placement:
             if (missed := order.missed(now)) is not None:
                 choice.late.append(missed)
             elif (held := self._gate.holds(order, now)) is not None:
-                choice.blocked.append(blocked(order.address, held))
+                choice.blocked.append(held_back(order.address, held))
             else:
                 choice.orders.append(order)
         self._take(self._coming, max(0, len(self._crew) - len(self._queue)))
@@ -259,7 +259,7 @@ class Placement:
     def _tell(self, outcome: Outcome) -> None:
         result = outcome.result
         if outcome.held is not None:
-            self._end(blocked(result.address, outcome.held))
+            self._end(held_back(result.address, outcome.held))
         else:
             kind = _KINDS.get(result.status, Kind.NOT_SENT)
             self._end(Event(kind, result.address, result.call_id, result.error))
@@ -278,6 +278,6 @@ def unrecorded(result: Result) -> Event:
     return Event(Kind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
 
 
-def blocked(address: Address, held: Held) -> Event:
-    """What is told of a call that a guard holds back."""
-    return Event(Kind.BLOCKED, address, message=held.message, reasons=held.codes)
+def held_back(address: Address, held: Held) -> Event:
+    """What is told of a call that a guard, or a pause, holds back."""
+    return Event(Kind.NOT_SENT if held.paused else Kind.BLOCKED, address, message=held.message, reasons=held.codes)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from reconciler.engine.guarding import candidate, objections_now
+from reconciler.facts import Pause
 from reconciler.model import Address, Call, Request
 from reconciler.policy import Policy
 from reconciler.ports import Intent
-from reconciler.times import passed, ring_time
+from reconciler.times import passed, ring_time, tell_instant
+
+PAUSED = "paused"
+"""The reason of a row that is not sent because its plan is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +45,52 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What guards say against sending a call now: their codes, and why."""
+    """What stands against sending a call now: the codes of guards, or ``PAUSED``, and why."""
 
     codes: tuple[str, ...]
     message: str
 
+    @property
+    def paused(self) -> bool:
+        return PAUSED in self.codes
+
+
+def pause_of(plan: str, pauses: Iterable[Pause]) -> Pause | None:
+    """The pause that is in force for a plan, if any."""
+    return next((pause for pause in pauses if pause.plan in {None, plan}), None)
+
+
+def describe_pause(pause: Pause) -> str:
+    """What is paused, by whom, and why."""
+    subject = "all plans are paused" if pause.plan is None else f"plan {pause.plan} is paused"
+    since = tell_instant(pause.at)
+    return f"{subject} by {pause.actor} on {pause.host} since {since}: {pause.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The last question before a call is sent. ``clock`` is the plan's, where it is ahead of the real one."""
+    """The last question before a call is sent. ``clock`` is the plan's, where it is ahead of the real one.
+
+    ``pauses`` gives the pauses as of the latest proof.
+    """
 
     policy: Policy = field(default_factory=Policy)
     clock: datetime | None = None
+    pauses: Callable[[], Sequence[Pause]] = tuple
 
     def holds(self, order: Order, now: datetime) -> Held | None:
-        """What guards say against sending ``order`` at ``now``; None where it may be sent."""
+        """What stands against sending ``order`` at ``now``; None where it may be sent."""
+        if (held := self.pause(order)) is not None:
+            return held
         moment = now if self.clock is None else max(now, self.clock)
         asked = candidate(order.address, order.call, order.scheduled_at, moment, called=order.called_timezone)
         found = objections_now(asked, moment, self.policy)
         return Held(*found) if found is not None else None
+
+    def pause(self, order: Order) -> Held | None:
+        """The pause that ``order`` is under, if any."""
+        pause = pause_of(order.address.plan, self.pauses())
+        return None if pause is None else Held((PAUSED,), describe_pause(pause))
 
 
 @dataclass(frozen=True, slots=True)

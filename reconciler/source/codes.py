@@ -84,5 +84,6 @@ CODES = {
     "W204": "an input that no formula reads",
     "W205": "a sheet of dated calls whose keys hold no date",
     "W206": "a number that a spreadsheet may have rounded",
+    "W401": "a plan that is paused",
     "W601": "files of the base that cannot be read",
 }

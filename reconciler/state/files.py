@@ -221,9 +221,9 @@ def is_busy(error: BaseException | None) -> bool:
 class _PollingConnection(sqlite3.Connection):
     """Waits ``patience`` seconds for locks of other processes, and asks for them every millisecond or two.
 
-    SQLite itself asks less and less often, down to every 100 ms (``sqliteDefaultBusyCallback`` in its main.c). Beside
-    a journal that commits back to back, whose locks are free for less than a millisecond at a time, it hardly ever
-    gets one. A statement that failed with SQLITE_BUSY has done nothing, and may be run again.
+    SQLite itself asks less and less often, down to every 100 ms (``sqliteDefaultBusyCallback`` in its main.c).
+    Beside a journal that commits back to back, whose locks are free for less than a millisecond at a time, it
+    hardly ever gets one. A statement that failed with SQLITE_BUSY has done nothing, and may be run again.
     """
 
     patience: float = _BUSY_SECONDS

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from reconciler.blinding import REDACTED, derived_key
 from reconciler.chain import Head, Link, Note, genesis, link
+from reconciler.facts import Pause
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Attempt, Decision, Intent, Result, Run, Seen
 from reconciler.state import facts, notes, redaction, rules
@@ -104,6 +105,10 @@ class MemoryState(FactWriter):
 
     def untouched(self) -> bool:
         return False
+
+    @property
+    def latest_pauses(self) -> Sequence[Pause]:
+        return self.pauses()
 
     def prove(self, run_id: str, addresses: Collection[Address]) -> None:
         own = (item for item in self._attempts if item.run_id == run_id and item.status is Status.INTENDED)

@@ -25,6 +25,20 @@ _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
+class ConnectionFacts(FactRecords):
+    """What a state keeps besides calls, over any connection to it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _fact_rows(self, table: str) -> Iterable[Row]:
+        return self._connection.execute(f"select * from {table}").fetchall()  # noqa: S608 - one of our own names
+
+    def _run_by_id(self, run_id: str) -> Run | None:
+        row = self._connection.execute("select * from runs where id = ?", (run_id,)).fetchone()
+        return None if row is None else to_run(row)
+
+
 class Reader(FactRecords):
     """What ``StateReader`` promises, over one session."""
 

@@ -11,12 +11,13 @@ from datetime import datetime
 from reconciler import identity
 from reconciler.chain import Head, Note
 from reconciler.errors import StateError
+from reconciler.facts import Pause
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import copying, facts, ledger, notes, redaction, rules, sql
 from reconciler.state.database import Connection, Session, Value, insert
 from reconciler.state.fact_store import FactWriter
-from reconciler.state.reader import Reader, at
+from reconciler.state.reader import ConnectionFacts, Reader, at
 from reconciler.state.records import from_run
 from reconciler.times import format_instant
 
@@ -29,6 +30,7 @@ class Store(Reader, FactWriter):
         self._notes: list[Note] = []
         self._key = self.key_for(notes.PURPOSE)
         self._latest: ledger.Latest | None = None
+        self._pauses: Sequence[Pause] = ()
 
     @contextmanager
     def _transaction(self, *, counts: bool = True) -> Iterator[None]:
@@ -43,7 +45,12 @@ class Store(Reader, FactWriter):
                 if counts:
                     self._connection.execute("update meta set serial = serial + 1")
                 latest = ledger.append(self._connection, self._notes, latest)
-        self._latest = latest
+            pauses = self.pauses()  # nobody writes meanwhile: true for as long as the state is untouched
+        self._latest, self._pauses = latest, pauses
+
+    @property
+    def latest_pauses(self) -> Sequence[Pause]:
+        return self._pauses
 
     def untouched(self) -> bool:
         return self._session.untouched()
@@ -55,6 +62,7 @@ class Store(Reader, FactWriter):
             left = set(addresses) - self._waiting(connection, run_id, addresses)
             if left:
                 raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
+            self._pauses = ConnectionFacts(connection).pauses()
 
     def _tables(self) -> facts.SqlTables:
         return facts.SqlTables(self._connection)

@@ -19,6 +19,7 @@ import httpx
 from reconciler import cli
 from reconciler.engine import settle
 from reconciler.engine.journal import Journal, elapsed
+from reconciler.engine.orders import Gate
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
 from reconciler.ports import Decision
@@ -27,6 +28,7 @@ from reconciler.provider.contactship import ContactShip
 from reconciler.provider.transport import Client, Progress
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
+from reconciler.state.unlocked import UnlockedStore
 
 POINTS = (
     "before-intent",
@@ -42,7 +44,9 @@ POINTS = (
     "after-adoption",
     "before-end",
 )
+PAUSE_POINTS = ("before-pause", "inside-pause", "before-pause-commit", "after-pause")
 CHECKPOINT_POINTS = ("before-checkpoint", "after-checkpoint")
+PAUSE_MUTANTS = ("ignore-pauses", "look-for-pauses-at-the-start")  # found out in test_pause.py
 STATE_MUTANTS = ("send-without-proof",)  # found out where the state is taken away: lost_state.py
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
 ANSWER_MUTANTS = ("use-connections-again", "report-what-was-answered")
@@ -113,6 +117,9 @@ def arm(killer: Killer) -> None:
     around(Store, "adopt", at("before-adoption"), at("after-adoption"))
     around(settle.evidence, "match", at("before-lookup"), lambda: None)
     around(Store, "end_run", at("before-end"), lambda: None)
+    around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
+    around(UnlockedStore, "_write", lambda: None, at("inside-pause"))
+    around(UnlockedStore, "_end", lambda: None, at("before-pause-commit"))
     around(CommandCheckpoint, "carry", at("before-checkpoint"), at("after-checkpoint"))
 
 
@@ -157,6 +164,21 @@ def spoil(mutant: str) -> None:
         reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
+
+
+def ignore_pauses(mutant: str) -> None:
+    """Do not ask for pauses, or once only."""
+    if mutant == "ignore-pauses":
+        Gate.pause = lambda self, order: None  # type: ignore[method-assign]
+        return
+    at_start: list[Any] = []
+
+    def once(self: Store) -> Any:
+        if not at_start:
+            at_start.append(self.pauses())
+        return at_start[0]
+
+    Store.latest_pauses = property(once)  # type: ignore[method-assign, assignment]
 
 
 def _trust_answers(mutant: str) -> None:
@@ -234,6 +256,8 @@ def main(args: list[str]) -> int:
         spoil_the_proof()
     elif spec.get("mutant") in COPY_MUTANTS:
         _trust_the_service(spec["mutant"])
+    elif spec.get("mutant") in PAUSE_MUTANTS:
+        ignore_pauses(spec["mutant"])
     elif spec.get("mutant"):
         spoil(spec["mutant"])
     if spec.get("point"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
     from reconciler.state.place import Place
 
-_LATER = ("state-mode", "state-lock", "state-integrity")
+_LATER = ("state-mode", "state-lock", "state-integrity", "state-pauses")
 
 
 def examine(workspace: Workspace, now: datetime) -> list[Finding]:
@@ -29,7 +29,8 @@ def examine(workspace: Workspace, now: datetime) -> list[Finding]:
     if workspace.snapshot:
         return [opened, *skipped("a snapshot is not the state", *_LATER)]
     mode = skipped("the state is on a server", "state-mode") if workspace.file is None else [_mode(workspace.file)]
-    return [opened, *mode, _lock(workspace.place, now), _integrity(workspace.place, now)]
+    found = [_lock(workspace.place, now), _integrity(workspace.place, now), _pauses(workspace)]
+    return [opened, *mode, *found]
 
 
 def _open(workspace: Workspace) -> Finding:
@@ -37,6 +38,17 @@ def _open(workspace: Workspace) -> Finding:
         pin = "as pinned" if workspace.lineage is not None else "not pinned"
         told = f"{workspace.place}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
         return Finding("state", Health.OK, told)
+
+
+def _pauses(workspace: Workspace) -> Finding:
+    from reconciler.engine.orders import describe_pause
+
+    with workspace.reader() as reader:
+        pauses = reader.pauses()
+    if not pauses:
+        return Finding("state-pauses", Health.OK, "nothing is paused")
+    message = "; ".join(map(describe_pause, pauses))
+    return Finding("state-pauses", Health.WARN, message, "once that is settled: reconciler resume")
 
 
 def _snapshot(workspace: Workspace) -> Finding:

@@ -1,0 +1,19 @@
+"""Pauses as JSON documents show them."""
+
+from __future__ import annotations
+
+from reconciler.facts import Pause
+from reconciler.model import JsonObject
+from reconciler.sensitive import mask_text
+from reconciler.times import format_instant
+
+
+def pause_document(pause: Pause, *, masked: bool) -> JsonObject:
+    """``plan`` is null where all plans are paused."""
+    return {
+        "plan": pause.plan,
+        "reason": mask_text(pause.reason) if masked else pause.reason,
+        "actor": pause.actor,
+        "host": pause.host,
+        "at": format_instant(pause.at),
+    }
