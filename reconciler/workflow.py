@@ -18,6 +18,7 @@ from reconciler.engine.events import Emit, Event, Kind, Tally
 from reconciler.engine.orders import Gate, Order, Supply
 from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
+from reconciler.engine.schedule_check import ScheduleCheck, ScheduleSettings
 from reconciler.engine.settle import look_after, preflight, settle
 from reconciler.engine.stopping import note_to_stop
 from reconciler.engine.tagging import TAGS
@@ -91,7 +92,8 @@ class Service:
     """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
     the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
     where the state is carried (None: its disk outlives the run). ``whole`` is told how many rows of how many are
-    done by all runners, where there are several."""
+    done by all runners, where there are several. ``schedule`` is what the service must have been seen to
+    understand before it is sent scheduled calls (None: that is not checked)."""
 
     providers: Sequence[CallProvider]
     directory: CallRegister | None
@@ -100,6 +102,7 @@ class Service:
     preflight: bool = True
     checkpoint: Checkpoint | None = None
     whole: Whole | None = None
+    schedule: ScheduleSettings | None = None
 
 
 class Apply:
@@ -188,7 +191,7 @@ class Apply:
             if event.address not in adopted:
                 tell(event)
         orders = self._not_paused(self._still_here(ready.orders, tell), tell)
-        return await self._look_before(orders, service, tell)
+        return await self._check_schedule(await self._look_before(orders, service, tell), service, tell)
 
     def _note_to_stop(self) -> None:
         """Count the calls to stop by hand, and record that they were shown."""
@@ -315,6 +318,23 @@ class Apply:
     def _sent(self) -> bool:
         return any(self.tally.counts[kind] for kind in (Kind.PLACED, Kind.UNCERTAIN, Kind.ADOPTED))
 
+    async def _check_schedule(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
+        """The orders that are left to send once the service has shown that it understands schedules."""
+        if not orders or service.schedule is None or service.directory is None or self._stopped:
+            return orders
+
+        async def place(some: Sequence[Order]) -> str | None:
+            await self._place(some, service, tell)
+            return self.tally.stopped
+
+        check = ScheduleCheck(
+            self._store, self._run_id, service.directory, self._clock, service.schedule, place, self._ask
+        )
+        checked = await check.run(orders, tell)
+        if checked.problem is not None:
+            self.tally.stopped, self.tally.unproved = self.tally.stopped or checked.problem, True
+        return checked.orders
+
     async def _ask(self, question: Coroutine[object, object, T]) -> T:
         """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.
 
@@ -352,7 +372,7 @@ class Apply:
         try:
             await self._placement.place(orders, supply)
         finally:
-            self.tally.stopped = self._placement.stopped
+            self.tally.stopped = self.tally.stopped or self._placement.stopped
 
 
 def outcome(tally: Tally) -> ExitCode:

@@ -103,6 +103,11 @@ class RateOption(click.ParamType[float]):
 @click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
 @full_option
 @click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
+@click.option(
+    "--no-schedule-check",
+    is_flag=True,
+    help="Do not wait for proof that the service understands schedules. Recorded.",
+)
 @click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
 @click.option("--join", is_flag=True, help="Place a saved plan beside others who do. Needs PostgreSQL.")
 @override_option
@@ -128,6 +133,7 @@ def apply(
     as_json: bool,
     full: bool,
     no_preflight: bool,
+    no_schedule_check: bool,
     retry_failed: bool,
     join: bool,
     overrides: tuple[str, ...],
@@ -158,6 +164,7 @@ def apply(
         concurrency=concurrency or target.concurrency,
         timeout=timeout or target.timeout,
         preflight=not no_preflight,
+        schedule_fields=None if no_schedule_check else target.schedule_fields,
         checkpoint=checkpoint,
         join=join,
     )

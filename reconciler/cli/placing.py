@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reconciler.engine.events import Event, Tally
     from reconciler.model import JsonObject
     from reconciler.ports import Checkpoint, Run, StateStore
+    from reconciler.wire import ScheduleFields
     from reconciler.workflow import Apply, Service
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
@@ -48,6 +49,7 @@ class Target:
     """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds.
 
     ``checkpoint`` is the command that carries the state, ``none`` where somebody said that its disk is kept.
+    ``schedule_fields`` are the names that the service must have understood (None: that is not checked).
     ``join`` says that other runners may place the same plan.
     """
 
@@ -58,6 +60,7 @@ class Target:
     concurrency: int
     timeout: float
     preflight: bool = True
+    schedule_fields: ScheduleFields | None = None
     checkpoint: str | None = None
     join: bool = False
 
@@ -71,7 +74,8 @@ class Target:
         provider = workspace.project.provider
         origin = parse_origin(base_url or DEFAULT_BASE_URL)
         key = variable(API_KEY_VARIABLE) if key_file is None else None
-        return cls(origin, key_file, key, provider.rate, provider.concurrency, provider.timeout)
+        target = cls(origin, key_file, key, provider.rate, provider.concurrency, provider.timeout)
+        return replace(target, schedule_fields=provider.schedule_fields)
 
     @property
     def has_key(self) -> bool:
@@ -146,6 +150,7 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
         "dirty": None if plan.git is None else plan.git.dirty,
         "plan": {"created_at": format_instant(plan.created_at), "counts": dict(sorted(counts.items()))},
         "preflight": target.preflight,
+        **({} if target.schedule_fields is not None else {"schedule_check": False}),
         **({"joined": True} if target.join else {}),
         **({"only_approved": True} if job.only_approved else {}),
         "checkpoint": None if target.checkpoint is None else target.checkpoint != NONE,
@@ -248,6 +253,7 @@ async def _run(
 
 def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
     """The connections of a run, closed with ``stack``; without a key there are none."""
+    from reconciler.engine.schedule_check import ScheduleSettings
     from reconciler.provider.contactship import ContactShip
     from reconciler.provider.listing import CallListing
     from reconciler.workflow import Service
@@ -259,4 +265,6 @@ def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, 
     stack.push_async_callback(directory.aclose)
     for provider in providers:
         stack.push_async_callback(provider.aclose)
-    return Service(providers, directory, target.rate, report.note, target.preflight)
+    fields = target.schedule_fields
+    schedule = None if fields is None else ScheduleSettings(target.origin.base, fields)
+    return Service(providers, directory, target.rate, report.note, target.preflight, schedule=schedule)

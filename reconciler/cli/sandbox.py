@@ -79,6 +79,8 @@ class _Options(TypedDict):
     rate_limit: Rate | None
     latency: float
     list_lag: float
+    get_lag: float
+    lenient: bool
     page_cap: int | None
     schedule_fields: ScheduleFields
     strict_ids: bool
@@ -134,6 +136,8 @@ def _announce(url: str) -> None:
 )
 @click.option("--latency", type=Number(), default=0, metavar="MS", help="Delay of each answer, in ms.")
 @click.option("--list-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unlisted.")
+@click.option("--get-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unknown by id.")
+@click.option("--lenient", is_flag=True, help="Ignore unknown names in schedule: the call rings at once.")
 @click.option("--page-cap", type=Integer(1), metavar="N", help="Most calls in a page, whatever its limit.")
 @click.option(
     "--schedule-fields", default="date,timezone", show_default=True, callback=_schedule_fields, help="Names."
@@ -169,6 +173,8 @@ def sandbox(**options: Unpack[_Options]) -> None:
         rate_limit=options["rate_limit"],
         latency=options["latency"] / 1000,
         list_lag=options["list_lag"],
+        get_lag=options["get_lag"],
+        lenient=options["lenient"],
         page_cap=options["page_cap"],
     )
     try:

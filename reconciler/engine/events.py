@@ -72,7 +72,7 @@ class Tally:
     earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
     ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
     ``unchecked`` says that nobody could look for another copy of the state at the end, though the service returns
-    tags.
+    tags. ``unproved``: the service has not shown that it understands schedules.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -83,6 +83,7 @@ class Tally:
     to_stop_new: int = 0
     stopped: str | None = None
     unchecked: bool = False
+    unproved: bool = False
     _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
@@ -98,7 +99,7 @@ class Tally:
     def incomplete(self) -> bool:
         """What was approved is not all that happens. What an earlier run recorded as expired, or as a call to
         stop, no longer counts."""
-        more = self.unchecked or self.too_late > 0 or self.to_stop_new > 0
+        more = self.unchecked or self.unproved or self.too_late > 0 or self.to_stop_new > 0
         return more or any(self.counts[kind] for kind in _INCOMPLETE)
 
     def summary(self) -> dict[str, int]:

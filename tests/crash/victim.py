@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from reconciler import cli
-from reconciler.engine import settle
+from reconciler.engine import schedule_check, settle
 from reconciler.engine.journal import Journal, elapsed
 from reconciler.engine.orders import Gate
 from reconciler.errors import NotSent, OutcomeUnknown
@@ -117,6 +117,7 @@ def arm(killer: Killer) -> None:
     around(Store, "adopt", at("before-adoption"), at("after-adoption"))
     around(settle.evidence, "match", at("before-lookup"), lambda: None)
     around(Store, "end_run", at("before-end"), lambda: None)
+    around(schedule_check.ScheduleCheck, "_look", lambda: None, at("before-verdict"))
     around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
     around(UnlockedStore, "_write", lambda: None, at("inside-pause"))
     around(UnlockedStore, "_end", lambda: None, at("before-pause-commit"))
@@ -164,6 +165,15 @@ def spoil(mutant: str) -> None:
         reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
+
+
+def skip_the_schedule_check() -> None:
+    """Take it that every service understands our schedules."""
+
+    async def believing(self: schedule_check.ScheduleCheck, orders: Any, tell: Any) -> schedule_check.Checked:
+        return schedule_check.Checked(orders)
+
+    schedule_check.ScheduleCheck.run = believing  # type: ignore[method-assign]
 
 
 def ignore_pauses(mutant: str) -> None:
@@ -252,10 +262,13 @@ def spoil_the_proof() -> None:
 def main(args: list[str]) -> int:
     """The command with the arguments after the first, which is the path of the specification."""
     spec = json.loads(Path(args[0]).read_text())
+    schedule_check.PATIENCE = spec.get("patience", schedule_check.PATIENCE)
     if spec.get("mutant") in STATE_MUTANTS:
         spoil_the_proof()
     elif spec.get("mutant") in COPY_MUTANTS:
         _trust_the_service(spec["mutant"])
+    elif spec.get("mutant") == "no-schedule-check":
+        skip_the_schedule_check()
     elif spec.get("mutant") in PAUSE_MUTANTS:
         ignore_pauses(spec["mutant"])
     elif spec.get("mutant"):

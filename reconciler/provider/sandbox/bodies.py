@@ -38,13 +38,20 @@ class Order:
         return value if isinstance(value, str) else ""
 
 
-def read_order(endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields) -> Order:
-    """Check one body as of ``now``. Raises ``Refusal`` 400 that names each wrong field."""
+def read_order(
+    endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields, *, lenient: bool = False
+) -> Order:
+    """Check one body as of ``now``. Raises ``Refusal`` 400 that names each wrong field.
+
+    ``lenient``: a schedule whose names are others is ignored.
+    """
     body = parse_object(raw)
     problems = _problems(body, endpoint)
     if problems:
         raise Refusal(400, "; ".join(problems))
-    return Order(endpoint, body, _rings_at(body, now, fields))
+    schedule = body.get("schedule")
+    ignored = lenient and isinstance(schedule, dict) and set(schedule) != {fields.at, fields.timezone}
+    return Order(endpoint, body, now if ignored else _rings_at(body, now, fields))
 
 
 def parse_object(raw: bytes) -> JsonObject:

@@ -28,6 +28,8 @@ class SandboxConfig:
 
     ``api_key`` None accepts any key; ``db`` None keeps calls in memory; ``page_cap`` is the most a page holds,
     whatever its ``limit`` asks; ``seed`` None gives random call ids, a number gives the same ids each time.
+    ``get_lag`` is for one call by its id what ``list_lag`` is for the list. ``lenient`` ignores unknown names
+    inside ``schedule``: such a call rings at once.
     """
 
     host: str = "127.0.0.1"
@@ -43,5 +45,7 @@ class SandboxConfig:
     rate_limit: Rate | None = None
     latency: float = 0.0
     list_lag: float = 0.0
+    get_lag: float = 0.0
+    lenient: bool = False
     page_cap: int | None = None
     clock: Callable[[], datetime] = utc_now

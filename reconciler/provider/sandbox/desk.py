@@ -48,7 +48,8 @@ class Desk:
         """Check a body and record its call, with what its client is about to see. Raises ``Refusal``."""
         answered, status = ("ok", 200) if fault is None else RECORDED[fault]
         now = self.now()
-        return self._record(read_order(endpoint, raw, now, self.config.schedule_fields), now, answered, status)
+        order = read_order(endpoint, raw, now, self.config.schedule_fields, lenient=self.config.lenient)
+        return self._record(order, now, answered, status)
 
     def place_foreign(self, endpoint: str, raw: bytes, created_at: datetime) -> RecordedCall:
         """Record a call as if somebody had placed it in the dashboard at ``created_at``. Raises ``Refusal``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -55,9 +55,10 @@ class Reads:
         params = Params(request.query.items(), {"include_transcript"})
         transcript = params.flag("include_transcript", default=True)
         call = self._desk.ledger.find(request.match_info["id"])
-        if call is None:
+        now, lag = self._desk.now(), timedelta(seconds=self._desk.config.get_lag)
+        if call is None or call.created_at + lag > now:
             raise Refusal(404, "call not found")
-        return json_answer(self._view(call, self._desk.now(), request.get(LIST_FAULT), transcript=transcript))
+        return json_answer(self._view(call, now, request.get(LIST_FAULT), transcript=transcript))
 
     def _view(self, call: RecordedCall, now: datetime, fault: Fault | None, *, transcript: bool) -> JsonObject:
         """A call as it comes back; with its metadata, or with none of it, where the sandbox returns any."""
