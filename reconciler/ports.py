@@ -343,6 +343,10 @@ class CallRegister(CallDirectory, Protocol):
         """
         ...
 
+    async def ask_time(self) -> None:
+        """Ask something cheap, so that the service tells its time. Raises ``LookupFailed``."""
+        ...
+
 
 class Phase(StrEnum):
     """What the state holds at a checkpoint: intents before they are sent, their answers, or a run that ended."""

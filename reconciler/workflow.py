@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
+from reconciler.clocks import SET_CLOCK, ServiceClock
 from reconciler.engine import explain
 from reconciler.engine.apply import Placement, held_back
 from reconciler.engine.conflicts import FileRows, end_conflicts
@@ -93,7 +94,8 @@ class Service:
     the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
     where the state is carried (None: its disk outlives the run). ``whole`` is told how many rows of how many are
     done by all runners, where there are several. ``schedule`` is what the service must have been seen to
-    understand before it is sent scheduled calls (None: that is not checked)."""
+    understand before it is sent scheduled calls (None: that is not checked), ``clock`` what its answers tell of
+    its time."""
 
     providers: Sequence[CallProvider]
     directory: CallRegister | None
@@ -103,6 +105,7 @@ class Service:
     checkpoint: Checkpoint | None = None
     whole: Whole | None = None
     schedule: ScheduleSettings | None = None
+    clock: ServiceClock | None = None
 
 
 class Apply:
@@ -151,9 +154,9 @@ class Apply:
         return frozenset(code for event in self._judged().events for code in event.reasons)
 
     @property
-    def unknown(self) -> bool:
-        """Whether there is an outcome to look up."""
-        return any(entry.unknown for entry in self._store.entries())
+    def asks(self) -> bool:
+        """Whether the service is asked although nothing is placed: which calls it has, or what time it is."""
+        return bool(self._judged().missed) or any(entry.unknown for entry in self._store.entries())
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
@@ -178,6 +181,7 @@ class Apply:
 
     async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
         """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
+        await self._compare_clocks(service)
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, tell)
@@ -200,6 +204,20 @@ class Apply:
         listed, now = self._plan.to_stop, self._clock.now()
         found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
         self.tally.to_stop, self.tally.to_stop_new = found
+
+    async def _compare_clocks(self, service: Service) -> None:
+        """Raises ``Refused`` where this machine's clock and the service's are more than a minute apart."""
+        if service.clock is None or service.directory is None or self._stopped:
+            return
+        try:
+            await self._ask(service.directory.ask_time())
+        except LookupFailed as error:
+            service.note(f"the service's clock is not known: {error.message}")
+            return
+        if not service.clock.known:
+            service.note("the service's clock is not known: its answers have no Date")
+        if (problem := service.clock.problem(self._clock.now())) is not None:
+            raise Refused(problem, hint=SET_CLOCK)
 
     def _judged(self) -> Ready:
         """The plan against the state as it is now, re-keyed as the plan says."""
@@ -365,7 +383,7 @@ class Apply:
             tell,
             service.rate if supply is None else None,
             service.checkpoint,
-            Gate(self._context.policy, self._context.now, lambda: self._store.latest_pauses),
+            Gate(self._context.policy, self._context.now, lambda: self._store.latest_pauses, service.clock),
         )
         if self._stopped:
             self._placement.stop(self._stopped)

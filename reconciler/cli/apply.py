@@ -185,7 +185,7 @@ def apply(
         raise UsageError(f"{option} goes with plan files; a saved plan is approved as it is")
     sources = None
     if saved:
-        plan = _saved(app, workspace, what[0])
+        plan = _saved(app, workspace, what[0], now)
     else:
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_used(lifted, (item.code for item in plan.lifted))
@@ -218,14 +218,14 @@ def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
     return not what[0].endswith((".yaml", ".yml")) and not (app.directory / what[0]).is_dir()
 
 
-def _saved(app: App, workspace: Workspace, name: str) -> Plan:
+def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
     from reconciler.cli.show import check_plan_key, read_plan
     from reconciler.workflow import check_age
 
     workspace.check()
     check_plan_key(workspace.project.policy)
     plan = read_plan(app, Path(name))
-    check_age(plan, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
+    check_age(plan, timedelta(seconds=workspace.project.plan_max_age), now)
     return plan
 
 

@@ -112,7 +112,7 @@ def place(
         try:
             apply = _apply(workspace, job, request, store, run.id, tally, joint)
             orders = apply.orders
-            key = target.key() if orders or target.join or (target.has_key and apply.unknown) else None
+            key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
             with reporter(app, orders, as_json=as_json) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_where_disks_are_forgotten(report.note)
@@ -253,6 +253,7 @@ async def _run(
 
 def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
     """The connections of a run, closed with ``stack``; without a key there are none."""
+    from reconciler.clocks import ServiceClock
     from reconciler.engine.schedule_check import ScheduleSettings
     from reconciler.provider.contactship import ContactShip
     from reconciler.provider.listing import CallListing
@@ -260,11 +261,14 @@ def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, 
 
     if key is None:
         return Service((), None, target.rate, report.note, target.preflight)
-    providers = [ContactShip(target.origin, key, target.timeout) for _ in range(workers)]
-    directory = CallListing(target.origin, key, target.timeout)
+    clock = ServiceClock()
+    providers = [ContactShip(target.origin, key, target.timeout, clock) for _ in range(workers)]
+    directory = CallListing(target.origin, key, target.timeout, clock)
     stack.push_async_callback(directory.aclose)
     for provider in providers:
         stack.push_async_callback(provider.aclose)
     fields = target.schedule_fields
     schedule = None if fields is None else ScheduleSettings(target.origin.base, fields)
-    return Service(providers, directory, target.rate, report.note, target.preflight, schedule=schedule)
+    return Service(
+        providers, directory, target.rate, report.note, target.preflight, schedule=schedule, clock=clock
+    )

@@ -160,6 +160,9 @@ class Placement:
     async def _turn(self, back: Sequence[Outcome], room: int) -> _Choice:
         """Make answers durable, and the intents of the next orders with them."""
         now = self._clock.now()
+        if (skewed := self._gate.skewed(now)) is not None:
+            self.stop(skewed)
+            room = 0  # nor is any row recorded as missed
         choice = self._choose(room, now)
         batch = choice.orders
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from reconciler.clocks import elapsed
 from reconciler.errors import StateError
 from reconciler.model import Address
 from reconciler.ports import Intent, Result, StateStore
-
-# Counts a machine's sleep too: CLOCK_MONOTONIC stands still in it on Linux (clock_gettime(2)), and not on macOS.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Seconds since some moment, those that the machine slept through included."""
-    return time.clock_gettime(_CLOCK)
 
 
 class Journal:

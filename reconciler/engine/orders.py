@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from reconciler.clocks import ServiceClock
 from reconciler.engine.guarding import candidate, objections_now
 from reconciler.facts import Pause
 from reconciler.model import Address, Call, Request
@@ -77,6 +78,11 @@ class Gate:
     policy: Policy = field(default_factory=Policy)
     clock: datetime | None = None
     pauses: Callable[[], Sequence[Pause]] = tuple
+    service_clock: ServiceClock | None = None
+
+    def skewed(self, now: datetime) -> str | None:
+        """Why nothing may be sent by a clock that says ``now``; None where it agrees with the service's."""
+        return None if self.service_clock is None else self.service_clock.problem(now)
 
     def holds(self, order: Order, now: datetime) -> Held | None:
         """What stands against sending ``order`` at ``now``; None where it may be sent."""

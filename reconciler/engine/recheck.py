@@ -19,6 +19,7 @@ from reconciler.model import Entry, Location, Row
 from reconciler.plan import Action, Change, Plan
 from reconciler.ports import Intent
 from reconciler.spool import Mapped, Picked, where
+from reconciler.times import passed
 from reconciler.wire import endpoint
 
 
@@ -123,7 +124,7 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> b
 def _missed(change: Change, context: Context) -> Intent:
     if change.call is None:
         raise ValueError(f"{change.address} carries no call")
-    since = change.scheduled_at or change.place_by or context.now
+    since = passed(change.scheduled_at, change.place_by, context.now) or context.now
     return Intent(change.address, change.call, change.digest, endpoint(change.call), since)
 
 

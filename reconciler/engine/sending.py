@@ -8,9 +8,10 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reconciler.clocks import elapsed
 from reconciler.engine import explain
 from reconciler.engine.brake import Brake
-from reconciler.engine.journal import Journal, elapsed
+from reconciler.engine.journal import Journal
 from reconciler.engine.orders import Gate, Held, Order
 from reconciler.engine.pacing import Pacer
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError
@@ -106,6 +107,8 @@ class Sender:
             now = self._clock.now()
             if self._brake.reason is not None:
                 raise NotSent(self._brake.reason)
+            if (skewed := self._gate.skewed(now)) is not None:
+                raise self._stopped(skewed)
             if (missed := order.missed(now)) is not None:
                 raise _TooLate(explain.message(explain.expired(missed.rings_at)))
             if (held := self._gate.holds(order, now)) is not None:

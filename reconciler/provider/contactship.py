@@ -27,8 +27,8 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from reconciler.clocks import ServiceClock, read_date
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 from reconciler.masking import private_values
 from reconciler.model import JsonObject, Request
@@ -51,11 +51,11 @@ class ContactShip:
     seconds.
     """
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
+    def __init__(self, origin: Origin, api_key: str, timeout: float, clock: ServiceClock | None = None) -> None:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._client = Client(api_key, timeout / 3)
+        self._client = Client(api_key, timeout / 3, clock)
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; see the table of the module for what it raises."""
@@ -122,15 +122,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if moment is None:
         return None
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
-
-
-def read_date(value: str) -> datetime | None:
-    """A date as HTTP headers have it (RFC 9110, 5.6.7); None where it is none, whatever the service wrote."""
-    try:
-        moment = parsedate_to_datetime(value)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _service_message(content: bytes) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
 
+from reconciler.clocks import ServiceClock
 from reconciler.errors import LookupFailed
 from reconciler.model import TAG_PREFIX, JsonObject, JsonValue
 from reconciler.ports import Listing, RemoteCall
@@ -25,8 +26,8 @@ LONGEST_TEXT = 255
 class CallListing:
     """Lists calls; ``timeout`` is the deadline of one page, in seconds."""
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float) -> None:
-        self._reader = Reader(origin, api_key, timeout)
+    def __init__(self, origin: Origin, api_key: str, timeout: float, clock: ServiceClock | None = None) -> None:
+        self._reader = Reader(origin, api_key, timeout, clock=clock)
         self._service = origin.base
 
     @property
@@ -61,6 +62,10 @@ class CallListing:
             raise
         inner = answer.get("data")
         return _item(inner if isinstance(inner, dict) else answer).value
+
+    async def ask_time(self) -> None:
+        """Ask once for one call, so that the service tells its time. Raises ``LookupFailed``."""
+        await self._reader.get("/v1/calls", {"limit": "1", "include_transcript": "false"}, "for its time", tries=1)
 
     async def aclose(self) -> None:
         await self._reader.aclose()

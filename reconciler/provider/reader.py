@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from urllib.parse import urlencode
 
+from reconciler.clocks import ServiceClock, read_date
 from reconciler.errors import LookupFailed
 from reconciler.model import JsonValue
-from reconciler.provider.contactship import read_date, retry_after
+from reconciler.provider.contactship import retry_after
 from reconciler.provider.origin import API_KEY_VARIABLE, Origin
 from reconciler.provider.reasons import Reason, explain
 from reconciler.provider.transport import FAILURES, Client, ProtocolViolation, decode_json
@@ -30,11 +31,13 @@ class Reader:
     ``tries`` is how often it asks where it gets none.
     """
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float, tries: int = _TRIES) -> None:
+    def __init__(
+        self, origin: Origin, api_key: str, timeout: float, tries: int = _TRIES, clock: ServiceClock | None = None
+    ) -> None:
         self._origin = origin
         self._tries = tries
         self._deadline = timeout
-        self._client = Client(api_key, timeout / 3)
+        self._client = Client(api_key, timeout / 3, clock)
         self._server_time: datetime | None = None
 
     @property
@@ -42,7 +45,7 @@ class Reader:
         """The ``Date`` of the latest answer (RFC 9110, 6.6.1)."""
         return self._server_time
 
-    async def get(self, path: str, query: Mapping[str, str], what: str) -> JsonValue:
+    async def get(self, path: str, query: Mapping[str, str], what: str, tries: int | None = None) -> JsonValue:
         """The answer of one GET, tried again: reading is harmless. ``what`` says what the service is asked.
 
         Raises:
@@ -50,7 +53,7 @@ class Reader:
         """
         url = self._origin.url(path) + (f"?{urlencode(query)}" if query else "")
         problem, status, asked = Reason(""), None, 0.0
-        for attempt in range(self._tries):
+        for attempt in range(tries or self._tries):
             if attempt:
                 await asyncio.sleep(max(0.05 * 4**attempt, asked))
             try:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from reconciler.clocks import ServiceClock, elapsed
 from reconciler.model import JsonObject, JsonValue
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -155,10 +156,11 @@ class _Body(httpx.AsyncByteStream):
 class Client:
     """Sends requests to one origin, one at a time: no redirects, no proxies, nothing sent twice.
 
-    ``connect`` is how many seconds a connection may take.
+    ``connect`` is how many seconds a connection may take. ``clock`` is told the ``Date`` of each answer.
     """
 
-    def __init__(self, api_key: str, connect: float) -> None:
+    def __init__(self, api_key: str, connect: float, clock: ServiceClock | None = None) -> None:
+        self._clock = clock
         self._headers = [
             (b"x-api-key", api_key.encode()),
             (b"accept", b"application/json"),
@@ -194,10 +196,13 @@ class Client:
             stream=_Body(progress, content),
             extensions={"trace": progress.trace, "timeout": self._timeout},
         )
+        asked = elapsed()
         try:
             async with aclosing(await self._transport.handle_async_request(request)) as response:
                 if not progress.written:
                     raise ProtocolViolation("it answered before the request was written")
+                if self._clock is not None:
+                    self._clock.observe(response.headers.get("date", ""), asked, elapsed())
                 return Answer(response.status_code, response.headers, await _read(response))
         finally:
             with suppress(ProtocolViolation):  # it failed already, and said why

@@ -177,7 +177,12 @@ class MemoryState(FactWriter):
             rejections += 1
             self._rejected[result.address] = (entry.digest, rejections)
         self._entries[result.address] = structs.replace(
-            entry, status=result.status, call_id=result.call_id, error=result.error, rejections=rejections
+            entry,
+            status=result.status,
+            call_id=result.call_id,
+            error=result.error,
+            rejections=rejections,
+            rings_at=min(entry.rings_at, result.at) if result.status is Status.MISSED else entry.rings_at,
         )
         self._attempts[index] = replace(
             self._attempts[index],

@@ -149,6 +149,8 @@ class Replay:
         call, attempt = self._call(told["address"]), self._attempt(told["address"])
         answer = {"status": record.kind, "call_id": told["call_id"], "error": texts.get("error")}
         call |= answer
+        if record.kind == Kind.MISSED:
+            call["rings_at"] = min(call["rings_at"], record.at)
         attempt |= answer | {"finished_at": record.at, "evidence": texts.get("evidence")}
         if record.kind == Kind.FAILED:
             again = call["rejected_digest"] == call["digest"]

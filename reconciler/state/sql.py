@@ -15,6 +15,7 @@ update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidenc
 where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
 """
 CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
+END_MISSED = "update calls set rings_at = ? where rings_at > ? and plan = ? and key = ? and revision = ?"
 MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
 MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"

@@ -167,6 +167,10 @@ class Store(Reader, FactWriter):
         self._connection.execute(sql.CLOSE_CALL, (result.status, result.call_id, result.error, *address))
         if result.status is Status.FAILED:
             self._connection.execute(sql.COUNT_REJECTION, address)
+        if result.status is Status.MISSED:  # it rings at no time
+            self._connection.execute(
+                sql.END_MISSED, (format_instant(result.at), format_instant(result.at), *address)
+            )
         self._notes.append(notes.answered(run_id, result))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 
 from reconciler import cli
+from reconciler.clocks import ServiceClock, elapsed
 from reconciler.engine import schedule_check, settle
-from reconciler.engine.journal import Journal, elapsed
+from reconciler.engine.journal import Journal
 from reconciler.engine.orders import Gate
 from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.model import Status
@@ -237,8 +238,8 @@ def _use_connections_again() -> None:
     """What stands behind an answer on a connection is read as the next answer."""
     make = Client.__init__
 
-    def keeping(self: Client, api_key: str, connect: float) -> None:
-        make(self, api_key, connect)
+    def keeping(self: Client, api_key: str, connect: float, *clock: Any) -> None:
+        make(self, api_key, connect, *clock)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         self._transport = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
         self._headers.remove((b"connection", b"close"))
@@ -267,6 +268,8 @@ def main(args: list[str]) -> int:
         spoil_the_proof()
     elif spec.get("mutant") in COPY_MUTANTS:
         _trust_the_service(spec["mutant"])
+    elif spec.get("mutant") == "ignore-the-clock":
+        ServiceClock.problem = lambda self, now: None  # type: ignore[method-assign]
     elif spec.get("mutant") == "no-schedule-check":
         skip_the_schedule_check()
     elif spec.get("mutant") in PAUSE_MUTANTS:

@@ -7,7 +7,9 @@ nothing imports them until a sandbox starts.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -40,6 +42,8 @@ class Front:
             except Refusal as refusal:
                 return refusal_answer(refusal)
         answered, response = await self._respond(request, handler)
+        if response is not None and self._desk.date_offset:
+            response.headers["Date"] = formatdate(time.time() + self._desk.date_offset, usegmt=True)
         self._desk.traffic.count(_route(request), answered)  # before the client can see the end
         return hang_up(request) if response is None else response
 

@@ -29,7 +29,7 @@ class SandboxConfig:
     ``api_key`` None accepts any key; ``db`` None keeps calls in memory; ``page_cap`` is the most a page holds,
     whatever its ``limit`` asks; ``seed`` None gives random call ids, a number gives the same ids each time.
     ``get_lag`` is for one call by its id what ``list_lag`` is for the list. ``lenient`` ignores unknown names
-    inside ``schedule``: such a call rings at once.
+    inside ``schedule``: such a call rings at once. ``date_offset`` is how many seconds its ``Date`` is ahead.
     """
 
     host: str = "127.0.0.1"
@@ -47,5 +47,6 @@ class SandboxConfig:
     list_lag: float = 0.0
     get_lag: float = 0.0
     lenient: bool = False
+    date_offset: float = 0.0
     page_cap: int | None = None
     clock: Callable[[], datetime] = utc_now

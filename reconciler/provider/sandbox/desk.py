@@ -26,6 +26,7 @@ class Desk:
     def __init__(self, config: SandboxConfig) -> None:
         """Raises ``SandboxError`` where the file of calls cannot be used."""
         self.config = config
+        self.date_offset = config.date_offset
         self.directory = Directory(strict=config.strict_ids)
         self.ledger = Ledger(Journal(config.db) if config.db else None)
         self.dial = FaultDial(config.faults)
