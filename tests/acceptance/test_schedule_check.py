@@ -62,13 +62,13 @@ def lookups(sandbox: RunningSandbox) -> int:
 
 def test_the_call_furthest_ahead_proves_it_once(bench: Workbench) -> None:
     with service(bench) as sandbox:
-        done = bench.apply()
+        done = bench.apply(schedule_check=True)
         assert (done.code, done.summary["placed"]) == (0, ROWS)
         assert keys(sandbox)[0] == f"inv-{ROWS}", "the furthest ahead"
         assert sorted(keys(sandbox)) == sorted(f"inv-{number}" for number in range(1, ROWS + 1))
         assert lookups(sandbox) == 1
         bench.write("calls/june.yaml", plan_text(rows=ROWS + 2))
-        assert bench.apply().summary["placed"] == 2
+        assert bench.apply(schedule_check=True).summary["placed"] == 2
         assert lookups(sandbox) == 1, "it is proved for this service and these names"
         assert '"proved"' in bench.ok("audit", "log", "--json").out
 
@@ -78,10 +78,10 @@ def test_other_names_are_proved_by_themselves(bench: Workbench) -> None:
         settings = bench.root / "reconciler.yaml"
         text = settings.read_text()
         settings.write_text(f"{text}\nprovider: {{schedule_fields: {{at: date_time, timezone: tz}}}}\n")
-        assert bench.apply().summary["placed"] == ROWS
+        assert bench.apply(schedule_check=True).summary["placed"] == ROWS
         settings.write_text(text)
         bench.write("calls/july.yaml", plan_text("july", rows=2, first=50))
-        wrong = bench.apply()
+        wrong = bench.apply(schedule_check=True)
         assert (wrong.code, wrong.summary["placed"]) == (3, 1)
         assert len(sandbox.calls()) == ROWS + 1
 
@@ -89,13 +89,13 @@ def test_other_names_are_proved_by_themselves(bench: Workbench) -> None:
 @pytest.mark.parametrize("lag", [0.0, 100.0])
 def test_a_service_that_rings_at_once_rings_one_person_ever(bench: Workbench, lag: float) -> None:
     with service(bench, schedule_fields=OTHER_NAMES, lenient=True, list_lag=lag) as sandbox:
-        first = bench.apply()
+        first = bench.apply(schedule_check=True)
         assert (first.code, first.summary["placed"], first.summary["not_sent"]) == (3, 1, ROWS - 1)
         assert keys(sandbox) == [f"inv-{ROWS}"]
         assert f"june/inv-{ROWS}" in first.summary["stopped"]
         assert "provider.schedule_fields (date, timezone)" in first.summary["stopped"]
         for _ in range(3):  # the hourly job
-            assert bench.apply().code == 5
+            assert bench.apply(schedule_check=True).code == 5
         assert len(sandbox.calls()) == 1
         [pause] = bench.ok("state", "show", "--json").json["pauses"]
         assert (pause["plan"], "did not schedule" in pause["reason"]) == (None, True)
@@ -104,9 +104,9 @@ def test_a_service_that_rings_at_once_rings_one_person_ever(bench: Workbench, la
 
 def test_a_single_call_that_rings_at_once_is_no_success(bench: Workbench) -> None:
     with service(bench, rows=1, schedule_fields=OTHER_NAMES, lenient=True) as sandbox:
-        assert (bench.apply().code, len(sandbox.calls())) == (3, 1)
+        assert (bench.apply(schedule_check=True).code, len(sandbox.calls())) == (3, 1)
         bench.ok("resume")
-        assert bench.apply().code == 0, "nothing is left to send"
+        assert bench.apply(schedule_check=True).code == 0, "nothing is left to send"
 
 
 def test_a_call_that_is_not_found_is_looked_up_again_and_not_placed_again(bench: Workbench) -> None:
@@ -150,25 +150,25 @@ def test_an_unknown_outcome_of_the_check_call_stops_all_others(bench: Workbench)
     with service(bench, list_lag=10_000_000) as sandbox:
         bench.write("calls/later.yaml", DELAYED)
         sandbox.set_faults("drop-after#1")
-        first = bench.apply()
+        first = bench.apply(schedule_check=True)
         assert (first.code, len(sandbox.calls()), first.summary["uncertain"]) == (3, 1, 1)
-        assert (bench.apply().code, len(sandbox.calls())) == (3, 1)
+        assert (bench.apply(schedule_check=True).code, len(sandbox.calls())) == (3, 1)
         call = sandbox.calls()[0].call_id
         bench.run("resolve", f"june/inv-{ROWS}", "--placed", call, "--reason", "seen in the dashboard")
-        assert (bench.apply().code, len(sandbox.calls())) == (0, ROWS + 1)
+        assert (bench.apply(schedule_check=True).code, len(sandbox.calls())) == (0, ROWS + 1)
 
 
 def test_a_check_call_that_is_refused_leaves_the_check_to_the_next_furthest(bench: Workbench) -> None:
     with service(bench) as sandbox:
         sandbox.set_faults("reject#1-2")
-        done = bench.apply()
+        done = bench.apply(schedule_check=True)
         assert (done.code, done.summary["failed"], done.summary["placed"]) == (3, 2, ROWS - 2)
         assert keys(sandbox)[0] == f"inv-{ROWS - 2}"
 
 
 def test_a_service_that_rejects_the_names_is_asked_a_few_times_only(bench: Workbench) -> None:
     with service(bench, schedule_fields=OTHER_NAMES) as sandbox:
-        done = bench.apply()
+        done = bench.apply(schedule_check=True)
         assert (done.code, done.summary["failed"], done.summary["not_sent"]) == (3, 5, ROWS - 5)
         assert len(sandbox.calls()) == 0
 
@@ -177,7 +177,7 @@ def test_calls_without_a_schedule_need_no_proof(bench: Workbench) -> None:
     with service(bench, schedule_fields=OTHER_NAMES, lenient=True) as sandbox:
         (bench.root / "calls" / "june.yaml").unlink()
         bench.write("calls/later.yaml", DELAYED)
-        assert (bench.apply().code, len(sandbox.calls()), lookups(sandbox)) == (0, 1, 0)
+        assert (bench.apply(schedule_check=True).code, len(sandbox.calls()), lookups(sandbox)) == (0, 1, 0)
 
 
 def test_it_can_be_skipped_and_that_is_recorded(bench: Workbench) -> None:
