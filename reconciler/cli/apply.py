@@ -190,7 +190,7 @@ def apply(
         plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
         check_used(lifted, (item.code for item in plan.lifted))
     check_verdict(plan)
-    plans = read_approved(app, workspace, approved)
+    plans = read_approved(app, workspace, approved, now)
     with workspace.reader() as reader:
         root = workspace.project.root
         origin = read_origin(root, plan, saved=saved, reason=from_commit_anyway, reader=reader)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import chain
 from reconciler.cli import git
-from reconciler.cli.app import App, SystemClock
+from reconciler.cli.app import App
 from reconciler.cli.show import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.engine import approval
@@ -54,8 +54,8 @@ class Job:
     files: FileRows | None = None
 
 
-def read_approved(app: App, workspace: Workspace, paths: Sequence[Path]) -> dict[str, Plan]:
-    """The saved plans at ``paths``, by plan id.
+def read_approved(app: App, workspace: Workspace, paths: Sequence[Path], now: datetime) -> dict[str, Plan]:
+    """The saved plans at ``paths``, by plan id; ``now`` is the clock that their age is judged by.
 
     A saved plan of a pull request is usually made where no key is, and is only an allow-list: it need not be
     signed, unless the policy requires it.
@@ -74,7 +74,7 @@ def read_approved(app: App, workspace: Workspace, paths: Sequence[Path]) -> dict
         _check_outside(app.directory / path, workspace.project.root)
     plans = [read_plan(app, path, signed=policy.signed_plans) for path in paths]
     for item in plans:
-        check_age(item, timedelta(seconds=workspace.project.plan_max_age), SystemClock().now())
+        check_age(item, timedelta(seconds=workspace.project.plan_max_age), now)
     return {plan_id(item): item for item in plans}
 
 

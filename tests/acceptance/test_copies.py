@@ -267,7 +267,7 @@ def test_calls_of_another_lineage(bench: Workbench, echoing: Any) -> None:
 def test_an_end_that_cannot_be_looked_at_is_no_success(bench: Workbench, echoing: Any) -> None:
     assert bench.apply().code == 0
     bench.write(PLAN, plan_text(rows=4))
-    echoing.set_faults("get:reject#5-99")
+    echoing.set_faults("get:reject#6-99")
     ended = bench.apply()
     assert (ended.code, ended.summary["placed"]) == (3, 1)
     assert "could not be looked for" in ended.err
