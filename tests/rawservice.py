@@ -83,10 +83,15 @@ class _Handler(socketserver.StreamRequestHandler):
             self.wfile.write(segment)
 
 
+def _nothing(path: str) -> Sequence[bytes]:
+    """No calls, by id neither."""
+    return [NO_CALLS if path.partition("?")[0] == "/v1/calls" else answer("404 Not Found", {"message": "no call"})]
+
+
 @contextmanager
 def raw_service(script: Script, listing: Callable[[str], Sequence[bytes]] | None = None) -> Iterator[RawService]:
     """The service on a port of its own, for the length of a ``with`` block."""
-    service = RawService(script, listing or (lambda _: [NO_CALLS]))
+    service = RawService(script, listing or _nothing)
     handler = type("Handler", (_Handler,), {"service": service})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.orders import Order
-from reconciler.errors import LookupFailed
+from reconciler.errors import LookupFailed, StateError
 from reconciler.facts import ServiceFact, Verdict
 from reconciler.model import Address, JsonObject
 from reconciler.ports import CallRegister, Clock, RemoteCall, StateStore
@@ -112,10 +112,16 @@ class ScheduleCheck:
             if fact is None or fact.verdict is not Verdict.PENDING or not await self._go_on(fact):
                 await self._send_check_call()
         except (_Unproved, LookupFailed) as error:
-            for order in self._left:
-                tell(Event(Kind.NOT_SENT, order.address, message=str(error)))
+            self._tell_unsent(tell, str(error))
             return Checked((), str(error))
+        except (StateError, asyncio.CancelledError):
+            self._tell_unsent(tell, "the run was cut short")
+            raise
         return Checked(self._left)
+
+    def _tell_unsent(self, tell: Emit, why: str) -> None:
+        for order in self._left:
+            tell(Event(Kind.NOT_SENT, order.address, message=why))
 
     async def _go_on(self, fact: ServiceFact) -> bool:
         """Look up the check call of an earlier run; False where another one is needed."""
