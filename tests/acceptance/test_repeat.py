@@ -130,8 +130,11 @@ def test_clocks_that_change_on_one_of_the_dates(project: Workbench) -> None:
     assert len(project.actions("--now", "2031-01-01T00:00:00Z")) == 3
 
 
-def test_a_wrong_rule_is_shown_to_everybody(project: Workbench) -> None:
-    """It says when calls are made, nothing of the person."""
-    project.write(PLAN, plan_file(MONDAYS.replace("until: 2031-06-30", "until: june")))
-    (problem,) = project.run("validate", "--json").json["diagnostics"]
-    assert problem["message"].endswith("expected a date such as 2026-06-08, found 'june'")
+def test_a_wrong_rule_is_shown_but_no_word_in_it(project: Workbench) -> None:
+    """A wrong date is shown to everybody; a word in its place may be a person's name."""
+    expected = "calls[1].repeat.until: expected a date such as 2026-06-08, found '***'"
+    wrong = {"2031-06-31": "2031-06-31 is no day of the calendar", "june": expected, "Tilde Morgensen": expected}
+    for text, message in wrong.items():
+        project.write(PLAN, plan_file(MONDAYS.replace("until: 2031-06-30", f"until: {text}")))
+        (problem,) = project.run("validate", "--json").json["diagnostics"]
+        assert problem["message"] == message
