@@ -15,7 +15,17 @@ from msgspec import structs
 
 from reconciler.model import TAG_PREFIX, Address, Call, Diagnostic, Entry, JsonObject, JsonValue, Location, Request
 from reconciler.plan import CallToStop, CellDiff, Change, Changes, Lifted, Plan
-from reconciler.sensitive import MASK, mask_message, mask_name, mask_text, mask_value
+from reconciler.sensitive import (
+    MASK,
+    mask_message,
+    mask_name,
+    mask_names,
+    mask_text,
+    mask_value,
+    may_name_person,
+    parts_in,
+    words_of_name,
+)
 
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email", "country", "webhook_url"})
 PRIVATE_MAP = "additional_data"
@@ -85,10 +95,13 @@ def private_texts(call: Call) -> list[str]:
 
 
 def personal_values(call: Call | None) -> list[str]:
-    """What tells who is called: no message of ours and no key may hold it. Others may be part of a key
-    on purpose (``identity``)."""
-    named = () if call is None else (call.to_number, call.full_name, call.email, call.webhook_url)
-    return [text for text in filter(None, named) if len(text) >= _SHORTEST]
+    """What tells who is called, the words of the name too: no message of ours and no key may hold it. Other values
+    may be part of a key on purpose (``identity``)."""
+    if call is None:
+        return []
+    named = (call.to_number, call.full_name, call.email, call.webhook_url)
+    found = [text for text in filter(None, named) if len(text) >= _SHORTEST]
+    return found + words_of_name(call.full_name) if call.full_name else found
 
 
 def private_values(body: JsonObject) -> list[str]:
@@ -118,18 +131,33 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
         changes=changes,
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
-        moves=tuple((mask_address(old), mask_address(new)) for old, new in plan.moves),
+        moves=_mask_moves(plan),
         to_stop=tuple(map(mask_to_stop, plan.to_stop)),
         lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
     )
 
 
+def _mask_moves(plan: Plan) -> tuple[tuple[Address, Address], ...]:
+    """The moves with what tells who is called masked, which the rows at their ends know. A key that may
+    hold a name is masked in any case: a saved plan does not hold what tells whom its placed calls reach."""
+    if not plan.moves:
+        return ()
+    ends = {new for _, new in plan.moves}
+    private = {item.address: private_of(item) for item in plan.changes if item.address in ends}
+
+    def mask(address: Address, new: Address) -> Address:
+        return mask_address(address, [*private.get(new, ()), *[address.key] * may_name_person(address.key)])
+
+    return tuple((mask(old, new), mask(new, new)) for old, new in plan.moves)
+
+
 def mask_to_stop(call: CallToStop) -> CallToStop:
     """A call to stop by hand as it may be published. Its id is what finds it in the dashboard, and is shown."""
+    private = (*call.private, *([] if call.target is None else [call.target]))
     return structs.replace(
         call,
-        address=mask_address(call.address, () if call.target is None else (call.target,)),
-        why=mask_text(call.why),
+        address=mask_address(call.address, private),
+        why=mask_text(call.why, private),
         call_id=call.call_id and mask_text(call.call_id),
         target=call.target
         and (mask_value(call.target) if call.target.startswith("+") else mask_text(call.target)),
@@ -146,7 +174,7 @@ def _mask_listed(change: Change, public_metadata: Names = ()) -> Change:
 
 
 def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
-    private = personal_values(change.call)
+    private = private_of(change)
     request = change.request if whole else None
     message = change.message and mask_text(change.message, private)
     return structs.replace(
@@ -155,31 +183,42 @@ def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
         source=_mask_place(change.source),
         call=None if change.call is None else mask_call(change.call, public_metadata),
         request=None if request is None else _mask_request(request, private, public_metadata),
-        diff=tuple(_mask_cell(cell, public_metadata) for cell in change.diff) if change.diff else (),
+        diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
         said=change.said if message == change.message else None,
     )
 
 
+def private_of(change: Change) -> list[str]:
+    """What tells who is called by the row of a change, where its address, its message or a name may hold it."""
+    return [*personal_values(change.call), *change.private]
+
+
 def mask_call(call: Call, public_metadata: Names = ()) -> Call:
     """The call as it may be published."""
+    shown = "\n".join((call.agent, call.sender, *call.additional_data, *call.metadata))
+    private = parts_in(shown, personal_values(call))
     return structs.replace(
         call,
-        agent=mask_text(call.agent),
-        sender=mask_text(call.sender),
+        agent=mask_text(call.agent, private),
+        sender=mask_text(call.sender, private),
         contact_id=call.contact_id and mask_text(call.contact_id),
         to_number=_maybe(call.to_number),
         full_name=_maybe(call.full_name),
         email=_maybe(call.email),
         country=_maybe(call.country),
         webhook_url=_maybe(call.webhook_url),
-        additional_data=_mask_map(PRIVATE_MAP, call.additional_data, public_metadata),
-        metadata=_mask_map(METADATA, call.metadata, public_metadata),
+        additional_data=_mask_map(PRIVATE_MAP, call.additional_data, private, public_metadata),
+        metadata=_mask_map(METADATA, call.metadata, private, public_metadata),
     )
 
 
-def _mask_map(field: str, values: Mapping[str, str], public_metadata: Names) -> dict[str, str]:
-    return {mask_name(name): mask_field(f"{field}.{name}", text, public_metadata) for name, text in values.items()}
+def _mask_map(
+    field: str, values: Mapping[str, str], private: Sequence[str], public_metadata: Names
+) -> dict[str, str]:
+    shown = mask_names(values, private)
+    masked = (mask_field(f"{field}.{name}", text, public_metadata) for name, text in values.items())
+    return dict(zip(shown, masked, strict=True))
 
 
 def mask_entry(entry: Entry, public_metadata: Names = ()) -> Entry:
@@ -199,33 +238,34 @@ def _maybe(text: str | None) -> str | None:
 
 
 def _mask_request(request: Request, private: Sequence[str], public_metadata: Names) -> Request:
-    body = {name: _mask_member(name, value, public_metadata) for name, value in request.body.items()}
+    body = {name: _mask_member(name, value, private, public_metadata) for name, value in request.body.items()}
     tags = body.get(METADATA)
     if isinstance(tags, dict):  # our own tags repeat the address
         body[METADATA] = {name: mask_text(str(text), private) for name, text in tags.items()}
     return Request(request.endpoint, body)
 
 
-def _mask_member(name: str, value: JsonValue, public_metadata: Names) -> JsonValue:
+def _mask_member(name: str, value: JsonValue, private: Sequence[str], public_metadata: Names) -> JsonValue:
     if name in PRIVATE_FIELDS and isinstance(value, str):
         return mask_value(value)
     if name == PRIVATE_MAP and isinstance(value, list):
         return [
-            {**pair, "key": mask_name(str(pair.get("key"))), "value": MASK}
+            {**pair, "key": mask_name(str(pair.get("key")), private), "value": MASK}
             for pair in value
             if isinstance(pair, dict)
         ]
     if name == METADATA and isinstance(value, dict):
-        return dict(_mask_map(METADATA, {key: str(item) for key, item in value.items()}, public_metadata))
+        texts = {key: str(item) for key, item in value.items()}
+        return dict(_mask_map(METADATA, texts, private, public_metadata))
     return mask_json(value)
 
 
-def _mask_cell(cell: CellDiff, public_metadata: Names) -> CellDiff:
+def _mask_cell(cell: CellDiff, private: Sequence[str], public_metadata: Names) -> CellDiff:
     def mask(text: str | None) -> str | None:
         return None if text is None else mask_field(cell.field, text, public_metadata)
 
     before = cell.before if cell.hidden else mask(cell.before)
-    return structs.replace(cell, field=mask_name(cell.field), before=before, after=mask(cell.after))
+    return structs.replace(cell, field=mask_name(cell.field, private), before=before, after=mask(cell.after))
 
 
 def _mask_setting(cell: CellDiff) -> CellDiff:

@@ -62,6 +62,8 @@ class Change(Word, frozen=True, eq=False):
     ``expired``, or a guard blocks it;
     ``request`` where it is ``create``.
     ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
+    ``private`` are values that tell who is called and that the key or the message may hold, besides those of
+    ``call``; no saved plan holds them.
     """
 
     address: Address
@@ -79,20 +81,22 @@ class Change(Word, frozen=True, eq=False):
     introduced: bool | None = None
     called_timezone: str | None = None
     said: Said | None = None
+    private: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Whether all but ``said`` is equal, which is lost where a plan is saved."""
-        return isinstance(other, Change) and astuple(self)[:-1] == astuple(other)[:-1]
+        """Whether all is equal but ``said`` and ``private``, which are lost where a plan is saved."""
+        return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
 
     __hash__ = None  # type: ignore[assignment]
 
 
-class CallToStop(Word, frozen=True):
+class CallToStop(Word, frozen=True, eq=False):
     """A placed call that will ring although it should not. The API cannot cancel it: only a person can stop it.
 
     ``action`` is forbidden, removed or changed; ``reasons`` are all stable words that apply, and ``why`` says them
     to a person. ``rings_at`` is ``times.UNKNOWN_TIME`` where nobody knows it. A snapshot has no ``call_id``, and
-    ``target`` (a contact's id or a number) only where a row of the files is this very call.
+    ``target`` (a contact's id or a number) only where a row of the files is this very call. ``private`` are values
+    that tell who is called and that the key may hold; no saved plan holds them.
     """
 
     address: Address
@@ -103,6 +107,13 @@ class CallToStop(Word, frozen=True):
     timezone: str = "UTC"
     call_id: str | None = None
     target: str | None = None
+    private: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is equal but ``private``, which is lost where a plan is saved."""
+        return isinstance(other, CallToStop) and astuple(self)[:-1] == astuple(other)[:-1]
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Changes(Sequence[Change]):

@@ -16,6 +16,7 @@ from reconciler.documents import instant, integer, items, maybe, members, text
 from reconciler.errors import Refused
 from reconciler.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
 from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, GitRevision, Lifted, Plan
+from reconciler.sensitive import may_name_person
 from reconciler.times import UNKNOWN_TIME, scheduled_instant
 
 _CHANGES = b'  "changes": [\n'
@@ -150,8 +151,9 @@ def _move(item: JsonObject) -> tuple[Address, Address]:
 
 
 def _to_stop(item: JsonObject) -> CallToStop:
+    address = Address.parse(text(item["address"]))
     return CallToStop(
-        address=Address.parse(text(item["address"])),
+        address=address,
         action=Action(text(item["action"])),
         reasons=tuple(text(reason) for reason in items(item["reasons"])),
         why=text(item["why"]),
@@ -159,7 +161,13 @@ def _to_stop(item: JsonObject) -> CallToStop:
         timezone=text(item["timezone"]),
         call_id=maybe(text, item["call_id"]),
         target=maybe(text, item["person"]),
+        private=_private(address),
     )
+
+
+def _private(address: Address) -> tuple[str, ...]:
+    """The key of a row whose call the plan does not hold, where it may be a person's name."""
+    return (address.key,) if may_name_person(address.key) else ()
 
 
 def _git(item: JsonObject) -> GitRevision:
@@ -169,8 +177,9 @@ def _git(item: JsonObject) -> GitRevision:
 def _change(item: JsonObject) -> Change:
     request = maybe(members, item["request"])
     call = maybe(members, item["call"])
+    address = Address(text(item["plan"]), text(item["key"]), integer(item["revision"]))
     return Change(
-        address=Address(text(item["plan"]), text(item["key"]), integer(item["revision"])),
+        address=address,
         action=Action(text(item["action"])),
         digest=text(item["digest"]),
         source=maybe(_location, item["source"]),
@@ -182,6 +191,7 @@ def _change(item: JsonObject) -> Change:
         diff=_cells(item["diff"]),
         reasons=tuple(text(reason) for reason in items(item["reasons"])),
         message=maybe(text, item["message"]),
+        private=_private(address) if call is None else (),
         introduced=None if item["introduced"] is None else item["introduced"] is True,
         called_timezone=maybe(text, item["called_timezone"]),
     )

@@ -49,6 +49,9 @@ _HARMLESS = re.compile("|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _
 _SNAKE = re.compile(r"[a-z_]{4,30}")
 _SHORTEST = 3  # shorter texts tell nothing, and stand in every other word
 _WORD = re.compile(r"[\w.:/-]*")
+_STARTS_NUMBER = "+\uff0b%0123456789"
+_FIRST_WORD = re.compile(r"[^\W_]+")
+_WORDS_OF_NAME = re.compile(r"[^\W\d_]{4,}")
 _MOST_DIGITS = 6  # of a code that is shown: with more it may be a number without its prefix
 _LONGEST_CODE = 40
 # The names that the schemas of plan files and of reconciler.yaml give to fields, and words of YAML.
@@ -78,6 +81,14 @@ def is_harmless(text: str) -> bool:
     return not is_code or (len(text) <= _LONGEST_CODE and sum(map(str.isdigit, text)) <= _MOST_DIGITS)
 
 
+def may_name_person(key: str) -> bool:
+    """Whether a key may hold a name, for one who does not know whom it calls: it is words without any digit, or it
+    has a word of four letters in it."""
+    if len(key) < _SHORTEST or key in _WORDS:
+        return False
+    return not any(map(str.isdigit, key)) or bool(words_of_name(key))
+
+
 def _nearly_a_field(name: str) -> bool:
     """Whether it is a field's name misspelt."""
     return _SNAKE.fullmatch(name) is not None and bool(get_close_matches(name, FIELD_NAMES, n=1, cutoff=0.85))
@@ -93,10 +104,20 @@ def mask_text(text: str, private: Iterable[str] = ()) -> str:
 
     A private part is found in other case, with other spaces and signs, and escaped for JSON or a URL too.
     """
-    for part in sorted({item for item in private if item}, key=len, reverse=True):
-        if _may_hold(text, part):
-            text = _forms(part).sub(mask_value(part).replace("\\", r"\\"), text)
+    parts = parts_in(text, private) if private else ()
+    for part in sorted(set(parts), key=len, reverse=True) if parts else ():
+        text = _forms(part).sub(mask_value(part).replace("\\", r"\\"), text)
     return _SHAPES.sub(_shown, text) if _SUSPECT.search(text) else text
+
+
+def parts_in(text: str, private: Iterable[str]) -> tuple[str, ...]:
+    """The parts of ``private`` that the text may hold. This is fast, which making their patterns is not: a part is
+    left out where its first word, or the last digits of a number, are nowhere in the text."""
+    parts = tuple(filter(None, private))
+    if not parts or "\\" in text or "%" in text:
+        return parts
+    folded, digits = _fold(text), "".join(filter(str.isdigit, text))
+    return tuple(part for part in parts if _may_hold(folded, digits, part))
 
 
 def mask_message(message: str, private: Iterable[str] = ()) -> str:
@@ -105,15 +126,32 @@ def mask_message(message: str, private: Iterable[str] = ()) -> str:
     return mask_text(_QUOTED.sub(_mask_quoted, message), private)
 
 
-def mask_name(name: str) -> str:
+def mask_name(name: str, private: Iterable[str] = ()) -> str:
     """The name of a value as it may be published: one word, for a person's name may stand there by mistake.
 
-    ``name`` may be a path, such as ``additional_data.amount``.
+    ``name`` may be a path, such as ``additional_data.amount``. Every part of ``private`` is masked in it.
     """
     head, dot, rest = name.partition(".")
     if dot and head in FIELD_NAMES:
-        return f"{head}.{mask_name(rest)}"
-    return mask_text(name) if _WORD.fullmatch(name) else mask_value(name)
+        return f"{head}.{mask_name(rest, private)}"
+    return mask_text(name, private) if _WORD.fullmatch(name) else mask_value(name)
+
+
+def mask_names(names: Iterable[str], private: Iterable[str]) -> list[str]:
+    """The same for many names."""
+    listed = list(names)
+    held = parts_in("\n".join(listed), private)
+    return [mask_name(name, held) for name in listed] if held else list(map(_mask_plain_name, listed))
+
+
+@lru_cache(maxsize=1024)
+def _mask_plain_name(name: str) -> str:
+    return mask_name(name)
+
+
+def words_of_name(name: str) -> list[str]:
+    """The words of a person's name that tell who it is on their own: not short ones, and no names of fields."""
+    return [word for word in _WORDS_OF_NAME.findall(name) if word.casefold() not in _WORDS]
 
 
 def _mask_quoted(found: re.Match[str]) -> str:
@@ -131,10 +169,18 @@ def _phone(text: str) -> str:
     return f"+{MASK}{''.join(filter(str.isdigit, text))[-2:]}"
 
 
-def _may_hold(text: str, part: str) -> bool:
-    """A quick look. It says no only where the first letter or digit of the part is nowhere in the text."""
-    first = re.match(r"\W*(\w)", part)
-    return first is None or "\\" in text or "%" in text or first[1].casefold() in text.casefold()
+def _may_hold(folded: str, digits: str, part: str) -> bool:
+    if part[0] in _STARTS_NUMBER and re.fullmatch(_PHONE, part):
+        return "".join(filter(str.isdigit, part))[-7:] in digits
+    first = _FIRST_WORD.search(part)
+    return first is None or _fold(first[0]) in folded
+
+
+def _fold(text: str) -> str:
+    """As the patterns compare: they take the dotted and the dotless i for one."""
+    if text.isascii():
+        return text.lower()
+    return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
 
 
 @lru_cache(maxsize=256)

@@ -39,7 +39,7 @@ from reconciler.times import parse_instant
 
 if TYPE_CHECKING:
     from reconciler.ports import StateReader
-    from reconciler.render.ledger import Line
+    from reconciler.render.ledger import LedgerMask, Line
     from reconciler.state.audit import Verdict
 
 _EPILOG = """\b
@@ -118,11 +118,15 @@ def log(
     reveal: bool,
 ) -> None:
     """List the ledger, oldest first."""
+    from reconciler.render.ledger import LedgerMask
+
     where = None if address is None else read_address(address)
     wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
     with Workspace.open(app, state_url).reader() as reader:
-        found = [line for line in _lines(reader) if wanted.takes(line)]
-    _print(app, found[-limit:] if limit else found, "json" if as_json else form, reveal=reveal)
+        lines = list(_lines(reader))
+        mask = LedgerMask(list(reader.entries()), lines)
+    found = list(filter(wanted.takes, lines))
+    _print(app, found[-limit:] if limit else found, "json" if as_json else form, mask, reveal=reveal)
 
 
 @audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
@@ -136,13 +140,16 @@ def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: b
 
     An address that was moved is followed, from its first name to its last.
     """
+    from reconciler.render.ledger import LedgerMask
+
     where = read_address(address)
     with Workspace.open(app, state_url).reader() as reader:
         lines = list(_lines(reader))
+        mask = LedgerMask(list(reader.entries()), lines)
     found = _life(lines, where)
     if not found:
         raise ReconcilerError(f"the ledger holds nothing of {where}", hint="reconciler audit log")
-    _print(app, found, "json" if as_json else "text", reveal=reveal)
+    _print(app, found, "json" if as_json else "text", mask, reveal=reveal)
 
 
 def _life(lines: Iterable[Line], address: Address) -> list[Line]:
@@ -180,13 +187,13 @@ def _lines(reader: StateReader) -> Iterable[Line]:
         yield Line(link, record, runs.get(record.run, {}))
 
 
-def _print(app: App, lines: Iterable[Line], form: str, *, reveal: bool) -> None:
+def _print(app: App, lines: Iterable[Line], form: str, mask: LedgerMask, *, reveal: bool) -> None:
     """Numbers in what was said are seen as text on a terminal, or with ``reveal``."""
-    from reconciler.render.ledger import mask_line, render_csv, render_text
+    from reconciler.render.ledger import render_csv, render_text
     from reconciler.state.ledger_file import line as document
 
     masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
-    lines = map(mask_line, lines) if masked else lines
+    lines = map(mask.line, lines) if masked else lines
     if form == "csv":
         echo(render_csv(lines).encode("utf-8-sig"))
     elif form == "json":

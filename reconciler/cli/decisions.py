@@ -14,6 +14,7 @@ from reconciler.facts import Conflict
 from reconciler.files import read_named
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Decision
+from reconciler.sensitive import MASK
 from reconciler.system import next_step, told
 from reconciler.times import format_instant
 
@@ -132,6 +133,8 @@ def _read(
     word, call_id, reason = cells["decision"].lower(), cells["call_id"], cells["reason"]
     if not word and not call_id:
         return None
+    if MASK in cells["address"]:
+        raise ValueError(f"{cells['address']} is masked; write the list again with --reveal")
     address = Address.parse(cells["address"])
     entry = known.get(address)
     in_conflict = address in conflicts and (entry is None or not (entry.placed or entry.unknown))

@@ -6,6 +6,8 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from reconciler.engine.events import Event, Tally
     from reconciler.model import JsonObject
     from reconciler.ports import Checkpoint, Run, StateStore
+    from reconciler.render.addresses import AddressMask
     from reconciler.wire import ScheduleFields
     from reconciler.workflow import Apply, Service
 
@@ -109,11 +112,12 @@ def place(
         joint = stack.enter_context(workspace.join(run, lock_timeout)) if target.join else None
         store = joint or stack.enter_context(workspace.store(run, lock_timeout))
         code, tally, before, written = int(ExitCode.ERROR), Tally(), store.head, False
+        addresses = cache(partial(_addresses, job, store))
         try:
             apply = _apply(workspace, job, request, store, run.id, tally, joint)
             orders = apply.orders
             key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
-            with reporter(app, orders, as_json=as_json) as report:
+            with reporter(app, orders, as_json=as_json, addresses=addresses) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_where_disks_are_forgotten(report.note)
                 report.started(run.id, run.plan_id or "")
@@ -128,11 +132,20 @@ def place(
             try:
                 store.end_run(run.id, SystemClock().now(), code, tally.summary() | skipped)
             finally:
-                with reporter(app, 0, as_json=as_json) as report:
+                with reporter(app, 0, as_json=as_json, addresses=addresses) as report:
                     report.finished(tally)
         if checkpoint is not None and written and code in _ENDED:
             code = carry_end(checkpoint, code)
     return code
+
+
+def _addresses(job: Job, store: StateStore) -> AddressMask:
+    """The addresses that events may name, as they may be published."""
+    from reconciler.render.addresses import AddressMask
+
+    rows = job.plan.changes if job.files is None else job.files.changes
+    plans = chain(rows, *(plan.changes for plan in job.approved.values()))
+    return AddressMask(plans, (entry for entry in store.entries() if entry.unknown))
 
 
 def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:

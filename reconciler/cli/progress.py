@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import App, echo_json, say
+from reconciler.cli.app import App, echo_json, is_public, revealed, say
 from reconciler.cli.pace import Pace
 from reconciler.engine.events import Kind
 from reconciler.render.escape import for_terminal
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.engine.events import Event, Tally
+    from reconciler.render.addresses import AddressMask
 
 _EVERY = 100
 SIGNALLED = "stopped by a signal"
@@ -24,10 +25,14 @@ _QUIET = frozenset({"placed", "skipped"})
 
 
 class Reporter:
-    """In a log: each problem, a line for every hundred calls, and the counts at the end."""
+    """In a log: each problem, a line for every hundred calls, and the counts at the end.
 
-    def __init__(self, total: int) -> None:
+    ``addresses`` masks what is printed; None where nothing is to be masked.
+    """
+
+    def __init__(self, total: int, addresses: AddressMask | None = None) -> None:
         self.total = total
+        self.addresses = addresses
         self.pace = Pace(total)
         self._unsent: set[str | None] = set()
         self._tenth = 0
@@ -43,7 +48,8 @@ class Reporter:
                 return  # where a run stops, all that is left shares the reason, and is counted at the end
             self._unsent.add(event.message)
         if event.kind not in _QUIET:
-            self.note(f"{event.kind.value.replace('_', ' ')}: {event.address}: {event.message or ''}")
+            address = event.address if self.addresses is None else self.addresses.address(event.address)
+            self.note(f"{event.kind.value.replace('_', ' ')}: {address}: {event.message or ''}")
 
     def advanced(self) -> None:
         """One more address came to an end."""
@@ -59,7 +65,7 @@ class Reporter:
             self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.told() or 'nothing yet'}")
 
     def note(self, text: str) -> None:
-        say(for_terminal(text), err=True)
+        say(for_terminal(text if self.addresses is None else self.addresses.text(text)), err=True)
 
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
@@ -80,14 +86,15 @@ class JsonReporter(Reporter):
         self._print({"type": "started", "run": run_id, "plan_id": plan_id, "to_place": self.total})
 
     def event(self, event: Event) -> None:
-        self._print(event.to_json())
+        self._print(event.to_json() if self.addresses is None else self.addresses.json(event.to_json()))
 
     def whole(self, done: int, total: int) -> None:
         """Each event tells of this runner; what the others do is told by theirs."""
 
     def finished(self, tally: Tally) -> None:
         stopped = {} if tally.stopped is None else {"stopped": tally.stopped}
-        self._print({"type": "summary", **tally.summary(), **stopped})
+        summary = {"type": "summary", **tally.summary(), **stopped}
+        self._print(summary if self.addresses is None else self.addresses.json(summary))
 
     @staticmethod
     def _print(members: object) -> None:
@@ -120,15 +127,20 @@ class BarReporter(Reporter):
 
 
 @contextmanager
-def reporter(app: App, total: int, *, as_json: bool) -> Iterator[Reporter]:
-    """The reporter that fits where the output goes. ``total`` is how many calls are to be placed."""
+def reporter(
+    app: App, total: int, *, as_json: bool, addresses: Callable[[], AddressMask] | None = None
+) -> Iterator[Reporter]:
+    """The reporter that fits where the output goes. ``total`` is how many calls are to be placed; ``addresses`` is
+    asked for where they are to be masked."""
+    public = (as_json or is_public(sys.stderr)) and not revealed()
+    mask = addresses() if public and addresses is not None else None
     if as_json:
-        yield JsonReporter(total)
-    elif total and sys.stderr.isatty():
+        yield JsonReporter(total, mask)
+    elif total and sys.stderr.isatty() and not public:
         with _bar(app, total) as bar:
             yield bar
     else:
-        yield Reporter(total)
+        yield Reporter(total, mask)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import App, SystemClock, echo_json, say
+from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
 from reconciler.cli.runs import new_run
 from reconciler.errors import ExitCode
 from reconciler.facts import Conflict, unresolved
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.engine.conflicts import FileRows
     from reconciler.engine.evidence import Match
     from reconciler.ports import Intent
+    from reconciler.render.addresses import AddressMask
 
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCKED})
 
@@ -69,6 +71,7 @@ def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float,
         left = Left.of(reader)
         begun = left.count or reader.conflicts()
     adopted: list[Match] = []
+    rows: FileRows | None = None
     key = target.key() if left.unknown or (left.conflicts and target.has_key) else None
     if begun:
         run = new_run("resolve")
@@ -82,8 +85,16 @@ def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float,
                 code = left.code
             finally:
                 store.end_run(run.id, SystemClock().now(), code, {"adopted": len(adopted)})
-    _show(adopted, left, as_json=as_json)
+    _show(adopted, left, _addresses(left, rows), as_json=as_json)
     return left.code
+
+
+def _addresses(left: Left, rows: FileRows | None) -> AddressMask:
+    """The addresses of what is left, as they may be published. A conflict's call is known from its row alone."""
+    from reconciler.render.addresses import AddressMask
+
+    found = () if rows is None else (rows.at(item.address) for item in left.conflicts)
+    return AddressMask(filter(None, found), left.unknown)
 
 
 def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: str) -> FileRows | None:
@@ -131,7 +142,7 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
     return intent
 
 
-def _show(adopted: Sequence[Match], left: Left, *, as_json: bool) -> None:
+def _show(adopted: Sequence[Match], left: Left, addresses: AddressMask, *, as_json: bool) -> None:
     from reconciler.engine import explain
 
     unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
@@ -148,12 +159,14 @@ def _show(adopted: Sequence[Match], left: Left, *, as_json: bool) -> None:
                 for item, message in conflicts
             ],
         }
-        echo_json(document)
+        echo_json(addresses.json(document))
         return
-    for found in adopted:
-        say(for_terminal(f"{found.address}: adopted {found.call_id}, {found.evidence}"))
-    for address, message in (*unknown, *((item.address, message) for item, message in conflicts)):
-        say(for_terminal(f"{address}: {message}"))
+    lines = [(item.address, f"adopted {item.call_id}, {item.evidence}") for item in adopted]
+    lines += [*unknown, *((item.address, message) for item, message in conflicts)]
+    for address, text in lines:
+        public = is_public(sys.stdout)
+        named = f"{addresses.address(address)}: {addresses.text(text)}" if public else f"{address}: {text}"
+        say(for_terminal(named))
     if unknown or not conflicts:
         say(f"{len(unknown):,} with an unknown outcome." if unknown else "Nothing is unknown.")
     if conflicts:

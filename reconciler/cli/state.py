@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from reconciler.cli.app import App, echo_json, examples, reveal_option, say, sta
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError, StateError
-from reconciler.masking import mask_entry
+from reconciler.masking import mask_entry, private_texts
 from reconciler.model import JsonObject, JsonValue
 from reconciler.render.escape import for_terminal
 from reconciler.render.pauses import pause_document
@@ -86,9 +87,10 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
         listed = [_entry_json(item, masked=not reveal) for item in entries]
         echo_json({"lineage": lineage, "serial": serial, "entries": listed})
         return
+    masked = app.look(sys.stdout, reveal=reveal).masked
     for item in entries:
-        rings = format_instant(item.rings_at)
-        say(for_terminal(f"{item.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+        shown, rings = mask_entry(item) if masked else item, format_instant(item.rings_at)
+        say(for_terminal(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
     counts = Counter(standing(item) for item in entries)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
     say(f"State {lineage}, serial {serial}: {told}.")
@@ -152,8 +154,9 @@ def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObjec
         attempts = reader.attempts(address)
     if entry is None:
         raise ReconcilerError(f"the state holds nothing at {address}", hint="reconciler state list")
+    private = private_texts(entry.call) if masked else ()
     return _entry_json(entry, masked=masked) | {
-        "attempts": [_attempt_json(item, masked=masked) for item in attempts]
+        "attempts": [_attempt_json(item, private, masked=masked) for item in attempts]
     }
 
 
@@ -176,7 +179,7 @@ def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
     }
 
 
-def _attempt_json(attempt: Attempt, *, masked: bool) -> JsonObject:
+def _attempt_json(attempt: Attempt, private: Sequence[str], *, masked: bool) -> JsonObject:
     return {
         "number": attempt.number,
         "run": attempt.run_id,
@@ -186,14 +189,14 @@ def _attempt_json(attempt: Attempt, *, masked: bool) -> JsonObject:
         "intended_at": format_instant(attempt.intended_at),
         "finished_at": None if attempt.finished_at is None else format_instant(attempt.finished_at),
         "call_id": attempt.call_id,
-        "error": _words(attempt.error, masked=masked),
-        "evidence": _words(attempt.evidence, masked=masked),
+        "error": _words(attempt.error, private, masked=masked),
+        "evidence": _words(attempt.evidence, private, masked=masked),
     }
 
 
-def _words(text: str | None, *, masked: bool) -> str | None:
+def _words(text: str | None, private: Sequence[str] = (), *, masked: bool) -> str | None:
     """What a person or the service said."""
-    return mask_text(text) if masked and text is not None else text
+    return mask_text(text, private) if masked and text is not None else text
 
 
 def _lines(document: JsonObject) -> str:

@@ -193,7 +193,8 @@ def _shown(
     masked = not shape.reveal
     agents = {agent: mask_text(name) if masked else name for name, agent in workspace.project.agents.items()}
     if shape.name == "json":
-        document = render.document(found.report, masked=masked) | _files(found.plan, late, masked=masked)
+        files = _files(found.plan, _masked(late) if masked else late, masked=masked)
+        document = render.document(found.report, masked=masked) | files
         document["pauses"] = [pause_document(pause, masked=masked) for pause in found.pauses]
         return to_json(document, indent=None if shape.watched else 2).encode()
     if shape.name == "html":
@@ -212,8 +213,15 @@ def _shown(
     calls = ""
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, look, every=shape.calls)
-    rest = "".join((*_pause_lines(found), *_lines(found.plan, late, shape)))
+    overdue = _masked(late) if look.masked else late
+    rest = "".join((*_pause_lines(found), *_lines(found.plan, overdue, shape)))
     return (calls + (mask_text(rest) if look.masked else rest)).encode()
+
+
+def _masked(late: list[tuple[Change, datetime]]) -> list[tuple[Change, datetime]]:
+    from reconciler.masking import mask_change
+
+    return [(mask_change(change), at) for change, at in late]
 
 
 def _report(workspace: Workspace, found: Look) -> Report:

@@ -73,6 +73,7 @@ class PlacedCalls:
             timezone="UTC" if call is None or call.schedule is None else call.schedule.timezone,
             call_id=entry.call_id,
             target=None if call is None else call.target,
+            private=change.private,
         )
 
     def _call(self, item: Judged) -> Call | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
@@ -22,8 +22,10 @@ from reconciler.engine.renames import renames
 from reconciler.engine.twins import Twins
 from reconciler.facts import Conflict
 from reconciler.known import Known
+from reconciler.masking import personal_values
 from reconciler.model import Address, Call, Diagnostic, Entry, Row, Status
 from reconciler.plan import Action, CallToStop, Change, Changes
+from reconciler.sensitive import parts_in
 from reconciler.spool import Lazy, in_parts
 from reconciler.times import passed, ring_time
 
@@ -54,12 +56,13 @@ class Met:
 
 
 class Judge:
-    """Compares rows with the entries that are ``known``. ``met`` is what rows said besides their changes, once all
-    were judged. The calls to place have no requests yet."""
+    """Compares rows with the entries that are ``known``; ``moved`` are the names they had before. ``met`` is what
+    rows said besides their changes, once all were judged. The calls to place have no requests yet."""
 
-    def __init__(self, known: Known, context: Context) -> None:
+    def __init__(self, known: Known, context: Context, moved: Mapping[Address, Address]) -> None:
         self.known = known
         self.context = context
+        self._moved = moved
         self._twins = Twins(known, context.siblings, context.view)
         self._placed = PlacedCalls(context)
         self.met = Met()
@@ -104,9 +107,16 @@ class Judge:
         self.met = met
 
     def _judge(self, row: Row) -> Judged:
+        named = self.known.named(row.address) if self.known else []
+        item = self._judge_row(row, named)
+        calls = [entry.call for _, entry in named]
+        calls += [self.known.item(place).call for place in self.met.twins.get(row.address, ())[:1]]
+        old = self._moved.get(row.address)
+        return _with_private(item, [row.call, *calls] if item.change.call is None else calls, old)
+
+    def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Judged:
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
-        named = self.known.named(row.address) if self.known else []
         entry = self._meet(row.address, named)
         if entry is not None and entry.unknown:
             return Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
@@ -244,11 +254,20 @@ class Judge:
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
-                yield Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+                item = Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+                yield _with_private(item, [entry.call])
             elif entry.will_ring(self.context.now):
                 superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
-                yield Judged(_with(change, Action.REMOVED, why), entry)
+                yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
+
+
+def _with_private(item: Judged, calls: Sequence[Call], old: Address | None = None) -> Judged:
+    """The change, knowing what tells whom these calls reach, where its key, ``old`` or its message may hold it."""
+    change = item.change
+    text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
+    private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
+    return structs.replace(item, change=structs.replace(change, private=private)) if private else item
 
 
 def conflict_of(address: Address, call: Call, context: Context) -> Conflict | None:

@@ -34,7 +34,7 @@ def make_plan(
     """
     carried, pairs, problems = move_entries(entries, moves)
     known = Known.of(carried)
-    judge = Judge(known, context)
+    judge = Judge(known, context, {new: old for old, new in pairs})
     changes = judge.changes(rows)
     scene = Scene(context.now, context.policy, known, context.view, context.people, context.siblings)
     changes, warnings = guarded(changes, scene)

@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import chain
 
 from reconciler import identity
-from reconciler.masking import mask_change, mask_diagnostic, mask_plan, mask_to_stop
+from reconciler.masking import mask_change, mask_diagnostic, mask_plan, mask_to_stop, private_of
 from reconciler.model import Location, Severity
 from reconciler.plan import Action, CallToStop, Change, Plan
 from reconciler.planfile import plan_id
 from reconciler.render import to_stop
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import verdict_line
-from reconciler.sensitive import mask_name
+from reconciler.sensitive import mask_names
 from reconciler.settings import PROJECT_FILE
 from reconciler.times import format_instant
 
@@ -29,8 +29,7 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
 
     A cell that differs holds ``before → after``, and ``changed`` names its field.
     """
-    names = (name for change in _ranked(plan) for name in _names(change))
-    fields = field_columns(map(mask_name, names) if masked else names)
+    fields = field_columns(name for change in _ranked(plan) for name in _names(change, masked=masked))
     public_metadata = plan.public_metadata if masked else None
     lines = _lines(_ranked(plan), fields, public_metadata)
     columns = (*_FIRST, *fields, *_LAST)
@@ -63,11 +62,10 @@ def _ranked(plan: Plan) -> Iterator[Change]:
         yield from (change for change in plan.of(action) if change.address not in ranks)
 
 
-def _names(change: Change) -> Iterator[str]:
-    if change.call is not None:
-        yield from by_column(identity.cells(change.call))
-    for cell in change.diff:
-        yield column_of(cell.field)
+def _names(change: Change, *, masked: bool) -> list[str]:
+    names = [] if change.call is None else list(by_column(identity.cells(change.call)))
+    names += [column_of(cell.field) for cell in change.diff]
+    return mask_names(names, private_of(change)) if masked else names
 
 
 def _lines(

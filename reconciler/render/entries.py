@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler import identity
 from reconciler.documents import optional_instant
-from reconciler.masking import mask_entry
+from reconciler.masking import mask_entry, personal_values
 from reconciler.model import Entry, JsonObject
 from reconciler.render.escape import for_json
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import standing
-from reconciler.sensitive import mask_name
+from reconciler.sensitive import mask_names
 from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
@@ -22,9 +22,13 @@ _LAST = ("rejections", "error", "digest")
 
 def entries_table(entries: Sequence[Entry], public_metadata: frozenset[str] | None) -> Table:
     """One row an address, in the order of ``entries``; masked unless ``public_metadata`` is None."""
-    names = (column_of(name) for entry in entries for name in identity.cells(entry.call))
-    fields = field_columns(names if public_metadata is None else map(mask_name, names))
+    fields = field_columns(name for entry in entries for name in _names(entry, masked=public_metadata is not None))
     return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(entries, fields, public_metadata), len(entries))
+
+
+def _names(entry: Entry, *, masked: bool) -> list[str]:
+    names = list(map(column_of, identity.cells(entry.call)))
+    return mask_names(names, personal_values(entry.call)) if masked else names
 
 
 def _lines(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler import identity
 from reconciler.documents import optional_instant
-from reconciler.masking import mask_address, mask_change, mask_entry, personal_values
+from reconciler.masking import mask_address, mask_change, mask_entry, personal_values, private_of
 from reconciler.model import Address, Diagnostic, Entry, JsonObject, JsonValue
 from reconciler.plan import Change, Plan
 from reconciler.planfile import diagnostic_document, diff_document, place_document
@@ -44,8 +44,8 @@ class Explanation:
 
 def mask_explanation(item: Explanation, public_metadata: frozenset[str]) -> Explanation:
     """The explanation as it may be published. Diagnostics are masked where they are printed."""
-    call = item.entry.call if item.entry is not None else item.change.call if item.change is not None else None
-    private = personal_values(call)
+    private = [] if item.entry is None else personal_values(item.entry.call)
+    private += [] if item.change is None else private_of(item.change)
     return replace(
         item,
         address=mask_address(item.address, private),

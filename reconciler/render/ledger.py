@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.chain import Kind, Link, Record
-from reconciler.masking import mask_json
-from reconciler.model import JsonObject
+from reconciler.masking import personal_values, private_texts
+from reconciler.model import Address, Entry, JsonObject
+from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
 from reconciler.sensitive import mask_text
 from reconciler.times import parse_instant, tell_instant
@@ -42,15 +43,42 @@ class Line:
         return self.link.texts or {}
 
 
-def mask_line(line: Line) -> Line:
-    """The entry as it may be published: its texts are masked, but for the keyed digest of whom it called."""
-    texts = {name: text if name == "person" else mask_text(text) for name, text in line.texts.items()}
-    link = line.link if line.link.texts is None else replace(line.link, texts=texts)
-    return Line(link, replace(line.record, content=_mask_members(line.record.content)), _mask_members(line.run))
+class LedgerMask:
+    """Masks the entries of a ledger by the calls of the state; a name that was moved by those of its last one."""
+
+    def __init__(self, entries: Iterable[Entry], lines: Iterable[Line]) -> None:
+        self._private: dict[str, list[str]] = {}
+        self._addresses = AddressMask()
+        calls = {str(entry.address): entry.call for entry in entries}
+        later = {str(line.content["from"]): str(line.content["address"]) for line in lines if _is_move(line)}
+        for name in {*calls, *later}:
+            last = _last_name(name, later)
+            if last in calls:
+                self._private[name] = private_texts(calls[last])
+                self._addresses.add(Address.parse(name), personal_values(calls[last]))
+
+    def line(self, line: Line) -> Line:
+        """The entry as it may be published: its texts are masked, but for the keyed digest of whom it called."""
+        private = self._private.get(str(line.content.get("address")), ())
+        texts = {name: self._text(name, text, private) for name, text in line.texts.items()}
+        link = line.link if line.link.texts is None else replace(line.link, texts=texts)
+        content = self._addresses.json(line.record.content)
+        return Line(link, replace(line.record, content=content), self._addresses.json(line.run))
+
+    def _text(self, name: str, text: str, private: Iterable[str]) -> str:
+        return text if name == "person" else mask_text(self._addresses.text(text), private)
 
 
-def _mask_members(content: Mapping[str, Any]) -> JsonObject:
-    return {name: mask_json(value) for name, value in content.items()}
+def _is_move(line: Line) -> bool:
+    return line.record.kind == Kind.MOVED and {"from", "address"} <= line.content.keys()
+
+
+def _last_name(name: str, later: Mapping[str, str]) -> str:
+    seen = {name}
+    while (after := later.get(name)) is not None and after not in seen:
+        name = after
+        seen.add(name)
+    return name
 
 
 def render_text(lines: Iterable[Line]) -> str:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
-from reconciler.masking import mask_address, mask_entry, private_texts
+from reconciler.masking import mask_entry, private_texts
 from reconciler.model import Address, Entry, JsonObject, JsonValue
 from reconciler.render import moments
+from reconciler.render.addresses import AddressMask
 from reconciler.render.console import Look
 from reconciler.render.escape import cut, for_terminal
 from reconciler.render.table import Line, Table
@@ -36,7 +37,7 @@ def mask_report(report: Report) -> Report:
     return replace(
         report,
         standings=[_mask_standing(item) for item in report.standings],
-        drift=[_mask_drift(item) for item in report.drift],
+        drift=_mask_drift(report),
         not_asked=report.not_asked and mask_text(report.not_asked),
     )
 
@@ -53,14 +54,18 @@ def _mask_standing(item: Standing) -> Standing:
     return replace(item, entry=mask_entry(item.entry), outcome=mask_text(item.outcome, private), remote=remote)
 
 
-def _mask_drift(item: Drift) -> Drift:
-    return replace(
-        item,
-        address=mask_address(item.address),
-        call_id=mask_text(item.call_id),
-        message=mask_text(item.message),
-        status=item.status and mask_text(item.status),
-    )
+def _mask_drift(report: Report) -> list[Drift]:
+    mask = AddressMask(entries=(item.entry for item in report.standings) if report.drift else ())
+    return [
+        replace(
+            item,
+            address=mask.address(item.address),
+            call_id=mask_text(item.call_id),
+            message=mask.text(item.message),
+            status=item.status and mask_text(item.status),
+        )
+        for item in report.drift
+    ]
 
 
 def groups(report: Report) -> dict[str, dict[str, Counter[str]]]:

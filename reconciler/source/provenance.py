@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from unicodedata import normalize
 
 from msgspec.structs import replace
 
 from reconciler.model import Location, Word
-from reconciler.sensitive import is_harmless, mask_name, mask_text, mask_value
+from reconciler.sensitive import is_harmless, mask_name, mask_text, mask_value, words_of_name
 
 ALIAS = "alias"
 IDENTITY = "identity"
@@ -81,29 +82,45 @@ class Provenance(Word, frozen=True):
 
 def mask_provenance(item: Provenance) -> Provenance:
     """The same as it may be published; of a row with errors only what is harmless."""
-    return replace(item, fields=tuple(_mask_field(field, checked=item.complete) for field in item.fields))
+    mask = _Mask(item.complete, _personal_values(item))
+    return replace(item, fields=tuple(map(mask.field, item.fields)))
 
 
-def _mask_field(field: Field, *, checked: bool) -> Field:
-    return replace(
-        field,
-        path=mask_name(field.path),
-        value=_mask(field.value, private=field.private, checked=checked),
-        sent_as=field.sent_as and mask_name(field.sent_as),
-        origin=_mask_origin(field.origin, checked=checked),
-    )
+def _personal_values(item: Provenance) -> list[str]:
+    """What tells who is called, as ``masking.personal_values`` has it of a call."""
+    values = {field.path: field.value for field in item.fields}
+    found = [values[name] for name in ("to_number", "full_name", "email", "webhook_url") if values.get(name)]
+    return found + words_of_name(values.get("full_name", ""))
 
 
-def _mask_origin(origin: Origin, *, checked: bool) -> Origin:
-    inputs = tuple(
-        replace(item, name=mask_name(item.name), origin=item.origin and _mask_origin(item.origin, checked=checked))
-        for item in origin.inputs
-    )
-    value = _mask(origin.value, private=origin.private, checked=checked)
-    formula = origin.masked_formula and mask_text(origin.masked_formula)
-    return replace(origin, value=value, formula=formula, inputs=inputs)
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """``checked`` says that the row has no errors; ``personal`` are values that no other field may show."""
 
+    checked: bool
+    personal: Sequence[str]
 
-def _mask(text: str, *, private: bool, checked: bool) -> str:
-    shown = not private and (checked or is_harmless(text))
-    return mask_text(text) if shown else mask_value(text)
+    def field(self, field: Field) -> Field:
+        return replace(
+            field,
+            path=self.name(field.path),
+            value=self.text(field.value, private=field.private),
+            sent_as=field.sent_as and self.name(field.sent_as),
+            origin=self.origin(field.origin),
+        )
+
+    def origin(self, origin: Origin) -> Origin:
+        inputs = tuple(
+            replace(item, name=self.name(item.name), origin=item.origin and self.origin(item.origin))
+            for item in origin.inputs
+        )
+        value = self.text(origin.value, private=origin.private)
+        formula = origin.masked_formula and mask_text(origin.masked_formula, self.personal)
+        return replace(origin, value=value, formula=formula, inputs=inputs)
+
+    def name(self, name: str) -> str:
+        return mask_name(name, self.personal)
+
+    def text(self, text: str, *, private: bool) -> str:
+        shown = not private and (self.checked or is_harmless(text))
+        return mask_text(text, self.personal) if shown else mask_value(text)

@@ -1,0 +1,73 @@
+"""Addresses as they may be published, in events, in the ledger and in sentences of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from reconciler.masking import mask_address, personal_values, private_of
+from reconciler.model import Address, Entry, JsonObject, JsonValue
+from reconciler.plan import Change
+from reconciler.sensitive import mask_text, may_name_person
+
+_ADDRESS = re.compile(r"(?<![\w./-])([a-z0-9][a-z0-9._-]{0,62})/([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})")
+_NAMED = frozenset({"address", "from"})
+_SENTENCE_ENDS = ".:"
+
+
+class AddressMask:
+    """Masks the addresses whose keys tell who is called. That is known of each from its own calls.
+
+    It keeps only those keys, and of the others the ones that look like a name, about which it is asked again.
+    """
+
+    def __init__(self, changes: Iterable[Change] = (), entries: Iterable[Entry] = ()) -> None:
+        self._shown: dict[tuple[str, str], str] = {}
+        for change in changes:
+            self.add(change.address, private_of(change))
+        for entry in entries:
+            self.add(entry.address, personal_values(entry.call))
+
+    def add(self, address: Address, private: Iterable[str]) -> None:
+        """``private`` is what tells whom a call of the address reaches. It may be added several times."""
+        name = (address.plan, address.key)
+        masked = mask_address(Address(address.plan, self._shown.get(name, address.key)), private)
+        if masked.key != address.key or may_name_person(address.key):
+            self._shown[name] = masked.key
+
+    def address(self, address: Address) -> Address:
+        """The address masked. Where no call of it is known, a key that may be a person's name is masked too."""
+        key = self._shown.get((address.plan, address.key))
+        if key is None:
+            return mask_address(address, (address.key,) if may_name_person(address.key) else ())
+        return mask_address(Address(address.plan, key, address.revision))
+
+    def text(self, text: str) -> str:
+        """A sentence with the known addresses in it masked, and what else ``mask_text`` masks."""
+        return mask_text(_ADDRESS.sub(self._replaced, text) if self._shown else text)
+
+    def json(self, members: Mapping[str, object]) -> JsonObject:
+        """A JSON object with all its texts masked so. Its addresses are in ``address`` and ``from``."""
+        return {mask_text(name): self._member(name, value) for name, value in members.items()}
+
+    def _member(self, name: str, value: object) -> JsonValue:
+        if isinstance(value, str):
+            return self._named(value) if name in _NAMED else self.text(value)
+        if isinstance(value, list):
+            return [self._member(name, item) for item in value]
+        if isinstance(value, Mapping):
+            return self.json(value)
+        return value if isinstance(value, bool | int | float) else None
+
+    def _named(self, text: str) -> str:
+        try:
+            return str(self.address(Address.parse(text)))
+        except ValueError:
+            return self.text(text)
+
+    def _replaced(self, match: re.Match[str]) -> str:
+        plan, key = match[1], match[2]
+        rest = ""
+        while (shown := self._shown.get((plan, key))) is None and key and key[-1] in _SENTENCE_ENDS:
+            key, rest = key[:-1], key[-1] + rest
+        return match[0] if shown is None else f"{plan}/{shown}{rest}"
