@@ -145,6 +145,8 @@ class _Reading(Generic[T]):
             fresh = [item for item in page.items if item.id not in self.found]
             if (problem := self._problem(page, offset, len(fresh), stepping=back > 0)) is not None:
                 return problem
+            if not self.proven and page.count != self.counts[0]:
+                return f"its pages changed while they were read, {page.count:,} after {self.counts[0]:,} in all"
             gone = self.counts[-1] - page.count if self.counts else 0
             self.counts.append(page.count)
             self.pages += 1

@@ -47,7 +47,8 @@ def entries(bench: Workbench, *args: str) -> list[dict[str, Any]]:
 
 def test_a_run_tells_who_where_and_what(june: Workbench, sandbox: Any) -> None:
     kinds = [item["kind"] for item in entries(june)]
-    assert kinds == ["created", "began", "looked", *["intended"] * 3, *["placed"] * 3, "ended"]
+    placed = [*["intended"] * 3, *["placed"] * 3]
+    assert kinds == ["created", "began", "looked", *placed, "observed", "ended"]
     began = entries(june, "--kind", "began")[0]["content"]
     assert (began["actor"], began["url"]) == ("ana", "https://github.example/acme/calls/actions/runs/77")
     assert began["plan"]["counts"] == {"create": 3}

@@ -208,5 +208,7 @@ def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> No
         assert bench.apply().summary["placed"] == 3
         (bench.root / "old.db").replace(bench.root / ".reconciler/state.db")
         bench.write(PLAN, plan_text("summer") + "moved: [{from: june, to: summer}]\n")
-        assert bench.apply().summary["conflicts"] == 3
+        refused = bench.apply()
+        assert refused.code == 5
+        assert "another copy of this state is at work" in refused.err
         assert len(sandbox.calls()) == 3
