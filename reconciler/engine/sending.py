@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reconciler.clocks import elapsed
 from reconciler.engine import explain
@@ -19,6 +19,7 @@ from reconciler.model import Status
 from reconciler.ports import CallProvider, Clock, Receipt, Result
 
 UNSENT_ATTEMPTS = 5
+THROTTLED_ATTEMPTS = 5  # each of which phones a person, should the service refuse with 429 what it took
 MOST_BACKOFF = 30.0  # seconds
 THROTTLED_FOR = timedelta(minutes=10)
 FRESH = 5.0  # seconds that a proof holds for: less than a server takes to give the lock of a lost session away
@@ -46,6 +47,21 @@ class Outcome:
     held: Held | None = None
 
 
+@dataclass(slots=True)
+class _Throttling:
+    """How often the service refused one order with 429, and since when it is tried."""
+
+    since: datetime
+    count: int = 0
+
+    def describe(self, now: datetime) -> str | None:
+        """For whoever reads the ledger: the service may have taken what it refused."""
+        if not self.count:
+            return None
+        times = "1 time" if self.count == 1 else f"{self.count} times"
+        return f"refused with HTTP 429 {times} in {(now - self.since).total_seconds():.0f} s"
+
+
 class Sender:
     """Sends orders, each over a connection it is given. What none of them would survive pulls the brake."""
 
@@ -57,11 +73,14 @@ class Sender:
         self._brake = brake
 
     async def send(self, order: Order, provider: CallProvider) -> Outcome:
+        throttling = _Throttling(self._clock.now())
+
         def done(status: Status, call_id: str | None = None, error: str | None = None) -> Outcome:
-            return Outcome(Result(order.address, status, self._clock.now(), call_id, error))
+            now = self._clock.now()
+            return Outcome(Result(order.address, status, now, call_id, error, throttling.describe(now)))
 
         try:
-            receipt = await self._until_known(order, provider)
+            receipt = await self._until_known(order, provider, throttling)
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
         except _HeldBack as back:
@@ -81,8 +100,8 @@ class Sender:
             return done(Status.UNCERTAIN, error=error.message)
         return done(Status.PLACED, call_id=receipt.call_id)
 
-    async def _until_known(self, order: Order, provider: CallProvider) -> Receipt:
-        give_up_at = self._clock.now() + THROTTLED_FOR
+    async def _until_known(self, order: Order, provider: CallProvider, throttling: _Throttling) -> Receipt:
+        give_up_at = throttling.since + THROTTLED_FOR
         number = 0
         while True:
             number += 1
@@ -90,10 +109,14 @@ class Sender:
                 return await self._attempt(order, provider)
             except NotSent as error:
                 if error.throttled:
+                    throttling.count += 1
                     self._pacer.throttled(error.retry_after)
-                pause = _pause(error, number)
-                late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
-                if self._brake.reason is not None or (late if error.throttled else number >= UNSENT_ATTEMPTS):
+                    pause = _throttled_pause(error.retry_after, throttling.count)
+                    late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
+                    last = late or throttling.count >= THROTTLED_ATTEMPTS
+                else:
+                    pause, last = _pause(number), number >= UNSENT_ATTEMPTS
+                if last or self._brake.reason is not None:
                     raise
             await self._brake.nap(pause)
             self._pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
@@ -129,6 +152,14 @@ class Sender:
         return NotSent(reason)
 
 
-def _pause(error: NotSent, number: int) -> float:
-    """Seconds before the next try: exponential with full jitter, and no less than the service asked for."""
-    return max(error.retry_after or 0.0, random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8))))  # noqa: S311 - no secret
+def _pause(number: int) -> float:
+    """Seconds before the next try of what never left: exponential with full jitter."""
+    return random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8)))  # noqa: S311 - no secret
+
+
+def _throttled_pause(retry_after: float | None, count: int) -> float:
+    """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and what the service asked for. Up to
+    as much again keeps the workers from trying all at once.
+    """
+    growing = 2.0 ** (count - 1)
+    return max(retry_after or 0.0, growing) + random.uniform(0, growing)  # noqa: S311 - no secret

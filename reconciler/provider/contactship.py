@@ -11,6 +11,7 @@ no byte of the request left (transport trace)   NotSent           proven by the 
 429                                             NotSent           throttled: the service says it did not take it
 400-499 but for 408 and 429                     Rejected          the service refused it: no call exists
 401, 403                                        Rejected (fatal)  every further request would be refused too
+4xx that contradicts itself                     OutcomeUnknown    HTTP/1.0, no length, more bytes behind, a call_id
 408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and nothing says that it was not taken
 2xx without a usable call_id                    OutcomeUnknown    the call very likely exists
 timeout, reset, broken or half an answer        OutcomeUnknown    the request left, or may have
@@ -35,6 +36,7 @@ from reconciler.model import JsonObject, Request
 from reconciler.ports import Receipt
 from reconciler.provider.origin import Origin
 from reconciler.provider.reasons import explain
+from reconciler.provider.refusals import doubt
 from reconciler.provider.transport import FAILURES, Answer, Client, Progress, decode_json
 from reconciler.sensitive import MASK, mask_text
 
@@ -84,6 +86,8 @@ class ContactShip:
                 raise OutcomeUnknown(f"HTTP {status}, but no usable call_id in the answer")
             return receipt
         message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
+        if 400 <= status < 500 and (reason := doubt(answer, _json_object(answer.content))):
+            raise OutcomeUnknown(self._clean(f"HTTP {status}, but {reason}", body))
         if status == 429:
             raise NotSent(message, retry_after=retry_after(answer.headers), throttled=True)
         if 400 <= status < 500 and status != 408:

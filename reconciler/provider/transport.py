@@ -13,7 +13,7 @@ import json
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -28,6 +28,9 @@ from reconciler.model import JsonObject, JsonValue
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _STEPS = 6  # turns of the loop: what has arrived is read within 4, and behind a TLS session ticket within 6
 _CHUNK = 64 * 1024
+_MOST_HEADERS = 1024 * 1024  # bytes of an answer besides its content
+_LINGER = 0.2  # seconds; the service was asked to close the connection behind its answer
+_TOO_LARGE = f"its answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB"
 _VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0"})
 _CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux; see tcp(7)
 
@@ -53,17 +56,22 @@ def tls_context() -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer, its content as it was sent: never compressed."""
+    """A whole answer, its content as it was sent: never compressed.
+
+    ``received`` is all that came on its connection: itself, and what came behind a refusal (4xx).
+    """
 
     status: int
     headers: httpx.Headers
     content: bytes
+    version: bytes
+    received: bytes
 
 
 class Stream(Protocol):
     """What the transport's trace shows of a connection."""
 
-    async def read(self, max_bytes: int) -> bytes: ...
+    read: Callable[..., Awaitable[bytes]]
 
     def get_extra_info(self, info: str) -> Any: ...
 
@@ -71,12 +79,14 @@ class Stream(Protocol):
 class Progress:
     """How far a request came, by the transport's trace.
 
-    ``left``: its first byte may have left this machine. ``written``: it was written whole.
+    ``left``: its first byte may have left this machine. ``written``: it was written whole. ``received`` is all
+    that came on its connection.
     """
 
     def __init__(self) -> None:
         self.left = False
         self.written = False
+        self.received = bytearray()
         self._stream: Stream | None = None
         self._reading: asyncio.Task[bytes] | None = None
 
@@ -85,6 +95,7 @@ class Progress:
         match event.partition(".")[2]:
             case "connect_tcp.complete" | "start_tls.complete":
                 self._stream = info["return_value"]
+                self._stream.read = self._recorded(self._stream.read)
             case "send_request_headers.started":
                 await self._check_silence()
                 if b"content-length" not in dict(info["request"].headers):
@@ -102,6 +113,24 @@ class Progress:
             if start + _CHUNK >= len(content):
                 await self.stop_listening()
             yield content[start : start + _CHUNK]
+
+    def _recorded(self, read: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
+        """The stream's ``read``, which keeps what it read: httpcore does not show what came behind an answer."""
+
+        async def recorded(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+            data = await read(max_bytes, timeout)
+            self.received += data
+            if len(self.received) > MAX_ANSWER_BYTES + _MOST_HEADERS:
+                raise ProtocolViolation(_TOO_LARGE)
+            return data
+
+        return recorded
+
+    async def wait_for_more(self) -> None:
+        """Wait a moment for what comes behind the answer, which then is in ``received``."""
+        if self._stream is not None:
+            self._reading = asyncio.ensure_future(self._stream.read(1))
+            await asyncio.wait([self._reading], timeout=_LINGER)
 
     def _cork(self, value: int) -> None:
         """Have the kernel keep headers back until the body follows, for 0.2 s at most: a service that refuses a
@@ -203,7 +232,12 @@ class Client:
                     raise ProtocolViolation("it answered before the request was written")
                 if self._clock is not None:
                     self._clock.observe(response.headers.get("date", ""), asked, elapsed())
-                return Answer(response.status_code, response.headers, await _read(response))
+                content = await _read(response)
+                if method == "POST" and response.is_client_error:
+                    await progress.wait_for_more()
+                version = response.extensions["http_version"]
+                received = bytes(progress.received)
+                return Answer(response.status_code, response.headers, content, version, received)
         finally:
             with suppress(ProtocolViolation):  # it failed already, and said why
                 await progress.stop_listening()
@@ -216,19 +250,21 @@ async def _read(response: httpx.Response) -> bytes:
     """The content, not decoded: an answer may hold what would grow a thousandfold.
 
     Raises:
-        ProtocolViolation: it is compressed though that was not asked for, larger than ``MAX_ANSWER_BYTES``, or
-            of another version of HTTP.
+        ProtocolViolation: it is compressed though that was not asked for, larger than ``MAX_ANSWER_BYTES``, of
+            another version of HTTP, or ends in two places (RFC 9112, 6.3).
     """
     if response.extensions["http_version"] not in _VERSIONS:
         raise ProtocolViolation("it answered in another version of HTTP")
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
         raise ProtocolViolation("it answered in a compressed form, which was not asked for")
+    if {"content-length", "transfer-encoding"} <= response.headers.keys():
+        raise ProtocolViolation("its answer gives two lengths")
     content = bytearray()
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - the transport's promise
     async for chunk in response.stream:
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
-            raise ProtocolViolation(f"its answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB")
+            raise ProtocolViolation(_TOO_LARGE)
     return bytes(content)
 
 

@@ -60,7 +60,7 @@ def test_an_answer_behind_an_answer_hides_no_loss(bench: Workbench, together: bo
     assert statuses(bench) == {"placed": 3, "uncertain": 3}
 
 
-PLACED = json.dumps({"call_id": "call-1"}).encode()
+PLACED = json.dumps({"call_id": "call-99"}).encode()  # no other row's
 USABLE = {
     "informational": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n"
     + receipt("call-1"),
@@ -77,18 +77,23 @@ UNUSABLE = {
     "too-short": answer("200 OK", PLACED).replace(b"length: 2", b"length: 1"),
     "too-long": answer("200 OK", PLACED).replace(b"length: 2", b"length: 9"),
     "two-lengths": answer("200 OK", PLACED, "content-length: 5"),
+    "two-framings": b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n"
+    + b"%x\r\n%s\r\n0\r\n\r\n" % (len(PLACED), PLACED),
     "negative-length": answer("200 OK", PLACED).replace(b"length: 2", b"length: -2"),
     "bad-chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n" + PLACED,
+    "long-extensions": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    + (b"1;" + b"x" * 60_000 + b"\r\n \r\n") * 300
+    + b"%x\r\n%s\r\n0\r\n\r\n" % (len(PLACED), PLACED),
     "no-content": b"HTTP/1.1 204 No Content\r\n\r\n" + PLACED,
     "not-modified": b"HTTP/1.1 304 Not Modified\r\n\r\n" + PLACED,
     "version-2": answer("200 OK", PLACED).replace(b"1.1", b"2.0"),
     "compressed": answer("200 OK", PLACED, "content-encoding: gzip"),
     "refusal-compressed": answer("400 Bad Request", PLACED, "content-encoding: br"),
     "many-headers": answer("200 OK", PLACED, *(f"x-{number}: {'x' * 90}" for number in range(2_000))),
-    "nan": answer("200 OK", b'{"call_id": "call-1", "cost": NaN}'),
-    "infinity": answer("200 OK", b'{"call_id": "call-1", "cost": -Infinity}'),
-    "digits": answer("200 OK", b'{"call_id": "call-1", "cost": ' + b"9" * 5_000 + b"}"),
-    "nested": answer("200 OK", b'{"call_id": "call-1", "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+    "nan": answer("200 OK", b'{"call_id": "call-99", "cost": NaN}'),
+    "infinity": answer("200 OK", b'{"call_id": "call-99", "cost": -Infinity}'),
+    "digits": answer("200 OK", b'{"call_id": "call-99", "cost": ' + b"9" * 5_000 + b"}"),
+    "nested": answer("200 OK", b'{"call_id": "call-99", "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
     "surrogate-id": answer("200 OK", b'{"call_id": "call-\\ud800"}'),
     "nul-id": answer("200 OK", b'{"call_id": "call-\\u0000"}'),
     "long-id": answer("200 OK", {"call_id": "x" * 1_000_000}),
@@ -113,6 +118,76 @@ def test_an_answer_that_is_none_leaves_one_call_uncertain(bench: Workbench, name
     assert (result.code, len(called), len(set(called))) == (3, ROWS, ROWS)
     assert (result.summary["placed"], result.summary["uncertain"]) == (ROWS - 1, 1)
     assert statuses(bench) == {"placed": ROWS - 1, "uncertain": 1}
+
+
+def refusal(framing: str, content: bytes = b"", *, version: str = "HTTP/1.1", status: int = 429) -> bytes:
+    """A refusal whose only framing is ``framing``, one header or more."""
+    head = f"{version} {status} X\r\ncontent-type: application/json\r\nretry-after: 0\r\n{framing}"
+    return head.encode() + b"\r\n" + content
+
+
+LENGTH = "content-length: 2\r\n"
+CHUNKED = "transfer-encoding: chunked\r\n"
+CONTRADICTORY: dict[str, list[bytes]] = {
+    "two-framings": [refusal(LENGTH + CHUNKED, b"2\r\n{}\r\n0\r\n\r\n")],
+    "no-length": [refusal("", b"{}")],
+    "old-version": [refusal(LENGTH, b"{}", version="HTTP/1.0")],
+    "answer-behind": [refusal(LENGTH, b"{}") + receipt("call-1")],
+    "answer-behind-chunks": [refusal(CHUNKED, b"2\r\n{}\r\n0\r\n\r\n") + receipt("call-1")],
+    "answer-behind-later": [refusal(LENGTH, b"{}"), receipt("call-1")],
+    "more-than-its-length": [refusal("content-length: 0\r\n", b"{}")],
+    "call-id": [answer("429 X", {"call_id": "call-1"}, "retry-after: 0")],
+    "call-id-in-data": [answer("429 X", {"message": "slow", "data": {"call_id": "call-1"}}, "retry-after: 0")],
+}
+STRICT: dict[str, bytes] = {
+    "length": refusal(LENGTH, b"{}"),
+    "empty": refusal("content-length: 0\r\n"),
+    "chunked": refusal(CHUNKED, b"2\r\n{}\r\n0\r\n\r\n"),
+    "no-call-id": answer("429 X", {"message": "slow", "data": {"call_id": None}}),
+    "behind-informational": b"HTTP/1.1 103 Early Hints\r\n\r\n" + refusal(LENGTH, b"{}"),
+    "a-page": answer("429 X", b"<html>Too many requests</html>"),
+}
+
+
+def with_status(segments: list[bytes], status: int) -> list[bytes]:
+    return [segments[0].replace(b" 429 ", b" %d " % status, 1), *segments[1:]]
+
+
+@pytest.mark.parametrize("name", CONTRADICTORY)
+def test_a_refusal_that_contradicts_itself_is_not_believed(bench: Workbench, name: str) -> None:
+    """The calls were taken all the same, once each, and nobody sends them again."""
+    refused = {1: 429, 2: 400, 3: 403}
+
+    def script(number: int, _: dict[str, Any]) -> Reply:
+        if status := refused.get(number):
+            return Reply(True, with_status(CONTRADICTORY[name], status))
+        return Reply(True, [receipt(f"call-{number}")])
+
+    result, called = place(bench, script, "--timeout", "1s")
+    assert (result.code, len(called), len(set(called))) == (3, ROWS, ROWS)
+    assert (result.summary["placed"], result.summary["uncertain"]) == (ROWS - 3, 3)
+    messages = [event["message"] for event in result.events if event["type"] == "uncertain"]
+    again, called = place(bench, script, "--timeout", "1s")
+    assert (again.code, called) == (3, []), messages
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_a_refusal_that_is_whole_is_believed(bench: Workbench, name: str) -> None:
+    def script(number: int, _: dict[str, Any]) -> Reply:
+        return Reply(False, [STRICT[name]]) if number == ROWS else Reply(True, [receipt(f"call-{number}")])
+
+    result, called = place(bench, script)
+    assert (result.code, result.summary["placed"], len(set(called))) == (0, ROWS, ROWS)
+    rejected = with_status([STRICT[name]], 404)
+
+    def reject(number: int, _: dict[str, Any]) -> Reply:
+        return Reply(False, rejected)
+
+    bench.write("calls/july.yaml", plan_text("july", rows=1, first=50))
+    with raw_service(reject) as service:
+        bench.env["CONTACTSHIP_BASE_URL"] = service.url
+        result = bench.apply("--rate", "none")
+    assert (result.code, result.summary["failed"], result.summary["uncertain"]) == (3, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -177,16 +177,48 @@ def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
     assert bench.statuses() == {"a": Status.RULED_OUT}
 
 
-def test_throttling_ends_after_ten_minutes(clock: Clock, no_waiting: list[float]) -> None:
+@pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
+def test_a_row_is_tried_five_times_ever_more_slowly(
+    clock: Clock, no_waiting: list[float], retry_after: float | None
+) -> None:
     def busy(number: int) -> str:
-        raise NotSent("HTTP 429", retry_after=0.0, throttled=True)
+        raise NotSent("HTTP 429", retry_after=retry_after, throttled=True)
 
     service = Service(busy)
     bench = Bench(clock, service)
     assert bench.place([order("a")]) == {"a": Kind.NOT_SENT}
     assert (bench.statuses(), bench.placement.stopped) == ({"a": Status.RULED_OUT}, None)
-    assert timedelta(minutes=9) < clock.time - START < timedelta(minutes=10, seconds=1)
-    assert service.requests < 100, "a service that asks for no patience at all is not hammered"
+    assert service.requests == 5
+    pauses = [pause for pause in no_waiting if pause >= 1]
+    assert all(1 <= pause / 2**number <= 2 for number, pause in enumerate(pauses)), pauses
+    [attempt] = bench.store.attempts(Address("june", "a"))
+    seconds = (clock.time - START).total_seconds()
+    assert attempt.evidence == f"refused with HTTP 429 5 times in {seconds:.0f} s"
+
+
+@pytest.mark.parametrize(("after", "evidence"), [(0, None), (1, "1 time in "), (3, "3 times in ")])
+def test_a_placed_call_that_was_refused_before_says_so(clock: Clock, after: int, evidence: str | None) -> None:
+    def busy_first(number: int) -> str:
+        if number <= after:
+            raise NotSent("HTTP 429", throttled=True)
+        return "call-1"
+
+    bench = Bench(clock, Service(busy_first))
+    assert bench.place([order("a")]) == {"a": Kind.PLACED}
+    [attempt] = bench.store.attempts(Address("june", "a"))
+    assert (evidence or "") in (attempt.evidence or "")
+    assert (attempt.evidence is None, attempt.error) == (evidence is None, None)
+
+
+def test_throttling_ends_after_ten_minutes(clock: Clock) -> None:
+    def busy(number: int) -> str:
+        raise NotSent("HTTP 429", retry_after=200.0, throttled=True)
+
+    service = Service(busy)
+    bench = Bench(clock, service)
+    assert bench.place([order("a")]) == {"a": Kind.NOT_SENT}
+    assert timedelta(seconds=400) <= clock.time - START < timedelta(minutes=10)
+    assert service.requests == 3
 
 
 def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) -> None:
