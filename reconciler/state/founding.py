@@ -13,6 +13,7 @@ from reconciler.errors import StateError
 from reconciler.model import JsonObject
 from reconciler.ports import Run
 from reconciler.state.files import create, make_folder, sync_folder, translated
+from reconciler.state.loss import forget_loss
 from reconciler.state.sqlite import open_store
 from reconciler.state.store import Store
 
@@ -56,4 +57,5 @@ def _put(made: Path, path: Path) -> None:
         refuse_existing(path)
         raise
     made.replace(path)
+    forget_loss(path)
     sync_folder(path.parent)

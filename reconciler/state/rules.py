@@ -17,6 +17,12 @@ DISTINCT = "distinct"
 _ANSWERS = frozenset({Status.PLACED, Status.FAILED, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED})
 
 
+LOST_HINT = (
+    "do not apply with an older copy: it lacks what this run placed, and would place it again. Put the newest "
+    "copy of the state back, or make it again from the service: reconciler state rebuild"
+)
+
+
 def locked(holder: str | None) -> StateLocked:
     """The error for a state that another run holds."""
     return StateLocked(
@@ -27,11 +33,7 @@ def locked(holder: str | None) -> StateLocked:
 
 def lost(what: str) -> StateError:
     """The error for a state that was taken away from the run that uses it."""
-    return StateError(
-        f"{what}. Nothing more is sent.",
-        hint="let no other apply run; keep the newest copy of the state in its place, and apply again: "
-        "what was in flight is looked up first",
-    )
+    return StateError(f"{what}. Nothing more is sent.", hint=LOST_HINT)
 
 
 def check_lineage(found: str, pinned: str | None) -> None:

@@ -17,6 +17,7 @@ from reconciler.ports import Run
 from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import HeldFile, locked, unlocked
+from reconciler.state.loss import Loss, is_lost, note_loss, refuse_older_copy
 from reconciler.state.place import Lock, told
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
@@ -207,8 +208,22 @@ def open_store(
             held.remember(stamp)
             store = Store(SqliteSession(connection, path, held))
             rules.check_here(path, store.moved_to, moving_to)
+            refuse_older_copy(path, connection)
             store.begin_run(run)
-            yield store
+            with _noticing_loss(path, run, store):
+                yield store
+
+
+@contextmanager
+def _noticing_loss(path: Path, run: Run, store: Store) -> Iterator[None]:
+    """Where the state turns out to lack what this run wrote: name its calls, and have older copies refused."""
+    try:
+        yield
+    except StateError as error:
+        if store.latest is None or not is_lost(path, store.latest):
+            raise
+        note_loss(path, Loss(run.id, store.latest))
+        raise StateError(f"{error.message} {store.placed.describe()}", hint=rules.LOST_HINT) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import copying, facts, ledger, notes, redaction, rules, sql
 from reconciler.state.database import Connection, Session, Value, insert
 from reconciler.state.fact_store import FactWriter
+from reconciler.state.loss import PlacedCalls
 from reconciler.state.reader import ConnectionFacts, Reader, at
 from reconciler.state.records import from_run
 from reconciler.times import format_instant
@@ -30,6 +31,7 @@ class Store(Reader, FactWriter):
         self._notes: list[Note] = []
         self._key = self.key_for(notes.PURPOSE)
         self._latest: ledger.Latest | None = None
+        self.placed = PlacedCalls()
         self._pauses: Sequence[Pause] = ()
 
     @contextmanager
@@ -51,6 +53,11 @@ class Store(Reader, FactWriter):
     @property
     def latest_pauses(self) -> Sequence[Pause]:
         return self._pauses
+
+    @property
+    def latest(self) -> ledger.Latest | None:
+        """The last entry that this run wrote."""
+        return self._latest
 
     def untouched(self) -> bool:
         return self._session.untouched()
@@ -157,6 +164,8 @@ class Store(Reader, FactWriter):
             if found.call_id:
                 owners[found.call_id] = found.address
             self._close(run_id, found)
+            if found.status is Status.PLACED:
+                self.placed.add(found)
             recorded.append(found)
         return recorded
 

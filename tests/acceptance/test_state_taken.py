@@ -178,6 +178,46 @@ def test_a_retry_is_not_sent_without_its_state(waiting: Waiting, harm: Callable[
     assert all(message.startswith("not sent: ") for message in told), told
 
 
+@pytest.mark.parametrize("harm", [overwritten, replaced, deleted, damaged])
+def test_an_older_copy_is_refused_until_the_newer_one_is_back(
+    waiting: Waiting, harm: Callable[[Waiting], None]
+) -> None:
+    older, newer = (waiting.bench.root / name for name in ("older.db", "newer.db"))
+    shutil.copyfile(waiting.old, older)
+    shutil.copyfile(waiting.state, newer)
+    harm(waiting)
+    ended = waiting.ended()
+    assert ended.code == 1
+    for call in waiting.sandbox.calls():
+        assert f"june/{call.body['metadata']['reconciler_key']} ({call.call_id})" in ended.err
+    assert f"had placed {PLACED} calls: june/inv-" in ended.err
+    assert "apply again" not in ended.err
+    shutil.copyfile(older, waiting.state)
+    refused = waiting.bench.run(*APPLY)
+    assert (refused.code, "may be an older copy" in refused.err) == (1, True), refused.err
+    assert waiting.keys().total() == PLACED
+    shutil.copyfile(newer, waiting.state)
+    again = waiting.bench.run(*APPLY)
+    assert (again.code, again.summary["placed"], again.summary["uncertain"]) == (3, ROWS - PLACED - 2, 2)
+    assert set(waiting.keys().values()) == {1}
+    assert not waiting.state.with_name("state.db.lost").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b"\xff"])
+def test_a_note_of_a_loss_that_cannot_be_read_refuses_too(bench: Workbench, content: bytes) -> None:
+    """Until a person deletes it."""
+    with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write("calls/june.yaml", plan_text(rows=1))
+        note = bench.root / ".reconciler" / "state.db.lost"
+        note.write_bytes(content)
+        refused = bench.run(*APPLY)
+        assert (refused.code, str(note) in refused.err, sandbox.calls()) == (1, True, ())
+        note.unlink()
+        bench.ok(*APPLY)
+
+
 def touched(at: Waiting) -> None:
     os.utime(at.state)
 

@@ -99,6 +99,9 @@ def _trial(
     if "Traceback" in err or run.wait() == 0:
         verdict.wrong.append(f"the run that lost its state ended with {run.wait()}: {err[-300:]}")
     shutil.copyfile(copy, state)  # where the state is gone or damaged, somebody restores the copy
+    if mutant is None and bench.run(*APPLY).code != 1:
+        verdict.wrong.append("the older copy was not refused")
+    state.with_name("state.db.lost").unlink(missing_ok=True)  # what was lost is known here: nothing was sent
     bench.ok(*APPLY)
     keys = Counter(call.body["metadata"]["reconciler_key"] for call in server.calls())
     verdict.duplicates = keys.total() - len(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,16 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path, before: bool) -> Non
         late()
     assert [item.name for item in tmp_path.iterdir()] == ["state.db"]
     assert before or path.read_text() == "somebody was faster"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_state_made_from_the_service_takes_the_place_of_a_lost_one(tmp_path: Path, whole: bool) -> None:
+    path, note = tmp_path / "state.db", tmp_path / "state.db.lost"
+    note.write_bytes(b"whatever it lost")
+    with contextlib.suppress(StateError), founded(path, RUN, lineage=LINEAGE, by={}):
+        if not whole:
+            raise StateError("the service cannot be asked")
+    assert (path.exists(), note.exists()) == (whole, not whole)
 
 
 def test_whatever_ends_it_between_two_writes_leaves_no_row_to_be_placed(monkeypatch: pytest.MonkeyPatch) -> None:
