@@ -9,7 +9,9 @@ from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-UNKNOWN_TIME = datetime(9999, 12, 31, tzinfo=UTC)  # of a call that is ahead, nobody here knows how far
+YEARS = range(1970, 9001)  # of every time that is read: the longest durations added to it stay in the calendar
+RANGE = f"the years {YEARS[0]} to {YEARS[-1]}"
+UNKNOWN_TIME = datetime(9000, 12, 31, tzinfo=UTC)  # of a call that is ahead, nobody here knows how far
 FARTHEST_EAST = timedelta(hours=14)  # where a day begins first
 
 _RFC3339 = re.compile(
@@ -23,15 +25,22 @@ def parse_instant(text: str) -> datetime:
     """Read an RFC 3339 time with its offset; the result is in UTC.
 
     Raises:
-        ValueError: not RFC 3339, no offset, or no such date.
+        ValueError: not RFC 3339, no offset, no such date, or out of range (``YEARS``).
     """
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"not an RFC 3339 time with an offset: {text!r}")
     try:
         moment = datetime.fromisoformat(text.upper())
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        return in_range(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
     except OverflowError as error:
         raise ValueError(f"out of range: {text!r}") from error
+
+
+def in_range(moment: datetime) -> datetime:
+    """The same. Raises ``ValueError`` outside of ``YEARS``."""
+    if moment.year not in YEARS:
+        raise ValueError(f"out of range ({RANGE}): {moment.isoformat()!r}")
+    return moment
 
 
 def utc(moment: datetime) -> datetime:
@@ -67,12 +76,12 @@ def parse_wall(text: str) -> datetime:
     """Read ``YYYY-MM-DD HH:MM[:SS]`` (a ``T`` may stand for the space) as a naive wall time.
 
     Raises:
-        ValueError: another form, or no such date or time.
+        ValueError: another form, no such date or time, or out of range (``YEARS``).
     """
     match = _WALL.fullmatch(text)
     if not match:
         raise ValueError(f"not a wall time: {text!r}")
-    return datetime.fromisoformat(text if match[1] else f"{text}:00")
+    return in_range(datetime.fromisoformat(text if match[1] else f"{text}:00"))
 
 
 def local_time(moment: datetime, name: str) -> datetime:

@@ -18,7 +18,7 @@ from reconciler.ports import Listing, RemoteCall
 from reconciler.provider.origin import Origin
 from reconciler.provider.paging import PAGE, Item, Page, read_page, read_whole
 from reconciler.provider.reader import Reader
-from reconciler.times import format_instant, parse_instant
+from reconciler.times import format_instant, in_range, parse_instant
 
 LONGEST_TEXT = 255
 
@@ -130,7 +130,7 @@ def _instant(text: str) -> datetime:
         pass
     try:
         found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return in_range(found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise LookupFailed("the service lists a call with a created_at that is no time") from error
 

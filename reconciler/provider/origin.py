@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reconciler import environment
 from reconciler.errors import ReconcilerError, UsageError
@@ -34,10 +34,13 @@ def parse_origin(text: str) -> Origin:
     """Read a base URL: https, or http on loopback only.
 
     Raises:
-        UsageError: anything else, or a URL with a user, a query or a fragment.
+        UsageError: anything else, or a URL with a user, a query, a fragment, a blank or a control character.
     """
+    decoded = unquote(text)
+    if not decoded.isprintable() or any(character.isspace() for character in decoded):
+        raise UsageError("the base URL may hold neither blanks nor control characters, nor %xx for one")
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise UsageError(f"not a URL: {error}") from error

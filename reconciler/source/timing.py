@@ -73,7 +73,10 @@ def _place_by(reading: Reading) -> datetime | None:
     found = instant(text)
     if found is None:
         reading.wrong(
-            "E308", "place_by", f"place_by {quoted(text)} is no real time", "such as 2026-06-15T18:00:00Z"
+            "E308",
+            "place_by",
+            f"place_by {quoted(text)} is no real time",
+            f"such as 2026-06-15T18:00:00Z, in {times.RANGE}",
         )
     return found
 
@@ -110,7 +113,7 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         wall = times.parse_wall(at)
     except ValueError:
         message = f"schedule.at {quoted(at)} is no real date and time"
-        reading.wrong("E313", "schedule.at", message, "such as 2026-06-15 14:30:00")
+        reading.wrong("E313", "schedule.at", message, f"such as 2026-06-15 14:30:00, in {times.RANGE}")
         return None, None
     if zone is None:
         return None, None
@@ -172,7 +175,12 @@ def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | Non
     try:
         found = times.locate(wall, zone)
     except OverflowError:
-        reading.wrong("E313", "schedule.at", f"schedule.at {wall} is out of range", "such as 2026-06-15 14:30:00")
+        reading.wrong(
+            "E313",
+            "schedule.at",
+            f"schedule.at {wall} is out of range",
+            f"such as 2026-06-15 14:30:00, in {times.RANGE}",
+        )
         return None
     if isinstance(found, times.Gap):
         before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from reconciler.cli import main
 from reconciler.cli.app import Duration, Instant, Integer, Number
 from reconciler.cli.apply import RateOption
+from reconciler.provider.sandbox import SandboxConfig, running
 from reconciler.source.schema import schema_text
 from tests.commands import commands
-from tests.conftest import Workbench, plan_text
+from tests.conftest import KEY, Workbench, plan_text
 
 AGENT = "agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 SENDER = "pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890"
@@ -259,3 +260,45 @@ def test_a_saved_plan_with_other_numbers_is_refused(project: Workbench, sandbox:
             refused = project.run(command, "june.plan")
             assert refused.code == 5, (member, refused.err)
     assert not sandbox.calls()
+
+
+FARTHEST = "9000-12-31T23:59:59Z"
+
+
+@pytest.mark.parametrize("now", ["9999-12-31T23:59:59Z", "9001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", FARTHEST])
+@pytest.mark.parametrize("command", ["plan", "apply", "status"])
+def test_a_clock_at_the_end_of_the_calendar_ends_no_command(bench: Workbench, now: str, command: str) -> None:
+    """No policy that adds to it does either."""
+    policy = "policy: {place_within: 100000d, min_lead: 90000d, horizon: 100000d, per_person: {per_day: 1}}\n"
+    with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
+        bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
+        bench.ok("init")
+        bench.write("reconciler.yaml", "version: 1\n" + policy)
+        far = (
+            plan_text(rows=2)
+            .replace("2031-06-01 00:01:00", "9000-12-31 22:00:00")
+            .replace("America/Mexico_City", "UTC")
+        )
+        bench.write("calls/june.yaml", far)
+        result = bench.run(command, *(["--auto-approve"] if command == "apply" else []), "--now", now)
+    assert "Traceback" not in result.err, result.err
+    assert (result.code == 64) == (now != FARTHEST), result.err
+    assert ("the years 1970 to 9000" in result.err) == (now != FARTHEST), result.err
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["schedule: {at: 9999-12-31 23:59:59, timezone: UTC}", "place_by: 9001-01-01T00:00:00Z"],
+)
+def test_a_row_at_the_end_of_the_calendar_is_an_error_with_its_line(bench: Workbench, field: str) -> None:
+    bench.ok("init")
+    timing = field if field.startswith("schedule") else f"delay_minutes: 5\n    {field}"
+    row = f"version: 1\nplan: june\n\n\ncalls:\n  - key: a\n    agent: {AGENT}\n    from: {SENDER}\n    {timing}\n"
+    bench.write("calls/june.yaml", f"{row}    contact_id: {CONTACT}\n")
+    result = bench.run("plan")
+    assert (result.code, "in the years 1970 to 9000" in result.err) == (1, True), result.err
+    assert "calls/june.yaml:9" in result.err or "calls/june.yaml:10" in result.err
+    bench.write(
+        "calls/june.yaml", f"{row}    contact_id: {CONTACT}\n".replace("9999", "8999").replace("9001", "8999")
+    )
+    bench.ok("plan")

@@ -298,6 +298,7 @@ def test_the_key_travels_in_its_header_to_the_fixed_path() -> None:
         ("http://127.0.0.1:8734", True),
         ("http://localhost:1", True),
         ("http://[::1]:1", True),
+        ("http://127.0.0.1:1/a%2Fb", True),
     ],
 )
 def test_base_urls(text: str, loopback: bool) -> None:
@@ -322,6 +323,14 @@ def test_base_urls(text: str, loopback: bool) -> None:
         "https://example.com:port",
         "http://[::1",
         "file:///etc/passwd",
+        " https://example.com",
+        "https://example.com\n",
+        "https://exa\tmple.com",
+        "https://example.com/a b",
+        "https://example.com/%0d%0aHost:x",
+        "https://example.com/%00",
+        "https://example.com%20",
+        "https://example.com/\x1b[31m",
     ],
 )
 def test_other_base_urls_are_refused(text: str) -> None:
