@@ -19,8 +19,8 @@ from reconciler.model import Status
 from reconciler.ports import CallProvider, Clock, Receipt, Result
 
 UNSENT_ATTEMPTS = 5
-THROTTLED_ATTEMPTS = 5  # each of which phones a person, should the service refuse with 429 what it took
 MOST_BACKOFF = 30.0  # seconds
+LONGEST_GROWTH = 64.0  # seconds: each try phones a person, should the service refuse with 429 what it took
 THROTTLED_FOR = timedelta(minutes=10)
 FRESH = 5.0  # seconds that a proof holds for: less than a server takes to give the lock of a lost session away
 PROOFS = 3  # in a row that may come too late
@@ -112,8 +112,7 @@ class Sender:
                     throttling.count += 1
                     self._pacer.throttled(error.retry_after)
                     pause = _throttled_pause(error.retry_after, throttling.count)
-                    late = self._clock.now() + timedelta(seconds=pause) >= give_up_at
-                    last = late or throttling.count >= THROTTLED_ATTEMPTS
+                    last = self._clock.now() + timedelta(seconds=pause) >= give_up_at
                 else:
                     pause, last = _pause(number), number >= UNSENT_ATTEMPTS
                 if last or self._brake.reason is not None:
@@ -161,5 +160,5 @@ def _throttled_pause(retry_after: float | None, count: int) -> float:
     """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and what the service asked for. Up to
     as much again keeps the workers from trying all at once.
     """
-    growing = 2.0 ** (count - 1)
+    growing = min(LONGEST_GROWTH, 2.0 ** min(count - 1, 6))
     return max(retry_after or 0.0, growing) + random.uniform(0, growing)  # noqa: S311 - no secret

@@ -178,7 +178,7 @@ def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
-def test_a_row_is_tried_five_times_ever_more_slowly(
+def test_a_throttled_row_is_tried_ever_more_slowly(
     clock: Clock, no_waiting: list[float], retry_after: float | None
 ) -> None:
     def busy(number: int) -> str:
@@ -188,12 +188,12 @@ def test_a_row_is_tried_five_times_ever_more_slowly(
     bench = Bench(clock, service)
     assert bench.place([order("a")]) == {"a": Kind.NOT_SENT}
     assert (bench.statuses(), bench.placement.stopped) == ({"a": Status.RULED_OUT}, None)
-    assert service.requests == 5
+    assert 8 <= service.requests <= 15
     pauses = [pause for pause in no_waiting if pause >= 1]
-    assert all(1 <= pause / 2**number <= 2 for number, pause in enumerate(pauses)), pauses
+    assert all(1 <= pause / 2 ** min(number, 6) <= 2 for number, pause in enumerate(pauses)), pauses
     [attempt] = bench.store.attempts(Address("june", "a"))
     seconds = (clock.time - START).total_seconds()
-    assert attempt.evidence == f"refused with HTTP 429 5 times in {seconds:.0f} s"
+    assert attempt.evidence == f"refused with HTTP 429 {service.requests} times in {seconds:.0f} s"
 
 
 @pytest.mark.parametrize(("after", "evidence"), [(0, None), (1, "1 time in "), (3, "3 times in ")])
