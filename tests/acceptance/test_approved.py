@@ -280,7 +280,7 @@ def test_an_approval_ends_with_its_row(
 def test_a_plan_does_not_approve_again_what_has_ended(project: Workbench, sandbox: Any) -> None:
     near = wait(project)
     settings = (project.root / "reconciler.yaml").read_text()
-    project.write("reconciler.yaml", settings.replace("policy:", "policy:\n  plan_max_age: 50000h"))
+    project.write("reconciler.yaml", settings.replace(SOON, f"{SOON}  plan_max_age: 50000h\n"))
     old = project.reviewed("pr.plan")
     project.write(PLAN, plan_text(rows=1))
     project.ok("apply", "--only-approved")
