@@ -267,7 +267,8 @@ class Receipt:
 class RemoteCall:
     """A call as the service lists it. ``tags`` are ours among its metadata, None where it shows no metadata.
 
-    Whether a call without tags may be ours is decided for the service (``engine.tagging``), never by that alone.
+    ``foreign_metadata``: it shows metadata, and no name among it is ours. Whether such a call may be ours is
+    decided for the service (``engine.tagging``), never by that alone.
 
     ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds. ``started_at`` is when it
     rang, None where it has not, or the service does not say.
@@ -280,6 +281,7 @@ class RemoteCall:
     contact_id: str | None = None
     number: str | None = None
     tags: Mapping[str, str] | None = None
+    foreign_metadata: bool = False
     result: str | None = None
     reason: str | None = None
     duration: float | None = None

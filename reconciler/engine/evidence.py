@@ -87,7 +87,7 @@ def match(
 
     Our tags are proof. Without tags, an attempt and a call belong together where each fits no other: several
     attempts that could be the same calls are left alone, whatever their number. ``tags_returned`` says that the
-    service is known to return tags: then a call without them is not ours.
+    service is known to return tags: then a call without them is not taken for ours.
     """
     free = [call for call in remote if call.id not in claimed]
     by_tags = _by_tags(unknowns, free, lineage)
@@ -237,10 +237,11 @@ def may_be(
 
     Tags of this lineage name its address, or its digest under another address, which is what a rename leaves that
     this state does not know of. Tags of another lineage name its address, or its digest beside the same person and
-    agent: of a lost state, perhaps. Without tags: the same person and agent. Times are not compared, because the
-    service does not return when a call rings.
+    agent: of a lost state, perhaps. Without tags: the same person and agent, except where the service returns tags
+    and shows metadata of others. Empty metadata rules nothing out: a service may return the tags of most calls
+    only. Times are not compared, because the service does not return when a call rings.
     """
-    if is_untagged(item, lineage, tags_returned=tags_returned):
+    if is_untagged(item, lineage, tags_returned=tags_returned and item.foreign_metadata):
         return is_alike(call, item)
     if tagged_lineage(item) == lineage.id:
         return tagged_address(item, lineage) == address or _named_digest(item) == digest

@@ -10,7 +10,7 @@ from reconciler.engine import evidence
 from reconciler.engine.events import Event, Kind
 from reconciler.engine.evidence import Lineage, Match, Unknown
 from reconciler.engine.orders import Order
-from reconciler.engine.tagging import TAGS, is_own, keep_copies, refusal, tags_returned, unknown_calls
+from reconciler.engine.tagging import TAGS, is_own, keep_copies, refusal, shows_tags, tags_returned, unknown_calls
 from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import (
@@ -53,7 +53,10 @@ async def settle(
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)
-    found = evidence.match(unknowns, remote, _claimed(store), _lineage(store), now, tags_returned=returned)
+    claimed = _claimed(store)
+    if TAGS not in store.facts(directory.service):
+        returned = shows_tags(store, remote, claimed)
+    found = evidence.match(unknowns, remote, claimed, _lineage(store), now, tags_returned=returned)
     found = [item for item in found if only is None or item.address in only]
     if found:
         store.adopt(
@@ -124,7 +127,9 @@ async def _with_own(
 ) -> Sequence[RemoteCall]:
     """The listed calls, and where none of ours is among them, the latest of ours, asked for by its id."""
     own = [entry for entry in store.entries() if entry.status is Status.PLACED and entry.call_id is not None]
-    if store.facts(directory.service).get(TAGS) or any(entry.call_id in remote for entry in own):
+    if store.facts(directory.service).get(TAGS) or any(
+        entry.call_id in remote and is_own(store, entry) for entry in own
+    ):
         return [*remote.values()]
     latest = next((item for item in sorted(own, key=_attempted, reverse=True) if is_own(store, item)), None)
     call = await directory.call(latest.call_id) if latest is not None and latest.call_id else None

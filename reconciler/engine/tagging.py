@@ -24,7 +24,7 @@ _SHOWN = 5
 def tags_returned(
     store: StateStore, run_id: str, service: str, remote: Iterable[RemoteCall], now: datetime
 ) -> bool:
-    """Whether a call without our tags is certainly not ours, by what is listed now and by what is on record.
+    """Whether calls of this state come back with their tags, by what is listed now and by what is on record.
 
     What calls of this state show is recorded. A service that returns the tags of some of them only is taken for
     one that returns none.
@@ -40,7 +40,10 @@ def tags_returned(
 
 
 def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, JsonObject] | None:
-    """What the calls that this state placed show, and a call that shows it; None where none of them is listed."""
+    """What the calls that this state placed show, and a call that shows it; None where none of them is listed.
+
+    Calls that were adopted or recorded by a person do not count: they may be known because they have tags.
+    """
     lineage = Lineage(store.lineage, store.renames())
     owners = {entry.call_id: entry for entry in store.entries() if entry.placed and entry.call_id is not None}
     evidence: JsonObject = {}
@@ -48,13 +51,25 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
         owner = owners.get(call.id)
         if owner is None:
             continue
-        if tagged_address(call, lineage) is not None and tagged_digest(call, lineage) is not None:
-            evidence.setdefault("with_tags", call.id)
-        elif "without_tags" not in evidence and is_own(store, owner):
-            evidence["without_tags"] = call.id
+        name = "with_tags" if _is_tagged(call, lineage) else "without_tags"
+        if name not in evidence and is_own(store, owner):
+            evidence[name] = call.id
     if not evidence:
         return None
     return (Verdict.REFUTED if "without_tags" in evidence else Verdict.PROVED), evidence
+
+
+def shows_tags(store: StateReader, remote: Iterable[RemoteCall], claimed: Collection[str]) -> bool:
+    """Whether a call that this state knows has our tags: then it is too uncertain to adopt one without them.
+
+    It is no proof that the service returns the tags of every call (``tags_returned``).
+    """
+    lineage = Lineage(store.lineage, store.renames())
+    return any(call.id in claimed and _is_tagged(call, lineage) for call in remote)
+
+
+def _is_tagged(call: RemoteCall, lineage: Lineage) -> bool:
+    return tagged_address(call, lineage) is not None and tagged_digest(call, lineage) is not None
 
 
 def is_own(store: StateReader, entry: Entry) -> bool:

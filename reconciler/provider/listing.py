@@ -115,6 +115,7 @@ def _call(item: JsonObject, call_id: str, status: str, created_at: datetime) -> 
         contact_id=_text(person.get("id")),
         number=_number(_text(person.get("phone_number"))),
         tags=_tags(item),
+        foreign_metadata=_has_foreign_metadata(item),
         result=_text(item.get("call_result")),
         reason=_text(item.get("disconnection_reason")),
         duration=_seconds(item.get("duration")),
@@ -172,3 +173,11 @@ def _tags(item: JsonObject) -> dict[str, str] | None:
         for name, value in metadata.items()
         if name.startswith(TAG_PREFIX) and (text := _text(value)) is not None
     }
+
+
+def _has_foreign_metadata(item: JsonObject) -> bool:
+    """Whether the call shows metadata, and no name among it is ours."""
+    metadata = item.get("metadata")
+    return (
+        isinstance(metadata, dict) and bool(metadata) and not any(name.startswith(TAG_PREFIX) for name in metadata)
+    )

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.provider.sandbox.faults import Fault
+from reconciler.provider.sandbox.wrong_lists import shows_metadata
 from tests.conftest import KEY, Workbench, contact, foreign, plan_text
 
 PLAN = "calls/june.yaml"
@@ -125,16 +127,63 @@ def test_metadata_that_is_empty_is_no_proof_of_a_stranger(bench: Workbench, echo
     assert ("with_tags" in evidence) is (fault == "get:some-metadata")
 
 
-def test_where_tags_come_back_a_call_without_them_is_a_strangers(bench: Workbench, echoing: Any) -> None:
+def test_where_tags_come_back_a_call_with_other_metadata_is_a_strangers(bench: Workbench, echoing: Any) -> None:
+    """A call whose metadata is empty may still be ours."""
     assert bench.apply().summary["placed"] == 3
     verdict, evidence = fact(bench)[-1]
     assert (verdict, evidence["with_tags"]) == ("proved", echoing.calls()[0].call_id)
     for number in (4, 5):
-        foreign(echoing, number, **AHEAD)
-    bench.write(PLAN, plan_text(rows=5))
+        foreign(echoing, number, metadata={"source": "crm"}, **AHEAD)
+    foreign(echoing, 6, metadata={}, **AHEAD)
+    foreign(echoing, 7, **AHEAD)
+    bench.write(PLAN, plan_text(rows=8))
     applied = bench.apply()
-    assert (applied.code, applied.summary["placed"], applied.summary["conflicts"]) == (0, 2, 0)
+    assert (applied.code, applied.summary["placed"], applied.summary["conflicts"]) == (3, 3, 2)
+    assert {event["address"] for event in applied.events if event["type"] == "conflict"} == {
+        "june/inv-6",
+        "june/inv-7",
+    }
     assert len(fact(bench)) == 1, "what is known already is not recorded again"
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["adopted", "by-hand"])
+def test_calls_of_a_copy_prove_nothing_about_tags(bench: Workbench, echoing: Any, by_hand: bool) -> None:
+    """Only those with tags could be recorded, so that they have tags says nothing about the others."""
+    bench.write(PLAN, plan_text(rows=10))
+    copy = copy_of(bench)
+    assert bench.apply().summary["placed"] == 10
+    echoing.set_faults("get:some-metadata")
+    shown = [call for call in echoing.calls() if shows_metadata(call.call_id, Fault.SOME_METADATA)]
+    assert 0 < len(shown) < 10
+    assert copy.apply().code == 5
+    for call in shown if by_hand else ():
+        address = f"june/{call.body['metadata']['reconciler_key']}"
+        copy.run("resolve", address, "--placed", call.call_id, "--reason", "placed by the other job")
+    if not by_hand:
+        copy.run("resolve")
+    held = copy.apply()
+    assert (held.code, held.summary["placed"], held.summary["conflicts"]) == (3, 0, 10 - len(shown))
+    assert (fact(copy), twice(echoing)) == ([], 0)
+
+
+def test_a_copy_repeats_no_call_that_is_listed_with_empty_metadata(bench: Workbench, echoing: Any) -> None:
+    """All calls from before the copy have their tags; the one that was placed since has none."""
+    echoing._desk.config = replace(echoing._desk.config, seed=4)  # the third call is the first without
+    echoing.set_faults("get:some-metadata")
+    for rows in (1, 2):
+        bench.write(PLAN, plan_text(rows=rows))
+        assert bench.apply().summary["placed"] == 1
+    copy = copy_of(bench)
+    bench.write(PLAN, plan_text(rows=3))
+    assert bench.apply().summary["placed"] == 1
+    shown = [shows_metadata(call.call_id, Fault.SOME_METADATA) for call in echoing.calls()]
+    assert shown == [True, True, False]
+    copy.write(PLAN, plan_text(rows=3))
+    held = copy.apply()
+    assert (held.code, held.summary["placed"], held.summary["conflicts"]) == (3, 0, 1)
+    assert [verdict for verdict, _ in fact(copy)] == ["proved"]
+    copy.ok("resolve", "june/inv-3", "--distinct", "--reason", "placed in the dashboard")
+    assert copy.apply().summary["placed"] == 1
 
 
 def test_a_new_state_takes_nobody_for_a_stranger(bench: Workbench, echoing: Any) -> None:

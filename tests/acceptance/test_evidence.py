@@ -75,17 +75,32 @@ def test_tags_are_proof_where_they_are_returned(bench: Workbench, echoing: Any) 
     assert "tags" in evidence
 
 
-def test_where_tags_come_back_calls_without_them_are_never_ours(bench: Workbench, echoing: Any) -> None:
+def test_where_tags_come_back_calls_with_other_metadata_are_never_ours(bench: Workbench, echoing: Any) -> None:
     bench.write(PLAN, plan_text(rows=1, first=9))
     assert bench.apply().code == 0, "from here on it is known that tags come back"
     bench.write(PLAN, plan_text())
     echoing.set_faults("drop-before#1")
-    foreign(echoing, 1, **later(1))
+    foreign(echoing, 1, metadata={"source": "crm"}, **later(1))
     applied = bench.apply("--concurrency", "1")
     assert applied.summary["conflicts"] == 0, "it returns metadata, and has none of our tags"
     assert applied.summary["uncertain"] == 1
-    foreign(echoing, 1, **later(1))
+    foreign(echoing, 1, metadata={"source": "crm"}, **later(1))
     assert bench.run("resolve").code == 3
+    foreign(echoing, 1, **later(1))
+    assert bench.run("resolve").code == 3, "it may be ours and it may not: it is not adopted"
+
+
+def test_calls_without_tags_are_not_adopted_beside_tagged_ones(bench: Workbench, echoing: Any) -> None:
+    """Adopted calls with tags are too little to call another a stranger's, and enough not to adopt it."""
+    echoing.set_faults("drop-after")
+    assert bench.apply().summary["adopted"] == 3
+    bench.write(PLAN, plan_text(rows=4))
+    echoing.set_faults("drop-before#1", "get:reject")
+    assert bench.apply("--no-preflight").summary["uncertain"] == 1
+    echoing.set_faults()
+    foreign(echoing, 4, **later(4))
+    assert bench.run("resolve").code == 3
+    assert uncertain(bench) == ["june/inv-4"]
 
 
 def test_two_candidates_are_not_guessed_at(june: Workbench, sandbox: Any) -> None:

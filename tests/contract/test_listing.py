@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from reconciler.errors import LookupFailed
+from reconciler.model import JsonValue
 from reconciler.ports import Listing, RemoteCall
 from reconciler.provider.listing import CallListing
 from reconciler.provider.origin import parse_origin
@@ -86,6 +87,23 @@ def test_what_may_be_absent() -> None:
         assert (found.agent, found.contact_id, found.number, found.tags) == (None, None, None, None)
     [found] = listed(lambda _: page(bare | {"metadata": {}}))
     assert found.tags == {}, "metadata is returned, and none of it is ours"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "foreign"),
+    [
+        (None, False),
+        ({}, False),
+        ([], False),
+        ("source", False),
+        ({"source": "crm"}, True),
+        ({"source": "crm", "reconciler_plan": "june"}, False),
+        ({"source": "crm", "reconciler_lineage": None}, False),
+    ],
+)
+def test_metadata_of_others_has_names_and_none_of_ours(metadata: JsonValue, foreign: bool) -> None:
+    [found] = listed(lambda _: page(call(metadata=metadata)))
+    assert found.foreign_metadata is foreign
 
 
 def test_calls_that_came_in_are_none_that_anybody_placed() -> None:

@@ -130,12 +130,17 @@ def test_metadata_without_our_tags_is_no_proof_of_a_stranger(none: dict[str, str
 
 
 @pytest.mark.parametrize("none", NO_TAGS)
-def test_where_tags_come_back_a_call_without_them_is_a_strangers(none: dict[str, str] | None) -> None:
-    """But for tags of this lineage that name no address: whose it is they leave open."""
+def test_where_tags_come_back_a_call_without_them_is_not_adopted(none: dict[str, str] | None) -> None:
+    """But for tags of this lineage that name no address. Each may be ours all the same, so it holds its row."""
     ours = none is not None and "reconciler_lineage" in none
     assert bool(match([unknown()], [listed(tags=none)], tags_returned=True)) is ours
-    found = look_alikes(order(CALL), [listed(tags=none)], frozenset(), LINEAGE, tags_returned=True)
-    assert bool(found) is ours
+    assert look_alikes(order(CALL), [listed(tags=none)], frozenset(), LINEAGE, tags_returned=True)
+
+
+def test_other_metadata_is_a_strangers_where_tags_come_back() -> None:
+    other = listed(tags={}, foreign_metadata=True)
+    assert not look_alikes(order(CALL), [other], frozenset(), LINEAGE, tags_returned=True)
+    assert look_alikes(order(CALL), [other], frozenset(), LINEAGE)
 
 
 def test_a_call_that_was_placed_twice_is_known_and_told() -> None:
