@@ -46,6 +46,15 @@ class Conflict:
     run_id: str
 
 
+def check_candidate(conflict: Conflict | None, call_id: str | None) -> None:
+    """Raises ``ValueError`` where a person says that a call is the one of a conflict, and it is none of those that
+    were found."""
+    if conflict is None or call_id is None or not conflict.call_ids or call_id in conflict.call_ids:
+        return
+    candidates = ", ".join(conflict.call_ids)
+    raise ValueError(f"{conflict.address}: {call_id} is none of the calls that were found: {candidates}")
+
+
 def unresolved(conflicts: Mapping[Address, Conflict], entries: Iterable[Entry]) -> Mapping[Address, Conflict]:
     """The conflicts about a call that no row of the state has. The others are over: somebody said, or tags proved,
     whose call it is."""

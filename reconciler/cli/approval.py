@@ -111,6 +111,7 @@ def _approve(
 ) -> Job:
     fields = workspace.project.provider.schedule_fields
     digests = approval.Digests(store.key_for(approval.PURPOSE), store.lineage, fields)
+    withdrawn: set[tuple[str, str]] = set()
     if job.approved:
         new = approval.newly_approved(job.plan, job.approved, digests, run_id, now)
         if _may_be_withdrawn(new, store, run_id):
@@ -121,11 +122,25 @@ def _approve(
     gone = approval.ended(approvals.keys(), sources.rows, job.scope)
     if gone:
         store.end_approvals(run_id, gone, _ROW_GONE, now)
+    unasked = approval.find_gone(job.approved, sources.rows, job.scope, digests, run_id, now)
+    if unasked:
+        _withdraw(store, unasked, run_id, now)
     if not job.only_approved:
         return job
-    plan, stale = approval.allow(job.plan, approvals, job.approved.values(), digests)
+    plan, stale = approval.allow(job.plan, approvals, job.approved, digests, withdrawn)
     dropped = approval.dropped(job.plan, job.approved.values(), job.scope)
     return replace(job, plan=plan, stale=(*stale, *dropped))
+
+
+def _withdraw(store: StateStore, unasked: Mapping[str, Sequence[RowApproval]], run_id: str, now: datetime) -> None:
+    """Record, once for each plan, that what it approves of rows that are gone has ended: if such a row comes back,
+    that plan does not approve it."""
+    withdrawn = _find_withdrawn(store)
+    for plan_id, items in unasked.items():
+        new = [item for item in items if (plan_id, str(item.address)) not in withdrawn]
+        if new:
+            store.approve(run_id, new, now)
+            store.end_approvals(run_id, {item.address for item in new}, _ROW_GONE, now)
 
 
 def _find_withdrawn(store: StateStore) -> set[tuple[str, str]]:
@@ -137,8 +152,8 @@ def _find_withdrawn(store: StateStore) -> set[tuple[str, str]]:
 
 
 def _may_be_withdrawn(new: Sequence[RowApproval], store: StateStore, run_id: str) -> bool:
-    """Whether a plan that an earlier run was given approves a row that is not approved in the state."""
+    """Whether a plan that an earlier run was given approves a row that is not approved by it in the state."""
     earlier = {item.plan_id for run in store.runs(_RUNS) if run.id != run_id for item in run.approvals}
     again = [item for item in new if item.plan_id in earlier]
     approvals = store.approved() if again else {}
-    return any(item.address not in approvals for item in again)
+    return any(item.address not in approvals or approvals[item.address].plan_id != item.plan_id for item in again)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.cli.output import write_private
 from reconciler.errors import ReconcilerError
-from reconciler.facts import Conflict
+from reconciler.facts import Conflict, check_candidate
 from reconciler.files import read_named
 from reconciler.model import Address, Entry, Status
 from reconciler.ports import Decision
@@ -110,6 +110,8 @@ def _decisions(
             decision = _read(cells, known, conflicts, now)
             if decision is not None:
                 _check_new(decision, decisions, owners)
+                if not (decision.address in known and known[decision.address].unknown):
+                    check_candidate(conflicts.get(decision.address), decision.call_id)
                 decisions[decision.address] = decision
         except ValueError as error:
             problems.append(f"{line}: {error}")

@@ -15,6 +15,7 @@ from reconciler.cli.settling import Left, look_up
 from reconciler.cli.state_care import read_address, read_call_id
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.facts import check_candidate
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, StateStore
 from reconciler.render.words import counted
@@ -168,10 +169,20 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
     with workspace.store(run, lock_timeout) as store:
         absent = word.call_id is not None and _absent(store, word.address)
         unheard = word.distinct and word.address not in store.conflicts()
+        if absent:
+            _check_candidate(store, word)
         rows = [word.address] if absent or unheard else []  # which must be in the files
         intents = intents_of_rows(app, workspace, rows, SystemClock().now())
         store.decide(run.id, [word.decision()], intents if absent else ())
         return _ended(store, run.id, 1)
+
+
+def _check_candidate(store: StateStore, word: _Word) -> None:
+    try:
+        check_candidate(store.conflicts().get(word.address), word.call_id)
+    except ValueError as error:
+        hint = "say one of those with --placed, or --distinct if none of them is this call"
+        raise ReconcilerError(str(error), hint=hint) from error
 
 
 def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: float, *, as_json: bool) -> int:

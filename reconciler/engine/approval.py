@@ -103,10 +103,15 @@ def _same(change: Change, approved: Change) -> bool:
 
 
 def allow(
-    plan: Plan, approvals: Mapping[Address, RowApproval], approved: Iterable[Plan], digests: Digests
+    plan: Plan,
+    approvals: Mapping[Address, RowApproval],
+    approved: Mapping[str, Plan],
+    digests: Digests,
+    withdrawn: Collection[tuple[str, str]] = (),
 ) -> tuple[Plan, list[Event]]:
     """What of ``plan`` was approved, and a ``stale`` event for each call that was not, or not as it stands."""
-    known = approvals.keys() | addresses(approved)
+    known = approvals.keys() | addresses(approved.values())
+    withdrawn_rows = {address for plan_id, address in withdrawn if plan_id in approved}
     stale: list[Event] = []
 
     def keep(change: Change) -> bool:
@@ -116,7 +121,9 @@ def allow(
         if approval is not None and approval.content == digests.digest(change):
             return True
         message = "it was not approved: not placed. Plan it in a pull request of its own"
-        if change.address in known:
+        if change.address not in approvals and str(change.address) in withdrawn_rows:
+            message = "its approval ended when the row was removed or disabled: have a new plan approved"
+        elif change.address in known:
             message = "it differs from what was approved: not placed. Plan again and have that approved"
         stale.append(Event(Kind.STALE, change.address, message=message))
         return False
@@ -134,6 +141,26 @@ def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) 
         in_scope = scope is None or address.plan in scope
         if in_scope and current.get(address, Action.REMOVED) in (Action.HELD, Action.REMOVED):
             yield Event(Kind.STALE, address, message="it was approved, and the files no longer ask for it")
+
+
+def find_gone(
+    approved: Mapping[str, Plan],
+    rows: Sequence[Row],
+    scope: frozenset[str] | None,
+    digests: Digests,
+    run_id: str,
+    at: datetime,
+) -> dict[str, list[RowApproval]]:
+    """By plan id, what ``approved`` plans approve in ``scope`` of which the row is gone or disabled."""
+    gone = ended(addresses(approved.values()), rows, scope)
+    found: dict[str, list[RowApproval]] = {}
+    for plan_id, one in approved.items() if gone else ():
+        commit = one.git.commit if one.git else None
+        for change in one.of(*_TO_PLACE):
+            if change.address in gone:
+                item = RowApproval(change.address, digests.digest(change), plan_id, commit, at, run_id)
+                found.setdefault(plan_id, []).append(item)
+    return found
 
 
 def find_withdrawn(ledger: Iterable[Record]) -> set[tuple[str, str]]:

@@ -17,6 +17,7 @@ Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
 
 _LONGEST_ID = 100  # a longer one is no id that anybody types
 _MOST_IDS = 5
+_AFTER_LET_RING = ". A new call can be asked for after it rang, or once --stopped is recorded"
 HELD: Reasons = (("disabled",), "enabled: false, so it is kept in the file and not placed")
 
 
@@ -145,10 +146,12 @@ def removed(entry: Entry, why: str) -> Reasons:
 
 
 def changed_pending(entry: Entry) -> Reasons:
-    return ("edited", "still-rings"), (
-        *_still_rings(entry),
-        ". Then raise the row's revision to ask for the new call",
+    then = (
+        _AFTER_LET_RING
+        if entry.let_ring_at is not None
+        else ". Then raise the row's revision to ask for the new call"
     )
+    return ("edited", "still-rings"), (*_still_rings(entry), then)
 
 
 def changed_stopped(entry: Entry) -> Reasons:
@@ -207,7 +210,8 @@ def earlier_uncertain(other: Entry) -> Reasons:
 
 
 def earlier_pending(other: Entry) -> Reasons:
-    return ("earlier-revision-pending",), ("an earlier revision is still ahead: ", *_still_rings(other))
+    then = (_AFTER_LET_RING,) if other.let_ring_at is not None else ()
+    return ("earlier-revision-pending",), ("an earlier revision is still ahead: ", *_still_rings(other), *then)
 
 
 def _parts(why: Reasons) -> Said:
@@ -221,9 +225,12 @@ def same_call(row: Row, twin: Entry) -> Reasons:
     return ("same-call",), f"{_same_call(twin)} {_moved(move)}. {_DISTINCT}"
 
 
-def same_plan(old: str, new: str) -> Reasons:
+def same_plan(twin: Entry, new: str) -> Reasons:
     """The rows of a plan are calls that the state has under another plan's name, which has no rows any more."""
+    old = twin.address.plan
     message = f"the same calls were placed as plan {old}: same persons, same times."
+    if twin.stopped_at is not None:
+        message = _same_call(twin)
     return ("same-call",), f"{message} {_moved(f'{{from: {old}, to: {new}}}')}. {_DISTINCT}"
 
 
@@ -237,6 +244,8 @@ _DISTINCT = "If a second call is meant, say distinct: true in the row"
 
 def _same_call(twin: Entry) -> str:
     what = "was placed" if twin.placed else "may have been placed"
+    if twin.stopped_at is not None:
+        what = "was stopped by hand"
     return f"the same call {what} as {_named(twin)}: same person, same time."
 
 

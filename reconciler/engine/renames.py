@@ -40,7 +40,7 @@ def renames(
     for row, twin in first.items():
         old = twin.address.plan
         if old in gone:
-            found[row] = explain.same_plan(old, row.plan)
+            found[row] = explain.same_plan(twin, row.plan)
     return found
 
 

@@ -16,8 +16,8 @@ WINDOW = timedelta(hours=24)
 class Twins:
     """Entries by what makes a call recognisable: its digest, its target and its time.
 
-    Calls that a person stopped, and attempts that came to nothing, are no twins. ``siblings`` were approved
-    together with the row that asks. ``view`` is how the state has a row's call.
+    A call that a person stopped is a twin too: a rename must not bring it back. Attempts that came to nothing are
+    none. ``siblings`` were approved together with the row that asks. ``view`` is how the state has a row's call.
     """
 
     def __init__(self, known: Known, siblings: frozenset[Address], view: View) -> None:
@@ -25,8 +25,7 @@ class Twins:
         self._view = view
         self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
         for place, entry in enumerate(known):
-            live = entry.unknown or (entry.placed and entry.stopped_at is None)
-            if live and entry.address not in siblings:
+            if (entry.unknown or entry.placed) and entry.address not in siblings:
                 self._by_digest.add(entry.digest, place)
                 self._by_target.add(entry.call.target, place)
 

@@ -328,3 +328,67 @@ def test_max_calls_counts_what_is_approved(june: Workbench, sandbox: Any) -> Non
 
 def test_a_saved_plan_is_its_own_approval(june: Workbench) -> None:
     assert june.run("apply", "pr.plan", "--only-approved").code == 64
+
+
+@pytest.mark.parametrize("gone", [plan_text(rows=1), plan_text(rows=2) + "    enabled: false\n"])
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_plan_does_not_approve_a_row_that_it_once_found_gone(
+    june: Workbench, sandbox: Any, gone: str, others: int
+) -> None:
+    """The row was removed before any apply recorded an approval of it."""
+    approved = [option for _ in range(others) for option in ("--approved", june.reviewed("pr.plan"))]
+    june.write(PLAN, gone)
+    for _ in range(2):
+        done = june.run("apply", *approved, "--json", "--rate", "none")
+        assert done.code == 3
+        assert "no longer ask for it" in stale(done.events)["june/inv-2"]
+    june.write(PLAN, plan_text(rows=2))
+    again = june.run("apply", *approved, "--json", "--rate", "none")
+    assert again.code == 3
+    ended = "its approval ended when the row was removed or disabled: have a new plan approved"
+    assert stale(again.events) == {"june/inv-2": ended}
+    assert june.run("apply", "--only-approved", "--rate", "none").code == 3
+    assert len(sandbox.calls()) == 1
+    june.ok("plan", "--out", "new.plan")
+    june.ok("apply", "--approved", june.reviewed("new.plan"), "--rate", "none")
+    assert len(sandbox.calls()) == 2
+    june.ok("audit", "verify")
+
+
+def test_each_plan_that_found_a_row_gone_is_ended(june: Workbench, sandbox: Any) -> None:
+    june.write(PLAN, plan_text(rows=3))
+    june.ok("plan", "--out", "wide.plan")
+    both = [option for name in ("pr", "wide") for option in ("--approved", june.reviewed(f"{name}.plan"))]
+    june.write(PLAN, plan_text(rows=1))
+    assert june.run("apply", *both, "--rate", "none").code == 3
+    june.write(PLAN, plan_text(rows=3))
+    for name in ("pr", "wide"):
+        assert june.run("apply", "--approved", june.reviewed(f"{name}.plan"), "--rate", "none").code == 3
+    assert len(sandbox.calls()) == 1
+
+
+def test_a_plan_that_ended_does_not_replace_what_a_later_one_approved(project: Workbench, sandbox: Any) -> None:
+    near = wait(project)
+    old = project.reviewed("pr.plan")
+    waiting = (project.root / PLAN).read_text()
+    settings = (project.root / "reconciler.yaml").read_text()
+    project.write("reconciler.yaml", settings.replace(SOON, f"{SOON}  plan_max_age: 50000h\n"))
+    project.write(PLAN, plan_text(rows=1))
+    project.run("apply", "--only-approved")
+    project.write(PLAN, waiting.replace("14002", "14009"))
+    project.ok("plan", "--out", "new.plan")
+    project.ok("apply", "--approved", project.reviewed("new.plan"))
+    project.write(PLAN, waiting)
+    done = project.run("apply", "--approved", old, "--now", near, "--json", "--rate", "none")
+    assert set(stale(done.events)) == {"june/inv-2"}
+    assert len(sandbox.calls()) == 1
+
+
+def test_paths_end_no_approval_of_other_plans(june: Workbench, sandbox: Any) -> None:
+    july = june.write("calls/july.yaml", plan_text("july", rows=1, first=20))
+    june.ok("plan", "--out", "pr.plan")
+    july.unlink()
+    june.ok("apply", PLAN, "--approved", june.reviewed("pr.plan"), "--rate", "none")
+    june.write("calls/july.yaml", plan_text("july", rows=1, first=20))
+    june.ok("apply", "--approved", june.reviewed("pr.plan"), "--rate", "none")
+    assert len(sandbox.calls()) == 3

@@ -212,3 +212,45 @@ def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> No
         assert refused.code == 5
         assert "another copy of this state is at work" in refused.err
         assert len(sandbox.calls()) == 3
+
+
+def stopped(bench: Workbench, rows: int = 2) -> None:
+    """Calls of June that were placed, and stopped by hand."""
+    bench.write("calls/june.yaml", plan_text(rows=rows))
+    bench.ok("apply", "--auto-approve", "--rate", "none")
+    for number in range(1, rows + 1):
+        bench.ok("resolve", f"june/inv-{number}", "--stopped", "--reason", "asked not to be called")
+
+
+@pytest.mark.parametrize("renamed", ["plan", "key"])
+def test_a_rename_does_not_bring_back_a_call_that_was_stopped(
+    project: Workbench, sandbox: Any, renamed: str
+) -> None:
+    stopped(project)
+    texts = {
+        "plan": plan_text("july", rows=2),
+        "key": plan_text(rows=2).replace("inv-", "bill-"),
+    }
+    project.write("calls/june.yaml", texts[renamed])
+    changes = [change for change in project.plan()["changes"] if change["action"] == "blocked"]
+    assert [change["reasons"] for change in changes] == [["same-call"], ["same-call"]]
+    for number, change in enumerate(changes, 1):
+        assert f"the same call was stopped by hand as june/inv-{number} (" in change["message"]
+        assert "moved: [" in change["message"]
+        assert "distinct: true" in change["message"]
+    applied = project.run("apply", "--auto-approve", "--rate", "none")
+    assert applied.code != 0
+    assert len(sandbox.calls()) == 2
+
+
+def test_the_ways_on_from_a_call_that_was_stopped(project: Workbench, sandbox: Any) -> None:
+    stopped(project)
+    project.write("calls/june.yaml", plan_text("july", rows=2, extra="moved:\n  - {from: june, to: july}\n"))
+    project.ok("apply", "--auto-approve", "--rate", "none")
+    assert len(sandbox.calls()) == 2, "a call that was moved stays stopped"
+    project.write("calls/june.yaml", plan_text("july", rows=2) + "    revision: 2\n")
+    project.ok("apply", "--auto-approve", "--rate", "none")
+    assert len(sandbox.calls()) == 3
+    project.write("calls/may.yaml", plan_text("may", rows=1) + "    distinct: true\n")
+    project.ok("apply", "--auto-approve", "--rate", "none")
+    assert len(sandbox.calls()) == 4

@@ -368,3 +368,16 @@ def test_an_apply_asks_for_no_decision_that_was_made_when_the_call_was_placed(pr
     assert project.apply("june.plan").summary["placed"] == 1
     again = project.apply()
     assert (again.code, again.summary["to_stop"]) == (0, 0)
+
+
+def test_a_call_that_is_to_ring_says_when_a_new_one_can_be_asked_for(three: Workbench) -> None:
+    three.ok("resolve", "june/inv-2", "--let-ring", "--reason", "agreed by phone")
+    then = "A new call can be asked for after it rang, or once --stopped is recorded"
+    [edited] = [item for item in three.plan()["changes"] if item["address"] == "june/inv-2"]
+    assert edited["message"].endswith(then)
+    three.write(PLAN, plan_text(rows=2).replace("14002", "5") + "    revision: 2\n")
+    [raised] = [item for item in three.plan()["changes"] if item["address"] == "june/inv-2@2"]
+    assert raised["reasons"] == ["earlier-revision-pending"]
+    assert raised["message"].endswith(then)
+    three.ok("resolve", "june/inv-2", "--stopped", "--reason", "she changed her mind")
+    assert three.actions()["june/inv-2@2"] == "create"

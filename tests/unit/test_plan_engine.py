@@ -162,7 +162,7 @@ def test_the_same_call_under_another_name() -> None:
     assert judge([row("new", at=NOW + 2 * HOUR)], [placed])["p/new"].action is Action.CREATE
     assert judge([row("new", contact_id="d")], [placed])["p/new"].action is Action.CREATE
     assert judge([row("new", distinct=True)], [placed])["p/new"].action is Action.CREATE
-    assert judge([row("new")], [entry(row(), stopped_at=NOW)])["p/new"].action is Action.CREATE
+    assert judge([row("new")], [entry(row(), stopped_at=NOW)])["p/new"].action is Action.BLOCKED
     assert judge([row("new")], [entry(row(), Status.FAILED)])["p/new"].action is Action.CREATE
     assert judge([row("new")], [entry(row(), Status.UNCERTAIN)])["p/new"].action is Action.BLOCKED
     siblings = frozenset({Address("p", "k")})
