@@ -93,6 +93,7 @@ class JointApply(Apply):
         self._tell_the_rest(told)
         await self._look_after(service, told)
         self._note_to_stop()
+        self._raise_refusal()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:

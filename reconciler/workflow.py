@@ -16,7 +16,7 @@ from reconciler.engine.apply import Placement, held_back
 from reconciler.engine.conflicts import FileRows, end_conflicts
 from reconciler.engine.context import Context
 from reconciler.engine.events import Emit, Event, Kind, Tally
-from reconciler.engine.orders import Gate, Order, Supply
+from reconciler.engine.orders import Gate, Order, Supply, resume_command
 from reconciler.engine.plan import verdict
 from reconciler.engine.recheck import Ready, recheck
 from reconciler.engine.schedule_check import ScheduleCheck, ScheduleSettings
@@ -141,6 +141,7 @@ class Apply:
         self._placement: Placement | None = None
         self._stopped: str | None = None
         self._asking: asyncio.Task[object] | None = None
+        self._refusal: Refused | None = None
         self._began = clock.now()
 
     @property
@@ -178,6 +179,11 @@ class Apply:
             await self._settle(service, tell)
         await self._look_after(service, tell)
         self._note_to_stop()
+        self._raise_refusal()
+
+    def _raise_refusal(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
 
     async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
         """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
@@ -215,7 +221,7 @@ class Apply:
             service.note(f"the service's clock is not known: {error.message}")
             return
         if not service.clock.known:
-            service.note("the service's clock is not known: its answers have no Date")
+            service.note("the service's clock is not known: its answers have no readable Date")
         if (problem := service.clock.problem(self._clock.now())) is not None:
             raise Refused(problem, hint=SET_CLOCK)
 
@@ -268,13 +274,19 @@ class Apply:
             return orders
         gate = Gate(pauses=lambda: pauses)
         why: dict[str, None] = {}
+        resumes: dict[str, None] = {}
         for order in orders:
             if (held := gate.pause(order)) is not None:
                 why[held.message] = None
+                resumes |= {
+                    resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
+                }
                 tell(held_back(order.address, held))
         left = where(orders, lambda order: gate.pause(order) is None)
         if not left:
-            raise Refused(f"nothing was sent: {'; '.join(why)}", hint="once that is settled: reconciler resume")
+            raise Refused(
+                f"nothing was sent: {'; '.join(why)}", hint=f"once that is settled: {'; '.join(resumes)}"
+            )
         return left
 
     async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
@@ -351,6 +363,7 @@ class Apply:
         checked = await check.run(orders, tell)
         if checked.problem is not None:
             self.tally.stopped, self.tally.unproved = self.tally.stopped or checked.problem, True
+        self._refusal = checked.refusal
         return checked.orders
 
     async def _ask(self, question: Coroutine[object, object, T]) -> T:

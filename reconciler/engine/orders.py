@@ -68,6 +68,11 @@ def describe_pause(pause: Pause) -> str:
     return f"{subject} by {pause.actor} on {pause.host} since {since}: {pause.reason}"
 
 
+def resume_command(pause: Pause) -> str:
+    """The command that ends this pause."""
+    return "reconciler resume" if pause.plan is None else f"reconciler resume --plan {pause.plan}"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The last question before a call is sent. ``clock`` is the plan's, where it is ahead of the real one.

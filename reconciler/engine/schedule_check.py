@@ -2,10 +2,11 @@
 
 The names of the fields inside ``schedule`` are not documented, and a service that does not know them may ring
 at once. The check call is the one furthest ahead. It is looked up by its id: the word ``scheduled`` proves that it
-was understood; any other word, while its time is ahead, means that it rings now.
+was understood; any other word, while its time is ahead, means that it rings now. Where it is looked up too late
+for that, the time at which it was started decides.
 
 What is known is a fact of the state: PENDING from before the check call is sent, so that a run that is cut off
-makes the next one look the same call up.
+makes the next one look the same call up. Once REFUTED, nothing scheduled is sent under the same names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TypeAlias
 
 from reconciler.engine.events import Emit, Event, Kind
 from reconciler.engine.orders import Order
-from reconciler.errors import LookupFailed, StateError
+from reconciler.errors import LookupFailed, Refused, StateError
 from reconciler.facts import ServiceFact, Verdict
 from reconciler.model import Address, JsonObject
 from reconciler.ports import CallRegister, Clock, RemoteCall, StateStore
@@ -28,6 +29,7 @@ from reconciler.wire import ScheduleFields
 
 AHEAD = timedelta(minutes=2)  # a call that rings sooner proves nothing
 CLOSE = timedelta(minutes=1)  # by another clock, a call this close to its time may ring already
+QUEUED = timedelta(minutes=10)  # how long after its time a call may wait in the service's queue
 PATIENCE = 60.0  # seconds until the service knows a call that it has answered with
 TRIES = 5  # check calls that may be refused
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between two looks
@@ -69,10 +71,32 @@ class _Unproved(Exception):  # noqa: N818 - an outcome
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``orders`` are left to send. ``problem`` says why the others are not; those were told."""
+    """``orders`` are left to send. ``problem`` says why the others are not; those were told.
+
+    ``refusal`` is to be raised once the run has ended: an earlier run has seen that schedules are not understood.
+    """
 
     orders: Sequence[Order]
     problem: str | None = None
+    refusal: Refused | None = None
+
+
+def judge(call: _CheckCall, found: RemoteCall, now: datetime) -> Verdict | None:
+    """What the service's answer at ``now`` shows.
+
+    None where the call was started about its time, which is how a service that understands schedules acts, but
+    also one that happened to ring it then: another call has to show it. PENDING where the answer comes too late to
+    be a proof and no start is known yet.
+    """
+    if found.status == _SCHEDULED:
+        return Verdict.PROVED
+    started_at = found.started_at
+    if started_at is not None and started_at <= now + CLOSE:
+        if started_at < call.rings_at - CLOSE:
+            return Verdict.REFUTED
+        if now >= call.rings_at:
+            return None
+    return Verdict.PENDING if call.rings_at - CLOSE <= now < call.rings_at + QUEUED else Verdict.REFUTED
 
 
 class ScheduleCheck:
@@ -109,6 +133,8 @@ class ScheduleCheck:
         if fact is not None and fact.verdict is Verdict.PROVED:
             return Checked(orders)
         try:
+            if fact is not None and fact.verdict is Verdict.REFUTED:
+                return await self._refuse(fact, tell)
             if fact is None or fact.verdict is not Verdict.PENDING or not await self._go_on(fact):
                 await self._send_check_call()
         except (_Unproved, LookupFailed) as error:
@@ -118,6 +144,23 @@ class ScheduleCheck:
             self._tell_unsent(tell, "the run was cut short")
             raise
         return Checked(self._left)
+
+    async def _refuse(self, fact: ServiceFact, tell: Emit) -> Checked:
+        """Send what has no schedule, and nothing else: neither ``resume`` nor another pause undoes what was seen."""
+        await self._send(lambda order: order.scheduled_at is None)
+        if not self._left:
+            return Checked(())
+        fields = self._settings.fields
+        why = (
+            f"{fact.service} did not schedule {fact.evidence['address']} ({fact.evidence['call_id']}) with "
+            f"provider.schedule_fields ({fields.at}, {fields.timezone})"
+        )
+        self._tell_unsent(tell, why)
+        hint = (
+            "set provider.schedule_fields to the documented names, which are checked anew; or "
+            "apply with --no-schedule-check, which is recorded"
+        )
+        return Checked((), refusal=Refused(f"nothing scheduled was sent: {why}", hint=hint))
 
     def _tell_unsent(self, tell: Emit, why: str) -> None:
         for order in self._left:
@@ -173,7 +216,7 @@ class ScheduleCheck:
             raise _Unproved(stopped)
 
     async def _conclude(self, call: _CheckCall) -> bool:
-        """Whether the service says that the call is scheduled; False where its time is too close to tell.
+        """Whether the service says that the call is scheduled; False where it rang about its time.
 
         Calls without a schedule do not wait for a service that does not know the call yet.
         """
@@ -184,26 +227,37 @@ class ScheduleCheck:
         if found is None:
             message = f"whether {call.address} ({call.call_id}) was scheduled is not known: {self._not_found}"
             raise _Unproved(f"{message}. The next apply looks the same call up again")
-        if found.status == _SCHEDULED:
+        verdict = judge(call, found, self._clock.now())
+        if verdict is Verdict.PROVED:
             self._note(Verdict.PROVED, call.evidence)
-            return True
-        if call.rings_at - self._clock.now() <= CLOSE:
-            return False
-        self._refute(call, found)
-        return False
+        elif verdict is Verdict.REFUTED:
+            self._refute(call, found)
+        elif verdict is Verdict.PENDING:
+            await self._send(lambda order: order.scheduled_at is None)
+            raise _Unproved(
+                f"whether {call.address} ({call.call_id}) was scheduled is not known: it is {found.status!r}, "
+                f"close to its time. Apply again after {tell_instant(call.rings_at)}: its start will show it"
+            )
+        return verdict is Verdict.PROVED
 
     def _refute(self, call: _CheckCall, found: RemoteCall) -> None:
         """Pause all plans first: should this be cut off, the next run sends nothing either."""
         fields = self._settings.fields
-        why = (
-            f"the service did not schedule {call.address} ({call.call_id}) for {tell_instant(call.rings_at)}: it "
-            f"is {found.status!r}, so this person is called now. Check provider.schedule_fields ({fields.at}, "
-            f"{fields.timezone}) against the service's documentation"
-        )
         now = self._clock.now()
+        if found.started_at is not None and found.started_at <= now + CLOSE:
+            seen = f"it was started at {tell_instant(found.started_at)}"
+        elif now < call.rings_at:
+            seen = f"it is {found.status!r}, so this person is called now"
+        else:
+            seen = f"it is {found.status!r}, and the service does not say that it was started then"
+        why = (
+            f"the service did not schedule {call.address} ({call.call_id}) for {tell_instant(call.rings_at)}: "
+            f"{seen}. Check provider.schedule_fields ({fields.at}, {fields.timezone}) against the service's "
+            "documentation"
+        )
         self._store.pause(self._run_id, None, why, now)
         self._note(Verdict.REFUTED, call.evidence | {"status": found.status})
-        raise _Unproved(f"{why}. All plans are paused; once that is settled: reconciler resume")
+        raise _Unproved(f"{why}. All plans are paused; once the names are corrected: reconciler resume")
 
     async def _look(self, call: _CheckCall, patience: float) -> RemoteCall | None:
         """The call as the service knows it; None where it does not within ``patience`` seconds."""

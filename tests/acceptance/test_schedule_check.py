@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running, views
 from reconciler.wire import ScheduleFields
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Result, Workbench, clean_environment, contact, plan_text
 from tests.crash.driver import Clock
@@ -124,6 +125,116 @@ def test_a_call_that_is_not_found_is_looked_up_again_and_not_placed_again(bench:
         third = apply(bench)
         assert (third.code, len(sandbox.calls())) == (0, ROWS + 1), third.err
         assert len(set(keys(sandbox))) == ROWS + 1
+
+
+def near_row(seconds: float) -> str:
+    """A plan of one row that rings in so many seconds."""
+    at = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f"""\
+version: 1
+plan: near
+calls:
+  - key: a
+    agent: {AGENT}
+    from: {NUMBER}
+    contact_id: {contact(901)}
+    schedule: {{at: "{at:%Y-%m-%d %H:%M:%S}", timezone: UTC}}
+"""
+
+
+def pass_time(sandbox: RunningSandbox, clock: Clock, seconds: float) -> float:
+    """Let time pass for the service; the machine's clock follows with ``apply(seconds_ahead=...)``."""
+    clock.ahead += timedelta(seconds=seconds)
+    sandbox._desk.date_offset = clock.ahead.total_seconds()
+    return clock.ahead.total_seconds()
+
+
+@contextmanager
+def near_check_call(bench: Workbench, **config: Any) -> Iterator[tuple[RunningSandbox, Clock]]:
+    """A service that got a check call 200 seconds before its time, and has not answered yet what it did."""
+    clock = Clock()
+    with service(bench, rows=1, get_lag=100, clock=clock, **config) as sandbox:
+        (bench.root / "calls" / "june.yaml").unlink()
+        bench.write("calls/near.yaml", near_row(200))
+        first = apply(bench)
+        assert (first.code, first.summary["placed"]) == (3, 1), first.err
+        assert "is not known" in first.summary["stopped"]
+        bench.write("calls/june.yaml", plan_text(rows=ROWS))
+        yield sandbox, clock
+
+
+@pytest.mark.parametrize("passed", [145, 190, 230, 900])
+def test_a_check_call_that_is_looked_up_late_is_judged_by_its_start(bench: Workbench, passed: int) -> None:
+    with near_check_call(bench, schedule_fields=OTHER_NAMES, lenient=True) as (sandbox, clock):
+        second = apply(bench, seconds_ahead=pass_time(sandbox, clock, passed))
+        assert (second.code, keys(sandbox)) == (3, ["a"]), second.err
+        assert "it was started at 20" in second.summary["stopped"]
+        assert apply(bench, seconds_ahead=passed).code == 5
+
+
+@pytest.mark.parametrize("words", [{}, {"schedule_fields": OTHER_NAMES, "lenient": True}])
+def test_without_a_start_nothing_far_ahead_is_sent(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, words: dict[str, Any]
+) -> None:
+    shown = views.observe
+    monkeypatch.setattr(views, "observe", lambda *args, **more: replace(shown(*args, **more), started_at=None))
+    with near_check_call(bench, **words) as (sandbox, clock):
+        if words:
+            held = apply(bench, seconds_ahead=pass_time(sandbox, clock, 150))
+            assert (held.code, keys(sandbox)) == (3, ["a"]), held.err
+            assert "Apply again after 20" in held.summary["stopped"]
+            assert bench.ok("state", "show", "--json").json["pauses"] == []
+            pass_time(sandbox, clock, -150)
+        refuted = apply(bench, seconds_ahead=pass_time(sandbox, clock, 900))
+        assert (refuted.code, keys(sandbox)) == (3, ["a"]), refuted.err
+        assert "does not say that it was started then" in refuted.summary["stopped"]
+
+
+def test_a_check_call_that_rang_at_its_time_lets_another_one_check(bench: Workbench) -> None:
+    with near_check_call(bench) as (sandbox, clock):
+        again = apply(bench, seconds_ahead=pass_time(sandbox, clock, 300))
+        assert (again.code, keys(sandbox)) == (3, ["a", f"inv-{ROWS}"]), again.err
+        done = apply(bench, seconds_ahead=pass_time(sandbox, clock, 120))
+        assert done.code == 0, done.err
+        assert len(set(keys(sandbox))) == ROWS + 1
+        assert '"proved"' in bench.ok("audit", "log", "--json").out
+
+
+def test_a_check_call_that_is_still_scheduled_just_before_its_time_proves_it(bench: Workbench) -> None:
+    with near_check_call(bench) as (sandbox, clock):
+        done = apply(bench, seconds_ahead=pass_time(sandbox, clock, 150))
+        assert (done.code, len(sandbox.calls())) == (0, ROWS + 1), done.err
+
+
+def test_names_that_were_refuted_ring_nobody_else_after_a_resume(bench: Workbench) -> None:
+    with service(bench, schedule_fields=OTHER_NAMES, lenient=True) as sandbox:
+        first = bench.run("apply", "--auto-approve")
+        assert (first.code, len(sandbox.calls())) == (3, 1)
+        assert "reconciler doctor" not in first.err
+        bench.ok("pause", "--reason", "lunch break")
+        bench.ok("resume")
+        bench.write("calls/later.yaml", DELAYED)
+        refused = bench.apply(schedule_check=True)
+        assert (refused.code, keys(sandbox)) == (5, [f"inv-{ROWS}", "a"]), "the delayed call goes on"
+        assert f"did not schedule june/inv-{ROWS} (" in refused.err
+        assert "provider.schedule_fields (date, timezone)" in refused.err
+        assert "--no-schedule-check" in refused.err
+        text = bench.run("apply", "--auto-approve")
+        assert (text.code, len(sandbox.calls())) == (5, 2)
+        assert "reconciler doctor" not in text.err
+        settings = bench.root / "reconciler.yaml"
+        fixed = "provider: {schedule_fields: {at: date_time, timezone: tz}}\n"
+        settings.write_text(f"{settings.read_text()}\n{fixed}")
+        assert bench.apply(schedule_check=True).code == 0, "other names are another fact"
+        assert len(set(keys(sandbox))) == len(keys(sandbox)) == ROWS + 1
+
+
+def test_what_was_refuted_can_be_overruled(bench: Workbench) -> None:
+    with service(bench, rows=2, schedule_fields=OTHER_NAMES, lenient=True) as sandbox:
+        bench.apply(schedule_check=True)
+        bench.ok("resume")
+        assert (bench.apply(schedule_check=True).code, len(sandbox.calls())) == (5, 1)
+        assert (bench.apply().code, len(sandbox.calls())) == (0, 2)
 
 
 def test_a_late_answer_that_it_rings_pauses_too(bench: Workbench) -> None:

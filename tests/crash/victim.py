@@ -11,12 +11,14 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from reconciler import cli
+from reconciler.cli.app import SystemClock
 from reconciler.clocks import ServiceClock, elapsed
 from reconciler.engine import schedule_check, settle
 from reconciler.engine.journal import Journal
@@ -260,10 +262,17 @@ def spoil_the_proof() -> None:
     Journal.prove = believing  # type: ignore[method-assign]
 
 
+def set_the_clock(ahead: timedelta) -> None:
+    """This machine's clock, as the command reads it."""
+    SystemClock.now = lambda self: datetime.now(UTC) + ahead  # type: ignore[method-assign]
+
+
 def main(args: list[str]) -> int:
     """The command with the arguments after the first, which is the path of the specification."""
     spec = json.loads(Path(args[0]).read_text())
     schedule_check.PATIENCE = spec.get("patience", schedule_check.PATIENCE)
+    if spec.get("seconds_ahead"):
+        set_the_clock(timedelta(seconds=spec["seconds_ahead"]))
     if spec.get("mutant") in STATE_MUTANTS:
         spoil_the_proof()
     elif spec.get("mutant") in COPY_MUTANTS:
