@@ -77,15 +77,18 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
 
 def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
     """A warning for each pause that concerns one of these plans. A snapshot does not tell of pauses."""
-    from reconciler.engine.orders import describe_pause
+    from reconciler.engine.orders import describe_pause, resume_command
     from reconciler.model import Diagnostic, Severity
 
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
     with workspace.reader() as reader:
         pauses = [pause for pause in reader.pauses() if pause.plan is None or pause.plan in plans]
-    hint = "apply sends nothing for it until somebody resumes it: reconciler resume"
-    return [Diagnostic(Severity.WARNING, "W401", describe_pause(pause), hint=hint) for pause in pauses]
+    hint = "apply sends nothing for it until somebody resumes it: "
+    return [
+        Diagnostic(Severity.WARNING, "W401", describe_pause(pause), hint=hint + resume_command(pause))
+        for pause in pauses
+    ]
 
 
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:

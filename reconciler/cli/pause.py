@@ -60,6 +60,7 @@ def pause(
     )
     with workspace.reader() as reader:
         ahead, unknown = _handed_over(reader, plan, now)
+        running = workspace.place.lock().held
         kept = next((item for item in reader.pauses() if item.plan == plan), None)
     if as_json:
         first = min((entry.rings_at for entry in ahead), default=None)
@@ -74,7 +75,7 @@ def pause(
         return code
     option = "" if plan is None else f" --plan {plan}"
     say(for_terminal(f"Paused {describe_scope(plan)}. To go on: reconciler resume{option}"))
-    for line in _still_ringing(ahead, unknown):
+    for line in _still_ringing(ahead, unknown, running=running):
         say(line)
     return code
 
@@ -93,7 +94,7 @@ def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[
     return ahead, sum(entry.unknown for entry in entries)
 
 
-def _still_ringing(ahead: list[Entry], unknown: int) -> list[str]:
+def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[str]:
     lines = []
     if ahead:
         first = tell_instant(min(entry.rings_at for entry in ahead))
@@ -104,6 +105,11 @@ def _still_ringing(ahead: list[Entry], unknown: int) -> list[str]:
         )
     else:
         lines.append("No call that was handed over before is still ahead.")
-    if unknown:
+    if unknown and running:
+        verb = "is" if unknown == 1 else "are"
+        lines.append(
+            f"{counted(unknown, 'request')} {verb} under way, or of unknown outcome: these calls may ring."
+        )
+    elif unknown:
         lines.append(f"{counted(unknown, 'outcome')} unknown: these calls may ring. reconciler resolve")
     return lines

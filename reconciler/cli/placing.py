@@ -125,7 +125,7 @@ def place(
                 code = asyncio.run(_run(apply, target, key, workers, report, checkpoint))
             written = store.head != before
         except ReconcilerError as error:
-            code = error.exit_code
+            code, tally.refused = error.exit_code, True
             raise
         finally:
             skipped = {} if target.preflight else {"preflight_skipped": 1}

@@ -70,13 +70,16 @@ class Reporter:
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
             self.note(f"stopped before the end: {tally.stopped}")
-        if tally.counts[Kind.NOT_SENT] and tally.stopped != SIGNALLED:
+        if tally.unexplained and tally.stopped != SIGNALLED:
             self.note("hint: reconciler doctor looks for what is in the way; then apply again")
         if tally.to_stop:
             shown = f"{counted(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
             self.note(f"{shown}: reconciler status --to-stop lists them")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
-        say(f"Applied: {told or 'nothing to do'}.")
+        if told:
+            say(f"Applied: {told}.")
+        else:
+            say("Nothing was sent." if tally.refused else "Applied: nothing to do.")
 
 
 class JsonReporter(Reporter):

@@ -85,6 +85,6 @@ def _lines(due: _Due, left: list[Pause]) -> list[str]:
 
     lines = [due.why] if due.why else []
     if due.calls is not None:
-        verb = "is" if due.calls == 1 else "are"
-        lines.append(f"{counted(due.calls, 'call')} {verb} due now: the next apply places what is not paused.")
+        what = f"The next apply places {counted(due.calls, 'call')}"
+        lines.append(f"{what}, except those that are still paused." if left and due.calls else f"{what}.")
     return lines + [f"Still paused: {describe_pause(item)}" for item in left]

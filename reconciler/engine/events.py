@@ -72,7 +72,8 @@ class Tally:
     earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
     ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
     ``unchecked`` says that nobody could look for another copy of the state at the end, though the service returns
-    tags. ``unproved``: the service has not shown that it understands schedules.
+    tags. ``unproved``: the service has not shown that it understands schedules. ``refused``: the run ended with an
+    error, which says why. ``paused`` counts the rows that a pause held back.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -84,11 +85,14 @@ class Tally:
     stopped: str | None = None
     unchecked: bool = False
     unproved: bool = False
+    refused: bool = False
+    paused: int = 0
     _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
         """Count an event. An address that was uncertain in this run and is adopted is uncertain no more."""
         self.counts[event.kind] += 1
+        self.paused += event.kind is Kind.NOT_SENT and "paused" in event.reasons
         if event.kind is Kind.UNCERTAIN:
             self._uncertain.add(event.address)
         elif event.kind is Kind.ADOPTED and event.address in self._uncertain:
@@ -101,6 +105,11 @@ class Tally:
         stop, no longer counts."""
         more = self.unchecked or self.unproved or self.too_late > 0 or self.to_stop_new > 0
         return more or any(self.counts[kind] for kind in _INCOMPLETE)
+
+    @property
+    def unexplained(self) -> bool:
+        """Rows were not sent, and nothing that was said about them tells what to do."""
+        return self.counts[Kind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""

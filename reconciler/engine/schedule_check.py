@@ -146,7 +146,7 @@ class ScheduleCheck:
         return Checked(self._left)
 
     async def _refuse(self, fact: ServiceFact, tell: Emit) -> Checked:
-        """Send what has no schedule, and nothing else: neither ``resume`` nor another pause undoes what was seen."""
+        """Send what has no schedule, and nothing else; neither ``resume`` nor a pause undoes what was seen."""
         await self._send(lambda order: order.scheduled_at is None)
         if not self._left:
             return Checked(())

@@ -41,10 +41,16 @@ def test_nothing_is_sent_while_all_plans_are_paused(two: Workbench, sandbox: Any
     assert WHY in refused.err
     assert [(event["type"], event["reasons"]) for event in refused.events[1:-1]] == [("not_sent", ["paused"])] * 4
     assert refused.summary["not_sent"] == 4
-    assert two.ok("resume").out == (
-        "Resumed all plans.\n4 calls are due now: the next apply places what is not paused.\n"
-    )
+    assert two.ok("resume").out == ("Resumed all plans.\nThe next apply places 4 calls.\n")
     assert two.apply().summary["placed"] == len(sandbox.calls()) == 4
+
+
+def test_a_paused_plan_names_the_command_that_resumes_it(two: Workbench) -> None:
+    two.ok("pause", "--plan", "june", "--reason", WHY)
+    assert "reconciler resume --plan june" in two.ok("plan").err
+    refused = two.run("apply", "calls/june.yaml", "--auto-approve")
+    assert (refused.code, "once that is settled: reconciler resume --plan june" in refused.err) == (5, True)
+    assert "reconciler doctor" not in refused.err
 
 
 def test_the_other_plans_go_on(two: Workbench, sandbox: Any) -> None:
@@ -55,7 +61,7 @@ def test_the_other_plans_go_on(two: Workbench, sandbox: Any) -> None:
     held = [event for event in done.events if event["type"] == "not_sent"]
     assert all("plan june is paused by " in event["message"] and WHY in event["message"] for event in held)
     assert two.apply("calls/june.yaml").code == 5, "nothing but what is paused is left"
-    assert two.ok("resume", "--plan", "june").out.splitlines()[1].startswith("2 calls are due now")
+    assert two.ok("resume", "--plan", "june").out.splitlines()[1] == "The next apply places 2 calls."
     assert two.apply().summary["placed"] == 2
 
 

@@ -41,14 +41,15 @@ def _open(workspace: Workspace) -> Finding:
 
 
 def _pauses(workspace: Workspace) -> Finding:
-    from reconciler.engine.orders import describe_pause
+    from reconciler.engine.orders import describe_pause, resume_command
 
     with workspace.reader() as reader:
         pauses = reader.pauses()
     if not pauses:
         return Finding("state-pauses", Health.OK, "nothing is paused")
     message = "; ".join(map(describe_pause, pauses))
-    return Finding("state-pauses", Health.WARN, message, "once that is settled: reconciler resume")
+    commands = "; ".join(map(resume_command, pauses))
+    return Finding("state-pauses", Health.WARN, message, f"once that is settled: {commands}")
 
 
 def _snapshot(workspace: Workspace) -> Finding:
