@@ -32,6 +32,7 @@ from reconciler.provider.transport import Client, Progress
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
 from reconciler.state.unlocked import UnlockedStore
+from tests.crash.wrong_rules import RULE_MUTANTS
 
 POINTS = (
     "before-intent",
@@ -283,6 +284,8 @@ def main(args: list[str]) -> int:
         skip_the_schedule_check()
     elif spec.get("mutant") in PAUSE_MUTANTS:
         ignore_pauses(spec["mutant"])
+    elif spec.get("mutant") in RULE_MUTANTS:
+        RULE_MUTANTS[spec["mutant"]]()
     elif spec.get("mutant"):
         spoil(spec["mutant"])
     if spec.get("point"):
