@@ -22,6 +22,7 @@ from reconciler.documents import to_bytes
 from reconciler.engine.context import Context
 from reconciler.engine.plan import make_plan
 from reconciler.errors import StateError, StateMissing
+from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Location, Move, Row, Status
 from reconciler.plan import CellDiff, Change
 from reconciler.source.schema import schema_text
@@ -48,6 +49,9 @@ class Known:
 
     def key_for(self, purpose: str) -> bytes:
         return derived_key(self.secret, purpose)
+
+    def conflicts(self) -> dict[Address, Conflict]:
+        return {}
 
 
 def export(*entries: Entry, **known: Any) -> bytes:
