@@ -18,7 +18,11 @@ def doubt(answer: Answer, content: JsonValue) -> str | None:
         return "it is an answer in HTTP/1.0"
     if not {"content-length", "transfer-encoding"} & answer.headers.keys():
         return "it does not say how long it is"
-    if _behind(answer.received):
+    try:
+        behind = _behind(answer.received)
+    except h11.RemoteProtocolError:
+        return "it cannot be read a second time"
+    if behind:
         return "more came behind it"
     call_id = _named_call(content)
     return None if call_id is None else f"it names the call {call_id}"
