@@ -14,8 +14,6 @@ from reconciler.provider.transport import MAX_ANSWER_BYTES, Answer
 
 def doubt(answer: Answer, content: JsonValue) -> str | None:
     """Why a refusal (4xx) of a POST is not believed, None where it is; ``content`` is what it holds, decoded."""
-    if answer.version != b"HTTP/1.1":
-        return "it is an answer in HTTP/1.0"
     if not {"content-length", "transfer-encoding"} & answer.headers.keys():
         return "it does not say how long it is"
     try:

@@ -64,7 +64,6 @@ class Answer:
     status: int
     headers: httpx.Headers
     content: bytes
-    version: bytes
     received: bytes
 
 
@@ -235,9 +234,8 @@ class Client:
                 content = await _read(response)
                 if method == "POST" and response.is_client_error:
                     await progress.wait_for_more()
-                version = response.extensions["http_version"]
                 received = bytes(progress.received)
-                return Answer(response.status_code, response.headers, content, version, received)
+                return Answer(response.status_code, response.headers, content, received)
         finally:
             with suppress(ProtocolViolation):  # it failed already, and said why
                 await progress.stop_listening()

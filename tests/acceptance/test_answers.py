@@ -131,7 +131,7 @@ CHUNKED = "transfer-encoding: chunked\r\n"
 CONTRADICTORY: dict[str, list[bytes]] = {
     "two-framings": [refusal(LENGTH + CHUNKED, b"2\r\n{}\r\n0\r\n\r\n")],
     "no-length": [refusal("", b"{}")],
-    "old-version": [refusal(LENGTH, b"{}", version="HTTP/1.0")],
+    "old-version": [refusal("", b"{}", version="HTTP/1.0")],
     "answer-behind": [refusal(LENGTH, b"{}") + receipt("call-1")],
     "answer-behind-chunks": [refusal(CHUNKED, b"2\r\n{}\r\n0\r\n\r\n") + receipt("call-1")],
     "answer-behind-later": [refusal(LENGTH, b"{}"), receipt("call-1")],
