@@ -22,15 +22,19 @@ _TIME = rf"(?:{_DATE}(?:[T ]{_CLOCK}(?: ?{_OFFSET})?)?|{_CLOCK}{_OFFSET}?)"
 _UUID = r"(?:[A-Za-z]{1,20}[-_])?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 # A digest holds long runs of digits by chance. One without any letter is taken for a number.
 _DIGEST = r"(?:sha256:(?=[0-9]*[a-f])[0-9a-f]{12,64}|(?=[0-9]*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}))"
+# Commits and hashes are abbreviated to 12 characters. Digits and then letters may be a number and a word.
+_ABBREVIATED = r"(?![0-9]{7,}[a-f]+(?!\w))(?=[0-9]*[a-f])[0-9a-f]{12}"
 _COMPACT_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _SEPARATED = r"(?:[\s().\-_/\u00a0\u2010-\u2015]{0,2}\d)"
-# A date ends a number that has no plus: a key is often an invoice and a date (inv-1001-2026-06-15).
-_NO_DATE = rf"(?![\s().\-_/]{{1,2}}(?:{_DATE}|{_COMPACT_DATE})(?!\d))"
-_PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:{_NO_DATE}{_SEPARATED}){{8,}}"
+# A date ends a number that has no plus: a key is often an invoice and a date (inv-1001-2026-06-15). So do a digest
+# and a UUID: an entry of the ledger is named by its number and its hash.
+_IDENTIFIER = rf"(?:(?:{_DATE}|{_COMPACT_DATE})(?!\d)|(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w))"
+_ENDS = rf"(?![\s().\-_/]{{1,2}}{_IDENTIFIER})"
+_PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:{_ENDS}{_SEPARATED}){{8,}}"
 _NOT_IN_EMAIL = r"\s@\uff20<>\"'(),;:/\\"
 _EMAIL = rf"(?<!postgres://)(?<!postgresql://)[^{_NOT_IN_EMAIL}]+(?:@|\uff20|%40)[^{_NOT_IN_EMAIL}]*\.[^{_NOT_IN_EMAIL}]+"
 _HARMLESS_IN_TEXT = (
-    rf"(?<![\w+]){_UUID}(?!\w)|(?<![\w+]){_DIGEST}(?!\w)|(?<![\d+]){_TIME}(?!\d)|(?<![\d+]){_COMPACT_DATE}(?!\d)"
+    rf"(?<![\w+])(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w)|(?<![\d+])(?:{_TIME}|{_COMPACT_DATE})(?!\d)"
 )
 _SHAPES = re.compile(
     rf"(?P<harmless>{_HARMLESS_IN_TEXT})|(?P<email>(?<![^{_NOT_IN_EMAIL}]){_EMAIL})|(?P<phone>{_PHONE})"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from reconciler.masking import mask_address, mask_diagnostic
@@ -57,6 +58,22 @@ def test_numbers_and_mail_addresses_are_masked(text: str, shown: str) -> None:
 )
 def test_times_ids_and_addresses_are_left(text: str) -> None:
     assert mask_text(text) == text
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 99_999))
+@example(hashlib.sha256(b"entry 312").digest(), 7)
+def test_digests_are_left_whatever_stands_before_them(digest: bytes, number: int) -> None:
+    """A digest holds runs of digits by chance, and a number before it must not make one of both."""
+    whole = digest.hex()
+    assume(any(character in "abcdef" for character in whole))
+    for text in (whole, f"{number} {whole}", f"{number}-{whole}", f"'{whole}'", f"sha256:{whole}"):
+        assert mask_text(text) == text
+
+
+@pytest.mark.parametrize("text", ["entry 7 (221415555a01)", "call 4155550123ab", "14155550123e"])
+def test_an_abbreviated_hash_is_told_from_a_number(text: str) -> None:
+    shown = mask_text(text)
+    assert (shown == text) == text.startswith("entry")
 
 
 @pytest.mark.parametrize(
