@@ -14,21 +14,31 @@ ROOT = Path(__file__).parent.parent / "examples"
 EXAMPLES = sorted(path for path in ROOT.iterdir() if (path / "reconciler.yaml").is_file())
 
 
+def test_the_examples_follow_one_another_on_one_sandbox(tmp_path: Path, sandbox: Any) -> None:
+    """Each has people of its own: no call of one example is taken for another's."""
+    for example in EXAMPLES:
+        root = tmp_path / example.name
+        shutil.copytree(example, root)
+        bench = Workbench(root, {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
+        checked = bench.ok("validate")
+        assert "0 errors, 0 warnings" in checked.out
+        bench.ok("state", "init")
+        planned = bench.run("plan", "--format", "json", "--detailed-exitcode")
+        assert planned.code == 2
+        wanted, before = planned.json["summary"]["create"], len(sandbox.calls())
+        applied = bench.apply()
+        assert applied.code == 0, applied.err
+        assert applied.summary["placed"] == wanted == len(sandbox.calls()) - before > 0
+        assert bench.run("plan", "--detailed-exitcode").code == 0
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_example(example: Path, tmp_path: Path, sandbox: Any) -> None:
-    root = tmp_path / example.name
-    shutil.copytree(example, root)
-    bench = Workbench(root, {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
-    checked = bench.ok("validate")
-    assert "0 errors, 0 warnings" in checked.out
-    bench.ok("state", "init")
-    planned = bench.run("plan", "--format", "json", "--detailed-exitcode")
-    assert planned.code == 2
-    wanted = planned.json["summary"]["create"]
-    applied = bench.apply()
-    assert applied.code == 0, applied.err
-    assert applied.summary["placed"] == wanted == len(sandbox.calls())
-    assert bench.run("plan", "--detailed-exitcode").code == 0
+def test_an_example_starts_with_one_command(example: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in example.rglob("*") if path.is_file()}
+    shown = Workbench(tmp_path).ok("demo", str(example))
+    assert f"$ reconciler -C {example} apply --auto-approve" in shown.out
+    assert "Nothing to place." in shown.out[shown.out.index("Applied: placed") :]
+    assert {path: path.read_bytes() for path in example.rglob("*") if path.is_file()} == before
 
 
 def test_the_guarded_campaign_has_a_plan_that_is_blocked_whole(tmp_path: Path) -> None:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler import programs
-from reconciler.cli.app import App, SystemClock
+from reconciler.cli.app import App, SystemClock, examples
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.settings import PROJECT_FILE
+from reconciler.state.files import create
 from reconciler.system import next_step, told
-
-if TYPE_CHECKING:
-    from reconciler.provider.sandbox import RunningSandbox
 
 PLAN_FILE = "calls/renewals.yaml"
 _ROW = """\
@@ -49,24 +48,34 @@ numbers:
 
 
 @click.command(
-    epilog="\b\nExamples:\n  reconciler demo\n  reconciler demo --keep demo-project\n",
+    epilog=examples("reconciler demo", "reconciler demo --keep demo-project", "reconciler demo my-project"),
     short_help="The whole story on a sandbox, in seconds.",
 )
+@click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Leave the project in the new folder DIR."
 )
 @click.pass_obj
-def demo(app: App, keep: Path | None) -> int:
-    """Plan, place and plan again on a sandbox inside this process: no account, no network, nobody is called."""
-    from reconciler.provider.sandbox import SandboxConfig, running
+def demo(app: App, project: Path | None, keep: Path | None) -> int:
+    """Plan, place and plan again on a sandbox inside this process: no account, no network, nobody is called.
 
-    with _folder(app, keep) as folder, running(SandboxConfig(port=0)) as sandbox:
+    With PROJECT, the folder of a project of yours, it does so with that project's plan files. The folder is left
+    as it is, and the state of its real calls is neither read nor written.
+    """
+    if project is not None and keep is not None:
+        raise click.UsageError("--keep is for the demo's own project")
+    with ExitStack() as open_:
+        folder = open_.enter_context(_folder(app, keep))
+        sandbox = open_.enter_context(running(SandboxConfig(port=0)))
         environment = programs.environment()
         environment = {name: value for name, value in environment.items() if not name.startswith("RECONCILER_")}
         environment |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": "sandbox"}
         environment.pop("CI", None)
-        story = _Story(Path(folder), environment, sandbox, color=app.color)
-        story.tell()
+        if project is not None:
+            state = Path(folder, "state.db").absolute()
+            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": create(state)}
+            return _try(_Commands(app.directory, environment, color=app.color), project)
+        _Story(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).tell()
     if keep is not None:
         click.echo(f"The project is in {keep}.")
     return ExitCode.DONE
@@ -83,12 +92,42 @@ def _folder(app: App, keep: Path | None) -> AbstractContextManager[str]:
     return nullcontext(str(path))
 
 
+def _try(commands: _Commands, project: Path) -> int:
+    """Check, plan, place and plan again, as far as each ends with 0; the result is the last one's exit code."""
+    for args in (["validate"], ["plan"], ["apply", "--auto-approve"], ["plan"]):
+        code = commands.run(["-C", str(project), *args])
+        if code != ExitCode.DONE:
+            return code
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Commands:
+    """Runs our own commands in a folder, each printed before its output as a user would type it."""
+
+    folder: Path
+    environment: dict[str, str]
+    color: bool
+
+    @property
+    def styled(self) -> bool:
+        return self.color and sys.stdout.isatty()
+
+    def run(self, args: Sequence[str]) -> int:
+        """The command's exit code."""
+        shown = shlex.join(["reconciler", *args])
+        click.echo()
+        click.echo(click.style(f"$ {shown}", bold=True) if self.styled else f"$ {shown}")
+        sys.stdout.flush()
+        command = [sys.executable, "-m", "reconciler", *([] if self.color else ["--no-color"]), *args]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, check=False).returncode
+
+
 @dataclass(frozen=True, slots=True)
 class _Story:
     folder: Path
-    environment: dict[str, str]
+    commands: _Commands
     sandbox: RunningSandbox
-    color: bool
 
     def tell(self) -> None:
         """Every step checks what it claims.
@@ -113,6 +152,7 @@ class _Story:
         self._run(["plan", "--detailed-exitcode"])
         self._change_and_lose()
         self._say("That is all. Next:")
+        click.echo("  reconciler demo PROJECT   the same with the plan files of a project of yours")
         click.echo("  reconciler sandbox        a sandbox of your own, to try plans on")
         click.echo("  reconciler init           a project in this folder")
         click.echo("  reconciler plan --help    and the README: your first project in five minutes")
@@ -134,10 +174,7 @@ class _Story:
 
     def _say(self, text: str) -> None:
         click.echo()
-        click.echo(click.style(f"# {text}", bold=True, fg="cyan") if self._styled() else f"# {text}")
-
-    def _styled(self) -> bool:
-        return self.color and sys.stdout.isatty()
+        click.echo(click.style(f"# {text}", bold=True, fg="cyan") if self.commands.styled else f"# {text}")
 
     def _write(self, rows: Sequence[tuple[str, int, str, str]]) -> None:
         day = f"{SystemClock().now() + timedelta(days=7):%Y-%m-%d}"
@@ -153,15 +190,10 @@ class _Story:
         click.echo()
         click.echo((self.folder / PLAN_FILE).read_text(encoding="utf-8").rstrip())
 
-    def _run(self, args: Sequence[str], *, expect: ExitCode = ExitCode.DONE) -> None:
-        shown = " ".join(f'"{arg}"' if " " in arg else arg for arg in args)
-        click.echo()
-        click.echo(click.style(f"$ reconciler {shown}", bold=True) if self._styled() else f"$ reconciler {shown}")
-        sys.stdout.flush()
-        command = [sys.executable, "-m", "reconciler", *([] if self.color else ["--no-color"]), *args]
-        code = subprocess.run(command, cwd=self.folder, env=self.environment, check=False).returncode
-        if code != expect:
-            raise ReconcilerError(f"the demo expected exit {int(expect)} here, and got {code}")
+    def _run(self, args: Sequence[str]) -> None:
+        code = self.commands.run(args)
+        if code != ExitCode.DONE:
+            raise ReconcilerError(f"the demo expected exit 0 here, and got {code}")
 
     def _expect_calls(self, count: int) -> None:
         """What the sandbox truly recorded: there must be ``count`` calls."""

@@ -45,6 +45,28 @@ def test_the_demo_keeps_its_project_where_asked(bench: Workbench) -> None:
     assert again.code == 1
 
 
+def test_the_demo_tries_a_project_and_leaves_its_real_state_alone(june: Workbench, sandbox: Any) -> None:
+    lineage = june.ok("state", "list", "--json").json["lineage"]
+    june.write("reconciler.yaml", f"version: 1\nstate: {{lineage: {lineage}}}\n")
+    for name in ("RECONCILER_LINEAGE", "RECONCILER_PLAN_KEY"):
+        june.env[name] = "of-the-real-project-0123456789abcdef"
+    tried = Workbench(june.root.parent, june.env).ok("-C", june.root.name, "demo", ".")
+    assert tried.out.index("3 to place") < tried.out.index("Applied: placed 3.") < tried.out.index("3 unchanged")
+    assert not sandbox.calls()
+    del june.env["RECONCILER_LINEAGE"]
+    assert set(june.actions().values()) == {"create"}
+
+
+def test_the_demo_of_a_project_stops_where_a_command_does(june: Workbench) -> None:
+    june.write(PLAN, "version: 1\nplan: june\ncalls: [{key: 1, nonsense: 2}]\n")
+    failed = june.run("demo", ".")
+    assert (failed.code, failed.out.count("$ reconciler")) == (1, 1)
+    assert "calls/june.yaml:3:9: error E206" in failed.out
+    missing = june.run("demo", "nowhere")
+    assert (missing.code, "nowhere" in missing.err) == (64, True)
+    assert june.run("demo", ".", "--keep", "kept").code == 64
+
+
 def test_init_makes_a_project_once(bench: Workbench) -> None:
     bench.ok("init")
     live = [
