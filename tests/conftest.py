@@ -19,12 +19,13 @@ import pytest
 from hypothesis import settings
 
 from reconciler.provider.sandbox import SandboxConfig, running
-from tests.zygote import Forked, Zygote, suits
+from tests.zygote import Forked, Zygote, shorten_pauses, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
 
 ZYGOTE = Zygote()
+shorten_pauses()
 
 KEY = "canary-key-8c1f0a"
 

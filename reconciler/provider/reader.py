@@ -21,6 +21,7 @@ from reconciler.provider.reasons import Reason, explain
 from reconciler.provider.transport import FAILURES, Client, ProtocolViolation, decode_json
 
 _TRIES = 4
+PAUSE = 0.2  # seconds before the second try; before each further one four times as long
 _PATIENCE = 60.0  # seconds that a Retry-After may ask for
 WHOLE_LISTING = 600.0  # seconds that all pages of a listing may take
 
@@ -55,7 +56,7 @@ class Reader:
         problem, status, asked = Reason(""), None, 0.0
         for attempt in range(tries or self._tries):
             if attempt:
-                await asyncio.sleep(max(0.05 * 4**attempt, asked))
+                await asyncio.sleep(max(PAUSE * 4 ** (attempt - 1), asked))
             try:
                 async with asyncio.timeout(self._deadline):
                     answer = await self._client.get(url)
