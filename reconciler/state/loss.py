@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
 
 from reconciler.errors import StateError
+from reconciler.model import Address, Status
 from reconciler.ports import Result
 from reconciler.state import files
 from reconciler.state.database import Connection
@@ -31,22 +33,42 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class PlacedCalls:
-    """The calls that a run placed: how many, and the last of them."""
+    """The calls that a run placed: how many, and the last of them.
+
+    Some are known only here: their answers came, and could not be recorded any more.
+    """
 
     def __init__(self) -> None:
         self._count = 0
         self._last: deque[str] = deque(maxlen=_NAMED)
+        self._unrecorded: dict[Address, str] = {}
 
-    def add(self, result: Result) -> None:
-        self._count += 1
-        self._last.append(f"{result.address} ({result.call_id})")
+    def add(self, results: Iterable[Result]) -> None:
+        """Add what was recorded; all but placed calls are left out."""
+        for result in _placed(results):
+            self._unrecorded.pop(result.address, None)
+            self._count += 1
+            self._last.append(_name(result))
+
+    def add_unrecorded(self, results: Iterable[Result]) -> None:
+        """Add answers that could not be recorded; all but placed calls are left out."""
+        self._unrecorded.update({result.address: _name(result) for result in _placed(results)})
 
     def describe(self) -> str:
-        if self._count == 0:
+        count, named = self._count + len(self._unrecorded), [*self._last, *self._unrecorded.values()]
+        if count == 0:
             return "This run had placed no call."
-        calls = "1 call" if self._count == 1 else f"{self._count:,} calls"
-        rest = ", the last of them" if self._count > _NAMED else ""
-        return f"This run had placed {calls}{rest}: {', '.join(self._last)}."
+        calls = "1 call" if count == 1 else f"{count:,} calls"
+        rest = ", the last of them" if count > len(named) else ""
+        return f"This run had placed {calls}{rest}: {', '.join(named)}."
+
+
+def _placed(results: Iterable[Result]) -> Iterator[Result]:
+    return (result for result in results if result.status is Status.PLACED)
+
+
+def _name(result: Result) -> str:
+    return f"{result.address} ({result.call_id})"
 
 
 def loss_file(path: Path) -> Path:

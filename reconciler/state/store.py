@@ -110,16 +110,29 @@ class Store(Reader, FactWriter):
             self._open_all(run_id, missed, Status.MISSED, at)
 
     def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
-        with self._transaction():
-            return self._close_all(run_id, results)
+        with self._answering(results):
+            recorded = self._close_all(run_id, results)
+        self.placed.add(recorded)
+        return recorded
 
     def turn(
         self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
     ) -> Sequence[Result]:
-        with self._transaction():
+        with self._answering(results):
             recorded = self._close_all(run_id, results)
             self._open_all(run_id, intents, Status.INTENDED, at)
+        self.placed.add(recorded)
         return recorded
+
+    @contextmanager
+    def _answering(self, results: Sequence[Result]) -> Iterator[None]:
+        """A transaction that records answers. Where it fails, they are known to ``placed`` alone."""
+        try:
+            with self._transaction():
+                yield
+        except StateError:
+            self.placed.add_unrecorded(results)
+            raise
 
     def _open_all(self, run_id: str, intents: Sequence[Intent], status: Status, at: datetime) -> None:
         known = self._statuses([intent.address for intent in intents])
@@ -164,8 +177,6 @@ class Store(Reader, FactWriter):
             if found.call_id:
                 owners[found.call_id] = found.address
             self._close(run_id, found)
-            if found.status is Status.PLACED:
-                self.placed.add(found)
             recorded.append(found)
         return recorded
 

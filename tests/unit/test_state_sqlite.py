@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +57,25 @@ def test_a_state_is_made_once_and_privately(path: Path) -> None:
     assert (path.parent / ".gitignore").read_text() == "*\n"
     with pytest.raises(StateError, match="exists already"):
         create(path)
+
+
+def test_a_lost_state_is_told_with_the_calls_whose_answers_it_lacks(path: Path) -> None:
+    """The second answer came, and there is no state any more to record it in."""
+    answers = [Result(Address("june", f"k{n}"), Status.PLACED, NOW, f"call-{n}") for n in range(3)]
+    refused = Result(Address("june", "k3"), Status.FAILED, NOW, error="HTTP 400")
+
+    def place() -> None:
+        with open_store(path, run()) as store:
+            store.intend("run-1", [intent(f"k{n}") for n in range(4)], NOW)
+            store.record("run-1", answers[:1])
+            path.unlink()
+            with suppress(StateError):
+                store.turn("run-1", [*answers[1:], refused], [intent("k4")], NOW)
+            store.record("run-1", [*answers[1:], refused])
+
+    with pytest.raises(StateError, match="had placed 3 calls") as caught:
+        place()
+    assert ": june/k0 (call-0), june/k1 (call-1), june/k2 (call-2)." in caught.value.message
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
