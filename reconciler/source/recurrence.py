@@ -7,8 +7,10 @@ understand in different ways, is refused: nobody is called on a day that was not
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
-from itertools import takewhile
+from collections.abc import Mapping
+from datetime import date
+
+from reconciler.source.recurrence_sets import Rule, occurrences
 
 MAX_DATES = 400
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -26,7 +28,8 @@ _ENDS = {"UNTIL": "until", "COUNT": "count"}
 _NTH = (-53, 53)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,4}", re.ASCII)
 _LONGEST_YEARS = 50
-_CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays and all
+_MOST_IN_A_MONTH = 5
+_DAY_NAMING = ("BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY")
 
 
 class RecurrenceError(ValueError):
@@ -45,15 +48,11 @@ def dates(rule: str, start: date, *, until: date | None = None, count: int | Non
     Raises:
         RecurrenceError: the rule cannot be read, or gives no dates, too few for ``count``, or more than 400.
     """
-    from dateutil.rrule import rrulestr  # noqa: PLC0415 - only files with a rule need it
-
-    text, last = _checked(rule), _last(start, until)
-    # A rule that never comes round is tried until the year 9999. The calendar is the same some cycles later, where
-    # that is near.
-    shift = max(0, (date.max.year - _LONGEST_YEARS - start.year) // _CYCLE * _CYCLE)
-    every = (_later(moment.date(), -shift) for moment in rrulestr(text, dtstart=_midnight(_later(start, shift))))
+    parts, last = _checked(rule), _last(start, until)
     found: list[date] = []
-    for day in takewhile(lambda day: day <= last and len(found) != count, every):
+    for day in occurrences(_rule(parts), start, last):
+        if len(found) == count:
+            break
         if len(found) == MAX_DATES:
             raise RecurrenceError("E803", "rule", f"more than {MAX_DATES} dates", "end earlier, or split the row")
         found.append(day)
@@ -80,16 +79,27 @@ def _last(start: date, until: date | None) -> date:
     return until or longest
 
 
-def _later(day: date, years: int) -> date:
-    return day.replace(year=day.year + years)
+def _rule(parts: Mapping[str, str]) -> Rule:
+    days = parts["BYDAY"].split(",") if "BYDAY" in parts else []
+    return Rule(
+        frequency=parts["FREQ"],
+        interval=int(parts.get("INTERVAL", "1")),
+        week_start=_DAYS.index(parts.get("WKST", "MO")),
+        months=_integers(parts, "BYMONTH"),
+        weeks=_integers(parts, "BYWEEKNO"),
+        year_days=_integers(parts, "BYYEARDAY"),
+        month_days=_integers(parts, "BYMONTHDAY"),
+        weekdays=[(int(day[:-2] or "0"), _DAYS.index(day[-2:])) for day in days],
+        positions=_integers(parts, "BYSETPOS"),
+    )
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
+def _integers(parts: Mapping[str, str], name: str) -> list[int]:
+    return [int(item) for item in parts[name].split(",")] if name in parts else []
 
 
-def _checked(rule: str) -> str:
-    """The rule as dateutil reads it, once every part of it is known to mean one thing."""
+def _checked(rule: str) -> dict[str, str]:
+    """The parts of a rule by name, once each of them and all together have one meaning."""
     text = rule.strip().upper().removeprefix("RRULE:")
     parts: dict[str, str] = {}
     for part in text.split(";"):
@@ -104,7 +114,7 @@ def _checked(rule: str) -> str:
             raise _unreadable(f"{name} cannot be {_cut(value)!r}", _expected(name))
         parts[name] = value
     _check_together(parts)
-    return text
+    return parts
 
 
 def _readable(name: str, value: str) -> bool:
@@ -132,8 +142,11 @@ def _expected(name: str) -> str:
     return f"a whole number from {low} to {high}" + (", not 0" if low < 0 else "")
 
 
-def _check_together(parts: dict[str, str]) -> None:
-    """What RFC 5545 says may not stand together: some readers pass over one of the two, and call on other days."""
+def _check_together(parts: Mapping[str, str]) -> None:
+    """Refuse what RFC 5545 forbids, and what its readers take to mean different days.
+
+    Both would call on days that nobody meant. The sources of each difference are named where it is checked.
+    """
     frequency = parts.get("FREQ")
     if frequency is None:
         raise _unreadable("a rule needs FREQ", "such as FREQ=WEEKLY;BYDAY=MO")
@@ -142,12 +155,57 @@ def _check_together(parts: dict[str, str]) -> None:
             raise _unreadable(f"{name} does not go with FREQ={frequency}", "write FREQ=YEARLY")
     if "BYMONTHDAY" in parts and frequency == "WEEKLY":
         raise _unreadable("BYMONTHDAY does not go with FREQ=WEEKLY", "write FREQ=MONTHLY or FREQ=DAILY")
-    counted = any(len(item) > len(_DAYS[0]) for item in parts.get("BYDAY", "").split(","))
-    if counted and (frequency in {"DAILY", "WEEKLY"} or "BYWEEKNO" in parts):
-        other = "BYWEEKNO" if "BYWEEKNO" in parts else f"FREQ={frequency}"
-        raise _unreadable(f"BYDAY={parts['BYDAY']} does not go with {other}", "an nth day needs MONTHLY or YEARLY")
-    if "BYSETPOS" in parts and not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
+    _check_nth_weekdays(parts, frequency)
+    _check_years(parts, frequency)
+    if "BYSETPOS" not in parts:
+        return
+    if not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
         raise _unreadable("BYSETPOS chooses among the days of another part", "such as BYDAY=MO,TU,WE,TH,FR")
+    if frequency == "DAILY":
+        message = "BYSETPOS does not go with FREQ=DAILY: there is one day to choose from"
+        raise _unreadable(message, "write FREQ=WEEKLY, FREQ=MONTHLY or FREQ=YEARLY")
+
+
+def _check_nth_weekdays(parts: Mapping[str, str], frequency: str) -> None:
+    """An nth weekday is one of a month or of a year, of no other set of days."""
+    numbers = [int(item[:-2]) for item in parts.get("BYDAY", "").split(",") if item[:-2]]
+    if not numbers:
+        return
+    if frequency in {"DAILY", "WEEKLY"} or "BYWEEKNO" in parts:
+        other = "BYWEEKNO" if "BYWEEKNO" in parts else f"FREQ={frequency}"
+        raise _unreadable(
+            f"BYDAY={_cut(parts['BYDAY'])} does not go with {other}", "an nth day needs MONTHLY or YEARLY"
+        )
+    for name in ("BYMONTHDAY", "BYYEARDAY"):
+        if name in parts:
+            message = f"BYDAY={_cut(parts['BYDAY'])} with {name} is read in different ways"
+            raise _unreadable(message, f"name the weekdays without a number, or leave out {name}")
+    if (frequency == "MONTHLY" or "BYMONTH" in parts) and max(map(abs, numbers)) > _MOST_IN_A_MONTH:
+        raise _unreadable(
+            f"BYDAY={_cut(parts['BYDAY'])}: a month has a weekday at most {_MOST_IN_A_MONTH} times",
+            "choose a number from -5 to 5",
+        )
+
+
+def _check_years(parts: Mapping[str, str], frequency: str) -> None:
+    """Parts of a year that are read in different ways.
+
+    BYMONTHDAY alone: each month for dateutil, the month of the start for ical.js. Days named in two ways: days of
+    either in the RFC's table, days of both in dateutil (ical-org/ical.net issue 791). Weeks that span two years: in
+    the year of the week, or in that of the day (libical pull request 941).
+    """
+    if frequency == "YEARLY" and "BYMONTHDAY" in parts and not {"BYMONTH", "BYYEARDAY", "BYWEEKNO"} & parts.keys():
+        message = "FREQ=YEARLY;BYMONTHDAY is read in different ways: in each month, or in the month of from only"
+        raise _unreadable(message, "write FREQ=MONTHLY, or name the months: BYMONTH=1")
+    for name in ("BYWEEKNO", "BYYEARDAY"):
+        others = [other for other in _DAY_NAMING if other in parts and other != name]
+        if name in parts and others:
+            message = f"{name} with {others[0]} is read in different ways: as days of both, or as days of either"
+            raise _unreadable(message, f"leave out {name} or {others[0]}")
+    if "BYWEEKNO" in parts and ("BYSETPOS" in parts or int(parts.get("INTERVAL", "1")) > 1):
+        other = "BYSETPOS" if "BYSETPOS" in parts else "INTERVAL"
+        message = f"BYWEEKNO with {other} is read in different ways where a week spans two years"
+        raise _unreadable(message, f"leave out {other}, or choose days with BYMONTH")
 
 
 def _cut(text: str) -> str:

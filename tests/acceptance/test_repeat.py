@@ -50,6 +50,36 @@ def test_each_date_is_a_call_of_its_own(june: Workbench, sandbox: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "start", "until", "expected"),
+    [
+        (
+            "FREQ=MONTHLY;BYDAY=MO,WE,1MO",
+            "2031-06-02",
+            "2031-06-16",
+            ["06-02", "06-04", "06-09", "06-11", "06-16"],
+        ),
+        ("FREQ=MONTHLY;BYDAY=1MO,FR", "2031-06-02", "2031-06-20", ["06-02", "06-06", "06-13", "06-20"]),
+        ("FREQ=YEARLY;BYWEEKNO=20", "2031-05-05", "2032-05-01", ["05-12"]),
+        ("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=1", "2031-06-04", "2031-06-16", ["06-09", "06-16"]),
+    ],
+)
+def test_the_dates_of_a_rule_are_those_of_the_standard(
+    project: Workbench, rule: str, start: str, until: str, expected: list[str]
+) -> None:
+    found = actions(project, f"rule: '{rule}', from: {start} 10:00:00, until: {until}")
+    assert list(found) == [f"june/visits/2031-{day}" for day in expected]
+
+
+def test_a_rule_that_calendars_read_in_different_ways_is_refused(project: Workbench) -> None:
+    project.write(PLAN, plan_file("rule: FREQ=YEARLY;BYMONTHDAY=15, from: 2031-06-02 10:00:00, count: 2"))
+    run = project.run("validate")
+    assert run.code == 1
+    assert "calls/june.yaml:10:20: error E801" in run.out
+    assert "in each month, or in the month of from only" in run.out
+    assert "write FREQ=MONTHLY, or name the months" in run.out
+
+
+@pytest.mark.parametrize(
     ("old", "wide", "new"),
     [
         ("until: 2031-06-30", "until: 2031-07-14", weeks(5, 6)),
