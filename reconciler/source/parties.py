@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from reconciler.settings import Project
 from reconciler.source.cells import PHONE_ONLY
+from reconciler.source.phone_numbers import is_local, old_mexican_hint
 from reconciler.source.reading import Reading
 from reconciler.source.wording import quoted
 
@@ -140,7 +141,10 @@ def _number(reading: Reading, field: str) -> str | None:
     if verdict == "impossible":
         message = f"{field} {quoted(text)} is no possible phone number"
         hint = "check country code and length: + country code, then the number without spaces"
-        reading.wrong("E304", field, message, hint)
+        reading.wrong("E304", field, message, old_mexican_hint(text) or hint)
+    elif verdict == "local":
+        message = f"{field} {quoted(text)} is a number without its area code"
+        reading.wrong("E304", field, message, "add the area code after the country code")
     elif verdict == "unassigned":
         reading.warn("W202", field, f"{field} {quoted(text)} is in no known number range", "check it")
     return text
@@ -148,7 +152,7 @@ def _number(reading: Reading, field: str) -> str | None:
 
 @lru_cache(maxsize=65536)
 def judge_number(text: str) -> str:
-    """``valid``, ``unassigned`` (right length, no known range) or ``impossible``."""
+    """``valid``, ``unassigned`` (right length, no known range), ``local`` (no area code) or ``impossible``."""
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are called
 
     if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text, re.ASCII):
@@ -157,6 +161,8 @@ def judge_number(text: str) -> str:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
         return "impossible"
+    if is_local(number):
+        return "local"
     if not phonenumbers.is_possible_number(number):
         return "impossible"
     return "valid" if phonenumbers.is_valid_number(number) else "unassigned"

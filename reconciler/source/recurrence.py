@@ -190,9 +190,9 @@ def _check_nth_weekdays(parts: Mapping[str, str], frequency: str) -> None:
 def _check_years(parts: Mapping[str, str], frequency: str) -> None:
     """Parts of a year that are read in different ways.
 
-    BYMONTHDAY alone: each month for dateutil, the month of the start for ical.js. Days named in two ways: days of
-    either in the RFC's table, days of both in dateutil (ical-org/ical.net issue 791). Weeks that span two years: in
-    the year of the week, or in that of the day (libical pull request 941).
+    BYMONTHDAY alone: each month for dateutil, the month of the start for ical.js. Days named in two ways: days
+    of either in the RFC's table, of both in dateutil (ical-org/ical.net issue 791). Weeks that span two years: of
+    the week's year, or of the day's (libical pull request 941).
     """
     if frequency == "YEARLY" and "BYMONTHDAY" in parts and not {"BYMONTH", "BYYEARDAY", "BYWEEKNO"} & parts.keys():
         message = "FREQ=YEARLY;BYMONTHDAY is read in different ways: in each month, or in the month of from only"

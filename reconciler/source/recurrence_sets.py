@@ -1,8 +1,8 @@
 """The recurrence set of a rule: RFC 5545, section 3.3.10, for rules that recur daily at most.
 
 A frequency divides time into periods: days, weeks, months or years. Each period has a set of days. A BY part
-expands that set or limits it, as the table of the RFC says; BYSETPOS then picks from the whole set of the period, and
-days before the start or after the end are dropped last.
+expands that set or limits it, as the table of the RFC says. BYSETPOS then picks from the whole set of the period.
+Days outside start and end are dropped last.
 
 Days are ordinals (``date.toordinal``): a week may reach beyond the first and the last year of the calendar.
 """

@@ -11,6 +11,7 @@ from reconciler.sensitive import is_harmless
 from reconciler.source import wording
 from reconciler.source.nodes import Kind as NodeKind
 from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.source.phone_numbers import old_mexican_hint
 from reconciler.source.report import MAX_PER_KIND, Kind, Report
 from reconciler.source.schema import validator
 from reconciler.source.sieve import sieve
@@ -262,6 +263,8 @@ def _field(path: Path) -> str:
 def bad_value(error: ValidationError, node: Node, path: Path) -> tuple[str, str, str | None]:
     """Code, message and hint of a value that a schema refuses."""
     expected, hint = wording.expected(error, node)
+    if isinstance(node, Scalar) and path[-1] in {"to_number", "e164"}:
+        hint = hint or old_mexican_hint(node.text)
     code = "E203" if error.validator == "type" else "E204"
     message = f"{wording.shown(path)}: expected {expected}"
     if code == "E203" or isinstance(node, Scalar):

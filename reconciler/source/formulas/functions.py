@@ -12,6 +12,7 @@ from functools import lru_cache
 from reconciler.source.fields import SPOILED_NUMBER
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.result import MAX_TEXT, number_text
+from reconciler.source.phone_numbers import PhoneNumberError, parse_number
 from reconciler.source.wording import quoted
 
 _ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
@@ -133,11 +134,9 @@ def _e164(text: str, region: str) -> str:
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise problem(f"e164: {region!r} is no region", "two capital letters such as MX, US or ES")
     try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException as error:
-        raise problem("e164: no phone number", value=text) from error
-    if not phonenumbers.is_possible_number(number) or number.extension:
-        raise problem(f"e164: no possible phone number in {region}", "check the length", value=text)
+        number = parse_number(text, region)
+    except PhoneNumberError as error:
+        raise problem(f"e164: {error}", error.hint, value=text) from error
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 

@@ -1,0 +1,49 @@
+"""Values of cells that could mean another thing, through the command line: refused with what to do, or read."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import AGENT, Workbench
+
+DEFAULTS = f"defaults: {{agent: {AGENT}, from: '+14155550100', full_name: Ana, place_by: 2031-01-01T00:00:00Z}}\n"
+ROW = f"version: 1\nplan: june\n{DEFAULTS}calls:\n  - {{key: a, delay_minutes: 0, to_number: '%s'}}\n"
+SHEET = f"""\
+version: 1
+plan: june
+{DEFAULTS}sheets:
+  - file: june.csv
+    columns: {{key: =row.id, delay_minutes: =0, to_number: '%s'}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        ("+12345678", "E304", "without its area code"),
+        ("+5212345678", "E304", "without its area code"),
+        ("+5215512345678", "E304", "drop the 1 after +52"),
+        ("+52 1 55 1234 5678", "E204", "drop the 1 after +52"),
+        ("044 55 1234 5678", "E204", "drop the 044 at its start"),
+        ("01 55 1234 5678", "E204", "drop the 01 at its start"),
+    ],
+)
+def test_a_number_that_cannot_be_dialled_is_refused(
+    project: Workbench, number: str, code: str, words: str
+) -> None:
+    project.write("calls/june.yaml", ROW % number)
+    run = project.run("validate")
+    assert run.code == 1
+    assert f"calls/june.yaml:5:43: error {code}" in run.out
+    assert words in run.out
+
+
+def test_a_number_computed_from_a_cell_is_one_number_that_can_be_dialled(project: Workbench) -> None:
+    project.write("calls/june.yaml", SHEET % '=e164(row.phone, "US")')
+    project.write("calls/june.csv", "id,phone\na,2345678\nb,2345678 JOE\nc,415 555 2678/79\nd,(415) 555-2678\n")
+    run = project.run("validate")
+    assert run.code == 1
+    for row, words in ((2, "without its area code"), (3, "and something else"), (4, "one number or two")):
+        assert f"calls/june.csv:{row}" in run.out
+        assert words in run.out
+    assert "3 errors" in run.out
