@@ -7,7 +7,9 @@ beforehand (``refused_directive``), or read as libyaml does (``_pure``), or alwa
 - a line that starts with ``%`` below the head of the file: libyaml judges the directive at once, PyYAML later;
 - tags other than ``!word`` and ``!!word``: they end at other characters, and are errors of other kinds;
 - a comment that touches ``|`` or ``>``: libyaml takes it, PyYAML refuses it;
-- ``?`` with nothing after it: libyaml refuses some of these in ``[ ]``, PyYAML takes them.
+- ``?`` with nothing after it: libyaml refuses some of these in ``[ ]``, PyYAML takes them;
+- ``?`` with a text right after it: in ``{ }`` and ``[ ]`` libyaml takes it for the mark of a key, as YAML 1.1
+  does. In YAML 1.2 it begins the text, as ``_pure`` reads it.
 
 A file without a last line break gets one: libyaml puts the end of such a file one line lower.
 """
@@ -30,7 +32,13 @@ _LATE_DIRECTIVE = re.compile(r"[\r\n]%")
 _ODD_TAG = re.compile(r"(?<![^\s\[\]{},:?-])!(?!!?[a-zA-Z0-9_-]+[ \r\n]|[ \r\n])")
 _TOUCHING_COMMENT = re.compile(r"[|>][-+0-9]*#")
 _EMPTY_KEY = re.compile(r"(?<![^\s,\[{])\?\s++[,:\]}#]")
-_DOUBTFUL = {"%": _LATE_DIRECTIVE, "!": _ODD_TAG, "#": _TOUCHING_COMMENT, "?": _EMPTY_KEY}
+_TEXT_AFTER_MARK = re.compile(r"(?<![^\s,:\[\]{}\"'])\?[^\s,\[\]{}]")
+_DOUBTFUL = {
+    "%": _LATE_DIRECTIVE,
+    "!": _ODD_TAG,
+    "#": _TOUCHING_COMMENT,
+    "?": re.compile(f"{_EMPTY_KEY.pattern}|{_TEXT_AFTER_MARK.pattern}"),
+}
 _BETWEEN = re.compile(r"(?:[ \r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=[ \r\n]))*+")
 _NEW_DOCUMENT = re.compile(r"(?<![^\r\n])---(?=\s)")
 _TAB_OR_COMMENT_LINE = re.compile(r"\t|(?<![^\r\n]) *+#[^\r\n]*+")

@@ -19,7 +19,8 @@ class PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
 
     What differs from PyYAML 6.0.3 is what libyaml 0.2.5 does: a ``?`` may stand inside a plain text in ``{ }`` and
     ``[ ]``, a ``:`` before one of ``, ? [ ] { }`` may not; an omitted value there stands where the next sign does;
-    escapes that are no character are syntax errors.
+    escapes that are no character are syntax errors. What differs from both is YAML 1.2: a ``?`` with a text
+    right after it begins that text in ``{ }`` and ``[ ]`` too.
     """
 
     buffer: str
@@ -28,6 +29,14 @@ class PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
         yaml.reader.Reader.__init__(self, text)
         yaml.scanner.Scanner.__init__(self)
         yaml.parser.Parser.__init__(self)
+
+    def check_key(self) -> bool:
+        """Whether a ``?`` marks a key: only what separates it from a text, or ends it, may follow."""
+        return self.peek(1) in ("\0 \t\r\n,[]{}" if self.flow_level else "\0 \t\r\n")
+
+    def check_plain(self) -> bool:
+        """Whether a text without quotes begins here; a ``?`` that begins none is a mark, and was taken before."""
+        return self.peek() == "?" or bool(yaml.scanner.Scanner.check_plain(self))
 
     def scan_plain(self) -> yaml.ScalarToken:
         """A text without quotes, over one or more lines."""

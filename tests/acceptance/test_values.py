@@ -47,3 +47,43 @@ def test_a_number_computed_from_a_cell_is_one_number_that_can_be_dialled(project
         assert f"calls/june.csv:{row}" in run.out
         assert words in run.out
     assert "3 errors" in run.out
+
+
+AMOUNTS = f"""\
+version: 1
+plan: june
+{DEFAULTS.replace("full_name: Ana", "delay_minutes: 0")}\
+sheets:
+  - file: june.csv
+    columns: {{key: =row.id, to_number: =row.tel, full_name: =money(row.importe)}}
+"""
+
+
+AMOUNT_ROWS = """\
+id,tel,importe
+a,+14155552678,"R$ 14.058,00"
+b,+14155552679,"($1,234.50)"
+c,+14155552670,1.234
+d,+14155552671,12 34
+"""
+
+
+def test_an_amount_is_read_where_it_has_one_reading(project: Workbench) -> None:
+    project.write("calls/june.yaml", AMOUNTS)
+    project.write("calls/june.csv", AMOUNT_ROWS)
+    run = project.run("validate")
+    assert run.code == 1
+    assert "calls/june.csv:4" in run.out
+    assert "money: *** could be *** or ***" in run.out
+    assert 'say which: money(row.amount, ".")' in run.out
+    assert "calls/june.csv:5" in run.out
+    assert "money: no amount" in run.out
+    assert "2 errors" in run.out
+
+
+def test_a_name_may_start_with_a_question_mark(project: Workbench) -> None:
+    project.write(
+        "calls/june.yaml", ROW.replace("key: a", "key: a, additional_data: {?foo: bar, a: ?b}") % "+14155552678"
+    )
+    (change,) = project.plan("--reveal")["changes"]
+    assert {"key": "?foo", "value": "bar"} in change["request"]["body"]["additional_data"]

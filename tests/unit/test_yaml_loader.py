@@ -61,6 +61,35 @@ def test_scalars_keep_their_text(text: str, kind: Kind, pure: bool) -> None:
 
 
 @both
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{?foo: b}", ["?foo"]),
+        ("{a: c, ?b?c: d}", ["a", "?b?c"]),
+        ("{?: b}", ["?"]),
+        ("{? foo: b}", ["foo"]),
+        ("?foo: b", ["?foo"]),
+        ("{a?b: c}", ["a?b"]),
+    ],
+)
+def test_a_question_mark_marks_a_key_only_where_it_stands_alone(text: str, names: list[str], pure: bool) -> None:
+    """YAML 1.2.2, section 7.3.3, rule 126 (ns-plain-first)."""
+    root = read(text, pure=pure).root
+    assert isinstance(root, MapNode)
+    assert list(root.items) == names
+
+
+@both
+@pytest.mark.parametrize("text", ["{a: ?b}", '{"a":?b}', "{? a: ?b}", "a: ?b"])
+def test_a_value_may_start_with_a_question_mark(text: str, pure: bool) -> None:
+    root = read(text, pure=pure).root
+    assert isinstance(root, MapNode)
+    value = root.get("a")
+    assert isinstance(value, Scalar)
+    assert value.text == "?b"
+
+
+@both
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_places_count_from_one_in_characters(newline: str, pure: bool) -> None:
     document = read(newline.join(["é: 'x'", "list:", "  - 📞: y", "    z: w", ""]), pure=pure)

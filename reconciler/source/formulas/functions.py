@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from reconciler.source.fields import SPOILED_NUMBER
+from reconciler.source.formulas.amounts import readings
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.result import MAX_TEXT, number_text
 from reconciler.source.phone_numbers import PhoneNumberError, parse_number
@@ -142,6 +143,7 @@ def _e164(text: str, region: str) -> str:
 
 def money(amount: object, decimal: object = None) -> str:
     """An amount as plain text: ``$1,234.50`` is ``1234.50``, its digits as written; a number gets two decimals.
+    ``R$ 1.234,50``, ``1'234.50``, ``12,34,567.89`` and ``($1,234.50)``, which is negative, are read too.
 
     ``money(text, ",")`` says what stands before the decimals, where ``1.234`` could mean two things.
     """
@@ -152,34 +154,14 @@ def money(amount: object, decimal: object = None) -> str:
         raise problem("money: expected a text or a number", value=amount)
     if decimal not in {None, ".", ","}:
         raise problem('money: the decimal mark is "." or ","')
-    text = "".join(char for char in amount if not char.isspace() and unicodedata.category(char) != "Sc")
-    text = re.sub(r"^[A-Z]{3}|[A-Z]{3}$", "", text)
-    if not re.fullmatch(r"-?[0-9][0-9.,]*", text, re.ASCII):
+    found = readings(amount, None if decimal is None else str(decimal))
+    if not found:
         raise problem("money: no amount", value=amount)
-    return _plain_amount(text, decimal or _decimal_mark(text, amount), amount)
-
-
-def _decimal_mark(text: str, amount: str) -> str:
-    marks = [char for char in text if char in ".,"]
-    if len(set(marks)) == 2:
-        return marks[-1]
-    if len(marks) == 1 and len(text) - text.index(marks[0]) != 4:
-        return marks[0]
-    if len(marks) == 1:
-        raise problem("money: could be thousands or decimals", 'say which: money(row.amount, ".")', value=amount)
-    return "." if not marks or marks[0] == "," else ","
-
-
-def _plain_amount(text: str, mark: str, amount: str) -> str:
-    other = "," if mark == "." else "."
-    whole, found, fraction = text.partition(mark)
-    groups = whole.split(other)
-    grouped = len(groups) == 1 or (
-        len(groups[0].lstrip("-")) <= 3 and all(len(group) == 3 for group in groups[1:])
-    )
-    if not grouped or (found and not fraction.isdigit()):
-        raise problem("money: no amount", value=amount)
-    return "".join(groups) + (f".{fraction}" if found else "")
+    if len(found) > 1:
+        shown = (quoted(amount), *found)
+        message = "money: {} could be {} or {}".format(*shown)
+        raise FormulaProblem("E705", message, 'say which: money(row.amount, ".")', private=shown)
+    return found[0]
 
 
 def coalesce(*texts: object) -> object:
