@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     LOCKED = 4
     REFUSED = 5
     USAGE = 64
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

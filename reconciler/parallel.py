@@ -162,8 +162,12 @@ def _start(make: Callable[[int], object], first: int, step: int, others: Iterabl
 def _work(make: Callable[[int], object], first: int, step: int, writing: int, unused: Iterable[int]) -> NoReturn:
     """The life of a copy. It ends when its work does, or when nobody reads what it makes any more."""
     try:
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, signal.SIG_DFL)
+        for ending in (
+            signal.SIGHUP,
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # sent to the whole group: the parent decides
+            signal.signal(ending, signal.SIG_IGN)
         for pipe in unused:
             os.close(pipe)
         with open(writing, "wb", buffering=0) as results:

@@ -53,7 +53,7 @@ CONTACTSHIP_BASE_URL or --base-url.
 
 \b
 Exit codes: 0 done, 1 error, 3 incomplete (something failed, is uncertain, in conflict, stale,
-expired or edited too late), 4 the state is locked, 5 refused, 130/143 interrupted.
+expired or edited too late), 4 the state is locked, 5 refused, 129/130/143 interrupted.
 """
 
 

@@ -44,7 +44,11 @@ if TYPE_CHECKING:
     from reconciler.workflow import Apply, Service
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
-_SIGNALS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+_SIGNALS = {
+    signal.SIGHUP: ExitCode.HUNG_UP,
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +255,8 @@ async def _run(
             job.stop(f"the output cannot be written: {error.strerror}")
 
     for number in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has a run outlive its terminal
+            asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
         service = _open(stack, target, key, workers, report)
         service = replace(service, checkpoint=checkpoint, whole=report.whole)

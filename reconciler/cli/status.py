@@ -142,11 +142,11 @@ def status(
         return show_to_stop(app, workspace, question, now or SystemClock().now(), (name, output), reveal=reveal)
     if watch:
         return _watch(app, workspace, question, shape, interval)
-    return _once(app, workspace, question, shape, now or SystemClock().now())
+    return _once(app, workspace, question, shape, now or SystemClock().now())[0]
 
 
-def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> int:
-    """Look, show, and judge."""
+def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> tuple[int, bool]:
+    """Look and show; the exit code, and whether the service could not be asked."""
     from reconciler.cli.excerpts import Excerpts
     from reconciler.cli.refreshing import look
     from reconciler.cli.showing import show_problems
@@ -155,18 +155,18 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
         if not workspace.trusted or shape.within is not None:
-            return ExitCode.ERROR
+            return ExitCode.ERROR, found.failed is not None
     late = [] if shape.within is None else due(found.plan, moment + timedelta(seconds=shape.within))
     put(app, _shown(app, workspace, found, late, shape), shape.file)
     if found.failed is not None:
         hint = f" ({found.failed.hint})" if found.failed.hint else ""
         say(for_terminal(f"error: {found.failed.message}{hint}"), err=True)
     if found.failed is not None or found.plan.errors:
-        return ExitCode.ERROR
+        return ExitCode.ERROR, found.failed is not None
     asked = found.report.not_asked is None
     open_questions = not found.report.settled or found.plan.count(Action.CONFLICT) > 0
     incomplete = bool(late) or (asked and open_questions) or found.new_to_stop
-    return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE, False
 
 
 def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, interval: float) -> int:
@@ -175,8 +175,8 @@ def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, int
     while failures < _FAILURES:
         if shape.name == "text" and shape.file == STDOUT and sys.stdout.isatty():
             click.clear()
-        code = _once(app, workspace, question, shape, SystemClock().now())
-        failures = failures + 1 if code == ExitCode.ERROR else 0
+        _, failed = _once(app, workspace, question, shape, SystemClock().now())
+        failures = failures + 1 if failed else 0
         if failures < _FAILURES:
             time.sleep(interval)
     return ExitCode.ERROR

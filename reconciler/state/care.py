@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import sqlite3
 from contextlib import closing
@@ -14,7 +16,14 @@ from reconciler.errors import StateError
 from reconciler.files import exists
 from reconciler.state import audit
 from reconciler.state.database import Connection
-from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
+from reconciler.state.files import (
+    check_file,
+    check_schema,
+    connect_reader,
+    refuse_outdated,
+    sync_folder,
+    translated,
+)
 from reconciler.state.records import to_entry
 from reconciler.times import format_instant
 
@@ -53,16 +62,36 @@ def backup(path: Path, target: Path) -> None:
     check_file(path)
     if exists(target):
         raise StateError(f"{target} exists already")
-    temporary = target.with_name(f".{target.name}.tmp")
     with translated(target):
-        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        _remove_leftovers(target)
+        temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             with closing(connect_reader(path)) as source, closing(sqlite3.connect(temporary)) as copy:
                 check_schema(source, path)
                 source.backup(copy)
             temporary.rename(target)
+            sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what a killed backup left, which holds personal data. A running one has its file locked."""
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.????????.tmp"):
+        try:
+            handle = os.open(leftover, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            continue  # gone, or nothing that a backup makes
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink(missing_ok=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(handle)
 
 
 def check(path: Path, now: datetime) -> list[str]:

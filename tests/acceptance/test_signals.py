@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
 from reconciler.provider.sandbox.faults import FaultPlan
-from tests.conftest import KEY, Workbench, plan_text
+from tests.conftest import KEY, Workbench, clean_environment, plan_text
 
 ROWS = 8
 
@@ -54,11 +56,26 @@ def counted(sandbox: Any, at_least: int, *, on_get: bool) -> Callable[[], bool]:
     return lambda: sandbox._desk.dial._seen[on_get] >= at_least
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_before_anything_is_sent(bench: Workbench, patient: Any, number: signal.Signals, code: int) -> None:
     patient.set_faults("get:stall-before")
     found, summary = interrupted(bench, counted(patient, 1, on_get=True), number)
     assert (found, summary["not_sent"], len(patient.calls())) == (code, ROWS, 0)
+
+
+def test_a_hang_up_is_ignored_under_nohup(bench: Workbench, patient: Any) -> None:
+    patient.set_faults("get:stall-before")
+    bench.write("reconciler.yaml", (bench.root / "reconciler.yaml").read_text() + "\nprovider: {timeout: 2s}\n")
+    script = "trap '' HUP; exec \"$0\" -m reconciler apply --auto-approve --no-schedule-check --no-preflight"
+    with subprocess.Popen(
+        ["sh", "-c", script, sys.executable], cwd=bench.root, env=clean_environment() | bench.env
+    ) as apply:
+        while not counted(patient, 1, on_get=True)():
+            assert apply.poll() is None
+            time.sleep(0.02)
+        apply.send_signal(signal.SIGHUP)
+        assert apply.wait(30) == 0
+    assert len(patient.calls()) == ROWS
 
 
 def test_while_the_service_asks_for_patience(bench: Workbench, patient: Any) -> None:
@@ -71,8 +88,8 @@ def test_while_the_service_asks_for_patience(bench: Workbench, patient: Any) -> 
 
 def test_twice_while_requests_are_in_flight(bench: Workbench, patient: Any) -> None:
     patient.set_faults("stall-after")
-    code, summary = interrupted(bench, lambda: len(patient.calls()) == 2, signal.SIGINT, signal.SIGTERM)
-    assert (code, summary["uncertain"], summary["not_sent"]) == (130, 2, ROWS - 2)
+    code, summary = interrupted(bench, lambda: len(patient.calls()) == 2, signal.SIGHUP, signal.SIGTERM)
+    assert (code, summary["uncertain"], summary["not_sent"]) == (129, 2, ROWS - 2)
     patient.set_faults()
     after = bench.apply().summary
     assert (after["adopted"], after["placed"], len(patient.calls())) == (2, ROWS, ROWS)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +15,7 @@ import pytest
 
 from reconciler.ports import Run
 from reconciler.state.sqlite import open_store
-from tests.conftest import Workbench, plan_text
+from tests.conftest import Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"
 STATE = ".reconciler/state.db"
@@ -32,6 +36,52 @@ def test_a_backup_is_a_whole_state(june: Workbench, sandbox: Any) -> None:
     assert june.run("plan", "--detailed-exitcode").code == 0
     assert june.apply().code == 0
     assert len(sandbox.calls()) == 3
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from reconciler.cli import main
+Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(sys.argv[1:])
+"""
+_SYNCED = """
+import os, stat, sys
+from reconciler.cli import main
+sync = os.fsync
+def fsync(handle):
+    if stat.S_ISDIR(os.fstat(handle).st_mode):
+        print("synced", os.readlink(f"/proc/self/fd/{handle}"))
+    sync(handle)
+os.fsync = fsync
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def run_script(bench: Workbench, script: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *args],
+        cwd=bench.root,
+        env=clean_environment() | bench.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_backup_that_was_killed_keeps_none_from_being_made(june: Workbench) -> None:
+    """What it left is removed; the file of a backup that runs now is not."""
+    killed = run_script(june, _KILLED, "state", "backup", "copy.db")
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in june.root.iterdir() if path.name.endswith(".tmp")]
+    running = june.root / ".copy.db.0123abcd.tmp"
+    with running.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = run_script(june, _SYNCED, "state", "backup", "copy.db")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"synced {june.root}" in done.stdout
+    assert [path for path in june.root.iterdir() if path.name.endswith(".tmp")] == [running]
 
 
 def test_a_state_in_order(june: Workbench) -> None:

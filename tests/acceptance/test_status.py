@@ -360,6 +360,21 @@ def test_a_watch_goes_on_until_it_is_interrupted(bench: Workbench, service: Serv
     assert "scheduled" not in second["outcomes"]
 
 
+def test_a_watch_outlives_errors_in_plan_files(bench: Workbench, service: Service) -> None:
+    text = plan_text(rows=2)
+    bench.write(PLAN, text)
+    bench.apply()
+    with bench.start("status", "--watch", "--interval", "1s", "--json") as watch:
+        assert watch.stdout is not None
+        assert json.loads(watch.stdout.readline())["outcomes"] == {"scheduled": 2}
+        bench.write(PLAN, text.replace("key:", "kee:", 1))
+        for _ in range(5):
+            assert json.loads(watch.stdout.readline())["outcomes"] == {"scheduled": 2}
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(20) == 130
+    assert bench.run("status").code == 1, "the plan file is wrong"
+
+
 def test_a_snapshot_tells_no_outcomes(bench: Workbench, service: Service) -> None:
     bench.write(PLAN, plan_text(rows=2))
     bench.apply()

@@ -87,3 +87,15 @@ def test_a_name_may_start_with_a_question_mark(project: Workbench) -> None:
     )
     (change,) = project.plan("--reveal")["changes"]
     assert {"key": "?foo", "value": "bar"} in change["request"]["body"]["additional_data"]
+
+
+@pytest.mark.parametrize(
+    "until", ["2031-06-15T00:00:00Z", "2031-06-14T23:59:59-06:00", "2031-06-14T18:00:00-06:00"]
+)
+def test_a_computed_place_by_may_be_midnight(project: Workbench, until: str) -> None:
+    text = SHEET % "=row.tel"
+    text = text.replace("columns: {", "columns: {place_by: '=timestamp(row.until)', ")
+    project.write("calls/june.yaml", text.replace(", place_by: 2031-01-01T00:00:00Z", ""))
+    project.write("calls/june.csv", f"id,tel,until\na,+14155552678,{until}\n")
+    run = project.run("validate")
+    assert (run.code, run.out) == (0, "1 row in 1 plan: 0 errors, 0 warnings.\n")

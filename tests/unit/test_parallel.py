@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -155,6 +156,39 @@ def test_copies_end_with_the_process_that_was_killed() -> None:
         process.kill()
     for handle in handles:
         assert ends(handle), "a copy goes on though nobody reads what it makes"
+
+
+_INTERRUPTED = """
+import os, signal, sys, time
+from reconciler.parallel import spread
+found = spread(lambda number: time.sleep(0.2) or number)
+print(next(found), flush=True)
+try:
+    signal.signal(signal.SIGINT, lambda *_: print("told", flush=True))
+    print([next(found) for _ in range(6)], flush=True)
+finally:
+    found.close()
+"""
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_whole_group_is_left_to_the_parent(number: signal.Signals) -> None:
+    """As Ctrl-C sends it: the copies work on, and the parent, which takes note of it, gets what they make."""
+    script = _INTERRUPTED.replace("SIGINT", number.name)
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        env=os.environ | {VARIABLE: "3"},
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0\n"
+        time.sleep(0.05)  # the parent's handler is set at once; the copies work far longer
+        os.killpg(process.pid, number)
+        assert process.stdout.read().splitlines() == ["told", "[1, 2, 3, 4, 5, 6]"]
+        assert process.wait(20) == 0
 
 
 def ends(handle: int) -> bool:

@@ -208,6 +208,8 @@ def test_what_is_no_text_is_a_problem(value: object) -> None:
         ('replace("aa", "a", "bb")', "bbbb"),
         ('workdays(date("2031-06-13"), 100000)', None),
         ('timestamp("2031-06-15T10:00:00Z")', "2031-06-15T10:00:00Z"),
+        ('timestamp("2031-06-15T00:00:00Z")', "2031-06-15T00:00:00Z"),
+        ('date(timestamp("2031-06-15T10:00:00Z"))', "2031-06-15"), ('date("2031-06-15") - days(1)', "2031-06-14"),
     ],
 )  # fmt: skip
 def test_each_function_has_one_meaning(formula: str, result: str | None) -> None:

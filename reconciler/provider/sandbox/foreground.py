@@ -1,4 +1,4 @@
-"""A sandbox in the foreground, until SIGINT or SIGTERM."""
+"""A sandbox in the foreground, until SIGHUP, SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         server = await server_class.start(config)
         try:

@@ -32,6 +32,8 @@ _REMEMBERED = 4096  # results of a formula: cells such as dates and currencies r
 _CLOCKS = frozenset({"now", "today", "time"})
 _COMPILE_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_INSTANT = re.compile(r"\btimestamp\s*\(")  # what it makes is a moment, at midnight too
+_DATE = re.compile(r"\s*(?:date|workdays)\s*\(")  # what the whole formula makes is a day
 _TYPES_HINT = "a cell is text: write int(row.n), double(row.n), or string(n)"
 
 
@@ -153,9 +155,11 @@ class Program:
     constants: Mapping[str, str]
     required: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    _instant: bool = field(init=False)
     _result: Callable[[tuple[str, ...]], str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._instant = bool(_INSTANT.search(self.formula)) and not _DATE.match(self.formula)
         self._result = lru_cache(_REMEMBERED)(self._evaluate)
 
     def run(self, values: Mapping[str, str]) -> str:
@@ -178,7 +182,7 @@ class Program:
         failure = engine.failure(result)
         if failure is not None:
             raise engine.raised() or _explained(failure, self.formula) from None
-        return to_text(result.plain_value())
+        return to_text(result.plain_value(), instant=self._instant)
 
 
 def _renamed(formula: str, variables: Mapping[Read, str]) -> str:

@@ -12,11 +12,11 @@ from reconciler.times import format_instant
 MAX_TEXT = 10_000
 
 
-def to_text(value: object) -> str:
+def to_text(value: object, *, instant: bool = False) -> str:
     """The text of a cell; empty for null.
 
     A number has up to 15 digits, as spreadsheets show them, and no exponent: ``0.1 + 0.2`` is ``0.3``. A date is
-    ``2026-06-15``, a timestamp with a time of day RFC 3339 in UTC.
+    ``2026-06-15``, a timestamp with a time of day RFC 3339 in UTC; midnight too where it is an ``instant``.
 
     Raises:
         FormulaProblem: a list, a map or another thing that is no text, no number, or too long.
@@ -36,7 +36,7 @@ def to_text(value: object) -> str:
     if isinstance(value, float):
         return number_text(value)
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else format_instant(value)
+        return value.date().isoformat() if value.time() == time() and not instant else format_instant(value)
     kind = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
     hint = "choose one column of what lookup found, such as .id" if isinstance(value, dict) else None
     raise FormulaProblem("E705", f"the result is {kind}; expected text, a number or a date", hint)
