@@ -13,6 +13,7 @@ from typing import TypeAlias
 from msgspec.structs import astuple
 
 from reconciler.model import Address, Call, Diagnostic, Location, Request, Word
+from reconciler.times import ZONE_RULES
 
 
 class Action(StrEnum):
@@ -179,7 +180,8 @@ class Plan:
     ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
     is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
     waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
-    lifted. ``to_stop`` are the calls to stop by hand, the soonest first. ``public_metadata`` are names of metadata
+    lifted. ``to_stop`` are the calls to stop by hand, the soonest first. ``zone_rules`` is the release of the tz
+    database that gave all times. ``public_metadata`` are names of metadata
     whose values may be published; no saved plan holds them.
     """
 
@@ -195,6 +197,7 @@ class Plan:
     snapshot_at: datetime | None = None
     lifted: tuple[Lifted, ...] = ()
     to_stop: tuple[CallToStop, ...] = ()
+    zone_rules: str = ZONE_RULES
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
 

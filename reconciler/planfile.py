@@ -204,6 +204,7 @@ def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": plan.tool_version,
+        "zone_rules": plan.zone_rules,
         "created_at": format_instant(plan.created_at),
         "git": git,
         "base": None if plan.base is None else _base_document(plan.base),

@@ -17,12 +17,16 @@ from reconciler.errors import Refused
 from reconciler.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
 from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, GitRevision, Lifted, Plan
 from reconciler.sensitive import may_name_person
-from reconciler.times import UNKNOWN_TIME, scheduled_instant
+from reconciler.times import UNKNOWN_TIME, ZONE_RULES, scheduled_instant
 
 _CHANGES = b'  "changes": [\n'
 _INDENT = b"    "
 _NEXT, _LAST = b",\n", b"\n"
 _SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
+
+
+class _OtherTime(ValueError):  # noqa: N818 - what was found, told as a refusal
+    """A call rings at another time than the plan says."""
 
 
 class _Altered(ValueError):  # noqa: N818 - what was found, told as a refusal
@@ -108,6 +112,12 @@ def _refusal(file: IO[bytes], error: Exception) -> Refused:
             "the saved plan was changed after it was written: its bytes are not what its content gives",
             hint="make it again: reconciler plan --out FILE",
         )
+    if isinstance(error, _OtherTime) and document.get("zone_rules") != ZONE_RULES:
+        made = f"the plan was made with the time zone rules {str(document.get('zone_rules'))!r}"
+        return Refused(
+            f"{made}, and by those of this machine, {ZONE_RULES!r}, a call rings at another time: {error}",
+            hint="make it again: reconciler plan --out FILE",
+        )
     return Refused(f"the saved plan is damaged: {error}")
 
 
@@ -125,6 +135,7 @@ def _plan(document: JsonObject, changes: Sequence[Change]) -> Plan:
         tool_version=text(document["tool_version"]),
         lineage=maybe(text, state["lineage"]),
         serial=maybe(integer, state["serial"]),
+        zone_rules=text(document["zone_rules"]),
         changes=changes,
         diagnostics=tuple(_diagnostic(members(item)) for item in items(document["diagnostics"])),
         git=None if git is None else _git(members(git)),
@@ -211,7 +222,7 @@ def _checked(change: Change) -> Change:
     schedule = call.schedule
     moment = scheduled_instant(schedule.at, schedule.timezone) if schedule is not None else None
     if moment != change.scheduled_at:
-        raise ValueError(f"scheduled_at of {change.address} is not the time of its schedule")
+        raise _OtherTime(f"scheduled_at of {change.address} is not the time of its schedule")
     return change
 
 

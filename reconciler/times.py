@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, reset_tzpath
+
+from tzdata import IANA_VERSION
+
+# Only the rules of the tzdata package, not those of the machine or of PYTHONTZPATH: a plan has the same instants
+# everywhere.
+reset_tzpath(())
+ZONE_RULES: str = IANA_VERSION
+"""The release of the tz database that all zones are read by, such as ``2026b``."""
 
 YEARS = range(1970, 9001)  # of every time that is read: the longest durations added to it stay in the calendar
 RANGE = f"the years {YEARS[0]} to {YEARS[-1]}"

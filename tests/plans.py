@@ -29,7 +29,12 @@ def address(text: str) -> Address:
 
 
 def make_plan(*changes: Change, **more: Any) -> Plan:
-    given: dict[str, Any] = {"lineage": "lin-1", "serial": 12, "git": GitRevision("0a1b" * 10, dirty=False)} | more
+    given: dict[str, Any] = {
+        "lineage": "lin-1",
+        "serial": 12,
+        "zone_rules": "2031a",
+        "git": GitRevision("0a1b" * 10, dirty=False),
+    } | more
     return Plan(NOW, "0.1.0", changes=tuple(sorted(changes, key=lambda change: change.address)), **given)
 
 

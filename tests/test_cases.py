@@ -94,7 +94,7 @@ def test_every_code_of_the_catalogue_has_a_case() -> None:
     met = {line.split()[-2] for kind in KINDS for path in cases(kind) for line in expected(path)}
     # These need links, git, a state or a workbook: tested through the command line.
     elsewhere = {"E113", "E404", "E405", "E501", "E502", "E608", "W401", "W601"}
-    assert met | elsewhere == set(CODES)
+    assert {code for code in met if not code.startswith("G")} | elsewhere == set(CODES)
 
 
 def test_nothing_lies_about_without_a_case() -> None:

@@ -31,6 +31,7 @@ from reconciler.environment import CHECKPOINT
 from reconciler.errors import Refused, UsageError
 from reconciler.plan import Action
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
+from reconciler.times import ZONE_RULES
 
 if TYPE_CHECKING:
     from reconciler.cli.loading import Request
@@ -226,6 +227,12 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
     check_plan_key(workspace.project.policy)
     plan = read_plan(app, Path(name))
     check_age(plan, timedelta(seconds=workspace.project.plan_max_age), now)
+    if plan.zone_rules != ZONE_RULES:
+        message = (
+            f"note: the plan was made with the time zone rules {plan.zone_rules!r}, and this machine has "
+            f"{ZONE_RULES!r}; its calls ring at the same times by both"
+        )
+        echo(message, err=True)
     return plan
 
 

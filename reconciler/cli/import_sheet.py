@@ -98,10 +98,11 @@ def _plan_name(plan: str | None, file: Path) -> str:
 
 
 def _check_zone(timezone: str | None) -> None:
-    from reconciler.times import zone
+    from reconciler.source.zones import is_place, zone_problem
 
-    if timezone is not None and zone(timezone) is None:
-        raise UsageError(f"no timezone {timezone!r}", hint="an IANA name such as America/Mexico_City")
+    if timezone is not None and not is_place(timezone):
+        message, hint = zone_problem(timezone)
+        raise UsageError(message, hint=hint)
 
 
 def _check_target(target: Path, *, force: bool) -> None:

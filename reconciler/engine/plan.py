@@ -19,6 +19,7 @@ from reconciler.known import Known
 from reconciler.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.plan import Action, Change, Changes, Plan, of
 from reconciler.policy import Policy
+from reconciler.times import ZONE_RULES
 
 
 def make_plan(
@@ -44,6 +45,7 @@ def make_plan(
         tool_version=context.tool_version,
         lineage=context.lineage,
         serial=context.serial,
+        zone_rules=ZONE_RULES,
         changes=_requested(changes, context),
         diagnostics=tuple(sorted(found, key=_place)),
         git=context.git,

@@ -12,6 +12,8 @@ from reconciler.source.report import Report
 if TYPE_CHECKING:
     from reconciler.source.formulas.columns import Column
 
+# Either of them says when a call rings.
+TIMING = ("schedule.at", "delay_minutes")
 # Defaults meant for phone calls, ignored where a row calls a contact.
 PHONE_ONLY = ("full_name", "email", "country", "webhook_url")
 
@@ -44,24 +46,31 @@ Cells: TypeAlias = dict[str, Cell]
 class Layer:
     """What one source says of a row. ``bad`` names fields of a wrong shape: nothing more is said of them.
 
-    ``removed`` names fields set to null, ``schedule`` is true where it writes one.
+    ``removed`` names fields set to null, ``schedule`` is true where it writes one. ``blank`` names the fields of
+    ``TIMING`` that it should set and leaves empty.
     """
 
     cells: Cells = field(default_factory=dict)
     bad: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     schedule: bool = False
+    blank: frozenset[str] = frozenset()
 
 
 def over(upper: Layer, lower: Layer) -> Layer:
-    """Both layers; the upper one wins. Its null removes a lower value, its timing replaces the lower timing."""
+    """Both layers; the upper one wins. Its null removes a lower value, its timing replaces the lower timing.
+
+    Where it leaves its timing blank, no default stands in for it; only a formula for that very field does.
+    """
     removed = set(upper.removed)
-    if upper.schedule:
+    if upper.schedule or "schedule.at" in upper.cells:
         removed.add("delay_minutes")
         removed.discard("schedule")
     elif "delay_minutes" in upper.cells:
         removed.add("schedule")
     cells, bad = lower.cells, lower.bad
+    if upper.blank:
+        cells = {name: cell for name, cell in cells.items() if name not in TIMING or _computed(cell, name, upper)}
     if removed:
         cells = {
             name: cell
@@ -73,7 +82,12 @@ def over(upper: Layer, lower: Layer) -> Layer:
     if bad:
         bad = {name for name in bad if name not in upper.cells}
         bad = bad - set(PHONE_ONLY) if "contact_id" in upper.cells else bad
-    return Layer(cells | upper.cells, upper.bad | bad, upper.removed | lower.removed, upper.schedule)
+    blank = upper.blank | lower.blank
+    return Layer(cells | upper.cells, upper.bad | bad, upper.removed | lower.removed, upper.schedule, blank)
+
+
+def _computed(cell: Cell, name: str, upper: Layer) -> bool:
+    return name in upper.blank and cell.source is Source.FORMULA
 
 
 def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source: Source) -> Layer:

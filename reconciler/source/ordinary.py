@@ -12,7 +12,6 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TypeAlias
 
-from reconciler import times
 from reconciler.model import ROW_KEY, Address, Call, Location, Row
 from reconciler.settings import Project
 from reconciler.source.cells import PHONE_ONLY, Cell, Cells, Layer, Source, over
@@ -21,6 +20,7 @@ from reconciler.source.parties import agent_id, judge_number, sender_id, webhook
 from reconciler.source.reading import Place
 from reconciler.source.rows import Identity
 from reconciler.source.timing import instant, minutes, set_time
+from reconciler.source.zones import is_place
 
 _MOST_KINDS = 1000
 _FIELDS = (
@@ -69,7 +69,7 @@ class Ordinary:
         """The kind of the rows that set the same fields; None where they are unusual."""
         if own.bad or own.removed or made.bad:
             return None
-        mark = (own.schedule, *own.cells, None, *made.cells)
+        mark = (own.schedule, own.blank, *own.cells, None, made.blank, *made.cells)
         kind = self._kinds.get(mark)
         if kind is None and mark not in self._kinds and len(self._kinds) < _MOST_KINDS:
             kind = self._kinds[mark] = self._kind(own, made)
@@ -78,8 +78,9 @@ class Ordinary:
     def _kind(self, own: Layer, made: Layer) -> Kind | None:
         """None where the names alone are unusual: a target or a zone is missing, two timings, and the like."""
         first = len(own.cells)
-        upper = Layer(_numbered(own.cells, 0), schedule=own.schedule)
-        merged = over(upper, over(Layer(_numbered(made.cells, first)), self._defaults))
+        upper = Layer(_numbered(own.cells, 0, Source.ROW), schedule=own.schedule, blank=own.blank)
+        computed = Layer(_numbered(made.cells, first, Source.FORMULA), blank=made.blank)
+        merged = over(upper, over(computed, self._defaults))
         if merged.bad or not self._usual(merged.cells, writes_schedule=own.schedule):
             return None
         at: dict[str, int] = {}
@@ -112,7 +113,7 @@ class Ordinary:
             and (
                 "schedule.timezone" in names and "delay_minutes" not in names
                 if "schedule.at" in names
-                else "place_by" in names and not writes_schedule
+                else names.keys() >= {"place_by", "delay_minutes"} and not writes_schedule
             )
         )
 
@@ -131,7 +132,7 @@ class Ordinary:
         until = None if place_by is None else instant(place_by)
         if key is None or agent is None or sender is None or timing is None or self._identity.plan is None:
             return None
-        if (place_by is not None and until is None) or (called is not None and times.zone(called) is None):
+        if (place_by is not None and until is None) or (called is not None and not is_place(called)):
             return None
         if number is not None and judge_number(number) != "valid":
             return None
@@ -159,9 +160,9 @@ class Ordinary:
         return key if len(texts) == len(tags) and ROW_KEY.fullmatch(key) else None
 
 
-def _numbered(cells: Cells, first: int) -> Cells:
+def _numbered(cells: Cells, first: int, source: Source) -> Cells:
     """Cells that say where among a row's texts theirs stands."""
-    return {name: Cell("", Source.ROW, index) for index, name in enumerate(cells, start=first)}
+    return {name: Cell("", source, index) for index, name in enumerate(cells, start=first)}
 
 
 def _of_map(prefix: str, at: Mapping[str, int]) -> Mapping[str, int]:

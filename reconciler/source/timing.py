@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
-from functools import lru_cache, partial
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from reconciler import times
 from reconciler.model import Schedule
+from reconciler.source.cells import TIMING
 from reconciler.source.reading import Reading
 from reconciler.source.wording import quoted
+from reconciler.source.zones import is_place, zone_problem
 
-_ABBREVIATIONS = {
-    "est": "America/New_York", "edt": "America/New_York", "cst": "America/Chicago", "cdt": "America/Chicago",
-    "mst": "America/Denver", "mdt": "America/Denver", "pst": "America/Los_Angeles", "pdt": "America/Los_Angeles",
-    "cet": "Europe/Madrid", "cest": "Europe/Madrid", "gmt": "Europe/London", "bst": "Europe/London",
-}  # fmt: skip
 _REST_OF_HOUR = timedelta(minutes=59, seconds=59)
 _MIDNIGHT = "2000-01-01 00"  # the first hour of any day
 _FIRST = datetime.fromisoformat(_MIDNIGHT)
@@ -27,7 +23,7 @@ _WRITTEN_OUT = len("2000-01-01 00:00:00")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once.
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once (``delay_minutes: 0``).
 
     ``called`` is the zone of the called person.
     """
@@ -53,10 +49,27 @@ def read_timing(reading: Reading) -> Timing:
     if reading.writes_schedule:
         hint = "add at: 2026-06-15 14:30:00"
         reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
-    if place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
+    elif delay is None:
+        _missing(reading)
+    elif place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
         message = "no place_by: applied late, this call rings late, at night as well"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
     return Timing(None, None, minutes(delay.text) if delay is not None else None, place_by, called)
+
+
+def _missing(reading: Reading) -> None:
+    """Nothing says when the call rings, and nothing is ever taken for "at once"."""
+    if any(map(reading.blocked, ("schedule", "delay_minutes"))):
+        reading.failed = True
+        return
+    blank = sorted(reading.merged.blank, key=TIMING.index)
+    hint = "write schedule: {at: 2026-06-15 14:30:00}, or delay_minutes: 0 to call at once"
+    if blank:
+        named, verb = " and ".join(blank), "is" if len(blank) == 1 else "are"
+        hint = "fill it in" if blank == ["schedule.at"] else "fill it in; 0 calls at once"
+        reading.wrong("E320", blank[0], f"{named} {verb} empty, so nothing says when this call rings", hint)
+    else:
+        reading.wrong("E320", "row", "the row does not say when the call rings", hint)
 
 
 def minutes(text: str) -> float | None:
@@ -92,9 +105,14 @@ def instant(text: str) -> datetime | None:
 
 def _called(reading: Reading) -> str | None:
     name = reading.text("called_timezone")
-    if name is not None and times.zone(name) is None:
-        reading.wrong("E312", "called_timezone", f"unknown timezone {quoted(name)}", partial(_zone_hint, name))
+    if name is not None and not is_place(name):
+        _no_place(reading, "called_timezone", name, None)
     return name
+
+
+def _no_place(reading: Reading, field: str, name: str, wall: datetime | None) -> None:
+    """Report a zone. Its hint takes time, and is made only where it is shown."""
+    reading.wrong("E312", field, zone_problem(name, wall)[0], lambda: zone_problem(name, wall)[1])
 
 
 def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:
@@ -106,12 +124,14 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
     found = set_time(at, name)
     if found is not None:
         return found
-    zone = times.zone(name)
-    if zone is None:
-        reading.wrong("E312", "schedule.timezone", f"unknown timezone {quoted(name)}", partial(_zone_hint, name))
+    zone = times.zone(name) if is_place(name) else None
     try:
         wall = times.parse_wall(at)
     except ValueError:
+        wall = None
+    if zone is None:
+        _no_place(reading, "schedule.timezone", name, wall)
+    if wall is None:
         message = f"schedule.at {quoted(at)} is no real date and time"
         reading.wrong("E313", "schedule.at", message, f"such as 2026-06-15 14:30:00, in {times.RANGE}")
         return None, None
@@ -127,7 +147,7 @@ def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
         return Schedule(at, timezone), start + within  # nearly all times are like this
     try:
         wall = times.parse_wall(at)
-        zone = times.zone(timezone)
+        zone = times.zone(timezone) if is_place(timezone) else None
         found = None if zone is None else times.locate(wall, zone)
     except (ValueError, OverflowError):
         return None
@@ -138,7 +158,7 @@ def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
 def _start(hour: str, timezone: str) -> datetime | None:
     """When an hour by the wall clock, such as ``2026-06-15 14``, starts in UTC; None where the clock does not go
     through it once and evenly."""
-    zone = times.zone(timezone)
+    zone = times.zone(timezone) if is_place(timezone) else None
     try:
         wall = times.parse_wall(f"{hour}:00")
         ends = None if zone is None else (times.locate(wall, zone), times.locate(wall + _REST_OF_HOUR, zone))
@@ -158,17 +178,6 @@ def _within(rest: str) -> timedelta | None:
         return times.parse_wall(f"{_MIDNIGHT}{rest}") - _FIRST
     except ValueError:
         return None
-
-
-def _zone_hint(name: str) -> str:
-    known = {zone.lower(): zone for zone in times.zone_names()}
-    folded = name.lower().replace(" ", "_")
-    if folded in _ABBREVIATIONS:
-        return f"an abbreviation is no zone; did you mean {_ABBREVIATIONS[folded]}?"
-    cities = {zone.rpartition("/")[2].lower(): zone for zone in times.zone_names()}
-    exact = known.get(folded) or cities.get(folded)
-    near = [exact] if exact else [known[item] for item in get_close_matches(folded, known, n=1)]
-    return f"did you mean {near[0]}?" if near else "an IANA name such as America/Mexico_City"
 
 
 def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:

@@ -250,7 +250,7 @@ def test_columns_that_read_each_other_many_times_stay_small(bench: Workbench) ->
         f"version: 1\nplan: a\ncolumns:\n  metadata.end: =slug(row.c35)\n  metadata.deep: =string(size(row.c20))\n"
         f"{chain}\n{other}\n{ends}\n"
         f"calls:\n  - {{key: k, agent: {AGENT}, from: {NUMBER}, contact_id: {contact(1)},"
-        " place_by: 2031-01-01T00:00:00Z}\n",
+        " delay_minutes: 0, place_by: 2031-01-01T00:00:00Z}\n",
     )
     result = bench.run("explain", "a/k", "--json")
     assert len(result.out) < 100_000

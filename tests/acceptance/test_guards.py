@@ -80,7 +80,7 @@ def test_a_guard_that_only_warns_blocks_nothing(project: Workbench) -> None:
 def test_a_saved_plan_is_judged_again_when_it_is_applied(project: Workbench, sandbox: Any) -> None:
     """Approved at 19:30, applied at 20:30: what violates by then is named, and nothing else is held back."""
     project.write("reconciler.yaml", HOURS + "  min_lead: 90m\n")
-    deadline = "place_by: 2031-06-03T12:00:00Z"
+    deadline = "delay_minutes: 0, place_by: 2031-06-03T12:00:00Z"
     text = rows(deadline, f"delay_minutes: 10, {deadline}", at("2031-06-04 10:00:00"), at("2031-06-03 09:00:00"))
     project.write("calls/june.yaml", text)
     project.ok("plan", "--now", EVENING, "--out", "june.plan")
@@ -138,7 +138,7 @@ def test_validate_runs_the_guards_that_need_no_state(bench: Workbench) -> None:
     text = bench.run("validate")
     assert "calls/june.yaml:5:5: error G001: it would ring at 2031-06-02 20:00:00" in text.out
     # An immediate call rings when it is applied: only that a zone is missing is known now.
-    bench.write("calls/june.yaml", rows("place_by: 2031-06-03T12:00:00Z, called_timezone: null"))
+    bench.write("calls/june.yaml", rows("delay_minutes: 0, place_by: 2031-06-03T12:00:00Z, called_timezone: null"))
     assert [item["code"] for item in bench.run("validate", "--json").json["diagnostics"]] == ["G002"]
     bench.write("calls/june.yaml", rows(at("2031-06-02 20:00:00"), "schedule: {at: tomorrow}"))
     assert bench.run("validate").code == 1
@@ -243,7 +243,9 @@ def test_what_guards_block_comes_first_and_in_groups(project: Workbench) -> None
 def test_a_plan_with_guards_is_the_same_twice_valid_and_masked(project: Workbench) -> None:
     laws = policy("jurisdictions: [us-federal, es]", "calling_hours:", "  windows: {mon-sun: 09:00-20:00}")
     project.write("reconciler.yaml", laws)
-    text = rows("place_by: 2031-06-03T12:00:00Z", at("2031-06-02 21:00:00")).replace(NUMBER, "'+525512345678'")
+    text = rows("delay_minutes: 0, place_by: 2031-06-03T12:00:00Z", at("2031-06-02 21:00:00")).replace(
+        NUMBER, "'+525512345678'"
+    )
     people = {1: "+34600111222, full_name: Jane Smith", 2: "+14155552678, full_name: x"}
     for number, person in people.items():
         text = text.replace(f"contact_id: {contact(number)}", f"to_number: {person}")

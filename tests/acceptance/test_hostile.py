@@ -439,7 +439,7 @@ def test_where_values_came_from_acts_nowhere(tmp_path: Path) -> None:
     lines = [
         "version: 1",
         "plan: june",
-        "defaults: {agent: good, from: good, full_name: x, place_by: 2031-06-01T00:00:00Z}",
+        "defaults: {agent: good, from: good, full_name: x, delay_minutes: 0, place_by: 2031-06-01T00:00:00Z}",
         "sheets:",
         f"  - file: {quoted(name.removeprefix('calls/'))}",
         "    columns:",

@@ -316,7 +316,7 @@ def test_what_was_placed_twice_is_told(bench: Workbench, tagging: Any) -> None:
 NOW_PLAN = f"""\
 version: 1
 plan: leads
-defaults: {{agent: {AGENT}, from: {NUMBER}, place_by: 2031-01-01T00:00:00Z}}
+defaults: {{agent: {AGENT}, from: {NUMBER}, delay_minutes: 0, place_by: 2031-01-01T00:00:00Z}}
 calls:
   - {{key: now, contact_id: {contact(1)}}}
   - {{key: soon, contact_id: {contact(2)}, delay_minutes: 90}}

@@ -26,6 +26,7 @@ calls:
     to_number: +14155552678
     full_name: Jane Canary
     email: jane@canary.example
+    delay_minutes: 0
     place_by: 2031-01-01T00:00:00Z
     additional_data: {{debt: 98765}}
     metadata: {{invoice: canary-invoice}}

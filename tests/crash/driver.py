@@ -138,7 +138,7 @@ class Trial:
             if self.random.random() < 0.7:
                 lines.append(f"    schedule: {{at: 2031-06-01 10:{number:02d}, timezone: UTC}}")
             else:
-                lines += ["    place_by: 2031-06-01T00:00:00Z", "    distinct: true"]
+                lines += ["    delay_minutes: 0", "    place_by: 2031-06-01T00:00:00Z", "    distinct: true"]
         (self.folder / "calls").mkdir(parents=True)
         (self.folder / "calls" / "june.yaml").write_text("\n".join(lines) + "\n")
 

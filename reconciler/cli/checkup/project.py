@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import metadata, resources
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from reconciler.cli.checkup.finding import Finding, Health
 from reconciler.model import Diagnostic
 from reconciler.render.words import counted
 from reconciler.settings import PROJECT_FILE
-from reconciler.times import parse_wall, zone
+from reconciler.times import ZONE_RULES
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -56,34 +54,17 @@ def plans(sources: Sources) -> Finding:
 
 
 def zones(sources: Sources, now: datetime) -> Finding:
-    """Whether the zones of the rows exist, and whether this machine's rules for them are those of tzdata.
-
-    Python reads the system's zone data first. Where they are older than tzdata's, a call rings at another instant
-    than a colleague's plan says.
-    """
-    version = metadata.version("tzdata")
+    """Whether the zones of the rows are places, and how old the rules are that all zones are read by."""
     unknown = [item for item in sources.diagnostics if item.code == _NO_SUCH_ZONE]
     if unknown:
-        return Finding("zones", Health.FAIL, _first("zones", unknown), "IANA names, such as America/Mexico_City")
-    schedules = {row.call.schedule for row in sources.rows if row.call.schedule is not None}
-    used = sorted({schedule.timezone for schedule in schedules})
-    told = f"tzdata {version}; {', '.join(used) if len(used) < 4 else counted(len(used), 'zone')}"
-    differing = sorted({item.timezone for item in schedules if _differs(item.at, item.timezone)})
-    if differing:
-        message = f"the system's rules for {', '.join(differing)} are not those of tzdata {version}"
-        return Finding("zones", Health.WARN, message, "update the older: the system's zone data, or pip's tzdata")
-    if now - datetime(int(version[:4]), 1, 1, tzinfo=UTC) > _OLD:
-        told += ": old, and rules may have changed"
-        return Finding("zones", Health.WARN, told, "pip install --upgrade tzdata")
-    return Finding("zones", Health.OK, told if used else f"tzdata {version}; no zone in use")
-
-
-def _differs(at: str, timezone: str) -> bool:
-    ours, wall = zone(timezone), parse_wall(at)
-    packaged = resources.files("tzdata").joinpath("zoneinfo", *timezone.split("/"))
-    with packaged.open("rb") as file:
-        theirs = ZoneInfo.from_file(file, timezone)
-    return ours is not None and wall.replace(tzinfo=ours).utcoffset() != wall.replace(tzinfo=theirs).utcoffset()
+        return Finding("zones", Health.FAIL, _first("zones", unknown), "places, such as America/Mexico_City")
+    used = sorted({row.call.schedule.timezone for row in sources.rows if row.call.schedule is not None})
+    listed = ", ".join(used) if len(used) < 4 else counted(len(used), "zone")
+    message = f"tzdata {ZONE_RULES}; {listed or 'no zone in use'}"
+    if now - datetime(int(ZONE_RULES[:4]), 1, 1, tzinfo=UTC) > _OLD:
+        message += ": old, and rules may have changed"
+        return Finding("zones", Health.WARN, message, "pip install --upgrade tzdata")
+    return Finding("zones", Health.OK, message)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.engine.guard.calendars import holiday
-from reconciler.engine.guard.places import zone_of_schedule, zones_of, zones_of_number
+from reconciler.engine.guard.places import zones_of, zones_of_number
 from reconciler.engine.guard.words import Candidate, Objection, Scene
 from reconciler.policy import Hours, Policy
-from reconciler.times import zone_country
+from reconciler.times import zone, zone_country
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _CHECKED_FOR = timedelta(days=365)
@@ -46,25 +46,24 @@ def check_zone(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Object
             yield Objection(item.address, message)
 
 
-def check_elsewhere(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
+def check_elsewhere(candidates: Sequence[Candidate], _: Scene) -> Iterator[Objection]:
     """An objection for each call whose number is of no zone that shows the hour of the schedule's zone.
 
     Whoever writes one zone for a whole file has not said where each person is.
     """
-    if not _has_hours(scene.policy):
-        return
     for item in candidates:
-        if item.called_timezone is not None or item.call.to_number is None:
+        schedule = item.call.schedule
+        found = zone(schedule.timezone) if schedule is not None else None
+        if item.called_timezone is not None or item.call.to_number is None or found is None:
             continue
-        for found in zone_of_schedule(item.call):
-            local, shown = item.rings_at.astimezone(found), zones_of_number(item.call)
-            if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:
-                message = (
-                    f"it would ring at {item.rings_at.astimezone(shown[0]):%H:%M:%S} {shown[0].key}, where the "
-                    f"number is from, and at {local:%H:%M:%S} {found.key}, which calling hours go by. "
-                    "Say where the person is: called_timezone"
-                )
-                yield Objection(item.address, message)
+        local, shown = item.rings_at.astimezone(found), zones_of_number(item.call)
+        if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:
+            message = (
+                f"it would ring at {item.rings_at.astimezone(shown[0]):%H:%M:%S} {shown[0].key}, where the "
+                f"number is from, and at {local:%H:%M:%S} {found.key}, the schedule's zone. "
+                "Say where the person is: called_timezone"
+            )
+            yield Objection(item.address, message)
 
 
 def check_age(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:

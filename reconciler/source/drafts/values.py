@@ -9,7 +9,7 @@ from reconciler.model import ROW_KEY
 from reconciler.source.fields import SPOILED_NUMBER, check_of
 from reconciler.source.formulas.functions import as_date, e164, money
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.times import zone
+from reconciler.source.zones import is_place
 
 _UUID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 _PHONE = re.compile(r"\+?[0-9 ().\-/]{7,25}", re.ASCII)
@@ -70,7 +70,7 @@ def all_two_digits(values: Values) -> bool:
 
 
 def are_zones(values: Values) -> bool:
-    return all_of(values, lambda text: zone(text) is not None)
+    return all_of(values, is_place)
 
 
 def are_keys(values: Values) -> bool:

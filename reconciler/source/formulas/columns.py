@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from reconciler.source.cells import Cell, Layer, Source
+from reconciler.source.cells import TIMING, Cell, Layer, Source
 from reconciler.source.fields import Check, check_of, explain, schema_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
@@ -113,6 +113,8 @@ def compute(columns: Iterable[Column], layer: Layer, values: dict[str, str]) -> 
         if text:
             values[name] = text
             made.cells[name] = Cell(text, Source.FORMULA, column)
+        elif name in TIMING:
+            made.blank |= {name}
     if made.bad:
         made.bad = {name.partition(".")[0] for name in made.bad}
     return made, failures

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from reconciler import spool
 from reconciler.masking import is_private
 from reconciler.model import Location, Row
-from reconciler.source.cells import Cell, Layer, Source
+from reconciler.source.cells import TIMING, Cell, Layer, Source
 from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.frame import NOTHING, Frame
@@ -133,6 +133,7 @@ class _Lines:
         self._nameless = [index for index, name in enumerate(header.names) if not name]
         self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
+        self._timing = frozenset(path for _, path in header.fields if path in TIMING)
         self._explained = bool(columns or self._nameless or frame.watch)
         self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
         self._refused: dict[str, str] = {}  # the code of the last problem in each column
@@ -227,6 +228,7 @@ class _Lines:
                 self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
             layer.schedule |= path == "schedule.at"
+        layer.blank = self._timing if cells.keys().isdisjoint(self._timing) else frozenset()
         for index, name in self._shadowing:
             if texts[index].strip():
                 cells[name] = Cell(texts[index], source, index)
