@@ -12,7 +12,7 @@ from reconciler.policy import Policy
 from reconciler.wire import ScheduleFields
 
 PROJECT_FILE = "reconciler.yaml"
-DEFAULT_PLANS = ("calls/**/*.yaml",)
+DEFAULT_PLANS = ("calls/**/*.{yaml,yml}",)
 STATE_FOLDER = ".reconciler"
 DEFAULT_STATE = f"{STATE_FOLDER}/state.db"
 

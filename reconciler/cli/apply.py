@@ -213,10 +213,12 @@ def apply(
 
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
-    """One argument that is no folder and not ``.yaml`` or ``.yml`` is a saved plan."""
+    """One argument that is no folder, plan file or sheet is a saved plan."""
+    from reconciler.source.files import SHEETS, SUFFIXES
+
     if len(what) != 1:
         return False
-    return not what[0].endswith((".yaml", ".yml")) and not (app.directory / what[0]).is_dir()
+    return Path(what[0]).suffix.lower() not in (*SUFFIXES, *SHEETS) and not (app.directory / what[0]).is_dir()
 
 
 def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:

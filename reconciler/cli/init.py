@@ -23,7 +23,7 @@ version: 1
 state:{path}
   lineage: {lineage}  # pins the state: another or a new one is refused
 
-# plans: ["calls/**/*.yaml"]      # which files are plan files
+# plans: ["calls/**/*.{{yaml,yml}}"]   # which files are plan files
 
 # agents:                          # names for agent ids, used as `agent:` in plan files
 #   collections: agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from reconciler import collector
 from reconciler.environment import LINEAGE, variable
-from reconciler.errors import ReconcilerError, Refused, UsageError
+from reconciler.errors import ReconcilerError, Refused, StateMissing, UsageError
 from reconciler.files import open_in_project
-from reconciler.settings import PROJECT_FILE
+from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
 
 if TYPE_CHECKING:
     from reconciler.claims import JointStore
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from reconciler.state.postgres.server import Server
 
 SNAPSHOT = "snapshot"
+_NEVER_HERE = (
+    "in a new project: reconciler state init. If calls were placed from elsewhere, bring their state here, or "
+    "make it again from the service: reconciler state rebuild. To look only: plan --no-state"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +161,25 @@ class Workspace:
         return SqliteState(self.state_path, self.lineage)
 
     def reader(self) -> AbstractContextManager[StateReader]:
+        """The state to read. Raises ``StateMissing`` where there is none, or no project."""
+        self._check_there()
         return self.place.reader()
 
     def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
+        """The state to write. Raises as ``reader``."""
+        self._check_there()
         return self.place.store(run, lock_timeout)
+
+    def _check_there(self) -> None:
+        """Tell a folder that is no project, and one whose state was never here, from a state that was lost."""
+        if self.file is None or self.file.exists():
+            return
+        standard = self.project.root / DEFAULT_STATE
+        if self.project.source is None and self.file == standard:
+            message = f"this folder is no project: it has no {PROJECT_FILE}, and no state"
+            raise StateMissing(message, hint="reconciler init makes one here; -C DIR works in another folder")
+        if not self.file.parent.exists():
+            raise StateMissing(f"this project has no state yet on this machine ({self.file})", hint=_NEVER_HERE)
 
     def join(self, run: Run, lock_timeout: float) -> AbstractContextManager[JointStore]:
         """The state, beside other runners of the same plan.

@@ -12,6 +12,11 @@ from reconciler.source.report import Report
 if TYPE_CHECKING:
     from reconciler.source.formulas.columns import Column
 
+# Each field under our name and under the API's own; an upper layer's replaces all of the lower one's.
+AGENT = ("agent", "agent_id")
+SENDER = ("from", "from_number_id", "from_number")
+OUR_NAMES = {name: names[0] for names in (AGENT, SENDER) for name in names[1:]}
+_NAMES = {name: names for names in (AGENT, SENDER) for name in names}
 # Either of them says when a call rings.
 TIMING = ("schedule.at", "delay_minutes")
 # Defaults meant for phone calls, ignored where a row calls a contact.
@@ -71,6 +76,9 @@ def over(upper: Layer, lower: Layer) -> Layer:
     cells, bad = lower.cells, lower.bad
     if upper.blank:
         cells = {name: cell for name, cell in cells.items() if name not in TIMING or _computed(cell, name, upper)}
+    removed |= {
+        other for name in _NAMES.keys() & upper.cells.keys() for other in _NAMES[name]
+    } - upper.cells.keys()
     if removed:
         cells = {
             name: cell

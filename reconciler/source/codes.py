@@ -44,6 +44,7 @@ CODES = {
     "E318": "a row that lacks a tag of identity",
     "E319": "an identity that makes no usable key",
     "E320": "a row that does not say when it rings",
+    "E321": "one field under two names",
     "E401": "an address that is declared twice",
     "E402": "a plan name that two files use",
     "E403": "no plan file where one is expected",
@@ -86,5 +87,6 @@ CODES = {
     "W205": "a sheet of dated calls whose keys hold no date",
     "W206": "a number that a spreadsheet may have rounded",
     "W401": "a plan that is paused",
+    "W402": "a plan file that plans leaves out",
     "W601": "files of the base that cannot be read",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -15,8 +15,10 @@ from reconciler.settings import PROJECT_FILE, Project
 from reconciler.system import next_step, told
 
 SUFFIXES = (".yaml", ".yml")
+SHEETS = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".xlsb", ".xlsm", ".numbers")
 
-_PATTERN = re.compile(r"[\w.*?/\[\]-]+")
+_PATTERN = re.compile(r"[\w.*?/\[\]{},-]+")
+_CHOICE = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def name_of(project: Project, path: Path) -> str:
 
 
 def _from_globs(project: Project) -> Iterable[PlanPath | Diagnostic]:
-    for pattern in project.plans:
+    for pattern in _globs(project):
         parts = PurePosixPath(pattern).parts
         if ".." in parts or pattern.startswith("/"):
             message = f"plans: {pattern!r} leads out of the project"
@@ -80,11 +82,49 @@ def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[PlanPath | 
     for path in paths:
         if path.is_dir():
             yield from _from_folder(project, path)
+        elif path.suffix.lower() in SHEETS:
+            hint = "name the plan file that lists it under sheets; reconciler import-sheet FILE makes one"
+            yield _problem("E403", "this is a sheet, not a plan file", name_of(project, path), hint)
         elif path.suffix not in SUFFIXES:
             hint = "plan files end in .yaml or .yml"
             yield _problem("E403", "this is no plan file", name_of(project, path), hint)
         else:
             yield PlanPath(path)
+            if path.is_file() and _is_left_out(project, path):
+                message = f"this file is outside of plans ({', '.join(project.plans)})"
+                hint = "a plan of the whole project leaves it out: move it, or add it to plans in reconciler.yaml"
+                yield Diagnostic(Severity.WARNING, "W402", message, Location(name_of(project, path)), hint)
+
+
+def _globs(project: Project) -> Iterator[str]:
+    """The project's globs, one for each choice in braces: ``*.{yaml,yml}`` is two."""
+    waiting = list(reversed(project.plans))
+    while waiting:
+        pattern = waiting.pop()
+        choice = _CHOICE.search(pattern)
+        if choice is None:
+            yield pattern
+        else:
+            start, end = pattern[: choice.start()], pattern[choice.end() :]
+            waiting += [start + item + end for item in reversed(choice[1].split(","))]
+
+
+def _is_left_out(project: Project, path: Path) -> bool:
+    """Whether a file of the project is not among its plan files."""
+    name = name_of(project, path)
+    return (
+        project.source is not None
+        and name[:3] != "../"
+        and not any(_takes(glob, name) for glob in _globs(project))
+    )
+
+
+def _takes(glob: str, name: str) -> bool:
+    """Whether a glob takes the file of that name. ``**/`` stands for any folders, also for none."""
+    pieces = re.split(r"(\*\*/|\*|\?|\[[^\]]*\])", glob)
+    meant = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    whole = "".join(meant.get(item, item if item[:1] == "[" else re.escape(item)) for item in pieces)
+    return re.fullmatch(whole, name) is not None
 
 
 def _from_folder(project: Project, folder: Path) -> Iterable[PlanPath | Diagnostic]:
@@ -143,6 +183,14 @@ def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagn
 def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
     names = list(project.plans) if paths is None else list(map(str, paths))
     message, hint = f"no plan file found ({', '.join(names)})", "write one, such as calls/first.yaml"
+    if paths is None:
+        near = sorted(item.name for item in project.root.glob("*") if item.suffix in SUFFIXES)
+        near = [name for name in near if name != PROJECT_FILE and _PATTERN.fullmatch(name)]
+        if near:
+            hint = f"{near[0]} is outside of plans: move it to calls/, or add it to plans in reconciler.yaml"
+        elif project.source is None:
+            message = f"this folder is no project: it has neither {PROJECT_FILE} nor plan files ({names[0]})"
+            hint = "reconciler init makes one here; -C DIR works in another folder"
     private = tuple(name for name in names if not _PATTERN.fullmatch(name))
     return Diagnostic(Severity.ERROR, "E403", message, None, hint, private)
 

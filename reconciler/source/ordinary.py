@@ -14,9 +14,9 @@ from typing import TypeAlias
 
 from reconciler.model import ROW_KEY, Address, Call, Location, Row
 from reconciler.settings import Project
-from reconciler.source.cells import PHONE_ONLY, Cell, Cells, Layer, Source, over
+from reconciler.source.cells import OUR_NAMES, PHONE_ONLY, Cell, Cells, Layer, Source, over
 from reconciler.source.nodes import BOOLEANS
-from reconciler.source.parties import agent_id, judge_number, sender_id, webhook_problem
+from reconciler.source.parties import OTHER_SENDER, agent_id, judge_number, sender_id, webhook_problem
 from reconciler.source.reading import Place
 from reconciler.source.rows import Identity
 from reconciler.source.timing import instant, minutes, set_time
@@ -42,6 +42,8 @@ class Kind:
     tags: tuple[int, ...]
     additional_data: Mapping[str, int]
     metadata: Mapping[str, int]
+    agent_is_id: bool
+    sender_is_id: bool
 
 
 class Ordinary:
@@ -81,6 +83,7 @@ class Ordinary:
         upper = Layer(_numbered(own.cells, 0, Source.ROW), schedule=own.schedule, blank=own.blank)
         computed = Layer(_numbered(made.cells, first, Source.FORMULA), blank=made.blank)
         merged = over(upper, over(computed, self._defaults))
+        merged.cells, ids = _under_our_names(merged.cells)
         if merged.bad or not self._usual(merged.cells, writes_schedule=own.schedule):
             return None
         at: dict[str, int] = {}
@@ -98,6 +101,8 @@ class Ordinary:
             tags=tuple(at[f"metadata.{tag}"] for tag in self._identity.tags or ()),
             additional_data=_of_map("additional_data.", at),
             metadata=_of_map("metadata.", at),
+            agent_is_id="agent_id" in ids,
+            sender_is_id="from_number_id" in ids,
         )
 
     def _usual(self, names: Cells, *, writes_schedule: bool) -> bool:
@@ -108,6 +113,7 @@ class Ordinary:
             and keyed
             and ("key" in names) is (tags is None)
             and names.keys() >= {"agent", "from"}
+            and names.keys().isdisjoint(OUR_NAMES)
             and contact is not ("to_number" in names)
             and (names.keys().isdisjoint(PHONE_ONLY) if contact else "full_name" in names)
             and (
@@ -127,7 +133,8 @@ class Ordinary:
         ) = kind.fields(texts)  # fmt: skip
         if kind.tags:
             key = self._joined([texts[index] for index in kind.tags])
-        agent, sender = self._agent(agent), self._sender(sender, contact is not None)
+        agent = agent if kind.agent_is_id else self._agent(agent)
+        sender = sender if kind.sender_is_id else self._sender(sender, contact is not None)
         timing = (None, None) if at is None or timezone is None else set_time(at, timezone)
         until = None if place_by is None else instant(place_by)
         if key is None or agent is None or sender is None or timing is None or self._identity.plan is None:
@@ -158,6 +165,20 @@ class Ordinary:
         texts = [text for text in tags if text]
         key = "/".join(texts)
         return key if len(texts) == len(tags) and ROW_KEY.fullmatch(key) else None
+
+
+def _under_our_names(cells: Cells) -> tuple[Cells, set[str]]:
+    """The cells with the API's names replaced by ours, and the names that were.
+
+    They stay as they are where one field has two names, or the name of the other kind of call.
+    """
+    ids = cells.keys() & OUR_NAMES.keys()
+    if not ids:
+        return cells, set()
+    renamed = {OUR_NAMES.get(name, name): cell for name, cell in cells.items()}
+    if len(renamed) < len(cells) or OTHER_SENDER["contact_id" in cells] in ids:
+        return cells, set()
+    return renamed, ids
 
 
 def _numbered(cells: Cells, first: int, source: Source) -> Cells:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
 from reconciler.settings import Project
-from reconciler.source.cells import PHONE_ONLY
+from reconciler.source.cells import AGENT, PHONE_ONLY, SENDER, Source
 from reconciler.source.phone_numbers import is_local, old_mexican_hint
 from reconciler.source.reading import Reading
 from reconciler.source.wording import quoted
 
 # Ids are UUIDs, also seen as agent-<uuid> and pn-<uuid> (the vendor's API reference).
 ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+
+
+# By whether a row calls a contact: the name of its caller that belongs to the other kind of call.
+OTHER_SENDER = {True: "from_number", False: "from_number_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ def read_parties(reading: Reading, project: Project) -> Parties:
     contact = reading.text("contact_id")
     is_contact = contact is not None
     _check_target(reading)
+    _check_sender(reading, is_contact=is_contact)
     if is_contact:
         for field in PHONE_ONLY:
             if reading.cell(field) is not None:
@@ -68,8 +73,34 @@ def _check_target(reading: Reading) -> None:
         reading.wrong("E206", "contact_id", message, "add contact_id: ...")
 
 
+def _named(reading: Reading, names: Sequence[str]) -> tuple[str, str | None]:
+    """Which of the names of one field a row uses, and its text; with two of them, the first."""
+    used = [name for name in names if reading.cell(name) is not None]
+    if len(used) > 1:
+        message = f"{used[0]} and {used[1]} are one field under two names"
+        reading.wrong("E321", used[1], message, "remove one of them")
+    return (used[0], reading.text(used[0])) if used else (names[0], None)
+
+
+def _check_sender(reading: Reading, *, is_contact: bool) -> None:
+    """The name of the other kind of call stands in defaults alone, where it is ignored."""
+    name, fit = OTHER_SENDER[is_contact], OTHER_SENDER[not is_contact]
+    if _is_of_other_kind(reading, is_contact=is_contact):
+        kind = "numbers, and this row calls a contact" if is_contact else "contacts, and this row calls a number"
+        reading.wrong("E310", name, f"{name} belongs to calls to {kind}", f"write {fit}, or from")
+
+
+def _is_of_other_kind(reading: Reading, *, is_contact: bool) -> bool:
+    cell = reading.cell(OTHER_SENDER[is_contact])
+    return cell is not None and cell.source is not Source.DEFAULT
+
+
 def _agent(reading: Reading, project: Project) -> str:
-    text = reading.text("agent")
+    name, text = _named(reading, AGENT)
+    if name == "agent_id" and text is not None:
+        return text
+    if text is None and any(map(reading.blocked, AGENT)):
+        return ""
     if text is None:
         reading.wrong("E301", "agent", "no agent: who speaks?", "add agent: to the row or to defaults")
         return ""
@@ -88,10 +119,16 @@ def agent_id(text: str, project: Project) -> str | None:
 
 
 def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
-    text = reading.text("from")
+    name, text = _named(reading, [item for item in SENDER if item != OTHER_SENDER[is_contact]])
+    if text is None and (any(map(reading.blocked, SENDER)) or _is_of_other_kind(reading, is_contact=is_contact)):
+        return ""
     if text is None:
         reading.wrong("E301", "from", "no from: which number calls?", "add from: to the row or to defaults")
         return ""
+    if name == "from_number_id":
+        return text
+    if name == "from_number":
+        return _number(reading, name) or ""
     found = sender_id(text, project, contact=is_contact)
     if found is not None:
         return found

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Path: TypeAlias = tuple[str | int, ...]
 
 SYNONYMS = {
-    "agent_id": "agent",
-    "from_number": "from",
-    "from_number_id": "from",
     "contact": "contact_id",
     "phone": "to_number",
     "phone_number": "to_number",

@@ -11,13 +11,14 @@ from reconciler import identity, wire
 from reconciler.masking import is_private
 from reconciler.model import Address, Call, Location
 from reconciler.settings import PROJECT_FILE, Project
-from reconciler.source.cells import Cell, Source
+from reconciler.source.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
 from reconciler.source.fields import schema_of
 from reconciler.source.formulas.columns import Column
 from reconciler.source.formulas.program import Program
 from reconciler.source.formulas.tokens import without_literals
 from reconciler.source.frame import Trace
 from reconciler.source.nodes import MapNode, Node
+from reconciler.source.parties import OTHER_SENDER
 from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Origin, Provenance
 from reconciler.source.sheets.options import read_options
 from reconciler.source.sources import Sources
@@ -25,7 +26,7 @@ from reconciler.source.sources import Sources
 MAX_DEPTH = 20
 # In the order in which a person reads a row.
 _ORDER = (
-    "key", "revision", "agent", "from", "contact_id", "to_number", "full_name", "email", "country", "webhook_url",
+    "key", "revision", *AGENT, *SENDER, "contact_id", "to_number", "full_name", "email", "country", "webhook_url",
     "schedule.at", "schedule.timezone", "delay_minutes", "additional_data", "metadata",
     "place_by", "enabled", "distinct",
 )  # fmt: skip
@@ -78,10 +79,12 @@ class _Row:
         cells = self._reading.merged.cells
         sent = {} if call is None else _sent(call)
         made = {"key": self._key()} if "key" not in cells and self._reading.address is not None else {}
-        for name in sorted((*cells, *made), key=_rank):
+        unused = OTHER_SENDER["contact_id" in cells]
+        for name in sorted({*cells, *made} - {unused}, key=_rank):
             origin = made.get(name) or self._resolved(name, cells[name])
-            text = sent.get(name, origin.value)
-            path = None if call is None or name not in sent else wire.sent_as(name, call, self._wire_fields)
+            ours = OUR_NAMES.get(name, name)
+            text = sent.get(ours, origin.value)
+            path = None if call is None or ours not in sent else wire.sent_as(ours, call, self._wire_fields)
             # A column that is no field's serves the other columns: it is told where it is read.
             if schema_of(name) is not None:
                 yield Field(normalize("NFC", name), text, origin, path, self._private(name))

@@ -90,7 +90,8 @@ def test_nothing_in_the_ledger_tells_of_a_person(project: Workbench) -> None:
     project.write(
         PLAN,
         f"version: 1\nplan: june\ncalls:\n  - key: a\n    agent: {AGENT}\n    from: +14155550100\n"
-        "    to_number: +14155552678\n    full_name: Jane Canary\n    delay_minutes: 0\n    place_by: 2031-01-01T00:00:00Z\n"
+        "    to_number: +14155552678\n    full_name: Jane Canary\n    delay_minutes: 0\n"
+        "    place_by: 2031-01-01T00:00:00Z\n"
         "    additional_data: {debt: 98765}\n",
     )
     assert project.apply().summary["placed"] == 1

@@ -25,7 +25,6 @@ calls:
     from: {NUMBER}
     contact_id: {contact(900)}
     schedule: {{at: 2031-06-01 10:00, timezone: UTC}}
-    delay_minutes: 0
     place_by: 2026-01-01T00:00:00Z
 """
 

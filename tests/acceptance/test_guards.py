@@ -81,7 +81,8 @@ def test_a_saved_plan_is_judged_again_when_it_is_applied(project: Workbench, san
     """Approved at 19:30, applied at 20:30: what violates by then is named, and nothing else is held back."""
     project.write("reconciler.yaml", HOURS + "  min_lead: 90m\n")
     deadline = "delay_minutes: 0, place_by: 2031-06-03T12:00:00Z"
-    text = rows(deadline, f"delay_minutes: 10, {deadline}", at("2031-06-04 10:00:00"), at("2031-06-03 09:00:00"))
+    later = deadline.replace("delay_minutes: 0", "delay_minutes: 10")
+    text = rows(deadline, later, at("2031-06-04 10:00:00"), at("2031-06-03 09:00:00"))
     project.write("calls/june.yaml", text)
     project.ok("plan", "--now", EVENING, "--out", "june.plan")
     applied = project.apply("june.plan", "--now", LATER)

@@ -480,6 +480,6 @@ def test_a_saved_plan_of_them_is_read_back_and_shown(tmp_path: Path) -> None:
     for form in FORMS:
         bench.ok("show", "june.plan", "--reveal", "--format", form, "--output", "shown")
         text = shown(form, (tmp_path / "shown").read_bytes())
-        assert set(commands(text)) == ({"notice"} if form == "github" else set())
+        assert set(commands(text)) == ({"notice", "warning"} if form == "github" else set())
     bodies = [change["request"]["body"] for change in json.loads(saved)["changes"]]
     assert [body["full_name"] for body in bodies] == [unicodedata.normalize("NFC", text[:500]) for text in TEXTS]

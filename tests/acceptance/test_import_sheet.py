@@ -219,7 +219,7 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
     ready.ok("import-sheet", "calls/june.csv", "--force", *SAID)
     ready.ok("import-sheet", "calls/june.csv", "--plan", "other", *SAID)
     assert (ready.root / "calls/other.yaml").exists()
-    assert "does not name this file" in ready.ok("import-sheet", "calls/june.csv", "--output", "calls/x.yml").err
+    assert "does not name this file" in ready.ok("import-sheet", "calls/june.csv", "--output", "x.yml").err
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
         (("calls/link.csv",), 1, "leads out of the project"),
         (("calls/june.csv", "--output", "june.txt"), 64, "ends in .yaml"),
         (("calls/june.csv", "--plan", "No Name"), 64, "no name for a plan"),
-        (("calls/june.csv", "--timezone", "Mexico"), 64, "no timezone 'Mexico'"),
+        (("calls/june.csv", "--timezone", "Mexico"), 64, "did you mean America/Mexico_City?"),
         (("calls/june.csv", "--sheet", "x"), 1, "has no sheets"),
     ],
 )

@@ -245,7 +245,7 @@ def test_a_phone_call(project: Workbench, sandbox: Any) -> None:
         "calls/leads.yaml",
         f"version: 1\nplan: leads\ndefaults: {{agent: {AGENT}, from: '+525512345678'}}\ncalls:\n"
         "  - key: lead-7\n    to_number: +14155552678\n    full_name: Jane Smith\n    delay_minutes: 5\n"
-        "    delay_minutes: 0\n    place_by: 2099-01-01T00:00:00Z\n    email: lead@example.com\n    country: US\n",
+        "    place_by: 2099-01-01T00:00:00Z\n    email: lead@example.com\n    country: US\n",
     )
     assert project.apply().code == 0
     [call] = sandbox.calls()

@@ -173,7 +173,8 @@ def test_moves_that_cannot_be(june: Workbench, sandbox: Any) -> None:
 def test_a_rename_together_with_a_raised_revision(project: Workbench, sandbox: Any) -> None:
     row = (
         f"version: 1\nplan: {{}}\ndefaults: {{{{agent: {AGENT}, from: {NUMBER}}}}}\ncalls:\n"
-        f"  - {{{{key: a, contact_id: {contact(1)}, delay_minutes: 0, place_by: 2031-01-01T00:00:00Z, revision: {{}}}}}}\n"
+        f"  - {{{{key: a, contact_id: {contact(1)}, delay_minutes: 0, revision: {{}},"
+        " place_by: 2031-01-01T00:00:00Z}}\n"
     )
     project.write(PLAN, row.format("june", 1))
     assert project.apply().summary["placed"] == 1

@@ -304,7 +304,7 @@ def test_json_on_a_terminal_is_inert_and_says_the_same(bench: Workbench) -> None
     for args in (("plan", *NOW, "--json", "--reveal"), ("show", "june.plan", "--json", "--reveal")):
         screen = bench.on_terminal(*args, COLUMNS="9999")
         assert [char for char in screen if not char.isprintable() and char not in "\r\n"] == []
-        call = json.loads(screen)["changes"][0]["call"]
+        call = json.loads(screen[screen.index("{") :])["changes"][0]["call"]
         assert call["full_name"] == name
     for args in (("explain", *NOW, "june/inv-1001", "--json", "--reveal"), ("validate", "--json")):
         screen = bench.on_terminal(*args, COLUMNS="9999")

@@ -29,7 +29,6 @@ calls:
     from: {NUMBER}
     contact_id: {contact(900)}
     delay_minutes: 5
-    delay_minutes: 0
     place_by: 2031-06-01T00:00:00Z
 """
 
