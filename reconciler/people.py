@@ -11,18 +11,30 @@ from reconciler.model import Location
 
 LIST_MAX_AGE = timedelta(days=31)
 
-_ID_PREFIX = re.compile(r"[A-Za-z]+[-_](?=[0-9A-Fa-f]{8}-)", re.ASCII)
-# Numbers that ring the same phone: the digit that calls to a mobile from abroad need, or once needed (Mexico's
-# numbering plan of August 2019 dropped the 1; Argentina keeps the 9).
-_SAME_PHONE = re.compile(r"(\+52)1([0-9]{10})|(\+54)9([0-9]{10})", re.ASCII)
+_PREFIXED_UUID = re.compile(r"(?:contact-|agent-|pn-)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
+# Numbers that ring the same phone. Mexico: the 1 before mobiles, dropped by the numbering plan of August 2019.
+# Brazil: the ninth digit that Anatel's resolution 553/2010 put before mobiles, whose old numbers began with 6 to 9
+# (landlines begin with 2 to 5). Argentina: the 9 for mobiles called from abroad.
+_SAME_PHONE = re.compile(r"(\+52)1([0-9]{10})|(\+55[1-9]{2})9([6-9][0-9]{7})|(\+54)9([0-9]{10})", re.ASCII)
+
+
+def exact_id(identifier: str) -> str:
+    """A contact's, agent's or number's id, or an E.164 number, in the form in which the same ones are equal.
+
+    Case does not count, nor does one of the service's prefixes before a UUID. This form may count as evidence.
+    """
+    lower = identifier.lower()
+    matches = _PREFIXED_UUID.fullmatch(lower)
+    return matches[1] if matches else lower
 
 
 def person(target: str) -> str:
-    """A contact's id or an E.164 number, in the one form in which persons are compared."""
-    if target.startswith("+"):
-        same = _SAME_PHONE.fullmatch(target)
-        return "".join(part or "" for part in same.groups()) if same else target
-    return _ID_PREFIX.sub("", target).lower()
+    """A contact's id or an E.164 number, in the form in which probably the same persons are equal.
+
+    Numbers that are dialled alike have one form. It may block a call; it is no evidence that one was placed.
+    """
+    same = _SAME_PHONE.fullmatch(target)
+    return "".join(part or "" for part in same.groups()) if same else exact_id(target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from reconciler import identity, wire
 from reconciler.blinding import UNKNOWN
-from reconciler.engine.evidence import PENDING, bare
+from reconciler.engine.evidence import PENDING
 from reconciler.model import TAG_PREFIX, Address, Call, Row
+from reconciler.people import exact_id
 from reconciler.ports import Intent, RemoteCall
 from reconciler.times import UNKNOWN_TIME, ring_time
 
@@ -29,7 +30,7 @@ def of_listing(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
     The service does not return when a call rings that is still ahead.
     """
     agent = listed.agent or UNKNOWN
-    if row is not None and bare(agent) == bare(row.call.agent):
+    if row is not None and exact_id(agent) == exact_id(row.call.agent):
         agent = row.call.agent  # the same, as the files write it
     number = None if listed.contact_id is not None else listed.number or UNKNOWN
     call = Call(agent, sender=UNKNOWN, contact_id=listed.contact_id, to_number=number)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from reconciler.engine.orders import Order
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
+from reconciler.people import exact_id
 from reconciler.ports import RemoteCall, Seen
 from reconciler.times import tell_instant
 
@@ -166,17 +167,12 @@ def _named_address(call: RemoteCall) -> Address | None:
         return None
 
 
-def bare(identifier: str) -> str:
-    """An id as it may be compared: agents are seen as ``agent-<uuid>`` and as ``<uuid>``."""
-    return identifier.lower().removeprefix("agent-")
-
-
 def is_alike(call: Call, remote: RemoteCall) -> bool:
     """The same person and the same agent."""
-    if remote.agent is None or bare(remote.agent) != bare(call.agent):
+    if remote.agent is None or exact_id(remote.agent) != exact_id(call.agent):
         return False
     if call.contact_id is not None:
-        return remote.contact_id is not None and bare(remote.contact_id) == bare(call.contact_id)
+        return remote.contact_id is not None and exact_id(remote.contact_id) == exact_id(call.contact_id)
     return remote.number is not None and remote.number == call.to_number
 
 
@@ -252,6 +248,6 @@ def may_be(
 
 def names(item: RemoteCall, lineage: Lineage) -> set[str]:
     """All that a listed call may be recognised by: the person, and the address and digest of its tags."""
-    targets = {bare(target) for target in (item.contact_id, item.number) if target}
+    targets = {exact_id(target) for target in (item.contact_id, item.number) if target}
     addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
     return targets | addresses | {digest for digest in (_named_digest(item),) if digest}

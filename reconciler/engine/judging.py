@@ -63,7 +63,7 @@ class Judge:
         self.known = known
         self.context = context
         self._moved = moved
-        self._twins = Twins(known, context.siblings, context.view)
+        self._twins = Twins(known, context.siblings, context.view, context.people)
         self._placed = PlacedCalls(context)
         self.met = Met()
 

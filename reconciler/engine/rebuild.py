@@ -18,6 +18,7 @@ from reconciler.engine.evidence import CLOCK_SKEW, Lineage
 from reconciler.engine.moves import Mover
 from reconciler.engine.outcomes import is_written
 from reconciler.model import Address, Move, Row
+from reconciler.people import exact_id
 from reconciler.ports import Intent, RemoteCall
 from reconciler.times import passed, ring_time, tell_instant
 
@@ -156,11 +157,11 @@ class _Work:
         for call in self.calls:
             if evidence.is_untagged(call, lineage, tags_returned=False):
                 for target in filter(None, (call.contact_id, call.number)):
-                    near.setdefault(evidence.bare(target), []).append(call)
+                    near.setdefault(exact_id(target), []).append(call)
         rows = list(self._open())
         fits = {
             row.address: [
-                call for call in near.get(evidence.bare(row.call.target), ()) if _fits(row, call, self.ground.now)
+                call for call in near.get(exact_id(row.call.target), ()) if _fits(row, call, self.ground.now)
             ]
             for row in rows
         }

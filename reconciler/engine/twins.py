@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from reconciler.blinding import View
 from reconciler.known import Known
 from reconciler.model import Address, Entry, Row
+from reconciler.people import People, person
 
 WINDOW = timedelta(hours=24)
 
@@ -18,16 +19,19 @@ class Twins:
 
     A call that a person stopped is a twin too: a rename must not bring it back. Attempts that came to nothing are
     none. ``siblings`` were approved together with the row that asks. ``view`` is how the state has a row's call.
+    Targets are compared as probable persons.
     """
 
-    def __init__(self, known: Known, siblings: frozenset[Address], view: View) -> None:
+    def __init__(self, known: Known, siblings: frozenset[Address], view: View, people: People) -> None:
         self._known = known
         self._view = view
+        self._people = people
         self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
         for place, entry in enumerate(known):
             if (entry.unknown or entry.placed) and entry.address not in siblings:
                 self._by_digest.add(entry.digest, place)
-                self._by_target.add(entry.call.target, place)
+                for name in people.names(entry.call.target):
+                    self._by_target.add(name, place)
 
     def find(self, row: Row, digest: str, now: datetime) -> list[int]:
         """Where the entries of other plans or keys stand that are the same call as ``row``: first those with its
@@ -38,17 +42,27 @@ class Twins:
         """
         if not self._known:
             return []
-        digest, target = self._view.digest(digest), self._view.target(row.call.target)
+        digest = self._view.digest(digest)
         found = set()
         for place in self._by_digest.places(digest):
             entry = self._known.item(place)
             if entry.digest == digest and _other(entry, row):
                 found.add(place)
-        for place in self._by_target.places(target):
+        own = {person(row.call.target), row.call.target}
+        names = {self._view.target(name) for name in own.union(self._people.names(row.call.target))}
+        own = {self._view.target(name) for name in own}
+        for place in (place for name in names for place in self._by_target.places(name)):
             entry = self._known.item(place)
-            if entry.call.target == target and _collides(entry, row, now):
+            if self._is_alike(entry.call.target, own, names) and _collides(entry, row, now):
                 found.add(place)
         return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
+
+    def _is_alike(self, target: str, own: set[str], names: set[str]) -> bool:
+        """Whether ``target`` is probably the person of a row known by ``own`` and by all ``names`` in the state.
+
+        No chains: two contacts that share a number are two persons.
+        """
+        return person(target) in names or not own.isdisjoint(self._people.names(target))
 
 
 class _Index:

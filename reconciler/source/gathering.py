@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from reconciler.model import Address, Row
 from reconciler.packing import pack, unpacker
+from reconciler.people import person
 from reconciler.spool import Keeper, Packed, Picked, Spool
 
 _Name: TypeAlias = tuple[str, int]
@@ -145,8 +146,8 @@ def _repeated(numbers: Sequence[int]) -> set[int]:
 
 
 def same_call(row: Row) -> tuple[str, object]:
-    """What rows share that call one person at one time."""
-    return (row.call.target, row.rings_at if row.rings_at is not None else "no schedule")
+    """What rows share that probably call one person at one time."""
+    return (person(row.call.target), row.rings_at if row.rings_at is not None else "no schedule")
 
 
 def _name(address: Address) -> _Name:

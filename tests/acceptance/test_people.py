@@ -275,3 +275,38 @@ def test_a_list_may_be_a_workbook(project: Workbench) -> None:
     rows = phone_rows(("a", "+525512345678", "2031-06-10 10:00"), ("b", "+525512345679", "2031-06-10 10:00"))
     project.write("calls/june.yaml", rows)
     assert blocked(project.plan("--now", DAY)) == {"a": ["G010"]}
+
+
+UUID = "c1d2e3f4-a5b6-7890-cdef-123456789012"
+SPELLINGS = [
+    (f"contact_id: {UUID}", f"contact_id: {UUID.upper()}"),
+    (f"contact_id: {UUID}", f"contact_id: contact-{UUID}"),
+    ("to_number: +5511987654321, full_name: A", "to_number: +551187654321, full_name: A"),
+    ("to_number: +5491123456789, full_name: A", "to_number: +541123456789, full_name: A"),
+]
+
+
+def spelled(plan: str, target: str) -> str:
+    sender = "+525500000000" if target.startswith("to_number") else f"pn-{UUID}"
+    schedule = "{at: 2031-06-10 10:00, timezone: America/Mexico_City}"
+    head = f"version: 1\nplan: {plan}\ndefaults: {{agent: {AGENT}, from: {sender}, schedule: {schedule}}}\n"
+    return f"{head}calls:\n  - {{key: {plan}, {target}}}\n"
+
+
+@pytest.mark.parametrize(("first", "second"), [*SPELLINGS, ("other", "other")])
+def test_a_person_in_another_spelling_is_not_called_twice(
+    project: Workbench, sandbox: Any, first: str, second: str
+) -> None:
+    other = first == "other"
+    if other:  # a landline and a mobile are two persons
+        first, second = (f"to_number: {number}, full_name: A" for number in ("+551132345678", "+5511932345678"))
+    project.write("calls/a.yaml", spelled("a", first))
+    project.write("calls/b.yaml", spelled("b", second))
+    warned = project.run("plan", "--format", "json", "--now", DAY).json
+    assert ("W203" in [item["code"] for item in warned["diagnostics"]]) is not other
+    (project.root / "calls/b.yaml").unlink()
+    assert project.apply("--now", DAY).code == 0
+    project.write("calls/b.yaml", spelled("b", second))
+    again = project.run("plan", "--format", "json", "--now", DAY).json
+    actions = {item["plan"]: (item["action"], item["reasons"]) for item in again["changes"]}
+    assert actions["b"] == (("create", []) if other else ("blocked", ["same-call"])), actions

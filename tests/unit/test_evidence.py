@@ -158,7 +158,11 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
 
     assert found(CALL)
     assert found(CALL, created_at=SENT - timedelta(days=400)), "of any age"
-    assert found(CALL, agent="A"), "ids are compared without their prefix and case"
+    uuid = "c1d2e3f4-a5b6-7890-cdef-123456789012"
+    spelled = structs.replace(CALL, agent=f"agent-{uuid}", contact_id=f"contact-{uuid}")
+    assert found(spelled, agent=uuid.upper(), contact_id=uuid), "UUIDs are compared without prefix and case"
+    assert not found(CALL, agent=CALL.agent.removeprefix("agent-")), "what follows is no UUID"
+    assert not found(structs.replace(phone, to_number="+5215512345678"), contact_id="x", number="+525512345678")
     assert found(phone, contact_id="x", number="+525512345678")
     assert found(CALL, agent="agent-b", tags=tags()), "tags are proof"
     assert found(CALL, tags=tags("of-before-a-rename"))
