@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.cli import main
@@ -94,3 +97,34 @@ def test_what_plan_and_apply_print_is_what_their_schemas_say(project: Workbench,
     broken = project.plan()
     plan.validate(broken)
     assert broken["diagnostics"]
+
+
+def as_editors_read(text: str) -> object:
+    """A YAML 1.2 file, with numbers as an editor's parser makes them."""
+
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {}  # noqa: RUF012 - as the base class has it
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^(?:~|null|)$"), ["~", "n", ""])
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), ["t", "f"])
+    Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+\.[0-9]*$"), list("-+0123456789")
+    )
+    return yaml.load(text, Loader)
+
+
+# A pattern binds no numbers: an editor that reads +52… and 007 as such passes these, and the tool does not.
+LOST_IN_NUMBERS = {"shape-contact-id", "shape-number-no-plus", "shape-revision-leading-zero"}
+
+
+@pytest.mark.parametrize("kind", ["valid", "invalid"])
+def test_an_editor_and_the_tool_agree_on_the_shapes_of_all_cases(kind: str) -> None:
+    validator = Draft202012Validator(schema("callplan"))
+    pattern = "*.yaml" if kind == "valid" else "shape-*.yaml"
+    paths = sorted((Path(__file__).parent / "cases" / kind).glob(pattern))
+    assert len(paths) > 30
+    passed = {
+        path.stem for path in paths if validator.is_valid(as_editors_read(path.read_text(encoding="utf-8-sig")))
+    }
+    assert passed == ({path.stem for path in paths} if kind == "valid" else LOST_IN_NUMBERS)

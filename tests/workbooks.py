@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 
 from python_calamine import CalamineWorkbook
 
@@ -20,11 +21,21 @@ _ROOT = (
     f'<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_REL}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
 )
-# Style 1 is a date, style 2 a date with a time.
-_STYLES = (
-    f'<styleSheet xmlns="{_MAIN}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs>'
-    "</styleSheet>"
+STRICT = (
+    "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    "http://purl.oclc.org/ooxml/spreadsheetml/main",
 )
+
+
+def _styles(formats: Sequence[str]) -> str:
+    """Style 1 is a date, style 2 a date with a time, those from 3 on are of ``formats``."""
+    numbers = range(200, 200 + len(formats))
+    codes = "".join(
+        f"<numFmt numFmtId={quoteattr(str(number))} formatCode={quoteattr(code)}/>"
+        for number, code in zip(numbers, formats, strict=True)
+    )
+    styles = "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, *numbers))
+    return f'<styleSheet xmlns="{_MAIN}"><numFmts>{codes}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>'
 
 
 def cell(reference: str, value: str | float | None) -> str:
@@ -36,7 +47,11 @@ def cell(reference: str, value: str | float | None) -> str:
     return "" if value is None else f'<c r="{reference}"><v>{value}</v></c>'
 
 
-def workbook(*sheets: tuple[str, Sequence[Sequence[str | float | None]]], hidden: Sequence[str] = ()) -> bytes:
+def workbook(
+    *sheets: tuple[str, Sequence[Sequence[str | float | None]]],
+    hidden: Sequence[str] = (),
+    formats: Sequence[str] = (),
+) -> bytes:
     """An ``.xlsx`` file of sheets, each a name and its rows."""
     names, relations, parts = "", "", {}
     for number, (name, rows) in enumerate(sheets, start=1):
@@ -56,7 +71,7 @@ def workbook(*sheets: tuple[str, Sequence[Sequence[str | float | None]]], hidden
     parts |= {
         "[Content_Types].xml": _TYPES,
         "_rels/.rels": _ROOT,
-        "xl/styles.xml": _STYLES,
+        "xl/styles.xml": _styles(formats),
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_REL}"><sheets>{names}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": (
             f'<Relationships xmlns="{_PACKAGE}/relationships">{styles}{relations}</Relationships>'
@@ -67,6 +82,54 @@ def workbook(*sheets: tuple[str, Sequence[Sequence[str | float | None]]], hidden
         for name, text in parts.items():
             package.writestr(name, text)
     return data.getvalue()
+
+
+def rewritten(
+    data: bytes,
+    change: Callable[[str], str],
+    part: str | None = None,
+    *,
+    rename: Callable[[str], str] = str,
+    encoding: str = "utf-8",
+) -> bytes:
+    """The workbook with one part of it changed, or all of them; and its parts renamed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if part in {None, name}:
+                content = change(content.decode()).encode(encoding)
+            new.writestr(rename(name), content)
+    return out.getvalue()
+
+
+def ods(rows: Sequence[Sequence[str | float | None]], *, hidden: int | None = None) -> bytes:
+    """An ``.ods`` file of one sheet. A cell may be XML of its own; ``hidden`` is the number of a filtered row."""
+    names = ("office", "table", "text", "style")
+    spaces = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in names)
+    lines = ""
+    for number, values in enumerate(rows, start=1):
+        cells = "".join(_ods_cell(value) for value in values)
+        filtered = ' table:visibility="filter"' if number == hidden else ""
+        lines += f"<table:table-row{filtered}>{cells}</table:table-row>"
+    lines += '<table:table-row table:number-rows-repeated="1048000"><table:table-cell/></table:table-row>'
+    table = f'<table:table table:name="June">{lines}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        package.writestr("content.xml", f"<office:document-content {spaces}>{body}</office:document-content>")
+    return data.getvalue()
+
+
+def _ods_cell(value: str | float | None) -> str:
+    if isinstance(value, str) and value.startswith("<"):
+        return value
+    if value is None:
+        return "<table:table-cell/>"
+    shown = f"<text:p>{escape(str(value))}</text:p>"
+    kind = "string" if isinstance(value, str) else f'float" office:value="{value}'
+    return f'<table:table-cell office:value-type="{kind}">{shown}</table:table-cell>'
 
 
 def sheets_of(data: bytes) -> dict[str, list[list[str]]]:

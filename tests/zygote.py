@@ -36,7 +36,7 @@ calls:
      contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012,
      schedule: {at: 2031-06-16 14:30:00, timezone: America/Bogota}}
 """
-_LATE = ("anyio._backends._asyncio", "filelock", "httpcore", "python_calamine")  # imported where they are used
+_LATE = ("anyio._backends._asyncio", "filelock", "httpcore", "pyexpat")  # imported where they are used
 _AT_START = ("PYTHON", "LC_", "LANG")
 
 

@@ -38,6 +38,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--sheet", metavar="NAME", help="Which sheet of a workbook.")
 @click.option("--encoding", metavar="NAME", help="Of a CSV file; guessed if not given.")
 @click.option("--delimiter", metavar="CHAR", help="Of a CSV file; guessed if not given.")
+@click.option("--hidden", type=click.Choice(["include", "skip"]), help="What hidden rows, columns and sheets are.")
 @click.option("--force", is_flag=True, help="Replace a plan file that exists.")
 @click.pass_obj
 def import_sheet(
@@ -50,9 +51,10 @@ def import_sheet(
     sheet: str | None,
     encoding: str | None,
     delimiter: str | None,
+    hidden: str | None,
     force: bool,
 ) -> None:
-    """Write a plan file that reads FILE (.csv, .tsv, .xlsx), which stands beside or below it in the project.
+    """Write a plan file that reads FILE (.csv, .tsv, .xlsx, .ods), which stands beside or below it in the project.
 
     Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
     cannot be guessed is a TODO, which validate refuses until somebody says it.
@@ -72,7 +74,7 @@ def import_sheet(
     _check_target(target, force=force)
     workspace = Workspace.open(app, None)
     workspace.check()
-    options = Options(named(_beside(app.directory / file, target)), sheet, encoding, delimiter)
+    options = Options(named(_beside(app.directory / file, target)), sheet, encoding, delimiter, hidden=hidden)
     sample = _read(options, target, workspace.project)
     try:
         draft = guess(sample, workspace.project, Answers(timezone, lambda header: region or _ask(header)))
@@ -138,7 +140,9 @@ def _read(options: Options, target: Path, project: Project) -> Sample:
         return read_sample(options, name_of(project, target.parent.resolve() / target.name), project)
     except SheetProblem as found:
         where = options.file.text if found.location is None else str(found.location)
-        hint = found.hint and found.hint.replace("say sheet: ", "say which: --sheet ")
+        hint = found.hint and found.hint.replace("say sheet: ", "say which: --sheet ").replace(
+            "hidden: ", "--hidden "
+        )
         raise ReconcilerError(f"{where}: {found.message}", hint=hint) from found
 
 

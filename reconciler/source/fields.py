@@ -16,6 +16,8 @@ from reconciler.source.shape import bad_value
 
 # A number as spreadsheets show it where its digits do not fit: 1.41556E+10.
 SPOILED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
+# As a text that nothing says is a number: only what no code or name looks like.
+ROUNDED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}", re.ASCII)
 MAPS = ("additional_data", "metadata")
 
 

@@ -15,7 +15,7 @@ from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.nodes import Scalar
 from reconciler.source.parties import ID
 from reconciler.source.report import Report, by_place
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import Grid, Record, SheetProblem, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.wording import quoted
@@ -67,7 +67,9 @@ def _suppressed(file: SuppressionFile, project: Project, report: Report, now: da
 
 def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
     """The lines that name somebody. Reading ends at the first problem of the file itself."""
-    options = Options(Scalar(file.file, plain=True, line=file.source.line, column=file.source.column))
+    name = Scalar(file.file, plain=True, line=file.source.line, column=file.source.column)
+    is_workbook = file.file.lower().endswith((".xlsx", ".ods"))
+    options = Options(name, hidden="include" if is_workbook else None)  # a hidden person is in the list, too
     try:
         with open_sheet(options, PROJECT_FILE, project) as grid:
             records = (record for record in grid.records() if not record.blank)
@@ -97,6 +99,7 @@ class _Reader:
         self._numbers = [index for index, name in enumerate(folded) if name in _NUMBER_HEADERS]
         self._contacts = [index for index, name in enumerate(folded) if name in _CONTACT_HEADERS]
         self._width = len(folded)
+        refuse_flaws(grid, header, header.flaws)
         if file.country is not None:
             _check_country(file.country)
         if not self._numbers and not self._contacts:
@@ -108,6 +111,7 @@ class _Reader:
         if len(record.texts) != self._width:
             message = f"the row has {len(record.texts)} cells, and the header {self._width}"
             raise SheetProblem("E607", message, None, self._grid.locate(record, None))
+        refuse_flaws(self._grid, record, (*self._contacts, *self._numbers))
         contacts = [self._contact(record, index) for index in self._contacts if record.texts[index].strip()]
         numbers = [self._number(record, index) for index in self._numbers if record.texts[index].strip()]
         if not contacts and not numbers:

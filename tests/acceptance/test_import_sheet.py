@@ -226,7 +226,7 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
     ("args", "code", "told"),
     [
         (("calls/none.csv",), 1, "calls/none.csv|none.csv: cannot be read"),
-        (("calls/june.ods",), 1, "save it as .xlsx or .csv"),
+        (("calls/june.xls",), 1, "save it as .xlsx or .csv"),
         (("calls/empty.csv",), 1, "there is nothing in it"),
         (("calls/header.csv",), 1, "there is nothing below its header"),
         (("calls/twice.csv",), 1, "calls/twice.csv:1:3: header 'a' is here a second time"),
@@ -241,7 +241,7 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
 )
 def test_mistakes_are_told(ready: Workbench, args: tuple[str, ...], code: int, told: str) -> None:
     ready.write("calls/june.csv", SPANISH)
-    ready.write("calls/june.ods", "")
+    ready.write("calls/june.xls", "")
     ready.write("calls/empty.csv", "\n\n")
     ready.write("calls/header.csv", "a,b\n")
     ready.write("calls/twice.csv", "a,a\n1,2\n")

@@ -39,7 +39,7 @@ BAD = st.sampled_from([b"", b"", b"\xff", b"a\xff,b\nc"])
 
 
 def opened(data: bytes) -> Delimited:
-    return Delimited(io.BufferedReader(io.BytesIO(data)), "a.csv", "utf-8", ",")
+    return Delimited(io.BufferedReader(io.BytesIO(data)), "a.csv", "utf-8", ",", ",")
 
 
 def seen(grid: Delimited, record: Record) -> Seen:

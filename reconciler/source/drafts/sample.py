@@ -48,7 +48,10 @@ def read_sample(options: Options, plan_file: str, project: Project) -> Sample:
     except SheetProblem as found:
         if found.message.endswith("is not UTF-8") and options.encoding is None:
             return read_sample(replace(options, encoding=_WESTERN), plan_file, project)
-        if found.message.startswith("one column only") and options.delimiter is None:
+        if (
+            found.message.startswith(("one column only", "a quoted cell is followed by"))
+            and options.delimiter is None
+        ):
             for delimiter in _DELIMITERS:
                 try:
                     return _read(replace(options, delimiter=delimiter), plan_file, project)

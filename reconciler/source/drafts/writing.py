@@ -30,7 +30,7 @@ def _lines(draft: Draft, plan: str, options: Options) -> Iterator[str]:
         yield from _defaults(draft.defaults)
         yield ""
     yield from ("sheets:", f"  - file: {scalar(options.file.text)}")
-    for name in ("sheet", "encoding", "delimiter"):
+    for name in ("sheet", "encoding", "delimiter", "hidden"):
         value = getattr(options, name)
         if value is not None:
             yield f"    {name}: {scalar(value)}"

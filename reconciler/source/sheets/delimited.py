@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
@@ -11,19 +12,51 @@ from reconciler.model import Location
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.guard import unguarded
 
+_HEAD = 64  # bytes, in which a first line that names the delimiter ends
+_SEPARATOR = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)  # for spreadsheets, which do not show it
+# What a spreadsheet shows, and writes, where it has no value: in English, Spanish, Portuguese, French and German.
+_ERRORS = frozenset(
+    {
+        "#REF!",
+        "#N/A",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+    }
+    | {"#¡REF!", "#N/D", "#¡VALOR!", "#¡DIV/0!", "#¿NOMBRE?", "#¡NUM!", "#¡NULO!", "#VALOR!", "#NOME?", "#NÚM!"}
+    | {"#NULO!", "#NOM?", "#VALEUR!", "#NOMBRE!", "#BEZUG!", "#WERT!", "#NV", "#ZAHL!", "#GETTING_DATA"}
+)
+_TOO_NARROW = re.compile(r"#{3,}")
+_AFTER_QUOTE = re.compile(r'"(\s+|[,;|\t])')
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Delimited(Grid):
     """A text file of records, some over several lines. ``raw`` is read once, from its start."""
 
-    def __init__(self, raw: io.BufferedReader, name: str, encoding: str, delimiter: str) -> None:
-        if encoding == "utf-8" and raw.peek(2)[:2] in _UTF16_MARKS:
-            raise SheetProblem("E602", "the file is UTF-16", "add encoding: utf-16, or save it as CSV UTF-8")
+    def __init__(
+        self, raw: io.BufferedReader, name: str, encoding: str | None, delimiter: str | None, usual: str
+    ) -> None:
+        head = raw.peek(_HEAD)[:_HEAD]
+        marked = head[:2] in _UTF16_MARKS
+        if encoding == "utf-8" and marked:
+            raise SheetProblem("E602", "the file is UTF-16", "say encoding: utf-16, or save it as CSV UTF-8")
+        encoding = encoding or ("utf-16" if marked else "utf-8")
         self._name = name
         self._raw = raw
         self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-        self._delimiter = delimiter
+        named = _SEPARATOR.match(head.decode(self._encoding, errors="ignore"))
+        if named is not None and delimiter not in {None, named[1]}:
+            message = f"the file says sep={named[1]}, and the plan file delimiter: {delimiter!r}"
+            raise SheetProblem("E602", message, "remove delimiter:", Location(name, 1, 1))
+        self._names_delimiter = named is not None
+        self._delimiter = named[1] if named is not None else delimiter or usual
         self._text: Iterator[str] = iter(())
         self._failed: UnicodeDecodeError | None = None
         self._lines: list[str] = []
@@ -33,6 +66,9 @@ class Delimited(Grid):
     def records(self) -> Iterator[Record]:
         """Each with its raw lines, from which the place of a cell is worked out where it is needed."""
         with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
+            if self._names_delimiter:
+                next(self._text)
+                self._read = 1
             yield from self._parsed(self._text)
 
     def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
@@ -129,6 +165,8 @@ class Delimited(Grid):
                 "E603", f"{len(texts)} columns; {MAX_COLUMNS} are read", None, self.locate(record, None)
             )
         record.texts = [unguarded(cell) for cell in texts]
+        if flaws := {column: _flaw(cell) for column, cell in enumerate(texts) if _is_error(cell.strip())}:
+            record.flaws = flaws
         for column, cell in enumerate(record.texts):
             if len(cell) > MAX_CELL:
                 where = self.locate(record, column)
@@ -148,26 +186,47 @@ class Delimited(Grid):
         where = Location(self._name, line, 1)
         if "field limit" in str(error):
             return SheetProblem("E603", f"a cell of more than {MAX_CELL} characters", "is a quote missing?", where)
+        after = _AFTER_QUOTE.search(self._lines[-1]) if self._lines and "expected after" in str(error) else None
+        if after is not None and after[1].isspace() and after[1] != "\t":
+            message = "there is a blank between a closing quote and the delimiter"
+            return SheetProblem("E602", message, "remove the blank", where)
+        if after is not None and after[1] != self._delimiter:
+            mark = "\\t" if after[1] == "\t" else after[1]
+            return SheetProblem(
+                "E602", f"a quoted cell is followed by {mark!r}", f'say delimiter: "{mark}"', where
+            )
         hint = 'a cell that holds quotes is written "like ""this"" one"'
         return SheetProblem("E602", f"the quotes of this record do not match: {error}", hint, where)
 
     def _not_decoded(self, error: UnicodeDecodeError) -> SheetProblem:
         line = self._read + 1
         self._raw.seek(0)
-        for number, data in enumerate(self._raw if self._encoding == "utf-8-sig" else (), start=1):
+        column = 1
+        for number, data in enumerate(self._raw if self._encoding != "utf-16" else (), start=1):
             try:
-                data.decode()
+                data.decode(self._encoding)
             except UnicodeDecodeError as found:
                 line, error = number, found
+                column = len(data[: found.start].decode(self._encoding)) + 1
                 break
         byte = error.object[error.start]
-        hint = "save it as UTF-8, or say encoding: windows-1252"
-        return SheetProblem("E602", f"byte 0x{byte:02x} is not UTF-8", hint, Location(self._name, line, 1))
+        is_utf8 = self._encoding == "utf-8-sig"
+        hint = "save it as UTF-8, or say encoding: windows-1252" if is_utf8 else "save it as UTF-8"
+        shown = "UTF-8" if is_utf8 else self._encoding
+        return SheetProblem("E602", f"byte 0x{byte:02x} is not {shown}", hint, Location(self._name, line, column))
+
+
+def _is_error(text: str) -> bool:
+    return text in _ERRORS or _TOO_NARROW.fullmatch(text) is not None
+
+
+def _flaw(text: str) -> str:
+    return f"the spreadsheet showed {text.strip()} here"
 
 
 def _is_plain(line: str) -> bool:
     """Whether the cells of a line are as they are written, and none is too long."""
-    return len(line) <= MAX_CELL and "'" not in line and "\0" not in line
+    return len(line) <= MAX_CELL and "'" not in line and "\0" not in line and "#" not in line
 
 
 def _are_bare(lines: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from reconciler.model import Location
 
 MAX_COLUMNS = 1000
 MAX_CELL = 10_000
+MEND = "correct it in the spreadsheet, and save it there"
 NO_FLAWS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -35,6 +36,8 @@ class Record:
     """One row of a sheet. ``number`` counts as the spreadsheet does, ``line`` is where it starts in the file.
 
     ``flaws`` says of cells why the spreadsheet itself has no value for them; ``raw`` is the reader's own.
+    ``displayed`` is how a workbook shows cells, where that is not their text; ``undisplayed`` names the formats of
+    cells of which that cannot be told.
     """
 
     number: int
@@ -42,10 +45,18 @@ class Record:
     texts: list[str]
     raw: object = None
     flaws: Mapping[int, str] = field(default_factory=lambda: NO_FLAWS)
+    displayed: Mapping[int, str] = field(default_factory=lambda: NO_FLAWS)
+    undisplayed: Mapping[int, str] = field(default_factory=lambda: NO_FLAWS)
 
     @property
     def blank(self) -> bool:
         return not self.flaws and not any(map(str.strip, self.texts))
+
+    def sent(self, direct: Set[int]) -> list[str]:
+        """The texts, those of the columns ``direct`` as the workbook shows them."""
+        if not self.displayed:
+            return self.texts
+        return [self.displayed.get(i, text) if i in direct else text for i, text in enumerate(self.texts)]
 
 
 class Grid(Protocol):
@@ -67,6 +78,13 @@ class Grid(Protocol):
         """Do without the next ``count`` of ``records``: how many there were, and how many hold anything."""
         blank = [record.blank for record in islice(records, count)]
         return len(blank), blank.count(False)
+
+
+def refuse_flaws(grid: Grid, record: Record, columns: Iterable[int]) -> None:
+    """Raise ``SheetProblem`` where one of these cells has no value of its own."""
+    for column in columns:
+        if (flaw := record.flaws.get(column)) is not None:
+            raise SheetProblem("E608", flaw, MEND, grid.locate(record, column))
 
 
 def letters(column: int) -> str:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from reconciler.source.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.report import Report
 from reconciler.source.shape import NO_REPEAT, SYNONYMS
-from reconciler.source.sheets.grid import Grid, Record
+from reconciler.source.sheets.grid import MEND, Grid, Record
 
 _MARKS = (";", ",", "\t", "|")
 MAP_NAMES = (*MAPS, "schedule")
@@ -34,6 +34,11 @@ def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
         shown = "\\t" if mark == "\t" else mark
         message = f"one column only, and its header holds {shown!r}"
         report.tell("E606", message, grid.locate(record, 0), f'say delimiter: "{shown}"')
+        return None
+    for index, flaw in record.flaws.items():
+        report.tell("E608", f"in the row of the header: {flaw}", grid.locate(record, index), MEND)
+        usable = False
+    if not usable:
         return None
     inputs: list[tuple[int, str]] = []
     for index, name in enumerate(names):

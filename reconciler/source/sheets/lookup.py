@@ -9,7 +9,7 @@ from reconciler.settings import Project
 from reconciler.source.formulas.functions import problem
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.report import Report
-from reconciler.source.sheets.grid import SheetProblem
+from reconciler.source.sheets.grid import SheetProblem, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.wording import listed, quoted
@@ -68,6 +68,7 @@ class Lookups:
                 first = next(records, None)
                 if first is None:
                     raise SheetProblem("E605", "there is nothing in it", "the first row names the columns")
+                refuse_flaws(grid, first, first.flaws)
                 names = tuple(text.strip() for text in first.texts)
                 key = self._key(names, options)
                 rows: dict[str, list[str]] = {}
@@ -78,6 +79,7 @@ class Lookups:
                     if len(record.texts) != len(names):
                         message = f"the row has {len(record.texts)} cells, and the header {len(names)}"
                         raise SheetProblem("E607", message, None, grid.locate(record, None))
+                    refuse_flaws(grid, record, [index for index, name in enumerate(names) if name])
                     text = record.texts[key]
                     if text in rows:
                         several.add(text)

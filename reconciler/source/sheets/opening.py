@@ -14,6 +14,7 @@ from reconciler.files import open_in_project
 from reconciler.settings import Project
 from reconciler.source.files import name_of
 from reconciler.source.sheets.grid import Grid, SheetProblem
+from reconciler.source.sheets.package import kind_of_container
 from reconciler.system import FileRefused, told
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
 
             if options.sheet is not None:
                 raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
-            yield Delimited(raw, name, options.encoding or "utf-8", options.delimiter or _TEXTS[suffix])
+            if (kind := kind_of_container(raw)) is not None:
+                raise SheetProblem("E602", f"this is {kind}, not text", "name it as what it is, such as .xlsx")
+            if options.hidden is not None:
+                raise SheetProblem("E602", f"a {suffix} file hides nothing", "remove hidden:")
+            yield Delimited(raw, name, options.encoding, options.delimiter, _TEXTS[suffix])
         else:
             from reconciler.source.sheets.workbook import Workbook  # noqa: PLC0415 - only where needed
 
             if options.encoding is not None or options.delimiter is not None:
                 raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
-            yield Workbook(raw, name, options.sheet, project.limits.sheet_bytes)
+            yield Workbook(raw, name, options.sheet, options.hidden, project.limits.sheet_bytes)
 
 
 def _resolve(text: str, plan_file: str, project: Project) -> Path:
@@ -59,10 +64,9 @@ def _resolve(text: str, plan_file: str, project: Project) -> Path:
     if ".." in wanted.parts:
         raise SheetProblem("E601", "the path leads upwards", "keep sheets beside or below the plan file")
     suffix = wanted.suffix.lower()
-    if suffix not in {*_TEXTS, ".xlsx"}:
-        hint = (
-            "save it as .xlsx or .csv" if suffix in {".xls", ".xlsm", ".xlsb", ".ods"} else ".csv, .tsv or .xlsx"
-        )
+    if suffix not in {*_TEXTS, ".xlsx", ".ods"}:
+        others = {".xls", ".xlsm", ".xlsb", ".fods", ".numbers"}
+        hint = "save it as .xlsx or .csv" if suffix in others else ".csv, .tsv, .xlsx or .ods"
         raise SheetProblem("E602", f"a file that ends in {suffix or 'nothing'} is no sheet", hint)
     try:
         path = (project.root / PurePosixPath(plan_file).parent / wanted).resolve(strict=True)

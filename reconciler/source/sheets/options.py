@@ -16,6 +16,7 @@ class Options:
     encoding: str | None = None
     delimiter: str | None = None
     sha256: str | None = None
+    hidden: str | None = None
     key: str | None = None
 
 
@@ -35,5 +36,6 @@ def read_options(node: Node) -> Options | None:
         encoding=texts.get("encoding"),
         delimiter=texts.get("delimiter"),
         sha256=texts.get("sha256"),
+        hidden=texts.get("hidden"),
         key=texts.get("key"),
     )

@@ -1,38 +1,47 @@
-"""A workbook as the ZIP package that it is: how big it is unpacked, and what its cells lack.
+"""A workbook as the ZIP package that it is: its parts, unpacked in pieces, and never more bytes than allowed.
 
-Sizes that a package states of itself may be lies, so each part is unpacked once, in pieces, and counted before any
-reader sees it. On the way the cells are noted that the reader gives as empty: errors, and formulas that were
-never calculated (ECMA-376 part 1, 18.3.1.4).
+Sizes that a package states of itself may be lies, so each part is unpacked once and counted before anything reads
+it. Part names are compared without regard to case (ECMA-376 part 2, 6.3.5).
 """
 
 from __future__ import annotations
 
 import io
-import re
 import struct
 import zlib
-from collections.abc import Iterator
-from posixpath import join, normpath
-from xml.etree import ElementTree
+from collections.abc import Callable, Iterator
+from posixpath import dirname, join, normpath
+from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from reconciler.source.sheets.grid import SheetProblem
 
 _PIECE = 1 << 16
 _MAX_PARTS = 10_000
-_MAX_INDEX = 1 << 22
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_ERROR = re.compile(
-    rb'<c\b(?=[^>]*\bt="e")[^>]*\br="([A-Z]{1,3})([0-9]{1,7})"[^>]*>.*?(?:<v>([^<]*)</v>)?\s*</c>', re.DOTALL
-)
-_EMPTY_FORMULA = re.compile(
-    rb'<c\b(?![^>]*\bt="str")[^>]*\br="([A-Z]{1,3})([0-9]{1,7})"[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
-)
-_HAS_FORMULA = b"<f"
-_HAS_ERROR = b't="e"'
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of .xls, and of workbooks with a password ([MS-CFB])
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO] 2.3.4.1
+_HEAD = 1 << 20
 
-Flaws = dict[tuple[int, int], str]
+Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+Text = Callable[[str], None]
+
+
+def damaged(detail: str, hint: str = "open it in the spreadsheet, and save it again") -> SheetProblem:
+    return SheetProblem("E602", f"the workbook is damaged: {detail}", hint)
+
+
+def kind_of_container(raw: io.BufferedReader) -> str | None:
+    """What a file that is not delimited text is, by its first bytes; None where it may be text."""
+    head = raw.peek(8)[:8]
+    if head.startswith(b"PK\x03\x04"):
+        return "a ZIP package, as workbooks are"
+    if not head.startswith(_OLE):
+        return None
+    content = raw.read(_HEAD)
+    raw.seek(0)
+    return "a workbook with a password" if _ENCRYPTED in content else "an old .xls workbook"
 
 
 class Package:
@@ -40,14 +49,20 @@ class Package:
 
     def __init__(self, raw: io.BufferedReader, limit: int) -> None:
         self._raw = raw
+        kind = kind_of_container(raw)
+        if kind is None or not kind.startswith("a ZIP"):
+            hint = "save it without a password" if kind and "password" in kind else "save it as .xlsx"
+            raise SheetProblem("E602", f"this is {kind or 'no workbook'}", hint)
         try:
             with ZipFile(raw) as package:
                 parts = package.infolist()
         except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise SheetProblem("E602", "this is no workbook", "is it an .xlsx file, and whole?") from error
+            raise SheetProblem("E602", "this is no workbook", "is the file whole?") from error
         if len(parts) > _MAX_PARTS:
-            raise SheetProblem("E603", f"a workbook of {len(parts)} parts")
-        self._parts = {part.filename: part for part in parts}
+            raise SheetProblem("E603", f"a workbook of {len(parts):,} parts; {_MAX_PARTS:,} are read")
+        self._parts = {part.filename.lower(): part for part in parts}
+        if len(self._parts) != len(parts):
+            raise damaged("two of its parts have one name")
         left = limit
         for part in parts:
             for piece in self._pieces(part):
@@ -56,32 +71,63 @@ class Package:
                     hint = "an operator may raise limits.sheet_bytes in reconciler.yaml"
                     raise SheetProblem("E603", f"the workbook unpacks to more than {limit} bytes", hint)
 
-    def flaws(self, sheet: str) -> Flaws:
-        """Row and column (from 0) of each cell without a value that a spreadsheet would show one for."""
-        part = self._parts.get(self._path(sheet))
-        found: Flaws = {}
-        rest = b""
-        for piece in self._pieces(part) if part is not None else ():
-            text = rest + piece
-            cut = text.rfind(b"</c>") + 4 if b"</c>" in text else 0
-            _note(text[:cut], found)
-            rest = text[cut:]
-        return found
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._parts
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """A part unpacked; nothing where there is none."""
+        part = self._parts.get(name.lower())
+        return self._pieces(part) if part is not None else iter(())
+
+    def parse(self, name: str, start: Start, end: End | None = None, text: Text | None = None) -> None:
+        """Read a part of XML whole."""
+        for _ in self.parsing(name, start, end, text):
+            pass
+
+    def parsing(self, name: str, start: Start, end: End | None = None, text: Text | None = None) -> Iterator[None]:
+        """Read a part of XML, one piece with each step; nothing where ``name`` is empty.
+
+        Handlers get an element's namespace, a space, and its name.
+
+        Raises:
+            SheetProblem: it is no XML, or declares a document type, in which entities could grow.
+        """
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.buffer_text = True
+        parser.StartElementHandler = start
+        parser.EndElementHandler = end
+        parser.CharacterDataHandler = text
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        try:
+            for piece in self.pieces(name):
+                parser.Parse(piece, False)
+                yield
+            if name:
+                parser.Parse(b"", True)
+        except (expat.ExpatError, ValueError, KeyError) as error:
+            raise damaged(f"{name}: {error}") from error
 
     def _pieces(self, part: ZipInfo) -> Iterator[bytes]:
-        """A part unpacked, however much it says it is."""
+        """A part unpacked, however much it says it is. Each iterator keeps its own place in the file."""
+        if part.flag_bits & 1:
+            raise SheetProblem("E602", "this is a workbook with a password", "save it without a password")
         self._raw.seek(part.header_offset)
         try:
             mark, name, extra = _LOCAL_HEADER.unpack(self._raw.read(_LOCAL_HEADER.size))
         except struct.error as error:
-            raise SheetProblem("E602", "the workbook is cut off") from error
-        if mark != b"PK\x03\x04" or part.flag_bits & 1 or part.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
-            raise SheetProblem("E602", "the workbook is encrypted or damaged", "save it without a password")
-        self._raw.seek(name + extra, io.SEEK_CUR)
+            raise damaged("it is cut off") from error
+        if mark != b"PK\x03\x04" or part.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
+            raise damaged(f"the part {part.filename} cannot be unpacked")
+        place = part.header_offset + _LOCAL_HEADER.size + name + extra
         inflate = zlib.decompressobj(-15) if part.compress_type == ZIP_DEFLATED else None
         left = part.compress_size
-        while left > 0 and (packed := self._raw.read(min(_PIECE, left))):
+        while left > 0:
+            self._raw.seek(place)
+            packed = self._raw.read(min(_PIECE, left))
+            if not packed:
+                raise damaged("it is cut off")
             left -= len(packed)
+            place += len(packed)
             if inflate is None:
                 yield packed
                 continue
@@ -90,44 +136,24 @@ class Package:
                     yield inflate.decompress(packed, _PIECE)
                     packed = inflate.unconsumed_tail
             except zlib.error as error:
-                raise SheetProblem("E602", "the workbook is damaged", "save it again") from error
+                raise damaged(f"the part {part.filename} cannot be unpacked") from error
 
-    def _path(self, sheet: str) -> str:
-        """The part that holds a sheet, by way of the workbook's relations; empty where that leads nowhere."""
-        book, relations = self._xml("xl/workbook.xml"), self._xml("xl/_rels/workbook.xml.rels")
-        wanted = next(
-            (item.get(_RELATION) for item in book.iter() if _is(item, "sheet") and item.get("name") == sheet), None
-        )
-        target = next((item.get("Target", "") for item in relations.iter() if item.get("Id") == wanted), "")
-        return target.lstrip("/") if target.startswith("/") else normpath(join("xl", target))
+    def relations(self, part: str) -> dict[str, tuple[str, str]]:
+        """What a part points at: by id the last word of the type, and the part."""
+        found: dict[str, tuple[str, str]] = {}
 
-    def _xml(self, name: str) -> ElementTree.Element:
-        part = self._parts.get(name)
-        data = b"".join(self._pieces(part)) if part is not None else b""
-        if not data or len(data) > _MAX_INDEX or b"<!DOCTYPE" in data:
-            return ElementTree.Element("nothing")
-        try:
-            return ElementTree.fromstring(data)  # noqa: S314 - no document type, so no entities
-        except ElementTree.ParseError as error:
-            raise SheetProblem("E602", "the workbook is damaged", "save it again") from error
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if name.endswith(" Relationship"):
+                target = attributes.get("Target", "")
+                path = target.lstrip("/") if target.startswith("/") else normpath(join(dirname(part), target))
+                found[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
+
+        folder, _, base = part.rpartition("/")
+        path = f"{folder}/_rels/{base}.rels".lstrip("/")
+        if path in self:
+            self.parse(path, start)
+        return found
 
 
-def _is(item: ElementTree.Element, name: str) -> bool:
-    return item.tag.rpartition("}")[2] == name
-
-
-def _note(text: bytes, found: Flaws) -> None:
-    if _HAS_ERROR in text:
-        for match in _ERROR.finditer(text):
-            shown = (match[3] or b"an error").decode(errors="replace")
-            found[_place(match)] = f"the spreadsheet shows {shown} here"
-    if _HAS_FORMULA in text:
-        for match in _EMPTY_FORMULA.finditer(text):
-            found[_place(match)] = "a formula without a value: it was never calculated"
-
-
-def _place(match: re.Match[bytes]) -> tuple[int, int]:
-    column = 0
-    for char in match[1]:
-        column = column * 26 + char - ord("A") + 1
-    return int(match[2]) - 1, column - 1
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("it declares a document type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,13 +14,13 @@ from reconciler import spool
 from reconciler.masking import is_private
 from reconciler.model import Location, Row
 from reconciler.source.cells import TIMING, Cell, Layer, Source
-from reconciler.source.fields import MAPS, SPOILED_NUMBER, Check, check_of, explain, schema_of
+from reconciler.source.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.frame import NOTHING, Frame
 from reconciler.source.gathering import Rows
 from reconciler.source.ordinary import Kind as RowKind
 from reconciler.source.report import Kind
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import MEND, Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, Filled, shared
 from reconciler.source.wording import listed, quoted, revealing_names
@@ -85,9 +86,12 @@ class SheetReader:
                 yield row
             if group.problem is not None:
                 raise group.problem
-            if group.last:
-                return
             count += len(group.records)
+            if group.last:
+                if not count and not any(path[:1] == ("table",) for path in report.bad):
+                    hint = "a row for each call; with hidden: skip, hidden rows are left out"
+                    report.tell("W208", "there is no row below the header", self._grid.locate(first, None), hint)
+                return
         yield from shared(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
@@ -108,6 +112,7 @@ class SheetReader:
         return good
 
 
+_ROUNDED_WITHIN = re.compile(rf"^\s*{ROUNDED_NUMBER.pattern}\s*$", re.ASCII | re.MULTILINE)
 _Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
 
 
@@ -132,6 +137,7 @@ class _Lines:
         self._index = {name: index for index, name in enumerate(header.names) if name}
         self._nameless = [index for index, name in enumerate(header.names) if not name]
         self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
+        self._direct = {index for index, path in header.fields if path.startswith("additional_data.")}
         self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
         self._timing = frozenset(path for _, path in header.fields if path in TIMING)
         self._explained = bool(columns or self._nameless or frame.watch)
@@ -167,9 +173,10 @@ class _Lines:
     def _ordinary(self, records: Sequence[Record]) -> Sequence[Row | None]:
         """The rows of records, in their order: found by a look at the texts of each column. None where there may
         be something to say of one; () where there may be of any."""
-        if any(record.flaws or len(record.texts) != len(self._header.names) for record in records):
+        width = len(self._header.names)
+        if any(record.flaws or record.undisplayed or len(record.texts) != width for record in records):
             return ()
-        columns = list(zip(*(record.texts for record in records), strict=True))
+        columns = list(zip(*(record.sent(self._direct) for record in records), strict=True))
         there = [_filled(columns[index], check) for index, _, check in self._fields] if columns else []
         return [
             self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
@@ -183,7 +190,7 @@ class _Lines:
         if taken is None:
             return None
         kind, own = taken
-        return self._frame.ordinary.row_of(kind, own(record.texts), self._grid.locate(record, None))
+        return self._frame.ordinary.row_of(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
 
     def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Taken | None:
         kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
@@ -210,7 +217,7 @@ class _Lines:
 
     def _cells(self, record: Record) -> Layer:
         """The fields that the record sets; an empty cell is an absent field."""
-        layer, texts, source = Layer(), record.texts, self._source
+        layer, texts, source = Layer(), record.sent(self._direct), self._source
         cells = layer.cells
         for index, path, check in self._fields:
             text = texts[index]
@@ -220,7 +227,7 @@ class _Lines:
                 self._refuse(record, index, path, text)
                 layer.bad.add(path.partition(".")[0])
                 continue
-            if "E+" in text and SPOILED_NUMBER.fullmatch(text):
+            if ROUNDED_NUMBER.fullmatch(text.strip()):
                 hint = "format the column as text in the spreadsheet, and export it again"
                 where = self._grid.locate(record, index)
                 message = f"{path}: {quoted(text)} looks like a number that a spreadsheet rounded"
@@ -235,12 +242,21 @@ class _Lines:
         for index, flaw in record.flaws.items():
             if index in self._used:
                 name = self._header.names[index]
-                hint = "mend it in the spreadsheet, and save it there"
                 where = self._grid.locate(record, index)
                 private = revealing_names([name])
-                self._frame.report.tell("E608", f"{name}: {flaw}", where, hint, private=private, cause=name)
+                self._frame.report.tell("E608", f"{name}: {flaw}", where, MEND, private=private, cause=name)
                 layer.bad.add(name.partition(".")[0])
+        self._warn_of_formats(record)
         return layer
+
+    def _warn_of_formats(self, record: Record) -> None:
+        for index in sorted(self._direct & record.undisplayed.keys()):
+            name, where = self._header.names[index], self._grid.locate(record, index)
+            sent = quoted(record.texts[index])
+            message = f"{name}: the number format {record.undisplayed[index]!r} is not supported; {sent} is sent"
+            private = (sent, *revealing_names([name]))
+            hint = "format the column as text or as a plain number, or write a formula for the field"
+            self._frame.report.tell("W207", message, where, hint, private=private, cause=name)
 
     def _refuse(self, record: Record, index: int, path: str, text: str) -> None:
         """Say what is wrong with a cell; once the last such problem of its column was only counted, count."""
@@ -257,7 +273,7 @@ class _Lines:
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
     """Of each text of a column whether it holds anything; None where it may not be what it should."""
-    if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and "E+" not in "".join(texts):
+    if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and not _has_rounded(texts):
         return [True] * len(texts)
     return [_is_filled(text, check) for text in texts]
 
@@ -265,7 +281,12 @@ def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
 def _is_filled(text: str, check: Check) -> bool | None:
     if not text or text.isspace():
         return False
-    return True if check(text) and "E+" not in text else None
+    return True if check(text) and not ROUNDED_NUMBER.fullmatch(text.strip()) else None
+
+
+def _has_rounded(texts: Sequence[str]) -> bool:
+    """Whether one of some texts may be a number that was rounded."""
+    return _ROUNDED_WITHIN.search("\n".join(texts)) is not None
 
 
 def _picking(indexes: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:

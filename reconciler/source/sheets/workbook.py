@@ -1,96 +1,144 @@
-"""Workbooks: one sheet of an ``.xlsx`` file, with the values that the spreadsheet last calculated.
+"""Workbooks: one sheet of an ``.xlsx`` or ``.ods`` file, with the values that the spreadsheet last calculated.
 
-The reader is ``python-calamine`` (Rust): 50,000 rows of 8 cells in 0.2 s, where ``openpyxl`` takes 2.7 s; one
-wheel of 1 MB without dependencies for each CPython on Linux and macOS, and kept with its Rust library.
+Read by our own parsers over expat, as a stream in two passes: the first sees how far the sheet reaches and what is
+hidden or merged, the second makes the rows. ``python-calamine`` builds the whole grid before anything can be
+checked, and knows neither hidden rows nor formats; ``openpyxl`` knows both only when it holds the whole workbook.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
 
 from reconciler.model import Location
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
-from reconciler.source.sheets.package import Flaws, Package
+from reconciler.source.sheets.ods import MIMETYPE, OdsBook
+from reconciler.source.sheets.package import Package
+from reconciler.source.sheets.parts import Area, Book, Sheet
+from reconciler.source.sheets.xlsx import XlsxBook
 from reconciler.source.wording import listed
 
-Value: TypeAlias = "int | float | str | bool | time | date | datetime | timedelta"
-_MAX_EXACT = 10**15  # spreadsheets keep 15 digits
+_HINT = "hidden: skip leaves them out, hidden: include reads them; or show them in the spreadsheet"
 
 
 class Workbook(Grid):
-    """One sheet of a workbook; ``sheet`` may be None where there is only one that can be seen."""
+    """One sheet of a workbook; ``sheet`` may be None where there is only one that can be seen.
 
-    def __init__(self, raw: io.BufferedReader, name: str, sheet: str | None, limit: int) -> None:
-        from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum  # noqa: PLC0415 - only for workbooks
+    ``hidden`` says what hidden rows, columns and sheets are: ``include``, ``skip``, or None where nobody said.
+    """
 
-        package = Package(raw, limit)
+    def __init__(
+        self, raw: io.BufferedReader, name: str, sheet: str | None, hidden: str | None, limit: int
+    ) -> None:
         self._name = name
-        raw.seek(0)
-        try:
-            book = CalamineWorkbook.from_filelike(raw)
-            self._sheet = _choose(
-                [item.name for item in book.sheets_metadata if item.visible == SheetVisibleEnum.Visible],
-                book.sheet_names,
-                sheet,
-            )
-            self._grid = book.get_sheet_by_name(self._sheet)
-        except (CalamineError, OSError, ValueError) as error:
-            raise SheetProblem("E602", f"the workbook cannot be read: {error}", "save it again") from error
-        self._flaws: dict[int, Flaws] = {}
-        for place, flaw in package.flaws(self._sheet).items():
-            self._flaws.setdefault(place[0], {})[place] = flaw
+        self._book = _open(Package(raw, limit), name)
+        self._sheet = _choose(self._book.sheets, sheet, hidden)
+        survey = self._survey = self._book.survey(self._sheet)
+        if survey.width > MAX_COLUMNS:
+            hint = "clear the cells to the right"
+            raise SheetProblem("E603", f"{survey.width:,} columns; {MAX_COLUMNS:,} are read", hint)
+        self._skipped_rows: frozenset[int] = frozenset()
+        self._skipped_columns: frozenset[int] = frozenset()
+        if hidden == "skip":
+            self._skipped_rows = frozenset(survey.hidden_rows)
+            self._skipped_columns = frozenset(survey.hidden_columns)
+        elif hidden is None:
+            self._refuse_hidden()
+
+    def _refuse_hidden(self) -> None:
+        rows, columns = self._survey.hidden_rows, sorted(self._survey.hidden_columns)
+        if rows:
+            many = "1 row is hidden" if len(rows) == 1 else f"{len(rows):,} rows are hidden"
+            where = self.locate(Record(rows[0], rows[0], []), None)
+            raise SheetProblem("E609", f"{many}, by a filter or by hand", _HINT, where)
+        if columns:
+            many = "column {} is hidden" if len(columns) == 1 else "columns {} are hidden"
+            where = self.locate(Record(1, 1, []), columns[0])
+            raise SheetProblem("E609", many.format(listed([letters(column) for column in columns])), _HINT, where)
 
     def records(self) -> Iterator[Record]:
-        """Every row from the first that holds anything."""
-        width = self._grid.total_width
-        if width > MAX_COLUMNS:
-            raise SheetProblem("E603", f"{width} columns; {MAX_COLUMNS} are read", "clear the cells to the right")
-        left = self._grid.start[1] if self._grid.start is not None else 0  # rows come from row 1, columns do not
-        for index, values in enumerate(self._grid.iter_rows()):
-            flaws = {place[1]: flaw for place, flaw in self._flaws.get(index, {}).items()}
-            texts = [""] * left
-            for column, value in enumerate(values, start=left):
-                text = value if isinstance(value, str) else _text(value)
-                if len(text) > MAX_CELL:
-                    where = self.locate(Record(index + 1, index + 1, []), column)
-                    raise SheetProblem(
-                        "E603", f"a cell of {len(text)} characters; {MAX_CELL} are read", None, where
-                    )
-                if isinstance(value, int | float) and abs(value) >= _MAX_EXACT:
-                    flaws[column] = "a number of more than 15 digits, which a spreadsheet rounds"
-                texts.append(text)
-            yield Record(index + 1, index + 1, texts, flaws=flaws)
+        """Every row that holds anything, the first row being the first of them."""
+        merged = _Merged(self._survey.merged)
+        read = 0
+        for record in self._book.records(self._sheet, self._survey.width):
+            if record.number in self._skipped_rows:
+                continue
+            read += 1
+            self._check(record)
+            for column in self._skipped_columns:
+                _clear(record, column)
+            if self._survey.merged:
+                record.flaws = {**record.flaws, **merged.flaws(record.number, self._survey.width)}
+            yield record
+        if read < 2 and self._skipped_rows:
+            hint = "hidden: include reads them; or show the rows that are meant"
+            raise SheetProblem("E605", "every row below the header is hidden", hint)
+
+    def _check(self, record: Record) -> None:
+        for column, text in enumerate(record.texts):
+            if len(text) > MAX_CELL:
+                message = f"a cell of {len(text):,} characters; {MAX_CELL:,} are read"
+                raise SheetProblem("E603", message, None, self.locate(record, column))
+            if "\0" in text:
+                raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
 
     def locate(self, record: Record, column: int | None) -> Location:
         """``June!B7``; line and column are those of the cell."""
-        cell = f"{self._sheet}!{letters(column or 0)}{record.number}"
+        cell = f"{self._sheet.name}!{letters(column or 0)}{record.number}"
         return Location(self._name, record.number, (column or 0) + 1, cell)
 
 
-def _choose(seen: list[str], names: list[str], wanted: str | None) -> str:
+class _Merged:
+    """Areas of merged cells, by the rows as they come."""
+
+    def __init__(self, areas: list[Area]) -> None:
+        self._waiting = sorted(areas, key=lambda area: area.top, reverse=True)
+        self._open: list[Area] = []
+
+    def flaws(self, number: int, width: int) -> Mapping[int, str]:
+        while self._waiting and self._waiting[-1].top <= number:
+            self._open.append(self._waiting.pop())
+        if not self._open:
+            return {}
+        self._open = [area for area in self._open if area.bottom >= number]
+        return {
+            column: f"the cells {area} are merged, so that only the first has a value"
+            for area in self._open
+            for column in range(area.left, min(area.right + 1, width))
+        }
+
+
+def _clear(record: Record, column: int) -> None:
+    record.texts[column] = ""
+    for items in (record.flaws, record.displayed, record.undisplayed):
+        if isinstance(items, dict):
+            items.pop(column, None)
+
+
+def _open(package: Package, name: str) -> Book:
+    """The workbook in its format, which is the one that its name says."""
+    is_ods = b"".join(package.pieces("mimetype")).strip().startswith(MIMETYPE)
+    named_ods = name.lower().endswith(".ods")
+    if is_ods != named_ods:
+        what, right = (
+            ("an OpenDocument spreadsheet", ".ods") if is_ods else ("no OpenDocument spreadsheet", ".xlsx")
+        )
+        raise SheetProblem("E602", f"this is {what}", f"save it as {right}, or name it so")
+    return OdsBook(package) if is_ods else XlsxBook(package)
+
+
+def _choose(sheets: list[Sheet], wanted: str | None, hidden: str | None) -> Sheet:
+    names = [sheet.name for sheet in sheets]
     if wanted is not None:
-        if wanted not in names:
+        if names.count(wanted) != 1:
             raise SheetProblem("E602", f"no sheet {wanted!r} in the workbook", f"it has: {listed(names)}")
-        return wanted
+        chosen = sheets[names.index(wanted)]
+        if chosen.hidden and hidden != "include":
+            hint = "hidden: include reads it; or show it in the spreadsheet"
+            raise SheetProblem("E609", f"the sheet {wanted!r} is hidden", hint)
+        return chosen
+    seen = [sheet for sheet in sheets if hidden == "include" or not sheet.hidden]
     if len(seen) != 1:
-        raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"say sheet: {', '.join(seen)[:200]}")
+        shown = ", ".join(sheet.name for sheet in seen or sheets)[:200]
+        raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"say sheet: {shown}")
     return seen[0]
-
-
-def _text(value: Value) -> str:
-    """A cell as text: dates in ISO form, numbers without a needless fraction or exponent."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds")
-    if isinstance(value, float):
-        text = format(Decimal(format(value, ".15g")), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, timedelta):
-        minutes, seconds = divmod(int(value.total_seconds()), 60)
-        return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
-    return str(value)
