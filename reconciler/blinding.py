@@ -18,6 +18,7 @@ from msgspec import structs
 
 from reconciler import identity
 from reconciler.model import Call, Entry
+from reconciler.people import exact_id
 from reconciler.plan import CellDiff
 
 DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
@@ -98,10 +99,10 @@ class Blind:
         return DIGEST_PREFIX + self._keyed("digest", digest)
 
     def target(self, target: str) -> str:
-        return self._text("target", target)
+        return self._text("target", exact_id(target))
 
     def sender(self, call: Call) -> str:
-        return self._text("from", call.sender)
+        return self._text("from", exact_id(call.sender))
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
         placed = self.known.get(entry.digest)
@@ -118,8 +119,10 @@ class Blind:
     def call(self, call: Call) -> Call:
         """The call with its texts blinded; which fields it has, and ``delay_minutes``, are left as they are.
 
-        A text is blinded together with its field, so that two fields that say the same do not look alike.
+        A text is blinded together with its field, so that two fields that say the same do not look alike. It is
+        blinded as it is meant, so that another spelling of it looks alike.
         """
+        call = identity.meaning(call)
         texts = {name: self._optional(name, getattr(call, name)) for name in identity.TEXT_FIELDS}
         schedule = call.schedule and structs.replace(
             call.schedule,

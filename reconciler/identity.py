@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from unicodedata import is_normalized, normalize
 
 import rfc8785
-from msgspec import convert
+from msgspec import convert, structs
 from msgspec.json import Decoder, Encoder
 
 from reconciler.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue
+from reconciler.people import exact_id
 from reconciler.plan import CellDiff
+from reconciler.times import canonical_zone
 
 DIGEST_PREFIX = "d1:sha256:"
 
@@ -75,9 +78,27 @@ def _nfc(value: JsonValue) -> JsonValue:
     return value
 
 
+def meaning(call: Call) -> Call:
+    """The call with ids in their bare form and the zone by the name that its links lead to: calls that differ in
+    spelling alone have the same meaning. The request keeps what is written."""
+    schedule = call.schedule
+    zone = None if schedule is None else canonical_zone(schedule.timezone)
+    agent, sender, contact = _bare(call.agent), _bare(call.sender), call.contact_id and exact_id(call.contact_id)
+    if (agent, sender, contact) == (call.agent, call.sender, call.contact_id) and (
+        schedule is None or zone == schedule.timezone
+    ):
+        return call
+    if schedule is not None and zone is not None:
+        schedule = structs.replace(schedule, timezone=zone)
+    return structs.replace(call, agent=agent, sender=sender, contact_id=contact, schedule=schedule)
+
+
+_bare = lru_cache(maxsize=4096)(exact_id)  # few agents and numbers make many calls
+
+
 def digest(call: Call) -> str:
-    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call, text in NFC."""
-    return DIGEST_PREFIX + hashlib.sha256(_canonical(call)).hexdigest()
+    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call as it is meant, text in NFC."""
+    return DIGEST_PREFIX + hashlib.sha256(_canonical(meaning(call))).hexdigest()
 
 
 def _canonical(call: Call) -> bytes:
@@ -129,8 +150,10 @@ def _cell(value: JsonValue) -> str:
 
 
 def diff(before: Call, after: Call) -> tuple[CellDiff, ...]:
-    """The cells that differ, sorted by field path."""
-    return diff_cells(cells(before), cells(after))
+    """The cells that differ in meaning, as they are written, sorted by field path."""
+    old, new = cells(before), cells(after)
+    differing = diff_cells(cells(meaning(before)), cells(meaning(after)))
+    return tuple(CellDiff(cell.field, old.get(cell.field), new.get(cell.field)) for cell in differing)
 
 
 def diff_cells(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[CellDiff, ...]:

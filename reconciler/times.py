@@ -119,6 +119,17 @@ def zone(name: str) -> ZoneInfo | None:
     return ZoneInfo(name) if name in zone_names() else None
 
 
+@cache
+def _links() -> dict[str, str]:
+    listed = resources.files("tzdata").joinpath("zoneinfo", "tzdata.zi").read_text(encoding="utf-8").splitlines()
+    return {link: target for kind, target, link in (line.split() for line in listed if line.startswith("L "))}
+
+
+def canonical_zone(name: str) -> str:
+    """The zone that a name is a link to, such as ``Europe/Kyiv`` for ``Europe/Kiev``; else the name itself."""
+    return _links().get(name, name)
+
+
 def tell_span(span: timedelta) -> str:
     """``90 s``, ``45 min``, ``36 h`` or ``12 days``, cut to the whole unit."""
     seconds = int(span.total_seconds())

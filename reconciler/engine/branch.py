@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 
 from msgspec import structs
 
@@ -36,12 +37,13 @@ def _mark(change: Change, wanted: Along[Row], had: Along[Row]) -> Change:
 
 
 def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
-    return identity.diff_cells(_cells(old), _cells(new))
+    placing = identity.diff_cells(_cells(old), _cells(new))
+    return tuple(sorted((*identity.diff(old.call, new.call), *placing), key=attrgetter("field")))
 
 
 def _cells(row: Row) -> dict[str, str]:
-    """All that matters of a row: its call, and what it says of its placing."""
-    cells = identity.cells(row.call)
+    """What a row says of its placing, besides its call."""
+    cells: dict[str, str] = {}
     if not row.enabled:
         cells["enabled"] = "false"
     if row.distinct:

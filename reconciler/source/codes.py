@@ -45,6 +45,7 @@ CODES = {
     "E319": "an identity that makes no usable key",
     "E320": "a row that does not say when it rings",
     "E321": "one field under two names",
+    "E322": "a name that is there in two Unicode forms",
     "E401": "an address that is declared twice",
     "E402": "a plan name that two files use",
     "E403": "no plan file where one is expected",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import TypeAlias
+from unicodedata import normalize
 
 from reconciler.model import ROW_KEY, Address, Call, Location, Row
 from reconciler.settings import Project
@@ -84,6 +85,8 @@ class Ordinary:
         computed = Layer(_numbered(made.cells, first, Source.FORMULA), blank=made.blank)
         merged = over(upper, over(computed, self._defaults))
         merged.cells, ids = _under_our_names(merged.cells)
+        if len({normalize("NFC", name) for name in merged.cells}) < len(merged.cells):
+            return None
         if merged.bad or not self._usual(merged.cells, writes_schedule=own.schedule):
             return None
         at: dict[str, int] = {}

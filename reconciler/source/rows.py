@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from reconciler.model import ROW_KEY, Address, Call, Row
 from reconciler.settings import Project
@@ -35,6 +36,7 @@ def read_row(reading: Reading, identity: Identity, project: Project) -> Row | No
     if identity.plan is not None and key is not None and revision is not None:
         reading.address = Address(identity.plan, key, revision)
     parties = read_parties(reading, project)
+    _check_names(reading)
     timing = read_timing(reading)
     if reading.failed or reading.merged.bad or reading.address is None:
         return None
@@ -62,6 +64,15 @@ def read_row(reading: Reading, identity: Identity, project: Project) -> Row | No
         distinct=_flag(reading, "distinct", default=False),
         called_timezone=timing.called,
     )
+
+
+def _check_names(reading: Reading) -> None:
+    """A name in two Unicode forms looks like one, and would be sent twice with two values."""
+    seen: dict[str, str] = {}
+    for name in reading.merged.cells:
+        if not name.isascii() and seen.setdefault(normalize("NFC", name), name) != name:
+            message = f"{name} is there twice, in two Unicode forms that look alike"
+            reading.wrong("E322", name, message, "keep one of them", names=name.split("."))
 
 
 def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:

@@ -310,3 +310,49 @@ def test_a_person_in_another_spelling_is_not_called_twice(
     again = project.run("plan", "--format", "json", "--now", DAY).json
     actions = {item["plan"]: (item["action"], item["reasons"]) for item in again["changes"]}
     assert actions["b"] == (("create", []) if other else ("blocked", ["same-call"])), actions
+
+
+AGENT_ID, CONTACT_ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "c1d2e3f4-a5b6-7890-cdef-123456789012"
+SPELLINGS = [
+    ("agent", f"agent-{AGENT_ID}", AGENT_ID),
+    ("agent", f"agent-{AGENT_ID}", f"agent-{AGENT_ID.upper()}"),
+    ("from", f"pn-{AGENT_ID}", AGENT_ID.upper()),
+    ("contact_id", CONTACT_ID, f"contact-{CONTACT_ID.upper()}"),
+    ("timezone", "Europe/Kyiv", "Europe/Kiev"),
+    ("timezone", "America/New_York", "US/Eastern"),
+    ("name", "Jos\u00e9", "Jose\u0301"),
+]
+
+
+@pytest.mark.parametrize(("field", "before", "after"), SPELLINGS)
+def test_another_spelling_of_the_same_is_no_change(
+    project: Workbench, sandbox: Any, field: str, before: str, after: str
+) -> None:
+    """Neither for a plan beside the state, nor beside a snapshot of it, nor for a branch."""
+
+    def write(text: str) -> None:
+        values = {"agent": f"agent-{AGENT_ID}", "from": f"pn-{AGENT_ID}", "contact_id": CONTACT_ID}
+        row = values | {"timezone": "Europe/Madrid", "name": "Ana"} | {field: text}
+        project.write(
+            "calls/june.yaml",
+            "version: 1\nplan: june\ncalls:\n"
+            f"  - key: a\n    agent: {row['agent']}\n    from: {row['from']}\n"
+            f"    contact_id: {row['contact_id']}\n"
+            f"    schedule: {{at: 2031-06-01 10:00, timezone: {row['timezone']}}}\n"
+            f"    additional_data: {{name: {row['name']}}}\n",
+        )
+
+    write(before)
+    assert project.apply().summary["placed"] == 1
+    project.ok("state", "export", "--public", "public.json")
+    write(after)
+    assert project.actions() == {"june/a": "unchanged"}
+    assert project.actions("--state", "snapshot:public.json") == {"june/a": "unchanged"}
+    assert project.apply().summary["placed"] == 0
+    [call] = sandbox.calls()
+    assert before in str(call.body)
+    write(before.replace("Europe/Kyiv", "Europe/Athens").replace("Jos", "Mar").replace("a1b2", "a1b3"))
+    if field != "contact_id" and before != "America/New_York":
+        assert project.actions() == {"june/a": "changed"}
+        [change] = project.plan("--reveal")["changes"]
+        assert len(change["diff"]) == 1

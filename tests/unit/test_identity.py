@@ -55,7 +55,7 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
     )
 )
 def test_every_call_is_digested_as_the_standard_says(call: Call) -> None:
-    canonical = rfc8785.dumps(identity._nfc(identity.to_logical(call)))
+    canonical = rfc8785.dumps(identity._nfc(identity.to_logical(identity.meaning(call))))
     assert identity.digest(call) == "d1:sha256:" + hashlib.sha256(canonical).hexdigest()
 
 

@@ -14,6 +14,8 @@ from reconciler.blinding import Clear
 from reconciler.engine.twins import Twins
 from reconciler.known import Known
 from reconciler.model import Address, Call, Entry, Location, Row, Status
+from reconciler.people import People
+from reconciler.people import person as form
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADDRESSES = st.builds(
@@ -59,11 +61,11 @@ def test_twins_are_found_by_whom_they_call(
         patch.setattr(spool, "MOST_HELD", most)
         found = Known(entry(*pair) for pair in there)
         row = Row(address, Call("agent", "from", contact_id=person), Location("a.yaml"), rings_at=NOW)
-        places = Twins(found, frozenset(), Clear()).find(row, "d1:sha256:another", NOW)
+        places = Twins(found, frozenset(), Clear(), People()).find(row, "d1:sha256:another", NOW)
         twins = [found.item(place).address for place in places]
     wanted = [
         other
         for other, called in there
-        if called == person and (other.plan, other.key) != (address.plan, address.key)
+        if form(called) == form(person) and (other.plan, other.key) != (address.plan, address.key)
     ]
     assert twins == sorted(wanted, key=lambda other: (other.key != address.key, other))

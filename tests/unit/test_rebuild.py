@@ -96,7 +96,7 @@ def test_whom_a_call_rings_is_kept_as_it_is_listed() -> None:
     ):
         [found] = look([], [call]).findings
         assert (found.intent.call.target, found.intent.call.agent) == (target, agent)
-    [edited] = look([row(full_name="x")], [listed(tags=tags(row()), agent="A")]).findings
+    [edited] = look([row(full_name="x")], [listed(tags=tags(row()), agent="AGENT-A")]).findings
     assert edited.intent.call.agent == "agent-a", "the same agent, as the row writes it"
 
 
