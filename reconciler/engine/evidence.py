@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from reconciler.engine.orders import Order
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
-from reconciler.people import exact_id
+from reconciler.people import exact_id, person
 from reconciler.ports import RemoteCall, Seen
 from reconciler.times import tell_instant
 
@@ -168,12 +168,24 @@ def _named_address(call: RemoteCall) -> Address | None:
 
 
 def is_alike(call: Call, remote: RemoteCall) -> bool:
-    """The same person and the same agent."""
+    """Exactly the same person, and the same agent: what a call counts as placed by."""
     if remote.agent is None or exact_id(remote.agent) != exact_id(call.agent):
         return False
     if call.contact_id is not None:
         return remote.contact_id is not None and exact_id(remote.contact_id) == exact_id(call.contact_id)
     return remote.number is not None and remote.number == call.to_number
+
+
+def may_be_alike(call: Call, remote: RemoteCall) -> bool:
+    """Probably the same person, and not known to be another agent: what a call is held back by."""
+    if remote.agent is not None and exact_id(remote.agent) != exact_id(call.agent):
+        return False
+    return person(call.target) in _persons(remote)
+
+
+def _persons(remote: RemoteCall) -> set[str]:
+    """All that the service says of whom a call rings: its contact, and the contact's number."""
+    return {person(target) for target in (remote.contact_id, remote.number) if target}
 
 
 def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
@@ -233,12 +245,12 @@ def may_be(
 
     Tags of this lineage name its address, or its digest under another address, which is what a rename leaves that
     this state does not know of. Tags of another lineage name its address, or its digest beside the same person and
-    agent: of a lost state, perhaps. Without tags: the same person and agent, except where the service returns tags
-    and shows metadata of others. Empty metadata rules nothing out: a service may return the tags of most calls
-    only. Times are not compared, because the service does not return when a call rings.
+    agent: of a lost state, perhaps. Without tags: probably the same person, and no other agent, except where the
+    service returns tags and shows metadata of others. Empty metadata rules nothing out: a service may return the
+    tags of most calls only. Times are not compared, because the service does not return when a call rings.
     """
     if is_untagged(item, lineage, tags_returned=tags_returned and item.foreign_metadata):
-        return is_alike(call, item)
+        return may_be_alike(call, item)
     if tagged_lineage(item) == lineage.id:
         return tagged_address(item, lineage) == address or _named_digest(item) == digest
     if tagged_lineage(item) is None:
@@ -248,6 +260,5 @@ def may_be(
 
 def names(item: RemoteCall, lineage: Lineage) -> set[str]:
     """All that a listed call may be recognised by: the person, and the address and digest of its tags."""
-    targets = {exact_id(target) for target in (item.contact_id, item.number) if target}
     addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
-    return targets | addresses | {digest for digest in (_named_digest(item),) if digest}
+    return _persons(item) | addresses | {digest for digest in (_named_digest(item),) if digest}

@@ -13,7 +13,7 @@ from reconciler.engine.orders import Order
 from reconciler.engine.tagging import TAGS, is_own, keep_copies, refusal, shows_tags, tags_returned, unknown_calls
 from reconciler.facts import Conflict
 from reconciler.model import Address, Entry, Status
-from reconciler.people import exact_id
+from reconciler.people import person
 from reconciler.ports import (
     DUPLICATE_CALL_ID,
     CallDirectory,
@@ -172,7 +172,7 @@ class _Index:
                 self._by_name.setdefault(name, []).append(item)
 
     def of(self, order: Order) -> list[RemoteCall]:
-        names = (str(order.address), order.digest, exact_id(order.call.target))
+        names = (str(order.address), order.digest, person(order.call.target))
         near = {item.id: item for name in names for item in self._by_name.get(name, ())}
         return evidence.look_alikes(
             order, near.values(), self._claimed, self._lineage, tags_returned=self._tags_returned

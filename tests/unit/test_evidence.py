@@ -11,7 +11,7 @@ from msgspec import structs
 
 from reconciler import identity
 from reconciler.engine import evidence
-from reconciler.engine.evidence import CLOCK_SKEW, LONGEST_ATTEMPT, Lineage, Unknown, look_alikes
+from reconciler.engine.evidence import CLOCK_SKEW, LONGEST_ATTEMPT, Lineage, Unknown, is_alike, look_alikes
 from reconciler.engine.orders import Order
 from reconciler.model import Address, Call, Entry, Request, Schedule, Status
 from reconciler.ports import RemoteCall, Seen
@@ -162,8 +162,11 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
     spelled = structs.replace(CALL, agent=f"agent-{uuid}", contact_id=f"contact-{uuid}")
     assert found(spelled, agent=uuid.upper(), contact_id=uuid), "UUIDs are compared without prefix and case"
     assert not found(CALL, agent=CALL.agent.removeprefix("agent-")), "what follows is no UUID"
-    assert not found(structs.replace(phone, to_number="+5215512345678"), contact_id="x", number="+525512345678")
     assert found(phone, contact_id="x", number="+525512345678")
+    assert found(phone, contact_id="x", number="+5215512345678"), "dialled alike: it blocks, and is no evidence"
+    assert not is_alike(phone, listed(contact_id="x", number="+5215512345678"))
+    assert found(CALL, agent=None), "an agent that is not told may be the same"
+    assert not is_alike(CALL, listed(agent=None))
     assert found(CALL, agent="agent-b", tags=tags()), "tags are proof"
     assert found(CALL, tags=tags("of-before-a-rename"))
     assert not found(CALL, tags=tags("other", structs.replace(CALL, sender="another")))
