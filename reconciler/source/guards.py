@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 from reconciler.policy import WEEK, Days, Hours, Policy, Strictness, Window, days_of
@@ -26,7 +26,7 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
     guards, hours = node.get("guards"), node.get("calling_hours")
     known = jurisdictions() if "jurisdictions" in node.items else {}
     peak = child_map(node, "peak")
-    return Policy(
+    policy = Policy(
         strictness={name: Strictness(text) for name, text in _texts(guards)},
         hours=_hours(hours, report) if isinstance(hours, MapNode) else None,
         caps=read_caps(node, report),
@@ -45,6 +45,50 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
         signed_plans=child_text(node, "signed_plans") == "required",
         public_metadata=read_public_metadata(node),
     )
+    _check_idle(node, policy, report)
+    return policy
+
+
+def _check_idle(node: MapNode, policy: Policy, report: Report) -> None:
+    """Warn of a guard that is set, and cannot find anything because what it goes by is not."""
+    for name, (key, value) in child_map(node, "guards").items.items():
+        is_off = isinstance(value, Scalar) and value.text == Strictness.OFF
+        setting, is_set = _GOES_BY.get(name, ("", lambda _: True))
+        if not is_off and not is_set(policy):
+            message = f"guard {name} is set, and policy.{setting} is not, so the guard finds nothing"
+            report.say("W901", message, key.line, key.column, f"set policy.{setting}, or remove the guard")
+
+
+def _has_hours(policy: Policy) -> bool:
+    return policy.hours is not None or bool(policy.jurisdictions)
+
+
+def _has_person_limit(name: str) -> Callable[[Policy], bool]:
+    return lambda policy: getattr(policy.per_person, name, None) is not None
+
+
+# What each guard goes by, where it needs a setting of its own.
+_GOES_BY: Mapping[str, tuple[str, Callable[[Policy], bool]]] = {
+    "G001": ("calling_hours", _has_hours),
+    "G002": ("calling_hours", _has_hours),
+    "G003": ("jurisdictions", lambda policy: bool(policy.jurisdictions)),
+    "G004": ("min_lead", lambda policy: policy.min_lead is not None),
+    "G005": ("horizon", lambda policy: policy.horizon is not None),
+    "G006": ("max_new_calls", lambda policy: (policy.caps.per_run, policy.caps.per_plan) != (None, None)),
+    "G007": ("max_share", lambda policy: policy.caps.max_share is not None),
+    "G008": ("max_cost", lambda policy: policy.caps.max_cost is not None),
+    "G010": ("suppression", lambda policy: bool(policy.suppression)),
+    "G011": ("suppression", lambda policy: bool(policy.suppression)),
+    "G012": (
+        "per_person.per_day",
+        lambda policy: any(_has_person_limit(name)(policy) for name in ("per_day", "per_week")),
+    ),
+    "G013": ("per_person.min_gap", _has_person_limit("min_gap")),
+    "G014": ("per_person", lambda policy: policy.per_person is not None),
+    "G015": ("consent", lambda policy: policy.consent is not None),
+    "G021": ("peak.per_minute", lambda policy: policy.peak is not None),
+    "G022": ("peak.per_number", lambda policy: policy.number_peak is not None),
+}
 
 
 def read_day(scalar: Scalar, report: Report) -> date | None:
