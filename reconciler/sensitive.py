@@ -93,6 +93,7 @@ def may_name_person(key: str) -> bool:
     return not any(map(str.isdigit, key)) or bool(words_of_name(key))
 
 
+@lru_cache(maxsize=4096)
 def _nearly_a_field(name: str) -> bool:
     """Whether it is a field's name misspelt."""
     return _SNAKE.fullmatch(name) is not None and bool(get_close_matches(name, FIELD_NAMES, n=1, cutoff=0.85))

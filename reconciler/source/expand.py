@@ -76,7 +76,7 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
     ordinary = None if columns or frame.watch or computed.broken else _Ordinary(frame)
     for index, item in enumerate(items):
         if isinstance(item, MapNode) and ("calls", index) not in report.skipped:
-            row = None if ordinary is None or index in wrong else ordinary.row(item)
+            row = None if ordinary is None or index in wrong else ordinary.row(item, index)
             if row is not None:
                 yield row
                 continue
@@ -97,8 +97,8 @@ class _Ordinary:
         self._frame = frame
         self._kinds: dict[tuple[str | int, ...], Kind | None] = {}
 
-    def row(self, node: MapNode) -> Row | None:
-        """The row; None where it may be another."""
+    def row(self, node: MapNode, index: int) -> Row | None:
+        """The row; None where it may be another. Nothing is wrong with the shape of the row at that ``index``."""
         texts: list[str] = []
         mark: list[str | int] = []
         for name, (_, value) in node.items.items():
@@ -112,7 +112,7 @@ class _Ordinary:
                 return None
         found, ordinary, report = tuple(mark), self._frame.ordinary, self._frame.report
         if found not in self._kinds:
-            own = layer_of(node, ("calls",), report, Source.ROW)
+            own = layer_of(node, ("calls", index), report, Source.ROW)
             self._kinds[found] = None if "repeat" in node.items else ordinary.kind(own, NOTHING)
         kind = self._kinds[found]
         if kind is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.settings import Project, SenderNumber
+from reconciler.source import frame
 from reconciler.source.frame import Watch
 from reconciler.source.ordinary import Ordinary
 from reconciler.source.sources import Sources, load_sources
@@ -150,3 +151,22 @@ def test_ten_thousand_rows_are_made_alike_both_ways(tmp_path: Path, monkeypatch:
     assert quick.diagnostics == slow.diagnostics
     assert sum(row is not None for row in made) > 1_500
     assert sum(row is None for row in made) > 500
+
+
+SCHEDULE = "{at: 2031-06-01 10:00:00, timezone: America/Mexico_City}"
+
+
+def test_one_wrong_row_leaves_the_others_ordinary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the row that is wrong is explained; those of its kind are made the quick way."""
+    rows = "".join(
+        f"  - {{key: k{number}, contact_id: c1d2e3f4-a5b6-7890-cdef-{number:012d}, revision: {number or 'x'}}}\n"
+        for number in range(20)
+    )
+    head = f"version: 1\nplan: june\ndefaults: {{agent: {AGENT}, from: {NUMBER}, schedule: {SCHEDULE}}}\ncalls:\n"
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls/june.yaml").write_text(head + rows, encoding="utf-8")
+    explained: list[object] = []
+    monkeypatch.setattr(frame.Frame, "row", lambda *args: explained.append(args))
+    sources = load_sources(Project(tmp_path), None)
+    assert (len(sources.rows), len(explained)) == (19, 1)
+    assert [item.code for item in sources.diagnostics] == ["E203"]
