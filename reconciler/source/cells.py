@@ -19,6 +19,7 @@ OUR_NAMES = {name: names[0] for names in (AGENT, SENDER) for name in names[1:]}
 _NAMES = {name: names for names in (AGENT, SENDER) for name in names}
 # Either of them says when a call rings.
 TIMING = ("schedule.at", "delay_minutes")
+_NULL_TIMING = ("schedule", *TIMING)
 # Defaults meant for phone calls, ignored where a row calls a contact.
 PHONE_ONLY = ("full_name", "email", "country", "webhook_url")
 
@@ -65,7 +66,8 @@ class Layer:
 def over(upper: Layer, lower: Layer) -> Layer:
     """Both layers; the upper one wins. Its null removes a lower value, its timing replaces the lower timing.
 
-    Where it leaves its timing blank, no default stands in for it; only a formula for that very field does.
+    Where it leaves its timing blank, or sets it to null, no default stands in for it; only a formula for that very
+    field does where a cell is blank.
     """
     removed = set(upper.removed)
     if upper.schedule or "schedule.at" in upper.cells:
@@ -74,6 +76,8 @@ def over(upper: Layer, lower: Layer) -> Layer:
     elif "delay_minutes" in upper.cells:
         removed.add("schedule")
     cells, bad = lower.cells, lower.bad
+    if not removed.isdisjoint(_NULL_TIMING) and upper.cells.keys().isdisjoint(TIMING):
+        cells = {name: cell for name, cell in cells.items() if name not in TIMING}
     if upper.blank:
         cells = {name: cell for name, cell in cells.items() if name not in TIMING or _computed(cell, name, upper)}
     removed |= {

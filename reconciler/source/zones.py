@@ -58,7 +58,7 @@ def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
         if folded != bare and offset:
             what = f"timezone {quoted(name)} means {_utc(offset)}, which is not a place"
         return what, _at_offset(offset, at)
-    places = _with_abbreviation(name.strip().upper(), at)
+    places = _like(name, at) if name in _NO_PLACES else _with_abbreviation(name.strip().upper(), at)
     if places or name in _NO_PLACES:
         return f"timezone {quoted(name)} is an abbreviation, not a place", f"a place, such as {_listed(places)}"
     return f"unknown timezone {quoted(name)}", _nearest(folded)
@@ -98,6 +98,12 @@ def _at_offset(offset: timedelta, at: datetime | None) -> str:
         return f"a place; none has {_utc(offset)} both now and then"
     also = "; or UTC, in capitals" if not offset else ""
     return f"a place that has {_utc(offset)}, such as {matches}{also}"
+
+
+def _like(name: str, at: datetime | None) -> list[str]:
+    """The places whose clocks show now and at that wall time what those of an old zone name show."""
+    shown = list(_offsets(name, at))
+    return [place for place in _ordered() if list(_offsets(place, at)) == shown]
 
 
 def _with_abbreviation(text: str, at: datetime | None) -> list[str]:

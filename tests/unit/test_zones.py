@@ -100,6 +100,17 @@ def check(name: str, meant: timedelta, at: datetime | None) -> None:
     assert bool(PLACE.findall(hint)) == bool(have)
 
 
+@pytest.mark.parametrize("name", ["EST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "HST", "CET", "WET"])
+@pytest.mark.parametrize("at", [SUMMER, WINTER])
+def test_the_places_of_an_old_name_show_what_it_shows(name: str, at: datetime) -> None:
+    places = PLACE.findall(zone_problem(name, at)[1])
+    assert places
+    for place in places:
+        for moment in (at, datetime.now(UTC).replace(tzinfo=None)):
+            shown = [moment.replace(tzinfo=times.zone(zone)).utcoffset() for zone in (name, place)]
+            assert shown[0] == shown[1], (place, moment)
+
+
 @pytest.mark.parametrize(
     ("name", "place"),
     [
