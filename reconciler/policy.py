@@ -190,3 +190,8 @@ class Policy:
     number_peak: int | None = None
     signed_plans: bool = False
     public_metadata: frozenset[str] = frozenset()
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether any rule says at which hours people may be called."""
+        return self.hours is not None or bool(self.jurisdictions)

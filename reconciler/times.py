@@ -17,6 +17,12 @@ reset_tzpath(())
 ZONE_RULES: str = IANA_VERSION
 """The release of the tz database that all zones are read by, such as ``2026b``."""
 
+NO_PLACES = frozenset({
+    "CET", "CST6CDT", "EET", "EST", "EST5EDT", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "MET", "MST",
+    "MST7MDT", "PST8PDT", "UCT", "UTC", "Universal", "WET", "Zulu",
+})  # fmt: skip
+"""The zones, besides ``Etc/...``, that are no places."""
+
 YEARS = range(1970, 9001)  # of every time that is read: the longest durations added to it stay in the calendar
 RANGE = f"the years {YEARS[0]} to {YEARS[-1]}"
 UNKNOWN_TIME = datetime(9000, 12, 31, tzinfo=UTC)  # of a call that is ahead, nobody here knows how far
@@ -111,6 +117,12 @@ def zone_names() -> frozenset[str]:
     """All IANA zone names, as the tzdata package lists them: the same on every machine."""
     listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - {"Factory"}
+
+
+@cache
+def places() -> frozenset[str]:
+    """The zones that show what the clocks of a place show in every season: no offset, abbreviation or UTC."""
+    return frozenset(name for name in zone_names() if name not in NO_PLACES and not name.startswith("Etc/"))
 
 
 @cache

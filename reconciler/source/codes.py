@@ -92,6 +92,6 @@ CODES = {
     "W208": "a sheet without a row below its header",
     "W401": "a plan that is paused",
     "W402": "a plan file that plans leaves out",
-    "W901": "a guard that is set and cannot act",
     "W601": "files of the base that cannot be read",
+    "W901": "a guard that is set and cannot act",
 }

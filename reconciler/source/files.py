@@ -111,20 +111,10 @@ def _globs(project: Project) -> Iterator[str]:
 
 def _is_left_out(project: Project, path: Path) -> bool:
     """Whether a file of the project is not among its plan files."""
-    name = name_of(project, path)
-    return (
-        project.source is not None
-        and name[:3] != "../"
-        and not any(_takes(glob, name) for glob in _globs(project))
-    )
-
-
-def _takes(glob: str, name: str) -> bool:
-    """Whether a glob takes the file of that name. ``**/`` stands for any folders, also for none."""
-    pieces = re.split(r"(\*\*/|\*|\?|\[[^\]]*\])", glob)
-    meant = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
-    whole = "".join(meant.get(item, item if item[:1] == "[" else re.escape(item)) for item in pieces)
-    return re.fullmatch(whole, name) is not None
+    if project.source is None or name_of(project, path).startswith("../"):
+        return False
+    plans = (item for item in _from_globs(project) if isinstance(item, PlanPath))
+    return os.path.realpath(path) not in {os.path.realpath(item.path) for item in plans}
 
 
 def _from_folder(project: Project, folder: Path) -> Iterable[PlanPath | Diagnostic]:

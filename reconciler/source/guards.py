@@ -59,18 +59,14 @@ def _check_idle(node: MapNode, policy: Policy, report: Report) -> None:
             report.say("W901", message, key.line, key.column, f"set policy.{setting}, or remove the guard")
 
 
-def _has_hours(policy: Policy) -> bool:
-    return policy.hours is not None or bool(policy.jurisdictions)
-
-
 def _has_person_limit(name: str) -> Callable[[Policy], bool]:
     return lambda policy: getattr(policy.per_person, name, None) is not None
 
 
 # What each guard goes by, where it needs a setting of its own.
 _GOES_BY: Mapping[str, tuple[str, Callable[[Policy], bool]]] = {
-    "G001": ("calling_hours", _has_hours),
-    "G002": ("calling_hours", _has_hours),
+    "G001": ("calling_hours", lambda policy: policy.has_hours),
+    "G002": ("calling_hours", lambda policy: policy.has_hours),
     "G003": ("jurisdictions", lambda policy: bool(policy.jurisdictions)),
     "G004": ("min_lead", lambda policy: policy.min_lead is not None),
     "G005": ("horizon", lambda policy: policy.horizon is not None),

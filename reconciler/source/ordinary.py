@@ -17,7 +17,8 @@ from reconciler.model import ROW_KEY, Address, Call, Location, Row
 from reconciler.settings import Project
 from reconciler.source.cells import OUR_NAMES, PHONE_ONLY, Cell, Cells, Layer, Source, over
 from reconciler.source.nodes import BOOLEANS
-from reconciler.source.parties import OTHER_SENDER, agent_id, judge_number, sender_id, webhook_problem
+from reconciler.source.parties import OTHER_SENDER, agent_id, sender_id, webhook_problem
+from reconciler.source.phone_numbers import judge_number
 from reconciler.source.reading import Place
 from reconciler.source.rows import Identity
 from reconciler.source.timing import instant, minutes, set_time

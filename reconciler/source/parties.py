@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache, partial
+from functools import partial
 from urllib.parse import urlsplit
 
 from reconciler.settings import Project
 from reconciler.source.cells import AGENT, PHONE_ONLY, SENDER, Source
-from reconciler.source.phone_numbers import is_local, old_mexican_hint
+from reconciler.source.phone_numbers import judge_number, old_mexican_hint
 from reconciler.source.reading import Reading
 from reconciler.source.wording import quoted
 
@@ -185,24 +185,6 @@ def _number(reading: Reading, field: str) -> str | None:
     elif verdict == "unassigned":
         reading.warn("W202", field, f"{field} {quoted(text)} is in no known number range", "check it")
     return text
-
-
-@lru_cache(maxsize=65536)
-def judge_number(text: str) -> str:
-    """``valid``, ``unassigned`` (right length, no known range), ``local`` (no area code) or ``impossible``."""
-    import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are called
-
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", text, re.ASCII):
-        return "impossible"
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        return "impossible"
-    if is_local(number):
-        return "local"
-    if not phonenumbers.is_possible_number(number):
-        return "impossible"
-    return "valid" if phonenumbers.is_valid_number(number) else "unassigned"
 
 
 def _webhook(reading: Reading, project: Project) -> str | None:

@@ -16,10 +16,6 @@ from unicodedata import combining, normalize
 from reconciler import times
 from reconciler.source.wording import quoted
 
-_NO_PLACES = frozenset({
-    "CET", "CST6CDT", "EET", "EST", "EST5EDT", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "MET", "MST",
-    "MST7MDT", "PST8PDT", "UCT", "Universal", "WET", "Zulu",
-})  # fmt: skip
 _OFFSET = re.compile(
     r"(?P<posix>etc/)?(?:utc?|gmt)?\s*(?P<sign>[+\-\u2212])\s*(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?",
     re.IGNORECASE | re.ASCII,
@@ -40,7 +36,7 @@ _SHORTEST = 3  # parts of names that are looked for
 
 def is_place(name: str) -> bool:
     """Whether a plan may name this zone: a place of the tz database, or ``UTC``."""
-    return name in _places() or name == "UTC"
+    return name in times.places() or name == "UTC"
 
 
 def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
@@ -58,21 +54,14 @@ def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
         if folded != bare and offset:
             what = f"timezone {quoted(name)} means {_utc(offset)}, which is not a place"
         return what, _at_offset(offset, at)
-    places = _like(name, at) if name in _NO_PLACES else _with_abbreviation(name.strip().upper(), at)
-    if places or name in _NO_PLACES:
+    places = _like(name, at) if name in times.NO_PLACES else _with_abbreviation(name.strip().upper(), at)
+    if places or name in times.NO_PLACES:
         return f"timezone {quoted(name)} is an abbreviation, not a place", f"a place, such as {_listed(places)}"
     return f"unknown timezone {quoted(name)}", _nearest(folded)
 
 
 def _without_accents(text: str) -> str:
     return "".join(character for character in normalize("NFKD", text) if not combining(character))
-
-
-@cache
-def _places() -> frozenset[str]:
-    return frozenset(
-        name for name in times.zone_names() if name not in _NO_PLACES and name != "UTC" and name[:4] != "Etc/"
-    )
 
 
 def _offset(text: str) -> timedelta | None:
@@ -128,7 +117,7 @@ def _clock(name: str, wall: datetime) -> datetime:
 @cache
 def _ordered() -> tuple[str, ...]:
     """The places that have a country, the best known first."""
-    return tuple(dict.fromkeys((*_FIRST, *sorted(name for name in _places() if times.zone_country(name)))))
+    return tuple(dict.fromkeys((*_FIRST, *sorted(name for name in times.places() if times.zone_country(name)))))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -140,7 +129,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _nearest(folded: str) -> str:
-    known = {name.lower(): name for name in _places()}
+    known = {name.lower(): name for name in times.places()}
     cities = (name for name in _ordered() if len(folded) > _SHORTEST and folded in name.rpartition("/")[2].lower())
     exact = known.get(folded) or next(cities, None)
     near = [exact] if exact else [known[item] for item in get_close_matches(folded, known, n=1, cutoff=0.7)]

@@ -19,7 +19,7 @@ _CHECKED_FOR = timedelta(days=365)
 
 def check_hours(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
     """An objection for each call that rings outside the hours, in any zone where the person may be."""
-    if not _has_hours(scene.policy):
+    if not scene.policy.has_hours:
         return
     calendar = _Calendar(scene.policy)
     for item in candidates:
@@ -35,7 +35,7 @@ def check_hours(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objec
 
 def check_zone(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
     """An objection for each call to a person of whom nobody knows what the clock shows."""
-    if not _has_hours(scene.policy):
+    if not scene.policy.has_hours:
         return
     for item in candidates:
         if not zones_of(item):
@@ -75,10 +75,6 @@ def check_age(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objecti
                 "check that the law still says so, and update reconciler"
             )
             yield Objection(None, message)
-
-
-def _has_hours(policy: Policy) -> bool:
-    return policy.hours is not None or bool(policy.jurisdictions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.engine.guard.words import Candidate
 from reconciler.model import Call
-from reconciler.times import zone
-
-_NOWHERE = frozenset({"UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"})
+from reconciler.times import places, zone
 
 
 def zones_of(item: Candidate) -> tuple[ZoneInfo, ...]:
@@ -23,7 +21,7 @@ def zones_of(item: Candidate) -> tuple[ZoneInfo, ...]:
 def zone_of_schedule(call: Call) -> tuple[ZoneInfo, ...]:
     """The schedule's zone; empty where there is none, or one that is no place: nobody lives in UTC."""
     name = call.schedule.timezone if call.schedule is not None else "UTC"
-    return () if name in _NOWHERE or name.startswith("Etc/") else _named(name)
+    return _named(name) if name in places() else ()
 
 
 def zones_of_number(call: Call) -> tuple[ZoneInfo, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Symbols as Unicode CLDR has them for the currencies of the Americas, ISO 4217 codes, and $ for every sign.
+# Symbols of the currencies of the Americas, ISO 4217 codes, and $ for every currency sign.
 _SYMBOL = r"(?:[A-Z]{0,3}\$U?|[A-Z]{3}|S/\.?|B/\.?|Bs\.?|Gs\.?|[QL])"
 _AMOUNT = re.compile(
     rf"(?P<minus>-?) ?(?:{_SYMBOL} ?){{0,2}}(?P<minus_inside>-?)(?P<number>[0-9][0-9.,' ]*?) ?(?:{_SYMBOL})?",
