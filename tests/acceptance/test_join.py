@@ -131,7 +131,7 @@ def test_what_a_lost_session_leaves_is_placed_by_the_others(slow: tuple[Workbenc
     runs = [bench.fork(*JOIN, "--concurrency", "2") for _ in range(2)]
     at_work(bench, 2)
     sql = "select pid from pg_stat_activity where application_name like 'reconciler apply%' limit 1"
-    postgres.sql(f"select pg_terminate_backend({postgres.sql(sql)[0]['pid']})")
+    postgres.terminate(f"pid = ({sql})")
     codes = {run.code: run for run in (ended(run) for run in runs)}
     assert set(codes) == {1, 3}
     assert "was lost" in codes[1].err

@@ -32,11 +32,7 @@ def slow(bench: Workbench, postgres: Any) -> Iterator[Any]:
 
 def terminate(postgres: Any) -> None:
     """End the server's side of the writer's session, and nothing else."""
-    [ended] = postgres.sql(
-        "select pg_terminate_backend(pid) as ended from pg_stat_activity"
-        " where application_name like 'reconciler apply%'"
-    )
-    assert ended["ended"]
+    postgres.terminate("application_name like 'reconciler apply%'")
 
 
 def restart_fast(postgres: Any) -> None:

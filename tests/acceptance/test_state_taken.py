@@ -255,6 +255,7 @@ def test_a_second_apply_beside_a_stopped_one_is_kept_out(
 ) -> None:
     waiting.run.send_signal(signal.SIGSTOP)
     harm(waiting)
+    assert waiting.bench.run(*APPLY).code == 4, "what was on its way meanwhile is throttled, not placed"
     waiting.sandbox.set_faults()
     assert waiting.bench.run(*APPLY).code == 4
     assert waiting.keys().total() == PLACED

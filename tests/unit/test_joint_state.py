@@ -84,7 +84,7 @@ def test_what_a_dead_runner_claimed_is_free_at_once_and_what_it_sent_is_not(
     a.intend("a", [intent(address) for address in ROWS[:3]], NOW)
     assert b.claim(5).addresses == []
     assert (b.standing().flying, b.orphans()) == (3, frozenset())
-    postgres.sql(f"select pg_terminate_backend({a._raw.info.backend_pid})")
+    postgres.terminate(f"pid = {a._raw.info.backend_pid}")
     assert list(b.claim(100).addresses) == ROWS[3:]
     assert b.orphans() == frozenset(ROWS[:3])
     assert (b.standing().flying, b.standing().unsent) == (0, len(ROWS) - 3)

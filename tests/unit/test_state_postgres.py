@@ -128,7 +128,7 @@ def test_another_session_is_not_the_one_that_took_the_lock(place: PostgresState)
 def test_a_lost_connection_is_not_made_again(place: PostgresState, postgres: Any) -> None:
     with place.store(run(), 0) as store:
         raw = store._session.connection.raw  # type: ignore[attr-defined]
-        postgres.sql(f"select pg_terminate_backend({raw.info.backend_pid})")
+        postgres.terminate(f"pid = {raw.info.backend_pid}")
         for _ in range(3):
             with pytest.raises(StateError, match=r"was lost \(.+\): nothing more is written or sent"):
                 store.intend("run-1", [intent("a")], NOW)
@@ -149,7 +149,7 @@ def test_a_transaction_that_was_cut_off_left_nothing(place: PostgresState, postg
         serial = store.serial
         raw = store._session.connection.raw  # type: ignore[attr-defined]
         with pytest.raises(StateError, match="was lost"):
-            half_a_batch(store, lambda: postgres.sql(f"select pg_terminate_backend({raw.info.backend_pid})"))
+            half_a_batch(store, lambda: postgres.terminate(f"pid = {raw.info.backend_pid}"))
     with place.reader() as reader:
         assert (list(reader.entries()), reader.serial) == ([], serial)
     assert place.verify(()).ok
