@@ -11,11 +11,57 @@ from reconciler.model import Location
 
 LIST_MAX_AGE = timedelta(days=31)
 
+
+@dataclass(frozen=True, slots=True)
+class OptionalDigit:
+    """Numbers that ring the same phone with and without one digit.
+
+    ``before`` and ``after`` are patterns of what stands on its left and right, ``source`` says where this is known
+    from.
+    """
+
+    country: str
+    before: str
+    digit: str
+    after: str
+    source: str
+
+
+OPTIONAL_DIGITS = (
+    OptionalDigit(
+        "MX",
+        r"\+52",
+        "1",
+        r"[0-9]{10}",
+        "IFT, numbering plan in the Diario Oficial of 11 May 2018: since 3 August 2019 a mobile is called from "
+        "abroad with 10 digits after 52, as a landline is; before, a 1 stood between them. No two phones share "
+        "the 10 digits.",
+    ),
+    OptionalDigit(
+        "BR",
+        r"\+55[1-9]{2}",
+        "9",
+        r"[6-9][0-9]{7}",
+        "Anatel, resolution 553 of 14 December 2010: a 9 before the eight digits of mobiles, which began with 6 "
+        "to 9. Landlines begin with 2 to 5, and stay as they are.",
+    ),
+    OptionalDigit(
+        "AR",
+        r"\+54",
+        "9",
+        r"[0-9]{10}",
+        "Argentina's national numbering plan (ITU-T, E.164): 10 digits, which no landline shares with a mobile; "
+        "from abroad a mobile is called with a 9 before them, and gets text messages without it.",
+    ),
+)
+
+_WITH_DIGIT = re.compile(
+    "|".join(f"({rule.before}){rule.digit}({rule.after})" for rule in OPTIONAL_DIGITS), re.ASCII
+)
+_WITHOUT_DIGIT = tuple(
+    (re.compile(f"({rule.before})({rule.after})", re.ASCII), rule.digit) for rule in OPTIONAL_DIGITS
+)
 _PREFIXED_UUID = re.compile(r"(?:contact-|agent-|pn-)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
-# Numbers that ring the same phone. Mexico: the 1 before mobiles, dropped by the numbering plan of August 2019.
-# Brazil: the ninth digit that Anatel's resolution 553/2010 put before mobiles, whose old numbers began with 6 to 9
-# (landlines begin with 2 to 5). Argentina: the 9 for mobiles called from abroad.
-_SAME_PHONE = re.compile(r"(\+52)1([0-9]{10})|(\+55[1-9]{2})9([6-9][0-9]{7})|(\+54)9([0-9]{10})", re.ASCII)
 
 
 def exact_id(identifier: str) -> str:
@@ -33,8 +79,20 @@ def person(target: str) -> str:
 
     Numbers that are dialled alike have one form. It may block a call; it is no evidence that one was placed.
     """
-    same = _SAME_PHONE.fullmatch(target)
-    return "".join(part or "" for part in same.groups()) if same else exact_id(target)
+    matches = _WITH_DIGIT.fullmatch(target)
+    return "".join(part or "" for part in matches.groups()) if matches else exact_id(target)
+
+
+def spellings(target: str) -> frozenset[str]:
+    """All forms in which ``target`` may be written: its own, that of ``person``, and a number with the digit that
+    ``person`` leaves out."""
+    short = person(target)
+    longer = (
+        f"{matches[1]}{digit}{matches[2]}"
+        for pattern, digit in _WITHOUT_DIGIT
+        if (matches := pattern.fullmatch(short))
+    )
+    return frozenset({target, short, *longer})
 
 
 @dataclass(frozen=True, slots=True)

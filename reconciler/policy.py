@@ -28,6 +28,7 @@ GUARD_CODES = {
     "G013": "two calls to a person too close together",
     "G014": "two calls to a person at one time",
     "G015": "a call without valid evidence of consent",
+    "G016": "a call to a number that may be one on a suppression list",
     "G020": "a call whose time passed before it was placed",
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",

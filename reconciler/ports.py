@@ -270,6 +270,7 @@ class RemoteCall:
     ``foreign_metadata``: it shows metadata, and no name among it is ours. Whether such a call may be ours is
     decided for the service (``engine.tagging``), never by that alone.
 
+    ``name`` is the called person's, for comparison only: it is neither shown nor kept.
     ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds. ``started_at`` is when it
     rang, None where it has not, or the service does not say.
     """
@@ -280,6 +281,7 @@ class RemoteCall:
     agent: str | None = None
     contact_id: str | None = None
     number: str | None = None
+    name: str | None = None
     tags: Mapping[str, str] | None = None
     foreign_metadata: bool = False
     result: str | None = None

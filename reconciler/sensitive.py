@@ -60,7 +60,7 @@ _MOST_DIGITS = 6  # of a code that is shown: with more it may be a number withou
 _LONGEST_CODE = 40
 # The names that the schemas of plan files and of reconciler.yaml give to fields, and words of YAML.
 _FIELDS = """
-G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G020 G021 G022 G023 G024 additional_data
+G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G016 G020 G021 G022 G023 G024 additional_data
 agent agent_id agents as_of at blackout call_length called_timezone calling_hours calls columns concurrency
 consent contact_id contacts cost_per_call count country defaults delay_minutes delimiter distinct e164 email
 enabled encoding field file from from_number from_number_id full_name guards hidden holidays horizon id identity

@@ -63,10 +63,10 @@ def explain(
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     workspace.check()
     tracer = Tracer(asked)
-    sources = workspace.sources(app, (), tracer)
-    facts = _gather(workspace, Request((), now or SystemClock().now()), sources, pinned=state_url is not None)
+    request = Request((), now or SystemClock().now())
+    facts = _gather(app, workspace, request, tracer, pinned=state_url is not None)
     found = [item for address in asked if (item := _explain(address, facts, workspace, tracer)) is not None]
-    excerpts = Excerpts(sources)
+    excerpts = Excerpts(facts.sources)
     if as_json:
         echo_json(to_document(found, facts.plan, masked=not reveal))
     else:
@@ -91,11 +91,11 @@ class _Facts:
     recorded_as: dict[Address, Address]
 
 
-def _gather(workspace: Workspace, request: Request, sources: Sources, *, pinned: bool) -> _Facts:
+def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
     """A missing state is none; where one was named (``pinned``), it is an error as for every command."""
     from reconciler.cli.loading import known, planning
 
-    context, sources = planning(workspace, request, sources)
+    context, sources = planning(app, workspace, request, tracer)
     try:
         with known(workspace, request, context, ()) as (context_of_state, entries):
             return _compare(sources, context_of_state, entries)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model import Address, Call, Diagnostic, Entry, Row
     from reconciler.plan import Lifted, Plan
     from reconciler.ports import Intent, StateReader
+    from reconciler.source.frame import Watch
     from reconciler.source.sources import Sources
 
 _ALL = 1_000_000  # runs: more than any state has
@@ -48,8 +49,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     from reconciler.engine.plan import make_plan as compare
     from reconciler.known import Known
 
-    sources = workspace.sources(app, request.paths)
-    context, sources = planning(workspace, request, sources)
+    context, sources = planning(app, workspace, request)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
@@ -165,10 +165,13 @@ def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: 
     return Intent(address, call, identity.digest(call), wire.endpoint(call), rings_at)
 
 
-def planning(workspace: Workspace, request: Request, sources: Sources) -> tuple[Context, Sources]:
-    """The context of a plan of these files, before a state is known, and what is wrong with the lists of people
-    told beside what is wrong with the files."""
+def planning(
+    app: App, workspace: Workspace, request: Request, watch: Watch | None = None
+) -> tuple[Context, Sources]:
+    """The files of a plan, with what is wrong with them and with the lists of people, and its context before a
+    state is known. ``watch`` is told how each row was made."""
     people, problems = workspace.people(request.now)
+    sources = workspace.sources(app, request.paths, watch, people)
     sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
     context = make_context(workspace, request)
     scope = sources.plans if request.paths else None

@@ -38,9 +38,9 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     from reconciler.source.report import by_place
 
     workspace = Workspace.open(app, None)
-    sources = workspace.sources(app, paths)
     now = SystemClock().now()
     people, problems = workspace.people(now)
+    sources = workspace.sources(app, paths, people=people)
     files = (*sources.diagnostics, *problems)
     broken = _errors(files)
     found = by_place((*files, *guard_rows(sources.rows, workspace.project.policy, people, now)))

@@ -90,16 +90,18 @@ class Workspace:
         found = (*self.diagnostics, *diagnostics)
         return replace(self, project=project, diagnostics=found, policy_file=document)
 
-    def sources(self, app: App, paths: Sequence[str], watch: Watch | None = None) -> Sources:
+    def sources(
+        self, app: App, paths: Sequence[str], watch: Watch | None = None, people: People | None = None
+    ) -> Sources:
         """Rows of the named files and folders, or of the whole project where none are named.
 
-        ``watch`` is told how each row was made.
+        ``watch`` is told how each row was made. ``people`` are those of ``people()``, where they were read.
         """
         from reconciler.source.sources import load_sources
 
         named = [app.directory / path for path in paths] if paths else None
         with collector.paused():
-            found = load_sources(self.project, named, watch)
+            found = load_sources(self.project, named, watch, people)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from unicodedata import normalize
 
 from reconciler.engine.orders import Order
 from reconciler.model import TAG_PREFIX, Address, Call, Entry
@@ -168,12 +169,21 @@ def _named_address(call: RemoteCall) -> Address | None:
 
 
 def is_alike(call: Call, remote: RemoteCall) -> bool:
-    """Exactly the same person, and the same agent: what a call counts as placed by."""
+    """Exactly the same person, and the same agent: what a call counts as placed by.
+
+    People who share a number are told apart by their names, where the service says one.
+    """
     if remote.agent is None or exact_id(remote.agent) != exact_id(call.agent):
         return False
     if call.contact_id is not None:
         return remote.contact_id is not None and exact_id(remote.contact_id) == exact_id(call.contact_id)
-    return remote.number is not None and remote.number == call.to_number
+    return remote.number == call.to_number and _may_share_name(call.full_name, remote.name)
+
+
+def _may_share_name(first: str | None, second: str | None) -> bool:
+    """Whether two names are one, or not both known. Case, spaces and the encoding of accents do not count."""
+    one, other = (" ".join(normalize("NFKC", name).casefold().split()) for name in (first or "", second or ""))
+    return one == other or not one or not other
 
 
 def may_be_alike(call: Call, remote: RemoteCall) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.blinding import View
+from reconciler.engine.guard.persons import Persons
 from reconciler.known import Known
 from reconciler.model import Address, Entry, Row
-from reconciler.people import People, person
+from reconciler.people import People, spellings
 
 WINDOW = timedelta(hours=24)
 
@@ -25,12 +26,12 @@ class Twins:
     def __init__(self, known: Known, siblings: frozenset[Address], view: View, people: People) -> None:
         self._known = known
         self._view = view
-        self._people = people
+        self._persons = Persons(people, view)
         self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
         for place, entry in enumerate(known):
             if (entry.unknown or entry.placed) and entry.address not in siblings:
                 self._by_digest.add(entry.digest, place)
-                for name in people.names(entry.call.target):
+                for name in self._persons.names(entry.call.target):
                     self._by_target.add(name, place)
 
     def find(self, row: Row, digest: str, now: datetime) -> list[int]:
@@ -48,21 +49,18 @@ class Twins:
             entry = self._known.item(place)
             if entry.digest == digest and _other(entry, row):
                 found.add(place)
-        own = {person(row.call.target), row.call.target}
-        names = {self._view.target(name) for name in own.union(self._people.names(row.call.target))}
-        own = {self._view.target(name) for name in own}
-        for place in (place for name in names for place in self._by_target.places(name)):
+        own, *number = self._persons.names(row.call.target)
+        own_forms, forms = self._stored(own), self._stored(own, *number)
+        for place in (place for name in forms for place in self._by_target.places(name)):
             entry = self._known.item(place)
-            if self._is_alike(entry.call.target, own, names) and _collides(entry, row, now):
+            names = self._persons.names(entry.call.target)
+            if (names[0] in forms or not own_forms.isdisjoint(names)) and _collides(entry, row, now):
                 found.add(place)
         return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
 
-    def _is_alike(self, target: str, own: set[str], names: set[str]) -> bool:
-        """Whether ``target`` is probably the person of a row known by ``own`` and by all ``names`` in the state.
-
-        No chains: two contacts that share a number are two persons.
-        """
-        return person(target) in names or not own.isdisjoint(self._people.names(target))
+    def _stored(self, *names: str) -> set[str]:
+        """The names of a person, and each form in which the state may have them."""
+        return {*names, *(self._view.target(text) for name in names for text in spellings(name))}
 
 
 class _Index:

@@ -114,6 +114,7 @@ def _call(item: JsonObject, call_id: str, status: str, created_at: datetime) -> 
         agent=_text(item.get("agent_id")),
         contact_id=_text(person.get("id")),
         number=_number(_text(person.get("phone_number"))),
+        name=_text(person.get("full_name")),
         tags=_tags(item),
         foreign_metadata=_has_foreign_metadata(item),
         result=_text(item.get("call_result")),

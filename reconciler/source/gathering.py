@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from reconciler.model import Address, Row
 from reconciler.packing import pack, unpacker
-from reconciler.people import person
+from reconciler.people import People, person
 from reconciler.spool import Keeper, Packed, Picked, Spool
 
 _Name: TypeAlias = tuple[str, int]
@@ -54,7 +54,7 @@ class Rows:
             return None
         names = [_name(row.address) for row in rows]
         ascending = all(map(lt, names, islice(names, 1, None)))
-        calls = array("q", map(hash, map(same_call, rows)))
+        calls = array("q", (_moment(person(row.call.target), row) for row in rows))
         return cls(rows[0].address.plan, Packed.of(rows, pack), calls, names[0], names[-1], ascending)
 
     def __iter__(self) -> Iterator[Row]:
@@ -103,7 +103,7 @@ class Gathering:
             file.known[name] = end
         file.plan, file.last, file.end = row.address.plan, name, end + 1
         self._kept.append(row)
-        self._calls.append(hash(same_call(row)))
+        self._calls.append(_moment(person(row.call.target), row))
         return None
 
     def rows(self) -> Sequence[Row]:
@@ -113,11 +113,16 @@ class Gathering:
             return items if isinstance(order, range) else Picked(items, order)
         return tuple(items[place] for place in order)
 
-    def alike(self) -> Iterator[Row]:
+    def alike(self, people: People) -> Iterator[Row]:
         """Those that may call one person at one time, and hardly any others; sorted by address."""
-        met = _repeated(self._calls)
-        for place in self._order() if met else ():
-            if self._calls[place] in met:
+        calls = numbers = self._calls
+        if people.numbers:
+            numbers = array("q", (_moment(people.names(row.call.target)[-1], row) for row in self._kept.items))
+            pairs = zip(self._calls, numbers, strict=True)
+            calls = calls + array("q", (number for own, number in pairs if own != number))
+        repeated = _repeated(calls)
+        for place in self._order() if repeated else ():
+            if self._calls[place] in repeated or numbers[place] in repeated:
                 yield self._kept.items[place]
 
     def _order(self) -> Sequence[int]:
@@ -145,9 +150,9 @@ def _repeated(numbers: Sequence[int]) -> set[int]:
     return {number for number, count in counts.items() if count > 1}
 
 
-def same_call(row: Row) -> tuple[str, object]:
-    """What rows share that probably call one person at one time."""
-    return (person(row.call.target), row.rings_at if row.rings_at is not None else "no schedule")
+def _moment(name: str, row: Row) -> int:
+    """A hash of whom a row calls, and when."""
+    return hash((name, row.rings_at))
 
 
 def _name(address: Address) -> _Name:

@@ -82,6 +82,7 @@ _GOES_BY: Mapping[str, tuple[str, Callable[[Policy], bool]]] = {
     "G013": ("per_person.min_gap", _has_person_limit("min_gap")),
     "G014": ("per_person", lambda policy: policy.per_person is not None),
     "G015": ("consent", lambda policy: policy.consent is not None),
+    "G016": ("suppression", lambda policy: bool(policy.suppression)),
     "G021": ("peak.per_minute", lambda policy: policy.peak is not None),
     "G022": ("peak.per_number", lambda policy: policy.number_peak is not None),
 }

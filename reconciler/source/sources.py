@@ -9,11 +9,12 @@ from pathlib import Path
 from reconciler import identity
 from reconciler.masking import personal_values
 from reconciler.model import Diagnostic, Location, Move, Row
+from reconciler.people import People
 from reconciler.settings import Project
 from reconciler.source.expand import PlanFile, read_plan_file
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.frame import Watch
-from reconciler.source.gathering import Gathering, same_call
+from reconciler.source.gathering import Gathering
 from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
 from reconciler.source.yaml import Document, load
@@ -33,10 +34,13 @@ class Sources:
     root: Path
 
 
-def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | None = None) -> Sources:
+def load_sources(
+    project: Project, paths: Sequence[Path] | None, watch: Watch | None = None, people: People | None = None
+) -> Sources:
     """Read the named files and folders, or all plan files of the project. Rows are sorted by address.
 
     Every problem of every file is reported in one go, sorted by place. ``watch`` is told how each row was made.
+    ``people`` are those of the policy's lists, by which a contact and its number are known as one person.
     """
     files, problems = locate_plan_files(project, paths)
     documents: dict[str, Document] = {}
@@ -52,7 +56,8 @@ def load_sources(project: Project, paths: Sequence[Path] | None, watch: Watch | 
             moves += plan.moves
         report.finish()
         problems += report.found
-    problems += _twins(rows.alike())
+    people = people or People()
+    problems += _twins(rows.alike(people), people)
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
@@ -98,16 +103,23 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
             )
 
 
-def _twins(rows: Iterable[Row]) -> list[Diagnostic]:
+def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
     """Rows that would phone one person twice at one time, unless each says that this is meant."""
-    seen: dict[tuple[str, object], Row] = {}
+    targets: dict[tuple[str, object], Row] = {}
+    numbers: dict[tuple[str, object], Row] = {}  # of contacts
     report = Report("")
     for row in rows:
         if not row.enabled:
             continue
-        first = seen.setdefault(same_call(row), row)
-        same_key = (first.address.plan, first.address.key) == (row.address.plan, row.address.key)
-        if first is not row and not same_key and not row.distinct:
+        own, *number = ((name, row.rings_at) for name in people.names(row.call.target))
+        earlier = (targets.get(own), *(targets.get(name) for name in number), numbers.get(own))
+        first = next(filter(None, earlier), None)
+        targets.setdefault(own, row)
+        for name in number:
+            numbers.setdefault(name, row)
+        if first is None or row.distinct:
+            continue
+        if (first.address.plan, first.address.key) != (row.address.plan, row.address.key):
             same = identity.digest(first.call) == identity.digest(row.call)
             message = f"{row.address} calls the same person at the same time as {first.address}"
             hint = "remove one" if same else "if both are meant, say distinct: true in the second"

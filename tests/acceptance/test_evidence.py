@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from reconciler.provider.sandbox import SandboxConfig, running
@@ -123,6 +124,25 @@ def test_two_attempts_at_the_same_person_are_not_told_apart(june: Workbench, san
     applied = june.apply("--concurrency", "1")
     assert applied.summary["uncertain"] == 2, "one call, two attempts that fit it"
     assert len(sandbox.calls()) == 1
+
+
+@pytest.mark.parametrize(("name", "settled"), [("Bruno Example", False), ("ANA  Example", True)])
+def test_a_relative_at_the_same_number_is_another_person(
+    june: Workbench, sandbox: Any, name: str, settled: bool
+) -> None:
+    schedule = "{at: 2031-06-01 09:00, timezone: UTC}"
+    head = f"version: 1\nplan: june\ndefaults: {{agent: {AGENT}, from: +525500000000, schedule: {schedule}}}\n"
+    june.write(PLAN, head + "calls:\n  - {key: inv-1, to_number: +525512345678, full_name: Ana Example}\n")
+    sandbox.set_faults("drop-before#1")
+    assert june.apply().summary["uncertain"] == 1
+    call = {"to_number": "+525512345678", "from_number": "+525500000000", "full_name": name, "agent_id": AGENT}
+    placed = httpx.post(
+        f"{sandbox.url}/_sandbox/calls", json=call | later(1), verify=False
+    )  # reads no certificates
+    assert placed.status_code == 200, placed.text
+    sandbox.set_faults()
+    assert june.run("resolve").code == (0 if settled else 3)
+    assert uncertain(june) == ([] if settled else ["june/inv-1"])
 
 
 def test_a_call_of_the_wrong_kind_is_no_evidence(june: Workbench, sandbox: Any) -> None:

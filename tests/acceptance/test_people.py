@@ -356,3 +356,78 @@ def test_another_spelling_of_the_same_is_no_change(
         assert project.actions() == {"june/a": "changed"}
         [change] = project.plan("--reveal")["changes"]
         assert len(change["diff"]) == 1
+
+
+CONTACTS = "contacts: {file: contacts.csv, country: MX}"
+KNOWN = f"id,phone_number\n{contact(1)},+5511987654321\n{contact(2)},+5511987654321\n"
+
+
+def contact_rows(plan: str, *rows: tuple[str, int, str]) -> str:
+    """A plan of calls to contacts: key, contact and wall time."""
+    row = "  - {{key: {}, contact_id: {}, schedule: {{at: {}, timezone: America/Mexico_City}}}}\n"
+    head = plan_text(plan, rows=0).replace("calls:\n", "calls:\n" if rows else "calls: []\n")
+    return head + "".join(row.format(key, contact(number), at) for key, number, at in rows)
+
+
+def test_a_person_has_one_cap_under_contact_number_and_in_two_plans(project: Workbench, sandbox: Any) -> None:
+    """And two contacts who share a number have one each, beside what the number itself is called."""
+    policy(project, f"per_person: {{per_day: 2}}\n{CONTACTS}")
+    project.write("contacts.csv", KNOWN)
+    project.write("calls/june.yaml", phone_rows(("number", "+551187654321", "2031-06-10 08:00")))
+    assert project.apply("--now", DAY).summary["placed"] == 1
+    rows = contact_rows(
+        "july",
+        ("first", 1, "2031-06-10 10:00"),
+        ("again", 1, "2031-06-10 12:00"),
+        ("relative", 2, "2031-06-10 14:00"),
+        ("too-often", 2, "2031-06-10 16:00"),
+        ("stranger", 3, "2031-06-10 16:00"),
+    )
+    project.write("calls/july.yaml", rows)
+    assert blocked(project.plan("--now", DAY)) == {"again": ["G012"], "too-often": ["G012"]}
+    project.write("calls/august.yaml", contact_rows("august", ("elsewhere", 1, "2031-06-10 18:00")))
+    assert blocked(project.plan("--now", DAY))["elsewhere"] == ["G012"]
+    assert len(sandbox.calls()) == 1
+
+
+def test_a_contact_and_its_number_at_one_time_are_told(project: Workbench) -> None:
+    policy(project, CONTACTS)
+    project.write("contacts.csv", KNOWN)
+    at = "2031-06-10 10:00"
+    project.write("calls/june.yaml", phone_rows(("number", "+5511987654321", at)))
+    project.write("calls/may.yaml", contact_rows("may", ("one", 1, at), ("relative", 2, at), ("stranger", 3, at)))
+    for command in (("validate", "--json"), ("plan", "--now", DAY, "--format", "json")):
+        told = [item for item in project.run(*command).json["diagnostics"] if item["code"] == "W203"]
+        assert [item["message"] for item in told] == [
+            "may/one calls the same person at the same time as june/number",
+            "may/relative calls the same person at the same time as june/number",
+        ]
+
+
+def test_a_snapshot_knows_a_number_in_another_spelling(project: Workbench) -> None:
+    policy(project, CONTACTS)
+    project.write("contacts.csv", KNOWN)
+    at = "2031-06-10 10:00"
+    project.write("calls/june.yaml", phone_rows(("number", "+5511987654321", at)))
+    project.apply("--now", DAY)
+    project.ok("state", "export", "--public", "snapshot.json")
+    project.write("calls/may.yaml", contact_rows("may", ("one", 1, at), ("stranger", 3, at)))
+    phone = phone_rows(("short", "+551187654321", at), ("other", "+5511987654322", at))
+    project.write("calls/july.yaml", phone.replace("plan: june", "plan: july"))
+    for state in ((), ("--state", "snapshot:snapshot.json")):
+        found = blocked(project.plan("--now", DAY, *state))
+        assert found == {"one": ["same-call"], "short": ["same-call"]}, state
+
+
+def test_a_number_that_may_be_on_a_list_is_a_warning(project: Workbench) -> None:
+    policy(project, "suppression:\n  - {file: dnc.csv, as_of: 2031-05-20}")
+    project.write("dnc.csv", "Phone\n+390612345678\n+525512345678\n")
+    rows = phone_rows(("a", "+39612345678", "2031-06-10 10:00"), ("b", "+525512345679", "2031-06-10 10:00"))
+    project.write("calls/june.yaml", rows)
+    result = project.run("plan", "--now", DAY, "--format", "json")
+    assert (result.code, blocked(result.json)) == (0, {})
+    [told] = [item for item in result.json["diagnostics"] if item["code"] == "G016"]
+    assert (told["severity"], told["line"]) == ("warning", 5)
+    assert "612345678" not in told["message"]
+    policy(project, "suppression:\n  - {file: dnc.csv, as_of: 2031-05-20}\nguards: {G016: error}")
+    assert blocked(project.plan("--now", DAY)) == {"a": ["G016"]}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler import spool
 from reconciler.model import Address, Call, Location, Row
-from reconciler.source.gathering import Gathering, same_call
+from reconciler.people import People
+from reconciler.source.gathering import Gathering
 
 NAMES = st.tuples(st.sampled_from(["a", "b", "b/c", "b.c"]), st.integers(1, 3))
 FILES = st.permutations(["one", "two", "three"]).flatmap(
@@ -38,8 +41,8 @@ def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...],
                 wanted.setdefault(row.address, row)
     found = list(gathering.rows())
     assert found == [wanted[address] for address in sorted(wanted)]
-    calls = [same_call(row) for row in found]
-    assert list(gathering.alike()) == [row for row in found if calls.count(same_call(row)) > 1]
+    calls = Counter((row.call.target, row.rings_at) for row in found)
+    assert list(gathering.alike(People())) == [row for row in found if calls[row.call.target, row.rings_at] > 1]
 
 
 def test_rows_that_come_in_order_are_not_sorted() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
+import phonenumbers
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from reconciler.engine.guard.suppression import check_age, check_listed
+from reconciler.engine.guard.suppression import check_age, check_listed, check_similar
 from reconciler.model import Location
 from reconciler.people import ListFile, People, Suppressed, SuppressionFile, person
 from reconciler.policy import Policy
+from reconciler.source.phone_numbers import judge_number
 from tests.conftest import contact
 from tests.unit.guards import NOW, keys, scene, wanted
 
@@ -70,3 +75,38 @@ def test_the_age_of_a_list(seconds: int, old: bool) -> None:
 def test_an_old_list_stops_nobody_where_nobody_is_called() -> None:
     now = datetime(2032, 1, 1, tzinfo=UTC)
     assert not list(check_age([], scene(Policy(), people=People((Suppressed(FILE),)), now=now)))
+
+
+REGIONS = st.sampled_from(["MX", "BR", "AR", "GB", "IT", "US", "DE", "NU"])
+
+
+@st.composite
+def two_numbers(draw: st.DrawFn) -> tuple[str, str]:
+    """A number, and one that may be a shorter or longer form of it."""
+    region = draw(REGIONS)
+    code = str(phonenumbers.country_code_for_region(region))
+    national = draw(st.from_regex(r"[0-9]{4,11}", fullmatch=True))
+    front = draw(st.sampled_from(["", "0", "1", "9", "15"]))
+    other = draw(st.sampled_from([national, front + national, national[::-1], national[1:]]))
+    numbers = f"+{code}{national}", f"+{code}{other}"
+    assume(all(_is_number(number) for number in numbers))
+    return numbers
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\+[1-9][0-9]{6,14}", text) is not None and judge_number(text) != "impossible"
+
+
+@given(two_numbers())
+def test_a_number_is_similar_to_a_listed_one_where_the_library_says_so(numbers: tuple[str, str]) -> None:
+    called, on_list = map(person, numbers)
+    found = Suppressed(FILE, frozenset({on_list, "+14155552671"}))
+    similar = keys(check_similar([wanted("a", NOW, numbers[0])], scene(Policy(), people=People((found,)))))
+    match = phonenumbers.is_number_match(called, on_list) >= phonenumbers.MatchType.SHORT_NSN_MATCH
+    assert similar == (["a"] if match and called != on_list else [])
+
+
+def test_a_contact_is_compared_by_its_number() -> None:
+    found = Suppressed(FILE, frozenset({"+4402071234567"}))
+    people = People((found,), {contact(1): "+442071234567"})
+    assert keys(check_similar(CALLS, scene(Policy(), people=people))) == ["contact"]

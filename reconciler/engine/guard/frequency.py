@@ -11,9 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from itertools import chain
 from typing import TypeAlias
 
-from reconciler.engine.guard.persons import clocks, counts, local, persons, tell_local
+from reconciler.engine.guard.persons import Persons, clocks, counts, local, tell_local
 from reconciler.engine.guard.words import Candidate, Objection, Scene
 from reconciler.model import Address
 from reconciler.times import exact_span
@@ -128,20 +129,28 @@ def _in_order(
     candidates: Sequence[Candidate], scene: Scene, judge: Callable[[Candidate, _Diary], str | None]
 ) -> Iterator[Objection]:
     """What ``judge`` says of each call to a person who gets another one: limits allow one call."""
-    name = persons(candidates, scene)
-    reached = [name(item.call) for item in candidates]
-    calls = Counter(reached)
+    persons = Persons(scene.people, scene.view, (item.call.target for item in candidates))
+    reached = [persons.names(item.call.target)[0] for item in candidates]
+    contacts = persons.with_number(reached)
+    wanted = frozenset(reached)
+
+    def shared(target: str) -> list[str]:
+        """The persons among those reached whom a call to this target is counted for."""
+        names = persons.names(target)
+        return [name for name in {*names, *contacts.get(names[0], ())} if name in wanted]
+
+    calls = Counter(chain.from_iterable(map(shared, reached)))
     diaries: defaultdict[str, _Diary] = defaultdict(_Diary)
     for entry in scene.entries:
-        if counts(entry) and (person := name(entry.call)) in calls:
-            diaries[person].add((entry.rings_at, entry.address))
+        for name in shared(entry.call.target) if counts(entry) else ():
+            diaries[name].add((entry.rings_at, entry.address))
     repeated = (
-        item for item, person in zip(candidates, reached, strict=True) if calls[person] > 1 or person in diaries
+        (item, name) for item, name in zip(candidates, reached, strict=True) if calls[name] > 1 or name in diaries
     )
-    for item in sorted(repeated, key=lambda item: (item.rings_at, item.address)):
-        diary = diaries[name(item.call)]
-        message = judge(item, diary)
-        if message is None:
-            diary.add((item.rings_at, item.address))
-        else:
+    for item, own in sorted(repeated, key=lambda pair: (pair[0].rings_at, pair[0].address)):
+        message = judge(item, diaries[own])
+        if message is not None:
             yield Objection(item.address, message)
+            continue
+        for name in shared(own):
+            diaries[name].add((item.rings_at, item.address))

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from itertools import chain
 
+from reconciler.blinding import Clear, View
 from reconciler.engine.guard.places import zones_of
-from reconciler.engine.guard.words import Candidate, Scene
-from reconciler.model import Call, Entry
+from reconciler.engine.guard.words import Candidate
+from reconciler.model import Entry
+from reconciler.people import People, person, spellings
 
 # Where a person's zone is not known, any clock on Earth may be theirs: all are a multiple of 15 minutes from UTC.
 EVERYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(minutes=offset)) for offset in range(-720, 855, 15))
 
 
-def persons(candidates: Sequence[Candidate], scene: Scene) -> Callable[[Call], str]:
-    """The one name of the person whom a call rings, for calls of rows and of the state alike."""
-    names, target = scene.people.names, scene.view.target
-    known: dict[str, str] = {}
-    for contact, number in scene.people.numbers.items():
-        known |= {target(contact): number, target(number): number}
-    for item in candidates:
-        known[target(item.call.target)] = known[item.call.target] = names(item.call.target)[-1]
+class Persons:
+    """Whom calls ring, of rows and of a state's entries, whose texts a view may have blinded.
 
-    def name(call: Call) -> str:
-        return known.get(call.target) or names(call.target)[-1]
+    Two calls ring probably the same person where one rings the target of the other, or its contact's number. That
+    makes no chains: two contacts that share a number are two persons.
+    """
 
-    return name
+    def __init__(self, people: People, view: View, targets: Iterable[str] = ()) -> None:
+        """``targets`` are those of rows, to recognise them among blinded ones."""
+        self._people = people
+        self._unblinded: dict[str, str] = {}
+        if not isinstance(view, Clear):
+            for target in chain(people.numbers, people.numbers.values(), targets):
+                self._unblinded |= {view.target(text): person(target) for text in spellings(target)}
+
+    def names(self, target: str) -> tuple[str, ...]:
+        """The target of a row or entry as ``person`` has it, and the number of a contact where it is known."""
+        return self._people.names(self._unblinded.get(target, target))
+
+    def with_number(self, targets: Iterable[str]) -> dict[str, list[str]]:
+        """Of the contacts among these targets those that have a number, by that number."""
+        contacts: dict[str, list[str]] = {}
+        for name, *numbers in map(self.names, dict.fromkeys(targets)):
+            for number in numbers:
+                contacts.setdefault(number, []).append(name)
+        return contacts
 
 
 def counts(entry: Entry) -> bool:

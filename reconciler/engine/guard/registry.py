@@ -27,6 +27,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G013", "too-soon", frequency.check_gap),
     Guard("G014", "overlap", frequency.check_overlap),
     Guard("G015", "consent", consent.check, stateless=True, binds_placed=True),
+    Guard("G016", "similar-number", suppression.check_similar, Strictness.WARNING, stateless=True),
     Guard("G020", "past", timing.check_past, Strictness.OFF, frozenset({Action.EXPIRED})),
     Guard("G021", "peak", timing.check_peak),
     Guard("G022", "number-peak", timing.check_number_peak),
