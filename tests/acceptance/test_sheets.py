@@ -131,6 +131,21 @@ def test_a_sheet_of_a_workbook_is_chosen_by_name(project: Workbench) -> None:
     assert problems(project) == []
 
 
+@pytest.mark.parametrize(
+    ("behind", "message"),
+    [
+        (" ,", "there is a blank between a closing quote and the delimiter"),
+        ("\t,", "there is a tab between a closing quote and the delimiter"),
+        ("\t", "a quoted cell is followed by a tab"),
+        (";", "a quoted cell is followed by ';'"),
+    ],
+)
+def test_what_stands_behind_a_closing_quote_is_named(project: Workbench, behind: str, message: str) -> None:
+    project.write("calls/june.yaml", plan_file())
+    project.write("calls/june.csv", ROWS.replace(contact(1) + ",", f'"{contact(1)}"{behind}'))
+    assert f"calls/june.csv:2:1: error E602: {message}\n" in project.run("validate").out
+
+
 def test_damaged_and_hostile_workbooks_are_refused(project: Workbench) -> None:
     path = project.root / "calls/june.xlsx"
     good = workbook(("June", [["key"]]))

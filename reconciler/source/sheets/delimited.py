@@ -187,14 +187,16 @@ class Delimited(Grid):
         if "field limit" in str(error):
             return SheetProblem("E603", f"a cell of more than {MAX_CELL} characters", "is a quote missing?", where)
         after = _AFTER_QUOTE.search(self._lines[-1]) if self._lines and "expected after" in str(error) else None
-        if after is not None and after[1].isspace() and after[1] != "\t":
-            message = "there is a blank between a closing quote and the delimiter"
-            return SheetProblem("E602", message, "remove the blank", where)
         if after is not None and after[1] != self._delimiter:
-            mark = "\\t" if after[1] == "\t" else after[1]
-            return SheetProblem(
-                "E602", f"a quoted cell is followed by {mark!r}", f'say delimiter: "{mark}"', where
-            )
+            is_tab = after[1].startswith("\t")
+            rest = self._lines[-1][after.start(1) :].lstrip()
+            if after[1].isspace() and (not is_tab or not rest or rest.startswith(self._delimiter)):
+                blank = "tab" if is_tab else "blank"
+                message = f"there is a {blank} between a closing quote and the delimiter"
+                return SheetProblem("E602", message, f"remove the {blank}", where)
+            mark = "a tab" if is_tab else repr(after[1])
+            hint = 'say delimiter: "\\t"' if is_tab else f'say delimiter: "{after[1]}"'
+            return SheetProblem("E602", f"a quoted cell is followed by {mark}", hint, where)
         hint = 'a cell that holds quotes is written "like ""this"" one"'
         return SheetProblem("E602", f"the quotes of this record do not match: {error}", hint, where)
 
