@@ -10,6 +10,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from python_calamine import CalamineWorkbook
 
+from tests.slow_workbook import assert_read_alike
+
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -146,3 +148,4 @@ def sheets_of(data: bytes) -> dict[str, list[list[str]]]:
 def write_workbook(path: Path, *sheets: tuple[str, Sequence[Sequence[str | float | None]]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(workbook(*sheets))
+    assert assert_read_alike(path.read_bytes())

@@ -13,6 +13,7 @@ from python_calamine import CalamineWorkbook
 
 from reconciler.source.sheets.workbook import Workbook as Book
 from tests.conftest import AGENT, NUMBER, Workbench, contact
+from tests.slow_workbook import assert_read_alike
 from tests.workbooks import STRICT, cell, ods, rewritten, workbook
 
 HEADER = ["key", "contact_id", "schedule.at", "additional_data.note"]
@@ -27,6 +28,7 @@ def plan(project: Workbench) -> Callable[..., Workbench]:
     def write(data: bytes, options: str = "", name: str = "june.xlsx") -> Workbench:
         (project.root / "calls").mkdir(exist_ok=True)
         (project.root / "calls" / name).write_bytes(data)
+        assert_read_alike(data)
         defaults = f"{{agent: {AGENT}, from: {NUMBER}, schedule: {{timezone: America/Mexico_City}}}}"
         head = f"version: 1\nplan: june\ndefaults: {defaults}\nsheets:\n  - file: {name}\n"
         project.write("calls/june.yaml", head + options)
@@ -205,6 +207,7 @@ def test_another_reader_reads_the_same(number: int) -> None:
     assert ours == {
         line: [as_text(value) for value in values] for line, values in enumerate(theirs, start=1) if any(values)
     }
+    assert assert_read_alike(data), "the slow reader reads them, too"
 
 
 FORMATS = [
