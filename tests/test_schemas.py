@@ -128,3 +128,35 @@ def test_an_editor_and_the_tool_agree_on_the_shapes_of_all_cases(kind: str) -> N
         path.stem for path in paths if validator.is_valid(as_editors_read(path.read_text(encoding="utf-8-sig")))
     }
     assert passed == ({path.stem for path in paths} if kind == "valid" else LOST_IN_NUMBERS)
+
+
+# A strict validator (Ajv in strict mode) wants the type beside these keywords, or in a schema around them.
+KEYWORD_TYPES = {
+    "pattern": "string", "minLength": "string", "maxLength": "string", "items": "array", "minItems": "array",
+    "maxItems": "array", "uniqueItems": "array", "minimum": "number", "maximum": "number", "required": "object",
+}  # fmt: skip
+
+
+def loose(node: Any, path: str = "", types: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Places of a schema that a strict validator does not compile."""
+    own = node.get("type", ())
+    types = types | ({own} if isinstance(own, str) else set(own))
+    types |= {"number"} if "integer" in types else set()
+    missing = [name for name in node.get("required", ()) if name not in node.get("properties", {})]
+    untyped = [name for name, kind in KEYWORD_TYPES.items() if name in node and kind not in types]
+    yield from (f"{path}: {name}" for name in (*missing, *untyped))
+    for name in ("properties", "patternProperties", "$defs", "dependentSchemas"):
+        for key, inner in node.get(name, {}).items():
+            yield from loose(inner, f"{path}/{name}/{key}") if isinstance(inner, dict) else ()
+    for name in ("items", "additionalProperties"):
+        if isinstance(node.get(name), dict):
+            yield from loose(node[name], f"{path}/{name}")
+    same = [(name, node[name]) for name in ("if", "then", "else", "contains") if name in node]
+    same += [(name, inner) for name in ("allOf", "anyOf", "oneOf") for inner in node.get(name, ())]
+    for name, inner in same:
+        yield from loose(inner, f"{path}/{name}", types)
+
+
+@pytest.mark.parametrize("name", schema_names())
+def test_a_strict_validator_compiles_it(name: str) -> None:
+    assert list(loose(schema(name))) == []

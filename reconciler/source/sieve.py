@@ -100,7 +100,12 @@ def _names(schema: Json, wanted: Callable[[frozenset[str]], bool]) -> frozenset[
     found = frozenset().union(*(_names(item, wanted) for item in schema.values()))
     fields = schema.get("properties")
     own = fields.items() if isinstance(fields, dict) else ()
-    return found | {name for name, field in own if wanted(_types(field))}
+    return found | {name for name, field in own if not _is_mention(field) and wanted(_types(field))}
+
+
+def _is_mention(field: Json) -> bool:
+    """Whether a field is only named, beside a ``required``, and described elsewhere."""
+    return isinstance(field, dict) and field.keys() <= {"title", "description"}
 
 
 def _types(field: Json) -> frozenset[str]:
