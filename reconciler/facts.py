@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,16 +55,25 @@ def check_candidate(conflict: Conflict | None, call_id: str | None) -> None:
     raise ValueError(f"{conflict.address}: {call_id} is none of the calls that were found: {candidates}")
 
 
-def unresolved(conflicts: Mapping[Address, Conflict], entries: Iterable[Entry]) -> Mapping[Address, Conflict]:
+class ConflictReader(Protocol):
+    def conflicts(self) -> Mapping[Address, Conflict]:
+        """The conflicts that nobody resolved yet."""
+        ...
+
+    def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
+        """As in ``ports.StateReader``."""
+        ...
+
+
+def unresolved(reader: ConflictReader) -> Mapping[Address, Conflict]:
     """The conflicts about a call that no row of the state has. The others are over: somebody said, or tags proved,
     whose call it is."""
-    if not conflicts:
-        return conflicts
-    owned = {entry.call_id for entry in entries}
+    conflicts = reader.conflicts()
+    owned = reader.entries_of_calls({call_id for item in conflicts.values() for call_id in item.call_ids}).keys()
     return {
         address: item
         for address, item in conflicts.items()
-        if not item.call_ids or not owned.issuperset(item.call_ids)
+        if not item.call_ids or not owned >= set(item.call_ids)
     }
 
 

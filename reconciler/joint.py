@@ -117,7 +117,7 @@ class JointApply(Apply):
         """Judge the plan as any run does; of rows that are shared out is told at the end."""
         shared = {lot.address for lot in self._joint.lots()}
         self._ready = self._counted()
-        missed = sum(item.address in shared and item.status is Status.MISSED for item in self._store.entries())
+        missed = sum(item.status is Status.MISSED for item in self._store.entries_at(shared).values())
         self.tally.expired_before = max(0, self.tally.expired_before - missed)
         for event in self._ready.events:
             if event.address not in shared:
@@ -145,9 +145,10 @@ class JointApply(Apply):
 
     def _tell_the_rest(self, told: _Told) -> None:
         """What came of the rows that other runners had."""
-        entries = {entry.address: entry for entry in self._store.entries()}
+        lots = self._joint.lots()
+        entries = self._store.entries_at([lot.address for lot in lots])
         orphans = self._joint.orphans()
-        for lot in self._joint.lots():
+        for lot in lots:
             entry, kind = entries.get(lot.address), told.kinds.get(lot.address)
             if kind is None:
                 told(_end(lot, entry, lot.address in orphans))

@@ -144,6 +144,27 @@ class StateReader(LedgerReader, FactReader, Protocol):
 
     def entry(self, address: Address) -> Entry | None: ...
 
+    def entries_at(self, addresses: Collection[Address]) -> Mapping[Address, Entry]:
+        """The entries of these addresses, by address; without those that the state does not know."""
+        ...
+
+    def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
+        """The entries whose call is one of these, by call id; without calls that no entry has."""
+        ...
+
+    def unknown_entries(self) -> Sequence[Entry]:
+        """The entries whose outcome is unknown, sorted by address."""
+        ...
+
+    def entries_ahead(self, now: datetime) -> Iterable[Entry]:
+        """The entries whose call will ring after ``now`` (``Entry.will_ring``), in any order."""
+        ...
+
+    def latest_own_entry(self) -> Entry | None:
+        """The placed call that the service named last in its answer to a request; None where there is none, or
+        the latest 20 such calls were all forgotten."""
+        ...
+
     def attempts(self, address: Address) -> Sequence[Attempt]:
         """The journal of one address, oldest first."""
         ...

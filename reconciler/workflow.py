@@ -157,7 +157,7 @@ class Apply:
     @property
     def asks(self) -> bool:
         """Whether the service is asked although nothing is placed: which calls it has, or what time it is."""
-        return bool(self._judged().missed) or any(entry.unknown for entry in self._store.entries())
+        return bool(self._judged().missed or self._store.unknown_entries())
 
     def stop(self, reason: str) -> None:
         """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
@@ -206,7 +206,8 @@ class Apply:
     def _note_to_stop(self) -> None:
         """Count the calls to stop by hand, and record that they were shown."""
         whole = self._files is not None and self._files.scope is None
-        plans = None if whole else self._judged().plans
+        judged = self._latest[1] if self._latest is not None else self._judged()
+        plans = None if whole else judged.plans  # which do not depend on what was placed since
         listed, now = self._plan.to_stop, self._clock.now()
         found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
         self.tally.to_stop, self.tally.to_stop_new = found
@@ -226,11 +227,15 @@ class Apply:
             raise Refused(problem, hint=SET_CLOCK)
 
     def _judged(self) -> Ready:
-        """The plan against the state as it is now, re-keyed as the plan says."""
+        """The plan against the state as it is now, re-keyed as the plan says.
+
+        This reads all that the state knows, also where the plan was made a moment ago: another run may have placed
+        calls until the lock was taken, and twins, caps and frequency count calls of any row. It holds for as long
+        as the serial stays, which grows with each change of what was placed.
+        """
         serial = self._store.serial
         if self._latest is None or self._latest[0] != serial:
-            conflicts = unresolved(self._store.conflicts(), self._store.entries())
-            context = replace(self._context, conflicts=conflicts)
+            context = replace(self._context, conflicts=unresolved(self._store))
             self._latest = serial, recheck(self._plan, self._carried(), context)
         return self._latest[1]
 
@@ -251,7 +256,7 @@ class Apply:
         """How the state is to be re-keyed. What was moved before is not moved again."""
         if not self._plan.moves:
             return []
-        known = {entry.address for entry in self._store.entries()}
+        known = self._store.entries_at([address for pair in self._plan.moves for address in pair])
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
     def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:

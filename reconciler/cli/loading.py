@@ -120,8 +120,7 @@ def known(
         with workspace.reader() as reader:
             context = replace(context, lineage=reader.lineage, serial=reader.serial)
             context = replace(context, overridden=overridden_guards(reader, context))
-            conflicts = unresolved(reader.conflicts(), reader.entries())
-            yield replace(context, conflicts=conflicts), reader.entries()
+            yield replace(context, conflicts=unresolved(reader)), reader.entries()
 
 
 def overridden_guards(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
@@ -135,8 +134,8 @@ def overridden_guards(reader: StateReader, context: Context) -> dict[Address, fr
     runs = {run.id: codes & {item.code for item in run.overrides} for run in reader.runs(limit=_ALL)}
     lifted: dict[Address, frozenset[str]] = {}
     if any(runs.values()):
-        for entry in reader.entries():
-            if entry.will_ring(context.now) and (attempts := reader.attempts(entry.address)):
+        for entry in reader.entries_ahead(context.now):
+            if attempts := reader.attempts(entry.address):
                 lifted[entry.address] = runs.get(attempts[-1].run_id, frozenset())
     return lifted
 

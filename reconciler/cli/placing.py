@@ -149,7 +149,7 @@ def _addresses(job: Job, store: StateStore) -> AddressMask:
 
     rows = job.plan.changes if job.files is None else job.files.changes
     plans = chain(rows, *(plan.changes for plan in job.approved.values()))
-    return AddressMask(plans, (entry for entry in store.entries() if entry.unknown))
+    return AddressMask(plans, store.unknown_entries())
 
 
 def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:

@@ -38,9 +38,8 @@ class Left:
 
     @classmethod
     def of(cls, reader: StateReader) -> Left:
-        entries = list(reader.entries())
-        kept = unresolved(reader.conflicts(), entries)
-        return cls([entry for entry in entries if entry.unknown], [kept[address] for address in sorted(kept)])
+        kept = unresolved(reader)
+        return cls(reader.unknown_entries(), [kept[address] for address in sorted(kept)])
 
     @property
     def count(self) -> int:

@@ -59,7 +59,7 @@ def end_conflicts(
     if not kept:
         return False
     over = {
-        _CLAIMED: kept.keys() - unresolved(kept, store.entries()).keys(),
+        _CLAIMED: kept.keys() - unresolved(store).keys(),
         _GONE: set() if files is None else files.gone(kept),
         _PERSON: kept.keys() & set(wanted),
     }
@@ -91,7 +91,7 @@ async def settle_conflicts(
     listed = [_unknown(intent, item.at, call_id) for item, intent in pairs for call_id in item.call_ids]
     answers = await ask(register, listed, now)
     unknowns = [Unknown(_unknown(intent, now), tags_only=True) for _, intent in pairs]
-    claimed = frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
+    claimed = frozenset(store.entries_of_calls(answers.calls.keys()))
     lineage = Lineage(store.lineage, store.renames())
     found = evidence.match(unknowns, answers.calls.values(), claimed, lineage, now)
     for item in found:

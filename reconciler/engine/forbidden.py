@@ -40,14 +40,15 @@ class Judged(Word, frozen=True):
 class PlacedCalls:
     """Judges calls that are placed and still ahead by the guards that bind placed calls too.
 
-    ``complete`` says that every row could be read: then a call without a row has none.
+    ``complete`` says that every row could be read: then a call without a row has none. ``codes`` are the guards
+    that bind placed calls; without any, nothing is forbidden.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._scene = Scene(context.now, context.policy, (), context.view, context.people)
         policy = context.policy
-        self._codes = frozenset(code for code in PLACED_CODES if strictness_of(code, policy) is Strictness.ERROR)
+        self.codes = frozenset(code for code in PLACED_CODES if strictness_of(code, policy) is Strictness.ERROR)
 
     def judged(self, items: Iterable[Judged]) -> Iterator[Judged]:
         """The same, each change of a call that must not ring made ``forbidden``."""
@@ -84,7 +85,7 @@ class PlacedCalls:
     def _findings(self, batch: Iterable[Judged]) -> dict[Address, list[Finding]]:
         """What guards object to each call that is ahead. None of them sees more than one call at a time."""
         asked: defaultdict[frozenset[str], list[Candidate]] = defaultdict(list)
-        for item in batch if self._codes else ():
+        for item in batch if self.codes else ():
             call = self._call(item)
             if item.entry is not None and call is not None:
                 asked[self._codes_for(item.entry, call, item.row)].append(_candidate(item, item.entry, call))
@@ -99,10 +100,10 @@ class PlacedCalls:
     def _codes_for(self, entry: Entry, call: Call, row: Row | None) -> frozenset[str]:
         """The guards that can judge what is known of a call."""
         if is_partial(call) or entry.rings_at == UNKNOWN_TIME:
-            return self._codes & _PERSON
+            return self.codes & _PERSON
         if row is None:
-            return self._codes & (_WITHOUT_ROW if self._context.complete else _CONTENT)
-        return self._codes
+            return self.codes & (_WITHOUT_ROW if self._context.complete else _CONTENT)
+        return self.codes
 
 
 def _candidate(item: Judged, entry: Entry, call: Call) -> Candidate:

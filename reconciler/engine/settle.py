@@ -44,7 +44,7 @@ async def settle(
         LookupFailed: the service could not be asked.
     """
     held = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
-    unknowns = [_unknown(store, entry, held) for entry in store.entries() if entry.unknown]
+    unknowns = [_unknown(store, entry, held) for entry in store.unknown_entries()]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
@@ -54,7 +54,7 @@ async def settle(
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)
-    claimed = _claimed(store)
+    claimed = _claimed(store, remote)
     if TAGS not in store.facts(directory.service):
         returned = shows_tags(store, remote, claimed)
     found = evidence.match(unknowns, remote, claimed, _lineage(store), now, tags_returned=returned)
@@ -67,9 +67,10 @@ async def settle(
     return found
 
 
-def _claimed(store: StateStore) -> frozenset[str]:
-    """The calls that the state knows as its own."""
-    return frozenset(entry.call_id for entry in store.entries() if entry.call_id is not None)
+def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
+    """Of the listed calls, those that the state knows as its own: asked after the listing, so that none is taken
+    for a stranger that was recorded meanwhile."""
+    return frozenset(store.entries_of_calls([call.id for call in remote]))
 
 
 def _lineage(store: StateStore) -> Lineage:
@@ -106,7 +107,7 @@ async def preflight(
     remote: dict[str, RemoteCall] = {}
     for listing in listings:
         remote |= {call.id: call for call in await directory.calls(listing)}
-    claimed = _claimed(store)
+    claimed = _claimed(store, remote.values())
     recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
@@ -127,18 +128,13 @@ async def _with_own(
     store: StateStore, directory: CallRegister, remote: Mapping[str, RemoteCall]
 ) -> Sequence[RemoteCall]:
     """The listed calls, and where none of ours is among them, the latest of ours, asked for by its id."""
-    own = [entry for entry in store.entries() if entry.status is Status.PLACED and entry.call_id is not None]
     if store.facts(directory.service).get(TAGS) or any(
-        entry.call_id in remote and is_own(store, entry) for entry in own
+        is_own(store, entry) for entry in store.entries_of_calls(remote.keys()).values()
     ):
         return [*remote.values()]
-    latest = next((item for item in sorted(own, key=_attempted, reverse=True) if is_own(store, item)), None)
+    latest = store.latest_own_entry()
     call = await directory.call(latest.call_id) if latest is not None and latest.call_id else None
     return [*remote.values(), *([call] if call else [])]
-
-
-def _attempted(entry: Entry) -> datetime:
-    return entry.attempted_at
 
 
 async def look_after(
@@ -153,7 +149,7 @@ async def look_after(
     """
     remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
-    kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store)), now)
+    kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
     return [Event(Kind.CONFLICT, item.address, message=item.message) for item in kept]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,10 +26,11 @@ def note_to_stop(
     ``listed`` are those of the run's plan. ``plans`` are those that it speaks of, None where it was made now of
     the whole project: then all others are taken off the record, else only those that are over.
     """
-    ahead = {item.address: item for item in store.entries() if _is_open(item, context.now)}
-    found = _still_to_stop(listed, ahead, plans, context)
-    known = store.to_stop_known()
-    kept = frozenset() if plans is None else known & ahead.keys()
+    known, named = store.to_stop_known(), {call.address for call in listed}
+    entries = store.entries_at(known | named)
+    ahead = {address for address, entry in entries.items() if _is_open(entry, context.now)}
+    found = frozenset(named & ahead) | _forbidden(store, plans, context)
+    kept = frozenset() if plans is None else known & ahead
     store.note_to_stop(run_id, found | kept, at)
     return len(found), len(found - known)
 
@@ -39,16 +40,17 @@ def _is_open(entry: Entry, now: datetime) -> bool:
     return entry.let_ring_at is None and entry.will_ring(now)
 
 
-def _still_to_stop(
-    listed: Iterable[CallToStop], ahead: Mapping[Address, Entry], plans: Collection[str] | None, context: Context
-) -> frozenset[Address]:
-    """The calls to stop by hand among those that are ``ahead``: the ``listed`` ones, and what the rules and lists
-    of this moment forbid, of these plans (None: of all). A plan that was saved may be older than they are.
+def _forbidden(store: StateStore, plans: Collection[str] | None, context: Context) -> frozenset[Address]:
+    """The calls ahead that the rules and lists of this moment forbid, of these plans (None: of all). A plan that
+    was saved may be older than they are, and so may what was read to judge it: this run and others have placed
+    calls since.
     """
-    judged = PlacedCalls(replace(context, complete=False)).judged(
+    placed = PlacedCalls(replace(context, complete=False))
+    if not placed.codes:
+        return frozenset()
+    judged = placed.judged(
         Judged(Change(entry.address, Action.UNCHANGED, entry.digest), entry)
-        for entry in ahead.values()
-        if plans is None or entry.address.plan in plans
+        for entry in store.entries_ahead(context.now)
+        if _is_open(entry, context.now) and (plans is None or entry.address.plan in plans)
     )
-    forbidden = {item.change.address for item in judged if item.change.action is Action.FORBIDDEN}
-    return frozenset(forbidden | {call.address for call in listed if call.address in ahead})
+    return frozenset(item.change.address for item in judged if item.change.action is Action.FORBIDDEN)

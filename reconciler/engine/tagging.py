@@ -45,11 +45,12 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
     Calls that were adopted or recorded by a person do not count: they may be known because they have tags.
     """
     lineage = Lineage(store.lineage, store.renames())
-    owners = {entry.call_id: entry for entry in store.entries() if entry.placed and entry.call_id is not None}
+    calls = list(remote)
+    owners = store.entries_of_calls([call.id for call in calls])
     evidence: JsonObject = {}
-    for call in remote:
+    for call in calls:
         owner = owners.get(call.id)
-        if owner is None:
+        if owner is None or not owner.placed:
             continue
         name = "with_tags" if _is_tagged(call, lineage) else "without_tags"
         if name not in evidence and is_own(store, owner):

@@ -73,6 +73,26 @@ class MemoryState(FactWriter):
     def entry(self, address: Address) -> Entry | None:
         return self._entries.get(address)
 
+    def entries_at(self, addresses: Collection[Address]) -> Mapping[Address, Entry]:
+        return {address: self._entries[address] for address in addresses if address in self._entries}
+
+    def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
+        return {
+            item.call_id: item for item in self.entries() if item.call_id is not None and item.call_id in call_ids
+        }
+
+    def unknown_entries(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries() if entry.unknown]
+
+    def entries_ahead(self, now: datetime) -> Iterator[Entry]:
+        return (entry for entry in self.entries() if entry.will_ring(now))
+
+    def latest_own_entry(self) -> Entry | None:
+        answered = [item for item in self._attempts if item.status is Status.PLACED and item.evidence is None]
+        entries = self.entries_of_calls([item.call_id for item in answered[-20:] if item.call_id])
+        found = (entries.get(item.call_id or "") for item in reversed(answered))
+        return next((entry for entry in found if entry is not None and entry.status is Status.PLACED), None)
+
     def attempts(self, address: Address) -> Sequence[Attempt]:
         return [attempt for attempt in self._attempts if attempt.address == address]
 

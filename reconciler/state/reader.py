@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.blinding import derived_key
 from reconciler.chain import Head, Link, genesis
@@ -19,9 +20,18 @@ from reconciler.state.database import Connection, Row, Session, Value, among
 from reconciler.state.fact_store import FactRecords
 from reconciler.state.facts import ADDRESS
 from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
-from reconciler.times import parse_instant
+from reconciler.times import format_instant, parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
+# The conditions of the two below are those of their indexes, word for word: else SQLite does not use these.
+_UNKNOWN = """
+select * from calls where status in ('intended', 'sent', 'uncertain') order by plan, key, revision
+"""
+_AHEAD = "select * from calls where status in ('placed', 'adopted') and stopped_at is null and rings_at >= ?"
+_LATEST_ANSWERED = """
+select call_id from attempts where status = 'placed' and evidence is null
+order by number desc limit 20
+"""
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
@@ -76,16 +86,46 @@ class Reader(FactRecords):
         a cursor left open would keep a lock, and a reader that is slow or stopped would hold up an apply until its
         writes fail.
         """
+        return self._entries("select * from calls order by plan, key, revision")
+
+    def _entries(self, sql: str, *values: Value) -> Iterator[Entry]:
         kept = Keeper(pack_values, unpack_values)
         with self._session.translated():
-            for row in self._connection.execute("select * from calls order by plan, key, revision"):
+            for row in self._connection.execute(sql, values):
                 kept.append([row[name] for name in ENTRY_COLUMNS])
-        for values in kept.items:
-            yield to_entry(dict(zip(ENTRY_COLUMNS, values, strict=True)))
+        for record in kept.items:
+            yield to_entry(dict(zip(ENTRY_COLUMNS, record, strict=True)))
 
     def entry(self, address: Address) -> Entry | None:
         rows = self._all(_ENTRY, at(address))
         return to_entry(rows[0]) if rows else None
+
+    def entries_at(self, addresses: Collection[Address]) -> Mapping[Address, Entry]:
+        select = "select calls.* from wanted join calls using (plan, key, revision)"
+        found = self._among(select, ADDRESS, [at(item) for item in addresses])
+        return {entry.address: entry for entry in found}
+
+    def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
+        select = "select calls.* from wanted join calls using (call_id)"
+        found = self._among(select, ("call_id",), [(call_id,) for call_id in call_ids])
+        return {entry.call_id: entry for entry in found if entry.call_id is not None}
+
+    def _among(self, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]]) -> list[Entry]:
+        with self._session.translated():
+            return [to_entry(row) for row in among(self._connection, select, columns, keys)]
+
+    def unknown_entries(self) -> Sequence[Entry]:
+        return list(self._entries(_UNKNOWN))
+
+    def entries_ahead(self, now: datetime) -> Iterator[Entry]:
+        second = format_instant(now.replace(microsecond=0)).removesuffix("Z")  # not above any later time, as texts
+        return (entry for entry in self._entries(_AHEAD, second) if entry.will_ring(now))
+
+    def latest_own_entry(self) -> Entry | None:
+        rows = self._all(_LATEST_ANSWERED, ())
+        entries = self.entries_of_calls([row["call_id"] for row in rows])
+        found = (entries.get(row["call_id"]) for row in rows)
+        return next((entry for entry in found if entry is not None and entry.status is Status.PLACED), None)
 
     def attempts(self, address: Address) -> Sequence[Attempt]:
         return [to_attempt(row) for row in self._all(_ATTEMPTS, at(address))]

@@ -69,7 +69,7 @@ def export(reader: StateReader, now: datetime) -> bytes:
                 "person": blind.target(person(item.target)),
                 "at": format_instant(item.at),
             }
-            for _, item in sorted(unresolved(reader.conflicts(), reader.entries()).items())
+            for _, item in sorted(unresolved(reader).items())
         ],
     }
     return to_bytes(document | {"checksum": _checksum(document)})

@@ -283,6 +283,15 @@ def create_facts(db: Connection) -> None:
     db.execute("alter table calls add column let_ring_at text")
 
 
+@step
+def index_calls(db: Connection) -> None:
+    """Outcomes that are unknown, and calls still ahead: few of many, which each apply asks for."""
+    unknown = "status in ('intended', 'sent', 'uncertain')"
+    ahead = "status in ('placed', 'adopted') and stopped_at is null"
+    db.execute(f"create index calls_unknown on calls (plan, key, revision) where {unknown}")
+    db.execute(f"create index calls_ahead on calls (rings_at) where {ahead}")
+
+
 def new_secret() -> str:
     """32 random bytes, in hex."""
     return secrets.token_hex(32)

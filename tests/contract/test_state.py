@@ -27,7 +27,7 @@ CALL = Call(
     schedule=Schedule("2026-06-01 15:00:00", "UTC"),
     additional_data={"café": "cafe\u0301 \x07\u202e📞", "b": ""},
 )
-A, B = Address("june", "a"), Address("june", "b")
+A, B, C = Address("june", "a"), Address("june", "b"), Address("june", "c")
 
 
 def intent(address: Address = A, call: Call = CALL) -> Intent:
@@ -401,3 +401,43 @@ def test_a_call_known_only_in_part_keeps_the_digest_it_was_placed_with(store: St
     store.adopt(RUN.id, [Result(B, Status.ADOPTED, LATER, "call-1", evidence="its tags")])
     store.redact(RUN.id, [B], LATER + timedelta(days=1))
     assert (entry(store, B).digest, entry(store, B).call_id) == (DIGEST, "call-1")
+
+
+def test_questions_about_few_entries_agree_with_what_all_of_them_say(store: StateStore) -> None:
+    """Whatever the statuses: of each question the answer is what a search through all entries finds."""
+    ways = [*(set(Status) - {Status.ADOPTED, Status.SENT}), Status.PLACED, Status.PLACED]
+    addresses = [Address("june", f"{place}-{status}") for place, status in enumerate(ways)]
+    for address, status in zip(addresses, ways, strict=True):
+        bring(store, status, address)
+    intend(store, A)
+    store.adopt(RUN.id, [Result(A, Status.ADOPTED, NOW, "found", None, "its tags")])
+    [*_, stopped, moved] = addresses
+    store.decide(RUN.id, [Decision(stopped, NOW, "because", stopped=True)])
+    store.move(RUN.id, [(moved, B)], NOW)
+    everything = list(store.entries())
+    assert {item.status for item in everything} == set(Status) - {Status.SENT}
+    assert store.unknown_entries() == [item for item in everything if item.unknown] != []
+    for now in (NOW, *(LATER + timedelta(microseconds=few) for few in (-1, 0, 1, 1_000_000))):
+        ahead = sorted(store.entries_ahead(now), key=lambda item: item.address)
+        assert ahead == [item for item in everything if item.will_ring(now)]
+    assert {item.address for item in store.entries_ahead(NOW)} > {A, B}
+    asked = [*addresses, A, B, B, Address("june", "nobody")]
+    assert store.entries_at(asked) == {item.address: item for item in everything}
+    calls = {item.call_id: item for item in everything if item.call_id is not None}
+    assert store.entries_of_calls([*calls, *calls, "nobody's"]) == calls
+    assert (store.entries_at([]), store.entries_of_calls([])) == ({}, {})
+
+
+def test_the_latest_call_that_the_service_named_itself(store: StateStore) -> None:
+    assert store.latest_own_entry() is None
+    for address in (A, B, C):
+        bring(store, Status.PLACED, address)
+    assert store.latest_own_entry() == entry(store, C)
+    store.forget(RUN.id, C, "because", NOW)
+    assert store.latest_own_entry() == entry(store, B)
+    bring(store, Status.UNCERTAIN, C)
+    store.decide(RUN.id, [Decision(C, LATER, "because", Status.PLACED, "in the dashboard")])
+    assert store.latest_own_entry() == entry(store, B), "a person named the call of the other"
+    moved = Address("june", "elsewhere")
+    store.move(RUN.id, [(B, moved)], NOW)
+    assert store.latest_own_entry() == entry(store, moved)

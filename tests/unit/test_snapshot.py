@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +52,9 @@ class Known:
 
     def conflicts(self) -> dict[Address, Conflict]:
         return {}
+
+    def entries_of_calls(self, call_ids: Collection[str]) -> dict[str, Entry]:
+        return {item.call_id: item for item in self.listed if item.call_id and item.call_id in call_ids}
 
 
 def export(*entries: Entry, **known: Any) -> bytes:
