@@ -1,157 +1,114 @@
-"""The events of one YAML document, the same from both parsers.
+"""The events of one YAML document, from libyaml.
 
-Where libyaml and PyYAML's own parser read a text differently (found by comparing 0.2.5 with 6.0.3), it is refused
-beforehand (``refused_directive``), or read as libyaml does (``_pure``), or always given to PyYAML's parser:
+libyaml reads YAML 1.1. Where YAML 1.2 gives a text another meaning, or none, the text is refused. libyaml 0.2.5
+and 0.2.6, compared with the YAML test suite (https://github.com/yaml/yaml-test-suite), drop without a word:
 
-- tabs outside quotes: libyaml takes them as space in and between values, PyYAML refuses them;
-- a line that starts with ``%`` below the head of the file: libyaml judges the directive at once, PyYAML later;
-- tags other than ``!word`` and ``!!word``: they end at other characters, and are errors of other kinds;
-- a comment that touches ``|`` or ``>``: libyaml takes it, PyYAML refuses it;
-- ``?`` with nothing after it: libyaml refuses some of these in ``[ ]``, PyYAML takes them;
-- ``?`` with a text right after it: in ``{ }`` and ``[ ]`` libyaml takes it for the mark of a key, as YAML 1.1
-  does. In YAML 1.2 it begins the text, as ``_pure`` reads it.
+- ``?`` right before a text in ``{ }`` and ``[ ]``, as the mark of a key. In YAML 1.2 it begins the text (section
+  7.3.3, rule 126);
+- ``#`` and the rest of its line right after a quote, a bracket, a comma, or the ``|`` or ``>`` of a text block, as
+  a comment. In YAML 1.2 a comment stands apart (section 6.6, rule 75).
 
-A file without a last line break gets one: libyaml puts the end of such a file one line lower.
+A file without a last line break gets one: without it, a text block that ends the file has another value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Protocol, cast
+from collections.abc import Iterable, Iterator
 
 import yaml
 
-from reconciler.source._pure import PureParser
-from reconciler.source.builder import MAX_DEPTH
+MISPLACED_COMMENT = "found a comment with no space before it"
+MISPLACED_KEY_MARK = "found '?' with no space after it"
 
-_MAX_DIRECTIVES = 8  # both parsers take quadratic time in them
-_HEAD = re.compile(r"(?: *+(?:#[^\r\n]*+)?(?:\r\n?|\n))*+(%[^\r\n]*+(?:\r\n?|\n)?)")
-_DIRECTIVE = re.compile(r"%(?:YAML +1\.[12]|TAG +\S+ +\S+)(?: *| +#.*)", re.ASCII)
-_LATE_DIRECTIVE = re.compile(r"[\r\n]%")
-_ODD_TAG = re.compile(r"(?<![^\s\[\]{},:?-])!(?!!?[a-zA-Z0-9_-]+[ \r\n]|[ \r\n])")
-_TOUCHING_COMMENT = re.compile(r"[|>][-+0-9]*#")
-_EMPTY_KEY = re.compile(r"(?<![^\s,\[{])\?\s++[,:\]}#]")
-_TEXT_AFTER_MARK = re.compile(r"(?<![^\s,:\[\]{}\"'])\?[^\s,\[\]{}]")
+_REFUSED_DIRECTIVE = re.compile(
+    r"(?:(?: *+(?:#[^\r\n]*+)?|%YAML +1\.2 *+(?:(?<= )#[^\r\n]*+)?)(?:\r\n?|\n))*+(%[^\r\n]*+)"
+)
+_BETWEEN_DOCUMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=\s))*+")
+_DOCUMENT_START = re.compile(r"(?<![^\r\n])(?:---(?=\s)|%)")
 _DOUBTFUL = {
-    "%": _LATE_DIRECTIVE,
-    "!": _ODD_TAG,
-    "#": _TOUCHING_COMMENT,
-    "?": re.compile(f"{_EMPTY_KEY.pattern}|{_TEXT_AFTER_MARK.pattern}"),
+    "?": re.compile(r"(?<![^\s,:\[\]{}\"'])\?[^\s,\[\]{}]"),
+    "#": re.compile(r"""[|>\[\]{},"'][-+0-9]*+#"""),
 }
-_BETWEEN = re.compile(r"(?:[ \r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=[ \r\n]))*+")
-_NEW_DOCUMENT = re.compile(r"(?<![^\r\n])---(?=\s)")
-_TAB_OR_COMMENT_LINE = re.compile(r"\t|(?<![^\r\n]) *+#[^\r\n]*+")
-_OF_DOCUMENTS = frozenset({yaml.DocumentStartEvent, yaml.DocumentEndEvent})
-
-
-class _Parser(Protocol):
-    def get_event(self) -> yaml.Event | None: ...
+_BLOCK_HEADER = re.compile(r"[|>][-+0-9]*+#")
+_BETWEEN_VALUES = re.compile(r"(?:[^?#]|\?(?=\s)|(?<!\S)#[^\r\n]*+)*+")
 
 
 def refused_directive(text: str) -> tuple[int, str] | None:
-    """The first line at a file's head that starts with ``%`` and is not ``%YAML 1.1``, ``%YAML 1.2`` or ``%TAG``.
+    """The first line at a file's head that starts with ``%`` and is not ``%YAML 1.2``.
+
+    None may come through: libyaml takes quadratic time in the number of ``%TAG`` lines.
 
     Returns:
-        Its index in ``text`` and the line, or None. Too many directives are refused like an unknown one.
+        Its index in ``text`` and the line, or None.
     """
-    at, count = 0, 0
-    while match := _HEAD.match(text, at):
-        at, count = match.end(), count + 1
-        line = match[1].rstrip("\r\n")
-        if count > _MAX_DIRECTIVES or not _DIRECTIVE.fullmatch(line):
-            return match.start(1), line
-    return None
+    match = _REFUSED_DIRECTIVE.match(text)
+    return None if match is None else (match.start(1), match[1])
 
 
-def events(text: str, *, pure: bool) -> Iterator[yaml.Event]:
+def events(text: str) -> Iterator[yaml.Event]:
     """The first document's events, and the start of a second one where there is one.
 
     What follows that start is not read: a second document is an error whatever it holds.
 
     Raises:
-        yaml.MarkedYAMLError: ``text`` is no YAML.
+        yaml.MarkedYAMLError: ``text`` is no YAML, or has another meaning in YAML 1.2.
     """
     text = text if text.endswith(("\n", "\r")) else f"{text}\n"
-    parser = _pure(text) if pure or _differs(text) else _libyaml(text)
-    started = False
-    for event in iter(parser.get_event, None):
+    parsed: Iterable[yaml.Event] = iter(yaml.CSafeLoader(text).get_event, None)
+    if any(sign in text and pattern.search(text) for sign, pattern in _DOUBTFUL.items()):
+        parsed = _checked(parsed, text)
+    for event in parsed:
         yield event
-        if type(event) not in _OF_DOCUMENTS:
-            continue
-        if isinstance(event, yaml.DocumentStartEvent):
-            if started:
-                return
-            started = True
-        elif isinstance(event, yaml.DocumentEndEvent) and (second := _second(text, event)) is not None:
-            yield yaml.DocumentStartEvent(second, second)
+        if isinstance(event, yaml.DocumentEndEvent) and (second := _second_document(text, event)) is not None:
+            yield second
             return
 
 
-def _second(text: str, end: yaml.DocumentEndEvent) -> yaml.Mark | None:
-    """Where a second document starts, judged by the text: the parsers scan different lengths ahead."""
-    mark = end.end_mark
-    if mark is None:
+def _second_document(text: str, end: yaml.DocumentEndEvent) -> yaml.DocumentStartEvent | None:
+    """The start of a second document, found in the text: libyaml would first read all its directives."""
+    between = _BETWEEN_DOCUMENTS.match(text, _span(end)[1])
+    at = between.end() if between else len(text)
+    if at >= len(text) or not (end.explicit or _DOCUMENT_START.match(text, at)):
         return None
-    between = _BETWEEN.match(text, mark.index)
-    at = between.end() if between else mark.index
-    if at >= len(text) or text[at] == "\t":
-        return None  # nothing more, or a syntax error
-    if not end.explicit and not _NEW_DOCUMENT.match(text, at):
-        return None
-    skipped = text[mark.index : at].replace("\r\n", "\n").replace("\r", "\n")
-    lines = skipped.count("\n")
-    column = mark.column + len(skipped) if not lines else len(skipped) - skipped.rfind("\n") - 1
-    return yaml.Mark("", at, mark.line + lines, column, None, 0)
+    mark = _mark(text, at)
+    return yaml.DocumentStartEvent(mark, mark)
 
 
-def _differs(text: str) -> bool:
-    """Whether the two parsers may read it differently, or there is only one."""
-    if not yaml.__with_libyaml__ or any(
-        sign in text and pattern.search(text) for sign, pattern in _DOUBTFUL.items()
-    ):
-        return True
-    return "\t" in text and not _tabs_are_text(text)
+def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
+    """The events up to the first sign that libyaml drops: between two values, or in the header of a text block."""
+    read = 0
+    for event in parsed:
+        start, end = _span(event)
+        between = _BETWEEN_VALUES.match(text, read, start)
+        if between is not None and between.end() < start:
+            raise _refusal(text, between.end())
+        if isinstance(event, yaml.ScalarEvent):
+            header = _BLOCK_HEADER.match(text, start) if event.style in {"|", ">"} else None
+            if header is not None:
+                raise _refusal(text, header.end() - 1)
+            start = end  # a collection is looked into: the start of a map in [ ] may span a ?
+        yield event
+        read = max(read, start)
 
 
-def _tabs_are_text(text: str) -> bool:
-    """Whether every tab stands in a comment's line or in quotes, where both parsers read it alike."""
-    tabs = [match.start() for match in _TAB_OR_COMMENT_LINE.finditer(text) if match[0] == "\t"]
-    if not tabs:
-        return True
-    tabs.reverse()
-    depth, parser = 0, _libyaml(text)
-    try:
-        for event in iter(parser.get_event, None):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
-            if isinstance(event, yaml.ScalarEvent) and not _pass_quoted(tabs, event):
-                return False
-            if not tabs or depth > MAX_DEPTH:
-                break
-    except yaml.YAMLError:
-        return False
-    return not tabs
+def _refusal(text: str, at: int) -> yaml.MarkedYAMLError:
+    problem = MISPLACED_COMMENT if text[at] == "#" else MISPLACED_KEY_MARK
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=_mark(text, at))
 
 
-def _pass_quoted(tabs: list[int], event: yaml.ScalarEvent) -> bool:
-    """Drop the tabs in this scalar from the end of ``tabs``; false where one stands before it, or in no quotes."""
+def _span(event: yaml.Event) -> tuple[int, int]:
+    """The indices in the text where an event starts and ends; libyaml gives every event both."""
     start, end = event.start_mark, event.end_mark
-    if not tabs or start is None or end is None or tabs[-1] >= end.index:
-        return True
-    if tabs[-1] < start.index or event.style not in {"'", '"'}:
-        return False
-    while tabs and tabs[-1] < end.index:
-        tabs.pop()
-    return True
+    return (start.index if start else 0, end.index if end else 0)
 
 
-def _libyaml(text: str) -> _Parser:
-    from yaml._yaml import CParser  # noqa: PLC0415 - PyYAML may have been built without it
+def place(text: str, index: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character; CRLF, CR and LF each end a line."""
+    before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
-    return cast("_Parser", CParser(text))
 
-
-def _pure(text: str) -> _Parser:
-    return cast("_Parser", PureParser(text))
+def _mark(text: str, index: int) -> yaml.Mark:
+    line, column = place(text, index)
+    return yaml.Mark("", index, line - 1, column - 1, None, 0)

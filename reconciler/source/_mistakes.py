@@ -1,7 +1,6 @@
-"""The mistakes that people often make in YAML, told from the parser's complaint and the lines around it.
+"""The mistakes that people often make in YAML, recognised by libyaml's message and the lines around it.
 
-``recognise`` knows what was meant; where it knows nothing, ``syntax.explain_syntax`` explains the grammar. Both
-parsers complain in other words but in the same place, so only words that both share are looked for.
+``recognise`` says what was meant; where it recognises nothing, ``syntax.explain_syntax`` explains the grammar.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ from dataclasses import dataclass
 import yaml
 
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.source._pure import BAD_ESCAPE
+from reconciler.source._events import MISPLACED_COMMENT, MISPLACED_KEY_MARK
 
-_MAX_NAME = 1024  # the parsers look no further back for the start of ``name:``
+_BAD_ESCAPE = "found invalid Unicode character escape code"
+_MAX_NAME = 1024  # libyaml looks no further back for the start of ``name:``
 _NO_SPACE = re.compile(r"""[ ]*(?:- +)*([^\W\d][\w.-]*):(?!//)[^\s:]""")
 _OPEN_VALUE = re.compile(r"""[ ]*(?:- +)*[^\s#'"{\[][^:'"{\[]*: +[^\s#|>'"{\[]""")
 _HEX_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|.)", re.DOTALL)
@@ -96,10 +96,10 @@ def _tag(it: _Complaint) -> _Mistake | None:
 
 def _escape(it: _Complaint) -> _Mistake | None:
     """An escape with too few digits, for half of a pair, or for a number beyond Unicode."""
-    if "quoted scalar" in it.context and ("hexdecimal" in it.problem or "hexadecimal" in it.problem):
+    if "quoted scalar" in it.context and "hexdecimal" in it.problem:
         message = "an escape in double quotes has too few digits"
         return _Mistake(message, r"write \\ for a backslash, or use single quotes", *it.start[1:])
-    if it.problem != BAD_ESCAPE:
+    if it.problem != _BAD_ESCAPE:
         return None
     at = it.start[0] + 1
     while match := _HEX_ESCAPE.search(it.text, at):
@@ -117,6 +117,20 @@ def _escape(it: _Complaint) -> _Mistake | None:
             hint = f'write the character itself, or "\\U{whole:08X}"'
         return _Mistake(f"{match[0]} stands for half of a character only", hint, *it.start[1:])
     return None
+
+
+def _comment(it: _Complaint) -> _Mistake | None:
+    if it.problem != MISPLACED_COMMENT:
+        return None
+    hint = "write a space before the #, or quote the whole value where # is part of it"
+    return _Mistake("there is no space before this comment", hint, *it.end[1:])
+
+
+def _question_mark(it: _Complaint) -> _Mistake | None:
+    if it.problem != MISPLACED_KEY_MARK and not (it.at == "?" and "flow" in it.context):
+        return None
+    message = "a text in { } or [ ] may not start with ? unless it is quoted"
+    return _Mistake(message, "quote the text", *it.end[1:])
 
 
 def _block_header(it: _Complaint) -> _Mistake | None:
@@ -200,6 +214,8 @@ def _stray(it: _Complaint) -> _Mistake | None:
 _MISTAKES: tuple[Callable[[_Complaint], _Mistake | None], ...] = (
     _tag,
     _escape,
+    _comment,
+    _question_mark,
     _block_header,
     _sign,
     _closing_bracket,

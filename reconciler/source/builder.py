@@ -78,13 +78,6 @@ class Builder:
         self._documents += 1
         if self._documents == 2:
             self._report("E105", "a second document starts here", event, "one file holds one document: split it")
-        if self._documents > 1:
-            return
-        for handle in event.tags or {}:
-            self._report("E108", f"%TAG {handle}: tags are not read", event, "remove the directive")
-        if event.version is not None and tuple(event.version) != (1, 2):
-            found = ".".join(str(part) for part in event.version)
-            self._report("E108", f"%YAML {found}: files are read as YAML 1.2", event, "remove the directive")
 
     def _check_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:

@@ -34,8 +34,8 @@ _KNOWN = (
 
 def explain_syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
     """What is wrong, where, and what usually mends it."""
-    unclosed = any(word in (error.context or "") for word in ("quoted scalar", "flow"))
-    mark = (unclosed and error.context_mark) or error.problem_mark or error.context_mark
+    whole = any(word in (error.context or "") for word in ("quoted scalar", "flow", "directive"))
+    mark = (whole and error.context_mark) or error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     source = lines[line - 1] if line <= len(lines) else ""

@@ -1,9 +1,8 @@
 """Strict YAML: from the parser's event stream straight to nodes, with a diagnostic for everything else.
 
-libyaml's parser is used where PyYAML was built with it, PyYAML's own otherwise, with the same nodes. Both read
-YAML 1.1's syntax; what differs between 1.1 and 1.2 is refused beforehand: raw line separators other than LF, CR
-and CRLF, and control characters. ``_events`` keeps what differs between the parsers away. Types are not the
-parser's business: a scalar keeps its text (``nodes.Scalar``).
+libyaml reads YAML 1.1's syntax; what differs between 1.1 and 1.2 is refused: here raw line separators other than
+LF, CR and CRLF, and control characters, the rest in ``_events``. Types are not the parser's business: a scalar
+keeps its text (``nodes.Scalar``).
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from itertools import islice
 import yaml
 
 from reconciler import collector
+from reconciler.errors import ReconcilerError
 from reconciler.model import Diagnostic, Location, Severity
-from reconciler.source._events import events, refused_directive
+from reconciler.source._events import events, place, refused_directive
 from reconciler.source._mistakes import recognise
 from reconciler.source.builder import Builder, TooDeep
 from reconciler.source.nodes import Node
@@ -43,11 +43,29 @@ class Document:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def load(data: bytes, file: str, *, pure: bool = False) -> Document:
-    """Read one YAML file; never raises for any bytes. ``pure`` asks for PyYAML's own parser.
+def require_libyaml() -> None:
+    """Check that PyYAML brings libyaml, as its wheels do.
+
+    Raises:
+        ReconcilerError: it was built without.
+    """
+    if not yaml.__with_libyaml__:
+        raise ReconcilerError(
+            "PyYAML is installed without libyaml, and YAML files cannot be read",
+            hint="reinstall it from a wheel: pip install --force-reinstall --only-binary pyyaml pyyaml; "
+            "where it has none, install libyaml and its headers first",
+        )
+
+
+def load(data: bytes, file: str) -> Document:
+    """Read one YAML file, whatever bytes it holds.
 
     A diagnostic is an error always: a file is fit for use only where there are none, even if it has a ``root``.
+
+    Raises:
+        ReconcilerError: PyYAML was built without libyaml.
     """
+    require_libyaml()
     text, problem = _decode(data, file)
     if problem is None:
         problem = _directive(text, file)
@@ -58,14 +76,14 @@ def load(data: bytes, file: str, *, pure: bool = False) -> Document:
         return Document(file, text, None, found)
     builder = Builder(file)
     with collector.paused():
-        root = _build(builder, text, file, pure=pure)
+        root = _build(builder, text, file)
     return Document(file, text, root, (*builder.diagnostics, *builder.tally.summaries()))
 
 
-def _build(builder: Builder, text: str, file: str, *, pure: bool) -> Node | None:
+def _build(builder: Builder, text: str, file: str) -> Node | None:
     """The root, None where the file is unusable; what is wrong is added to the builder's diagnostics."""
     try:
-        builder.build(events(text, pure=pure))
+        builder.build(events(text))
     except TooDeep:
         return None
     except yaml.MarkedYAMLError as error:
@@ -94,9 +112,9 @@ def _directive(text: str, file: str) -> Diagnostic | None:
         return None
     index, line = refused
     where = place(text, index)
-    if line.startswith(("%YAML ", "%TAG ")):
-        message = f"{line[:40].rstrip()}: files are read as YAML 1.2, without tags"
-        return _error("E108", message, file, *where, "remove the directive")
+    for name, reason in (("%YAML ", "files are read as YAML 1.2"), ("%TAG ", "tags are not read")):
+        if line.startswith(name):
+            return _error("E108", f"{line[:40].rstrip()}: {reason}", file, *where, "remove the directive")
     return _error("E103", "a line may not start with % unless it is quoted", file, *where, "quote the value")
 
 
@@ -108,12 +126,6 @@ def _forbidden(match: re.Match[str], text: str, file: str) -> Diagnostic:
         return _error("E102", "NUL character", file, line, column, "remove it; is this a text file?")
     hint = f'remove it, or write it as "{escape}" in double quotes'
     return _error("E102", f"character U+{char:04X} may not stand in a YAML file", file, line, column, hint)
-
-
-def place(text: str, index: int) -> tuple[int, int]:
-    """Line and column, from 1, of a character; CRLF, CR and LF each end a line."""
-    before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
-    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
 def _error(code: str, message: str, file: str, line: int, column: int, hint: str) -> Diagnostic:

@@ -20,6 +20,12 @@ from tests.conftest import Result, Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"
 FULL = Path("/dev/full")
+WITHOUT_LIBYAML = """
+import sys
+sys.modules["yaml._yaml"] = None
+from reconciler.cli import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -69,6 +75,30 @@ def test_a_full_disk_under_the_output(june: Workbench) -> None:
     assert done.returncode == 1
     assert "error: the output: No space left on device\nhint: the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("validate",), ("plan",), ("apply", "--auto-approve"), ("doctor", "--offline")]
+)
+def test_yaml_is_not_read_without_libyaml(june: Workbench, sandbox: Any, command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBYAML, *command],
+        cwd=june.root,
+        env=clean_environment() | june.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    words = " ".join((done.stdout + done.stderr).split())
+    assert "PyYAML is installed without libyaml" in words
+    assert "pip install --force-reinstall --only-binary pyyaml pyyaml" in words
+    assert "Traceback" not in words
+    assert not sandbox.requests()["requests"]
+    if command[0] == "doctor":
+        assert "fail versions" in words
+    else:
+        assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "hint"]
 
 
 @pytest.fixture

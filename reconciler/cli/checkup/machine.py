@@ -10,6 +10,8 @@ from importlib import metadata
 from reconciler import __version__
 from reconciler.cli.checkup.finding import Finding, Health
 from reconciler.environment import EMPTY_HINT, empty_variables
+from reconciler.errors import ReconcilerError
+from reconciler.source.yaml import require_libyaml
 
 DISTRIBUTION = "call-reconciler"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -28,9 +30,10 @@ def versions() -> Finding:
         told = f"{', '.join(parts)}; not installed: {', '.join(missing)}"
         return Finding("versions", Health.FAIL, told, f"pip install --upgrade {DISTRIBUTION}")
     parts += [f"{name} {_version(name)}" for name in _TOLD]
-    if not _has_libyaml():
-        hint = "pip install --force-reinstall pyyaml, on a platform that it has wheels for"
-        return Finding("versions", Health.WARN, f"{', '.join(parts)}; YAML is read slowly, without libyaml", hint)
+    try:
+        require_libyaml()
+    except ReconcilerError as error:
+        return Finding("versions", Health.FAIL, f"{', '.join(parts)}; {error.message}", error.hint)
     return Finding("versions", Health.OK, ", ".join(parts))
 
 
@@ -57,9 +60,3 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _has_libyaml() -> bool:
-    import yaml
-
-    return bool(yaml.__with_libyaml__)
