@@ -1,89 +1,25 @@
-"""Reading and writing what a state keeps besides calls: the same for every store."""
+"""Writing what a state keeps besides calls."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from reconciler.chain import Note
-from reconciler.errors import StateError
-from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact
+from reconciler.facts import Conflict, RowApproval, ServiceFact
 from reconciler.model import Address, Status
-from reconciler.ports import Decision, Result, Run
-from reconciler.state import facts, notes, rules
-from reconciler.state.database import Row
-from reconciler.state.records import to_address
-from reconciler.times import format_instant
+from reconciler.ports import Decision, Result
+from reconciler.state import notes, rules
+from reconciler.state.writer import Writer
 
 _T = TypeVar("_T")
 _A_BATCH = 1000  # rows of one ledger entry: entries are read one by one
 
 
-class FactRecords:
-    """What ``facts.FactReader`` promises, over rows that a subclass reads."""
-
-    def _fact_rows(self, table: str) -> Iterable[Row]:
-        """The rows of one of ``facts.KEYS``, in any order."""
-        raise NotImplementedError
-
-    def _run_by_id(self, run_id: str) -> Run | None:
-        raise NotImplementedError
-
-    def pauses(self) -> Sequence[Pause]:
-        return [
-            facts.to_pause(row, self._known_run(row["run_id"]))
-            for row in sorted(self._fact_rows("pauses"), key=lambda row: str(row["plan"]))
-        ]
-
-    def _known_run(self, run_id: str) -> Run:
-        run = self._run_by_id(run_id)
-        if run is None:
-            raise StateError(f"the state is damaged: run {run_id} is missing")
-        return run
-
-    def conflicts(self) -> Mapping[Address, Conflict]:
-        return {item.address: item for item in map(facts.to_conflict, self._fact_rows("conflicts"))}
-
-    def approved(self) -> Mapping[Address, RowApproval]:
-        return {item.address: item for item in map(facts.to_approval, self._fact_rows("approved_rows"))}
-
-    def applied_commits(self) -> Sequence[AppliedCommit]:
-        rows = sorted(self._fact_rows("applied_commits"), key=lambda row: int(row["number"]))
-        latest: dict[str, AppliedCommit] = {}
-        for item in map(facts.to_commit, reversed(rows)):
-            latest.setdefault(item.commit, item)
-        return list(latest.values())
-
-    def facts(self, service: str) -> Mapping[str, ServiceFact]:
-        rows = (row for row in self._fact_rows("service_facts") if row["service"] == service)
-        return {item.name: item for item in map(facts.to_fact, rows)}
-
-    def to_stop_known(self) -> frozenset[Address]:
-        return frozenset(map(to_address, self._fact_rows("to_stop")))
-
-
-class FactWriter(FactRecords):
-    """What ``facts.FactStore`` promises, over transactions and tables that a subclass has."""
-
-    _notes: list[Note]
-    _key: bytes
-
-    def _transaction(self, *, counts: bool = True) -> AbstractContextManager[None]:
-        raise NotImplementedError
-
-    def _tables(self) -> facts.Tables:
-        raise NotImplementedError
-
-    def _write(self, note: Note, clear: Mapping[str, str] | None = None) -> None:
-        """Add an entry to the ledger, and its rows to the tables. ``clear`` replaces its pseudonyms there."""
-        self._notes.append(note)
-        texts = {**note.texts, **(clear or {})}
-        written = facts.Written(format_instant(note.at), note.run_id, note.content, texts)
-        facts.project(note.kind, written, self._tables())
+class FactWriter(Writer):
+    """What ``facts.FactStore`` promises."""
 
     def pause(self, run_id: str, plan: str | None, reason: str, at: datetime) -> None:
         with self._transaction(counts=False):

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from reconciler.blinding import REDACTED
 from reconciler.chain import Kind, canonical
+from reconciler.errors import StateError
 from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
 from reconciler.model import Address
 from reconciler.ports import Run
 from reconciler.state.database import Connection, Row, Value, insert
-from reconciler.state.records import intact, to_address
+from reconciler.state.records import intact, to_address, to_run
 from reconciler.times import parse_instant
 
 ADDRESS = ("plan", "key", "revision")
@@ -83,9 +85,6 @@ class DictTables:
     """``Tables`` in dictionaries, by key. Rows are never changed in place."""
 
     tables: dict[str, dict[Key, dict[str, Any]]]
-
-    def __copy__(self) -> DictTables:
-        return DictTables({name: dict(rows) for name, rows in self.tables.items()})
 
     def get(self, table: str, key: Key) -> Row | None:
         return self.tables[table].get(key)
@@ -219,6 +218,51 @@ _PROJECTIONS: Mapping[str, Callable[[Written, Tables], None]] = {
     Kind.MOVED: _moved,
     Kind.FORGOTTEN: _forgotten,
 }
+
+
+class ConnectionFacts:
+    """What ``facts.FactReader`` promises, over any connection. ``translated`` turns the database's own errors into
+    ``StateError``."""
+
+    def __init__(
+        self, connection: Connection, translated: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._connection = connection
+        self._translated = translated
+
+    def _all(self, sql: str, values: Sequence[Value] = ()) -> Sequence[Row]:
+        with self._translated():
+            return self._connection.execute(sql, values).fetchall()
+
+    def pauses(self) -> Sequence[Pause]:
+        rows = self._all("select * from pauses order by plan")
+        return [to_pause(row, self._run_by_id(row["run_id"])) for row in rows]
+
+    def _run_by_id(self, run_id: str) -> Run:
+        rows = self._all("select * from runs where id = ?", (run_id,))
+        if not rows:
+            raise StateError(f"the state is damaged: run {run_id} is missing")
+        return to_run(rows[0])
+
+    def conflicts(self) -> Mapping[Address, Conflict]:
+        return {item.address: item for item in map(to_conflict, self._all("select * from conflicts"))}
+
+    def approved(self) -> Mapping[Address, RowApproval]:
+        return {item.address: item for item in map(to_approval, self._all("select * from approved_rows"))}
+
+    def applied_commits(self) -> Sequence[AppliedCommit]:
+        rows = self._all("select * from applied_commits order by number desc")
+        latest: dict[str, AppliedCommit] = {}
+        for item in map(to_commit, rows):
+            latest.setdefault(item.commit, item)
+        return list(latest.values())
+
+    def facts(self, service: str) -> Mapping[str, ServiceFact]:
+        rows = self._all("select * from service_facts where service = ?", (service,))
+        return {item.name: item for item in map(to_fact, rows)}
+
+    def to_stop_known(self) -> frozenset[Address]:
+        return frozenset(map(to_address, self._all("select * from to_stop")))
 
 
 def to_pause(row: Row, run: Run) -> Pause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,9 +16,8 @@ from reconciler.packing import pack_values, unpack_values
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.spool import Keeper
 from reconciler.state import ledger
-from reconciler.state.database import Connection, Row, Session, Value, among
-from reconciler.state.fact_store import FactRecords
-from reconciler.state.facts import ADDRESS
+from reconciler.state.database import Connection, Row, Session, among
+from reconciler.state.facts import ADDRESS, ConnectionFacts
 from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
 from reconciler.times import format_instant, parse_instant
 
@@ -35,26 +34,12 @@ order by number desc limit 20
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
-class ConnectionFacts(FactRecords):
-    """What a state keeps besides calls, over any connection to it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def _fact_rows(self, table: str) -> Iterable[Row]:
-        return self._connection.execute(f"select * from {table}").fetchall()  # noqa: S608 - one of our own names
-
-    def _run_by_id(self, run_id: str) -> Run | None:
-        row = self._connection.execute("select * from runs where id = ?", (run_id,)).fetchone()
-        return None if row is None else to_run(row)
-
-
-class Reader(FactRecords):
+class Reader(ConnectionFacts):
     """What ``StateReader`` promises, over one session."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session.connection, session.translated)
         self._session = session
-        self._connection = session.connection
 
     @property
     def lineage(self) -> str:
@@ -181,13 +166,6 @@ class Reader(FactRecords):
         rows = self._all(sql, unlocked)
         return to_run(rows[0]) if rows and rows[0]["finished_at"] is None else None
 
-    def _fact_rows(self, table: str) -> Iterable[Row]:
-        return self._all(f"select * from {table}", ())  # noqa: S608 - one of our own names
-
-    def _run_by_id(self, run_id: str) -> Run | None:
-        rows = self._all("select * from runs where id = ?", (run_id,))
-        return to_run(rows[0]) if rows else None
-
     def _status(self, address: Address) -> Status | None:
         return self._statuses([address]).get(address)
 
@@ -226,10 +204,6 @@ class Reader(FactRecords):
         if len(rows) != 1:
             raise StateError(f"the state {self._session.name} is damaged: it does not say which state it is")
         return rows[0]
-
-    def _all(self, sql: str, values: Sequence[Value]) -> Sequence[Row]:
-        with self._session.translated():
-            return self._connection.execute(sql, values).fetchall()
 
 
 def at(address: Address) -> tuple[str, str, int]:

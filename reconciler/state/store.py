@@ -3,79 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 
 from reconciler import identity
-from reconciler.chain import Head, Note
+from reconciler.chain import Head
 from reconciler.errors import StateError
-from reconciler.facts import Pause
 from reconciler.model import Address, Status
 from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.state import copying, facts, ledger, notes, redaction, rules, sql
-from reconciler.state.database import Connection, Session, Value, insert
+from reconciler.state import copying, facts, notes, redaction, rules, sql
+from reconciler.state.database import Connection
 from reconciler.state.fact_store import FactWriter
-from reconciler.state.loss import PlacedCalls
-from reconciler.state.reader import ConnectionFacts, Reader, at
+from reconciler.state.reader import at
 from reconciler.state.records import from_run
 from reconciler.times import format_instant
 
 
-class Store(Reader, FactWriter):
+class Store(FactWriter):
     """What ``StateStore`` promises."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._notes: list[Note] = []
-        self._key = self.key_for(notes.PURPOSE)
-        self._latest: ledger.Latest | None = None
-        self.placed = PlacedCalls()
-        self._pauses: Sequence[Pause] = ()
-
-    @contextmanager
-    def _transaction(self, *, counts: bool = True) -> Iterator[None]:
-        """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
-        it ``counts``, and anything was done.
-        """
-        latest = self._latest
-        with self._session.writing():
-            self._notes = []
-            yield
-            if self._notes:
-                if counts:
-                    self._connection.execute("update meta set serial = serial + 1")
-                latest = ledger.append(self._connection, self._notes, latest)
-            pauses = self.pauses()  # nobody writes meanwhile: true for as long as the state is untouched
-        self._latest, self._pauses = latest, pauses
-
-    @property
-    def latest_pauses(self) -> Sequence[Pause]:
-        return self._pauses
-
-    @property
-    def latest(self) -> ledger.Latest | None:
-        """The last entry that this run wrote."""
-        return self._latest
-
-    def untouched(self) -> bool:
-        return self._session.untouched()
-
-    def prove(self, run_id: str, addresses: Collection[Address]) -> None:
-        with self._session.translated(), self._session.rereading() as connection:
-            if self._latest is not None:
-                ledger.check_kept(connection, self._latest)
-            left = set(addresses) - self._waiting(connection, run_id, addresses)
-            if left:
-                raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
-            self._pauses = ConnectionFacts(connection).pauses()
-
-    def _tables(self) -> facts.SqlTables:
-        return facts.SqlTables(self._connection)
-
-    def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
-        insert(self._connection, table, *records)
 
     def begin_run(self, run: Run) -> None:
         """Recorded by whoever opens the store: others are told of it while the lock is held."""

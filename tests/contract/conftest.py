@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from reconciler.ports import Approval, Override, Run, StateStore
-from reconciler.state.memory import MemoryState
 from reconciler.state.place import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
@@ -31,11 +30,8 @@ RUN = Run(
 )
 
 
-@pytest.fixture(params=["sqlite", "memory", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
-    if request.param == "memory":
-        yield MemoryState(RUN)
-        return
     place: Place = SqliteState(tmp_path / "state.db")
     if request.param == "postgres":
         server = resolve(request.getfixturevalue("postgres").url())

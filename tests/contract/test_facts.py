@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,13 +14,14 @@ from reconciler.chain import Kind, read
 from reconciler.errors import StateError
 from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
 from reconciler.model import Address, Status
-from reconciler.ports import Decision, Result, Run, StateStore
-from reconciler.state import notes
-from reconciler.state.fact_store import FactRecords
+from reconciler.ports import Decision, Result, StateStore
+from reconciler.state import copying, notes
+from reconciler.state.facts import KEYS, ConnectionFacts
 from reconciler.state.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_ledger import records
 from tests.contract.test_state import CALL, LATER, A, B, bring, decision, entry, intend
+from tests.memory import empty_database
 
 SERVICE = "https://api.example.com"
 C = Address("july", "c")
@@ -29,25 +30,24 @@ APPROVAL = RowApproval(A, "sha256:a", "sha256:plan", "abc", NOW, RUN.id)
 FACT = ServiceFact(SERVICE, "tags", Verdict.PENDING, {"calls": ["call-1"], "share": 1.0}, NOW, RUN.id)
 
 
-class Replayed(FactRecords):
-    """The facts as the ledger tells them."""
-
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
-        self._replay = Replay()
-        for link in store.ledger():
-            self._replay.step(read(link.entry), link.texts or {})
-
-    def _fact_rows(self, table: str) -> Iterable[Any]:
-        return self._replay.tables[table].values()
-
-    def _run_by_id(self, run_id: str) -> Run | None:
-        return next((run for run in self._store.runs() if run.id == run_id), None)
+def replayed(store: StateStore) -> Replay:
+    replay = Replay()
+    for link in store.ledger():
+        replay.step(read(link.entry), link.texts or {})
+    return replay
 
 
 def check_ledger(store: StateStore) -> None:
     """The ledger tells what the store keeps, but for the people, whom it knows by pseudonyms."""
-    told, key = Replayed(store), store.key_for(notes.PURPOSE)
+    with closing(empty_database()) as connection:
+        tables = replayed(store).tables
+        for table in ("runs", *KEYS):
+            copying.fill(connection, table, tables[table].values())
+        check_facts(store, ConnectionFacts(connection))
+
+
+def check_facts(store: StateStore, told: ConnectionFacts) -> None:
+    key = store.key_for(notes.PURPOSE)
     assert told.pauses() == store.pauses()
     assert told.approved() == store.approved()
     assert told.applied_commits() == store.applied_commits()
@@ -274,7 +274,7 @@ def test_a_call_is_let_ring(store: StateStore) -> None:
     let_ring(store)
     assert (entry(store).let_ring_at, entry(store).will_ring(NOW), store.serial) == (NOW, True, serial + 1)
     assert (records(store)[-1].kind, records(store)[-1].content["said"]) == ("decided", "let-ring")
-    assert Replayed(store)._replay.tables["calls"]["june", "a", 1]["let_ring_at"] is not None
+    assert replayed(store).tables["calls"]["june", "a", 1]["let_ring_at"] is not None
     store.decide(RUN.id, [decision(stopped=True)])
     assert not entry(store).will_ring(NOW)
 

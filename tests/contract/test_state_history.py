@@ -7,9 +7,9 @@ import pytest
 from reconciler.errors import StateError
 from reconciler.model import Address, Status
 from reconciler.ports import Result, StateStore
-from reconciler.state.memory import MemoryState
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import A, B, bring, entry, intend, record
+from tests.memory import InMemoryStore
 
 TEXTS = ["\x1b[2J", "\u202e right to left", "caf\u00e9 \U0001f4de", "a\r\nb", ""]
 
@@ -74,10 +74,10 @@ def test_five_thousand_in_batches(store: StateStore) -> None:
 
 
 def test_an_empty_reader_needs_no_run() -> None:
-    empty = MemoryState(lineage="some")
+    empty = InMemoryStore(lineage="some")
     assert (empty.lineage, empty.serial, list(empty.entries()), list(empty.runs())) == ("some", 0, [], [])
 
 
 def test_a_key_is_the_same_each_time_and_another_for_each_purpose_and_state(store: StateStore) -> None:
     assert store.key_for("a") == store.key_for("a")
-    assert len({store.key_for("a"), store.key_for("b"), MemoryState(RUN).key_for("a")}) == 3
+    assert len({store.key_for("a"), store.key_for("b"), InMemoryStore(RUN).key_for("a")}) == 3

@@ -19,8 +19,8 @@ from reconciler.engine.plan import make_plan, verdict
 from reconciler.errors import ExitCode, OutcomeUnknown, Rejected
 from reconciler.model import Address, Call, Location, Request, Row, Schedule, Status
 from reconciler.ports import Decision, Listing, Receipt, RemoteCall, Run
-from reconciler.state.memory import MemoryState
 from reconciler.workflow import Apply, Service, check_verdict
+from tests.memory import InMemoryStore
 
 KEYS = ("a", "b", "c", "d")
 OUTCOMES = st.sampled_from(["placed", "placed", "lost", "dropped", "refused"])
@@ -108,7 +108,7 @@ class Directory:
 class Fragile:
     """The store, which dies before or after its nth write."""
 
-    def __init__(self, store: MemoryState, die_at: int | None, *, after: bool) -> None:
+    def __init__(self, store: InMemoryStore, die_at: int | None, *, after: bool) -> None:
         self._store = store
         self._left = die_at
         self._after = after
@@ -135,8 +135,8 @@ class Journal(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = Time()
         self.world = World(self.clock)
-        run = Run("run-0", "apply", self.clock.now(), "host", 1, "tester", "0")
-        self.store = MemoryState(run, "lineage")
+        self.run = Run("run-0", "apply", self.clock.now(), "host", 1, "tester", "0")
+        self.store = InMemoryStore(self.run, "lineage")
         self.rows: dict[str, Row] = {}
         self.runs = 0
 
@@ -177,6 +177,7 @@ class Journal(RuleBasedStateMachine):
             return
         check_verdict(plan)
         self.runs += 1
+        self.store.begin_run(replace(self.run, id=f"run-{self.runs}"))
         store: Any = Fragile(self.store, die_at, after=after)
         job = Apply(plan, store, f"run-{self.runs}", replace(context, now=self.clock.now()), self.clock, Tally())
         service = Service([self.world, self.world], Directory(self.world), None, lambda text: None)

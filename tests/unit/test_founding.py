@@ -18,8 +18,8 @@ from reconciler.ports import Listing, RemoteCall, Run
 from reconciler.state.audit import verify
 from reconciler.state.care import check
 from reconciler.state.founding import founded
-from reconciler.state.memory import MemoryState
 from reconciler.state.sqlite import open_reader
+from tests.memory import InMemoryStore
 from tests.unit.test_rebuild import NOW, listed, row, tags
 
 LINEAGE = "3f2b8c1e-7d4a-4a6b-9c55-0e8d5a1f2b3c"
@@ -97,7 +97,7 @@ def test_a_state_made_from_the_service_takes_the_place_of_a_lost_one(tmp_path: P
 
 
 def test_whatever_ends_it_between_two_writes_leaves_no_row_to_be_placed(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MemoryState(RUN, LINEAGE)
+    store = InMemoryStore(RUN, LINEAGE)
 
     def lost(*_: object) -> None:
         raise StateError("the connection is gone")
@@ -109,12 +109,12 @@ def test_whatever_ends_it_between_two_writes_leaves_no_row_to_be_placed(monkeypa
 
 
 def test_absent_rows_are_left_out() -> None:
-    store = MemoryState(RUN, LINEAGE)
+    store = InMemoryStore(RUN, LINEAGE)
     rebuilt = found(absent_are_new=True)
     assert [item.address.key for item in rebuilt.of(Certainty.ABSENT)] == ["e"]
     record(store, RUN.id, rebuilt, NOW)
     assert [entry.address.key for entry in store.entries()] == ["a", "b", "c"]
-    empty = MemoryState(RUN, LINEAGE)
+    empty = InMemoryStore(RUN, LINEAGE)
     record(empty, RUN.id, rebuild(Ground([], LINEAGE, NOW), []), NOW)
     assert list(empty.entries()) == []
 

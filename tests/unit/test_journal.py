@@ -15,7 +15,7 @@ from reconciler.engine.journal import Journal
 from reconciler.errors import StateError
 from reconciler.model import Address, Call, Status
 from reconciler.ports import Intent, Result, Run
-from reconciler.state.memory import MemoryState
+from tests.memory import InMemoryStore
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RUN = Run("run", "apply", NOW, "host", 1, "me", "0")
@@ -24,7 +24,7 @@ CALL = Call("agent", "number", contact_id="contact")
 INTENT = Intent(A, CALL, identity.digest(CALL), "single-contact-call", NOW)
 
 
-class Slow(MemoryState):
+class Slow(InMemoryStore):
     """A state whose writes of intents end when the test says so, by what ``ending`` does."""
 
     def __init__(self, ending: Callable[[], None] = lambda: None) -> None:
@@ -47,11 +47,11 @@ def nothing(*_: object) -> None:
     """What follows where a test does not care."""
 
 
-def intend(store: MemoryState, then: Callable[[], None]) -> asyncio.Task[None]:
+def intend(store: InMemoryStore, then: Callable[[], None]) -> asyncio.Task[None]:
     return asyncio.create_task(Journal(store, RUN.id).turn([], [INTENT], NOW, nothing, then))
 
 
-def statuses(store: MemoryState) -> list[Status]:
+def statuses(store: InMemoryStore) -> list[Status]:
     return [entry.status for entry in store.entries()]
 
 

@@ -21,7 +21,7 @@ from reconciler.errors import NotSent, OutcomeUnknown, StateError
 from reconciler.model import Address, Call, Request, Status
 from reconciler.policy import Hours, Policy, Window
 from reconciler.ports import Phase, Receipt, Run
-from reconciler.state.memory import MemoryState
+from tests.memory import InMemoryStore
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RUN = Run("run", "apply", START, "host", 1, "me", "0")
@@ -69,7 +69,7 @@ class Bench:
     def __init__(
         self, clock: Clock, service: Service, *, workers: int = 1, store: Any = None, gate: Any = None
     ) -> None:
-        self.store = store or MemoryState(RUN)
+        self.store = store or InMemoryStore(RUN)
         self.events: list[Event] = []
         providers = [service] * workers
         self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None, None, gate)
@@ -231,14 +231,14 @@ def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) ->
     assert clock.time == START
 
 
-class Failing(MemoryState):
+class Failing(InMemoryStore):
     """A state whose disk is full from the nth write of a kind on."""
 
     def __init__(self, method: str, nth: int) -> None:
         super().__init__(RUN)
         self.method, self.left = method, nth
 
-    def _write(self, method: str) -> None:
+    def _count(self, method: str) -> None:
         if method == self.method:
             self.left -= 1
             if self.left < 1:
@@ -247,11 +247,11 @@ class Failing(MemoryState):
     def turn(self, run_id: str, results: Sequence[Any], intents: Sequence[Any], at: datetime) -> Sequence[Any]:
         for method, items in (("record", results), ("intend", intents)):
             if items:
-                self._write(method)
+                self._count(method)
         return super().turn(run_id, results, intents, at)
 
     def record(self, *args: Any) -> Sequence[Any]:
-        self._write("record")
+        self._count("record")
         return super().record(*args)
 
 
@@ -287,7 +287,7 @@ def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> 
     assert bench.statuses() == {"a": Status.PLACED}
 
 
-class Slow(MemoryState):
+class Slow(InMemoryStore):
     """A state on a slow disk, which notes how many answers and intents each turn was given."""
 
     def __init__(self) -> None:
@@ -346,7 +346,7 @@ def test_one_write_has_answers_and_the_intents_of_what_their_workers_send_next(c
 
 
 def test_intents_of_a_run_that_is_stopped_while_they_are_written_are_not_sent(clock: Clock) -> None:
-    class Stopping(MemoryState):
+    class Stopping(InMemoryStore):
         def turn(self, *args: Any) -> Sequence[Any]:
             recorded = super().turn(*args)
             bench.placement.stop("stopped by a signal")
@@ -440,7 +440,7 @@ def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch)
     assert sum(taken) == service.requests == 3
 
 
-class Sleeper(MemoryState):
+class Sleeper(InMemoryStore):
     """Counts how often it is asked; the machine sleeps for an hour after each of the first ``sleeps`` answers."""
 
     def __init__(self, sleeps: int) -> None:

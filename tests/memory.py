@@ -1,0 +1,56 @@
+"""A SQLite state in memory: the store of the product, for tests that need no file."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.chain import Kind, Note
+from reconciler.ports import Run
+from reconciler.state import copying, files, ledger
+from reconciler.state.steps import STEPS, new_secret
+from reconciler.state.store import Store
+from reconciler.times import format_instant
+
+
+def empty_database() -> sqlite3.Connection:
+    """A state's tables, without a row; to be closed by the caller."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    for step in STEPS.values():
+        step(connection)
+    return connection
+
+
+@dataclass(frozen=True, slots=True)
+class InMemorySession(copying.Within):
+    """Transactions as in a file, with nobody else to lock out."""
+
+    connection: sqlite3.Connection
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with files.transaction(self.connection):
+            yield
+
+
+class InMemoryStore(Store):
+    """A new state. ``run``, if any, is recorded as begun."""
+
+    def __init__(self, run: Run | None = None, lineage: str = "lineage") -> None:
+        connection = empty_database()
+        weakref.finalize(self, connection.close)
+        connection.execute("pragma foreign_keys=on")
+        now = datetime.now(UTC)
+        connection.execute(
+            "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
+            (lineage, format_instant(now), new_secret()),
+        )
+        ledger.append(connection, [Note(Kind.CREATED, now, None, {"state": ledger.about(connection)})])
+        super().__init__(InMemorySession(connection, ":memory:"))
+        if run is not None:
+            self.begin_run(run)
