@@ -16,7 +16,7 @@ from reconciler.packing import pack_values, unpack_values
 from reconciler.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.spool import Keeper
 from reconciler.state import ledger
-from reconciler.state.database import Connection, Row, Session, among
+from reconciler.state.database import Connection, Row, Session, Value, among
 from reconciler.state.facts import ADDRESS, ConnectionFacts
 from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
 from reconciler.times import format_instant, parse_instant
