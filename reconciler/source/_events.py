@@ -1,12 +1,12 @@
 """The events of one YAML document, from libyaml.
 
 libyaml reads YAML 1.1. Where YAML 1.2 gives a text another meaning, or none, the text is refused. libyaml 0.2.5
-and 0.2.6, compared with the YAML test suite (https://github.com/yaml/yaml-test-suite), drop without a word:
+and 0.2.6, compared with the YAML test suite (https://github.com/yaml/yaml-test-suite), silently drop:
 
 - ``?`` right before a text in ``{ }`` and ``[ ]``, as the mark of a key. In YAML 1.2 it begins the text (section
   7.3.3, rule 126);
-- ``#`` and the rest of its line right after a quote, a bracket, a comma, or the ``|`` or ``>`` of a text block, as
-  a comment. In YAML 1.2 a comment stands apart (section 6.6, rule 75).
+- ``#`` and the rest of its line right after a quote, a bracket, a comma, a colon, or the ``|`` or ``>`` of a text
+  block, as a comment. In YAML 1.2 a comment stands apart (section 6.6, rule 75).
 
 A file without a last line break gets one: without it, a text block that ends the file has another value.
 """
@@ -28,7 +28,7 @@ _BETWEEN_DOCUMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?
 _DOCUMENT_START = re.compile(r"(?<![^\r\n])(?:---(?=\s)|%)")
 _DOUBTFUL = {
     "?": re.compile(r"(?<![^\s,:\[\]{}\"'])\?[^\s,\[\]{}]"),
-    "#": re.compile(r"""[|>\[\]{},"'][-+0-9]*+#"""),
+    "#": re.compile(r"""[|>\[\]{},:"'][-+0-9]*+#"""),
 }
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*+#")
 _BETWEEN_VALUES = re.compile(r"(?:[^?#]|\?(?=\s)|(?<!\S)#[^\r\n]*+)*+")
@@ -87,9 +87,9 @@ def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
             header = _BLOCK_HEADER.match(text, start) if event.style in {"|", ">"} else None
             if header is not None:
                 raise _refusal(text, header.end() - 1)
-            start = end  # a collection is looked into: the start of a map in [ ] may span a ?
+            start = end
         yield event
-        read = max(read, start)
+        read = max(read, start)  # not a collection's end: the start of a map in [ ] ends after its ?
 
 
 def _refusal(text: str, at: int) -> yaml.MarkedYAMLError:

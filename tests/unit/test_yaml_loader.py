@@ -135,6 +135,7 @@ def test_a_comment_stands_apart(text: str, values: list[str]) -> None:
         ("{a: b}#c", 1, 7),
         ("a: [b,#c\n  d]", 1, 7),
         ("{#a\nb: c}", 1, 2),
+        ('{"a":#b\n  c}', 1, 6),
     ],
 )
 def test_a_sign_that_would_cut_a_value_off_is_refused(text: str, line: int, column: int) -> None:
