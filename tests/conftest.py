@@ -18,7 +18,7 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.zygote import Forked, Zygote, shorten_pauses, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure

@@ -6,8 +6,8 @@ from datetime import UTC
 
 from hypothesis import strategies as st
 
-from reconciler.model import Address, Call, Location, Request, Row, Schedule
-from reconciler.plan import Action, CellDiff, Change, Moment
+from reconciler.domain.model import Address, Call, Location, Request, Row, Schedule
+from reconciler.domain.plan import Action, CellDiff, Change, Moment
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 MAYBE = st.none() | TEXT

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler.chain import Kind, Note
-from reconciler.ports import Run
+from reconciler.domain.chain import Kind, Note
+from reconciler.domain.ports import Run
+from reconciler.domain.times import format_instant
 from reconciler.state import copying, files, ledger
 from reconciler.state.steps import STEPS, new_secret
 from reconciler.state.store import Store
-from reconciler.times import format_instant
 
 
 def empty_database() -> sqlite3.Connection:

@@ -7,15 +7,15 @@ from typing import Any
 
 from msgspec import structs
 
-from reconciler import identity, wire
-from reconciler.engine.outcomes import Drift, Kind, Report, Standing
-from reconciler.model import Address, Call, Diagnostic, Entry, Location, Schedule, Severity, Status
-from reconciler.plan import Action, Base, CellDiff, Change, GitRevision, Plan
-from reconciler.ports import RemoteCall
+from reconciler.domain import identity, wire
+from reconciler.domain.model import Address, Call, Diagnostic, Entry, Location, Schedule, Severity, Status
+from reconciler.domain.plan import Action, Base, CellDiff, Change, GitRevision, Plan
+from reconciler.domain.ports import RemoteCall
+from reconciler.domain.times import scheduled_instant
+from reconciler.evidence.outcomes import Drift, Kind, Report, Standing
 from reconciler.render.html.around import Around
 from reconciler.render.origins import Origins
 from reconciler.source.provenance import Field, Input, Origin, Provenance
-from reconciler.times import scheduled_instant
 
 NOW = datetime(2031, 5, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from reconciler import planfile, planreader
-from reconciler.plan import Plan
+from reconciler.domain.plan import Plan
+from reconciler.savedplan import planfile, planreader
 
 
 def saved(plan: Plan) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 
-from reconciler import cli, parallel, spool
+from reconciler import cli
+from reconciler.bulk import parallel, spool
 
 
 def main(args: list[str]) -> int:

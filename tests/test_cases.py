@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from reconciler import identity
 from reconciler.cli import main
+from reconciler.domain import identity
 from reconciler.source.codes import CODES
-from reconciler.source.nodes import MapNode
-from reconciler.source.project import load_project
-from reconciler.source.schema import validator
-from reconciler.source.sieve import sieve
+from reconciler.source.schema.packaged import validator
+from reconciler.source.schema.sieve import sieve
+from reconciler.source.schema.values import to_value
+from reconciler.source.settings.project import load_project
 from reconciler.source.sources import load_sources
-from reconciler.source.values import to_value
-from reconciler.source.yaml import load
+from reconciler.source.yaml.loader import load
+from reconciler.source.yaml.nodes import MapNode
 
 ROOT = Path(__file__).parent / "cases"
 KINDS = ("valid", "invalid")

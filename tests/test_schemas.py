@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.cli import main
-from reconciler.source.schema import schema_names, schema_text
+from reconciler.source.schema.packaged import schema_names, schema_text
 from tests.conftest import Workbench, plan_text
 
 

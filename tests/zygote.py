@@ -227,7 +227,7 @@ def _import_all() -> None:
     import pkgutil
 
     import reconciler
-    from reconciler.provider import transport
+    from reconciler.contactship import transport
 
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
         if not module.name.endswith("__main__") and ".sandbox" not in module.name:
@@ -243,7 +243,7 @@ def _import_all() -> None:
 
 def shorten_pauses() -> None:
     """Ask again sooner: what is asked, how often and in which order stays the same."""
-    from reconciler.provider import paging, reader
+    from reconciler.contactship import paging, reader
 
     reader.PAUSE, paging.PAUSE = 0.01, 0.005
 

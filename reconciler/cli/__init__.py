@@ -49,10 +49,10 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"reconciler.cli.{name}")
+        module = importlib.import_module(f"reconciler.cli.commands.{name}")
         command = getattr(module, name, None) or getattr(module, f"{name}_command")
         if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.{name} holds no command")
+            raise TypeError(f"reconciler.cli.commands.{name} holds no command")
         return command
 
     def resolve_command(
@@ -108,7 +108,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            from reconciler.system import next_step, told
+            from reconciler.system.failures import next_step, told
 
             where = "the output" if error.filename is None else str(error.filename)
             _complain(ReconcilerError(f"{where}: {told(error)}", hint=next_step(error)))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from reconciler.environment import BASE_URL, STATE, empty_variables, variable
 from reconciler.errors import UsageError
 from reconciler.quantities import MAX_DURATION, MAX_INTEGER, parse_duration, parse_integer, parse_number
+from reconciler.system.environment import BASE_URL, STATE, empty_variables, variable
 
 if TYPE_CHECKING:
     from reconciler.render.console import Look
@@ -62,7 +62,7 @@ class Instant(click.ParamType[datetime]):
     name = "RFC 3339"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        from reconciler.times import parse_instant
+        from reconciler.domain.times import parse_instant
 
         if isinstance(value, datetime):
             return value
@@ -145,7 +145,7 @@ def is_public(stream: TextIO) -> bool:
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a message and a line break; masked, but on a terminal or with ``--reveal``."""
-    from reconciler.sensitive import mask_text
+    from reconciler.domain.sensitive import mask_text
 
     public = is_public(sys.stderr if err else sys.stdout) and not revealed()
     click.echo(mask_text(text) if public else text, err=err)
@@ -173,7 +173,7 @@ def to_json(document: object, *, indent: int | None = 2) -> str:
     """A JSON document as it is printed, with a line break: inert, and its texts masked unless ``--reveal``."""
     import json
 
-    from reconciler.masking import mask_json
+    from reconciler.domain.masking import mask_json
     from reconciler.render.escape import for_json
 
     document = document if revealed() else mask_json(document)

@@ -9,24 +9,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import chain
 from reconciler.cli import git
 from reconciler.cli.app import App
-from reconciler.cli.show import check_plan_key, read_plan
+from reconciler.cli.commands.show import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.engine import approval
+from reconciler.domain import chain
+from reconciler.domain.plan import Plan
 from reconciler.errors import Refused, StateError
-from reconciler.plan import Plan
-from reconciler.workflow import check_age, check_count
+from reconciler.placing import approval
+from reconciler.placing.workflow import check_age, check_count
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.cli.commits import Origin
-    from reconciler.engine.conflicts import FileRows
-    from reconciler.engine.events import Event
-    from reconciler.facts import RowApproval
-    from reconciler.ports import StateStore
+    from reconciler.domain.events import Event
+    from reconciler.domain.facts import RowApproval
+    from reconciler.domain.ports import StateStore
+    from reconciler.evidence.conflicts import FileRows
     from reconciler.source.sources import Sources
 
 _RUNS = 10_000  # an hourly job takes a year for them; a saved plan is too old after days
@@ -64,7 +64,7 @@ def read_approved(app: App, workspace: Workspace, paths: Sequence[Path], now: da
         Refused: one of them stands in the checkout, is no plan, was changed, is not signed where it must be, or is
             too old.
     """
-    from reconciler.planfile import plan_id
+    from reconciler.savedplan.planfile import plan_id
 
     if not paths:
         return {}

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from reconciler import identity
 from reconciler.cli import git
+from reconciler.domain import identity
+from reconciler.domain.model import Diagnostic, Row, Severity
+from reconciler.domain.plan import Base
 from reconciler.errors import ReconcilerError
-from reconciler.model import Diagnostic, Row, Severity
-from reconciler.plan import Base
-from reconciler.source.project import load_project, settings_cells
+from reconciler.source.settings.project import load_project, settings_cells
 from reconciler.source.sources import load_sources
-from reconciler.system import next_step, told
+from reconciler.system.failures import next_step, told
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
-    from reconciler.settings import Project
+    from reconciler.domain.settings import Project
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".tsv", ".xlsx"})
 _NOTHING_THERE = "E403"  # the base may well have no plan files

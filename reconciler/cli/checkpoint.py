@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, say
+from reconciler.contactship.origin import API_KEY_VARIABLE
+from reconciler.domain.ports import Checkpoint, Phase
 from reconciler.errors import CheckpointFailed, ExitCode, UsageError
-from reconciler.ports import Checkpoint, Phase
-from reconciler.provider.origin import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace

@@ -23,9 +23,9 @@ from reconciler.errors import Refused, UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.facts import AppliedCommit
-    from reconciler.plan import Plan
-    from reconciler.ports import StateReader, StateStore
+    from reconciler.domain.facts import AppliedCommit
+    from reconciler.domain.plan import Plan
+    from reconciler.domain.ports import StateReader, StateStore
 
 _FETCH = "fetch the whole history (git fetch --unshallow; in CI fetch-depth: 0, or GIT_DEPTH: 0 on GitLab)"
 _ANYWAY = 'if it is meant: --from-commit-anyway "why"'

@@ -11,8 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.app import App
-from reconciler.environment import STATE, variable
 from reconciler.errors import ReconcilerError
+from reconciler.system.environment import STATE, variable
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _MOST = 200  # more than that nobody reads, and the state may hold a million
@@ -55,7 +55,7 @@ def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[Completi
 def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """The project's plan files, seen from where the command works; other files where none of them fits."""
     from reconciler.source.files import plan_files
-    from reconciler.source.project import find_project, load_project
+    from reconciler.source.settings.project import find_project, load_project
 
     app, found = _app(ctx), False
     project, _, _ = load_project(find_project(app.directory))
@@ -70,7 +70,7 @@ def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]
 
 
 def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.source.schema import schema_names
+    from reconciler.source.schema.packaged import schema_names
 
     yield from (CompletionItem(name) for name in schema_names() if name.startswith(incomplete))
 

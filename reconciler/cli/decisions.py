@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.cli.output import write_private
+from reconciler.domain.facts import Conflict, check_candidate
+from reconciler.domain.model import Address, Entry, Status
+from reconciler.domain.ports import Decision
+from reconciler.domain.sensitive import MASK
+from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
-from reconciler.facts import Conflict, check_candidate
-from reconciler.files import read_named
-from reconciler.model import Address, Entry, Status
-from reconciler.ports import Decision
-from reconciler.sensitive import MASK
-from reconciler.system import next_step, told
-from reconciler.times import format_instant
+from reconciler.system.failures import next_step, told
+from reconciler.system.files import read_named
 
 COLUMNS = (
     *("address", "attempted_at", "rings_at", "contact_id", "problem", "candidates"),

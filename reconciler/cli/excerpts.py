@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reconciler.files import open_in_project
+from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
-    from reconciler.model import Location
+    from reconciler.domain.model import Location
     from reconciler.source.sources import Sources
 
 

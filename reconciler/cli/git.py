@@ -14,8 +14,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.domain.plan import GitRevision
 from reconciler.errors import ReconcilerError
-from reconciler.plan import GitRevision
 
 if TYPE_CHECKING:
     from reconciler.cli.repository import Repository

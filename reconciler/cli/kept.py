@@ -12,14 +12,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler import documents
 from reconciler.cli.output import write_private
+from reconciler.domain import documents
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.ports import RemoteCall
+from reconciler.domain.settings import STATE_FOLDER
+from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
-from reconciler.files import MAX_DOCUMENT, read_in_project
-from reconciler.model import JsonObject, JsonValue
-from reconciler.ports import RemoteCall
-from reconciler.settings import STATE_FOLDER
-from reconciler.times import format_instant
+from reconciler.system.files import MAX_DOCUMENT, read_in_project
 
 _VERSION = 1
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler import __version__, collector
+from reconciler import __version__
+from reconciler.bulk import collector
 from reconciler.cli import git
 from reconciler.errors import ReconcilerError
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.context import Context
-    from reconciler.model import Address, Call, Diagnostic, Entry, Row
-    from reconciler.plan import Lifted, Plan
-    from reconciler.ports import Intent, StateReader
-    from reconciler.source.frame import Watch
+    from reconciler.domain.model import Address, Call, Diagnostic, Entry, Row
+    from reconciler.domain.plan import Lifted, Plan
+    from reconciler.domain.ports import Intent, StateReader
+    from reconciler.planning.context import Context
+    from reconciler.source.rows.frame import Watch
     from reconciler.source.sources import Sources
 
 _ALL = 1_000_000  # runs: more than any state has
@@ -45,9 +46,9 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     Raises:
         StateError: the state is missing (unless ``no_state``), foreign or unusable.
     """
-    from reconciler.engine.branch import introduce
-    from reconciler.engine.plan import make_plan as compare
-    from reconciler.known import Known
+    from reconciler.domain.known import Known
+    from reconciler.planning.branch import introduce
+    from reconciler.planning.plan import make_plan as compare
 
     context, sources = planning(app, workspace, request)
     base = _load_base(app, workspace, request)
@@ -65,7 +66,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
 
 def _files_gone(item: Diagnostic) -> Diagnostic:
     """That there is no plan file at all is no error where calls were placed: all rows were removed."""
-    from reconciler.model import Severity
+    from reconciler.domain.model import Severity
 
     if item.code != "E403" or item.location is not None:
         return item
@@ -77,8 +78,8 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
 
 def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
     """A warning for each pause that concerns one of these plans. A snapshot does not tell of pauses."""
-    from reconciler.engine.orders import describe_pause, resume_command
-    from reconciler.model import Diagnostic, Severity
+    from reconciler.domain.model import Diagnostic, Severity
+    from reconciler.placing.orders import describe_pause, resume_command
 
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
@@ -107,7 +108,7 @@ def known(
     if request.no_state or not workspace.trusted:
         yield context, ()
     elif workspace.snapshot:
-        from reconciler.blinding import Blind
+        from reconciler.domain.blinding import Blind
         from reconciler.state import snapshot
 
         taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
@@ -115,7 +116,7 @@ def known(
         context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
         yield replace(context, view=view, conflicts=taken.conflicts), taken.entries
     else:
-        from reconciler.facts import unresolved
+        from reconciler.domain.facts import unresolved
 
         with workspace.reader() as reader:
             context = replace(context, lineage=reader.lineage, serial=reader.serial)
@@ -126,7 +127,7 @@ def known(
 def overridden_guards(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
     """Of each call that is ahead the guards that were lifted for the run that placed it, of those that could
     forbid it today. Hardly any policy lets anybody lift one of these."""
-    from reconciler.engine.guard.registry import PLACED_CODES
+    from reconciler.planning.guards.registry import PLACED_CODES
 
     codes = context.policy.overridable & PLACED_CODES
     if not codes:
@@ -156,9 +157,9 @@ def intents_of_rows(app: App, workspace: Workspace, addresses: Collection[Addres
 
 def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: datetime) -> Intent:
     """What an attempt at a call would be."""
-    from reconciler import identity, wire
-    from reconciler.ports import Intent
-    from reconciler.times import ring_time
+    from reconciler.domain import identity, wire
+    from reconciler.domain.ports import Intent
+    from reconciler.domain.times import ring_time
 
     rings_at = ring_time(scheduled_at, call.delay_minutes, now)
     return Intent(address, call, identity.digest(call), wire.endpoint(call), rings_at)
@@ -179,8 +180,8 @@ def planning(
 
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
-    from reconciler.engine.context import Context
-    from reconciler.engine.lifting import lift
+    from reconciler.planning.context import Context
+    from reconciler.planning.lifting import lift
 
     context = Context(
         now=request.now,

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import to_json
+from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
-from reconciler.times import format_instant
 
 if TYPE_CHECKING:
-    from reconciler.claims import Runner
-    from reconciler.model import JsonObject
-    from reconciler.ports import Run
+    from reconciler.domain.claims import Runner
+    from reconciler.domain.model import JsonObject
+    from reconciler.domain.ports import Run
     from reconciler.state.place import Lock
 
 _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
-    from reconciler.model import Address
-    from reconciler.plan import Plan
+    from reconciler.domain.model import Address
+    from reconciler.domain.plan import Plan
     from reconciler.render.origins import Origins
-    from reconciler.source.frame import Trace
+    from reconciler.source.rows.frame import Trace
     from reconciler.source.sources import Sources
 
 
@@ -21,11 +21,11 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
     meanwhile is left out. ``sources`` are what the plan was made from.
     """
-    from reconciler import identity
-    from reconciler.packing import pack, unpacker
+    from reconciler.bulk.packing import pack, unpacker
+    from reconciler.bulk.spool import Shelf
+    from reconciler.domain import identity
     from reconciler.source.provenance import Provenance
     from reconciler.source.tracing import provenance
-    from reconciler.spool import Shelf
 
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
     found: Shelf[Address, Provenance] = Shelf(pack, unpacker(Provenance))

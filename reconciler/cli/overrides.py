@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.domain.plan import Action, Lifted
 from reconciler.errors import Refused, UsageError
-from reconciler.plan import Action, Lifted
 
 if TYPE_CHECKING:
-    from reconciler.plan import Plan
-    from reconciler.policy import Policy
+    from reconciler.domain.plan import Plan
+    from reconciler.domain.policy import Policy
 
 MIN_REASON = 4
 override_option = click.option(
@@ -66,7 +66,7 @@ def offer(plan: Plan, policy: Policy) -> str | None:
 
 
 def _read(text: str) -> Lifted:
-    from reconciler.policy import GUARD_CODES
+    from reconciler.domain.policy import GUARD_CODES
 
     code, separator, reason = text.partition("=")
     code, reason = code.strip().upper(), reason.strip()
@@ -83,8 +83,8 @@ def _read(text: str) -> Lifted:
 
 
 def _check(code: str, policy: Policy) -> None:
-    from reconciler.engine.lifting import blocks
-    from reconciler.policy import GUARD_CODES
+    from reconciler.domain.policy import GUARD_CODES
+    from reconciler.planning.lifting import blocks
 
     if code not in policy.overridable:
         may = ", ".join(sorted(policy.overridable)) or "none"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from reconciler.engine.events import Event, Kind, Tally
+from reconciler.domain.events import Event, Kind, Tally
 
 _ADVANCING = frozenset({Kind.PLACED, Kind.FAILED, Kind.UNCERTAIN, Kind.NOT_SENT})
 _SETTLED = 1.0  # seconds before a rate says anything

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.chain import Kind, read
 from reconciler.cli.app import App, EnvironmentOption
 from reconciler.cli.checkpoint import carry_end, open_checkpoint
 from reconciler.cli.runs import new_run
-from reconciler.environment import CHECKPOINT
+from reconciler.domain.chain import Kind, read
 from reconciler.errors import ExitCode, Refused, UsageError
+from reconciler.system.environment import CHECKPOINT
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
-    from reconciler.facts import PauseStore
-    from reconciler.ports import Run, StateReader
+    from reconciler.domain.facts import PauseStore
+    from reconciler.domain.ports import Run, StateReader
 
 checkpoint_option = click.option(
     "--checkpoint",

@@ -16,10 +16,7 @@ from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_whe
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
-from reconciler.environment import variable
-from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.ports import Approval, Override
-from reconciler.provider.origin import (
+from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
     Origin,
@@ -27,21 +24,24 @@ from reconciler.provider.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.domain.ports import Approval, Override
+from reconciler.domain.times import format_instant
+from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.escape import for_terminal
-from reconciler.times import format_instant
+from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
-    from reconciler.claims import JointStore
     from reconciler.cli.approval import Job
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.context import Context
-    from reconciler.engine.events import Event, Tally
-    from reconciler.model import JsonObject
-    from reconciler.ports import Checkpoint, Run, StateStore
+    from reconciler.domain.claims import JointStore
+    from reconciler.domain.events import Event, Tally
+    from reconciler.domain.model import JsonObject
+    from reconciler.domain.ports import Checkpoint, Run, StateStore
+    from reconciler.domain.wire import ScheduleFields
+    from reconciler.placing.workflow import Apply, Service
+    from reconciler.planning.context import Context
     from reconciler.render.addresses import AddressMask
-    from reconciler.wire import ScheduleFields
-    from reconciler.workflow import Apply, Service
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
 _SIGNALS = {
@@ -108,7 +108,7 @@ def place(
     as_json: bool,
 ) -> int:
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
-    from reconciler.engine.events import Tally
+    from reconciler.domain.events import Tally
 
     run = _new_run(workspace, job, request, _details(workspace, job, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
@@ -154,7 +154,7 @@ def _addresses(job: Job, store: StateStore) -> AddressMask:
 
 def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
     """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
-    from reconciler.planfile import summary
+    from reconciler.savedplan.planfile import summary
 
     plan = job.plan
     counts = {name: count for name, count in summary(plan).items() if count}
@@ -175,7 +175,7 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
 
 
 def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
-    from reconciler.planfile import plan_id
+    from reconciler.savedplan.planfile import plan_id
 
     own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
@@ -204,9 +204,9 @@ def _apply(
     """The apply of a job, once it belongs to this state and this moment (``Refused`` where it does not)."""
     from reconciler.cli.approval import admit
     from reconciler.cli.loading import make_context, overridden_guards
-    from reconciler.engine.lifting import lift
-    from reconciler.joint import JointApply
-    from reconciler.workflow import Apply, check_applicable
+    from reconciler.placing.joint import JointApply
+    from reconciler.placing.workflow import Apply, check_applicable
+    from reconciler.planning.lifting import lift
 
     def apply(context: Context) -> Apply:
         if joint is not None:
@@ -235,7 +235,7 @@ def _apply(
 async def _run(
     job: Apply, target: Target, key: str | None, workers: int, report: Reporter, checkpoint: Checkpoint | None
 ) -> int:
-    from reconciler.workflow import outcome
+    from reconciler.placing.workflow import outcome
 
     caught: list[ExitCode] = []
     task = asyncio.current_task()
@@ -271,11 +271,11 @@ async def _run(
 
 def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
     """The connections of a run, closed with ``stack``; without a key there are none."""
-    from reconciler.clocks import ServiceClock
-    from reconciler.engine.schedule_check import ScheduleSettings
-    from reconciler.provider.contactship import ContactShip
-    from reconciler.provider.listing import CallListing
-    from reconciler.workflow import Service
+    from reconciler.contactship.contactship import ContactShip
+    from reconciler.contactship.listing import CallListing
+    from reconciler.domain.clocks import ServiceClock
+    from reconciler.placing.schedule_check import ScheduleSettings
+    from reconciler.placing.workflow import Service
 
     if key is None:
         return Service((), None, target.rate, report.note, target.preflight)

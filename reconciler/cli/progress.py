@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, echo_json, is_public, revealed, say
 from reconciler.cli.pace import Pace
-from reconciler.engine.events import Kind
+from reconciler.domain.events import Kind
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.engine.events import Event, Tally
+    from reconciler.domain.events import Event, Tally
     from reconciler.render.addresses import AddressMask
 
 _EVERY = 100

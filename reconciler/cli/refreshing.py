@@ -13,17 +13,17 @@ from reconciler.cli import kept
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.engine.evidence import Lineage
-from reconciler.engine.outcomes import Answers, Report, drift, ended, stand
+from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
-from reconciler.provider.origin import API_KEY_VARIABLE
+from reconciler.evidence.matching import Lineage
+from reconciler.evidence.outcomes import Answers, Report, drift, ended, stand
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
-    from reconciler.facts import Pause
-    from reconciler.model import Address, Entry
-    from reconciler.plan import Plan
-    from reconciler.ports import RemoteCall
+    from reconciler.domain.facts import Pause
+    from reconciler.domain.model import Address, Entry
+    from reconciler.domain.plan import Plan
+    from reconciler.domain.ports import RemoteCall
     from reconciler.source.sources import Sources
 
 NO_KEY = f"no API key ({API_KEY_VARIABLE} or --api-key-file)"
@@ -169,8 +169,8 @@ def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[st
 
 
 async def _ask(target: Target, wanted: Sequence[Entry]) -> Answers:
-    from reconciler.engine.refresh import ask
-    from reconciler.provider.listing import CallListing
+    from reconciler.contactship.listing import CallListing
+    from reconciler.evidence.refresh import ask
 
     register = CallListing(target.origin, target.key(), target.timeout)
     try:

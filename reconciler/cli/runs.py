@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reconciler import __version__
 from reconciler.cli.app import SystemClock
-from reconciler.model import JsonObject
-from reconciler.ports import Approval, Override, Run
+from reconciler.domain.model import JsonObject
+from reconciler.domain.ports import Approval, Override, Run
 
 _GITHUB = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
 _JOB_URLS = ("CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL")

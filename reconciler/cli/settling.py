@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
 from reconciler.cli.runs import new_run
+from reconciler.domain.facts import Conflict, unresolved
+from reconciler.domain.model import Address, Entry, JsonObject
+from reconciler.domain.plan import Action
+from reconciler.domain.ports import StateReader, StateStore
 from reconciler.errors import ExitCode
-from reconciler.facts import Conflict, unresolved
-from reconciler.model import Address, Entry, JsonObject
-from reconciler.plan import Action
-from reconciler.ports import StateReader, StateStore
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
     from reconciler.cli.workspace import Workspace
-    from reconciler.engine.conflicts import FileRows
-    from reconciler.engine.evidence import Match
-    from reconciler.ports import Intent
+    from reconciler.domain.ports import Intent
+    from reconciler.evidence.conflicts import FileRows
+    from reconciler.evidence.matching import Match
     from reconciler.render.addresses import AddressMask
 
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCKED})
@@ -99,7 +99,7 @@ def _addresses(left: Left, rows: FileRows | None) -> AddressMask:
 def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: str) -> FileRows | None:
     """Forget the conflicts that are over. The result is what the files ask for, None where that is not known."""
     from reconciler.cli.loading import Request, make_plan
-    from reconciler.engine.conflicts import FileRows, end_conflicts
+    from reconciler.evidence.conflicts import FileRows, end_conflicts
 
     if not store.conflicts():
         return None
@@ -113,9 +113,9 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
 
 
 async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows: FileRows | None) -> list[Match]:
-    from reconciler.engine.conflicts import settle_conflicts
-    from reconciler.engine.settle import settle
-    from reconciler.provider.listing import CallListing
+    from reconciler.contactship.listing import CallListing
+    from reconciler.evidence.conflicts import settle_conflicts
+    from reconciler.evidence.settle import settle
 
     directory = CallListing(target.origin, key, target.timeout)
     try:
@@ -142,7 +142,7 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
 
 
 def _show(adopted: Sequence[Match], left: Left, addresses: AddressMask, *, as_json: bool) -> None:
-    from reconciler.engine import explain
+    from reconciler.planning import explain
 
     unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
     conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reconciler import collector
+from reconciler.bulk import collector
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import writing_private
 from reconciler.errors import UsageError
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.cli.excerpts import Excerpts
-    from reconciler.model import Diagnostic
-    from reconciler.plan import Plan
+    from reconciler.domain.model import Diagnostic
+    from reconciler.domain.plan import Plan
     from reconciler.render.html.around import Around
     from reconciler.render.origins import Origins
 
@@ -164,7 +164,7 @@ def _plan_bytes(
         return xlsx.render_plan(plan, masked=masked)
     from reconciler.cli import git
     from reconciler.render import csv, github, json, junit, markdown, sarif
-    from reconciler.source.project import find_project
+    from reconciler.source.settings.project import find_project
 
     match form:
         case "csv":

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
-    from reconciler.model import Entry
-    from reconciler.plan import Plan
+    from reconciler.domain.model import Entry
+    from reconciler.domain.plan import Plan
 
 
 def find_around(workspace: Workspace, request: Request, plan: Plan) -> Around:

@@ -13,7 +13,7 @@ from reconciler.errors import ExitCode
 if TYPE_CHECKING:
     from reconciler.cli.refreshing import Question
     from reconciler.cli.workspace import Workspace
-    from reconciler.plan import Plan
+    from reconciler.domain.plan import Plan
 
 
 def show_to_stop(

@@ -11,22 +11,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import collector
-from reconciler.environment import LINEAGE, variable
+from reconciler.bulk import collector
+from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, Refused, StateMissing, UsageError
-from reconciler.files import open_in_project
-from reconciler.settings import DEFAULT_STATE, PROJECT_FILE
+from reconciler.system.environment import LINEAGE, variable
+from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
-    from reconciler.claims import JointStore
     from reconciler.cli.app import App
-    from reconciler.model import Diagnostic
-    from reconciler.people import People
-    from reconciler.ports import Run, StateReader, StateStore
-    from reconciler.settings import Project
-    from reconciler.source.frame import Watch
+    from reconciler.domain.claims import JointStore
+    from reconciler.domain.model import Diagnostic
+    from reconciler.domain.people import People
+    from reconciler.domain.ports import Run, StateReader, StateStore
+    from reconciler.domain.settings import Project
+    from reconciler.source.rows.frame import Watch
     from reconciler.source.sources import Sources
-    from reconciler.source.yaml import Document
+    from reconciler.source.yaml.loader import Document
     from reconciler.state.place import Place
     from reconciler.state.postgres.server import Server
 
@@ -61,7 +61,7 @@ class Workspace:
         Raises:
             Refused: ``state_url`` is a snapshot, and the command needs the state itself.
         """
-        from reconciler.source.project import find_project, load_project
+        from reconciler.source.settings.project import find_project, load_project
         from reconciler.state.postgres.url import is_server
 
         project, document, diagnostics = load_project(find_project(app.directory))
@@ -84,7 +84,7 @@ class Workspace:
 
     def under(self, app: App, policy: Path) -> Workspace:
         """The same project under the policy of another file, to ask what its rules would say."""
-        from reconciler.source.project import load_policy
+        from reconciler.source.settings.project import load_policy
 
         project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
         found = (*self.diagnostics, *diagnostics)
@@ -107,8 +107,8 @@ class Workspace:
 
     def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
         """What the lists of people say that the policy names, read now, and what is wrong with them."""
-        from reconciler.people import People
-        from reconciler.source.people import read_people
+        from reconciler.domain.people import People
+        from reconciler.source.settings.people import read_people
 
         policy = self.project.policy
         if not policy.suppression and policy.contacts is None:
@@ -214,7 +214,7 @@ def locate_server(url: str) -> Server:
 
 
 def _outside(project: Project) -> Diagnostic:
-    from reconciler.model import Diagnostic, Location, Severity
+    from reconciler.domain.model import Diagnostic, Location, Severity
 
     message = f"the state {project.state_path} is reached by a link that leads out of the project"
     hint = "name it with --state PATH or RECONCILER_STATE"

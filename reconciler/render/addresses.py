@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from reconciler.masking import mask_address, personal_values, private_of
-from reconciler.model import Address, Entry, JsonObject, JsonValue
-from reconciler.plan import Change
-from reconciler.sensitive import mask_text, may_name_person
+from reconciler.domain.masking import mask_address, personal_values, private_of
+from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
+from reconciler.domain.plan import Change
+from reconciler.domain.sensitive import mask_text, may_name_person
 
 _ADDRESS = re.compile(r"(?<![\w./-])([a-z0-9][a-z0-9._-]{0,62})/([A-Za-z0-9][A-Za-z0-9._:/-]{0,127})")
 _NAMED = frozenset({"address", "from"})

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from reconciler import identity
-from reconciler.masking import mask_change, mask_diagnostic, mask_plan, mask_to_stop, private_of
-from reconciler.model import Location, Severity
-from reconciler.plan import Action, CallToStop, Change, Plan
-from reconciler.planfile import plan_id
+from reconciler.domain import identity
+from reconciler.domain.masking import mask_change, mask_diagnostic, mask_plan, mask_to_stop, private_of
+from reconciler.domain.model import Location, Severity
+from reconciler.domain.plan import Action, CallToStop, Change, Plan
+from reconciler.domain.sensitive import mask_names
+from reconciler.domain.settings import PROJECT_FILE
+from reconciler.domain.times import format_instant
 from reconciler.render import to_stop
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import verdict_line
-from reconciler.sensitive import mask_names
-from reconciler.settings import PROJECT_FILE
-from reconciler.times import format_instant
+from reconciler.savedplan.planfile import plan_id
 
 _FIRST = ("action", "address", "plan", "key", "revision", "scheduled_at")
 _STOPPING = ("stop_call_id", "stop_person", "stop_rings", "stop_by_hand")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.plan import Change
+from reconciler.domain.plan import Change
 from reconciler.render import moments
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import when

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from reconciler.plan import Plan
+from reconciler.domain.plan import Plan
 from reconciler.render.calls import calls_table
 from reconciler.render.escape import for_csv
 from reconciler.render.table import Table

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler import identity
-from reconciler.documents import optional_instant
-from reconciler.masking import mask_entry, personal_values
-from reconciler.model import Entry, JsonObject
+from reconciler.domain import identity
+from reconciler.domain.documents import optional_instant
+from reconciler.domain.masking import mask_entry, personal_values
+from reconciler.domain.model import Entry, JsonObject
+from reconciler.domain.sensitive import mask_names
+from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_json
 from reconciler.render.table import Line, Table, by_column, column_of, field_columns
 from reconciler.render.words import standing
-from reconciler.sensitive import mask_names
-from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
 _FIRST = ("status", "address", "plan", "key", "revision", "call_id", "attempted_at", "rings_at", "stopped_at")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from reconciler import identity
-from reconciler.documents import optional_instant
-from reconciler.masking import mask_address, mask_change, mask_entry, personal_values, private_of
-from reconciler.model import Address, Diagnostic, Entry, JsonObject, JsonValue
-from reconciler.plan import Change, Plan
-from reconciler.planfile import diagnostic_document, diff_document, place_document
+from reconciler.domain import identity
+from reconciler.domain.documents import optional_instant
+from reconciler.domain.masking import mask_address, mask_change, mask_entry, personal_values, private_of
+from reconciler.domain.model import Address, Diagnostic, Entry, JsonObject, JsonValue
+from reconciler.domain.plan import Change, Plan
+from reconciler.domain.times import format_instant
 from reconciler.render.origins import field_document
 from reconciler.render.words import standing
+from reconciler.savedplan.planfile import diagnostic_document, diff_document, place_document
 from reconciler.source.provenance import Provenance, mask_provenance
-from reconciler.times import format_instant
 
 FORMAT_VERSION = "1.0"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler import identity
-from reconciler.model import Entry
-from reconciler.plan import Moment, Plan
+from reconciler.domain import identity
+from reconciler.domain.model import Entry
+from reconciler.domain.plan import Moment, Plan
+from reconciler.domain.times import UNKNOWN_TIME, tell_ring
 from reconciler.render import moments
 from reconciler.render.console import Console, Line, Look, capture, print_indented
 from reconciler.render.escape import for_terminal
@@ -15,7 +16,6 @@ from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.render.words import place, standing, word
 from reconciler.source.provenance import TAG, Provenance
-from reconciler.times import UNKNOWN_TIME, tell_ring
 
 
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Look) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from reconciler.masking import mask_address, mask_diagnostic, mask_plan
-from reconciler.model import Diagnostic, Location, Severity
-from reconciler.plan import Action, Change, Plan
+from reconciler.domain.masking import mask_address, mask_diagnostic, mask_plan
+from reconciler.domain.model import Diagnostic, Location, Severity
+from reconciler.domain.plan import Action, Change, Plan
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import to_stop
-from reconciler.settings import PROJECT_FILE
 
 SETTINGS_RULE = "settings-changed"
 ACTION_RULES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from reconciler.plan import Change
+from reconciler.domain.plan import Change
 from reconciler.render.words import counted
 
 SHOWN = 10

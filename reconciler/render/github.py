@@ -6,8 +6,8 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 
 from __future__ import annotations
 
-from reconciler.model import Severity
-from reconciler.plan import Plan
+from reconciler.domain.model import Severity
+from reconciler.domain.plan import Plan
 from reconciler.render.escape import cut
 from reconciler.render.findings import Finding, findings
 from reconciler.render.words import count_line, verdict_line

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler import planfile
-from reconciler.documents import items, members, text, to_line
-from reconciler.masking import mask_plan
-from reconciler.plan import Change, Plan
+from reconciler.domain.documents import items, members, text, to_line
+from reconciler.domain.masking import mask_plan
+from reconciler.domain.plan import Change, Plan
 from reconciler.render.escape import inert_json
 from reconciler.render.origins import Origins, field_document, mask_origins, origin_document
+from reconciler.savedplan import planfile
 from reconciler.source.provenance import Provenance
 
 

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reconciler.masking import mask_plan, mask_to_stop
-from reconciler.model import Diagnostic, Severity
-from reconciler.plan import Action, CallToStop, Change, Plan
+from reconciler.domain.masking import mask_plan, mask_to_stop
+from reconciler.domain.model import Diagnostic, Severity
+from reconciler.domain.plan import Action, CallToStop, Change, Plan
 from reconciler.render import to_stop
 from reconciler.render.escape import for_terminal
 

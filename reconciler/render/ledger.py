@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.chain import Kind, Link, Record
-from reconciler.masking import personal_values, private_texts
-from reconciler.model import Address, Entry, JsonObject
+from reconciler.domain.chain import Kind, Link, Record
+from reconciler.domain.masking import personal_values, private_texts
+from reconciler.domain.model import Address, Entry, JsonObject
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import parse_instant, tell_instant
 from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
-from reconciler.sensitive import mask_text
-from reconciler.times import parse_instant, tell_instant
 
 COLUMNS = (
     *("number", "at", "kind", "run", "command", "actor", "plan_id", "address", "digest", "call_id", "person"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from reconciler.plan import Action, Plan
+from reconciler.domain.plan import Action, Plan
 from reconciler.render import moments
 from reconciler.render.words import counted
 

@@ -11,10 +11,12 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.masking import mask_change, mask_plan
-from reconciler.model import Diagnostic, Severity
-from reconciler.plan import Action, CellDiff, Change, Plan
-from reconciler.planfile import plan_id
+from reconciler.bulk.spool import Picked, where
+from reconciler.domain.masking import mask_change, mask_plan
+from reconciler.domain.model import Diagnostic, Severity
+from reconciler.domain.plan import Action, CellDiff, Change, Plan
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import tell_instant
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
 from reconciler.render.markdown_to_stop import to_stop_part
@@ -32,10 +34,8 @@ from reconciler.render.words import (
     when,
     word,
 )
-from reconciler.sensitive import mask_text
+from reconciler.savedplan.planfile import plan_id
 from reconciler.source.provenance import Provenance, mask_provenance
-from reconciler.spool import Picked, where
-from reconciler.times import tell_instant
 
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000

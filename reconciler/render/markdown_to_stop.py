@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.plan import CallToStop
+from reconciler.domain.plan import CallToStop
 from reconciler.render import to_stop
 from reconciler.render.escape import for_markdown_cell
 from reconciler.render.page import Part

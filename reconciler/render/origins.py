@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from reconciler.model import Address, JsonObject, JsonValue
-from reconciler.planfile import place_document
+from reconciler.domain.model import Address, JsonObject, JsonValue
 from reconciler.render.console import Console, Line, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
 from reconciler.render.words import place
+from reconciler.savedplan.planfile import place_document
 from reconciler.source.provenance import TAG, Field, Origin, Provenance, mask_provenance
 
 Origins: TypeAlias = Mapping[Address, Provenance]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler.plan import Action, Change, Plan
+from reconciler.domain.plan import Action, Change, Plan
+from reconciler.domain.times import tell_instant
 from reconciler.render.console import Console
 from reconciler.render.load import load_chart
 from reconciler.render.moments import place, rings
 from reconciler.render.words import count_line, verdict_line
-from reconciler.times import tell_instant
 
 
 def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:

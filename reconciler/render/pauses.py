@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.facts import Pause
-from reconciler.model import JsonObject
-from reconciler.sensitive import mask_text
-from reconciler.times import format_instant
+from reconciler.domain.facts import Pause
+from reconciler.domain.model import JsonObject
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import format_instant
 
 
 def pause_document(pause: Pause, *, masked: bool) -> JsonObject:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.engine.evidence import tagged_lineage
-from reconciler.engine.rebuild import Certainty, Finding, Rebuilt
-from reconciler.model import JsonObject, JsonValue
-from reconciler.ports import RemoteCall
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.ports import RemoteCall
+from reconciler.domain.times import format_instant, tell_instant
+from reconciler.evidence.matching import tagged_lineage
+from reconciler.evidence.rebuild import Certainty, Finding, Rebuilt
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
-from reconciler.times import format_instant, tell_instant
 
 FORMAT_VERSION = "1.0"
 _SHOWN = 20

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.engine.outcomes import UNCERTAIN, Drift, Report, Standing
-from reconciler.masking import mask_entry, private_texts
-from reconciler.model import Address, Entry, JsonObject, JsonValue
+from reconciler.domain.masking import mask_entry, private_texts
+from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import format_instant, format_wall, tell_instant, zone
+from reconciler.evidence.outcomes import UNCERTAIN, Drift, Report, Standing
 from reconciler.render import moments
 from reconciler.render.addresses import AddressMask
 from reconciler.render.console import Look
 from reconciler.render.escape import cut, for_terminal
 from reconciler.render.table import Line, Table
 from reconciler.render.words import short, standing
-from reconciler.sensitive import mask_text
-from reconciler.times import format_instant, format_wall, tell_instant, zone
 
 FORMAT_VERSION = "1.0"
 LISTED = 50  # calls that text lists unasked

@@ -8,9 +8,12 @@ from typing import TypeAlias
 
 from msgspec import structs
 
-from reconciler.masking import mask_diagnostic, mask_plan, mask_to_stop
-from reconciler.model import Diagnostic, Location
-from reconciler.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
+from reconciler.bulk.spool import Mapped, in_parts, where
+from reconciler.domain.masking import mask_diagnostic, mask_plan, mask_to_stop
+from reconciler.domain.model import Diagnostic, Location
+from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
+from reconciler.domain.sensitive import MASK
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import moments, to_stop
 from reconciler.render.columns import Columns
 from reconciler.render.console import Console, Line, Look, capture, print_indented
@@ -19,10 +22,7 @@ from reconciler.render.fold import SHOWN, fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
 from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
-from reconciler.sensitive import MASK
-from reconciler.settings import PROJECT_FILE
 from reconciler.source.provenance import Provenance
-from reconciler.spool import Mapped, in_parts, where
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 

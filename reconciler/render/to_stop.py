@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from reconciler.masking import mask_to_stop
-from reconciler.model import Address, JsonObject
-from reconciler.plan import Action, CallToStop, Change, Moment, Plan
-from reconciler.planfile import to_stop_document
+from reconciler.domain.masking import mask_to_stop
+from reconciler.domain.model import Address, JsonObject
+from reconciler.domain.plan import Action, CallToStop, Change, Moment, Plan
+from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time
 from reconciler.render import moments
 from reconciler.render.table import Line, Table
 from reconciler.render.words import counted, short
-from reconciler.times import UNKNOWN_TIME, format_instant, format_wall, local_time
+from reconciler.savedplan.planfile import to_stop_document
 
 COLUMNS = (
     *("action", "address", "call_id", "person", "rings_at", "rings_local", "timezone", "why", "reasons", "to_do"),

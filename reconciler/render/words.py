@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from reconciler.engine.guard.registry import NAMES
-from reconciler.model import Call, Entry, Location
-from reconciler.plan import Action, Change, Lifted, Plan
-from reconciler.policy import GUARD_CODES
-from reconciler.spool import Picked
-from reconciler.times import tell_instant
+from reconciler.bulk.spool import Picked
+from reconciler.domain.model import Call, Entry, Location
+from reconciler.domain.plan import Action, Change, Lifted, Plan
+from reconciler.domain.policy import GUARD_CODES
+from reconciler.domain.times import tell_instant
+from reconciler.planning.guards.registry import NAMES
 
 ACTION_WORDS = {
     Action.BLOCKED: "blocked",

@@ -16,9 +16,9 @@ from xlsxwriter import Workbook
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
 
+from reconciler.domain.model import Severity, Status
+from reconciler.domain.plan import Action, Plan
 from reconciler.errors import ReconcilerError
-from reconciler.model import Severity, Status
-from reconciler.plan import Action, Plan
 from reconciler.render import to_stop
 from reconciler.render.calls import calls_table, problems_table, summary_table
 from reconciler.render.escape import ELLIPSIS, for_terminal

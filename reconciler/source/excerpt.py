@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.masking import is_private
-from reconciler.model import Location
-from reconciler.sensitive import FIELD_NAMES, MASK, is_harmless
-from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
-from reconciler.source.yaml import Document
+from reconciler.domain.masking import is_private
+from reconciler.domain.model import Location
+from reconciler.domain.sensitive import FIELD_NAMES, MASK, is_harmless
+from reconciler.source.yaml.loader import Document
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 _WIDTH = 100
 

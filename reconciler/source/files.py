@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
-from reconciler import files
-from reconciler.model import Diagnostic, Location, Severity
-from reconciler.settings import PROJECT_FILE, Project
-from reconciler.system import next_step, told
+from reconciler.domain.model import Diagnostic, Location, Severity
+from reconciler.domain.settings import PROJECT_FILE, Project
+from reconciler.system import files
+from reconciler.system.failures import next_step, told
 
 SUFFIXES = (".yaml", ".yml")
 SHEETS = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".xlsb", ".xlsm", ".numbers")

@@ -8,8 +8,8 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from reconciler.model import Location, Word
-from reconciler.sensitive import is_harmless, mask_name, mask_text, mask_value, words_of_name
+from reconciler.domain.model import Location, Word
+from reconciler.domain.sensitive import is_harmless, mask_name, mask_text, mask_value, words_of_name
 
 ALIAS = "alias"
 IDENTITY = "identity"

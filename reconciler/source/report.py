@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from reconciler.model import Address, Diagnostic, Location, Severity
+from reconciler.domain.model import Address, Diagnostic, Location, Severity
 from reconciler.source.codes import CODES
 
 MAX_PER_KIND = 200

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import identity
-from reconciler.masking import personal_values
-from reconciler.model import Diagnostic, Location, Move, Row
-from reconciler.people import People
-from reconciler.settings import Project
-from reconciler.source.expand import PlanFile, read_plan_file
+from reconciler.domain import identity
+from reconciler.domain.masking import personal_values
+from reconciler.domain.model import Diagnostic, Location, Move, Row
+from reconciler.domain.people import People
+from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
-from reconciler.source.frame import Watch
-from reconciler.source.gathering import Gathering
-from reconciler.source.nodes import MapNode
 from reconciler.source.report import Report, by_place
-from reconciler.source.yaml import Document, load
-from reconciler.system import next_step, told
+from reconciler.source.rows.expand import PlanFile, read_plan_file
+from reconciler.source.rows.frame import Watch
+from reconciler.source.rows.gathering import Gathering
+from reconciler.source.yaml.loader import Document, load
+from reconciler.source.yaml.nodes import MapNode
+from reconciler.system.failures import next_step, told
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from unicodedata import normalize
 
-from reconciler import identity, wire
-from reconciler.masking import is_private
-from reconciler.model import Address, Call, Location
-from reconciler.settings import PROJECT_FILE, Project
-from reconciler.source.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
-from reconciler.source.fields import schema_of
+from reconciler.domain import identity, wire
+from reconciler.domain.masking import is_private
+from reconciler.domain.model import Address, Call, Location
+from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.source.formulas.columns import Column
 from reconciler.source.formulas.program import Program
 from reconciler.source.formulas.tokens import without_literals
-from reconciler.source.frame import Trace
-from reconciler.source.nodes import MapNode, Node
-from reconciler.source.parties import OTHER_SENDER
 from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Origin, Provenance
+from reconciler.source.rows.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
+from reconciler.source.rows.fields import schema_of
+from reconciler.source.rows.frame import Trace
+from reconciler.source.rows.parties import OTHER_SENDER
 from reconciler.source.sheets.options import read_options
 from reconciler.source.sources import Sources
+from reconciler.source.yaml.nodes import MapNode, Node
 
 MAX_DEPTH = 20
 # In the order in which a person reads a row.

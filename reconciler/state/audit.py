@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import identity
-from reconciler.blinding import derived_key
-from reconciler.chain import Head, Link, Record, Walk, promised_texts
+from reconciler.domain import identity
+from reconciler.domain.blinding import derived_key
+from reconciler.domain.chain import Head, Link, Record, Walk, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection

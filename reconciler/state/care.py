@@ -10,10 +10,10 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler import identity
-from reconciler.blinding import is_partial
+from reconciler.domain import identity
+from reconciler.domain.blinding import is_partial
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.files import exists
 from reconciler.state import audit
 from reconciler.state.database import Connection
 from reconciler.state.files import (
@@ -25,7 +25,7 @@ from reconciler.state.files import (
     translated,
 )
 from reconciler.state.records import to_entry
-from reconciler.times import format_instant
+from reconciler.system.files import exists
 
 _SKEW = timedelta(minutes=5)
 

@@ -12,9 +12,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler import programs
+from reconciler.domain.ports import Phase
 from reconciler.errors import CheckpointFailed
-from reconciler.ports import Phase
+from reconciler.system import programs
 
 STATE_FILE = "RECONCILER_STATE_FILE"
 RUN = "RECONCILER_RUN"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from reconciler import chain
-from reconciler.chain import Head, Kind
+from reconciler.domain import chain
+from reconciler.domain.chain import Head, Kind
+from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
-from reconciler.ports import Run
 from reconciler.state import audit, copying, portable, rules
 from reconciler.state.database import Connection
 from reconciler.state.place import Place

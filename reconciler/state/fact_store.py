@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from reconciler.facts import Conflict, RowApproval, ServiceFact
-from reconciler.model import Address, Status
-from reconciler.ports import Decision, Result
+from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision, Result
 from reconciler.state import notes, rules
 from reconciler.state.writer import Writer
 

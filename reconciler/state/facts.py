@@ -11,15 +11,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from reconciler.blinding import REDACTED
-from reconciler.chain import Kind, canonical
+from reconciler.domain.blinding import REDACTED
+from reconciler.domain.chain import Kind, canonical
+from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
+from reconciler.domain.model import Address
+from reconciler.domain.ports import Run
+from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
-from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
-from reconciler.model import Address
-from reconciler.ports import Run
 from reconciler.state.database import Connection, Row, Value, insert
 from reconciler.state.records import intact, to_address, to_run
-from reconciler.times import parse_instant
 
 ADDRESS = ("plan", "key", "revision")
 KEYS: Mapping[str, tuple[str, ...]] = {

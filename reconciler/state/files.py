@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.chain import Kind, Note
+from reconciler.domain.chain import Kind, Note
+from reconciler.domain.model import JsonObject
+from reconciler.domain.settings import STATE_FOLDER
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
-from reconciler.model import JsonObject
-from reconciler.settings import STATE_FOLDER
 from reconciler.state import ledger, migrations, rules
 from reconciler.state.migrations import APPLICATION_ID
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.steps import STEPS, new_secret
-from reconciler.system import DISK_FULL, NOT_ALLOWED, next_step, told
-from reconciler.times import format_instant
+from reconciler.system.failures import DISK_FULL, NOT_ALLOWED, next_step, told
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.domain.model import JsonObject
+from reconciler.domain.ports import Run
 from reconciler.errors import StateError
-from reconciler.model import JsonObject
-from reconciler.ports import Run
 from reconciler.state.files import create, make_folder, sync_folder, translated
 from reconciler.state.loss import forget_loss
 from reconciler.state.sqlite import open_store

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.chain import Kind, Note
-from reconciler.model import Address, JsonObject
+from reconciler.domain.chain import Kind, Note
+from reconciler.domain.model import Address, JsonObject
 from reconciler.state import ledger, notes
 from reconciler.state.database import Connection
 

@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.chain import Head, Link, Note, genesis, link
+from reconciler.domain.chain import Head, Link, Note, genesis, link
+from reconciler.domain.model import JsonObject
 from reconciler.errors import StateError
-from reconciler.model import JsonObject
 from reconciler.state import rules
 from reconciler.state.database import Connection, Row
 

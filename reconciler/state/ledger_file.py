@@ -15,16 +15,16 @@ from pathlib import Path
 import rfc8785
 
 from reconciler import __version__
-from reconciler.chain import Head, Link, Record, Walk, read
-from reconciler.documents import inert, integer, members, text
+from reconciler.domain.chain import Head, Link, Record, Walk, read
+from reconciler.domain.documents import inert, integer, members, text
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.ports import StateReader
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.files import read_named
-from reconciler.model import JsonObject, JsonValue
-from reconciler.ports import StateReader
 from reconciler.state.audit import Verdict, walk_along
 from reconciler.state.replay import Replay
-from reconciler.system import next_step, told
-from reconciler.times import format_instant
+from reconciler.system.failures import next_step, told
+from reconciler.system.files import read_named
 
 FORMAT_VERSION = "1.0"
 _MEMBERS = ("number", "at", "kind", "run", "serial", "prev", "content")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from reconciler.errors import StateError
 from reconciler.state import rules
-from reconciler.system import next_step, told
+from reconciler.system.failures import next_step, told
 
 _POLL = 0.05  # seconds
 _HEADER = 100  # bytes; see https://sqlite.org/fileformat2.html, 1.3

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Result
 from reconciler.errors import StateError
-from reconciler.model import Address, Status
-from reconciler.ports import Result
 from reconciler.state import files
 from reconciler.state.database import Connection
 from reconciler.state.ledger import Latest

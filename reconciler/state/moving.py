@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
-from reconciler.ports import Run
 from reconciler.state import audit, copying
 from reconciler.state.database import Connection
 from reconciler.state.place import Place

@@ -9,13 +9,13 @@ from datetime import datetime
 
 import rfc8785
 
-from reconciler import identity
-from reconciler.blinding import is_partial
-from reconciler.chain import Kind, Note
-from reconciler.facts import Conflict, RowApproval, ServiceFact
-from reconciler.model import Address, JsonObject, JsonValue, Status
-from reconciler.ports import Decision, Intent, Result, Run, Seen
-from reconciler.times import format_instant
+from reconciler.domain import identity
+from reconciler.domain.blinding import is_partial
+from reconciler.domain.chain import Kind, Note
+from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
+from reconciler.domain.model import Address, JsonObject, JsonValue, Status
+from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
+from reconciler.domain.times import format_instant
 
 PURPOSE = "audit"
 _OUTCOMES = {

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.chain import Head
-from reconciler.claims import Runner
-from reconciler.facts import PauseStore
-from reconciler.model import JsonObject
-from reconciler.ports import Run
-from reconciler.times import format_instant
+from reconciler.domain.chain import Head
+from reconciler.domain.claims import Runner
+from reconciler.domain.facts import PauseStore
+from reconciler.domain.model import JsonObject
+from reconciler.domain.ports import Run
+from reconciler.domain.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.state.audit import Verdict

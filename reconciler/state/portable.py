@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from reconciler import __version__
-from reconciler.chain import Head
+from reconciler.domain.chain import Head
 from reconciler.errors import StateError
-from reconciler.files import open_named
 from reconciler.state import copying, ledger, rules
 from reconciler.state.database import Connection
 from reconciler.state.steps import STEPS
-from reconciler.system import next_step, told
+from reconciler.system.failures import next_step, told
+from reconciler.system.files import open_named
 
 FORMAT, VERSION = "reconciler-state", "1.0"
 

@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.blinding import derived_key
-from reconciler.chain import Head, Link, genesis
+from reconciler.bulk.packing import pack_values, unpack_values
+from reconciler.bulk.spool import Keeper
+from reconciler.domain.blinding import derived_key
+from reconciler.domain.chain import Head, Link, genesis
+from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.model import Address, Entry, Status
+from reconciler.domain.ports import Approval, Attempt, Override, Run, Seen
+from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import StateError
-from reconciler.facts import UNLOCKED_COMMANDS
-from reconciler.model import Address, Entry, Status
-from reconciler.packing import pack_values, unpack_values
-from reconciler.ports import Approval, Attempt, Override, Run, Seen
-from reconciler.spool import Keeper
 from reconciler.state import ledger
 from reconciler.state.database import Connection, Row, Session, Value, among
 from reconciler.state.facts import ADDRESS, ConnectionFacts
 from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
-from reconciler.times import format_instant, parse_instant
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 # The conditions of the two below are those of their indexes, word for word: else SQLite does not use these.

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler import identity
-from reconciler.blinding import is_partial
+from reconciler.domain import identity
+from reconciler.domain.blinding import is_partial
+from reconciler.domain.model import Address, Entry, Status
+from reconciler.domain.ports import Attempt, Run
+from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import StateError
-from reconciler.model import Address, Entry, Status
-from reconciler.ports import Attempt, Run
 from reconciler.state.database import Row
-from reconciler.times import format_instant, parse_instant
 
 ENTRY_COLUMNS = (
     "plan", "key", "revision", "status", "call", "digest", "attempted_at", "rings_at", "call_id", "error",

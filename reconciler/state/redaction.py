@@ -10,15 +10,15 @@ from pathlib import Path
 
 from msgspec import structs
 
-from reconciler import identity
-from reconciler.blinding import REDACTED
-from reconciler.chain import Link, read
+from reconciler.domain import identity
+from reconciler.domain.blinding import REDACTED
+from reconciler.domain.chain import Link, read
+from reconciler.domain.model import Address, Call
+from reconciler.domain.ports import StateReader
+from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import Refused, StateError
-from reconciler.model import Address, Call
-from reconciler.ports import StateReader
 from reconciler.state.database import Connection
 from reconciler.state.replay import Replay
-from reconciler.times import format_instant, parse_instant
 
 _WHERE = "plan = ? and key = ? and revision = ?"
 _TAKEN_OUT = (

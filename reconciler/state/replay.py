@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from reconciler.blinding import REDACTED
-from reconciler.chain import Kind, Record, promised_texts
-from reconciler.model import Address, JsonValue, Status
+from reconciler.domain.blinding import REDACTED
+from reconciler.domain.chain import Kind, Record, promised_texts
+from reconciler.domain.model import Address, JsonValue, Status
 from reconciler.state import facts, rules
 
 Row: TypeAlias = dict[str, Any]  # a row's columns; what they hold is compared, not used

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.domain.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Result
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateLocked
-from reconciler.model import PLACED_STATUSES, UNKNOWN_STATUSES, Address, Entry, Status
-from reconciler.ports import DUPLICATE_CALL_ID, Decision, Result
-from reconciler.times import format_instant
 
 # Why a conflict ended, as the ledger says it.
 PLACED = "placed"

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from reconciler import identity
-from reconciler.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind, is_blind_text
-from reconciler.changes import ascending
-from reconciler.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
+from reconciler.domain import identity
+from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind, is_blind_text
+from reconciler.domain.changes import ascending
+from reconciler.domain.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
+from reconciler.domain.facts import Conflict, unresolved
+from reconciler.domain.model import Address, Entry, JsonObject, JsonValue, Status
+from reconciler.domain.people import person
+from reconciler.domain.ports import StateReader
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
-from reconciler.facts import Conflict, unresolved
-from reconciler.files import read_named
-from reconciler.model import Address, Entry, JsonObject, JsonValue, Status
-from reconciler.people import person
-from reconciler.ports import StateReader
 from reconciler.state.rules import check_lineage
-from reconciler.system import next_step, told
-from reconciler.times import format_instant
+from reconciler.system.failures import next_step, told
+from reconciler.system.files import read_named
 
 FORMAT_VERSION = "1.2"
 _PURPOSE = "snapshot"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.chain import Head
+from reconciler.domain.chain import Head
+from reconciler.domain.facts import PauseStore
+from reconciler.domain.model import JsonObject
+from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateLocked
-from reconciler.facts import PauseStore
-from reconciler.model import JsonObject
-from reconciler.ports import Run
 from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import HeldFile, locked, unlocked

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 
-from reconciler import identity
-from reconciler.chain import Head
+from reconciler.domain import identity
+from reconciler.domain.chain import Head
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.model import Address, Status
-from reconciler.ports import Decision, Intent, Result, Run, Seen
 from reconciler.state import copying, facts, notes, redaction, rules, sql
 from reconciler.state.database import Connection
 from reconciler.state.fact_store import FactWriter
 from reconciler.state.reader import at
 from reconciler.state.records import from_run
-from reconciler.times import format_instant
 
 
 class Store(FactWriter):

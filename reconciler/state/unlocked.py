@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.chain import Kind
+from reconciler.domain.chain import Kind
+from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
-from reconciler.facts import UNLOCKED_COMMANDS
-from reconciler.ports import Run
 from reconciler.state import rules
 from reconciler.state.database import Session
 from reconciler.state.store import Store

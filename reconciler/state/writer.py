@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from reconciler.chain import Note
-from reconciler.facts import Pause
-from reconciler.model import Address
+from reconciler.domain.chain import Note
+from reconciler.domain.facts import Pause
+from reconciler.domain.model import Address
+from reconciler.domain.times import format_instant
 from reconciler.state import facts, ledger, notes, rules
 from reconciler.state.database import Session, Value, insert
 from reconciler.state.facts import ConnectionFacts
 from reconciler.state.loss import PlacedCalls
 from reconciler.state.reader import Reader
-from reconciler.times import format_instant
 
 
 class Writer(Reader):

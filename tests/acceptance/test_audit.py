@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from tests.conftest import AGENT, Workbench, contact, plan_text
 from tests.gitrepo import ENVIRONMENT, commit, git
 

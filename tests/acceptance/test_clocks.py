@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Workbench, clean_environment, contact, plan_text
 from tests.zygote import VICTIM
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.source.schema import schema_text
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.source.schema.packaged import schema_text
 from tests.acceptance.test_answers import listed
 from tests.conftest import KEY, Result, Workbench, contact, foreign, plan_text
 from tests.rawservice import NO_CALLS, Reply, answer, raw_service, receipt

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import Fault
-from reconciler.provider.sandbox.wrong_lists import shows_metadata
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import Fault
+from reconciler.sandbox.wrong_lists import shows_metadata
 from tests.conftest import KEY, Workbench, contact, foreign, plan_text
 
 PLAN = "calls/june.yaml"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.source.schema import schema_text
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.source.schema.packaged import schema_text
 from tests.conftest import AGENT, KEY, NUMBER, Workbench, plan_text
 
 ALIASES = f"""

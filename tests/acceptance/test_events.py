@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import ON_LISTS, Fault, FaultPlan
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import ON_LISTS, Fault, FaultPlan
 from tests.conftest import KEY, Workbench, plan_text
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "event.schema.json").read_text(encoding="utf-8"))

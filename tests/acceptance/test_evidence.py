@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import AGENT, KEY, Workbench, contact, foreign, plan_text
 
 PLAN = "calls/june.yaml"

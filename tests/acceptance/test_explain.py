@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from python_calamine import CalamineWorkbook
 
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from tests.conftest import AGENT, NUMBER, Workbench, clean_environment, contact, plan_text
 from tests.test_examples import EXAMPLES
 from tests.workbooks import workbook

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.cli.runs import new_run
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.guard import unguarded
 from reconciler.state.sqlite import open_store
 from tests.conftest import AGENT, Result, Workbench, plan_text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from tests.acceptance.test_snapshot import alone
 from tests.conftest import AGENT, NUMBER, Workbench, contact, plan_text
 

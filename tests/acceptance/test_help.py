@@ -12,12 +12,12 @@ import pytest
 
 import reconciler
 from reconciler.cli.topics import code_meanings, topic_names, topic_text
-from reconciler.engine.guard.registry import NAMES
 from reconciler.errors import ExitCode
+from reconciler.planning.guards.registry import NAMES
 from reconciler.source.codes import CODES
 from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import _BUILTIN
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from tests.commands import commands, example_lines, options, parse
 from tests.conftest import Workbench
 

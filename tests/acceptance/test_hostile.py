@@ -20,8 +20,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.source.schema import schema_text
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.source.schema.packaged import schema_text
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE

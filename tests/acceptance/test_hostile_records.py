@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reconciler.model import Address, Call, Schedule, Status
-from reconciler.ports import Decision, Intent, Override, Result, Run
+from reconciler.domain.model import Address, Call, Schedule, Status
+from reconciler.domain.ports import Decision, Intent, Override, Result, Run
 from reconciler.state.sqlite import open_store
 from tests.acceptance.test_hostile import TEXTS, commands, configure, hidden
 from tests.conftest import AGENT, NUMBER, Workbench

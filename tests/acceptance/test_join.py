@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import KEY, Result, Workbench, foreign, plan_text
 from tests.zygote import Forked
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import KEY, Workbench, plan_text
 
 ROWS = 12

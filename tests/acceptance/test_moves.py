@@ -140,7 +140,7 @@ def test_a_hundred_rows_between_plans(project: Workbench, sandbox: Any) -> None:
 
 
 def test_an_unknown_outcome_moves_and_its_old_tags_stay_evidence(bench: Workbench) -> None:
-    from reconciler.provider.sandbox import SandboxConfig, running
+    from reconciler.sandbox import SandboxConfig, running
     from tests.conftest import KEY
 
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:
@@ -198,7 +198,7 @@ def test_a_saved_plan_of_before_a_rename_places_nothing_again(project: Workbench
 
 
 def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> None:
-    from reconciler.provider.sandbox import SandboxConfig, running
+    from reconciler.sandbox import SandboxConfig, running
     from tests.conftest import KEY
 
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:

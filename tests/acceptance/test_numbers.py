@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from reconciler.cli import main
 from reconciler.cli.app import Duration, Instant, Integer, Number
-from reconciler.cli.apply import RateOption
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.source.schema import schema_text
+from reconciler.cli.commands.apply import RateOption
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.source.schema.packaged import schema_text
 from tests.commands import commands
 from tests.conftest import KEY, Workbench, plan_text
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.conftest import KEY, Result, Workbench, plan_text
 from tests.zygote import Forked
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.acceptance.test_postgres import PLAN, schema
 from tests.conftest import KEY, Workbench, plan_text
 

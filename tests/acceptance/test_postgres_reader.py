@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.acceptance.test_postgres import lineage, schema
 from tests.conftest import KEY, Workbench, plan_text
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import programs
+from reconciler.system import programs
 from tests.conftest import Workbench, plan_text
 
 CANARIES = {

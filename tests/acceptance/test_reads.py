@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import identity
-from reconciler.model import Address, Call, Schedule, Status
-from reconciler.ports import Intent, Result, Run
+from reconciler.domain import identity
+from reconciler.domain.model import Address, Call, Schedule, Status
+from reconciler.domain.ports import Intent, Result, Run
 from reconciler.state.place import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState

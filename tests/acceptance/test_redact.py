@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.times import format_instant
+from reconciler.domain.times import format_instant
 from tests.conftest import AGENT, Workbench, plan_text
 
 PLAN = "calls/june.yaml"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running, views
-from reconciler.wire import ScheduleFields
+from reconciler.domain.wire import ScheduleFields
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running, views
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Result, Workbench, clean_environment, contact, plan_text
 from tests.crash.driver import Clock
 from tests.zygote import VICTIM

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.conftest import KEY, Workbench, clean_environment, plan_text
 
 ROWS = 8

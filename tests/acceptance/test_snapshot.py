@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"

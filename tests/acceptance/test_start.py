@@ -15,7 +15,9 @@ HEAVY = frozenset({
     "jinja2", "jsonschema", "phonenumbers", "pygit2", "python_calamine", "rich", "sqlite_utils", "tenacity",
     "xlsxwriter",
 })  # fmt: skip
-NOT_TO_START = frozenset({"hashlib", "json", "reconciler.model", "sqlite3", "subprocess", "yaml", "zoneinfo"})
+NOT_TO_START = frozenset(
+    {"hashlib", "json", "reconciler.domain.model", "sqlite3", "subprocess", "yaml", "zoneinfo"}
+)
 PROBE = """
 import sys
 from reconciler.cli import main

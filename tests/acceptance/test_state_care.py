@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.ports import Run
+from reconciler.domain.ports import Run
 from reconciler.state.sqlite import open_store
 from tests.conftest import Workbench, clean_environment, plan_text
 

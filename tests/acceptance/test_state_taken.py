@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.conftest import KEY, Result, Workbench, plan_text
 from tests.zygote import Forked
 
@@ -230,7 +230,7 @@ def added_to(at: Waiting) -> None:
     """What another process of ours may do beside a run: one more entry in the ledger, in a transaction."""
     from datetime import UTC, datetime
 
-    from reconciler.chain import Kind, Note
+    from reconciler.domain.chain import Kind, Note
     from reconciler.state import ledger
     from reconciler.state.files import connect, transaction
 

@@ -16,9 +16,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.cli.runs import new_run
-from reconciler.provider.sandbox import SandboxConfig, running
-from reconciler.provider.sandbox.config import utc_now
-from reconciler.source.schema import schema_text
+from reconciler.sandbox import SandboxConfig, running
+from reconciler.sandbox.config import utc_now
+from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.guard import unguarded
 from reconciler.state.sqlite import open_store
 from tests.conftest import AGENT, KEY, Workbench, plan_text
@@ -108,7 +108,7 @@ def test_outcomes_from_being_scheduled_to_the_end(bench: Workbench, service: Ser
 
 def call_result(service: Service, call_id: str) -> str:
     """The documented word of how a call ended, as the service itself has it."""
-    from reconciler.provider.sandbox.timeline import observe
+    from reconciler.sandbox.timeline import observe
 
     [call] = [call for call in service.handle.calls() if call.call_id == call_id]
     progress = observe(call_id, call.rings_at, utc_now() + service.ahead, scheduled=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.reasons import explain
-from reconciler.system import next_step
+from reconciler.contactship.reasons import explain
+from reconciler.system.failures import next_step
 from tests.conftest import Result, Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"

@@ -46,15 +46,16 @@ def test_a_plan_by_other_zone_rules_is_told_and_refused_where_a_time_differs(
     """Made by this very tool, told of another release and, for one call, of another time."""
     june.ok("plan", "--out", "june.plan")
     program = f"""
-import reconciler.times, reconciler.engine.plan, reconciler.plan, reconciler.source.timing as timing
-reconciler.engine.plan.ZONE_RULES = {OTHER!r}
+import reconciler.domain.times, reconciler.planning.plan, reconciler.domain.plan
+from reconciler.source.rows import timing
+reconciler.planning.plan.ZONE_RULES = {OTHER!r}
 if {moved}:
     from datetime import timedelta
     before = timing.set_time
     timing_set = lambda at, zone: (before(at, zone)[0], before(at, zone)[1] + timedelta(hours=1))
     timing.set_time = timing_set
-    import reconciler.source.ordinary
-    reconciler.source.ordinary.set_time = timing_set
+    import reconciler.source.rows.ordinary
+    reconciler.source.rows.ordinary.set_time = timing_set
 import sys
 from reconciler.cli import main
 sys.exit(main(["plan", "--out", "other.plan"]))

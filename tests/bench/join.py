@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import KEY, clean_environment, plan_text
 from tests.postgres import PostgresServer
 

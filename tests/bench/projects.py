@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-from reconciler import identity, wire
-from reconciler.model import Address, Call, Schedule, Status
-from reconciler.ports import Intent, Result, Run
+from reconciler.domain import identity, wire
+from reconciler.domain.model import Address, Call, Schedule, Status
+from reconciler.domain.ports import Intent, Result, Run
+from reconciler.domain.times import scheduled_instant
 from reconciler.state.sqlite import open_store
-from reconciler.times import scheduled_instant
 from tests.bench.inputs import ZONE, Wanted, made, wanted
 from tests.bench.measuring import RECONCILER
 from tests.conftest import AGENT, NUMBER, clean_environment

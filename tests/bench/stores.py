@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.model import Status
-from reconciler.ports import Intent, Result, StateStore
+from reconciler.domain.model import Status
+from reconciler.domain.ports import Intent, Result, StateStore
 from reconciler.state.place import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState

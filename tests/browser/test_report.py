@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Location
-from reconciler.plan import Action, CellDiff, Plan
+from reconciler.domain.model import Location
+from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.render.html import render_outcomes, render_plan
 from reconciler.source.provenance import Field, Input, Origin, Provenance
 from tests.browser.conftest import Visit

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ports import Approval, Override, Run, StateStore
+from reconciler.domain.ports import Approval, Override, Run, StateStore
 from reconciler.state.place import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState

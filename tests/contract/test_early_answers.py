@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.contactship import transport
+from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.listing import CallListing
+from reconciler.contactship.origin import parse_origin
+from reconciler.contactship.transport import Progress
+from reconciler.domain.model import Request
+from reconciler.domain.ports import Listing, Receipt
 from reconciler.errors import LookupFailed, NotSent, Outcome, OutcomeUnknown, Rejected
-from reconciler.model import Request
-from reconciler.ports import Listing, Receipt
-from reconciler.provider import transport
-from reconciler.provider.contactship import ContactShip
-from reconciler.provider.listing import CallListing
-from reconciler.provider.origin import parse_origin
-from reconciler.provider.transport import Progress
 from tests.rawservice import NO_CALLS, answer, receipt
 
 KEYS = Path(__file__).parent.parent / "tls"

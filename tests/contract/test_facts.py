@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.chain import Kind, read
+from reconciler.domain.chain import Kind, read
+from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision, Result, StateStore
 from reconciler.errors import StateError
-from reconciler.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
-from reconciler.model import Address, Status
-from reconciler.ports import Decision, Result, StateStore
 from reconciler.state import copying, notes
 from reconciler.state.facts import KEYS, ConnectionFacts
 from reconciler.state.replay import Replay

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.chain import Kind, Link, Record, Walk, genesis, read
+from reconciler.domain.chain import Kind, Link, Record, Walk, genesis, read
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
-from reconciler.model import Address, Status
-from reconciler.ports import Decision, Result, Seen, StateStore
 from reconciler.state.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import LATER, A, B, bring, decision, entry, intend, intent, record

@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from reconciler.contactship.listing import CallListing
+from reconciler.contactship.origin import parse_origin
+from reconciler.contactship.paging import PAGE
+from reconciler.domain.model import JsonValue
+from reconciler.domain.ports import Listing, RemoteCall
 from reconciler.errors import LookupFailed
-from reconciler.model import JsonValue
-from reconciler.ports import Listing, RemoteCall
-from reconciler.provider.listing import CallListing
-from reconciler.provider.origin import parse_origin
-from reconciler.provider.paging import PAGE
 from tests.contract.test_provider import Server, answer, listening
 
 Answer = Callable[[dict[str, str]], bytes]
@@ -131,7 +131,7 @@ def test_a_listing_waits_as_long_as_the_service_asks(monkeypatch: pytest.MonkeyP
         naps.extend([seconds] if seconds else [])
         await sleep(0)
 
-    monkeypatch.setattr("reconciler.provider.reader.asyncio.sleep", nap)
+    monkeypatch.setattr("reconciler.contactship.reader.asyncio.sleep", nap)
     answers = iter(
         [answer("429 Slow", "{}", "retry-after: 7"), answer("429 Slow", "{}", "retry-after: 999"), page()]
     )

@@ -18,13 +18,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.origin import parse_origin, read_api_key
+from reconciler.contactship.transport import FAILURES
+from reconciler.domain.model import Request
+from reconciler.domain.ports import Receipt
+from reconciler.domain.sensitive import mask_text, mask_value
 from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError, Rejected, UsageError
-from reconciler.model import Request
-from reconciler.ports import Receipt
-from reconciler.provider.contactship import ContactShip
-from reconciler.provider.origin import parse_origin, read_api_key
-from reconciler.provider.transport import FAILURES
-from reconciler.sensitive import mask_text, mask_value
 
 KEY = "canary-key"
 PHONE = "+14155552678"

@@ -11,12 +11,12 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from reconciler import identity
-from reconciler.blinding import UNKNOWN
+from reconciler.domain import identity
+from reconciler.domain.blinding import UNKNOWN
+from reconciler.domain.model import Address, Call, Entry, Schedule, Status
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.model import Address, Call, Entry, Schedule, Status
-from reconciler.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
-from reconciler.times import format_instant
 from tests.contract.conftest import NOW, RUN
 
 LATER = NOW + timedelta(hours=3)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Result, StateStore
 from reconciler.errors import StateError
-from reconciler.model import Address, Status
-from reconciler.ports import Result, StateStore
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import A, B, bring, entry, intend, record
 from tests.memory import InMemoryStore

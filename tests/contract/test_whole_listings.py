@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.contactship.account import list_agents, list_numbers
+from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.listing import CallListing
+from reconciler.contactship.origin import parse_origin
+from reconciler.contactship.reader import Reader
+from reconciler.domain.ports import Listing
 from reconciler.errors import LookupFailed
-from reconciler.ports import Listing
-from reconciler.provider.account import list_agents, list_numbers
-from reconciler.provider.contacts import list_contacts
-from reconciler.provider.listing import CallListing
-from reconciler.provider.origin import parse_origin
-from reconciler.provider.reader import Reader
 from tests.contract.test_provider import Server, answer, listening
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def named(*numbers: int) -> set[str]:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No waiting between two readings."""
-    monkeypatch.setattr("reconciler.provider.paging.PAUSE", 0.0)
+    monkeypatch.setattr("reconciler.contactship.paging.PAUSE", 0.0)
 
 
 CUT = {

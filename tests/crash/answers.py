@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from reconciler.provider.sandbox import RunningSandbox
+from reconciler.sandbox import RunningSandbox
 from tests.conftest import ZYGOTE
 from tests.crash.driver import Trial, Verdict
 from tests.zygote import VICTIM

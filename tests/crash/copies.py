@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from tests.conftest import KEY, ZYGOTE, Workbench, clean_environment, plan_text
 from tests.zygote import VICTIM
 

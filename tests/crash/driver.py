@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.domain.times import format_instant
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state import audit
-from reconciler.times import format_instant
 from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
 from tests.zygote import VICTIM

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from tests.conftest import KEY, ZYGOTE, clean_environment, plan_text
 from tests.postgres import PostgresServer
 from tests.zygote import Forked

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.conftest import KEY, ZYGOTE, Workbench, clean_environment, plan_text
 from tests.zygote import VICTIM
 

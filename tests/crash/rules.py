@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler.provider.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.provider.sandbox.faults import FaultPlan
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.sandbox.faults import FaultPlan
 from tests.conftest import KEY, ZYGOTE, Workbench, clean_environment, contact, foreign, plan_text
 from tests.gitrepo import commit, git
 from tests.zygote import VICTIM, Forked

@@ -56,7 +56,7 @@ MIGRATION = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from reconciler.ports import Run
+from reconciler.domain.ports import Run
 from reconciler.state.steps import step
 from reconciler.state.sqlite import open_store
 

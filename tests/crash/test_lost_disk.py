@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import KEY, ZYGOTE, Result, Workbench, clean_environment, plan_text
 from tests.crash.victim import CHECKPOINT_POINTS, POINTS
 from tests.gitrepo import ENVIRONMENT, commit, git

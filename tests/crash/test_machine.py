@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
-from reconciler.engine.context import Context
-from reconciler.engine.events import Tally
-from reconciler.engine.plan import make_plan, verdict
+from reconciler.domain.events import Tally
+from reconciler.domain.model import Address, Call, Location, Request, Row, Schedule, Status
+from reconciler.domain.ports import Decision, Listing, Receipt, RemoteCall, Run
 from reconciler.errors import ExitCode, OutcomeUnknown, Rejected
-from reconciler.model import Address, Call, Location, Request, Row, Schedule, Status
-from reconciler.ports import Decision, Listing, Receipt, RemoteCall, Run
-from reconciler.workflow import Apply, Service, check_verdict
+from reconciler.placing.workflow import Apply, Service, check_verdict
+from reconciler.planning.context import Context
+from reconciler.planning.plan import make_plan, verdict
 from tests.memory import InMemoryStore
 
 KEYS = ("a", "b", "c", "d")

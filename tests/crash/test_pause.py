@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.conftest import KEY, ZYGOTE, Workbench, clean_environment, plan_text
 from tests.crash.victim import PAUSE_POINTS
 from tests.zygote import VICTIM

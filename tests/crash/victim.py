@@ -19,16 +19,17 @@ import httpx
 
 from reconciler import cli
 from reconciler.cli.app import SystemClock
-from reconciler.clocks import ServiceClock, elapsed
-from reconciler.engine import schedule_check, settle
-from reconciler.engine.journal import Journal
-from reconciler.engine.orders import Gate
+from reconciler.contactship import contactship, listing
+from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.transport import Client, Progress
+from reconciler.domain.clocks import ServiceClock, elapsed
+from reconciler.domain.model import Status
+from reconciler.domain.ports import Decision
 from reconciler.errors import NotSent, OutcomeUnknown
-from reconciler.model import Status
-from reconciler.ports import Decision
-from reconciler.provider import contactship, listing
-from reconciler.provider.contactship import ContactShip
-from reconciler.provider.transport import Client, Progress
+from reconciler.evidence import settle
+from reconciler.placing import schedule_check
+from reconciler.placing.journal import Journal
+from reconciler.placing.orders import Gate
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
 from reconciler.state.unlocked import UnlockedStore
@@ -164,9 +165,9 @@ def spoil(mutant: str) -> None:
             store.decide(run_id, words)
             return found
 
-        import reconciler.workflow
+        import reconciler.placing.workflow
 
-        reconciler.workflow.settle = trusting  # type: ignore[attr-defined]
+        reconciler.placing.workflow.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.cli import commits
-from reconciler.engine import approval, recheck
-from reconciler.engine.judging import Judge
-from reconciler.engine.orders import Gate
-from reconciler.people import People
-from reconciler.policy import Policy
+from reconciler.domain.people import People
+from reconciler.domain.policy import Policy
+from reconciler.placing import approval, recheck
+from reconciler.placing.orders import Gate
+from reconciler.planning.judging import Judge
 from reconciler.state.store import Store
 
 

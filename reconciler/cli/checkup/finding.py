@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.domain.model import JsonObject
 from reconciler.errors import ReconcilerError
-from reconciler.model import JsonObject
 
 
 class Health(StrEnum):

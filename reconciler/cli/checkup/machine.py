@@ -9,9 +9,9 @@ from importlib import metadata
 
 from reconciler import __version__
 from reconciler.cli.checkup.finding import Finding, Health
-from reconciler.environment import EMPTY_HINT, empty_variables
 from reconciler.errors import ReconcilerError
-from reconciler.source.yaml import require_libyaml
+from reconciler.source.yaml.loader import require_libyaml
+from reconciler.system.environment import EMPTY_HINT, empty_variables
 
 DISTRIBUTION = "call-reconciler"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import Finding, Health
-from reconciler.model import Diagnostic
+from reconciler.domain.model import Diagnostic
+from reconciler.domain.settings import PROJECT_FILE
+from reconciler.domain.times import ZONE_RULES
 from reconciler.render.words import counted
-from reconciler.settings import PROJECT_FILE
-from reconciler.times import ZONE_RULES
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace

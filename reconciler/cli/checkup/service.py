@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
-from reconciler.environment import variable
-from reconciler.errors import LookupFailed, ReconcilerError
-from reconciler.provider.origin import (
+from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
     BASE_URL_VARIABLE,
     DEFAULT_BASE_URL,
@@ -20,11 +18,13 @@ from reconciler.provider.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.render.words import counted
+from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
-    from reconciler.provider.reader import Reader
-    from reconciler.settings import Project
+    from reconciler.contactship.reader import Reader
+    from reconciler.domain.settings import Project
 
 _PATIENCE = 10.0  # seconds that one answer may take here
 _NOTABLE, _TOO_MUCH = 30.0, 300.0  # seconds of skew; a plan dated further ahead than that is refused
@@ -90,7 +90,7 @@ def named(project: Project, agents: Iterable[str], senders: Iterable[str]) -> Na
 
 async def examine(access: Access, deadline: float, wanted: Named) -> list[Finding]:
     """Ask with harmless GETs, once each; ``deadline`` in seconds for one answer."""
-    from reconciler.provider.reader import Reader
+    from reconciler.contactship.reader import Reader
 
     if access.origin is None:
         return skipped("no usable base URL", "service", "clock", *_ACCOUNT)
@@ -102,7 +102,7 @@ async def examine(access: Access, deadline: float, wanted: Named) -> list[Findin
 
 
 async def _ask(reader: Reader, access: Access, wanted: Named) -> list[Finding]:
-    from reconciler.provider.account import list_agents
+    from reconciler.contactship.account import list_agents
 
     asked = datetime.now(UTC)
     try:
@@ -143,14 +143,14 @@ async def _asked(check: str, ask: Callable[[], Awaitable[Finding]]) -> Finding:
 
 
 async def _agents(reader: Reader, there: frozenset[str], wanted: Mapping[str, str]) -> Finding:
-    from reconciler.provider.account import has_agent
+    from reconciler.contactship.account import has_agent
 
     missing = [agent for agent in wanted if agent not in there and not await has_agent(reader, agent)]
     return _verdict("agents", "agent", wanted, missing, len(there))
 
 
 async def _numbers(reader: Reader, wanted: Mapping[str, str]) -> Finding:
-    from reconciler.provider.account import list_numbers
+    from reconciler.contactship.account import list_numbers
 
     listed = await list_numbers(reader)
     there = {_plain(name) for number in listed for name in (number.id, number.e164)}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.domain.times import tell_instant
 from reconciler.errors import ReconcilerError
 from reconciler.render.words import counted
-from reconciler.times import tell_instant
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -41,7 +41,7 @@ def _open(workspace: Workspace) -> Finding:
 
 
 def _pauses(workspace: Workspace) -> Finding:
-    from reconciler.engine.orders import describe_pause, resume_command
+    from reconciler.placing.orders import describe_pause, resume_command
 
     with workspace.reader() as reader:
         pauses = reader.pauses()

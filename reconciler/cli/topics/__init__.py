@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from reconciler.source.codes import CODES
-from reconciler.source.schema import schema_text
+from reconciler.source.schema.packaged import schema_text
 
 _SUFFIX = ".txt"
 _ORDER = (

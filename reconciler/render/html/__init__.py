@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.engine.outcomes import Report
-from reconciler.masking import mask_plan
-from reconciler.model import Location
-from reconciler.plan import Plan
-from reconciler.planfile import plan_id
+from reconciler.domain.masking import mask_plan
+from reconciler.domain.model import Location
+from reconciler.domain.plan import Plan
+from reconciler.evidence.outcomes import Report
 from reconciler.render.html.around import NOTHING, Around, fullest_of_a_number
 from reconciler.render.html.document import fill
 from reconciler.render.html.lines import book_of
 from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.html.story import tell
 from reconciler.render.origins import Origins, mask_origins
+from reconciler.savedplan.planfile import plan_id
 
 
 def nowhere(_: Location) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.model import Call, Entry
-from reconciler.plan import Plan
+from reconciler.domain.model import Call, Entry
+from reconciler.domain.plan import Plan
 
 MINUTE = 60
 

@@ -11,7 +11,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reconciler.model import JsonObject
+from reconciler.domain.model import JsonObject
 from reconciler.render.escape import cut, for_json
 from reconciler.render.html.sheet import LONGEST
 from reconciler.render.html.story import Story

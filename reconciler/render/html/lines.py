@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.model import Address, Call
-from reconciler.plan import Action, CallToStop, CellDiff, Change, Plan
+from reconciler.domain.model import Address, Call
+from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
 from reconciler.render import to_stop
 from reconciler.render.html.around import NOTHING, Around, Beside, minute, zone
 from reconciler.render.origins import Origins

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from reconciler.domain.times import tell_instant
 from reconciler.render.html.lines import Book
-from reconciler.times import tell_instant
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from reconciler.engine import outcomes
-from reconciler.engine.outcomes import Drift, Report, Standing
-from reconciler.model import Address
-from reconciler.plan import Plan
+from reconciler.domain.model import Address
+from reconciler.domain.plan import Plan
+from reconciler.domain.times import tell_instant
+from reconciler.evidence import outcomes
+from reconciler.evidence.outcomes import Drift, Report, Standing
 from reconciler.render import status
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Heap, Kind, Line, Series
 from reconciler.render.html.story import Breakdown, Frame, Story, tell_book
 from reconciler.render.words import count_line, counted, standing, state_line
-from reconciler.times import tell_instant
 
 _LONGEST_WORD = 40
 _MOST_WORDS = 12  # columns of a breakdown

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler import identity
-from reconciler.model import Call, JsonObject, JsonValue
-from reconciler.plan import CellDiff
+from reconciler.domain import identity
+from reconciler.domain.model import Call, JsonObject, JsonValue
+from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Line
 from reconciler.render.words import place, short, when

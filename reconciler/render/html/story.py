@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.model import Diagnostic, JsonObject, Location, Severity
-from reconciler.plan import Action, CellDiff, Plan
+from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
+from reconciler.domain.plan import Action, CellDiff, Plan
+from reconciler.domain.times import tell_instant
 from reconciler.render.html.lines import Book, Heap, Kind, Line
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
 from reconciler.render.words import count_line, short, state_line, verdict_line, when
-from reconciler.times import tell_instant
 
 _MOST_ENTRIES = 20
 _MOST_PROBLEMS = 100

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from reconciler.source.cells import TIMING, Cell, Layer, Source
-from reconciler.source.fields import Check, check_of, explain, schema_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
-from reconciler.source.nodes import MapNode, Scalar
 from reconciler.source.report import Report
-from reconciler.source.wording import quoted, revealing_names
+from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
+from reconciler.source.rows.fields import Check, check_of, explain, schema_of
+from reconciler.source.schema.wording import quoted, revealing_names
+from reconciler.source.yaml.nodes import MapNode, Scalar
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from reconciler.source.fields import SPOILED_NUMBER
 from reconciler.source.formulas.amounts import readings
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.result import MAX_TEXT, number_text
-from reconciler.source.phone_numbers import PhoneNumberError, parse_number
-from reconciler.source.wording import quoted
+from reconciler.source.rows.fields import SPOILED_NUMBER
+from reconciler.source.rows.phone_numbers import PhoneNumberError, parse_number
+from reconciler.source.schema.wording import quoted
 
 _ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?", re.ASCII)

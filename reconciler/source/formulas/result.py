@@ -6,8 +6,8 @@ import math
 from datetime import datetime, time
 from decimal import Decimal
 
+from reconciler.domain.times import format_instant
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.times import format_instant
 
 MAX_TEXT = 10_000
 

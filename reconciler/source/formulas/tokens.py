@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from reconciler.sensitive import MASK, is_harmless
+from reconciler.domain.sensitive import MASK, is_harmless
 from reconciler.source.formulas.problem import FormulaProblem
 
 MAX_LENGTH = 1000

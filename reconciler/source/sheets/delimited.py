@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from reconciler.model import Location
+from reconciler.domain.model import Location
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.guard import unguarded
 

@@ -8,7 +8,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Protocol
 
-from reconciler.model import Location
+from reconciler.domain.model import Location
 
 MAX_COLUMNS = 1000
 MAX_CELL = 10_000

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from reconciler.source.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.report import Report
-from reconciler.source.shape import NO_REPEAT, SYNONYMS
+from reconciler.source.rows.fields import MAPS, fields, folded, is_repeat, schema_of
+from reconciler.source.schema.shape import NO_REPEAT, SYNONYMS
 from reconciler.source.sheets.grid import MEND, Grid, Record
 
 _MARKS = (";", ",", "\t", "|")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.model import Location
-from reconciler.source.nodes import ListNode, MapNode, Node, Scalar
+from reconciler.domain.model import Location
 from reconciler.source.report import Report
 from reconciler.source.sheets.grid import Grid, Record
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 
 class Inline(Grid):

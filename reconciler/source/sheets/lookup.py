@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.settings import Project
+from reconciler.domain.settings import Project
 from reconciler.source.formulas.functions import problem
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.report import Report
+from reconciler.source.schema.wording import listed, quoted
 from reconciler.source.sheets.grid import SheetProblem, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
-from reconciler.source.wording import listed, quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from reconciler.files import open_in_project
-from reconciler.settings import Project
+from reconciler.domain.settings import Project
 from reconciler.source.files import name_of
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
-from reconciler.system import FileRefused, told
+from reconciler.system.failures import FileRefused, told
+from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
     from reconciler.source.sheets.options import Options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.source.nodes import MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import MapNode, Node, Scalar
 
 
 @dataclass(frozen=True, slots=True)

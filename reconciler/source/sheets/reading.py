@@ -10,20 +10,20 @@ from itertools import zip_longest
 from operator import itemgetter
 from typing import TypeAlias
 
-from reconciler import spool
-from reconciler.masking import is_private
-from reconciler.model import Location, Row
-from reconciler.source.cells import TIMING, Cell, Layer, Source
-from reconciler.source.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
+from reconciler.bulk import spool
+from reconciler.domain.masking import is_private
+from reconciler.domain.model import Location, Row
 from reconciler.source.formulas.columns import Column, Columns, in_order
-from reconciler.source.frame import NOTHING, Frame
-from reconciler.source.gathering import Rows
-from reconciler.source.ordinary import Kind as RowKind
 from reconciler.source.report import Kind
+from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
+from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
+from reconciler.source.rows.frame import NOTHING, Frame
+from reconciler.source.rows.gathering import Rows
+from reconciler.source.rows.ordinary import Kind as RowKind
+from reconciler.source.schema.wording import listed, quoted, revealing_names
 from reconciler.source.sheets.grid import MEND, Grid, Record, SheetProblem
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, Filled, shared
-from reconciler.source.wording import listed, quoted, revealing_names
 
 
 @dataclass(frozen=True, slots=True)

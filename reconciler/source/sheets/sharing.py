@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reconciler import spool
-from reconciler.model import Row
-from reconciler.parallel import spread
-from reconciler.source.gathering import Rows
+from reconciler.bulk import spool
+from reconciler.bulk.parallel import spread
+from reconciler.domain.model import Row
 from reconciler.source.report import Report, Sent
+from reconciler.source.rows.gathering import Rows
 from reconciler.source.sheets.grid import Grid, Record, SheetProblem
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")

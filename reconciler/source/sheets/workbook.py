@@ -10,13 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 
-from reconciler.model import Location
+from reconciler.domain.model import Location
+from reconciler.source.schema.wording import listed
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
 from reconciler.source.sheets.ods import MIMETYPE, OdsBook
 from reconciler.source.sheets.package import Package
 from reconciler.source.sheets.parts import Area, Book, Sheet
 from reconciler.source.sheets.xlsx import XlsxBook
-from reconciler.source.wording import listed
 
 _HINT = "hidden: skip leaves them out, hidden: include reads them; or show them in the spreadsheet"
 

@@ -10,11 +10,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from reconciler.claims import Claim, Lot, Runner, Standing
-from reconciler.engine.events import Event, Kind
+from reconciler.domain.claims import Claim, Lot, Runner, Standing
+from reconciler.domain.events import Event, Kind
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Intent, Result, Run, Seen
 from reconciler.errors import StateLocked
-from reconciler.model import Address, Status
-from reconciler.ports import Intent, Result, Run, Seen
 from reconciler.state import rules
 from reconciler.state.database import Connection, Row
 from reconciler.state.postgres import advisory

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.chain import Kind, Note
+from reconciler.domain.chain import Kind, Note
+from reconciler.domain.model import JsonObject
+from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
-from reconciler.model import JsonObject
 from reconciler.state import ledger, rules
 from reconciler.state.database import Connection, Cursor, Value
 from reconciler.state.postgres.statements import Statements, quoted
 from reconciler.state.steps import STEPS, new_secret
-from reconciler.times import format_instant
 
 if TYPE_CHECKING:
     from reconciler.state.postgres.server import Server

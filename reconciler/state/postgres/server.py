@@ -14,8 +14,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import conninfo, pq
 
+from reconciler.domain.hosts import is_loopback
 from reconciler.errors import UsageError
-from reconciler.hosts import is_loopback
 from reconciler.state.postgres.url import FORM, Url, parse
 
 _PROBE = "target_session_attrs"

@@ -12,12 +12,12 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
+from reconciler.domain.ports import Run
 from reconciler.errors import StateError
-from reconciler.ports import Run
 from reconciler.state.postgres.advisory import Held
 from reconciler.state.postgres.server import Server
 from reconciler.state.postgres.statements import Raw, Statements, quoted
-from reconciler.system import DISK_FULL
+from reconciler.system.failures import DISK_FULL
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of, it raises too
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from psycopg import IsolationLevel, errors
 
-from reconciler.chain import Head
+from reconciler.domain.chain import Head
+from reconciler.domain.facts import PauseStore
+from reconciler.domain.model import JsonObject
+from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateMissing
-from reconciler.facts import PauseStore
-from reconciler.model import JsonObject
-from reconciler.ports import Run
 from reconciler.state import audit, care, rules
 from reconciler.state.copying import Within
 from reconciler.state.place import Lock, told

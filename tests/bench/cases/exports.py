@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.provider.sandbox import SandboxConfig, running
+from reconciler.sandbox import SandboxConfig, running
 from tests.bench.lines import Line, Setup
 from tests.bench.measuring import ResultError, Samples
 from tests.clinic import PLAN, WEEKS, Clinic, run_week

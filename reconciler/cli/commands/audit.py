@@ -1,0 +1,295 @@
+"""``reconciler audit``: what happened, by whom, and whether anybody changed the record of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import (
+    App,
+    Instant,
+    Integer,
+    SystemClock,
+    echo,
+    echo_file,
+    echo_json,
+    examples,
+    reveal_option,
+    say,
+    state_option,
+)
+from reconciler.cli.commands.state_care import read_address
+from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.output import write_private
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.chain import Head, Kind, read
+from reconciler.domain.model import Address, JsonObject
+from reconciler.domain.times import parse_instant
+from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
+from reconciler.render.escape import for_json, for_terminal
+from reconciler.system.files import MAX_SETTINGS, read_named
+
+if TYPE_CHECKING:
+    from reconciler.domain.ports import StateReader
+    from reconciler.render.ledger import LedgerMask, Line
+    from reconciler.state.audit import Verdict
+
+_EPILOG = """\b
+Examples:
+  reconciler audit log --plan june --since 2026-06-01T00:00:00Z
+  reconciler audit show june/inv-1001
+  reconciler audit head                    # keep what it prints where this machine cannot write
+  reconciler audit verify --head anchors.txt
+  reconciler audit export ledger.jsonl && reconciler audit verify --file ledger.jsonl
+"""
+_ANCHOR = re.compile(r"(?:([0-9]{1,15})[ :])?([0-9a-f]{64})")
+
+
+@click.group(epilog=_EPILOG, short_help="Who placed what, and whether the record holds.")
+def audit() -> None:
+    """The ledger: every run, call and decision, each entry with the hash of the one before it.
+
+    Whoever can write the state's file can write all of it anew. Keep heads elsewhere: audit verify --head.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which entries are asked for; None and empty ask for all."""
+
+    plan: str | None = None
+    address: Address | None = None
+    kinds: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+    run: str | None = None
+
+    def takes(self, line: Line) -> bool:
+        record = line.record
+        at = parse_instant(record.at)
+        named = {line.content.get("address"), line.content.get("from")}
+        return (
+            (self.address is None or str(self.address) in named)
+            and (self.plan is None or self._of_plan(line, named))
+            and (not self.kinds or record.kind in self.kinds)
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at < self.until)
+            and (self.run is None or record.run == self.run)
+        )
+
+    def _of_plan(self, line: Line, addresses: Iterable[object]) -> bool:
+        names = {item.partition("/")[0] for item in addresses if isinstance(item, str)}
+        return self.plan in names or self.plan == line.run.get("plan_id")
+
+
+@audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
+@click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied one.")
+@click.option("--address", metavar="ADDRESS", help="Only this address, under this name.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice([item.value for item in Kind]), metavar="KIND")
+@click.option("--since", type=Instant(), metavar="TIME", help="From this time on (RFC 3339).")
+@click.option("--until", type=Instant(), metavar="TIME", help="Before this time (RFC 3339).")
+@click.option("--run", metavar="RUN", help="Only this run.")
+@click.option("--limit", type=Integer(1), metavar="N", help="The latest N of them.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
+@state_option
+@reveal_option
+@click.pass_obj
+def log(
+    app: App,
+    plan: str | None,
+    address: str | None,
+    kinds: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    run: str | None,
+    limit: int | None,
+    form: str,
+    as_json: bool,
+    state_url: str | None,
+    reveal: bool,
+) -> None:
+    """List the ledger, oldest first."""
+    from reconciler.render.ledger import LedgerMask
+
+    where = None if address is None else read_address(address)
+    wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
+    with Workspace.open(app, state_url).reader() as reader:
+        lines = list(_lines(reader))
+        mask = LedgerMask(list(reader.entries()), lines)
+    found = list(filter(wanted.takes, lines))
+    _print(app, found[-limit:] if limit else found, "json" if as_json else form, mask, reveal=reveal)
+
+
+@audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
+@click.argument("address", shell_complete=addresses_of_state)
+@click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
+@state_option
+@reveal_option
+@click.pass_obj
+def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: bool) -> None:
+    """The life of one call: the runs that met it, what they did, and what persons said of it.
+
+    An address that was moved is followed, from its first name to its last.
+    """
+    from reconciler.render.ledger import LedgerMask
+
+    where = read_address(address)
+    with Workspace.open(app, state_url).reader() as reader:
+        lines = list(_lines(reader))
+        mask = LedgerMask(list(reader.entries()), lines)
+    found = _life(lines, where)
+    if not found:
+        raise ReconcilerError(f"the ledger holds nothing of {where}", hint="reconciler audit log")
+    _print(app, found, "json" if as_json else "text", mask, reveal=reveal)
+
+
+def _life(lines: Iterable[Line], address: Address) -> list[Line]:
+    """The entries about the call of an address, under all its names, each after the beginning of its run."""
+    began: dict[str | None, Line] = {}
+    lives: dict[str, list[Line]] = {}
+    went = str(address)
+    for line in lines:
+        name, origin = line.content.get("address"), line.content.get("from")
+        if line.record.kind == Kind.BEGAN:
+            began[line.record.run] = line
+        if name is None:
+            continue
+        if line.record.kind == Kind.MOVED and isinstance(origin, str):
+            lives[str(name)] = [*lives.get(str(name), ()), *lives.pop(origin, ())]
+            went = str(name) if went == origin else went
+        lives.setdefault(str(name), []).append(line)
+    own = lives.get(str(address)) or lives.get(went, [])
+    runs = [began[run] for run in {line.record.run for line in own} if run in began]
+    return sorted([*own, *runs], key=lambda line: line.record.number)
+
+
+def _lines(reader: StateReader) -> Iterable[Line]:
+    from reconciler.render.ledger import Line
+
+    runs: dict[str | None, JsonObject] = {}
+    for link in reader.ledger():
+        try:
+            record = read(link.entry)
+        except ValueError as error:
+            hint = "reconciler audit verify tells all that is wrong"
+            raise StateError(f"ledger entry {link.number} cannot be read: {error}", hint=hint) from error
+        if record.kind == Kind.BEGAN:
+            runs[record.run] = record.content
+        yield Line(link, record, runs.get(record.run, {}))
+
+
+def _print(app: App, lines: Iterable[Line], form: str, mask: LedgerMask, *, reveal: bool) -> None:
+    """Numbers in what was said are seen as text on a terminal, or with ``reveal``."""
+    from reconciler.render.ledger import render_csv, render_text
+    from reconciler.state.ledger_file import line as document
+
+    masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
+    lines = map(mask.line, lines) if masked else lines
+    if form == "csv":
+        echo(render_csv(lines).encode("utf-8-sig"))
+    elif form == "json":
+        for item in lines:
+            text = json.dumps(document(item.link, item.record), ensure_ascii=False)
+            echo(for_json(text) + "\n")
+    else:
+        echo(render_text(lines))
+
+
+@audit.command("head", epilog=examples("reconciler audit head >> anchors.txt"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def head(app: App, as_json: bool, state_url: str | None) -> None:
+    """Print where the ledger ends: the number and the hash of its latest entry.
+
+    Keep it where nobody who can write the state can: audit verify --head finds a ledger that was rewritten by it.
+    """
+    with Workspace.open(app, state_url).reader() as reader:
+        found, lineage = reader.head, reader.lineage
+    if as_json:
+        echo_json({"lineage": lineage, "number": found.number, "hash": found.hash})
+    else:
+        say(str(found))
+
+
+@audit.command("export", epilog=examples("reconciler audit export ledger.jsonl"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@state_option
+@click.pass_obj
+def export(app: App, file: Path, state_url: str | None) -> None:
+    """Write the whole ledger to FILE (- for standard output), to be checked without the state.
+
+    It holds addresses, call ids, what the service and persons said, and no numbers: audit verify --file FILE.
+    """
+    from reconciler.state import ledger_file
+
+    with Workspace.open(app, state_url).reader() as reader:
+        data = ledger_file.export(reader, SystemClock().now())
+    if str(file) == "-":
+        echo_file(data)
+        return
+    write_private(app.directory, file, data)
+    say(f"Wrote the ledger to {file}.")
+
+
+@audit.command(
+    "verify",
+    epilog=examples("reconciler audit verify --head anchors.txt", "reconciler audit verify --file ledger.jsonl"),
+)
+@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="An exported ledger, not the state.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="HEAD|FILE",
+    help="What audit head printed before, or a file of such lines. Repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, state_url: str | None) -> int:
+    """Check that nobody changed, removed or reordered anything, in ledger or state. Exit 1 where somebody did."""
+    anchors = [anchor for text in heads for anchor in _anchors(app, text)]
+    found = _check(app, file, anchors, state_url)
+    if as_json:
+        told: JsonObject = {"number": found.head.number, "hash": found.head.hash}
+        echo_json({"ok": found.ok, "lineage": found.lineage, "head": told, "problems": list(found.problems)})
+    else:
+        for problem in found.problems:
+            say(for_terminal(problem))
+        sound = f"The ledger holds: {found.head.number} entries, head {found.head.hash}."
+        say(sound if found.ok else f"{len(found.problems)} wrong.")
+    return ExitCode.DONE if found.ok else ExitCode.ERROR
+
+
+def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
+    from reconciler.state import ledger_file
+
+    if file is not None:
+        return ledger_file.verify(app.directory / file, anchors)
+    return Workspace.open(app, state_url).place.verify(anchors)
+
+
+def _anchors(app: App, text: str) -> list[Head]:
+    """A head of the command line, or those of a file, one a line."""
+    if match := _ANCHOR.fullmatch(text.strip()):
+        return [Head(int(match[1] or 0), match[2])]
+    try:
+        lines = read_named(app.directory / text, MAX_SETTINGS).decode("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise UsageError(
+            f"--head: {text} is neither what audit head prints, nor a file that can be read"
+        ) from error
+    found = [_ANCHOR.fullmatch(line.strip()) for line in lines if line.strip()]
+    if not found or None in found:
+        raise UsageError(f"--head: {text} holds a line that audit head does not print")
+    return [Head(int(match[1] or 0), match[2]) for match in found if match is not None]

@@ -1,0 +1,83 @@
+"""``reconciler contacts``: the contacts that the service knows, as a table for ``lookup`` in formulas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, examples, key_option, say, url_option
+from reconciler.errors import ExitCode, UsageError
+from reconciler.render.words import counted
+
+if TYPE_CHECKING:
+    from reconciler.cli.placing import Target
+    from reconciler.contactship.contacts import RemoteContact
+
+COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # the first is what lookup() compares
+
+
+@click.group(
+    epilog=examples("reconciler contacts pull calls/contacts.csv"),
+    short_help="Fetch the contacts that the service knows.",
+)
+def contacts() -> None:
+    """The contacts that the service knows."""
+
+
+@contacts.command(
+    epilog="\b\nExamples:\n  reconciler contacts pull calls/contacts.csv\n",
+    short_help="Write them to a CSV file.",
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@key_option
+@url_option
+@click.pass_obj
+def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) -> int:
+    """Write all contacts to FILE, a CSV file of mode 0600 for tables: in plan files.
+
+    A cell that a spreadsheet would take for a formula starts with an apostrophe, which plan files read away.
+    """
+    import asyncio
+
+    from reconciler.cli.output import write_private
+    from reconciler.cli.placing import Target
+    from reconciler.cli.workspace import Workspace
+
+    if file.suffix.lower() != ".csv":
+        raise UsageError("FILE ends in .csv")
+    workspace = Workspace.open(app, None)
+    workspace.check()
+    found = asyncio.run(_fetch(Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)))
+    write_private(app.directory, file, to_csv(found))
+    say(f"{counted(len(found), 'contact')} in {file}.")
+    return ExitCode.DONE
+
+
+async def _fetch(target: Target) -> Sequence[RemoteContact]:
+    from reconciler.contactship.contacts import list_contacts
+    from reconciler.contactship.reader import Reader
+
+    reader = Reader(target.origin, target.key(), target.timeout)
+    try:
+        return await list_contacts(reader)
+    finally:
+        await reader.aclose()
+
+
+def to_csv(found: Sequence[RemoteContact]) -> bytes:
+    """UTF-8 with a mark, so that spreadsheets take it for what it is."""
+    from reconciler.source.sheets.guard import guarded
+
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for contact in found:
+        cells = {name: guarded(text) for name, text in asdict(contact).items()}
+        writer.writerow([cells[name] for name in COLUMNS])
+    return text.getvalue().encode("utf-8-sig")

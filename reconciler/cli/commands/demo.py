@@ -1,0 +1,204 @@
+"""``reconciler demo``: the whole story on the embedded sandbox, with no account and no network."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, SystemClock, examples
+from reconciler.domain.settings import PROJECT_FILE
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.sandbox import RunningSandbox, SandboxConfig, running
+from reconciler.state.files import create
+from reconciler.system import programs
+from reconciler.system.failures import next_step, told
+
+PLAN_FILE = "calls/renewals.yaml"
+_ROW = """\
+  - key: {key}
+    contact_id: c1d2e3f4-a5b6-7890-cdef-{number:012d}
+    schedule: {{at: {day} {time}}}
+    additional_data: {{amount_debt: {amount}}}
+"""
+_PLAN = """\
+version: 1
+plan: renewals
+defaults:
+  agent: collections
+  from: mx-main
+  schedule: {timezone: America/Mexico_City}
+  additional_data: {currency: MXN}
+calls:
+"""
+_ALIASES = """
+agents:
+  collections: agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890
+numbers:
+  mx-main: {id: pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890}
+"""
+
+
+@click.command(
+    epilog=examples("reconciler demo", "reconciler demo --keep demo-project", "reconciler demo my-project"),
+    short_help="The whole story on a sandbox, in seconds.",
+)
+@click.argument("project", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Leave the project in the new folder DIR."
+)
+@click.pass_obj
+def demo(app: App, project: Path | None, keep: Path | None) -> int:
+    """Plan, place and plan again on a sandbox inside this process: no account, no network, nobody is called.
+
+    With PROJECT, the folder of a project of yours, it does so with that project's plan files. The folder is left
+    as it is, and the state of its real calls is neither read nor written.
+    """
+    if project is not None and keep is not None:
+        raise click.UsageError("--keep is for the demo's own project")
+    with ExitStack() as open_:
+        folder = open_.enter_context(_folder(app, keep))
+        sandbox = open_.enter_context(running(SandboxConfig(port=0)))
+        environment = programs.environment()
+        environment = {name: value for name, value in environment.items() if not name.startswith("RECONCILER_")}
+        environment |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": "sandbox"}
+        environment.pop("CI", None)
+        if project is not None:
+            state = Path(folder, "state.db").absolute()
+            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": create(state)}
+            return _try(_Commands(app.directory, environment, color=app.color), project)
+        _Story(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).tell()
+    if keep is not None:
+        click.echo(f"The project is in {keep}.")
+    return ExitCode.DONE
+
+
+def _folder(app: App, keep: Path | None) -> AbstractContextManager[str]:
+    if keep is None:
+        return tempfile.TemporaryDirectory(prefix="reconciler-demo-")
+    path = app.directory / keep
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise ReconcilerError(f"cannot make the folder {keep}: {told(error)}", hint=next_step(error)) from error
+    return nullcontext(str(path))
+
+
+def _try(commands: _Commands, project: Path) -> int:
+    """Check, plan, place and plan again, as far as each ends with 0; the result is the last one's exit code."""
+    for args in (["validate"], ["plan"], ["apply", "--auto-approve"], ["plan"]):
+        code = commands.run(["-C", str(project), *args])
+        if code != ExitCode.DONE:
+            return code
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Commands:
+    """Runs our own commands in a folder, each printed before its output as a user would type it."""
+
+    folder: Path
+    environment: dict[str, str]
+    color: bool
+
+    @property
+    def styled(self) -> bool:
+        return self.color and sys.stdout.isatty()
+
+    def run(self, args: Sequence[str]) -> int:
+        """The command's exit code."""
+        shown = shlex.join(["reconciler", *args])
+        click.echo()
+        click.echo(click.style(f"$ {shown}", bold=True) if self.styled else f"$ {shown}")
+        sys.stdout.flush()
+        command = [sys.executable, "-m", "reconciler", *([] if self.color else ["--no-color"]), *args]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, check=False).returncode
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    folder: Path
+    commands: _Commands
+    sandbox: RunningSandbox
+
+    def tell(self) -> None:
+        """Every step checks what it claims.
+
+        Raises:
+            ReconcilerError: a command ended otherwise than the story says.
+        """
+        self._say("A project: settings, and an empty state of calls already placed.")
+        self._run(["init"])
+        settings = self.folder / PROJECT_FILE
+        settings.write_text(settings.read_text(encoding="utf-8") + _ALIASES, encoding="utf-8")
+        self._say(f"The calls we want, as rows: {PLAN_FILE}")
+        self._write([("inv-1001", 1, "10:30:00", "14058"), ("inv-1002", 2, "10:45:00", "902.50")])
+        self._show_file()
+        self._say("Check it, and see what would happen. No network and no key so far.")
+        self._run(["validate"])
+        self._run(["plan"])
+        self._say("Place the calls, on a sandbox that speaks the ContactShip API.")
+        self._run(["apply", "--auto-approve"])
+        self._expect_calls(2)
+        self._say("Plan again: nothing to place. Running it twice phones nobody twice.")
+        self._run(["plan", "--detailed-exitcode"])
+        self._change_and_lose()
+        self._say("That is all. Next:")
+        click.echo("  reconciler demo PROJECT   the same with the plan files of a project of yours")
+        click.echo("  reconciler sandbox        a sandbox of your own, to try plans on")
+        click.echo("  reconciler init           a project in this folder")
+        click.echo("  reconciler plan --help    and the README: your first project in five minutes")
+
+    def _change_and_lose(self) -> None:
+        rows = [("inv-1001", 1, "10:30:00", "15000"), ("inv-1002", 2, "10:45:00", "902.50")]
+        self._say("Edit an amount: the API cannot change a call, so the plan says so and places nothing.")
+        self._write(rows)
+        self._run(["plan"])
+        self._say("Now a new row, and a network that dies right after the service took the call.")
+        rows[0] = ("inv-1001", 1, "10:30:00", "14058")
+        self._write([*rows, ("inv-1003", 3, "11:00:00", "77")])
+        self.sandbox.set_faults("drop-after")
+        self._run(["apply", "--auto-approve"])
+        self.sandbox.set_faults()
+        self._expect_calls(3)
+        self._say("It was not sent again: it was looked up, and the one call that fits was adopted as evidence.")
+        self._run(["plan", "--detailed-exitcode"])
+
+    def _say(self, text: str) -> None:
+        click.echo()
+        click.echo(click.style(f"# {text}", bold=True, fg="cyan") if self.commands.styled else f"# {text}")
+
+    def _write(self, rows: Sequence[tuple[str, int, str, str]]) -> None:
+        day = f"{SystemClock().now() + timedelta(days=7):%Y-%m-%d}"
+        listed = [
+            _ROW.format(key=key, number=number, day=day, time=time, amount=amount)
+            for key, number, time, amount in rows
+        ]
+        path = self.folder / PLAN_FILE
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(_PLAN + "".join(listed), encoding="utf-8")
+
+    def _show_file(self) -> None:
+        click.echo()
+        click.echo((self.folder / PLAN_FILE).read_text(encoding="utf-8").rstrip())
+
+    def _run(self, args: Sequence[str]) -> None:
+        code = self.commands.run(args)
+        if code != ExitCode.DONE:
+            raise ReconcilerError(f"the demo expected exit 0 here, and got {code}")
+
+    def _expect_calls(self, count: int) -> None:
+        """What the sandbox truly recorded: there must be ``count`` calls."""
+        calls = self.sandbox.calls()
+        if len(calls) != count:
+            raise ReconcilerError(f"the demo expected {count} calls on the sandbox, and found {len(calls)}")
+        click.echo()
+        click.echo(f"The sandbox recorded {len(calls)} calls.")

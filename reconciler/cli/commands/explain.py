@@ -1,0 +1,166 @@
+"""``reconciler explain``: where each value of a call came from, and where the call stands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
+from reconciler.domain.model import Address, Diagnostic, Entry
+from reconciler.domain.plan import Change
+from reconciler.errors import ExitCode, ReconcilerError, StateMissing
+
+if TYPE_CHECKING:
+    from reconciler.cli.loading import Request
+    from reconciler.cli.workspace import Workspace
+    from reconciler.domain.plan import Plan
+    from reconciler.planning.context import Context
+    from reconciler.render.explanation import Explanation
+    from reconciler.source.provenance import Provenance
+    from reconciler.source.sources import Sources
+    from reconciler.source.tracing import Tracer
+
+_EPILOG = """\b
+Examples:
+  reconciler explain june-renewals/inv-1001
+  reconciler explain june-renewals/inv-1001 june-renewals/inv-7@2 --json
+
+\b
+Exit codes: 0 explained, 1 no such address, or its row has errors.
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Say where each value of a call came from.")
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@now_option
+@state_option
+@reveal_option
+@click.pass_obj
+def explain(
+    app: App, addresses: tuple[str, ...], as_json: bool, now: datetime | None, state_url: str | None, reveal: bool
+) -> int:
+    """Say of each field where its value came from: row, default, sheet cell, formula and what it reads, alias.
+
+    Also what the state knows of the address, and what a plan would do with it. Works without a state.
+    """
+    from reconciler.cli.commands.state_care import read_address
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import Request
+    from reconciler.cli.showing import show_problems
+    from reconciler.cli.workspace import Workspace
+    from reconciler.render.explanation import to_document
+    from reconciler.render.explanation_text import render_explanation
+    from reconciler.source.tracing import Tracer
+
+    asked = tuple(dict.fromkeys(map(read_address, addresses)))
+    workspace = Workspace.open(app, state_url, snapshot_does=True)
+    workspace.check()
+    tracer = Tracer(asked)
+    request = Request((), now or SystemClock().now())
+    facts = _gather(app, workspace, request, tracer, pinned=state_url is not None)
+    found = [item for address in asked if (item := _explain(address, facts, workspace, tracer)) is not None]
+    excerpts = Excerpts(facts.sources)
+    if as_json:
+        echo_json(to_document(found, facts.plan, masked=not reveal))
+    else:
+        look = app.look(sys.stdout, reveal=reveal)
+        reader = excerpts.reader(masked=look.masked)
+        echo("\n".join(render_explanation(item, facts.plan, reader, look) for item in found))
+    missing = [address for address in asked if address not in {item.address for item in found}]
+    if missing:
+        show_problems(app, facts.plan.errors, excerpts, reveal=reveal)
+        raise _unknown(missing, {*tracer.met, *facts.entries})
+    return ExitCode.ERROR if any(item.failed for item in found) else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """The plan of the whole project, and the state's entries under the addresses that the files give them."""
+
+    sources: Sources
+    plan: Plan
+    changes: dict[Address, Change]
+    entries: dict[Address, Entry]
+    recorded_as: dict[Address, Address]
+
+
+def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
+    """A missing state is none; where one was named (``pinned``), it is an error as for every command."""
+    from reconciler.cli.loading import known, planning
+
+    context, sources = planning(app, workspace, request, tracer)
+    try:
+        with known(workspace, request, context, ()) as (context_of_state, entries):
+            return _compare(sources, context_of_state, entries)
+    except StateMissing:
+        if pinned:
+            raise
+        return _compare(sources, context, ())
+
+
+def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _Facts:
+    from reconciler.domain.moves import move_entries
+    from reconciler.planning.plan import make_plan
+
+    kept = list(entries)
+    plan = make_plan(sources.rows, kept, context, sources.diagnostics, sources.moves)
+    carried, pairs, _ = move_entries(kept, sources.moves)
+    changes = {change.address: change for change in plan.changes}
+    return _Facts(
+        sources, plan, changes, {entry.address: entry for entry in carried}, {new: old for old, new in pairs}
+    )
+
+
+def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Tracer) -> Explanation | None:
+    """What is known of one address; None where nothing is."""
+    from reconciler.domain import identity
+    from reconciler.render.explanation import Explanation
+    from reconciler.source.tracing import provenance
+
+    trace, entry = tracer.traces.get(address), facts.entries.get(address)
+    if trace is None and entry is None:
+        return None
+    told = None
+    if trace is not None:
+        digest = "" if trace.row is None else identity.digest(trace.row.call)
+        tags = identity.tags(facts.plan.lineage or "", address, digest)
+        told = provenance(trace, facts.sources, workspace.project, tags)
+    return Explanation(
+        address,
+        told,
+        entry,
+        facts.recorded_as.get(address),
+        workspace.snapshot,
+        facts.changes.get(address),
+        _own(facts.plan.diagnostics, address, told),
+    )
+
+
+def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None) -> tuple[Diagnostic, ...]:
+    """The problems of one row: those that name it, that stand in its lines, or at a value that it uses."""
+    places = set() if told is None else {place for field in told.fields for place in field.origin.places()}
+
+    def concerns(item: Diagnostic) -> bool:
+        where = item.location
+        if item.address == address or where is None or told is None:
+            return item.address == address
+        lines = range(told.source.line, told.last_line + 1)
+        if item.address is not None:  # a default's mistake names only the first row that met it
+            return where in places and not told.complete
+        return where in places or (where.file == told.source.file and where.line in lines)
+
+    return tuple(item for item in items if concerns(item))
+
+
+def _unknown(missing: Sequence[Address], known: Collection[Address]) -> ReconcilerError:
+    names = ", ".join(map(str, missing))
+    near = get_close_matches(str(missing[0]), map(str, known), n=1)
+    hint = f"did you mean {near[0]}?" if near else "reconciler plan lists the addresses"
+    return ReconcilerError(f"no plan file and no state has {names}", hint=hint)

@@ -1,0 +1,85 @@
+"""``reconciler export``: what was placed, and what became of it, for spreadsheets and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, reveal_option, state_option
+from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.domain.model import Entry
+
+_FORMATS = ("csv", "xlsx", "json")
+_EPILOG = """\b
+Examples:
+  reconciler export --output calls.xlsx
+  reconciler export --plan june-renewals --format csv --reveal > june.csv
+  reconciler export --format json | jq '.entries[] | select(.status == "uncertain")'
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Write what was placed to a spreadsheet, or as JSON.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="As --output's name ends, or csv.")
+@click.option("--output", metavar="FILE", default=STDOUT, help="Where to; - is the standard output.")
+@click.option(
+    "--plan", "plans", metavar="NAME", multiple=True, help="Calls of this plan only; repeat it for several."
+)
+@reveal_option
+@state_option
+@click.pass_obj
+def export(
+    app: App, form: str | None, output: str, plans: tuple[str, ...], reveal: bool, state_url: str | None
+) -> None:
+    """Write every address that the state knows, with its outcome and its call.
+
+    It works beside a running apply, and is as of one moment. In CSV, a cell that a spreadsheet would take for
+    a formula starts with an apostrophe.
+    """
+    from reconciler.cli.workspace import Workspace
+
+    ending = PurePath(output).suffix.lower().removeprefix(".")
+    form = form or (ending if ending in _FORMATS else "csv")
+    check_place(form, output)
+    workspace = Workspace.open(app, state_url)
+    public_metadata = None if reveal else workspace.project.policy.public_metadata
+    with workspace.reader() as reader:
+        entries = list(reader.entries())
+        lineage, serial = reader.lineage, reader.serial
+    put(app, _bytes(_of(plans, entries), form, lineage, serial, public_metadata), output)
+
+
+def _of(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
+    """The entries of these plans, all where none is named. Raises ``ReconcilerError`` where a plan has none."""
+    known = {entry.address.plan for entry in entries}
+    for plan in plans:
+        if plan not in known:
+            near = get_close_matches(plan, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "reconciler state list shows what it knows"
+            raise ReconcilerError(f"the state holds nothing of a plan {plan!r}", hint=hint)
+    return [entry for entry in entries if not plans or entry.address.plan in plans]
+
+
+def _bytes(
+    entries: list[Entry], form: str, lineage: str, serial: int, public_metadata: frozenset[str] | None
+) -> bytes:
+    from reconciler.render.entries import entries_json, entries_table
+
+    if form == "json":
+        return entries_json(entries, lineage, serial, public_metadata)
+    table = entries_table(entries, public_metadata)
+    if form == "csv":
+        from reconciler.render.csv import to_csv
+
+        return to_csv(table)
+    from reconciler.render.xlsx import to_xlsx
+
+    latest = max((entry.attempted_at for entry in entries), default=datetime(1980, 1, 1, tzinfo=UTC))
+    return to_xlsx([table], latest)

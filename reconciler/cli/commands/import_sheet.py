@@ -1,0 +1,181 @@
+"""``reconciler import-sheet``: a first plan file for a spreadsheet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, say
+from reconciler.domain.model import PLAN_NAME
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.words import counted
+from reconciler.system.files import exists
+
+if TYPE_CHECKING:
+    from reconciler.domain.settings import Project
+    from reconciler.source.import_sheet.draft import Draft
+    from reconciler.source.import_sheet.sample import Sample
+    from reconciler.source.sheets.options import Options
+
+_EPILOG = """\b
+Examples:
+  reconciler import-sheet calls/june.csv
+  reconciler import-sheet calls/june.xlsx --sheet June --region MX --timezone America/Mexico_City
+"""
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("import-sheet", epilog=_EPILOG, short_help="Write a first plan file for a spreadsheet.")
+@click.argument("file", type=_FILE)
+@click.option("--plan", metavar="NAME", help="The plan's name; that of the file if not given.")
+@click.option("--output", type=_FILE, help="The plan file; beside FILE if not given.")
+@click.option("--region", metavar="XX", help="The country in which phone numbers are written, such as MX.")
+@click.option("--timezone", metavar="ZONE", help="The zone of all rows, such as America/Mexico_City.")
+@click.option("--sheet", metavar="NAME", help="Which sheet of a workbook.")
+@click.option("--encoding", metavar="NAME", help="Of a CSV file; guessed if not given.")
+@click.option("--delimiter", metavar="CHAR", help="Of a CSV file; guessed if not given.")
+@click.option("--hidden", type=click.Choice(["include", "skip"]), help="What hidden rows, columns and sheets are.")
+@click.option("--force", is_flag=True, help="Replace a plan file that exists.")
+@click.pass_obj
+def import_sheet(
+    app: App,
+    file: Path,
+    plan: str | None,
+    output: Path | None,
+    region: str | None,
+    timezone: str | None,
+    sheet: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    hidden: str | None,
+    force: bool,
+) -> None:
+    """Write a plan file that reads FILE (.csv, .tsv, .xlsx, .ods), which stands beside or below it in the project.
+
+    Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
+    cannot be guessed is a TODO, which validate refuses until somebody says it.
+    """
+    from reconciler.cli.output import write_text
+    from reconciler.cli.workspace import Workspace
+    from reconciler.source.files import plan_files
+    from reconciler.source.formulas.problem import FormulaProblem
+    from reconciler.source.import_sheet.guess import Answers, guess
+    from reconciler.source.import_sheet.sample import named
+    from reconciler.source.import_sheet.writing import to_yaml
+    from reconciler.source.sheets.options import Options
+
+    name = _plan_name(plan, file)
+    _check_zone(timezone)
+    target = app.directory / (output or file.with_name(f"{name}.yaml"))
+    _check_target(target, force=force)
+    workspace = Workspace.open(app, None)
+    workspace.check()
+    options = Options(named(_beside(app.directory / file, target)), sheet, encoding, delimiter, hidden=hidden)
+    sample = _read(options, target, workspace.project)
+    try:
+        draft = guess(sample, workspace.project, Answers(timezone, lambda header: region or _ask(header)))
+    except FormulaProblem as error:
+        raise UsageError(f"--region: {error.message.removeprefix('e164: ')}", hint=error.hint) from error
+    write_text(app.directory, target, to_yaml(draft, name, sample.options), replace=force)
+    _tell(draft, sample)
+    shown = os.path.relpath(target, app.directory)
+    if target.resolve() not in map(Path.resolve, plan_files(workspace.project, None)[0]):
+        say("note: plans: in reconciler.yaml does not name this file", err=True)
+    say(f"Wrote {shown}: {_counts(draft)}.")
+    say(f"Next: look it through, then run: reconciler validate {shown}", err=True)
+
+
+def _plan_name(plan: str | None, file: Path) -> str:
+    from reconciler.source.formulas.functions import slug
+
+    if plan is None:
+        return slug(file.stem)[:63].strip("-") or "sheet"
+    if not PLAN_NAME.fullmatch(plan):
+        raise UsageError(f"no name for a plan: {plan!r}", hint="small letters, digits and . _ -, up to 63")
+    return plan
+
+
+def _check_zone(timezone: str | None) -> None:
+    from reconciler.source.rows.zones import is_place, zone_problem
+
+    if timezone is not None and not is_place(timezone):
+        message, hint = zone_problem(timezone)
+        raise UsageError(message, hint=hint)
+
+
+def _check_target(target: Path, *, force: bool) -> None:
+    if target.suffix not in {".yaml", ".yml"}:
+        raise UsageError("--output ends in .yaml", hint="plan files do")
+    if exists(target) and not force:
+        hint = "--force replaces it; --output and --plan choose another"
+        raise ReconcilerError(f"{target.name} exists already", hint=hint)
+
+
+def _beside(file: Path, target: Path) -> str:
+    """The sheet as the plan file names it. Its own link is followed later, by the reader that knows the project.
+
+    Raises:
+        ReconcilerError: it does not stand beside or below the plan file, or its name is no text.
+    """
+    sheet, folder = file.parent.resolve() / file.name, target.parent.resolve()
+    if not sheet.is_relative_to(folder):
+        hint = f"copy it to {target.parent}, or write the plan file beside it"
+        raise ReconcilerError(f"{file.name} stands neither beside nor below {target.name}", hint=hint)
+    name = sheet.relative_to(folder).as_posix()
+    if not name.isprintable():
+        raise ReconcilerError(f"a plan file cannot name {name!r}", hint="give the sheet a plain name")
+    return name
+
+
+def _read(options: Options, target: Path, project: Project) -> Sample:
+    from reconciler.source.files import name_of
+    from reconciler.source.import_sheet.sample import read_sample
+    from reconciler.source.sheets.grid import SheetProblem
+
+    try:
+        return read_sample(options, name_of(project, target.parent.resolve() / target.name), project)
+    except SheetProblem as found:
+        where = options.file.text if found.location is None else str(found.location)
+        hint = found.hint and found.hint.replace("say sheet: ", "say which: --sheet ").replace(
+            "hidden: ", "--hidden "
+        )
+        raise ReconcilerError(f"{where}: {found.message}", hint=hint) from found
+
+
+def _ask(header: str) -> str | None:
+    """The region of a column's numbers, where there is somebody to ask."""
+    from reconciler.render.escape import for_terminal
+
+    if not sys.stdin.isatty():
+        return None
+    question = (
+        f"In which country are the numbers of {for_terminal(repr(header))} written (such as MX; empty: later)"
+    )
+    said: str = click.prompt(question, default="", show_default=False, err=True)
+    return said.strip().upper() or None
+
+
+def _tell(draft: Draft, sample: Sample) -> None:
+    """What was guessed, and what a person has to say."""
+    from reconciler.render.escape import for_terminal
+
+    options = sample.options
+    for what, value in (("encoding", options.encoding), ("delimiter", options.delimiter)):
+        if value is not None:
+            say(for_terminal(f"{what}: {value!r}"), err=True)
+    for entry in (*draft.defaults, *draft.columns):
+        if entry.live:
+            said = f"{entry.field}: {entry.value}" if entry.value is not None else f"TODO {entry.field}"
+            say(for_terminal(f"{said}  ({entry.note})"), err=True)
+    for note in draft.notes:
+        say(for_terminal(f"note: {note}"), err=True)
+
+
+def _counts(draft: Draft) -> str:
+    guessed = sum(entry.live and entry.value is not None for entry in (*draft.defaults, *draft.columns))
+    missing = len(draft.missing)
+    return f"{counted(guessed, 'field')} guessed, {counted(missing, 'TODO')}"

@@ -1,0 +1,115 @@
+"""``reconciler pause``: send nothing more, for one plan or for all, until somebody resumes it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo_json, examples, is_public, say, state_option
+from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.times import format_instant, tell_instant
+from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
+
+if TYPE_CHECKING:
+    from reconciler.domain.model import Entry
+    from reconciler.domain.ports import StateReader
+
+_EPILOG = (
+    examples(
+        'reconciler pause --reason "wrong prices in the script"',
+        'reconciler pause --plan june --reason "the client asked for it"',
+        'reconciler pause --reason "wrong prices" --checkpoint ./carry-state   # where each run carries its state',
+    )
+    + """
+\b
+Exit codes: 0 paused, 1 error, 3 paused on this disk, but the checkpoint failed, 5 refused.
+"""
+)
+
+
+@click.command(epilog=_EPILOG, short_help="Send nothing more until it is resumed.")
+@click.option("--plan", "plan", metavar="NAME", help="This plan only; else all.")
+@click.option("--reason", required=True, help="Why. Recorded, and shown to whoever applies.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@checkpoint_option
+@state_option
+@click.pass_obj
+def pause(
+    app: App, plan: str | None, reason: str, as_json: bool, checkpoint: str | None, state_url: str | None
+) -> int:
+    """Send nothing more for one plan, or for all, until somebody resumes it.
+
+    It needs no lock: a running apply sees it before its next request. Calls that were handed over already still
+    ring, and are counted.
+    """
+    from reconciler.cli.refreshing import unknown_plan
+    from reconciler.render.pauses import pause_document
+
+    workspace = Workspace.open(app, state_url)
+    reason = check_reason(reason)
+    if plan is not None and plan not in (names := _plan_names(app, workspace, plan)):
+        raise unknown_plan(plan, names)
+    now = SystemClock().now()
+    code = write_pause(
+        app, workspace, "pause", checkpoint, lambda store, run: store.pause(run.id, plan, reason, now)
+    )
+    with workspace.reader() as reader:
+        ahead, unknown = _handed_over(reader, plan, now)
+        running = workspace.place.lock().held
+        kept = next((item for item in reader.pauses() if item.plan == plan), None)
+    if as_json:
+        first = min((entry.rings_at for entry in ahead), default=None)
+        echo_json(
+            {
+                "paused": None if kept is None else pause_document(kept, masked=is_public(sys.stdout)),
+                "still_ring": len(ahead),
+                "first_rings_at": None if first is None else format_instant(first),
+                "unknown": unknown,
+            }
+        )
+        return code
+    option = "" if plan is None else f" --plan {plan}"
+    say(for_terminal(f"Paused {describe_scope(plan)}. To go on: reconciler resume{option}"))
+    for line in _still_ringing(ahead, unknown, running=running):
+        say(line)
+    return code
+
+
+def _plan_names(app: App, workspace: Workspace, wanted: str) -> frozenset[str]:
+    """The plans that the state knows, and where ``wanted`` is not among them those of the files too."""
+    with workspace.reader() as reader:
+        names = frozenset(entry.address.plan for entry in reader.entries())
+    return names if wanted in names else names | workspace.sources(app, ()).plans
+
+
+def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[list[Entry], int]:
+    """The calls that no pause can stop, and how many attempts have an unknown outcome."""
+    entries = [entry for entry in reader.entries() if plan is None or entry.address.plan == plan]
+    ahead = [entry for entry in entries if entry.will_ring(now)]
+    return ahead, sum(entry.unknown for entry in entries)
+
+
+def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[str]:
+    lines = []
+    if ahead:
+        first = tell_instant(min(entry.rings_at for entry in ahead))
+        verb = "rings" if len(ahead) == 1 else "ring"
+        lines.append(
+            f"{counted(len(ahead), 'call')} handed over before still {verb}, the first at {first}. "
+            "reconciler status lists them; they can be stopped in the dashboard only."
+        )
+    else:
+        lines.append("No call that was handed over before is still ahead.")
+    if unknown and running:
+        verb = "is" if unknown == 1 else "are"
+        lines.append(
+            f"{counted(unknown, 'request')} {verb} under way, or of unknown outcome: these calls may ring."
+        )
+    elif unknown:
+        lines.append(f"{counted(unknown, 'outcome')} unknown: these calls may ring. reconciler resolve")
+    return lines

@@ -1,0 +1,132 @@
+"""``reconciler plan``: what an apply would do, offline and without the key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
+from reconciler.cli.commands.show import check_plan_key, plan_key
+from reconciler.cli.completing import plan_files
+from reconciler.cli.output import writing_private
+from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
+from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.domain.plan import Action
+from reconciler.errors import ExitCode, UsageError
+
+_EPILOG = """\b
+Examples:
+  reconciler plan
+  reconciler plan calls/june.yaml --out june.plan
+  reconciler plan --format json --detailed-exitcode
+  reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
+  reconciler plan --format html --output plan.html                    # one page for a browser
+  reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
+  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
+  reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
+  reconciler plan --explain
+  reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
+
+\b
+Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to place, 5 rows are blocked.
+"""
+
+
+@click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
+@form_options
+@full_option
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option(
+    "--explain", is_flag=True, help="Say where each new value came from, in text, JSON, Markdown and HTML."
+)
+@click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Ask what the rules of this file would say, in place of the project's. Cannot be saved.",
+)
+@click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
+@click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@override_option
+@now_option
+@state_option
+@reveal_option
+@click.pass_obj
+def plan(
+    app: App,
+    paths: tuple[str, ...],
+    out: Path | None,
+    forms: tuple[str, ...],
+    as_json: bool,
+    outputs: tuple[str, ...],
+    full: bool,
+    detailed_exitcode: bool,
+    explain: bool,
+    base: str | None,
+    policy: Path | None,
+    no_state: bool,
+    retry_failed: bool,
+    overrides: tuple[str, ...],
+    now: datetime | None,
+    state_url: str | None,
+    reveal: bool,
+) -> int:
+    """Compare the plan files with what was placed, and say what apply would do.
+
+    PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
+    network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
+    """
+    from reconciler.bulk import collector
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.loading import Request, make_plan
+    from reconciler.cli.origins import find_origins
+    from reconciler.cli.workspace import Workspace
+    from reconciler.planning.plan import verdict
+    from reconciler.savedplan import planfile
+
+    wanted = printouts(forms, outputs, as_json=as_json)
+    if policy is not None and out is not None:
+        raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
+    signing_key = None if out is None else plan_key()
+    workspace = Workspace.open(app, state_url, snapshot_does=True)
+    if out is not None:
+        check_plan_key(workspace.project.policy)
+    workspace = workspace if policy is None else workspace.under(app, policy)
+    lifted = read_overrides(overrides, workspace.project.policy)
+    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
+    made, sources = make_plan(app, workspace, request)
+    excerpts = Excerpts(sources)
+    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
+    origins = find_origins(app, workspace, paths, made, sources) if explain else None
+    around = None
+    if "html" in dict(wanted):
+        from reconciler.cli.surroundings import find_around
+
+        around = find_around(workspace, request, made)
+    print_plan(
+        app,
+        made,
+        wanted,
+        reveal=reveal,
+        excerpts=excerpts,
+        origins=origins,
+        around=around,
+        full=full,
+        now=made.created_at,
+    )
+    check_used(lifted, (item.code for item in made.lifted))
+    code = verdict(made)
+    if code is not ExitCode.DONE:
+        if (hint := offer(made, workspace.project.policy)) is not None:
+            echo(f"{hint}\n", err=True)
+        return code
+    if out is not None:
+        with collector.paused(), writing_private(app.directory, out) as file:
+            planfile.write(made, file, signing_key=signing_key)
+    to_place = made.count(Action.CREATE)
+    return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

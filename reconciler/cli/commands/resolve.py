@@ -1,0 +1,245 @@
+"""``reconciler resolve``: settle what is unknown or in conflict, by looking it up or by a person's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, say, state_option, url_option
+from reconciler.cli.commands.state_care import read_address, read_call_id
+from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.placing import Target
+from reconciler.cli.runs import new_run
+from reconciler.cli.settling import Left, look_up
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.facts import check_candidate
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision, StateStore
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.words import counted
+
+_EPILOG = """\b
+Examples:
+  reconciler resolve                 # look everything up, and list what is left with the command to type
+  reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
+  reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
+  reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
+  reconciler resolve june/inv-1001 --let-ring --reason "she asked for it"
+  reconciler resolve --export decisions.csv
+  reconciler resolve --from decisions.csv
+  reconciler resolve june/inv-1001 --distinct --reason "that call was about something else"
+  reconciler resolve --distinct --plan june --reason "all of those are the survey's"
+"""
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(epilog=_EPILOG, short_help="Settle what is unknown or in conflict.")
+@click.argument("address", required=False, shell_complete=addresses_of_state)
+@click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
+@click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")
+@click.option("--stopped", is_flag=True, help="The placed call was stopped by hand: it will not ring.")
+@click.option("--let-ring", is_flag=True, help="The placed call is to ring, although plan lists it to be stopped.")
+@click.option(
+    "--distinct", is_flag=True, help="What preflight found is another call: the next apply places this one."
+)
+@click.option("--plan", "plan", metavar="NAME", help="With --distinct: say so of every conflict of this plan.")
+@click.option("--reason", help="Why you know. Recorded.")
+@click.option(
+    "--export", "export", type=FILE, metavar="FILE", help="Write what is unknown or in conflict to a CSV file."
+)
+@click.option(
+    "--from",
+    "decided",
+    type=FILE,
+    metavar="FILE",
+    help="Record the decisions of that file (of --export, or of status --to-stop --format csv), all or none.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@key_option
+@url_option
+@lock_option
+@state_option
+@click.pass_obj
+def resolve(
+    app: App,
+    address: str | None,
+    call_id: str | None,
+    not_placed: bool,
+    stopped: bool,
+    let_ring: bool,
+    distinct: bool,
+    plan: str | None,
+    reason: str | None,
+    export: Path | None,
+    decided: Path | None,
+    as_json: bool,
+    api_key_file: Path | None,
+    base_url: str | None,
+    lock_timeout: float,
+    state_url: str | None,
+) -> int:
+    """Settle what is unknown or in conflict: all of it by asking the service, or one ADDRESS by your word.
+
+    Exit 3 while anything is left unknown or in conflict.
+    """
+    workspace = Workspace.open(app, state_url)
+    chosen = [call_id is not None, not_placed, stopped, let_ring, distinct].count(True)
+    if address is None and plan is None:
+        if chosen or reason:
+            raise UsageError("name the ADDRESS to settle", hint="or the --plan whose conflicts are all --distinct")
+        if export is not None:
+            return _export(app, workspace, export)
+        if decided is not None:
+            return _import(app, workspace, app.directory / decided, lock_timeout)
+        target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+        return look_up(app, workspace, target, lock_timeout, as_json=as_json)
+    if export is not None or decided is not None:
+        raise UsageError("--export and --from take no ADDRESS and no --plan")
+    if plan is not None and (address is not None or not distinct):
+        raise UsageError("--plan goes with --distinct, and without an ADDRESS")
+    reason = _checked(chosen, reason)
+    if address is None:
+        return _decide_plan(workspace, plan or "", reason, lock_timeout, as_json=as_json)
+    call_id = None if call_id is None else read_call_id(call_id)
+    word = _Word(read_address(address), reason, call_id, stopped, let_ring, distinct)
+    left = _decide(app, workspace, word, lock_timeout)
+    if as_json:
+        told = {"address": address, "decision": word.said, "reason": word.reason, **left.counts}
+        echo_json(told, indent=None)
+    else:
+        say(f"{address}: recorded as {word.said}.{left.text}")
+    return left.code
+
+
+def _checked(chosen: int, reason: str | None) -> str:
+    """The reason of exactly one decision. Raises ``UsageError`` where it is not that."""
+    if chosen != 1:
+        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct")
+    if not reason or not reason.strip():
+        raise UsageError("a decision needs its --reason")
+    return reason.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a person says of one address."""
+
+    address: Address
+    reason: str
+    call_id: str | None
+    stopped: bool
+    let_ring: bool
+    distinct: bool
+
+    @property
+    def said(self) -> str:
+        if self.call_id is not None:
+            return f"placed ({self.call_id})"
+        if self.stopped or self.let_ring:
+            return "stopped by hand" if self.stopped else "to ring"
+        return "distinct" if self.distinct else "not placed"
+
+    def decision(self) -> Decision:
+        now = SystemClock().now()
+        if self.stopped or self.let_ring or self.distinct:
+            return Decision(
+                self.address,
+                now,
+                self.reason,
+                stopped=self.stopped,
+                distinct=self.distinct,
+                let_ring=self.let_ring,
+            )
+        status = Status.PLACED if self.call_id is not None else Status.RULED_OUT
+        return Decision(self.address, now, self.reason, status, self.call_id)
+
+
+def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> Left:
+    """Record a decision; the result is what is left.
+
+    A call that exists for an address the state does not know is taken over from its row.
+    """
+    from reconciler.cli.loading import intents_of_rows
+
+    run = new_run("resolve")
+    with workspace.store(run, lock_timeout) as store:
+        absent = word.call_id is not None and _absent(store, word.address)
+        unheard = word.distinct and word.address not in store.conflicts()
+        if absent:
+            _check_candidate(store, word)
+        rows = [word.address] if absent or unheard else []  # which must be in the files
+        intents = intents_of_rows(app, workspace, rows, SystemClock().now())
+        store.decide(run.id, [word.decision()], intents if absent else ())
+        return _ended(store, run.id, 1)
+
+
+def _check_candidate(store: StateStore, word: _Word) -> None:
+    try:
+        check_candidate(store.conflicts().get(word.address), word.call_id)
+    except ValueError as error:
+        hint = "say one of those with --placed, or --distinct if none of them is this call"
+        raise ReconcilerError(str(error), hint=hint) from error
+
+
+def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: float, *, as_json: bool) -> int:
+    """Record that every conflict of a plan is about another call."""
+    run = new_run("resolve")
+    with workspace.store(run, lock_timeout) as store:
+        now = SystemClock().now()
+        addresses = [item for item in sorted(store.conflicts()) if item.plan == plan]
+        if not addresses:
+            raise ReconcilerError(
+                f"no call of the plan '{plan}' is in conflict", hint="reconciler resolve lists them"
+            )
+        store.decide(run.id, [Decision(item, now, reason, distinct=True) for item in addresses])
+        left = _ended(store, run.id, len(addresses))
+    if as_json:
+        echo_json({"plan": plan, "decision": "distinct", "count": len(addresses), "reason": reason, **left.counts})
+    else:
+        say(f"{plan}: {counted(len(addresses), 'conflict')} recorded as distinct.{left.text}")
+    return left.code
+
+
+def _export(app: App, workspace: Workspace, path: Path) -> int:
+    from reconciler.cli.decisions import export_decisions
+
+    with workspace.reader() as reader:
+        left = Left.of(reader)
+    export_decisions(app.directory, path, left.unknown, left.conflicts)
+    say(f"{left.count} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}")
+    return left.code
+
+
+def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> int:
+    from reconciler.cli.decisions import read_decisions
+    from reconciler.cli.loading import intents_of_rows
+
+    run = new_run("resolve")
+    with workspace.store(run, lock_timeout) as store:
+        known, now = {entry.address: entry for entry in store.entries()}, SystemClock().now()
+        decisions = read_decisions(path, known, store.conflicts(), now)
+        absent = {
+            item.address: None
+            for item in decisions
+            if item.status is Status.PLACED and not (item.address in known and known[item.address].unknown)
+        }
+        store.decide(run.id, decisions, intents_of_rows(app, workspace, absent.keys(), now))
+        left = _ended(store, run.id, len(decisions))
+    say(f"{len(decisions)} recorded, {left.count} left.")
+    return left.code
+
+
+def _ended(store: StateStore, run_id: str, decided: int) -> Left:
+    """End the run, with what is left in its exit code."""
+    left = Left.of(store)
+    store.end_run(run_id, SystemClock().now(), left.code, {"decided": decided})
+    return left
+
+
+def _absent(store: StateStore, address: Address) -> bool:
+    entry = store.entry(address)
+    return entry is None or not (entry.placed or entry.unknown)

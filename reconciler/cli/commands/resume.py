@@ -1,0 +1,90 @@
+"""``reconciler resume``: end a pause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo_json, examples, say, state_option
+from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.plan import Action
+from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
+
+if TYPE_CHECKING:
+    from reconciler.domain.facts import Pause
+
+_EPILOG = (
+    examples(
+        "reconciler resume",
+        'reconciler resume --plan june --reason "the prices are corrected"',
+    )
+    + """
+\b
+Exit codes: 0 resumed, 1 error (it was not paused), 3 resumed on this disk, but the checkpoint failed, 5 refused.
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What the files ask for by now. ``calls`` is None where that cannot be told: ``why`` says it, if anything."""
+
+    calls: int | None
+    why: str = ""
+
+
+@click.command(epilog=_EPILOG, short_help="End a pause.")
+@click.option("--plan", "plan", metavar="NAME", help="The pause of this plan; else that of all plans.")
+@click.option("--reason", help="Why. Recorded.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@checkpoint_option
+@state_option
+@click.pass_obj
+def resume(
+    app: App, plan: str | None, reason: str | None, as_json: bool, checkpoint: str | None, state_url: str | None
+) -> int:
+    """End a pause, and say how many calls the next apply would place.
+
+    A pause of one plan and a pause of all plans end one by one. It places nothing.
+    """
+    workspace = Workspace.open(app, state_url)
+    reason = None if reason is None else check_reason(reason)
+    now = SystemClock().now()
+    code = write_pause(
+        app, workspace, "resume", checkpoint, lambda store, run: store.resume(run.id, plan, reason, now)
+    )
+    with workspace.reader() as reader:
+        left = [item for item in reader.pauses() if plan is None or item.plan in {None, plan}]
+    due = _due(app, workspace, plan)
+    if as_json:
+        echo_json({"plan": plan, "due": due.calls, "still_paused": [item.plan for item in left]})
+        return code
+    say(for_terminal(f"Resumed {describe_scope(plan)}."))
+    for line in _lines(due, left):
+        say(for_terminal(line))
+    return code
+
+
+def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
+    from reconciler.cli.loading import Request, make_plan
+
+    made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
+    if not sources.files:
+        return _Due(None)
+    if made.errors:
+        return _Due(None, "The files have errors, so nothing says how many calls are due: reconciler validate")
+    return _Due(sum(plan in {None, item.address.plan} for item in made.of(Action.CREATE)))
+
+
+def _lines(due: _Due, left: list[Pause]) -> list[str]:
+    from reconciler.placing.orders import describe_pause
+
+    lines = [due.why] if due.why else []
+    if due.calls is not None:
+        what = f"The next apply places {counted(due.calls, 'call')}"
+        lines.append(f"{what}, except those that are still paused." if left and due.calls else f"{what}.")
+    return lines + [f"Still paused: {describe_pause(item)}" for item in left]

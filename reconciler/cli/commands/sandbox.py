@@ -1,0 +1,183 @@
+"""``reconciler sandbox``: a local server to call instead of people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from reconciler.cli.app import Integer, Number
+from reconciler.quantities import MAX_INTEGER
+
+if TYPE_CHECKING:
+    from reconciler.domain.wire import ScheduleFields
+    from reconciler.sandbox import FaultPlan, Rate
+
+_EPILOG = """\b
+Examples:
+  reconciler sandbox
+  reconciler sandbox --port 0 --db sandbox.db --seed 7
+  reconciler sandbox --fault drop-after=0.1 --fault error-before=0.05
+  reconciler sandbox --fault 'stall-after#3' --stall-seconds 5
+  reconciler sandbox --rate-limit 5/s --latency 200 --list-lag 2
+  curl -s http://127.0.0.1:8734/_sandbox/calls
+
+\b
+Faults, as --fault RULE. The call is not recorded:
+  drop-before   the connection is cut      bad-gateway   502
+  error-before  500                        unavailable   503
+  stall-before  no answer                  reject        400
+  too-many      429 with Retry-After       unauthorized  401
+  too-many-bare 429 without                forbidden     403
+  redirect      307 to --redirect-to       not-found     404
+The call is recorded:
+  drop-after    the connection is cut      half-answer   cut within the body
+  error-after   500                        not-json      200 with HTML
+  stall-after   no answer                  no-call-id    200 without call_id
+  same-call-id  200 with the id of the call that was answered before
+  stray-answer  200, and a 429 behind it that answers nothing
+Lists that are well-formed and wrong, as get:NAME:
+  empty-page    pages after the first      same-page     the first, whatever the offset
+  short-page    one call less              wrong-count   half or twice as many
+  hidden-call   another one at each GET    endless       there is always more
+  other-order   of calls of one second, at each GET
+  empty-metadata  {} with --echo-metadata  some-metadata  {} for some calls
+
+\b
+A RULE says which POSTs it hits, counted from 1 (those with a bad key or
+above the rate limit do not count); the first rule that applies wins:
+  drop-after        all of them
+  drop-after=0.1    one in ten, by --seed
+  'drop-after#3'    the third; also '#1,4' and '#2-5'
+  get:unavailable   the GETs instead, counted apart
+
+\b
+Control, without a key:
+  GET    /_sandbox/calls     what was truly recorded, in order
+  POST   /_sandbox/calls     add a call as if placed in the dashboard
+  GET    /_sandbox/requests  requests counted by path and answer
+  GET    /_sandbox/health    {"ok": true}
+  POST   /_sandbox/faults    {"faults": ["drop-after#1"], "seed": 7}
+  DELETE /_sandbox/faults    no more faults
+"""
+
+
+class _Options(TypedDict):
+    """The options as click hands them over."""
+
+    host: str
+    port: int
+    api_key: str | None
+    db: Path | None
+    seed: int | None
+    faults: FaultPlan
+    stall_seconds: float
+    retry_after: int
+    redirect_to: str
+    rate_limit: Rate | None
+    latency: float
+    list_lag: float
+    get_lag: float
+    lenient: bool
+    page_cap: int | None
+    schedule_fields: ScheduleFields
+    strict_ids: bool
+    wrap: bool
+    echo_metadata: bool
+
+
+def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> ScheduleFields:
+    from reconciler.domain.wire import ScheduleFields
+
+    at, comma, timezone = (part.strip() for part in value.partition(","))
+    if not (at and comma and timezone) or "," in timezone or at == timezone:
+        raise click.BadParameter("expected two different names, like date,timezone")
+    return ScheduleFields(at, timezone)
+
+
+def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | None:
+    from reconciler.sandbox import Rate
+
+    try:
+        return None if value is None or value == "none" else Rate.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> FaultPlan:
+    from reconciler.sandbox import FaultPlan
+
+    try:
+        return FaultPlan.of(*values)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _announce(url: str) -> None:
+    click.echo(f"sandbox listening on {url}")
+    click.echo(f"  export CONTACTSHIP_BASE_URL={url}", err=True)
+    click.echo("  export CONTACTSHIP_API_KEY=any", err=True)
+
+
+@click.command(epilog=_EPILOG, short_help="A local server to call instead of people.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=Integer(0, 65_535), default=8734, show_default=True, help="0: a free one.")
+@click.option("--api-key", metavar="KEY", help="The only key accepted. Without it, any key is.")
+@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep calls in this SQLite file.")
+@click.option("--seed", type=Integer(-MAX_INTEGER), help="Make faults by chance and call ids repeatable.")
+@click.option("--fault", "faults", metavar="RULE", multiple=True, callback=_rules, help="See below. Repeatable.")
+@click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="Longest stall.")
+@click.option("--retry-after", type=Integer(), default=1, show_default=True, help="Of too-many, in s.")
+@click.option("--redirect-to", metavar="URL", default="/elsewhere", show_default=True, help="Of redirect.")
+@click.option(
+    "--rate-limit", metavar="N/s", callback=_rate, help="429 with Retry-After above it; also N/min, N/h."
+)
+@click.option("--latency", type=Number(), default=0, metavar="MS", help="Delay of each answer, in ms.")
+@click.option("--list-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unlisted.")
+@click.option("--get-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unknown by id.")
+@click.option("--lenient", is_flag=True, help="Ignore unknown names in schedule: the call rings at once.")
+@click.option("--page-cap", type=Integer(1), metavar="N", help="Most calls in a page, whatever its limit.")
+@click.option(
+    "--schedule-fields", default="date,timezone", show_default=True, callback=_schedule_fields, help="Names."
+)
+@click.option("--strict-ids", is_flag=True, help="Only the seeded agents, numbers and contacts exist.")
+@click.option("--wrap", is_flag=True, help="Answer POSTs as {statusCode, data}.")
+@click.option("--echo-metadata", is_flag=True, help="GETs return the metadata of calls.")
+def sandbox(**options: Unpack[_Options]) -> None:
+    """A local server that speaks the ContactShip API, and fails on demand.
+
+    It calls nobody. Point CONTACTSHIP_BASE_URL at the URL it prints; it stops on Ctrl-C or SIGTERM.
+    """
+    from reconciler.sandbox import SandboxConfig, SandboxError, serve
+
+    plan = replace(
+        options["faults"],
+        seed=options["seed"] or 0,
+        stall_seconds=options["stall_seconds"],
+        retry_after=options["retry_after"],
+        redirect_to=options["redirect_to"],
+    )
+    config = SandboxConfig(
+        host=options["host"],
+        port=options["port"],
+        api_key=options["api_key"],
+        strict_ids=options["strict_ids"],
+        schedule_fields=options["schedule_fields"],
+        wrap=options["wrap"],
+        echo_metadata=options["echo_metadata"],
+        db=options["db"],
+        seed=options["seed"],
+        faults=plan,
+        rate_limit=options["rate_limit"],
+        latency=options["latency"] / 1000,
+        list_lag=options["list_lag"],
+        get_lag=options["get_lag"],
+        lenient=options["lenient"],
+        page_cap=options["page_cap"],
+    )
+    try:
+        serve(config, _announce)
+    except SandboxError as error:
+        raise click.ClickException("; ".join(filter(None, (error.message, error.hint)))) from error

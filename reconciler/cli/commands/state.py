@@ -1,0 +1,220 @@
+"""``reconciler state``: make it, list it, look at one address."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, echo_json, examples, reveal_option, say, state_option
+from reconciler.cli.commands import state_care, state_moving, state_rebuild, state_redact
+from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.masking import mask_entry, private_texts
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import format_instant
+from reconciler.errors import ReconcilerError, StateError
+from reconciler.render.escape import for_terminal
+from reconciler.render.pauses import pause_document
+from reconciler.render.words import standing
+
+if TYPE_CHECKING:
+    from reconciler.domain.model import Entry
+    from reconciler.domain.ports import Attempt, Run
+
+_EVERY_RUN = 1_000_000
+
+
+@click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
+def state() -> None:
+    """The record of what was placed."""
+
+
+for _command in (
+    state_care.backup,
+    state_care.check,
+    state_care.export,
+    state_care.forget,
+    state_care.import_call,
+    state_care.lock,
+    state_moving.migrate,
+    state_moving.pull,
+    state_moving.push,
+    state_rebuild.rebuild,
+    state_redact.redact,
+):
+    state.add_command(_command)
+
+
+@state.command(
+    "init", epilog=examples("reconciler state init", "reconciler state init --state /srv/calls/state.db")
+)
+@state_option
+@click.pass_obj
+def init(app: App, state_url: str | None) -> None:
+    """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
+    from reconciler.cli.runs import founder
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    if workspace.lineage is not None:
+        raise StateError(
+            f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
+            hint="restore that state, or make it again from the service: reconciler state rebuild. If nothing was "
+            "placed with it, remove `lineage` and run this again",
+        )
+    place = workspace.place
+    lineage = place.create(founder("state init"))
+    say(f"Made {place} (lineage {lineage}).")
+    say(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
+
+
+@state.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@reveal_option
+@click.pass_obj
+def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -> None:
+    """List every address the state knows."""
+    with Workspace.open(app, state_url).reader() as reader:
+        entries = list(reader.entries())
+        lineage, serial = reader.lineage, reader.serial
+    if as_json:
+        listed = [_entry_json(item, masked=not reveal) for item in entries]
+        echo_json({"lineage": lineage, "serial": serial, "entries": listed})
+        return
+    masked = app.look(sys.stdout, reveal=reveal).masked
+    for item in entries:
+        shown, rings = mask_entry(item) if masked else item, format_instant(item.rings_at)
+        say(for_terminal(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+    counts = Counter(standing(item) for item in entries)
+    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
+    say(f"State {lineage}, serial {serial}: {told}.")
+
+
+@state.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
+@click.argument("address", required=False, shell_complete=addresses_of_state)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@reveal_option
+@click.pass_obj
+def show(app: App, address: str | None, as_json: bool, state_url: str | None, reveal: bool) -> None:
+    """Show one address and its attempts; without ADDRESS, the state itself."""
+    workspace = Workspace.open(app, state_url)
+    masked = not reveal if as_json else app.look(sys.stdout, reveal=reveal).masked
+    if address is None:
+        with workspace.reader() as reader:
+            document: JsonObject = {"lineage": reader.lineage, "serial": reader.serial}
+            runs = reader.runs(10)
+            first = reader.runs(_EVERY_RUN)[-1:]
+            pauses = reader.pauses()
+        document["path"] = str(workspace.place)
+        document["rebuilt"] = _rebuilt(first[0]) if first else None
+        document["pauses"] = [pause_document(pause, masked=masked) for pause in pauses]
+        document["runs"] = [_run_json(run, masked=masked) for run in runs]
+    else:
+        document = _show_address(workspace, address, masked=masked)
+    if as_json:
+        echo_json(document)
+    else:
+        say(_lines(document))
+
+
+def _rebuilt(first: Run) -> JsonObject | None:
+    """When and by whom the state was made again, after it was lost; None where it is the first of its lineage."""
+    if first.command != "state rebuild":
+        return None
+    return {"at": format_instant(first.started_at), "actor": first.actor, "run": first.id}
+
+
+def _run_json(run: Run, *, masked: bool) -> JsonObject:
+    return {
+        "id": run.id,
+        "command": run.command,
+        "started_at": format_instant(run.started_at),
+        "actor": run.actor,
+        "plan_id": run.plan_id,
+        "commit": run.commit,
+        "approved": [{"plan_id": item.plan_id, "commit": item.commit} for item in run.approvals],
+        "overrides": [
+            {"code": item.code, "plan_id": item.plan_id, "reason": _words(item.reason, masked=masked)}
+            for item in run.overrides
+        ],
+    }
+
+
+def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObject:
+    address = state_care.read_address(text)
+    with workspace.reader() as reader:
+        entry = reader.entry(address)
+        attempts = reader.attempts(address)
+    if entry is None:
+        raise ReconcilerError(f"the state holds nothing at {address}", hint="reconciler state list")
+    private = private_texts(entry.call) if masked else ()
+    return _entry_json(entry, masked=masked) | {
+        "attempts": [_attempt_json(item, private, masked=masked) for item in attempts]
+    }
+
+
+def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
+    shown = mask_entry(entry) if masked else entry
+    return {
+        "address": str(shown.address),
+        "plan": shown.address.plan,
+        "key": shown.address.key,
+        "revision": entry.address.revision,
+        "status": standing(entry),
+        "digest": entry.digest,
+        "target": shown.call.target,
+        "attempted_at": format_instant(entry.attempted_at),
+        "rings_at": format_instant(entry.rings_at),
+        "call_id": entry.call_id,
+        "rejections": entry.rejections,
+        "stopped_at": None if entry.stopped_at is None else format_instant(entry.stopped_at),
+        "error": shown.error,
+    }
+
+
+def _attempt_json(attempt: Attempt, private: Sequence[str], *, masked: bool) -> JsonObject:
+    return {
+        "number": attempt.number,
+        "run": attempt.run_id,
+        "status": attempt.status.value,
+        "digest": attempt.digest,
+        "endpoint": attempt.endpoint,
+        "intended_at": format_instant(attempt.intended_at),
+        "finished_at": None if attempt.finished_at is None else format_instant(attempt.finished_at),
+        "call_id": attempt.call_id,
+        "error": _words(attempt.error, private, masked=masked),
+        "evidence": _words(attempt.evidence, private, masked=masked),
+    }
+
+
+def _words(text: str | None, private: Sequence[str] = (), *, masked: bool) -> str | None:
+    """What a person or the service said."""
+    return mask_text(text, private) if masked and text is not None else text
+
+
+def _lines(document: JsonObject) -> str:
+    """Names and values below each other; lists of records indented."""
+    rows: list[str] = []
+    for name, value in document.items():
+        if isinstance(value, list):
+            rows.append(f"{name}:")
+            for item in value:
+                members = item.items() if isinstance(item, dict) else ()
+                told = ", ".join(f"{key} {_told(member)}" for key, member in members if member not in (None, []))
+                rows.append(for_terminal(f"  - {told}"))
+        elif value is not None:
+            rows.append(for_terminal(f"{name}: {_told(value)}"))
+    return "\n".join(rows)
+
+
+def _told(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return " + ".join(_told(item) for item in value)
+    return " ".join(str(item) for item in value.values() if item) if isinstance(value, dict) else str(value)

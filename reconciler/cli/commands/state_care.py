@@ -1,0 +1,160 @@
+"""``reconciler state backup|check|export|forget|import|lock``: looking after the record."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import (
+    App,
+    Duration,
+    SystemClock,
+    echo,
+    echo_file,
+    echo_json,
+    examples,
+    lock_option,
+    say,
+    state_option,
+)
+from reconciler.cli.completing import addresses_of_rows, addresses_of_state
+from reconciler.cli.loading import intents_of_rows
+from reconciler.cli.locking import lock_json, lock_text
+from reconciler.cli.output import output_path, write_private
+from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.model import Address, Status
+from reconciler.domain.ports import Decision
+from reconciler.errors import ExitCode, UsageError
+from reconciler.render.escape import for_terminal
+
+
+def read_address(text: str) -> Address:
+    """An address of the command line.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_call_id(text: str) -> str:
+    """A call id of the command line. Raises ``UsageError`` where there is nothing in it."""
+    if not text.strip():
+        raise UsageError("the call id is empty")
+    return text.strip()
+
+
+@click.command("backup", epilog=examples("reconciler state backup state-backup.db"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_option
+@click.pass_obj
+def backup(app: App, file: Path, state_url: str | None) -> None:
+    """Copy the state to FILE, whole, also while an apply runs."""
+    from reconciler.state import care
+
+    workspace = Workspace.open(app, state_url)
+    workspace.check()
+    care.backup(workspace.state_path, output_path(app.directory, file))
+    say(f"Copied {workspace.state_path} to {file}.")
+
+
+@click.command(
+    "export",
+    epilog=examples(
+        "reconciler state export --public snapshot.json", "reconciler state export --public - > snapshot.json"
+    ),
+)
+@click.option("--public", "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=True)
+@state_option
+@click.pass_obj
+def export(app: App, file: Path, state_url: str | None) -> None:
+    """Write a snapshot to plan against where the state must not be: plan --state snapshot:FILE.
+
+    It holds addresses, times and keyed digests; no call ids, no values. It is not anonymous: whoever has it can
+    test whether a number they guess is in it. FILE may be - for standard output.
+    """
+    from reconciler.state import snapshot
+
+    with Workspace.open(app, state_url).reader() as reader:
+        data = snapshot.export(reader, SystemClock().now())
+    if str(file) == "-":
+        echo_file(data)
+        return
+    write_private(app.directory, file, data)
+    say(f"Wrote a snapshot to {file}.")
+
+
+@click.command("check", epilog=examples("reconciler state check", "reconciler state check --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@state_option
+@click.pass_obj
+def check(app: App, as_json: bool, state_url: str | None) -> int:
+    """Look for damage, orphans and clocks that ran backwards. Exit 1 where anything is wrong."""
+    found = Workspace.open(app, state_url).place.check(SystemClock().now())
+    if as_json:
+        echo_json({"ok": not found, "problems": found})
+    else:
+        for problem in found:
+            say(for_terminal(problem))
+        say(f"{len(found)} wrong." if found else "The state is in order.")
+    return ExitCode.ERROR if found else ExitCode.DONE
+
+
+@click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--watch", is_flag=True, help="Look again and again, until nobody holds it.")
+@click.option("--interval", type=Duration(1.0), default="2s", show_default=True, help="How long between looks.")
+@state_option
+@click.pass_obj
+def lock(app: App, as_json: bool, watch: bool, interval: float, state_url: str | None) -> int:
+    """Say who holds the lock, and how far each of several runners is. Exit 4 while somebody does."""
+    place = Workspace.open(app, state_url).place
+    while True:
+        found = place.lock()
+        echo(lock_json(found, line=watch) if as_json else lock_text(found, SystemClock().now()))
+        if not (watch and found.held):
+            return ExitCode.LOCKED if found.held else ExitCode.DONE
+        time.sleep(interval)
+
+
+@click.command("forget", epilog=examples('reconciler state forget june/inv-1001 --reason "made by mistake"'))
+@click.argument("address", shell_complete=addresses_of_state)
+@click.option("--reason", required=True, help="Why. Recorded.")
+@lock_option
+@state_option
+@click.pass_obj
+def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: str | None) -> None:
+    """Drop what is known of ADDRESS. Its row is placed by the next apply, whatever exists already."""
+    workspace = Workspace.open(app, state_url)
+    where, run = read_address(address), new_run("state forget")
+    with workspace.store(run, lock_timeout) as store:
+        store.forget(run.id, where, reason, SystemClock().now())
+        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"forgotten": 1})
+    say(f"{where}: forgotten. If its row is still there, the next apply places it.")
+
+
+@click.command("import", epilog=examples("reconciler state import june/inv-1001 call-b2c3d4e5"))
+@click.argument("address", shell_complete=addresses_of_rows)
+@click.argument("call_id")
+@click.option("--reason", default="imported", show_default=True, help="Why you know. Recorded.")
+@lock_option
+@state_option
+@click.pass_obj
+def import_call(
+    app: App, address: str, call_id: str, reason: str, lock_timeout: float, state_url: str | None
+) -> None:
+    """Record that the row ADDRESS of the plan files is the call CALL_ID, which exists already."""
+    workspace = Workspace.open(app, state_url)
+    where, call_id = read_address(address), read_call_id(call_id)
+    run, now = new_run("state import"), SystemClock().now()
+    intents = intents_of_rows(app, workspace, [where], now)
+    with workspace.store(run, lock_timeout) as store:
+        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)], intents)
+        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
+    say(f"{where}: imported as {call_id}.")

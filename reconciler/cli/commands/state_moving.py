@@ -1,0 +1,136 @@
+"""``reconciler state migrate|pull|push``: to this version's tables, to another place, and to and from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, say, state_option
+from reconciler.cli.output import output_path, writing_private
+from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.chain import Kind
+from reconciler.errors import ExitCode, UsageError
+from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
+from reconciler.system.files import exists
+
+if TYPE_CHECKING:
+    from reconciler.state.exchange import Step
+    from reconciler.state.place import Place
+
+
+@click.command(
+    "migrate",
+    epilog=examples(
+        "reconciler state migrate                     # the tables to this version",
+        "reconciler state migrate .reconciler/state.db postgresql://db/calls?sslmode=verify-full",
+        'reconciler state migrate "$RECONCILER_STATE" .reconciler/state.db',
+    ),
+)
+@click.argument("source", metavar="[FROM]", required=False)
+@click.argument("target", metavar="[TO]", required=False)
+@lock_option
+@state_option
+@click.pass_obj
+def migrate(app: App, source: str | None, target: str | None, lock_timeout: float, state_url: str | None) -> None:
+    """Bring the state's tables to this version; or move the state, from one file or server to another.
+
+    FROM and TO are paths or postgresql:// URLs without a password. The move copies the state in one transaction,
+    compares both row by row and checks the ledger. FROM is closed from then on: a state is in one place. A move
+    that was cut off goes on when it is run again.
+    """
+    if source is None:
+        _upgrade(Workspace.open(app, state_url).place, lock_timeout)
+        return
+    if target is None:
+        raise UsageError("where to? state migrate takes FROM and TO, or neither")
+    _move(_place(app, source), _place(app, target), lock_timeout)
+
+
+def _place(app: App, url: str) -> Place:
+    refuse_password(url, "an argument")
+    return Workspace.open(app, url).place
+
+
+def _upgrade(place: Place, lock_timeout: float) -> None:
+    run = new_run("state migrate")
+    with place.store(run, lock_timeout) as store:
+        store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
+    say(for_terminal(f"The tables of {place} are those of this version."))
+
+
+def _move(source: Place, target: Place, lock_timeout: float) -> None:
+    from reconciler.state import moving
+
+    if str(source) == str(target):
+        raise UsageError("FROM and TO are the same")
+    run = new_run("state migrate", details={"from": str(source), "to": str(target)})
+    moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
+    if moved.rows is None:
+        say(for_terminal(f"An earlier move had copied everything: the state is {target}."))
+    else:
+        calls, entries = counted(moved.rows["calls"], "call"), moved.rows["ledger"]
+        say(for_terminal(f"Moved {calls} and {entries:,} entries of the ledger to {target}; all rows agree."))
+    say(for_terminal(f"{source} is closed. From now on: --state {target}, or RECONCILER_STATE."), err=True)
+
+
+@click.command(
+    "push",
+    epilog=examples(
+        "reconciler state push /mnt/team/calls.state     # after apply",
+        "reconciler apply plan.json --checkpoint 'reconciler state push /mnt/team/calls.state'",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@state_option
+@click.pass_obj
+def push(app: App, file: Path, state_url: str | None) -> None:
+    """Write the state to FILE, for the machine that goes on with it: that one runs state pull.
+
+    Refused where FILE tells of calls that this state does not know. Only one machine at a time may pull, apply and
+    push: nothing locks FILE between them. FILE holds all that the state holds, in clear, and has mode 0600.
+    """
+    from reconciler.state import exchange, portable
+
+    path = output_path(app.directory, file)
+    known = portable.read(path) if exists(path) else None
+    place = Workspace.open(app, state_url).place
+    with writing_private(app.directory, file) as target:
+        head, apart = exchange.push(place, known, target)
+    say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
+    _tell_dropped(str(file), apart.theirs)
+
+
+@click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@lock_option
+@state_option
+@click.pass_obj
+def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> None:
+    """Make the state what was pushed to FILE; where there is none, make one.
+
+    Refused where this state tells of calls that FILE does not know, and where FILE is of another lineage.
+    """
+    from reconciler.state import exchange, portable
+
+    workspace = Workspace.open(app, state_url)
+    run = new_run("state pull")
+    pulled = exchange.pull(
+        workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
+    )
+    if pulled.calls is None:
+        say(for_terminal(f"Nothing new in {file}."))
+        return
+    say(for_terminal(f"Pulled {file}: the state holds {counted(pulled.calls, 'call')}."))
+    _tell_dropped("the state", pulled.apart.ours)
+
+
+def _tell_dropped(where: str, dropped: Sequence[Step]) -> None:
+    if runs := sum(step.kind == Kind.BEGAN for step in dropped):
+        say(
+            for_terminal(f"{where} told of {counted(runs, 'run')} that placed nothing; that is dropped."), err=True
+        )

@@ -1,0 +1,92 @@
+"""``reconciler state redact``: what tells of the persons called, taken out once their calls are over."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reconciler.cli.app import App, Instant, SystemClock, echo_json, lock_option, say, state_option
+from reconciler.cli.runs import new_run
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.times import format_instant
+from reconciler.errors import ExitCode, UsageError
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_STAYS = "the server's write-ahead log, backups and replicas hold what they held: it is the server's to delete"
+
+
+class Moment(Instant):
+    """An RFC 3339 time with its offset, or a day: its first moment in UTC."""
+
+    name = "date"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        text = str(value)
+        return super().convert(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else value, param, ctx)
+
+
+@click.command("redact", epilog="\b\nExamples:\n  reconciler state redact --before 2026-01-01 --dry-run\n")
+@click.option("--before", type=Moment(), required=True, metavar="DATE", help="A day (UTC), or an RFC 3339 time.")
+@click.option("--dry-run", is_flag=True, help="Say what would be redacted, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@lock_option
+@state_option
+@click.pass_obj
+def redact(
+    app: App, before: datetime, dry_run: bool, as_json: bool, lock_timeout: float, state_url: str | None
+) -> None:
+    """Take numbers, names, data and messages of calls that rang before DATE out of the state, for good.
+
+    Addresses, digests, call ids, times and the ledger's chain stay: nobody is called again, and audit verify
+    holds. What is not in the state stays too: plan files, saved plans, backups, copies on other machines.
+    """
+    if before > datetime.now(UTC):
+        raise UsageError("--before is ahead of the clock: only calls that are over can be redacted")
+    workspace = Workspace.open(app, state_url)
+    addresses, removed = _look(workspace, before) if dry_run else _redact(workspace, before, lock_timeout)
+    if workspace.file is None and addresses:
+        say(f"note: {_STAYS}", err=True)
+    if as_json:
+        told = {"before": format_instant(before), "dry_run": dry_run, "addresses": addresses, "removed": removed}
+        echo_json(told)
+        return
+    for name in removed:
+        say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the state as it was.")
+    calls = f"{len(addresses)} call{'' if len(addresses) == 1 else 's'}"
+    say(f"{calls} {'would be redacted' if dry_run else 'redacted'}.")
+
+
+def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]:
+    from reconciler.state import redaction
+
+    with workspace.reader() as reader:
+        found = redaction.due(reader, before)
+    return [str(address) for address in found], [path.name for path in _copies(workspace)]
+
+
+def _copies(workspace: Workspace) -> list[Path]:
+    from reconciler.state import redaction
+
+    return [] if workspace.file is None else redaction.copies(workspace.file)
+
+
+def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tuple[list[str], list[str]]:
+    """Redact what is due. The file is written anew also where nothing is: an earlier run may have died."""
+    from reconciler.state import redaction
+
+    run = new_run("state redact", details={"before": format_instant(before)})
+    with workspace.store(run, lock_timeout) as store:
+        code, count = ExitCode.ERROR, 0
+        try:
+            found = redaction.due(store, before)
+            store.redact(run.id, found, SystemClock().now())
+            code, count = ExitCode.DONE, len(found)
+        finally:
+            store.end_run(run.id, SystemClock().now(), code, {"redacted": count})
+        copies = _copies(workspace)
+        for path in copies:
+            path.unlink()
+    return [str(address) for address in found], [path.name for path in copies]

@@ -1,0 +1,62 @@
+"""``reconciler validate``: every problem of every file, without a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.app import App, SystemClock, echo_json, reveal_option, say
+from reconciler.cli.completing import plan_files
+from reconciler.cli.showing import count_problems, show_problems
+from reconciler.errors import ExitCode
+from reconciler.render.words import counted
+
+if TYPE_CHECKING:
+    from reconciler.domain.model import Diagnostic
+
+
+@click.command(
+    epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n",
+    short_help="Check plan files and report every problem.",
+)
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@reveal_option
+@click.pass_obj
+def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> int:
+    """Check plan files and reconciler.yaml, and report every problem with its place.
+
+    Runs the guards that need no state as well. Exit 1 where there are errors, 5 where only guards object; warnings
+    alone are exit 0.
+    """
+    from reconciler.cli.excerpts import Excerpts
+    from reconciler.cli.workspace import Workspace
+    from reconciler.planning.guarding import guard_rows
+    from reconciler.savedplan.planfile import diagnostic_document
+    from reconciler.source.report import by_place
+
+    workspace = Workspace.open(app, None)
+    now = SystemClock().now()
+    people, problems = workspace.people(now)
+    sources = workspace.sources(app, paths, people=people)
+    files = (*sources.diagnostics, *problems)
+    broken = _errors(files)
+    found = by_place((*files, *guard_rows(sources.rows, workspace.project.policy, people, now)))
+    valid = not _errors(found)
+    if as_json:
+        diagnostics = [diagnostic_document(item) for item in found]
+        document = {"valid": valid, "rows": len(sources.rows), "diagnostics": diagnostics}
+        echo_json(document)
+    else:
+        show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
+        rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
+        say(f"{rows} in {plans}: {count_problems(found)}.")
+    if broken:
+        return ExitCode.ERROR
+    return ExitCode.DONE if valid else ExitCode.REFUSED
+
+
+def _errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(item.is_error for item in diagnostics)

@@ -1,0 +1,65 @@
+"""What the account has: ``GET /v1/agents`` and ``GET /v1/phone-numbers``.
+
+Source: the vendor's API reference, pages list-agents and get-phone-numbers. Agents come in one list, for which no
+pages are documented: one that is not in it is asked for by its id. Numbers come in pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from reconciler.contactship.paging import PAGE, Item, Page, read_page, read_unpaged, read_whole
+from reconciler.contactship.reader import Reader
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.errors import LookupFailed
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNumber:
+    """A number of the organisation; ``e164`` is as the service writes it."""
+
+    id: str
+    e164: str
+
+
+async def list_agents(reader: Reader) -> frozenset[str]:
+    """The ids of the account's agents. Raises ``LookupFailed``."""
+    items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "which agents it has"), "agents")
+    return frozenset(_text(item, "id") for item in items)
+
+
+async def has_agent(reader: Reader, agent_id: str) -> bool:
+    """Whether the service knows an agent of that id. Raises ``LookupFailed``."""
+    try:
+        await reader.get(f"/v1/agents/{quote(agent_id, safe='')}", {}, f"whether it has agent {agent_id}")
+    except LookupFailed as error:
+        if error.status in {400, 404}:
+            return False
+        raise
+    return True
+
+
+async def list_numbers(reader: Reader) -> list[RemoteNumber]:
+    """All numbers of the account. Raises ``LookupFailed``."""
+
+    async def page(offset: int) -> Page[RemoteNumber]:
+        query = {"limit": str(PAGE), "offset": str(offset)}
+        return read_page(await reader.get("/v1/phone-numbers", query, "which numbers it has"), "numbers", _number)
+
+    async with reader.whole_listing("its numbers"):
+        return await read_whole(page, "numbers")
+
+
+def _number(item: JsonValue) -> Item[RemoteNumber]:
+    if not isinstance(item, dict):
+        raise LookupFailed("the service's list of numbers is not what it documents")
+    number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"))
+    return Item(number.id, None, number)
+
+
+def _text(item: JsonObject, name: str) -> str:
+    value = item.get(name)
+    if not isinstance(value, str) or not value:
+        raise LookupFailed(f"the service lists something without {name}")
+    return value

@@ -1,0 +1,148 @@
+"""The ContactShip HTTP API, and the boundary where the exceptions of the transport end.
+
+Source of endpoints, fields and status codes: the vendor's API reference (docs.contactship.ai). It documents no
+idempotency key, so this adapter sends each request once and says which of three things became of it.
+
+==============================================  ================  =============================================
+what happened                                   outcome           why
+==============================================  ================  =============================================
+2xx, JSON with a call_id (bare or in ``data``)  Receipt           the documented answer
+no byte of the request left (transport trace)   NotSent           proven by the trace, not by a class name
+429                                             NotSent           throttled: the service says it did not take it
+400-499 but for 408 and 429                     Rejected          the service refused it: no call exists
+401, 403                                        Rejected (fatal)  every further request would be refused too
+4xx that contradicts itself                     OutcomeUnknown    HTTP/1.0, no length, more bytes behind, a call_id
+408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and nothing says that it was not taken
+2xx without a usable call_id                    OutcomeUnknown    the call very likely exists
+timeout, reset, broken or half an answer        OutcomeUnknown    the request left, or may have
+an answer before the request was written        OutcomeUnknown    it is not the answer to it
+an answer before any byte of it left            NotSent           the connection is closed, and nothing left
+compressed, too large, another HTTP version     OutcomeUnknown    sent, and the answer is not read
+the total deadline passed                       OutcomeUnknown    whatever the trace says: it was cut short
+==============================================  ================  =============================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from reconciler.contactship.origin import Origin
+from reconciler.contactship.reasons import explain
+from reconciler.contactship.refusals import doubt
+from reconciler.contactship.transport import FAILURES, Answer, Client, Progress, decode_json
+from reconciler.domain.clocks import ServiceClock, read_date
+from reconciler.domain.masking import private_values
+from reconciler.domain.model import JsonObject, Request
+from reconciler.domain.ports import Receipt
+from reconciler.domain.sensitive import MASK, mask_text
+from reconciler.errors import NotSent, OutcomeUnknown, Rejected
+
+_MESSAGE_LENGTH = 200
+_LONGEST_MESSAGE = 10_000  # one that is longer is not shown at all: a value cut in two could not be masked
+_LONGEST_WAIT = 365 * 86_400.0  # seconds; a longer one would pass the end of the calendar
+_CALL_ID = re.compile(r"\S(.{0,253}\S)?")
+
+
+class ContactShip:
+    """One worker's way to the service.
+
+    URLs are made here from ``origin`` and a fixed path. ``timeout`` is the deadline of one whole request, in
+    seconds.
+    """
+
+    def __init__(self, origin: Origin, api_key: str, timeout: float, clock: ServiceClock | None = None) -> None:
+        self._origin = origin
+        self._key = api_key
+        self._deadline = timeout
+        self._client = Client(api_key, timeout / 3, clock)
+
+    async def place(self, request: Request) -> Receipt:
+        """Send the request once; see the table of the module for what it raises."""
+        url = self._origin.url(f"/v1/calls/{request.endpoint}")
+        progress = Progress()
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await self._post(url, request.body, progress)
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"no complete answer within {self._deadline:g} s") from error
+        except FAILURES as error:
+            reason = self._clean(explain(error).message, request.body)
+            if progress.left:
+                raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
+            raise NotSent(f"not sent, {reason}") from error
+        return self._judge(answer, request.body)
+
+    async def _post(self, url: str, body: JsonObject, progress: Progress) -> Answer:
+        return await self._client.post(url, body, progress)
+
+    def _judge(self, answer: Answer, body: JsonObject) -> Receipt:
+        status = answer.status
+        if 200 <= status < 300:
+            receipt = read_receipt(answer.content)
+            if receipt is None:
+                raise OutcomeUnknown(f"HTTP {status}, but no usable call_id in the answer")
+            return receipt
+        message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
+        if 400 <= status < 500 and (reason := doubt(answer, _json_object(answer.content))):
+            raise OutcomeUnknown(self._clean(f"HTTP {status}, but {reason}", body))
+        if status == 429:
+            raise NotSent(message, retry_after=retry_after(answer.headers), throttled=True)
+        if 400 <= status < 500 and status != 408:
+            raise Rejected(message, status=status, fatal=status in {401, 403})
+        raise OutcomeUnknown(message)
+
+    def _clean(self, text: str, body: JsonObject) -> str:
+        """A message that may be stored and shown: without the key, private values and control characters."""
+        text = mask_text(text.replace(self._key, MASK), private_values(body))
+        return "".join(char if char.isprintable() else " " for char in text)[:_MESSAGE_LENGTH]
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def read_receipt(content: bytes) -> Receipt | None:
+    """The placed call in an answer, bare or in ``data`` (an older form).
+
+    None where there is none, or its id is longer than 255 characters or holds any that cannot be printed.
+    """
+    answer = _json_object(content)
+    inner = answer.get("data")
+    placed = inner if isinstance(inner, dict) else answer
+    call_id, created_at = placed.get("call_id"), placed.get("created_at")
+    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id) or not call_id.isprintable():
+        return None
+    return Receipt(call_id, created_at if isinstance(created_at, str) else None)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, a year at most, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), _LONGEST_WAIT)
+    moment = read_date(value)
+    if moment is None:
+        return None
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
+
+
+def _service_message(content: bytes) -> str:
+    answer = _json_object(content)
+    message = answer.get("message") or answer.get("error")
+    if isinstance(message, list):
+        message = "; ".join(item for item in message if isinstance(item, str))
+    if not isinstance(message, str):
+        return ""
+    if len(message) > _LONGEST_MESSAGE:
+        return f" with a message of {len(message):,} characters"
+    return f": {message}"
+
+
+def _json_object(content: bytes) -> JsonObject:
+    try:
+        answer = decode_json(content)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,169 @@
+"""The changes of a plan, gathered one by one: a tuple of a few, and where they are many on disk, and counted."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from reconciler.bulk.packing import pack, unpacker
+from reconciler.bulk.spool import Keeper, Lazy, Mapped, Packed, Picked, Spool
+from reconciler.domain.model import Address
+from reconciler.domain.plan import Action, Change, Changes
+
+_Span: TypeAlias = tuple[int, int]
+_UNPACK = unpacker(Change)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered(Lazy[Change], Changes):
+    """``places`` are those of each action among ``items``, ``spans`` those of its first and its last to ring.
+
+    ``bare`` are the items before they had requests, None where those are kept with them.
+    """
+
+    items: Sequence[Change]
+    places: Mapping[Action, Sequence[int]]
+    spans: Mapping[Action, _Span]
+    bare: Sequence[Change] | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def item(self, index: int) -> Change:
+        return self.items[index]
+
+    def part(self, start: int, stop: int) -> Sequence[Change]:
+        return self.items[start:stop]
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.items)
+
+    def of(self, *actions: Action) -> Sequence[Change]:
+        found = [self.places[action] for action in actions if action in self.places]
+        if sum(map(len, found)) == len(self.items):
+            return self.items
+        return Picked(self.items, found[0] if len(found) == 1 else array("L", merge(*found)))
+
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        if action not in self.spans:
+            return None
+        first, last = self.spans[action]
+        return self.items[first], self.items[last]
+
+    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Gathered:
+        items = self.items if requests or self.bare is None else self.bare
+        return Gathered(Mapped(items, make), self.places, self.spans)
+
+    def requested(self, make: Callable[[Change], Change]) -> Gathered:
+        return Gathered(Mapped(self.items, make), self.places, self.spans, bare=self.items)
+
+
+def gathered(changes: Iterable[Change]) -> Sequence[Change]:
+    """All of them, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
+    keeper = Keeper(pack, _UNPACK)
+    counts = _Counts()
+    for change in changes:
+        keeper.append(change)
+        counts.add(change)
+    return tuple(keeper.items) if isinstance(keeper.items, list) else counts.gathered(keeper.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the changes, on their way from the process that made them."""
+
+    packed: Packed[Change]
+    counts: _Counts
+
+    @classmethod
+    def of(cls, changes: Iterable[Change]) -> Part:
+        counts = _Counts()
+        return cls(Packed.of(map(counts.add, changes), pack), counts)
+
+
+def together(parts: Iterable[Part]) -> Gathered:
+    """The changes of all parts, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
+    kept = Spool(pack, _UNPACK)
+    counts = _Counts()
+    for part in parts:
+        kept.extend(part.packed)
+        counts.add_all(part.counts)
+    return counts.gathered(kept)
+
+
+class _Counts:
+    """Where the changes of each action stand, and the first and the last of them to ring: of those that ring
+    together the first one."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._places: dict[Action, array[int]] = {}
+        self._first: dict[Action, tuple[datetime, int]] = {}
+        self._last: dict[Action, tuple[datetime, int]] = {}
+
+    def add(self, change: Change) -> Change:
+        """Count the next change, which is given back."""
+        action = change.action
+        if action not in self._places:
+            self._places[action] = array("L")
+        self._places[action].append(self._count)
+        if change.scheduled_at is not None:
+            self._meet(action, change.scheduled_at, self._count)
+        self._count += 1
+        return change
+
+    def add_all(self, later: _Counts) -> None:
+        """Count those that were counted elsewhere, and come next."""
+        start = self._count
+        for action, places in later._places.items():
+            self._places.setdefault(action, array("L")).extend(start + place for place in places)
+        for ends in (later._first, later._last):
+            for action, (moment, place) in ends.items():
+                self._meet(action, moment, start + place)
+        self._count += later._count
+
+    def _meet(self, action: Action, moment: datetime, place: int) -> None:
+        if action not in self._first or moment < self._first[action][0]:
+            self._first[action] = moment, place
+        if action not in self._last or moment > self._last[action][0]:
+            self._last[action] = moment, place
+
+    def gathered(self, items: Sequence[Change]) -> Gathered:
+        """The changes that were counted, which ``items`` holds."""
+        spans = {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
+        return Gathered(items, self._places, spans)
+
+
+class _Addressed(Protocol):
+    @property
+    def address(self) -> Address: ...
+
+
+_A = TypeVar("_A", bound=_Addressed)
+
+
+def ascending(items: Iterable[_A]) -> Iterator[_A]:
+    """The items, each address once and in their order. Raises ``ValueError`` at the first that is not."""
+    last: Address | None = None
+    for item in items:
+        if last is not None and item.address <= last:
+            raise ValueError(f"{item.address} is not in its place")
+        last = item.address
+        yield item
+
+
+class Along(Generic[_A]):
+    """Finds what has an address among items that are sorted by it, for addresses that come in the same order."""
+
+    def __init__(self, items: Iterable[_A]) -> None:
+        self._items = iter(items)
+        self._next = next(self._items, None)
+
+    def at(self, address: Address) -> _A | None:
+        while self._next is not None and self._next.address < address:
+            self._next = next(self._items, None)
+        return self._next if self._next is not None and self._next.address == address else None

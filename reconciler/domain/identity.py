@@ -1,0 +1,165 @@
+"""What makes two calls the same: the logical form, its digest, and the tags that prove a call is ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from unicodedata import is_normalized, normalize
+
+import rfc8785
+from msgspec import convert, structs
+from msgspec.json import Decoder, Encoder
+
+from reconciler.domain.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue
+from reconciler.domain.people import exact_id
+from reconciler.domain.plan import CellDiff
+from reconciler.domain.times import canonical_zone
+
+DIGEST_PREFIX = "d1:sha256:"
+
+_CANONICAL = Encoder(order="sorted")
+_CALLS = Decoder(Call)
+
+_SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
+
+TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
+
+
+def to_logical(call: Call) -> JsonObject:
+    """The call in our own field names, absent fields left out. Stored in the state; the digest covers it."""
+    logical: JsonObject = {"agent": call.agent, "from": call.sender}
+    for name in TEXT_FIELDS:
+        value: str | None = getattr(call, name)
+        if value is not None:
+            logical[name] = value
+    if call.schedule is not None:
+        logical["schedule"] = {"at": call.schedule.at, "timezone": call.schedule.timezone}
+    if call.delay_minutes is not None:
+        logical["delay_minutes"] = call.delay_minutes
+    if call.additional_data:
+        logical["additional_data"] = dict(call.additional_data)
+    if call.metadata:
+        logical["metadata"] = dict(call.metadata)
+    return logical
+
+
+def from_logical(logical: Mapping[str, JsonValue]) -> Call:
+    """The inverse of ``to_logical``.
+
+    Raises:
+        ValueError: a field is missing, unknown or of the wrong type.
+    """
+    return _checked(convert(logical, Call))
+
+
+def from_text(text: str) -> Call:
+    """The same of the logical form as JSON.
+
+    Raises:
+        ValueError: as ``from_logical``; or it is no JSON.
+    """
+    return _checked(_CALLS.decode(text))
+
+
+def _checked(call: Call) -> Call:
+    if (call.contact_id is None) == (call.to_number is None):
+        raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
+    return call
+
+
+def _nfc(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return normalize("NFC", value)
+    if isinstance(value, dict):
+        return {normalize("NFC", key): _nfc(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_nfc(item) for item in value]
+    return value
+
+
+def meaning(call: Call) -> Call:
+    """The call with ids in their bare form and the zone by the name that its links lead to: calls that differ in
+    spelling alone have the same meaning. The request keeps what is written."""
+    schedule = call.schedule
+    zone = None if schedule is None else canonical_zone(schedule.timezone)
+    agent, sender, contact = _bare(call.agent), _bare(call.sender), call.contact_id and exact_id(call.contact_id)
+    if (agent, sender, contact) == (call.agent, call.sender, call.contact_id) and (
+        schedule is None or zone == schedule.timezone
+    ):
+        return call
+    if schedule is not None and zone is not None:
+        schedule = structs.replace(schedule, timezone=zone)
+    return structs.replace(call, agent=agent, sender=sender, contact_id=contact, schedule=schedule)
+
+
+_bare = lru_cache(maxsize=4096)(exact_id)  # few agents and numbers make many calls
+
+
+def digest(call: Call) -> str:
+    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call as it is meant, text in NFC."""
+    return DIGEST_PREFIX + hashlib.sha256(_canonical(meaning(call))).hexdigest()
+
+
+def _canonical(call: Call) -> bytes:
+    """RFC 8785 of the logical call. A compiled encoder writes nearly always the same, and ten times faster."""
+    if _has_plain_number(call):
+        written = _CANONICAL.encode(call)
+        if written.isascii() or _has_plain_text(call, written.decode()):
+            return written
+    return rfc8785.dumps(_nfc(to_logical(call)))
+
+
+def _has_plain_number(call: Call) -> bool:
+    """Whole minutes are written alike; of fractions the standard has its own idea."""
+    delay = call.delay_minutes
+    return delay is None or (isinstance(delay, int) and 0 <= delay < _SAFE_INTEGERS)
+
+
+def _has_plain_text(call: Call, written: str) -> bool:
+    """In NFC already, and its keys in one order by characters and by UTF-16."""
+    return is_normalized("NFC", written) and "".join((*call.additional_data, *call.metadata)).isascii()
+
+
+def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:
+    """The metadata this tool attaches to each call. All values are text."""
+    return {
+        f"{TAG_PREFIX}lineage": lineage,
+        f"{TAG_PREFIX}plan": address.plan,
+        f"{TAG_PREFIX}key": address.key,
+        f"{TAG_PREFIX}revision": str(address.revision),
+        f"{TAG_PREFIX}digest": call_digest,
+    }
+
+
+def cells(call: Call) -> dict[str, str]:
+    """The call as a flat map from field path (``schedule.at``) to text in NFC."""
+    flat: dict[str, str] = {}
+    for name, value in to_logical(call).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{normalize('NFC', key)}": _cell(item) for key, item in value.items()}
+        else:
+            flat[name] = _cell(value)
+    return flat
+
+
+def _cell(value: JsonValue) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return normalize("NFC", str(value))
+
+
+def diff(before: Call, after: Call) -> tuple[CellDiff, ...]:
+    """The cells that differ in meaning, as they are written, sorted by field path."""
+    old, new = cells(before), cells(after)
+    differing = diff_cells(cells(meaning(before)), cells(meaning(after)))
+    return tuple(CellDiff(cell.field, old.get(cell.field), new.get(cell.field)) for cell in differing)
+
+
+def diff_cells(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[CellDiff, ...]:
+    """The same for cells."""
+    return tuple(
+        CellDiff(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )

@@ -1,0 +1,71 @@
+"""What the state knows, sorted by address: a few entries in memory, many on disk, each found by its name."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.bulk.packing import pack, unpacker
+from reconciler.bulk.spool import Keeper, Lazy
+from reconciler.domain.model import Address, Entry
+
+_TOGETHER = 128  # entries that are read at once: who asks in the order of addresses asks for their neighbours next
+_UNPACK = unpacker(Entry)
+
+
+class Known(Lazy[Entry]):
+    """Entries in the order of their addresses."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        """Raises ``ReconcilerError`` where the disk takes no more."""
+        kept, ascending, last = Keeper(pack, _UNPACK), True, None
+        for entry in entries:
+            ascending = ascending and (last is None or last < entry.address)
+            last = entry.address
+            kept.append(entry)
+        self._items: Sequence[Entry] = kept.items
+        if not ascending:  # rows were moved, or it is not a state that gives them
+            self._items = sorted(kept.items, key=lambda entry: entry.address)
+        self._firsts = [self._items[place].address for place in range(0, len(self._items), _TOGETHER)]
+        self._near: tuple[int, Sequence[Entry], Sequence[Address]] = (-1, (), ())
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Known:
+        """The same entries."""
+        return entries if isinstance(entries, cls) else cls(entries)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._items)
+
+    def item(self, index: int) -> Entry:
+        return self._items[index]
+
+    def get(self, address: Address) -> Entry | None:
+        """The entry of an address."""
+        return next((entry for _, entry in self.named(address) if entry.address == address), None)
+
+    def named(self, address: Address) -> list[tuple[int, Entry]]:
+        """The entries of a row's name in any revision, in ascending order, each with its place."""
+        first = Address(address.plan, address.key, 0)
+        block = max(bisect_right(self._firsts, first) - 1, 0)
+        found: list[tuple[int, Entry]] = []
+        while block < len(self._firsts):
+            entries, addresses = self._read(block)
+            for index in range(bisect_left(addresses, first), len(entries)):
+                here = addresses[index]
+                if here.key != address.key or here.plan != address.plan:
+                    return found
+                found.append((block * _TOGETHER + index, entries[index]))
+            block += 1
+        return found
+
+    def _read(self, block: int) -> tuple[Sequence[Entry], Sequence[Address]]:
+        near, entries, addresses = self._near
+        if near != block:
+            entries = list(self._items[block * _TOGETHER : (block + 1) * _TOGETHER])
+            addresses = [entry.address for entry in entries]
+            self._near = (block, entries, addresses)
+        return entries, addresses

@@ -1,0 +1,80 @@
+"""Rows that were renamed: what ``moved`` blocks say, carried over to what the state knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import structs
+
+from reconciler.domain.model import Address, Diagnostic, Entry, Move, Severity
+
+
+class Mover:
+    """Follows moves from an address to where its row is now. A move of one row goes before one of its plan."""
+
+    def __init__(self, moves: Sequence[Move]) -> None:
+        self._rows = {(move.plan, move.key): move for move in moves if move.key is not None}
+        self._plans = {move.plan: move for move in moves if move.key is None}
+
+    def follow(self, address: Address) -> Address:
+        """Where the row of ``address`` is now, through chains of moves.
+
+        Raises:
+            ValueError: the moves go round in a circle.
+        """
+        seen = {address}
+        while True:
+            move = self._rows.get((address.plan, address.key)) or self._plans.get(address.plan)
+            if move is None:
+                return address
+            address = Address(move.to_plan, move.to_key or address.key, address.revision)
+            if address in seen:
+                raise ValueError(f"the moves of {address} go round in a circle")
+            seen.add(address)
+
+
+def move_entries(
+    entries: Iterable[Entry], moves: Sequence[Move]
+) -> tuple[Iterable[Entry], list[tuple[Address, Address]], list[Diagnostic]]:
+    """The entries under their new addresses, the pairs (old, new) that changed, and what cannot be moved.
+
+    An entry whose new address is another's already is left where it is, and reported.
+    """
+    if not moves:
+        return entries, [], []
+    kept = list(entries)
+    mover = Mover(moves)
+    problems = list(_circles(moves, mover))
+    if problems:
+        return kept, [], problems
+    targets = {entry.address: mover.follow(entry.address) for entry in kept}
+    staying = {old for old, new in targets.items() if old == new}
+    pairs: list[tuple[Address, Address]] = []
+    moved: list[Entry] = []
+    for entry in kept:
+        new = targets[entry.address]
+        if new == entry.address:
+            moved.append(entry)
+        elif new in staying:
+            problems.append(_taken(entry.address, new, moves))
+            moved.append(entry)
+        else:
+            staying.add(new)
+            pairs.append((entry.address, new))
+            moved.append(structs.replace(entry, address=new))
+    return moved, pairs, problems
+
+
+def _circles(moves: Sequence[Move], mover: Mover) -> Iterable[Diagnostic]:
+    for move in moves:
+        try:
+            mover.follow(Address(move.plan, move.key or "any"))
+        except ValueError as error:
+            hint = "remove one of the moves"
+            yield Diagnostic(Severity.ERROR, "E405", str(error), move.source, hint)
+
+
+def _taken(old: Address, new: Address, moves: Sequence[Move]) -> Diagnostic:
+    source = next((move.source for move in moves if move.plan == old.plan), None)
+    message = f"{old} cannot be moved to {new}: the state knows a call there already"
+    return Diagnostic(Severity.ERROR, "E502", message, source, "choose another key, or remove the move")

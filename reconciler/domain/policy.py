@@ -1,0 +1,198 @@
+"""The operator's policy (``policy`` in ``reconciler.yaml``): what must not ring, as frozen data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from reconciler.domain.people import ListFile, SuppressionFile
+
+# The catalogue of guards. A code never changes its meaning.
+# G001-G005 and G020-G029 are about time, G006-G009 about counts and cost, G010-G019 about people and consent.
+GUARD_CODES = {
+    "G001": "a call outside the calling hours",
+    "G002": "a call to a person whose time zone is not known",
+    "G003": "a jurisdiction whose rules were not checked for a year",
+    "G004": "a call that would ring too soon",
+    "G005": "a call that would ring too far ahead",
+    "G006": "more new calls than one run or one plan may place",
+    "G007": "many new calls beside what was placed before",
+    "G008": "calls that cost more than a run may",
+    "G010": "a call to somebody on a suppression list",
+    "G011": "a suppression list that is too old",
+    "G012": "more calls to a person than a day or a week allows",
+    "G013": "two calls to a person too close together",
+    "G014": "two calls to a person at one time",
+    "G015": "a call without valid evidence of consent",
+    "G016": "a call to a number that may be one on a suppression list",
+    "G020": "a call whose time passed before it was placed",
+    "G021": "more calls in one minute than allowed",
+    "G022": "more calls from one number in one minute than allowed",
+    "G023": "a call whose number is from elsewhere than its schedule's zone",
+    "G024": "an immediate or delayed call without place_by",
+}
+# What a person may lift for one plan, with a reason, unless the policy says otherwise: how many, how often, when.
+# Calling hours, suppression lists and consent are the called person's, and not among them.
+OVERRIDABLE = frozenset({"G004", "G005", "G006", "G007", "G008", "G012", "G013", "G014", "G020", "G021", "G022"})
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTES_A_DAY = 24 * 60
+
+
+class Strictness(StrEnum):
+    """What follows where a guard objects: the row is blocked, a warning, or nothing."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Minutes of a day in which calls may ring: from ``start``, and before ``end`` (1440: until midnight)."""
+
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{_clock(self.start)}-{_clock(self.end)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """Read ``09:00-20:00``; ``24:00`` is the day's end.
+
+        Raises:
+            ValueError: another form, or an end that is not after the start.
+        """
+        start, end = map(_minutes, text.split("-"))
+        if not start < end <= MINUTES_A_DAY:
+            raise ValueError(f"the window {text} ends before it starts")
+        return cls(start, end)
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def days_of(name: str) -> tuple[int, ...]:
+    """``mon-fri`` as 0 to 4, ``sat-mon`` as 5, 6, 0.
+
+    Raises:
+        ValueError: a day that is none.
+    """
+    first, _, last = name.partition("-")
+    start, end = WEEK.index(first), WEEK.index(last or first)
+    return tuple(day % 7 for day in range(start, end + 1 if end >= start else end + 8))
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """From a day to another, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When people may be called, in their own wall time.
+
+    ``week`` holds each day's windows, Monday first. ``holidays`` names countries (``CO``) and parts of them
+    (``ES-MD``) on whose public holidays nobody is called; nobody is called on ``blackout`` days either.
+    """
+
+    week: tuple[tuple[Window, ...], ...]
+    holidays: tuple[str, ...] = ()
+    blackout: tuple[Days, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Jurisdiction:
+    """The hours of a law, for calls into ``country``: somebody's reading of it, not legal advice.
+
+    ``checked`` is the day on which somebody last compared it with its ``citation``.
+    """
+
+    code: str
+    country: str
+    hours: Hours
+    citation: str
+    checked: date
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How much may be placed, None: as much as there is. ``per_run`` and ``per_plan`` are calls, ``max_share`` is
+    a part of what the state has placed, ``max_cost`` is in the currency of ``cost_per_call``."""
+
+    per_run: int | None = None
+    per_plan: int | None = None
+    max_share: Decimal | None = None
+    cost_per_call: Decimal | None = None
+    max_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLimits:
+    """How often one person may be called, None: as often as rows ask. Days and ISO weeks are the called person's.
+
+    Two calls that ring less than ``call_length`` apart are on the line together.
+    """
+
+    per_day: int | None = None
+    per_week: int | None = None
+    min_gap: timedelta | None = None
+    call_length: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The cell of a row (``metadata.consent_at``) that says when the person agreed, and how long that holds."""
+
+    field: str
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All rules. ``strictness`` is set by guard code; a guard that is not in it has its own default.
+
+    ``days_off`` count as holidays of every rule that knows holidays. Scheduled calls are placed no sooner than
+    ``place_within`` before they ring. ``peak`` is of calls a minute, ``number_peak`` of those from one number.
+    ``signed_plans`` says that a saved plan without a valid signature places nothing.
+    ``public_metadata`` are names of metadata whose values masked output shows.
+    """
+
+    strictness: Mapping[str, Strictness] = field(default_factory=lambda: MappingProxyType({}))
+    hours: Hours | None = None
+    caps: Caps = field(default_factory=Caps)
+    per_person: PersonLimits | None = None
+    consent: Consent | None = None
+    suppression: tuple[SuppressionFile, ...] = ()
+    contacts: ListFile | None = None
+    overridable: frozenset[str] = OVERRIDABLE
+    jurisdictions: tuple[Jurisdiction, ...] = ()
+    days_off: frozenset[date] = frozenset()
+    place_within: timedelta | None = None
+    min_lead: timedelta | None = None
+    horizon: timedelta | None = None
+    peak: int | None = None
+    number_peak: int | None = None
+    signed_plans: bool = False
+    public_metadata: frozenset[str] = frozenset()
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether any rule says at which hours people may be called."""
+        return self.hours is not None or bool(self.jurisdictions)

@@ -1,0 +1,45 @@
+"""The attempts of a lost state, as far as they are still known: from a row, or from the listing alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from reconciler.domain import identity, wire
+from reconciler.domain.blinding import UNKNOWN
+from reconciler.domain.model import TAG_PREFIX, Address, Call, Row
+from reconciler.domain.people import exact_id
+from reconciler.domain.ports import Intent, RemoteCall
+from reconciler.domain.times import UNKNOWN_TIME, ring_time
+from reconciler.evidence.matching import PENDING
+
+_DIGEST = re.compile(r"d[1-9][0-9]*:sha256:[0-9a-f]{64}")
+
+
+def of_row(row: Row, attempted_at: datetime, *, earlier: bool) -> Intent:
+    """An attempt at the row as it stands; ``earlier`` is one that the lost state made."""
+    rings_at = ring_time(row.rings_at, row.call.delay_minutes, attempted_at)
+    digest = identity.digest(row.call)
+    moment = attempted_at if earlier else None
+    return Intent(row.address, row.call, digest, wire.endpoint(row.call), rings_at, moment)
+
+
+def of_listing(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
+    """An attempt of which only the listing tells: whom it rings and by which agent, and not what it says.
+
+    The service does not return when a call rings that is still ahead.
+    """
+    agent = listed.agent or UNKNOWN
+    if row is not None and exact_id(agent) == exact_id(row.call.agent):
+        agent = row.call.agent  # the same, as the files write it
+    number = None if listed.contact_id is not None else listed.number or UNKNOWN
+    call = Call(agent, sender=UNKNOWN, contact_id=listed.contact_id, to_number=number)
+    rings_at = UNKNOWN_TIME if listed.status in PENDING else listed.started_at or listed.created_at
+    digest = tagged_digest(listed) or identity.digest(call)
+    return Intent(address, call, digest, wire.endpoint(call), rings_at, listed.created_at)
+
+
+def tagged_digest(call: RemoteCall) -> str | None:
+    """The digest that a call's tags name; None where that is none: anybody can write tags."""
+    found = (call.tags or {}).get(f"{TAG_PREFIX}digest", "")
+    return found if _DIGEST.fullmatch(found) else None

@@ -1,0 +1,274 @@
+"""Which listed call is which attempt: proof by our tags, or by likeness where only one reading is possible.
+
+An empty listing proves nothing, so nothing here ever says that a call was not placed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from unicodedata import normalize
+
+from reconciler.domain.model import TAG_PREFIX, Address, Call, Entry
+from reconciler.domain.order import Order
+from reconciler.domain.people import exact_id, person
+from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.times import tell_instant
+
+CLOCK_SKEW = timedelta(minutes=5)
+LONGEST_ATTEMPT = timedelta(minutes=11)  # ten minutes of throttling, and the last request's own deadline
+LOOK_BACK = timedelta(hours=48)
+PENDING = ("scheduled", "in-queue", "in-progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Which state's tags are ours, and where addresses that they name have been moved since."""
+
+    id: str
+    renames: Mapping[Address, Address] = field(default_factory=dict)
+
+    def now(self, address: Address) -> Address:
+        """The present address of one that a tag names."""
+        for _ in self.renames:
+            if address not in self.renames:
+                break
+            address = self.renames[address]
+        return address
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An attempt whose outcome is unknown, and what its run saw before it was sent.
+
+    ``tags_only``: likeness settles it not, since its answer named a call of another address.
+    """
+
+    entry: Entry
+    seen: Seen = field(default_factory=Seen)
+    tags_only: bool = False
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        """When its call would have been created, by the service's clock.
+
+        Not before the service's own time at the run's preflight, where it told one: this keeps a call that was
+        placed in the dashboard minutes before, and listed late, from being taken for ours.
+        """
+        start = self.entry.attempted_at
+        return self.seen.server_time or start - CLOCK_SKEW, start + LONGEST_ATTEMPT + CLOCK_SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An attempt found among the listed calls, with what speaks for it."""
+
+    address: Address
+    call_id: str
+    evidence: str
+
+
+def span_of(unknowns: Iterable[Unknown]) -> tuple[datetime, datetime]:
+    """The span that holds all of theirs. There must be one at least."""
+    spans = [unknown.span for unknown in unknowns]
+    return min(start for start, _ in spans), max(end for _, end in spans)
+
+
+def match(
+    unknowns: Sequence[Unknown],
+    remote: Iterable[RemoteCall],
+    claimed: frozenset[str],
+    lineage: Lineage,
+    now: datetime,
+    *,
+    tags_returned: bool = False,
+) -> list[Match]:
+    """The attempts that are certain to be a listed call.
+
+    Our tags are proof. Without tags, an attempt and a call belong together where each fits no other: several
+    attempts that could be the same calls are left alone, whatever their number. ``tags_returned`` says that the
+    service is known to return tags: then a call without them is not taken for ours.
+    """
+    free = [call for call in remote if call.id not in claimed]
+    by_tags = _by_tags(unknowns, free, lineage)
+    proven = {found.address for found in by_tags}
+    taken = {found.call_id for found in by_tags}
+    rest = [unknown for unknown in unknowns if unknown.entry.address not in proven]
+    untagged = [
+        call for call in free if call.id not in taken and is_untagged(call, lineage, tags_returned=tags_returned)
+    ]
+    fits = {
+        unknown.entry.address: [
+            call for call in untagged if call.id not in unknown.seen.call_ids and _fits(unknown, call, now)
+        ]
+        for unknown in rest
+    }
+    alike = [Match(address, call.id, _likeness(call)) for address, call in mutual(fits).items()]
+    return sorted([*by_tags, *alike], key=lambda found: found.address)
+
+
+def mutual(fits: Mapping[Address, Sequence[RemoteCall]]) -> dict[Address, RemoteCall]:
+    """Of the calls that each address could be, those where neither fits anything else."""
+    wanted = Counter(call.id for calls in fits.values() for call in calls)
+    return {address: calls[0] for address, calls in fits.items() if len(calls) == 1 and wanted[calls[0].id] == 1}
+
+
+def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: Lineage) -> list[Match]:
+    found: dict[Address, list[RemoteCall]] = {}
+    for call in free:
+        address = tagged_address(call, lineage)
+        if address is not None:
+            found.setdefault(address, []).append(call)
+    matches = []
+    for unknown in unknowns:
+        entry = unknown.entry
+        calls = [call for call in found.get(entry.address, ()) if tagged_digest(call, lineage) == entry.digest]
+        if calls:
+            first, *others = sorted(calls, key=lambda call: call.created_at)
+            evidence = f"its tags name {entry.address} of this state"
+            if others:
+                evidence += f", and so do those of {', '.join(call.id for call in others)}: placed more than once"
+            matches.append(Match(entry.address, first.id, evidence))
+    return matches
+
+
+def is_untagged(call: RemoteCall, lineage: Lineage, *, tags_returned: bool) -> bool:
+    """Whether only likeness can tell whose call it is.
+
+    So it is where the service returns no tags, or is not known to: empty metadata is no proof of a stranger. Tags
+    of this lineage that name no address are none.
+    """
+    theirs = tagged_lineage(call)
+    if theirs is None:
+        return not tags_returned
+    return theirs == lineage.id and tagged_address(call, lineage) is None
+
+
+def tagged_lineage(call: RemoteCall) -> str | None:
+    """The lineage that a call's tags name."""
+    return (call.tags or {}).get(f"{TAG_PREFIX}lineage")
+
+
+def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
+    """The address that a call's tags name, if they are tags of this lineage; where it was moved, the new one."""
+    address = _named_address(call) if tagged_lineage(call) == lineage.id else None
+    return None if address is None else lineage.now(address)
+
+
+def _named_address(call: RemoteCall) -> Address | None:
+    """The address that a call's tags name, of whatever lineage; None where this tool would not write it so."""
+    tags = call.tags or {}
+    plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
+    try:
+        address = Address.parse(f"{plan}/{key}@{revision}")
+        return address if Address.parse(str(address)) == address else None
+    except ValueError:
+        return None
+
+
+def is_alike(call: Call, remote: RemoteCall) -> bool:
+    """Exactly the same person, and the same agent: what a call counts as placed by.
+
+    People who share a number are told apart by their names, where the service says one.
+    """
+    if remote.agent is None or exact_id(remote.agent) != exact_id(call.agent):
+        return False
+    if call.contact_id is not None:
+        return remote.contact_id is not None and exact_id(remote.contact_id) == exact_id(call.contact_id)
+    return remote.number == call.to_number and _may_share_name(call.full_name, remote.name)
+
+
+def _may_share_name(first: str | None, second: str | None) -> bool:
+    """Whether two names are one, or not both known. Case, spaces and the encoding of accents do not count."""
+    one, other = (" ".join(normalize("NFKC", name).casefold().split()) for name in (first or "", second or ""))
+    return one == other or not one or not other
+
+
+def may_be_alike(call: Call, remote: RemoteCall) -> bool:
+    """Probably the same person, and not known to be another agent: what a call is held back by."""
+    if remote.agent is not None and exact_id(remote.agent) != exact_id(call.agent):
+        return False
+    return person(call.target) in _persons(remote)
+
+
+def _persons(remote: RemoteCall) -> set[str]:
+    """All that the service says of whom a call rings: its contact, and the contact's number."""
+    return {person(target) for target in (remote.contact_id, remote.number) if target}
+
+
+def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
+    entry = unknown.entry
+    if unknown.tags_only:
+        return False
+    start, end = unknown.span
+    if not is_alike(entry.call, remote) or not start <= remote.created_at <= end:
+        return False
+    return suits(entry.call, entry.rings_at, remote, now)
+
+
+def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> bool:
+    """Whether the status of a listed call can be that of one which rings at that time."""
+    if call.schedule is not None:
+        return remote.status == "scheduled" or rings_at <= now
+    return remote.status != "scheduled" or call.delay_minutes is not None
+
+
+def _likeness(remote: RemoteCall) -> str:
+    return (
+        "the only unclaimed call to this person by this agent around that time: "
+        f"created {tell_instant(remote.created_at)}, {remote.status}"
+    )
+
+
+def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
+    """The digest that a call's tags name, if they are tags of this lineage, whatever address they name."""
+    return _named_digest(call) if tagged_lineage(call) == lineage.id else None
+
+
+def _named_digest(call: RemoteCall) -> str | None:
+    return (call.tags or {}).get(f"{TAG_PREFIX}digest")
+
+
+def look_alikes(
+    order: Order,
+    remote: Iterable[RemoteCall],
+    claimed: frozenset[str],
+    lineage: Lineage,
+    *,
+    tags_returned: bool = False,
+) -> list[RemoteCall]:
+    """Unclaimed calls that may be this one, placed by a state that this one does not know of."""
+    return [
+        item
+        for item in remote
+        if item.id not in claimed
+        and may_be(item, order.address, order.call, order.digest, lineage, tags_returned=tags_returned)
+    ]
+
+
+def may_be(
+    item: RemoteCall, address: Address, call: Call, digest: str, lineage: Lineage, *, tags_returned: bool
+) -> bool:
+    """Whether a listed call may be that of a row, as far as tags, person and agent tell.
+
+    Tags of this lineage name its address, or its digest under another address, which is what a rename leaves that
+    this state does not know of. Tags of another lineage name its address, or its digest beside the same person and
+    agent: of a lost state, perhaps. Without tags: probably the same person, and no other agent, except where the
+    service returns tags and shows metadata of others. Empty metadata rules nothing out: a service may return the
+    tags of most calls only. Times are not compared, because the service does not return when a call rings.
+    """
+    if is_untagged(item, lineage, tags_returned=tags_returned and item.foreign_metadata):
+        return may_be_alike(call, item)
+    if tagged_lineage(item) == lineage.id:
+        return tagged_address(item, lineage) == address or _named_digest(item) == digest
+    if tagged_lineage(item) is None:
+        return False
+    return _named_address(item) == address or (_named_digest(item) == digest and is_alike(call, item))
+
+
+def names(item: RemoteCall, lineage: Lineage) -> set[str]:
+    """All that a listed call may be recognised by: the person, and the address and digest of its tags."""
+    addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
+    return _persons(item) | addresses | {digest for digest in (_named_digest(item),) if digest}

@@ -1,0 +1,76 @@
+"""Into a new state: what the service is asked for a rebuild, and how what was found is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.domain.facts import Conflict
+from reconciler.domain.model import Status
+from reconciler.domain.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
+from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, PENDING
+from reconciler.evidence.rebuild import Certainty, Finding, Rebuilt
+
+
+async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
+    """Every call that was created since then (None: ever), and every pending one of any age.
+
+    Pending calls are listed first, in the order in which they come to pass, so that none slips through.
+
+    Raises:
+        LookupFailed: the service could not be asked.
+    """
+    pending = () if since is None else PENDING
+    found: dict[str, RemoteCall] = {}
+    for listing in (*(Listing(status=status) for status in pending), Listing(since=since)):
+        found |= {call.id: call for call in await directory.calls(listing)}
+    return list(found.values())
+
+
+def record(store: StateStore, run_id: str, rebuilt: Rebuilt, now: datetime) -> None:
+    """Write the findings into a state that is empty.
+
+    All attempts are recorded first, as unknown: whatever ends this before its end, nothing is placed again.
+    """
+    kept = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
+    recent = now - CLOCK_SKEW - LONGEST_ATTEMPT
+    others = [call for item in rebuilt.of(Certainty.UNKNOWN) for call in item.others]
+    unclaimed = frozenset(call.id for call in (*rebuilt.strangers, *others) if call.created_at > recent)
+    store.note_seen(run_id, Seen(unclaimed), now)
+    if not kept:
+        return
+    store.intend(run_id, [item.intent for item in kept], now)
+    found = [
+        Result(item.address, Status.ADOPTED, now, item.remote.id, evidence=item.message)
+        for item in kept
+        if item.remote is not None
+    ]
+    left = [
+        Result(item.address, Status.UNCERTAIN, now, error=f"the state was rebuilt: {item.message}")
+        for item in kept
+        if item.remote is None
+    ]
+    if found:
+        store.adopt(run_id, found)
+    if left:
+        store.record(run_id, left)
+    _clear_repeated(store, run_id, [item for item in kept if item.repeated], now)
+
+
+def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[Finding], now: datetime) -> None:
+    """Further calls with the tags of a row are known from now on, and no sign of another copy of the state."""
+    conflicts = [
+        Conflict(
+            item.address,
+            tuple(call.id for call in item.others),
+            item.intent.call.target,
+            item.message,
+            now,
+            run_id,
+        )
+        for item in repeated
+    ]
+    if conflicts:
+        store.note_conflicts(run_id, conflicts, now)
+    why = "found when the state was rebuilt"
+    store.decide(run_id, [Decision(item.address, now, why, distinct=True) for item in repeated])

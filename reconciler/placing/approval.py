@@ -1,0 +1,190 @@
+"""Rows that people approved, as an allow-list over rows planned again from the merged files.
+
+A saved plan that was reviewed is never the source of a request: what is sent comes from the files, so that forging
+a plan cannot add a call. What it approves is kept in the state, row by row, until the row is gone.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from reconciler.bulk.spool import where
+from reconciler.domain import chain, identity, wire
+from reconciler.domain.chain import Record, canonical
+from reconciler.domain.events import Event, Kind
+from reconciler.domain.facts import RowApproval
+from reconciler.domain.model import Address, JsonObject, Row
+from reconciler.domain.plan import Action, Change, Plan
+from reconciler.domain.times import format_instant
+from reconciler.errors import Refused
+
+PURPOSE = "approved-rows"
+_TO_PLACE = (Action.CREATE, Action.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests of rows as a reviewer sees them. They are keyed (``key``): a number of 9 digits is soon guessed."""
+
+    key: bytes
+    lineage: str
+    fields: wire.ScheduleFields
+
+    def digest(self, change: Change) -> str:
+        """Over the request, the times and the conditions of a call to place, now or later."""
+        if change.call is None:
+            raise ValueError(f"{change.address} carries no call")
+        tags = identity.tags(self.lineage, change.address, change.digest)
+        request = change.request or wire.to_request(change.call, tags, self.fields)
+        seen: JsonObject = {
+            "endpoint": request.endpoint,
+            "body": request.body,
+            "at": _text(change.scheduled_at),
+            "place_by": _text(change.place_by),
+            "called_timezone": change.called_timezone,
+            "distinct": change.distinct,
+        }
+        return f"a1:hmac-sha256:{hmac.digest(self.key, canonical(seen), sha256).hex()}"
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else format_instant(at)
+
+
+def check_moves(plan: Plan, approved: Iterable[Plan]) -> None:
+    """Raises ``Refused`` where the files move addresses that no approved plan moves."""
+    approved_moves = {pair for one in approved for pair in one.moves}
+    for old, new in plan.moves:
+        if (old, new) not in approved_moves:
+            raise Refused(f"the files move {old} to {new}, which no approved plan does: nothing was placed")
+
+
+def newly_approved(
+    plan: Plan,
+    approved: Mapping[str, Plan],
+    digests: Digests,
+    run_id: str,
+    at: datetime,
+    withdrawn: Collection[tuple[str, str]] = (),
+) -> list[RowApproval]:
+    """An approval for each row of ``plan`` that one of the ``approved`` plans (by plan id) holds just the same.
+
+    ``withdrawn`` names plans and rows of which the approval has ended: the same plan does not approve them again.
+    """
+    commits = {plan_id: one.git.commit if one.git else None for plan_id, one in approved.items()}
+    rows: dict[Address, list[tuple[str, Change]]] = {}
+    for plan_id, one in approved.items():
+        for change in one.of(*_TO_PLACE):
+            if (plan_id, str(change.address)) not in withdrawn:
+                rows.setdefault(change.address, []).append((plan_id, change))
+    approvals: list[RowApproval] = []
+    for change in plan.of(*_TO_PLACE) if rows else ():
+        by = next((plan_id for plan_id, seen in rows.get(change.address, ()) if _same(change, seen)), None)
+        if by is not None:
+            digest = digests.digest(change)
+            approvals.append(RowApproval(change.address, digest, by, commits[by], at, run_id))
+    return approvals
+
+
+def _same(change: Change, approved: Change) -> bool:
+    """The same call at the same time, under the same conditions; the same request where both have one."""
+    if None not in (change.request, approved.request) and change.request != approved.request:
+        return False
+
+    def seen(item: Change) -> tuple[object, ...]:
+        return (item.digest, item.scheduled_at, item.place_by, item.called_timezone, item.distinct)
+
+    return seen(change) == seen(approved)
+
+
+def allow(
+    plan: Plan,
+    approvals: Mapping[Address, RowApproval],
+    approved: Mapping[str, Plan],
+    digests: Digests,
+    withdrawn: Collection[tuple[str, str]] = (),
+) -> tuple[Plan, list[Event]]:
+    """What of ``plan`` was approved, and a ``stale`` event for each call that was not, or not as it stands."""
+    known = approvals.keys() | addresses(approved.values())
+    withdrawn_rows = {address for plan_id, address in withdrawn if plan_id in approved}
+    stale: list[Event] = []
+
+    def keep(change: Change) -> bool:
+        if change.action is not Action.CREATE:
+            return True
+        approval = approvals.get(change.address)
+        if approval is not None and approval.content == digests.digest(change):
+            return True
+        message = "it was not approved: not placed. Plan it in a pull request of its own"
+        if change.address not in approvals and str(change.address) in withdrawn_rows:
+            message = "its approval ended when the row was removed or disabled: have a new plan approved"
+        elif change.address in known:
+            message = "it differs from what was approved: not placed. Plan again and have that approved"
+        stale.append(Event(Kind.STALE, change.address, message=message))
+        return False
+
+    return replace(plan, changes=where(plan.changes, keep)), stale
+
+
+def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) -> Iterable[Event]:
+    """Calls of approved plans that the files no longer ask for: what was approved is not what will happen.
+
+    ``scope`` names the plans whose rows are judged (None: all).
+    """
+    current = {change.address: change.action for change in plan.changes}
+    for address in sorted(addresses(approved)):
+        in_scope = scope is None or address.plan in scope
+        if in_scope and current.get(address, Action.REMOVED) in (Action.HELD, Action.REMOVED):
+            yield Event(Kind.STALE, address, message="it was approved, and the files no longer ask for it")
+
+
+def find_gone(
+    approved: Mapping[str, Plan],
+    rows: Sequence[Row],
+    scope: frozenset[str] | None,
+    digests: Digests,
+    run_id: str,
+    at: datetime,
+) -> dict[str, list[RowApproval]]:
+    """By plan id, what ``approved`` plans approve in ``scope`` of which the row is gone or disabled."""
+    gone = ended(addresses(approved.values()), rows, scope)
+    found: dict[str, list[RowApproval]] = {}
+    for plan_id, one in approved.items() if gone else ():
+        commit = one.git.commit if one.git else None
+        for change in one.of(*_TO_PLACE):
+            if change.address in gone:
+                item = RowApproval(change.address, digests.digest(change), plan_id, commit, at, run_id)
+                found.setdefault(plan_id, []).append(item)
+    return found
+
+
+def find_withdrawn(ledger: Iterable[Record]) -> set[tuple[str, str]]:
+    """Plan id and address of each approval that ended because its row was gone or disabled."""
+    latest: dict[str, str] = {}
+    withdrawn: set[tuple[str, str]] = set()
+    for record in ledger:
+        content: Mapping[str, Any] = record.content
+        if record.kind == chain.Kind.APPROVED:
+            latest |= {address: content["plan_id"] for address, _ in content["rows"]}
+        elif record.kind == chain.Kind.APPROVAL_ENDED:
+            gone = [address for address in content["addresses"] if address in latest]
+            withdrawn |= {(latest[address], address) for address in gone}
+    return withdrawn
+
+
+def addresses(approved: Iterable[Plan]) -> set[Address]:
+    """The rows that plans would place, now or later."""
+    return {change.address for one in approved for change in one.of(*_TO_PLACE)}
+
+
+def ended(approvals: Collection[Address], rows: Sequence[Row], scope: frozenset[str] | None) -> set[Address]:
+    """Of the approved rows in ``scope``, those that the files no longer have, or have with ``enabled: false``."""
+    judged = {address for address in approvals if scope is None or address.plan in scope}
+    if judged:
+        judged.difference_update(row.address for row in rows if row.enabled)
+    return judged

@@ -1,0 +1,235 @@
+"""Many runners, one plan: one of them opens it, all place what they claim, and each tells how the whole ended.
+
+Whoever comes first settles, looks before sending and shares the rows out, while the others wait; whoever comes
+later takes part. A runner waits until nothing is left with any living runner, so that it takes over what a dying
+one leaves, and so that its exit code speaks of the whole plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from reconciler.domain.claims import JointStore, Lot
+from reconciler.domain.events import Emit, Event, Kind, Tally
+from reconciler.domain.model import Address, Entry, Status
+from reconciler.domain.order import Order
+from reconciler.domain.plan import Action, Plan
+from reconciler.domain.ports import Clock
+from reconciler.placing.orders import PAUSED, Batch
+from reconciler.placing.recheck import Ready
+from reconciler.placing.workflow import Apply, Service, Whole
+from reconciler.planning import explain
+from reconciler.planning.context import Context
+
+POLL = 0.25  # seconds between looks at what the other runners do
+_TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
+# what judging a row again would say again
+_FINAL = frozenset({Kind.BLOCKED, Kind.CONFLICT, Kind.STALE, Kind.FAILED})
+
+
+@dataclass(slots=True)
+class _Told:
+    """Passes events on, and remembers what was said last of each address."""
+
+    tally: Tally
+    emit: Emit
+    kinds: dict[Address, Kind] = field(default_factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        self.kinds[event.address] = event.kind
+        self.tally.add(event)
+        self.emit(event)
+
+
+class JointApply(Apply):
+    """One runner's part of an apply."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: JointStore,
+        run_id: str,
+        context: Context,
+        clock: Clock,
+        tally: Tally,
+    ) -> None:
+        super().__init__(plan, store, run_id, context, clock, tally)
+        self._joint = store
+        self._ready = Ready()
+        self._entered = False
+
+    @property
+    def orders(self) -> int:
+        """How many calls the plan places, whichever runner does."""
+        return self._plan.count(Action.CREATE)
+
+    async def run(self, service: Service, emit: Emit) -> None:
+        told = _Told(self.tally, emit)
+        joined = False
+        async with self._alone() as alone:
+            if alone:
+                joined = self._joint.begun
+                await (self._join(service) if joined else self._open(service, told))
+        if not self._entered:
+            self.tally.stopped = self._stopped
+            return
+        if joined:
+            self._catch_up(told)
+
+        def tell(event: Event) -> None:
+            told(event)
+            if event.kind is Kind.BLOCKED or PAUSED in event.reasons:
+                self._joint.drop([event])
+
+        claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._judged, service.whole)
+        await self._place((), service, tell, claims)
+        if self._joint.orphans():
+            async with self._alone() as alone:
+                if alone:
+                    await self._settle(service, told)
+        self._tell_the_rest(told)
+        await self._look_after(service, told)
+        self._note_to_stop()
+        self._raise_refusal()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[bool]:
+        """Once no other runner opens or settles; False where this one is stopped before that."""
+        while not self._stopped:
+            if self._joint.alone():
+                try:
+                    yield True
+                finally:
+                    self._joint.not_alone()
+                return
+            await asyncio.sleep(POLL)
+        yield False
+
+    async def _join(self, service: Service) -> None:
+        """Take part. What another has looked up is not looked up again."""
+        self._store.note_seen(self._run_id, self._joint.enter(service.rate), self._clock.now())
+        self._entered = True
+
+    def _catch_up(self, told: Emit) -> None:
+        """Judge the plan as any run does; of rows that are shared out is told at the end."""
+        shared = {lot.address for lot in self._joint.lots()}
+        self._ready = self._counted()
+        missed = sum(item.status is Status.MISSED for item in self._store.entries_at(shared).values())
+        self.tally.expired_before = max(0, self.tally.expired_before - missed)
+        for event in self._ready.events:
+            if event.address not in shared:
+                told(event)
+
+    async def _open(self, service: Service, told: _Told) -> None:
+        ended: dict[Address, Event] = {}
+
+        def tell(event: Event) -> None:
+            told(event)
+            if event.kind not in {Kind.SKIPPED, Kind.ADOPTED}:
+                ended[event.address] = event
+
+        orders = await self._prepare(service, tell)
+        if self._stopped:
+            for order in orders:
+                told(Event(Kind.NOT_SENT, order.address, message=self._stopped))
+            return
+        self._ready = Ready(orders)
+        self._joint.open([order.address for order in orders], list(ended.values()), service.rate)
+        self._entered = True
+
+    def _settleable(self) -> frozenset[Address]:
+        return self._joint.orphans()
+
+    def _tell_the_rest(self, told: _Told) -> None:
+        """What came of the rows that other runners had."""
+        lots = self._joint.lots()
+        entries = self._store.entries_at([lot.address for lot in lots])
+        orphans = self._joint.orphans()
+        for lot in lots:
+            entry, kind = entries.get(lot.address), told.kinds.get(lot.address)
+            if kind is None:
+                told(_end(lot, entry, lot.address in orphans))
+            elif kind is Kind.UNCERTAIN and entry is not None and entry.placed:
+                told(Event(Kind.ADOPTED, lot.address, entry.call_id, "another runner found it"))
+
+
+def _end(lot: Lot, entry: Entry | None, orphan: bool) -> Event:
+    """What is told of a row that another runner had."""
+    if entry is not None and entry.placed:
+        return Event(Kind.SKIPPED, lot.address, message="placed by another runner")
+    if entry is not None and entry.unknown and orphan:
+        return Event(Kind.UNCERTAIN, lot.address, message=explain.message(explain.uncertain(entry)))
+    if lot.event is not None:
+        return lot.event
+    if lot.sent and entry is not None and entry.status is Status.FAILED:
+        return Event(Kind.FAILED, lot.address, message=entry.error)
+    if lot.sent and entry is not None and entry.status is Status.MISSED:
+        return Event(Kind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
+    return Event(Kind.NOT_SENT, lot.address, message="left to the other runners")
+
+
+class _Claims:
+    """A ``Supply`` of what this runner claims, until nothing is left with any."""
+
+    def __init__(
+        self,
+        store: JointStore,
+        run_id: str,
+        ready: Ready,
+        clock: Clock,
+        tell: Emit,
+        judge: Callable[[], Ready],
+        whole: Whole | None,
+    ) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._clock = clock
+        self._tell = tell
+        self._judge = judge
+        self._whole = whole
+        self._told_at = float("-inf")
+        self._know(ready)
+
+    async def take(self, count: int) -> Batch:
+        claim = self._store.claim(count)
+        self._tell_progress()
+        if claim.addresses:
+            return Batch(self._orders(claim.addresses), claim.wait)
+        return Batch(wait=POLL, last=self._store.standing().over)
+
+    def _orders(self, claimed: Sequence[Address]) -> list[Order]:
+        """The orders for these rows; one that this runner must not send ends here, for all."""
+        if any(address not in self._places and address not in self._ended for address in claimed):
+            self._know(self._judge())
+        found = [self._all[self._places[address]] for address in claimed if address in self._places]
+        for address in claimed:
+            if address not in self._places:
+                self._refuse(address)
+        return found
+
+    def _know(self, ready: Ready) -> None:
+        self._all = ready.orders
+        self._places = {order.address: place for place, order in enumerate(ready.orders)}
+        self._ended = {event.address: event for event in ready.events if event.kind in _FINAL}
+        self._missed = {intent.address: intent for intent in ready.missed}
+
+    def _refuse(self, address: Address) -> None:
+        if (missed := self._missed.get(address)) is not None:
+            self._store.record_missed(self._run_id, [missed], self._clock.now())
+            why = explain.message(explain.expired(missed.rings_at))
+            self._tell(Event(Kind.EXPIRED, address, message=why))
+            return
+        event = self._ended.get(address) or Event(Kind.STALE, address, message="the state moved; plan again")
+        self._store.drop([event])
+        self._tell(event)
+
+    def _tell_progress(self) -> None:
+        now = time.monotonic()
+        if self._whole is not None and now - self._told_at >= _TOLD_EVERY:
+            self._told_at = now
+            standing = self._store.standing()
+            self._whole(standing.total - standing.unsent, standing.total)

@@ -1,0 +1,95 @@
+"""One call to place, and whether it may still be sent at a given moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.domain.clocks import ServiceClock
+from reconciler.domain.facts import Pause
+from reconciler.domain.order import Order
+from reconciler.domain.policy import Policy
+from reconciler.domain.times import tell_instant
+from reconciler.planning.guarding import candidate, objections_now
+
+PAUSED = "paused"
+"""The reason of a row that is not sent because its plan is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stands against sending a call now: the codes of guards, or ``PAUSED``, and why."""
+
+    codes: tuple[str, ...]
+    message: str
+
+    @property
+    def paused(self) -> bool:
+        return PAUSED in self.codes
+
+
+def pause_of(plan: str, pauses: Iterable[Pause]) -> Pause | None:
+    """The pause that is in force for a plan, if any."""
+    return next((pause for pause in pauses if pause.plan in {None, plan}), None)
+
+
+def describe_pause(pause: Pause) -> str:
+    """What is paused, by whom, and why."""
+    subject = "all plans are paused" if pause.plan is None else f"plan {pause.plan} is paused"
+    since = tell_instant(pause.at)
+    return f"{subject} by {pause.actor} on {pause.host} since {since}: {pause.reason}"
+
+
+def resume_command(pause: Pause) -> str:
+    """The command that ends this pause."""
+    return "reconciler resume" if pause.plan is None else f"reconciler resume --plan {pause.plan}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The last question before a call is sent. ``clock`` is the plan's, where it is ahead of the real one.
+
+    ``pauses`` gives the pauses as of the latest proof.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    clock: datetime | None = None
+    pauses: Callable[[], Sequence[Pause]] = tuple
+    service_clock: ServiceClock | None = None
+
+    def skewed(self, now: datetime) -> str | None:
+        """Why nothing may be sent by a clock that says ``now``; None where it agrees with the service's."""
+        return None if self.service_clock is None else self.service_clock.problem(now)
+
+    def holds(self, order: Order, now: datetime) -> Held | None:
+        """What stands against sending ``order`` at ``now``; None where it may be sent."""
+        if (held := self.pause(order)) is not None:
+            return held
+        moment = now if self.clock is None else max(now, self.clock)
+        asked = candidate(order.address, order.call, order.scheduled_at, moment, called=order.called_timezone)
+        found = objections_now(asked, moment, self.policy)
+        return Held(*found) if found is not None else None
+
+    def pause(self, order: Order) -> Held | None:
+        """The pause that ``order`` is under, if any."""
+        pause = pause_of(order.address.plan, self.pauses())
+        return None if pause is None else Held((PAUSED,), describe_pause(pause))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Orders that came, in how many seconds the next may leave, and whether they were the last."""
+
+    orders: Sequence[Order] = ()
+    wait: float = 0.0
+    last: bool = False
+
+
+class Supply(Protocol):
+    """Where orders come from bit by bit, because other runners take some of them."""
+
+    async def take(self, count: int) -> Batch:
+        """Up to ``count`` orders that nobody else has."""
+        ...

@@ -1,0 +1,160 @@
+"""An approved plan against the state as it is now, under the lock: what may still be sent, and what moved."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.bulk.spool import Mapped, Picked, where
+from reconciler.domain.changes import Along
+from reconciler.domain.events import Event, Kind
+from reconciler.domain.known import Known
+from reconciler.domain.model import Entry, Location, Row
+from reconciler.domain.order import Order
+from reconciler.domain.plan import Action, Change, Plan
+from reconciler.domain.ports import Intent
+from reconciler.domain.times import passed
+from reconciler.domain.wire import endpoint
+from reconciler.planning import explain
+from reconciler.planning.context import Context
+from reconciler.planning.guarding import by_guard
+from reconciler.planning.judging import conflict_of
+from reconciler.planning.plan import make_plan
+
+
+@dataclass(slots=True)
+class Ready:
+    """What an apply has to do: ``orders`` to send, ``missed`` to record, ``events`` to tell at once.
+
+    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``too_late`` those of them whose old
+    call is none to stop by hand. ``plans`` are those that the approved plan says anything of.
+    """
+
+    orders: Sequence[Order] = ()
+    missed: list[Intent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    expired_before: int = 0
+    changed_ahead: int = 0
+    too_late: int = 0
+    plans: set[str] = field(default_factory=set)
+
+
+def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
+    """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
+    known = Known.of(entries)
+    wanted = where(approved.of(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
+    context = replace(
+        context,
+        siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
+        retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
+        scope=frozenset(),
+    )
+    current = Along(make_plan(Mapped(wanted, _row), known, context).changes)
+    ready, places = Ready(), array("L")
+    for place, change in enumerate(approved.changes):
+        ready.plans.add(change.address.plan)
+        if (now := current.at(change.address)) is not None:
+            if _judge(change, now, context, ready):
+                places.append(place)
+        elif change.action is Action.UNCERTAIN:
+            _judge_uncertain(change, known.get(change.address), ready)
+        elif change.action is Action.CONFLICT:
+            _judge_conflict(change, known.get(change.address), context, ready)
+        elif change.action is Action.HELD and "rejected-twice" in change.reasons:
+            ready.events.append(Event(Kind.FAILED, change.address, message=change.message))
+        elif change.action is Action.CHANGED:
+            ahead = _wanted_ahead(change, known, context)
+            ready.changed_ahead += ahead
+            ready.too_late += ahead and "still-rings" not in change.reasons
+    ready.orders = Mapped(Picked(approved.changes, places), _order)
+    return ready
+
+
+def _row(change: Change) -> Row:
+    if change.call is None:
+        raise ValueError(f"{change.address} carries no call")
+    return Row(
+        address=change.address,
+        call=change.call,
+        source=change.source or Location("plan"),
+        rings_at=change.scheduled_at,
+        place_by=change.place_by,
+        distinct=change.distinct,
+        called_timezone=change.called_timezone,
+    )
+
+
+def _order(change: Change) -> Order:
+    if change.call is None or change.request is None:
+        raise ValueError(f"{change.address} carries no call")
+    times = (change.scheduled_at, change.place_by, change.called_timezone)
+    return Order(change.address, change.call, change.digest, change.request, *times)
+
+
+def _judge(change: Change, current: Change, context: Context, ready: Ready) -> bool:
+    """Whether it is to be sent, as it was approved; what else there is to do goes to ``ready``."""
+    address, message = change.address, current.message
+    if current.action is Action.EXPIRED:
+        if "recorded" in current.reasons:
+            ready.expired_before += 1
+        else:
+            ready.missed.append(_missed(current, context))
+            ready.events.append(Event(Kind.EXPIRED, address, message=message))
+    elif current.action is Action.UNCHANGED:
+        ready.events.append(Event(Kind.SKIPPED, address, message="already placed"))
+    elif current.action is Action.UNCERTAIN:
+        ready.events.append(Event(Kind.UNCERTAIN, address, message=message))
+    elif current.action is Action.CONFLICT:
+        ready.events.append(Event(Kind.CONFLICT, address, message=message))
+    elif by_guard(current):
+        ready.events.append(Event(Kind.BLOCKED, address, message=message, reasons=current.reasons))
+    elif current.action is Action.HELD:
+        ready.events.append(Event(Kind.FAILED, address, message=message))
+    elif current.action is Action.CREATE and change.request is not None:
+        if current.request == change.request and current.digest == change.digest:
+            return True
+        message = "the request it would send now is not the approved one; plan again"
+        ready.events.append(Event(Kind.STALE, address, message=message))
+    else:
+        ready.events.append(Event(Kind.STALE, address, message=message or "the state moved; plan again"))
+    return False
+
+
+def _missed(change: Change, context: Context) -> Intent:
+    if change.call is None:
+        raise ValueError(f"{change.address} carries no call")
+    since = passed(change.scheduled_at, change.place_by, context.now) or context.now
+    return Intent(change.address, change.call, change.digest, endpoint(change.call), since)
+
+
+def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
+    if entry is not None and entry.unknown:
+        ready.events.append(Event(Kind.UNCERTAIN, change.address, message=change.message))
+    elif entry is not None and entry.placed:
+        ready.events.append(Event(Kind.SKIPPED, change.address, message="settled since: placed"))
+    else:
+        message = "settled since as not placed, and this plan does not hold its call; plan again"
+        ready.events.append(Event(Kind.STALE, change.address, message=message))
+
+
+def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready: Ready) -> None:
+    address, call = change.address, change.call
+    if entry is not None and entry.placed:
+        event = Event(Kind.SKIPPED, address, message="resolved since: placed")
+    elif entry is not None and entry.unknown:
+        event = Event(Kind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
+    elif call is not None and (item := conflict_of(address, call, context)) is not None:
+        event = Event(Kind.CONFLICT, address, message=explain.message(explain.conflict(item)))
+    else:
+        why = "its conflict was resolved since the plan was made, and this plan does not place it; plan again"
+        event = Event(Kind.STALE, address, message=why)
+    ready.events.append(event)
+
+
+def _wanted_ahead(change: Change, known: Known, context: Context) -> bool:
+    """An edited row whose wanted call will not happen."""
+    entry = known.get(change.address)
+    if entry is None or not entry.placed or entry.digest == change.digest or "past" in change.reasons:
+        return False
+    return change.scheduled_at is None or change.scheduled_at > context.now

@@ -1,0 +1,417 @@
+"""Validate, plan and apply over injected ports: what the commands do, without a command line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+from msgspec import structs
+
+from reconciler.bulk.spool import where
+from reconciler.domain.clocks import SET_CLOCK, ServiceClock
+from reconciler.domain.events import Emit, Event, Kind, Tally
+from reconciler.domain.facts import Verdict, unresolved
+from reconciler.domain.model import Address, Entry
+from reconciler.domain.order import Order
+from reconciler.domain.plan import Action, Plan
+from reconciler.domain.ports import CallProvider, CallRegister, Checkpoint, Clock, StateStore
+from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
+from reconciler.evidence.conflicts import FileRows, end_conflicts
+from reconciler.evidence.settle import look_after, preflight, settle
+from reconciler.evidence.tagging import TAGS
+from reconciler.placing.apply import Placement, held_back
+from reconciler.placing.orders import Gate, Supply, resume_command
+from reconciler.placing.recheck import Ready, recheck
+from reconciler.placing.schedule_check import ScheduleCheck, ScheduleSettings
+from reconciler.placing.stopping import note_to_stop
+from reconciler.planning import explain
+from reconciler.planning.context import Context
+from reconciler.planning.plan import verdict
+
+T = TypeVar("T")
+Whole: TypeAlias = Callable[[int, int], None]
+MAX_PLAN_LEAD = timedelta(minutes=5)
+
+
+def check_verdict(plan: Plan) -> None:
+    """Whether a plan can be applied at all.
+
+    Raises:
+        ReconcilerError: its files have errors.
+        Refused: rows are blocked.
+    """
+    code = verdict(plan)
+    if code is ExitCode.ERROR:
+        count = len(plan.errors)
+        raise ReconcilerError(f"{count} error{'' if count == 1 else 's'} in the files: nothing was placed")
+    if code is ExitCode.REFUSED:
+        raise Refused(f"{plan.count(Action.BLOCKED)} blocked: nothing was placed")
+
+
+def check_applicable(plan: Plan, store: StateStore, now: datetime) -> None:
+    """Whether an approved plan belongs to this state and this moment.
+
+    Raises:
+        Refused: it was made for another or no state, for a newer one (an older copy of the state was restored),
+            or is dated ahead.
+    """
+    if plan.lineage is None or plan.serial is None:
+        raise Refused("the plan was made without a state", hint="make it again without --no-state")
+    if plan.lineage != store.lineage:
+        raise Refused(f"the plan was made for the state {plan.lineage}, this one is {store.lineage}")
+    if store.serial < plan.serial:
+        raise Refused(
+            f"the state (serial {store.serial}) is older than the one the plan was made for ({plan.serial})",
+            hint="an older copy of the state was restored; find the newer one, or plan again and look closely",
+        )
+    if plan.created_at > now + MAX_PLAN_LEAD:
+        raise Refused(f"the plan is dated ahead of the clock ({plan.created_at:%Y-%m-%d %H:%M} UTC)")
+
+
+def check_age(plan: Plan, max_age: timedelta, now: datetime) -> None:
+    """Raises ``Refused`` where a saved plan is older than ``max_age``."""
+    age = now - plan.created_at
+    if age > max_age:
+        raise Refused(
+            f"the plan is {age.total_seconds() / 3600:.0f} hours old; policy.plan_max_age allows "
+            f"{max_age.total_seconds() / 3600:g}",
+            hint="make it again: reconciler plan --out FILE",
+        )
+
+
+def check_count(plan: Plan, max_calls: int | None) -> None:
+    """Raises ``Refused`` where the plan places more calls than ``max_calls`` (None: no limit)."""
+    count = plan.count(Action.CREATE)
+    if max_calls is not None and count > max_calls:
+        raise Refused(f"{count} calls to place, and --max-calls allows {max_calls}: nothing was placed")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
+    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
+    where the state is carried (None: its disk outlives the run). ``whole`` is told how many rows of how many are
+    done by all runners, where there are several. ``schedule`` is what the service must have been seen to
+    understand before it is sent scheduled calls (None: that is not checked), ``clock`` what its answers tell of
+    its time."""
+
+    providers: Sequence[CallProvider]
+    directory: CallRegister | None
+    rate: float | None
+    note: Callable[[str], None]
+    preflight: bool = True
+    checkpoint: Checkpoint | None = None
+    whole: Whole | None = None
+    schedule: ScheduleSettings | None = None
+    clock: ServiceClock | None = None
+
+
+class Apply:
+    """One apply of an approved plan, under the state's lock.
+
+    ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
+    happens is counted in ``tally``, which tells the truth even where the run ends early. ``stale`` are the rows
+    that differ from what was approved. ``files`` are all rows that the files ask for now, None where a saved plan
+    is applied.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: StateStore,
+        run_id: str,
+        context: Context,
+        clock: Clock,
+        tally: Tally,
+        stale: Sequence[Event] = (),
+        files: FileRows | None = None,
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._run_id = run_id
+        self._context = context
+        self._clock = clock
+        self.tally = tally
+        self._stale = stale
+        self._files = files
+        self._gone = store.renames() if store.serial != plan.serial else {}
+        self._latest: tuple[int, Ready] | None = None
+        self._placement: Placement | None = None
+        self._stopped: str | None = None
+        self._asking: asyncio.Task[object] | None = None
+        self._refusal: Refused | None = None
+        self._began = clock.now()
+
+    @property
+    def orders(self) -> int:
+        """How many calls there are to place, before anything is moved or looked up."""
+        return len(self._judged().orders)
+
+    @property
+    def objecting(self) -> frozenset[str]:
+        """The codes of the guards that hold calls of the plan back, before anything is moved or looked up."""
+        return frozenset(code for event in self._judged().events for code in event.reasons)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the service is asked although nothing is placed: which calls it has, or what time it is."""
+        return bool(self._judged().missed or self._store.unknown_entries())
+
+    def stop(self, reason: str) -> None:
+        """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
+        self._stopped = self._stopped or reason
+        if self._asking is not None:
+            self._asking.cancel()
+        if self._placement is not None:
+            self._placement.stop(reason)
+
+    async def run(self, service: Service, emit: Emit) -> None:
+        """Settle what is unknown, look before sending, place, and settle again."""
+
+        def tell(event: Event) -> None:
+            self.tally.add(event)
+            emit(event)
+
+        await self._place(await self._prepare(service, tell), service, tell)
+        if self.tally.counts[Kind.UNCERTAIN]:
+            await self._settle(service, tell)
+        await self._look_after(service, tell)
+        self._note_to_stop()
+        self._raise_refusal()
+
+    def _raise_refusal(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+
+    async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
+        """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
+        await self._compare_clocks(service)
+        if moves := self._moves():
+            self._store.move(self._run_id, moves, self._clock.now())
+        adopted = await self._settle(service, tell)
+        wanted = (order.address for order in self._judged().orders)
+        if end_conflicts(self._store, self._run_id, wanted, self._files, self._clock.now()):
+            self._latest = None
+        ready = self._counted()
+        if ready.missed:
+            self._store.record_missed(self._run_id, ready.missed, self._clock.now())
+        for event in (*self._stale, *ready.events):
+            if event.address not in adopted:
+                tell(event)
+        orders = self._not_paused(self._still_here(ready.orders, tell), tell)
+        return await self._check_schedule(await self._look_before(orders, service, tell), service, tell)
+
+    def _note_to_stop(self) -> None:
+        """Count the calls to stop by hand, and record that they were shown."""
+        whole = self._files is not None and self._files.scope is None
+        judged = self._latest[1] if self._latest is not None else self._judged()
+        plans = None if whole else judged.plans  # which do not depend on what was placed since
+        listed, now = self._plan.to_stop, self._clock.now()
+        found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
+        self.tally.to_stop, self.tally.to_stop_new = found
+
+    async def _compare_clocks(self, service: Service) -> None:
+        """Raises ``Refused`` where this machine's clock and the service's are more than a minute apart."""
+        if service.clock is None or service.directory is None or self._stopped:
+            return
+        try:
+            await self._ask(service.directory.ask_time())
+        except LookupFailed as error:
+            service.note(f"the service's clock is not known: {error.message}")
+            return
+        if not service.clock.known:
+            service.note("the service's clock is not known: its answers have no readable Date")
+        if (problem := service.clock.problem(self._clock.now())) is not None:
+            raise Refused(problem, hint=SET_CLOCK)
+
+    def _judged(self) -> Ready:
+        """The plan against the state as it is now, re-keyed as the plan says.
+
+        This reads all that the state knows, also where the plan was made a moment ago: another run may have placed
+        calls until the lock was taken, and twins, caps and frequency count calls of any row. It holds for as long
+        as the serial stays, which grows with each change of what was placed.
+        """
+        serial = self._store.serial
+        if self._latest is None or self._latest[0] != serial:
+            context = replace(self._context, conflicts=unresolved(self._store))
+            self._latest = serial, recheck(self._plan, self._carried(), context)
+        return self._latest[1]
+
+    def _counted(self) -> Ready:
+        """The same, and what nothing is done about is in the tally."""
+        ready = self._judged()
+        self.tally.expired_before, self.tally.changed_ahead = ready.expired_before, ready.changed_ahead
+        self.tally.too_late = ready.too_late
+        return ready
+
+    def _carried(self) -> Iterable[Entry]:
+        moves, entries = dict(self._moves()), self._store.entries()
+        if not moves:
+            return entries
+        return (structs.replace(item, address=moves.get(item.address, item.address)) for item in entries)
+
+    def _moves(self) -> list[tuple[Address, Address]]:
+        """How the state is to be re-keyed. What was moved before is not moved again."""
+        if not self._plan.moves:
+            return []
+        known = self._store.entries_at([address for pair in self._plan.moves for address in pair])
+        return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
+
+    def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+        """The orders whose row has not moved on since the plan was made: its call may have been placed there."""
+        gone = {old: new for old, new in self._gone.items() if (old, new) not in self._plan.moves}
+        for order in orders if gone else ():
+            if order.address in gone:
+                message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
+                tell(Event(Kind.STALE, order.address, message=message))
+        return where(orders, lambda order: order.address not in gone) if gone else orders
+
+    def _not_paused(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+        """The orders whose plan is not paused.
+
+        Raises:
+            Refused: all of them are paused.
+        """
+        pauses = self._store.pauses() if orders else ()
+        if not pauses:
+            return orders
+        gate = Gate(pauses=lambda: pauses)
+        why: dict[str, None] = {}
+        resumes: dict[str, None] = {}
+        for order in orders:
+            if (held := gate.pause(order)) is not None:
+                why[held.message] = None
+                resumes |= {
+                    resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
+                }
+                tell(held_back(order.address, held))
+        left = where(orders, lambda order: gate.pause(order) is None)
+        if not left:
+            raise Refused(
+                f"nothing was sent: {'; '.join(why)}", hint=f"once that is settled: {'; '.join(resumes)}"
+            )
+        return left
+
+    async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
+        """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
+        if service.directory is None or self._stopped:
+            return frozenset()
+        try:
+            asked = settle(self._store, self._run_id, service.directory, self._clock, self._settleable())
+            found = await self._ask(asked)
+        except LookupFailed as error:
+            service.note(f"uncertain calls were not looked up: {error.message}")
+            return frozenset()
+        for item in found:
+            tell(Event(Kind.ADOPTED, item.address, item.call_id, item.evidence))
+        return frozenset(item.address for item in found)
+
+    def _settleable(self) -> frozenset[Address] | None:
+        """What may be settled; None where this run is alone, and all may."""
+        return None
+
+    async def _look_before(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
+        """The orders that do not exist already, as far as the service tells; none where it cannot be asked."""
+        if not orders or not service.preflight or service.directory is None or self._stopped:
+            return orders
+        try:
+            asked = preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
+            conflicts = await self._ask(asked)
+        except LookupFailed as error:
+            self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
+            return orders
+        except Refused as error:
+            self._stopped = self.tally.stopped = error.message
+            for order in orders:
+                tell(Event(Kind.NOT_SENT, order.address, message=error.message))
+            raise
+        if conflicts:
+            self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
+        for item in conflicts:
+            tell(Event(Kind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
+        held = {item.address for item in conflicts}
+        return where(orders, lambda order: order.address not in held) if held else orders
+
+    async def _look_after(self, service: Service, tell: Emit) -> None:
+        """Name calls that another copy of this state placed meanwhile: after a run that sent anything."""
+        if service.directory is None or self._stopped or not self._sent:
+            return
+        try:
+            asked = look_after(self._store, self._run_id, service.directory, self._began, self._clock.now())
+            found = await self._ask(asked)
+        except LookupFailed as error:
+            service.note(f"calls that another copy of this state placed could not be looked for: {error.message}")
+            fact = self._store.facts(service.directory.service).get(TAGS)
+            self.tally.unchecked = fact is not None and fact.verdict is Verdict.PROVED
+            return
+        for event in found:
+            tell(event)
+
+    @property
+    def _sent(self) -> bool:
+        return any(self.tally.counts[kind] for kind in (Kind.PLACED, Kind.UNCERTAIN, Kind.ADOPTED))
+
+    async def _check_schedule(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
+        """The orders that are left to send once the service has shown that it understands schedules."""
+        if not orders or service.schedule is None or service.directory is None or self._stopped:
+            return orders
+
+        async def place(some: Sequence[Order]) -> str | None:
+            await self._place(some, service, tell)
+            return self.tally.stopped
+
+        check = ScheduleCheck(
+            self._store, self._run_id, service.directory, self._clock, service.schedule, place, self._ask
+        )
+        checked = await check.run(orders, tell)
+        if checked.problem is not None:
+            self.tally.stopped, self.tally.unproved = self.tally.stopped or checked.problem, True
+        self._refusal = checked.refusal
+        return checked.orders
+
+    async def _ask(self, question: Coroutine[object, object, T]) -> T:
+        """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.
+
+        Raises:
+            LookupFailed: also where it was stopped.
+        """
+        asking = asyncio.create_task(question)
+        self._asking = asking
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopped is None or (task is not None and task.cancelling()):
+                raise
+            raise LookupFailed(self._stopped) from None
+        finally:
+            self._asking = None
+
+    async def _place(
+        self, orders: Sequence[Order], service: Service, tell: Emit, supply: Supply | None = None
+    ) -> None:
+        """Place orders. What a ``supply`` gives may leave at once: the rate is kept where it comes from."""
+        self._placement = Placement(
+            self._store,
+            self._run_id,
+            service.providers,
+            self._clock,
+            tell,
+            service.rate if supply is None else None,
+            service.checkpoint,
+            Gate(self._context.policy, self._context.now, lambda: self._store.latest_pauses, service.clock),
+        )
+        if self._stopped:
+            self._placement.stop(self._stopped)
+        try:
+            await self._placement.place(orders, supply)
+        finally:
+            self.tally.stopped = self.tally.stopped or self._placement.stopped
+
+
+def outcome(tally: Tally) -> ExitCode:
+    """The exit code of a finished apply."""
+    return ExitCode.INCOMPLETE if tally.incomplete else ExitCode.DONE

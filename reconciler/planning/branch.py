@@ -1,0 +1,55 @@
+"""What a branch introduces: a plan of its files beside the rows of the base it started from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from operator import attrgetter
+
+from msgspec import structs
+
+from reconciler.domain import identity
+from reconciler.domain.changes import Along, gathered
+from reconciler.domain.model import Row
+from reconciler.domain.plan import Action, Base, CellDiff, Change, Plan
+from reconciler.domain.times import format_instant
+
+_NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
+
+
+def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: Base) -> Plan:
+    """The plan with ``introduced`` told of each change: the base has no such row, or one that says otherwise.
+
+    Rows are sorted by address. A change that has no row is introduced where the base has one: the branch deletes
+    it. A row that is not placed yet and was edited tells its cells against the base's.
+    """
+    wanted, had = Along(rows), Along(base_rows)
+    return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
+
+
+def _mark(change: Change, wanted: Along[Row], had: Along[Row]) -> Change:
+    row, old = wanted.at(change.address), had.at(change.address)
+    if row is None or old is None:
+        return structs.replace(change, introduced=(row is None) is not (old is None))
+    cells = _edited(old, row)
+    diff = cells if change.action in _NOT_PLACED else change.diff
+    return structs.replace(change, introduced=bool(cells), diff=diff)
+
+
+def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
+    placing = identity.diff_cells(_cells(old), _cells(new))
+    return tuple(sorted((*identity.diff(old.call, new.call), *placing), key=attrgetter("field")))
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """What a row says of its placing, besides its call."""
+    cells: dict[str, str] = {}
+    if not row.enabled:
+        cells["enabled"] = "false"
+    if row.distinct:
+        cells["distinct"] = "true"
+    if row.place_by is not None:
+        cells["place_by"] = format_instant(row.place_by)
+    if row.called_timezone is not None:
+        cells["called_timezone"] = row.called_timezone
+    return cells

@@ -1,0 +1,85 @@
+"""G010, G011 and G016: no call to anybody on a suppression list, and no call at all by a list that is too old."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, time
+
+from reconciler.domain.times import exact_span
+from reconciler.planning.guards.words import Candidate, Objection, Scene
+
+_TAIL = 4  # digits: no number is shorter behind its country code
+
+
+def check_listed(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
+    """An objection to each call to a person on a list, or of whom nobody can tell."""
+    for item in candidates if scene.people.suppressed else ():
+        names = scene.people.names(item.call.target)
+        for found in scene.people.suppressed:
+            file = found.file.list.file
+            if not found.persons.isdisjoint(names):
+                yield Objection(item.address, f"the person is on the suppression list {file}")
+            elif found.numbers_only and not names[-1].startswith("+"):
+                message = (
+                    f"nobody can tell whether this contact is on the suppression list {file}, which has numbers: "
+                    "policy.contacts names no number for it (reconciler contacts pull FILE)"
+                )
+                yield Objection(item.address, message)
+
+
+def check_similar(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
+    """An objection to each call to a number that may be one on a list, written with more or fewer digits."""
+    if not scene.people.suppressed:
+        return
+    numbers = {item.address: _number(item, scene) for item in candidates}
+    tails = {number[-_TAIL:] for number in numbers.values() if number is not None}
+    for found in scene.people.suppressed:
+        listed: defaultdict[str, list[str]] = defaultdict(list)
+        for name in found.persons:
+            if name.startswith("+") and name[-_TAIL:] in tails:
+                listed[name[-_TAIL:]].append(name)
+        similar = {number: _is_similar(number, listed) for number in {*numbers.values()} if number is not None}
+        for address, number in numbers.items() if any(similar.values()) else ():
+            if number is not None and similar[number] and number not in found.persons:
+                message = (
+                    f"its number may be one on the suppression list {found.file.list.file}, with more or fewer "
+                    "digits: compare the two"
+                )
+                yield Objection(address, message)
+
+
+def _number(item: Candidate, scene: Scene) -> str | None:
+    """The number that a call rings, where it is known."""
+    name = scene.people.names(item.call.target)[-1]
+    return name if name.startswith("+") else None
+
+
+def _is_similar(number: str, listed: Mapping[str, Iterable[str]]) -> bool:
+    """Whether the phone library takes a listed number for a shorter or longer form of ``number``."""
+    import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are compared
+
+    return any(
+        phonenumbers.is_number_match(number, other) >= phonenumbers.MatchType.SHORT_NSN_MATCH
+        for other in listed.get(number[-_TAIL:], ())
+        if _may_match(*sorted((number, other), key=len))
+    )
+
+
+def _may_match(shorter: str, longer: str) -> bool:
+    """Whether one number is the end of the other behind a country code of one to three digits."""
+    return any(longer.startswith(shorter[:end]) and longer.endswith(shorter[end:]) for end in (2, 3, 4))
+
+
+def check_age(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
+    """An objection to the whole plan for each list that is too old, counted from the start of its day in UTC."""
+    for found in scene.people.suppressed if candidates else ():
+        file = found.file
+        age = scene.now - datetime.combine(file.as_of, time(), UTC)
+        if age > file.max_age:
+            place = f"{file.list.source.file}:{file.list.source.line}"
+            message = (
+                f"the suppression list {file.list.file} ({place}) is of {file.as_of}, and may be "
+                f"{exact_span(file.max_age)} old: fetch it again, and set as_of"
+            )
+            yield Objection(None, message)

@@ -1,0 +1,299 @@
+"""What a plan says of each row, and of each entry that has none."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import merge
+from itertools import chain
+from typing import Any
+
+from msgspec import structs
+
+from reconciler.bulk.spool import Lazy, in_parts
+from reconciler.domain import identity
+from reconciler.domain.changes import Part, gathered, together
+from reconciler.domain.facts import Conflict
+from reconciler.domain.known import Known
+from reconciler.domain.masking import personal_values
+from reconciler.domain.model import Address, Call, Diagnostic, Entry, Row, Status
+from reconciler.domain.plan import Action, CallToStop, Change, Changes
+from reconciler.domain.sensitive import parts_in
+from reconciler.domain.times import passed, ring_time
+from reconciler.planning import explain
+from reconciler.planning.context import Context
+from reconciler.planning.forbidden import Judged, PlacedCalls
+from reconciler.planning.guards.timing import place_from
+from reconciler.planning.renames import renames
+from reconciler.planning.twins import Twins
+
+MAX_REJECTIONS = 2
+
+
+@dataclass(slots=True)
+class Met:
+    """What rows said besides their changes: where the entries stand that there are rows for, which revision is
+    asked for of a name that the state knows, where it is not the first, which plans there are, the calls to stop,
+    and of each row that is blocked as the same call, where the entries stand that it is alike."""
+
+    places: array[int] = field(default_factory=lambda: array("I"))
+    latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    plans: set[str] = field(default_factory=set)
+    twins: dict[Address, list[int]] = field(default_factory=dict)
+    to_stop: list[CallToStop] = field(default_factory=list)
+
+    def add(self, more: Met) -> None:
+        self.plans |= more.plans
+        self.twins |= more.twins
+        self.to_stop += more.to_stop
+        self.places += more.places
+        for name, revision in more.latest.items():
+            self.latest[name] = max(revision, self.latest.get(name, 0))
+        self.diagnostics += more.diagnostics
+
+
+class Judge:
+    """Compares rows with the entries that are ``known``; ``moved`` are the names they had before. ``met`` is what
+    rows said besides their changes, once all were judged. The calls to place have no requests yet."""
+
+    def __init__(self, known: Known, context: Context, moved: Mapping[Address, Address]) -> None:
+        self.known = known
+        self.context = context
+        self._moved = moved
+        self._twins = Twins(known, context.siblings, context.view, context.people)
+        self._placed = PlacedCalls(context)
+        self.met = Met()
+
+    def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
+        """What is said of each row and of each entry without one, sorted by address. Lazy rows are so already; all
+        are met once."""
+        if isinstance(rows, Lazy):
+            judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
+        else:
+            judged = gathered(self._changes(sorted(rows, key=_address)))
+        judged = self._renamed(judged)
+        vanished = self._vanished()
+        first = next(vanished, None)
+        return judged if first is None else gathered(merge(judged, chain([first], vanished), key=_address))
+
+    @property
+    def to_stop(self) -> tuple[CallToStop, ...]:
+        """The calls to stop by hand, once all changes were gone through: the soonest first."""
+        return tuple(sorted(self.met.to_stop, key=lambda call: (call.rings_at, call.address)))
+
+    def _part(self, rows: Sequence[Row]) -> tuple[Part, Met]:
+        """What is said of some of the rows, and what else was found; by whichever process."""
+        self.met = met = Met()
+        return Part.of(self._changes(rows)), met
+
+    def _changes(self, rows: Iterable[Row]) -> Iterator[Change]:
+        for item in self._placed.judged(map(self._judge, rows)):
+            self._list(item)
+            yield item.change
+
+    def _list(self, item: Judged) -> None:
+        if (call := self._placed.to_stop(item)) is not None:
+            self.met.to_stop.append(call)
+
+    def _taken(self, found: Iterable[tuple[Part, Met]]) -> Iterator[Part]:
+        """All parts; what was found in them is known once they were gone through."""
+        met = Met()
+        for part, more in found:
+            met.add(more)
+            yield part
+        self.met = met
+
+    def _judge(self, row: Row) -> Judged:
+        named = self.known.named(row.address) if self.known else []
+        item = self._judge_row(row, named)
+        calls = [entry.call for _, entry in named]
+        calls += [self.known.item(place).call for place in self.met.twins.get(row.address, ())[:1]]
+        old = self._moved.get(row.address)
+        return _with_private(item, [row.call, *calls] if item.change.call is None else calls, old)
+
+    def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Judged:
+        digest = identity.digest(row.call)
+        change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
+        entry = self._meet(row.address, named)
+        if entry is not None and entry.unknown:
+            return Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+        if entry is not None and entry.placed:
+            ahead = entry if entry.will_ring(self.context.now) else None
+            return Judged(self._judge_placed(row, entry, change), ahead, row)
+        return Judged(self._judge_absent(row, entry, [other for _, other in named if other is not entry], change))
+
+    def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
+        now = self.context.now
+        if not row.enabled:
+            if entry.will_ring(now):
+                return _with(change, Action.REMOVED, explain.removed(entry, "disabled"))
+            return _with(change, Action.UNCHANGED, explain.over(entry))
+        if self._same(entry, change):
+            return _with(change, Action.UNCHANGED, explain.unchanged(entry))
+        change = structs.replace(change, diff=self.context.view.diff(entry, row.call))
+        if entry.will_ring(now):
+            return _with(change, Action.CHANGED, explain.changed_pending(entry))
+        if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
+            return _with(change, Action.CHANGED, explain.changed_past(entry))
+        if entry.stopped_at is not None:
+            return _with(change, Action.CHANGED, explain.changed_stopped(entry))
+        self.met.diagnostics.append(explain.new_occurrence(row, entry))
+        return _with(change, Action.CHANGED, explain.changed_rang(entry))
+
+    def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
+        if not row.enabled:
+            return _with(change, Action.HELD, explain.HELD)
+        conflict = conflict_of(row.address, row.call, self.context)
+        if conflict is not None:
+            return self._wanted(row, change, Action.CONFLICT, explain.conflict(conflict))
+        expiry = passed(row.rings_at, row.place_by, self.context.now)
+        if expiry is not None:
+            recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
+            change = structs.replace(
+                change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
+            )
+            return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
+        obstacle = self._obstacle(row, others, change.digest)
+        if obstacle is not None:
+            return _with(change, Action.BLOCKED, obstacle)
+        refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
+        retry = self.context.retry_failed or row.address in self.context.retried
+        if entry is not None and refused and not retry:
+            return _with(change, Action.HELD, explain.rejected_twice(entry))
+        return self._create(row, change, explain.create(entry, retried=refused))
+
+    def _same(self, entry: Entry, change: Change) -> bool:
+        """Whether the row of ``change`` asks for the very call of ``entry``."""
+        return entry.digest == self.context.view.digest(change.digest)
+
+    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> explain.Reasons | None:
+        """What ``others``, the entries of the row's name in other revisions, or a call like it have against it."""
+        for other in others:
+            if other.address.revision > row.address.revision and (other.placed or other.unknown):
+                return explain.revision_lowered(other)
+            if other.address.revision < row.address.revision:
+                if other.unknown:
+                    return explain.earlier_uncertain(other)
+                if other.will_ring(self.context.now):
+                    return explain.earlier_pending(other)
+        twins = [] if row.distinct else self._twins.find(row, digest, self.context.now)
+        if not twins:
+            return None
+        self.met.twins[row.address] = twins
+        return explain.same_call(row, self.known.item(twins[0]))
+
+    def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
+        action = Action.CREATE
+        later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
+        if later is not None:
+            action, why = Action.WAITING, explain.waiting(later, _timezone(row))
+        return self._wanted(row, change, action, why)
+
+    @staticmethod
+    def _wanted(row: Row, change: Change, action: Action, why: explain.Reasons) -> Change:
+        """With all that is needed to place it, now or later."""
+        return _with(
+            change,
+            action,
+            why,
+            call=row.call,
+            place_by=row.place_by,
+            called_timezone=row.called_timezone,
+            distinct=row.distinct,
+        )
+
+    def _meet(self, address: Address, named: Sequence[tuple[int, Entry]]) -> Entry | None:
+        """The entry of an address, of those with its name."""
+        self.met.plans.add(address.plan)
+        if named and address.revision > 1:
+            name = (address.plan, address.key)
+            self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
+        for place, entry in named:
+            if entry.address.revision == address.revision:
+                self.met.places.append(place)
+                return entry
+        return None
+
+    def _renamed(self, judged: Sequence[Change]) -> Sequence[Change]:
+        """The changes, those that are blocked as the same call told how to say where they came from."""
+        told = renames(self.known, self.met.twins, self._has_row(), self.met.plans, self.context)
+        if not told:
+            return judged
+
+        def renamed(change: Change) -> Change:
+            why = told.get(change.address)
+            return change if why is None else _with(change, Action.BLOCKED, why)
+
+        return judged.mapped(renamed) if isinstance(judged, Changes) else tuple(map(renamed, judged))
+
+    def _has_row(self) -> bytearray:
+        """For each entry whether a row was met for it."""
+        there = bytearray(len(self.known))
+        for place in self.met.places:
+            there[place] = 1
+        return there
+
+    def _vanished(self) -> Iterator[Change]:
+        """Entries with no row, in their order: those that will still ring, and those whose outcome is unknown. The
+        calls that a row seems to be renamed from are no calls to stop, unless a guard forbids them."""
+        renamed = {self.known.item(place).address for places in self.met.twins.values() for place in places}
+        for item in self._placed.judged(self._without_row()):
+            kept = self.context.complete and item.change.address not in renamed
+            if item.change.action is not Action.REMOVED or kept:
+                self._list(item)
+                yield item.change
+
+    def _without_row(self) -> Iterator[Judged]:
+        scope = self.context.scope
+        for entry, there in zip(self.known, self._has_row(), strict=True):
+            address = entry.address
+            if there or (scope is not None and address.plan not in scope):
+                continue
+            change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
+            if entry.unknown:
+                item = Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+                yield _with_private(item, [entry.call])
+            elif entry.will_ring(self.context.now):
+                superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
+                why = explain.removed(entry, "superseded" if superseded else "no-row")
+                yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
+
+
+def _with_private(item: Judged, calls: Sequence[Call], old: Address | None = None) -> Judged:
+    """The change, knowing what tells whom these calls reach, where its key, ``old`` or its message may hold it."""
+    change = item.change
+    text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
+    private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
+    return structs.replace(item, change=structs.replace(change, private=private)) if private else item
+
+
+def conflict_of(address: Address, call: Call, context: Context) -> Conflict | None:
+    """The conflict that is kept of a row. It is over once the row calls somebody who is surely another person."""
+    conflict = context.conflicts.get(address)
+    if conflict is None:
+        return None
+    wanted = {context.view.target(name) for name in context.people.names(call.target)}
+    same = not wanted.isdisjoint(context.people.names(conflict.target))
+    return conflict if same else None
+
+
+def _address(item: Row | Change) -> Address:
+    return item.address
+
+
+def _scheduled(entry: Entry) -> datetime | None:
+    return entry.rings_at if entry.call.schedule is not None else None
+
+
+def _timezone(row: Row) -> str:
+    return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
+
+
+def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -> Change:  # fields of a Change
+    codes, said = why
+    if said is None or isinstance(said, str):
+        return structs.replace(change, action=action, reasons=codes, message=said, **fields)
+    return structs.replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)

@@ -1,0 +1,106 @@
+"""The diff: desired rows against what the state knows, as a pure function of two collections and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from msgspec import structs
+
+from reconciler.domain import identity, wire
+from reconciler.domain.known import Known
+from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
+from reconciler.domain.moves import move_entries
+from reconciler.domain.plan import Action, Change, Changes, Plan, of
+from reconciler.domain.policy import Policy
+from reconciler.domain.times import ZONE_RULES
+from reconciler.errors import ExitCode
+from reconciler.planning.context import Context
+from reconciler.planning.guarding import guarded
+from reconciler.planning.guards.words import Scene
+from reconciler.planning.judging import Judge
+
+
+def make_plan(
+    rows: Sequence[Row],
+    entries: Iterable[Entry],
+    context: Context,
+    diagnostics: Iterable[Diagnostic] = (),
+    moves: Sequence[Move] = (),
+) -> Plan:
+    """Compare rows with entries, carried over by ``moves``.
+
+    Rows must have unique addresses, and be sorted by them where they are lazy; ``diagnostics`` are the source's.
+    """
+    carried, pairs, problems = move_entries(entries, moves)
+    known = Known.of(carried)
+    judge = Judge(known, context, {new: old for old, new in pairs})
+    changes = judge.changes(rows)
+    scene = Scene(context.now, context.policy, known, context.view, context.people, context.siblings)
+    changes, warnings = guarded(changes, scene)
+    found = [*_eased(diagnostics, known, context.now), *judge.met.diagnostics, *problems, *warnings]
+    return Plan(
+        created_at=context.now,
+        tool_version=context.tool_version,
+        lineage=context.lineage,
+        serial=context.serial,
+        zone_rules=ZONE_RULES,
+        changes=_requested(changes, context),
+        diagnostics=tuple(sorted(found, key=_place)),
+        git=context.git,
+        moves=tuple(sorted(pairs)),
+        snapshot_at=context.snapshot_at,
+        to_stop=judge.to_stop,
+        lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
+        next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
+        public_metadata=context.policy.public_metadata,
+    )
+
+
+def verdict(plan: Plan) -> ExitCode:
+    """Whether a plan can be applied: DONE where it can, else the exit code of what stands in the way."""
+    if plan.errors:
+        return ExitCode.ERROR
+    return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
+
+
+def _requested(changes: Sequence[Change], context: Context) -> Sequence[Change]:
+    """The changes, each call to place with its request: made as it is asked for, where they are many."""
+
+    def requested(change: Change) -> Change:
+        if change.action is not Action.CREATE or change.call is None:
+            return change
+        tags = identity.tags(context.lineage or "", change.address, change.digest)
+        return structs.replace(change, request=wire.to_request(change.call, tags, context.fields))
+
+    return changes.requested(requested) if isinstance(changes, Changes) else tuple(map(requested, changes))
+
+
+def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None:
+    """When the first of the waiting calls may no longer be placed."""
+    lead = policy.min_lead or timedelta(0)
+
+    def ends() -> Iterator[datetime]:
+        for item in changes:
+            if item.scheduled_at is not None:
+                yield item.scheduled_at - lead
+            if item.place_by is not None:
+                yield item.place_by
+
+    return min(ends(), default=None)
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
+    where = item.location
+    return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
+
+
+def _eased(found: Iterable[Diagnostic], known: Known, now: datetime) -> Iterable[Diagnostic]:
+    """Errors on rows whose call has already rung are warnings: nothing they say can matter any more."""
+    for item in found:
+        entry = known.get(item.address) if item.address else None
+        if entry is not None and entry.placed and entry.rings_at <= now:
+            yield replace(item, severity=Severity.WARNING)
+        else:
+            yield item

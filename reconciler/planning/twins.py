@@ -1,0 +1,100 @@
+"""The same call under another name: what a renamed plan or an edited key would phone a second time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from reconciler.domain.blinding import View
+from reconciler.domain.known import Known
+from reconciler.domain.model import Address, Entry, Row
+from reconciler.domain.people import People, spellings
+from reconciler.planning.guards.persons import Persons
+
+WINDOW = timedelta(hours=24)
+
+
+class Twins:
+    """Entries by what makes a call recognisable: its digest, its target and its time.
+
+    A call that a person stopped is a twin too: a rename must not bring it back. Attempts that came to nothing are
+    none. ``siblings`` were approved together with the row that asks. ``view`` is how the state has a row's call.
+    Targets are compared as probable persons.
+    """
+
+    def __init__(self, known: Known, siblings: frozenset[Address], view: View, people: People) -> None:
+        self._known = known
+        self._view = view
+        self._persons = Persons(people, view)
+        self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
+        for place, entry in enumerate(known):
+            if (entry.unknown or entry.placed) and entry.address not in siblings:
+                self._by_digest.add(entry.digest, place)
+                for name in self._persons.names(entry.call.target):
+                    self._by_target.add(name, place)
+
+    def find(self, row: Row, digest: str, now: datetime) -> list[int]:
+        """Where the entries of other plans or keys stand that are the same call as ``row``: first those with its
+        key, each kind in the order of addresses.
+
+        Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
+        immediate or delayed call attempted within 24 hours.
+        """
+        if not self._known:
+            return []
+        digest = self._view.digest(digest)
+        found = set()
+        for place in self._by_digest.places(digest):
+            entry = self._known.item(place)
+            if entry.digest == digest and _other(entry, row):
+                found.add(place)
+        own, *number = self._persons.names(row.call.target)
+        own_forms, forms = self._stored(own), self._stored(own, *number)
+        for place in (place for name in forms for place in self._by_target.places(name)):
+            entry = self._known.item(place)
+            names = self._persons.names(entry.call.target)
+            if (names[0] in forms or not own_forms.isdisjoint(names)) and _collides(entry, row, now):
+                found.add(place)
+        return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
+
+    def _stored(self, *names: str) -> set[str]:
+        """The names of a person, and each form in which the state may have them."""
+        return {*names, *(self._view.target(text) for name in names for text in spellings(name))}
+
+
+class _Index:
+    """Where entries stand, by a text that each of them has, in some 30 bytes for each."""
+
+    def __init__(self, size: int) -> None:
+        self._last = (1 << size.bit_length()) - 1
+        self._heads = array("i", [-1]) * (self._last + 1)  # of chains: of all texts whose hashes end alike
+        self._hashes, self._places, self._nexts = array("q"), array("I"), array("i")
+
+    def add(self, text: str, place: int) -> None:
+        number = hash(text)
+        self._nexts.append(self._heads[number & self._last])
+        self._heads[number & self._last] = len(self._hashes)
+        self._hashes.append(number)
+        self._places.append(place)
+
+    def places(self, text: str) -> Iterator[int]:
+        """Where the entries with a text stand, and hardly any others."""
+        number = hash(text)
+        index = self._heads[number & self._last]
+        while index >= 0:
+            if self._hashes[index] == number:
+                yield self._places[index]
+            index = self._nexts[index]
+
+
+def _other(entry: Entry, row: Row) -> bool:
+    return (entry.address.plan, entry.address.key) != (row.address.plan, row.address.key)
+
+
+def _collides(entry: Entry, row: Row, now: datetime) -> bool:
+    if not _other(entry, row):
+        return False
+    if row.rings_at is not None:
+        return entry.rings_at == row.rings_at
+    return entry.call.schedule is None and abs(now - entry.attempted_at) < WINDOW

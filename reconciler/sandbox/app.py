@@ -1,0 +1,112 @@
+"""The aiohttp application: routes, and one middleware that every request passes.
+
+The only modules that import aiohttp are this one, ``answers``, ``placing``, ``reads``, ``control`` and ``server``;
+nothing imports them until a sandbox starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+
+from aiohttp import web
+
+from reconciler.domain.model import JsonObject
+from reconciler.sandbox.answers import LIST_FAULT, HangUp, act_out, hang_up, refusal_answer
+from reconciler.sandbox.control import Control
+from reconciler.sandbox.desk import Desk
+from reconciler.sandbox.faults import ON_LISTS
+from reconciler.sandbox.placing import Placing
+from reconciler.sandbox.reads import Reads
+from reconciler.sandbox.refusal import Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_SOME_LIST: JsonObject = {"data": [], "count": 0}  # what a GET's half answer is half of
+
+
+class Front:
+    """Key, limit, faults of GETs, latency and counting; errors of every kind become JSON."""
+
+    def __init__(self, desk: Desk, closing: asyncio.Event) -> None:
+        self._desk = desk
+        self._closing = closing
+
+    async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer one request."""
+        if request.path.startswith("/_sandbox/"):
+            try:
+                return await self._answered(request, handler)
+            except Refusal as refusal:
+                return refusal_answer(refusal)
+        answered, response = await self._respond(request, handler)
+        if response is not None and self._desk.date_offset:
+            response.headers["Date"] = formatdate(time.time() + self._desk.date_offset, usegmt=True)
+        self._desk.traffic.count(_route(request), answered)  # before the client can see the end
+        return hang_up(request) if response is None else response
+
+    async def _respond(self, request: web.Request, handler: Handler) -> tuple[str, web.StreamResponse | None]:
+        """The word to count the answer under, and the answer; None where the connection is to be cut."""
+        response: web.StreamResponse
+        try:
+            self._admit(request)
+            fault = self._desk.dial.pick(on_get=True) if request.method == "GET" else None
+            if fault in ON_LISTS:
+                request[LIST_FAULT] = fault
+                response = await self._answered(request, handler)
+            elif fault is None:
+                response = await self._answered(request, handler)
+            else:
+                response = await act_out(request, fault, self._desk.dial.plan, self._closing, _SOME_LIST)
+        except Refusal as refusal:
+            response = refusal_answer(refusal)
+        except HangUp as end:
+            return end.answered, None
+        if self._desk.config.latency:
+            await asyncio.sleep(self._desk.config.latency)
+        return str(response.status), response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The handler's answer, with aiohttp's own errors (no such path, body too large) as refusals."""
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            allow = error.headers.get("Allow")
+            headers = {"Allow": allow} if allow else None
+            raise Refusal(error.status, f"{request.method} {request.path}: {error.reason}", headers) from error
+
+    def _admit(self, request: web.Request) -> None:
+        """Raises ``Refusal`` 401 without a good key, 429 above the rate limit."""
+        if not request.path.startswith("/v1/"):
+            return
+        if not self._desk.accepts_key(request.headers.get("x-api-key", "")):
+            raise Refusal(401, "missing or invalid x-api-key")
+        wait = self._desk.throttle.take() if self._desk.throttle else 0
+        if wait:
+            raise Refusal(429, "too many requests", {"Retry-After": str(wait)})
+
+
+def _route(request: web.Request) -> str:
+    """Method and path; ids are shown as ``{id}``."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource else request.path}"
+
+
+def build(desk: Desk, closing: asyncio.Event) -> web.Application:
+    """The application over one desk; ``closing`` is set once it shuts down."""
+    front = Front(desk, closing)
+
+    @web.middleware
+    async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await front.serve(request, handler)
+
+    async def shut_down(_: web.Application) -> None:
+        closing.set()
+
+    app = web.Application(middlewares=[serve])
+    for handlers in (Placing(desk, closing), Reads(desk), Control(desk)):
+        app.router.add_routes(handlers.routes())
+    app.on_shutdown.append(shut_down)
+    return app

@@ -1,0 +1,179 @@
+"""Is this the body of a call, to the letter? One pure function: bytes in, an order or a refusal out.
+
+Source: the vendor's pages make-contact-call and make-ai-phone-call. Every problem is named in one answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.domain import times
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.wire import CONTACT_CALL, PHONE_CALL, ScheduleFields
+from reconciler.sandbox.refusal import Refusal
+
+Check = Callable[[JsonValue], str | None]
+
+E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+IDENTIFIER = re.compile(r"(?:[a-z]+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_WALL = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A body that holds, and the instant (UTC) at which its call rings."""
+
+    endpoint: str
+    body: JsonObject
+    rings_at: datetime
+
+    def text(self, name: str) -> str:
+        """A field that the checks found to be text; an optional one that is absent is the empty text."""
+        value = self.body.get(name, "")
+        return value if isinstance(value, str) else ""
+
+
+def read_order(
+    endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields, *, lenient: bool = False
+) -> Order:
+    """Check one body as of ``now``. Raises ``Refusal`` 400 that names each wrong field.
+
+    ``lenient``: a schedule whose names are others is ignored.
+    """
+    body = parse_object(raw)
+    problems = _problems(body, endpoint)
+    if problems:
+        raise Refusal(400, "; ".join(problems))
+    schedule = body.get("schedule")
+    ignored = lenient and isinstance(schedule, dict) and set(schedule) != {fields.at, fields.timezone}
+    return Order(endpoint, body, now if ignored else _rings_at(body, now, fields))
+
+
+def parse_object(raw: bytes) -> JsonObject:
+    """The JSON object in UTF-8 bytes. Raises ``Refusal`` 400: not JSON, not an object, or a name given twice."""
+    try:
+        value: JsonValue = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"the body is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Refusal(400, "the body must be a JSON object")
+    return value
+
+
+def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return members
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _problems(body: JsonObject, endpoint: str) -> list[str]:
+    required, optional = _FIELDS[endpoint]
+    known = required | optional
+    problems = [f"{name} is not a known field" for name in body if name not in known]
+    problems += [f"{name} is required" for name in required if name not in body]
+    for name, value in body.items():
+        problem = known[name](value) if name in known else None
+        if problem:
+            problems.append(f"{name} must be {problem}")
+    if "delay" in body and "schedule" in body:
+        problems.append("delay and schedule exclude each other")
+    return problems
+
+
+def _rings_at(body: JsonObject, now: datetime, fields: ScheduleFields) -> datetime:
+    schedule = body.get("schedule")
+    if isinstance(schedule, dict):
+        return _scheduled(schedule, now, fields)
+    delay = body.get("delay")
+    try:
+        return now + timedelta(minutes=delay if isinstance(delay, int | float) else 0)
+    except OverflowError as error:
+        raise Refusal(400, "delay is too large") from error
+
+
+def _scheduled(schedule: JsonObject, now: datetime, fields: ScheduleFields) -> datetime:
+    """The instant of a schedule: the first of two where the clocks go back, moved forward in a gap."""
+    if set(schedule) != {fields.at, fields.timezone}:
+        raise Refusal(400, f"schedule must have exactly the fields {fields.at} and {fields.timezone}")
+    at, name = schedule[fields.at], schedule[fields.timezone]
+    zone = times.zone(name) if isinstance(name, str) else None
+    if zone is None:
+        raise Refusal(400, f"schedule.{fields.timezone} must be an IANA timezone")
+    if not isinstance(at, str) or not _WALL.fullmatch(at):
+        raise Refusal(400, f"schedule.{fields.at} must be a date and time in the form yyyy-MM-dd HH:mm:ss")
+    try:
+        place = times.locate(times.parse_wall(at), zone)
+    except (ValueError, OverflowError) as error:
+        raise Refusal(400, f"schedule.{fields.at} must be a real date and time") from error
+    if isinstance(place, times.Gap):
+        place = place.after
+    elif isinstance(place, times.Fold):
+        place = place.first
+    if place < now:
+        raise Refusal(400, "schedule is in the past")
+    return place
+
+
+def _identifier(value: JsonValue) -> str | None:
+    return None if isinstance(value, str) and IDENTIFIER.fullmatch(value) else "a UUID"
+
+
+def _phone_number(value: JsonValue) -> str | None:
+    return None if isinstance(value, str) and E164.fullmatch(value) else "a phone number in E.164 form"
+
+
+def _text(value: JsonValue) -> str | None:
+    return None if isinstance(value, str) else "a string"
+
+
+def _name(value: JsonValue) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "a string that is not empty"
+
+
+def _https(value: JsonValue) -> str | None:
+    return None if isinstance(value, str) and re.match(r"https://[^/\s]", value) else "an https URL"
+
+
+def _minutes(value: JsonValue) -> str | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    return None if number else "a number of minutes, 0 or more"
+
+
+def _object(value: JsonValue) -> str | None:
+    return None if isinstance(value, dict) else "an object"
+
+
+def _pairs(value: JsonValue) -> str | None:
+    fits = isinstance(value, list) and all(
+        isinstance(item, dict)
+        and set(item) == {"key", "value"}
+        and all(isinstance(text, str) for text in item.values())
+        for item in value
+    )
+    return None if fits else "an array of {key, value}, both strings"
+
+
+_SHARED: dict[str, Check] = {
+    "additional_data": _pairs,
+    "delay": _minutes,
+    "schedule": _object,
+    "metadata": _object,
+}
+# endpoint -> (required fields, optional fields)
+_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
+    CONTACT_CALL: ({"contact_id": _identifier, "agent_id": _identifier, "from_number_id": _identifier}, _SHARED),
+    PHONE_CALL: (
+        {"from_number": _phone_number, "to_number": _phone_number, "full_name": _name, "agent_id": _identifier},
+        _SHARED | {"email": _text, "country": _text, "webhook_url": _https},
+    ),
+}

@@ -1,0 +1,75 @@
+"""A sandbox in a background thread, for tests and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from reconciler.domain.model import JsonObject
+from reconciler.sandbox.config import SandboxConfig
+from reconciler.sandbox.faults import FaultRule
+from reconciler.sandbox.loading import load_server
+from reconciler.sandbox.recorded import RecordedCall
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.server import Server
+
+
+class RunningSandbox:
+    """The handle of a running sandbox. Its methods may be called from any thread, also after it has stopped."""
+
+    def __init__(self, server: Server) -> None:
+        self._desk = server.desk
+        self.url = server.url
+
+    def calls(self) -> tuple[RecordedCall, ...]:
+        """Every call truly recorded, in order, whatever its client was told."""
+        return self._desk.ledger.all()
+
+    def requests(self) -> JsonObject:
+        """The counts of ``GET /_sandbox/requests``."""
+        return self._desk.traffic.as_json()
+
+    def set_faults(self, *rules: str | FaultRule) -> None:
+        """Replace the fault rules (none: no more faults) and count requests from 1 again.
+
+        The seed, the stall and the other settings stay as configured. Raises ``ValueError`` for a wrong rule.
+        """
+        parsed = tuple(rule if isinstance(rule, FaultRule) else FaultRule.parse(rule) for rule in rules)
+        self._desk.dial.turn_to(replace(self._desk.config.faults, rules=parsed))
+
+
+@contextmanager
+def running(config: SandboxConfig | None = None) -> Iterator[RunningSandbox]:
+    """Run a sandbox in a thread of its own for the length of a ``with`` block; nothing is left behind.
+
+    Raises:
+        SandboxError: aiohttp is missing, or the address or the file of calls cannot be had.
+    """
+    server_class = load_server()
+    loops: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
+    thread = threading.Thread(target=_spin, args=(loops,), name="sandbox", daemon=True)
+    thread.start()
+    loop = loops.get()
+    try:
+        server = asyncio.run_coroutine_threadsafe(server_class.start(config or SandboxConfig()), loop).result()
+        try:
+            yield RunningSandbox(server)
+        finally:
+            asyncio.run_coroutine_threadsafe(server.close(), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def _spin(loops: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
+    """Run a loop until it is stopped; what is left of its tasks is cancelled, and it is closed."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        loops.put(loop)
+        loop.run_forever()

@@ -1,0 +1,48 @@
+"""A sandbox that listens: bound, served and stopped, in the loop of whoever starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from aiohttp import web
+
+from reconciler.sandbox.app import build
+from reconciler.sandbox.config import SandboxConfig, SandboxError
+from reconciler.sandbox.desk import Desk
+from reconciler.system.failures import next_step
+
+_GRACE = 1.0  # seconds that requests in progress have when the sandbox stops
+
+
+class Server:
+    """A listening sandbox; made by ``start``, to be ended by ``close``."""
+
+    def __init__(self, desk: Desk, runner: web.AppRunner, url: str) -> None:
+        self.desk = desk
+        self.url = url
+        self._runner = runner
+
+    @classmethod
+    async def start(cls, config: SandboxConfig) -> Server:
+        """Listen. Raises ``SandboxError`` where the address or the file of calls cannot be had."""
+        desk = Desk(config)
+        app = build(desk, asyncio.Event())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, config.host, config.port).start()
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            desk.ledger.close()
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            hint = next_step(error) if isinstance(error, OSError) else None
+            message = f"cannot listen on {config.host} port {config.port}: {reason}"
+            raise SandboxError(message, hint=hint) from error
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        return cls(desk, runner, f"http://{host}:{runner.addresses[0][1]}")
+
+    async def close(self) -> None:
+        """Stop listening, end what is in progress, let go of the file."""
+        await self._runner.cleanup()
+        self.desk.ledger.close()

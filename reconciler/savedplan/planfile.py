@@ -1,0 +1,278 @@
+"""The saved plan: one canonical byte form, written here and nowhere else (``planreader`` reads it).
+
+The document is ``schemas/plan.schema.json``. ``plan_id`` is the SHA-256 of the canonical bytes of all other
+fields but the signature. A signature (HMAC-SHA-256 over the plan's id) tells who could write it, where a key is
+set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import IO
+
+from msgspec import Struct, to_builtins
+
+from reconciler.bulk.spool import in_parts
+from reconciler.domain.documents import (
+    END,
+    Document,
+    Lines,
+    joined,
+    named_pieces,
+    optional_instant,
+    pieces,
+    to_bytes,
+    to_line,
+    to_whole_line,
+)
+from reconciler.domain.masking import mask_diagnostic
+from reconciler.domain.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
+from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Plan
+from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time, utc
+
+FORMAT_VERSION = "1.0"
+_ID_PREFIX = "sha256:"
+_NO_ID = _ID_PREFIX + 64 * "0"
+_NOT_IN_ID = frozenset({"plan_id", "signature"})
+_SIGNATURE_PREFIX = "hmac-sha256:"
+_TOGETHER = 1 << 16
+_SUMMARY_ORDER = (
+    Action.CREATE,
+    Action.UNCHANGED,
+    Action.CHANGED,
+    Action.REMOVED,
+    Action.HELD,
+    Action.WAITING,
+    Action.EXPIRED,
+    Action.UNCERTAIN,
+    Action.BLOCKED,
+    Action.FORBIDDEN,
+    Action.CONFLICT,
+)
+
+
+class _Line(Struct, gc=False):
+    """One change as it stands in the file, with all it holds. Its instants are in UTC, and are written as by
+    ``format_instant``.
+    """
+
+    address: str
+    plan: str
+    key: str
+    revision: int
+    action: Action
+    digest: str
+    source: JsonValue
+    request: Request | None
+    call: Call | None
+    scheduled_at: datetime | None
+    place_by: datetime | None
+    called_timezone: str | None
+    distinct: bool
+    diff: list[JsonValue]
+    reasons: list[str]
+    message: str | None
+    introduced: bool | None
+
+
+def _line(change: Change) -> _Line:
+    address = change.address
+    return _Line(
+        str(address),
+        address.plan,
+        address.key,
+        address.revision,
+        change.action,
+        change.digest,
+        None if change.source is None else place_document(change.source),
+        change.request,
+        change.call,
+        None if change.scheduled_at is None else utc(change.scheduled_at),
+        None if change.place_by is None else utc(change.place_by),
+        change.called_timezone,
+        change.distinct,
+        diff_document(change.diff) if change.diff else [],
+        list(change.reasons),
+        change.message,
+        change.introduced,
+    )
+
+
+def change_document(change: Change) -> JsonObject:
+    """One change as JSON, with all it holds."""
+    document: JsonObject = to_builtins(_line(change))
+    return document
+
+
+def change_line(change: Change) -> bytes:
+    """The same as it stands in the file, on one line. A delay is the only number that may be a fraction."""
+    if change.call is not None and isinstance(change.call.delay_minutes, float):
+        return to_line(change_document(change))
+    return to_whole_line(_line(change))
+
+
+def plan_id(plan: Plan) -> str:
+    """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
+    return _id_of(_body(plan))
+
+
+def _id_of(body: Document) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces(body):
+        digest.update(piece)
+    return id_of(digest)
+
+
+def id_of(digest: hashlib._Hash) -> str:
+    """The plan's id, by the digest of what it is taken over."""
+    return _ID_PREFIX + digest.hexdigest()
+
+
+def _named(body: dict[str, JsonValue | Lines], own_id: str, signature: JsonValue) -> Document:
+    """The whole document, in the order in which its members stand."""
+    head = {name: body[name] for name in ("format_version", "tool_version")}
+    return head | {"plan_id": own_id} | body | {"signature": signature}
+
+
+def _signature(own_id: str, signing_key: str) -> str:
+    return _SIGNATURE_PREFIX + hmac.new(signing_key.encode(), own_id.encode(), hashlib.sha256).hexdigest()
+
+
+def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> None:
+    """Write the canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change.
+
+    The id stands before what it is taken over, so ``file`` must be one that can go back.
+    """
+    digest, places = hashlib.sha256(), {}
+    for name, group in groupby(named_pieces(_named(_body(plan), _NO_ID, None)), key=itemgetter(0)):
+        places[name] = file.tell()
+        for written in _together(piece for _, piece in group):
+            if name not in _NOT_IN_ID:
+                digest.update(written)
+            file.write(written)
+    own_id = id_of(digest)
+    file.seek(places["plan_id"])
+    file.write(_member("plan_id", own_id))
+    file.seek(places["signature"])
+    file.write(_member("signature", None if signing_key is None else _signature(own_id, signing_key)) + END)
+
+
+def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _TOGETHER:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
+
+
+def frame(plan: Plan, own_id: str, signature: JsonValue) -> bytes:
+    """The whole document, as it would be without any changes."""
+    return to_bytes(_named({**_body(plan), "changes": []}, own_id, signature))
+
+
+def is_signature(signature: str, own_id: str, signing_key: str) -> bool:
+    """Whether somebody who has the key signed the plan of this id."""
+    return hmac.compare_digest(signature.encode(), _signature(own_id, signing_key).encode())
+
+
+def _member(name: str, value: JsonValue) -> bytes:
+    """A member that is not the first, as it stands in the file."""
+    return b",\n  " + to_line(name) + b": " + to_line(value)
+
+
+def shown(plan: Plan, of: Plan, line: Callable[[Change], bytes] = change_line) -> Iterator[bytes]:
+    """What ``write`` writes, of a masked copy and piece by piece, under the id of the plan itself (``of``).
+
+    ``line`` may say more of a change.
+    """
+    return pieces(_named(_body(plan, line), plan_id(of), None))
+
+
+def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str, JsonValue | Lines]:
+    git: JsonValue = {"commit": plan.git.commit, "dirty": plan.git.dirty} if plan.git else None
+    taken = optional_instant(plan.snapshot_at)
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": plan.tool_version,
+        "zone_rules": plan.zone_rules,
+        "created_at": format_instant(plan.created_at),
+        "git": git,
+        "base": None if plan.base is None else _base_document(plan.base),
+        "state": {"lineage": plan.lineage, "serial": plan.serial, "snapshot_at": taken},
+        "summary": summary(plan),
+        "overrides": [{"code": item.code, "reason": item.reason} for item in plan.lifted],
+        "next_apply_by": optional_instant(plan.next_apply_by),
+        "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
+        "to_stop": [to_stop_document(call) for call in plan.to_stop],
+        "changes": Lines(lambda: _written(plan.changes, line)),
+        "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
+    }
+
+
+def _written(changes: Sequence[Change], line: Callable[[Change], bytes]) -> Iterator[bytes]:
+    """The lines of changes, many at a time."""
+    return filter(None, in_parts(changes, lambda part: joined(map(line, part))))
+
+
+def summary(plan: Plan) -> JsonObject:
+    """Counts by action, in the order of the contract."""
+    return {action.value: plan.count(action) for action in _SUMMARY_ORDER}
+
+
+def to_stop_document(call: CallToStop) -> JsonObject:
+    """A call to stop by hand. ``rings_local`` is on the clock of ``timezone``; no time where nobody knows it."""
+    known = call.rings_at != UNKNOWN_TIME
+    return {
+        "address": str(call.address),
+        "action": call.action.value,
+        "reasons": list(call.reasons),
+        "why": call.why,
+        "call_id": call.call_id,
+        "person": call.target,
+        "rings_at": format_instant(call.rings_at) if known else None,
+        "rings_local": format_wall(local_time(call.rings_at, call.timezone)) if known else None,
+        "timezone": call.timezone,
+    }
+
+
+def place_document(where: Location) -> JsonObject:
+    """``file``, ``line``, ``column``, and ``cell`` where the place is in a sheet."""
+    place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
+    return place if where.cell is None else {**place, "cell": where.cell}
+
+
+def diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
+    """The cells that differ, as JSON."""
+    return [
+        {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
+    ]
+
+
+def _base_document(base: Base) -> JsonObject:
+    return {"ref": base.ref, "commit": base.commit, "settings": diff_document(base.settings)}
+
+
+def diagnostic_document(item: Diagnostic) -> JsonObject:
+    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null where it has no place.
+
+    ``cell`` is there where the place is in a sheet.
+    """
+    item = mask_diagnostic(item)
+    nowhere: JsonObject = {"file": None, "line": None, "column": None}
+    return {
+        "severity": item.severity.value,
+        "code": item.code,
+        "message": item.message,
+        **(nowhere if item.location is None else place_document(item.location)),
+        "hint": item.hint,
+    }

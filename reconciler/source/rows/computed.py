@@ -1,0 +1,99 @@
+"""The computed columns of one plan file: of the whole file, and of each sheet over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.domain.settings import Project
+from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns
+from reconciler.source.formulas.functions import library
+from reconciler.source.formulas.program import Engine
+from reconciler.source.report import Report
+from reconciler.source.rows.fields import is_repeat, schema_of
+from reconciler.source.schema.shape import NO_REPEAT
+from reconciler.source.schema.wording import revealing_names
+from reconciler.source.sheets.header import near_field
+from reconciler.source.sheets.lookup import Lookups
+from reconciler.source.sheets.options import read_options
+from reconciler.source.yaml.nodes import ListNode, MapNode
+
+
+class Computed:
+    """``columns`` are those of the whole file; ``broken`` names those that are wrong, which is reported."""
+
+    def __init__(self, root: MapNode, plan: str | None, project: Project, report: Report) -> None:
+        self._report = report
+        self._names = {"name": plan or ""}
+        self._lookups = _lookups(root, project, report)
+        self._holidays = project.holidays
+        self._engine: Engine | None = None
+        self.columns = self._read(root, ("columns",))
+        node = root.get("columns")
+        self.broken = frozenset(node.items) - self.columns.keys() if isinstance(node, MapNode) else frozenset()
+        sheets = root.get("sheets")
+        items = sheets.items if isinstance(sheets, ListNode) else []
+        self._sheets = [
+            self._read(item, ("sheets", index, "columns")) if isinstance(item, MapNode) else {}
+            for index, item in enumerate(items)
+        ]
+        self._check_helpers()
+
+    def _read(self, parent: MapNode, path: tuple[str | int, ...]) -> Columns:
+        node = parent.get("columns")
+        if not isinstance(node, MapNode) or not node.items:
+            return {}
+        if self._engine is None:
+            self._engine = Engine(library(self._holidays, self._lookups.find), self._lookups.prepare)
+        return read_columns(node, path, self._engine, self._names, self._report)
+
+    def for_sheet(self, item: MapNode, index: int) -> Columns | None:
+        """The columns of one sheet, its own before the file's; None where any of them is wrong."""
+        own, node = self._sheets[index], item.get("columns")
+        whole = not isinstance(node, MapNode) or len(own) == len(node.items)
+        return {**self.columns, **own} if whole and not self.broken else None
+
+    def for_calls(self, *, alone: bool) -> Sequence[Column]:
+        """The columns that need nothing but fields, in order. Others are for sheets, if there are any."""
+        fit = dict(self.columns)
+        while unfit := [column for column in fit.values() if not all(_known(read, fit) for read in column.reads)]:
+            for column in unfit:
+                del fit[column.name]
+                if alone:
+                    missing = next(read for read in column.reads if not _known(read, fit))
+                    message = f"{column.name}: the rows of calls have no column {missing!r}"
+                    hint = "read a field, such as row.metadata.invoice"
+                    private = revealing_names([column.name])
+                    self._report.say(
+                        "E703", message, column.scalar.line, column.scalar.column, hint, private=private
+                    )
+        return in_order(fit, self._report)
+
+    def _check_helpers(self) -> None:
+        """Columns that set no field and that no formula reads."""
+        every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
+        read = {name for column in every for name in column.reads}
+        for column in every:
+            if schema_of(column.name) is not None or column.name in read:
+                continue
+            line, place = column.scalar.line, column.scalar.column
+            if is_repeat(column.name):
+                self._report.say("E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1])
+            else:
+                near = near_field(column.name)
+                hint = (
+                    f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"
+                )
+                message = f"column {column.name!r} is no field, and no formula reads it"
+                code = "E606" if near is not None and near[1] else "W204"
+                self._report.say(code, message, line, place, hint)
+
+
+def _known(name: str, columns: Columns) -> bool:
+    return name in columns or schema_of(name) is not None
+
+
+def _lookups(root: MapNode, project: Project, report: Report) -> Lookups:
+    node = root.get("tables")
+    items = node.items.items() if isinstance(node, MapNode) else ()
+    found = {name: options for name, (_, value) in items if (options := read_options(value)) is not None}
+    return Lookups(found, project, report)

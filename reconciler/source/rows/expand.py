@@ -1,0 +1,221 @@
+"""A plan file to its rows: of ``calls``, of a table and of sheets, all made in one way (``frame``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.domain.model import PLAN_NAME, Location, Move, Row
+from reconciler.domain.settings import Project
+from reconciler.source.formulas.columns import Columns
+from reconciler.source.report import Report
+from reconciler.source.rows.cells import Layer, Source, layer_of
+from reconciler.source.rows.computed import Computed
+from reconciler.source.rows.frame import NOTHING, Frame, Locate, Watch
+from reconciler.source.rows.gathering import Rows
+from reconciler.source.rows.ordinary import Kind
+from reconciler.source.rows.reading import PlanPlace
+from reconciler.source.rows.repeat import occurrences
+from reconciler.source.rows.rows import Identity
+from reconciler.source.schema.shape import check_shape
+from reconciler.source.sheets.grid import SheetProblem
+from reconciler.source.sheets.inline import Inline
+from reconciler.source.sheets.lookup import tell_problem
+from reconciler.source.sheets.opening import open_sheet
+from reconciler.source.sheets.options import Options, read_options
+from reconciler.source.sheets.reading import SheetReader
+from reconciler.source.yaml.nodes import NULLS, ListNode, MapNode, Node, Scalar
+
+SCHEMA = "callplan"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """One plan file. ``rows`` are made, and their mistakes told, while somebody goes through them; once.
+
+    ``name`` and ``named_at`` are set where its plan has a usable name.
+    """
+
+    rows: Iterator[Row | Rows]
+    moves: tuple[Move, ...] = ()
+    name: str | None = None
+    named_at: tuple[int, int] = (1, 1)
+
+
+def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch | None = None) -> PlanFile:
+    """A file and its rows; every mistake goes to ``report``, and a row with one is left out.
+
+    ``watch`` is told how each row was made.
+    """
+    check_shape(root, SCHEMA, report)
+    name_node = root.get("plan")
+    name = name_node.text if isinstance(name_node, Scalar) and PLAN_NAME.fullmatch(name_node.text) else None
+    named_at = (name_node.line, name_node.column) if name_node is not None else (1, 1)
+    frame = Frame(Identity(name, _identity(root, report)), _defaults(root, report), project, report, watch)
+    computed = Computed(root, name, project, report)
+    return PlanFile(_rows(root, frame, computed), tuple(_moves(root, report)), name, named_at)
+
+
+def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+    yield from _calls(root, frame, computed)
+    yield from _table(root, frame, computed)
+    yield from _sheets(root, frame, computed)
+
+
+def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
+    """The rows of ``calls``. Columns that read a sheet's inputs are not theirs."""
+    calls = root.get("calls")
+    items = calls.items if isinstance(calls, ListNode) else []
+    if not items:
+        return
+    columns = computed.for_calls(alone=not {"table", "sheets"} & root.items.keys())
+    report = frame.report
+    defaults = {name: cell.text for name, cell in frame.defaults.cells.items()}
+    marked = {path[1] for path in report.bad if len(path) == 2 and path[0] == "calls"}
+    wrong = {path[1] for path in report.bad if path[0] == "calls" and len(path) > 1}
+    ordinary = None if columns or frame.watch or computed.broken else _Ordinary(frame)
+    for index, item in enumerate(items):
+        if isinstance(item, MapNode) and ("calls", index) not in report.skipped:
+            row = None if ordinary is None or index in wrong else ordinary.row(item, index)
+            if row is not None:
+                yield row
+                continue
+            own = layer_of(item, ("calls", index), report, Source.ROW)
+            own.bad |= computed.broken - own.cells.keys()
+            place = PlanPlace(report.file, item)
+            for layer, occurrence in occurrences(item, own, report):
+                values = defaults | {name: cell.text for name, cell in layer.cells.items()} if columns else {}
+                row = frame.row(place, layer, columns, values, _locator(layer, report.file), occurrence)
+                if row is not None and index not in marked:
+                    yield row
+
+
+class _Ordinary:
+    """Rows of ``calls`` of which there is nothing to say, without a cell and a layer for each."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._kinds: dict[tuple[str | int, ...], Kind | None] = {}
+
+    def row(self, node: MapNode, index: int) -> Row | None:
+        """The row; None where it may be another. Nothing is wrong with the shape of the row at that ``index``."""
+        texts: list[str] = []
+        mark: list[str | int] = []
+        for name, (_, value) in node.items.items():
+            mark.append(name)
+            if isinstance(value, MapNode):
+                mark += (len(value.items), *value.items)
+                for _, item in value.items.values():
+                    if not _takes(item, texts):
+                        return None
+            elif not _takes(value, texts):
+                return None
+        found, ordinary, report = tuple(mark), self._frame.ordinary, self._frame.report
+        if found not in self._kinds:
+            own = layer_of(node, ("calls", index), report, Source.ROW)
+            self._kinds[found] = None if "repeat" in node.items else ordinary.kind(own, NOTHING)
+        kind = self._kinds[found]
+        if kind is None:
+            return None
+        return ordinary.row_of(kind, texts, Location(report.file, node.line, node.column))
+
+
+def _takes(node: Node, texts: list[str]) -> bool:
+    """Take the text of a value, unless it is none, or another than is written."""
+    if not isinstance(node, Scalar) or (node.plain and node.text in NULLS) or node.text[:1] == "=":
+        return False
+    texts.append(node.text)
+    return True
+
+
+def _locator(own: Layer, file: str) -> Locate:
+    def locate(name: str) -> Location | None:
+        cell = own.cells.get(name)
+        origin = cell.origin if cell is not None else None
+        return Location(file, origin.line, origin.column) if isinstance(origin, Scalar) else None
+
+    return locate
+
+
+def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+    node = root.get("table")
+    if not isinstance(node, MapNode) or computed.broken:
+        return
+    reader = SheetReader(Inline(node, frame.report), "the table", frame, Source.ROW)
+    try:
+        yield from reader.rows(computed.columns)
+    except SheetProblem as found:
+        where = found.location or Location(frame.report.file, node.line, node.column)
+        frame.report.tell(found.code, f"table: {found.message}", where, found.hint)
+
+
+def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+    node = root.get("sheets")
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        options = read_options(item) if isinstance(item, MapNode) else None
+        if options is None or not isinstance(item, MapNode):
+            continue
+        columns = computed.for_sheet(item, index)
+        if columns is not None and not any(path[:2] == ("sheets", index) for path in frame.report.bad):
+            yield from _sheet(options, columns, frame)
+
+
+def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | Rows]:
+    report = frame.report
+    try:
+        with open_sheet(options, report.file, frame.project) as grid:
+            reader = SheetReader(grid, options.file.text, frame, Source.SHEET)
+            yield from reader.rows(columns)
+    except SheetProblem as found:
+        tell_problem(found, options, report)
+        return
+    if reader.dates.undated and not reader.dates.dated and options.sha256 is None:
+        message = f"{options.file.text}: calls at set times whose keys hold no date"
+        hint = (
+            "the next export would show as changed, not as new calls: put the date in key; or pin it, sha256: ..."
+        )
+        report.say("W205", message, options.file.line, options.file.column, hint)
+
+
+def _defaults(root: MapNode, report: Report) -> Layer:
+    node = root.get("defaults")
+    if not isinstance(node, MapNode):
+        return Layer()
+    _check_defaults(node, report)
+    return layer_of(node, ("defaults",), report, Source.DEFAULT)
+
+
+def _moves(root: MapNode, report: Report) -> Iterator[Move]:
+    node = root.get("moved")
+    for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
+        if not isinstance(item, MapNode) or any(path[:2] == ("moved", index) for path in report.bad):
+            continue
+        old, new = item.get("from"), item.get("to")
+        if not isinstance(old, Scalar) or not isinstance(new, Scalar):
+            continue
+        plan, _, key = old.text.partition("/")
+        to_plan, _, to_key = new.text.partition("/")
+        if bool(key) is not bool(to_key):
+            message = f"a plan is moved to a plan, a row to a row: {old.text!r} and {new.text!r} are not alike"
+            report.say("E406", message, new.line, new.column, "write two plan names, or two plan/key")
+            continue
+        yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))
+
+
+def _check_defaults(defaults: MapNode, report: Report) -> None:
+    schedule, delay = defaults.get("schedule"), defaults.items.get("delay_minutes")
+    if delay is not None and isinstance(schedule, MapNode) and "at" in schedule.items:
+        key = delay[0]
+        message = "defaults have both schedule.at and delay_minutes"
+        report.say("E306", message, key.line, key.column, "remove one of them")
+        report.bad |= {("defaults", "schedule"), ("defaults", "delay_minutes")}
+
+
+def _identity(root: MapNode, report: Report) -> tuple[str, ...] | None:
+    """The tags a key is made of; None where rows have keys, empty where the list itself is wrong."""
+    node: Node | None = root.get("identity")
+    if node is None:
+        return None
+    if not isinstance(node, ListNode) or any(path[:1] == ("identity",) for path in report.bad):
+        return ()
+    return tuple(item.text for item in node.items if isinstance(item, Scalar))

@@ -1,0 +1,154 @@
+"""Which fields a column can set, and what may stand in each: the plan file's schema, one check a column."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Protocol
+
+from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.source.schema.packaged import schema_text
+from reconciler.source.schema.shape import bad_value
+from reconciler.source.yaml.nodes import BOOLEANS, JSON_NUMBER, Scalar
+
+# A number as spreadsheets show it where its digits do not fit: 1.41556E+10.
+SPOILED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
+# As a text that nothing says is a number: only what no code or name looks like.
+ROUNDED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}", re.ASCII)
+MAPS = ("additional_data", "metadata")
+
+
+class Check(Protocol):
+    """Whether a text that is not empty may stand in a field."""
+
+    def __call__(self, text: str) -> bool: ...
+
+    def all(self, texts: Sequence[str]) -> bool:
+        """Whether each of some texts may."""
+        return all(map(self, texts))
+
+
+@cache
+def fields() -> Mapping[str, JsonObject]:
+    """The schema of each field by its path; ``additional_data.`` and ``metadata.`` stand for all of theirs."""
+    row = _member(_member(json.loads(schema_text("callplan")), "$defs"), "row")
+    found: dict[str, JsonObject] = {}
+    for name, node in _member(row, "properties").items():
+        if not isinstance(node, dict) or name == "repeat":  # a rule makes rows, and is no field of one
+            continue
+        if name in MAPS:
+            found[f"{name}."] = _member(node, "additionalProperties")
+        elif "properties" in node:
+            found |= {
+                f"{name}.{inner}": item
+                for inner, item in _member(node, "properties").items()
+                if isinstance(item, dict)
+            }
+        else:
+            found[name] = node
+    return found
+
+
+@lru_cache(maxsize=4096)
+def schema_of(path: str) -> JsonObject | None:
+    """The schema of a field, None where there is no such field."""
+    head, dot, name = path.partition(".")
+    return fields().get(f"{head}." if head in MAPS and dot and name else path)
+
+
+@cache
+def check_of(path: str) -> Check:
+    """What may stand in the field at ``path``, which exists."""
+    schema = schema_of(path) or {}
+    types = schema.get("type")
+    kinds = types if isinstance(types, list) else [types]
+    if "string" in kinds:
+        return _text_check(schema)
+    if "boolean" in kinds:
+        return _Boolean()
+    return _number_check(schema, whole="integer" in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text(Check):
+    """Texts of some length, and of some form."""
+
+    limit: int
+    match: Callable[[str], object | None] | None
+
+    def __call__(self, text: str) -> bool:
+        return len(text) <= self.limit and (self.match is None or self.match(text) is not None)
+
+    def all(self, texts: Sequence[str]) -> bool:
+        return max(map(len, texts)) <= self.limit and (self.match is None or all(map(self.match, texts)))
+
+
+def _text_check(schema: JsonObject) -> Check:
+    longest, pattern = schema.get("maxLength"), schema.get("pattern")
+    match = re.compile(pattern).fullmatch if isinstance(pattern, str) else None
+    return _Text(longest if isinstance(longest, int) else 1 << 30, match)
+
+
+@dataclass(frozen=True, slots=True)
+class _Boolean(Check):
+    """Words that YAML takes for a truth value."""
+
+    def __call__(self, text: str) -> bool:
+        return text in BOOLEANS
+
+
+@dataclass(frozen=True, slots=True)
+class _Number(Check):
+    """Numbers from ``low`` to ``high``, as JSON writes them."""
+
+    low: float
+    high: float
+    whole: bool
+
+    def __call__(self, text: str) -> bool:
+        if len(text) > 100 or not JSON_NUMBER.fullmatch(text) or (self.whole and not text.lstrip("-").isdigit()):
+            return False
+        return self.low <= float(text) <= self.high
+
+
+def _number_check(schema: JsonObject, *, whole: bool) -> Check:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    low = float(least) if isinstance(least, int | float) else float("-inf")
+    high = float(most) if isinstance(most, int | float) else float("inf")
+    return _Number(low, high, whole)
+
+
+def explain(path: str, text: str) -> tuple[str, str, str | None]:
+    """Code, message and hint for a text that ``check_of`` refused: what the schema itself says of it."""
+    from reconciler.source.schema.values import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+
+    schema = schema_of(path) or {}
+    types = schema.get("type")
+    scalar = Scalar(text, "string" not in (types if isinstance(types, list) else [types]), 1, 1)
+    error = next(WrittenValidator(schema).iter_errors(to_value(scalar)), None)
+    if error is None:
+        return "E204", f"{path}: a value that is not allowed", None
+    code, message, hint = bad_value(error, scalar, tuple(path.split(".")))
+    if text != text.strip():
+        hint = "remove the space at its start or end"
+    elif SPOILED_NUMBER.fullmatch(text):
+        hint = "a spreadsheet rounded this number: format the column as text, and export it again"
+    return code, message, hint
+
+
+def is_repeat(name: str) -> bool:
+    """Whether a column is meant as a row's rule, or as a part of it."""
+    return name.partition(".")[0].strip().lower() == "repeat"
+
+
+def folded(name: str) -> str:
+    """A name without the differences that people do not see: case, spaces, dashes and dots."""
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+
+
+def _member(node: Mapping[str, JsonValue], name: str) -> JsonObject:
+    found = node.get(name)
+    return found if isinstance(found, dict) else {}

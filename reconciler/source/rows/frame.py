@@ -1,0 +1,116 @@
+"""What all rows of one plan file share, and the one way in which a row is made of what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from reconciler.domain.masking import is_private
+from reconciler.domain.model import Location, Row
+from reconciler.domain.settings import Project
+from reconciler.source.formulas.columns import Column, Failure, compute
+from reconciler.source.formulas.tokens import literals
+from reconciler.source.report import Report
+from reconciler.source.rows.cells import Layer, over
+from reconciler.source.rows.ordinary import Ordinary
+from reconciler.source.rows.reading import Place, Reading
+from reconciler.source.rows.repeat import Occurrence
+from reconciler.source.rows.rows import Identity, read_row
+from reconciler.source.schema.wording import quoted, revealing_names
+
+_SHOWN_READS = 3
+_SHOWN_FORMULA = 120
+Locate: TypeAlias = Callable[[str], Location | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How one row was made. ``row`` is None where anything was wrong with it.
+
+    ``own`` is what the row says itself, ``computed`` what its columns made; ``values`` are the texts that formulas
+    could read, and ``locate`` knows the place of one of them.
+    """
+
+    reading: Reading
+    row: Row | None
+    identity: Identity
+    own: Layer
+    computed: Layer
+    defaults: Layer
+    values: Mapping[str, str]
+    locate: Locate
+
+
+Watch: TypeAlias = Callable[[Trace], None]
+NOTHING = Layer()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One plan file: its identity and defaults, the project, and where problems go.
+
+    ``watch`` is told how each row was made, where somebody asks; ``ordinary`` makes the rows of which there is
+    nothing to say.
+    """
+
+    identity: Identity
+    defaults: Layer
+    project: Project
+    report: Report
+    watch: Watch | None = None
+    ordinary: Ordinary = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ordinary", Ordinary(self.identity, self.defaults, self.project))
+
+    def row(
+        self,
+        place: Place,
+        own: Layer,
+        columns: Sequence[Column],
+        values: dict[str, str],
+        locate: Locate,
+        occurrence: Occurrence | None = None,
+    ) -> Row | None:
+        """One row: ``own`` over what ``columns`` compute over the defaults; None where anything is wrong.
+
+        ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
+        ``occurrence`` becomes the end of the key.
+        """
+        made = NOTHING
+        if columns:
+            made, failures = compute(columns, own, values)
+            for failure in failures:
+                self._tell(failure, place, values, locate)
+        if self.watch is None and occurrence is None:
+            ordinary = self.ordinary.row(place, own, made)
+            if ordinary is not None:
+                return ordinary
+        merged = over(own, over(made, self.defaults))
+        reading = Reading(place, merged, self.report, own.schedule, occurrence)
+        row = read_row(reading, self.identity, self.project)
+        if self.watch is not None:
+            self.watch(Trace(reading, row, self.identity, own, made, self.defaults, values, locate))
+        return row
+
+    def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
+        """A formula's failure: at the first cell it reads, with the formula and what it read."""
+        column, problem = failure.column, failure.problem
+        told, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
+        where: Location | None = None
+        for name in dict.fromkeys(column.reads):
+            found, shown = locate(name), quoted(values.get(name, ""))
+            where = where or found
+            if is_private(name) and values.get(name):
+                private.append(shown)
+            told.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
+        text = column.scalar.text
+        private += literals(text)
+        formula = text if len(text) <= _SHOWN_FORMULA else f"{text[:_SHOWN_FORMULA]}..."
+        message = f"{column.name}: {problem.message}; {formula}"
+        if told:
+            message += f", where {', '.join(told[:_SHOWN_READS])}"
+        self.report.tell(
+            problem.code, message, where or place.row(), problem.hint, private=tuple(private), cause=column.name
+        )

@@ -1,0 +1,159 @@
+"""Rows of all plan files, put in order: however many there are, and with next to nothing for each in memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import lt
+from typing import TypeAlias
+
+from reconciler.bulk.packing import pack, unpacker
+from reconciler.bulk.spool import Keeper, Packed, Picked, Spool
+from reconciler.domain.model import Address, Row
+from reconciler.domain.people import People, person
+
+_Name: TypeAlias = tuple[str, int]
+_UNPACK = unpacker(Row)
+_ROOM = 8  # times as much as there are numbers: every eighth shares its place with another
+
+
+@dataclass(slots=True)
+class _File:
+    """The rows of one plan, which no other file has. ``known`` is where each stands, once it must be known: rows
+    that come in order hold no address twice, and need no sorting."""
+
+    plan: str
+    start: int
+    end: int
+    last: _Name = ("", 0)
+    known: dict[_Name, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one plan, on their way from the process that made them.
+
+    ``calls`` is a hash of whom each row calls and when, the same in copies of one process. ``ascending`` says
+    whether their names are, each there once; ``first`` and ``last`` are those at the ends.
+    """
+
+    plan: str
+    packed: Packed[Row]
+    calls: array[int]
+    first: _Name
+    last: _Name
+    ascending: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Rows | None:
+        """None where there are none."""
+        if not rows:
+            return None
+        names = [_name(row.address) for row in rows]
+        ascending = all(map(lt, names, islice(names, 1, None)))
+        calls = array("q", (_moment(person(row.call.target), row) for row in rows))
+        return cls(rows[0].address.plan, Packed.of(rows, pack), calls, names[0], names[-1], ascending)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.packed.items(_UNPACK)
+
+
+class Gathering:
+    """Takes the rows of plan after plan, and gives them back sorted by address."""
+
+    def __init__(self) -> None:
+        self._kept = Keeper(pack, _UNPACK)
+        self._files: list[_File] = []
+        self._calls = array("q")  # a hash of whom each row calls and when
+
+    def begin(self) -> None:
+        """The rows that follow are another file's."""
+        self._files.append(_File("", len(self._kept.items), len(self._kept.items)))
+
+    def take(self, rows: Row | Rows) -> Iterator[tuple[Row, Row]]:
+        """Take what is new; of the others, each with the row that has its address already."""
+        if isinstance(rows, Rows) and self._extend(rows):
+            return
+        for row in rows if isinstance(rows, Rows) else (rows,):
+            known = self.add(row)
+            if known is not None:
+                yield row, known
+
+    def _extend(self, rows: Rows) -> bool:
+        """Take rows as they are, where they go on in order."""
+        file = self._files[-1]
+        if file.known is not None or not rows.ascending or rows.first <= file.last:
+            return False
+        self._kept.extend(rows.packed)
+        self._calls.extend(rows.calls)
+        file.plan, file.last, file.end = rows.plan, rows.last, len(self._kept.items)
+        return True
+
+    def add(self, row: Row) -> Row | None:
+        """Take a row; or give back the one that has its address already."""
+        file, name, end = self._files[-1], (row.address.key, row.address.revision), len(self._kept.items)
+        if file.known is None and name <= file.last:
+            file.known = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
+        if file.known is not None:
+            if name in file.known:
+                return self._kept.items[file.known[name]]
+            file.known[name] = end
+        file.plan, file.last, file.end = row.address.plan, name, end + 1
+        self._kept.append(row)
+        self._calls.append(_moment(person(row.call.target), row))
+        return None
+
+    def rows(self) -> Sequence[Row]:
+        """All of them, sorted by address."""
+        items, order = self._kept.items, self._order()
+        if isinstance(items, Spool):
+            return items if isinstance(order, range) else Picked(items, order)
+        return tuple(items[place] for place in order)
+
+    def alike(self, people: People) -> Iterator[Row]:
+        """Those that may call one person at one time, and hardly any others; sorted by address."""
+        calls = numbers = self._calls
+        if people.numbers:
+            numbers = array("q", (_moment(people.names(row.call.target)[-1], row) for row in self._kept.items))
+            pairs = zip(self._calls, numbers, strict=True)
+            calls = calls + array("q", (number for own, number in pairs if own != number))
+        repeated = _repeated(calls)
+        for place in self._order() if repeated else ():
+            if self._calls[place] in repeated or numbers[place] in repeated:
+                yield self._kept.items[place]
+
+    def _order(self) -> Sequence[int]:
+        files = sorted(self._files, key=lambda file: file.plan)
+        if all(file.known is None for file in files) and files == self._files:
+            return range(len(self._kept.items))
+        order = array("Q")
+        for file in files:
+            if file.known is None:
+                order.extend(range(file.start, file.end))
+            else:
+                order.extend(file.known[name] for name in sorted(file.known))
+        return order
+
+
+def _repeated(numbers: Sequence[int]) -> set[int]:
+    """Those that are there more than once; hashes, of which few share their last bits."""
+    last = (1 << (_ROOM * len(numbers)).bit_length()) - 1
+    met, shared = bytearray(last + 1), set()
+    for number in numbers:
+        if met[number & last]:
+            shared.add(number & last)
+        met[number & last] = 1
+    counts = Counter(number for number in numbers if number & last in shared)
+    return {number for number, count in counts.items() if count > 1}
+
+
+def _moment(name: str, row: Row) -> int:
+    """A hash of whom a row calls, and when."""
+    return hash((name, row.rings_at))
+
+
+def _name(address: Address) -> _Name:
+    return (address.key, address.revision)

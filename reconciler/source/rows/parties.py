@@ -1,0 +1,212 @@
+"""Who is called, by whom, from which number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial
+from urllib.parse import urlsplit
+
+from reconciler.domain.settings import Project
+from reconciler.source.rows.cells import AGENT, PHONE_ONLY, SENDER, Source
+from reconciler.source.rows.phone_numbers import judge_number, old_mexican_hint
+from reconciler.source.rows.reading import Reading
+from reconciler.source.schema.wording import quoted
+
+# Ids are UUIDs, also seen as agent-<uuid> and pn-<uuid> (the vendor's API reference).
+ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+
+
+# By whether a row calls a contact: the name of its caller that belongs to the other kind of call.
+OTHER_SENDER = {True: "from_number", False: "from_number_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The resolved ids and texts of a row, None where absent."""
+
+    agent: str
+    sender: str
+    contact_id: str | None
+    to_number: str | None
+    full_name: str | None
+    email: str | None
+    country: str | None
+    webhook_url: str | None
+
+
+def read_parties(reading: Reading, project: Project) -> Parties:
+    """Resolve aliases and check numbers; what is wrong is reported, and the row fails."""
+    contact = reading.text("contact_id")
+    is_contact = contact is not None
+    _check_target(reading)
+    _check_sender(reading, is_contact=is_contact)
+    if is_contact:
+        for field in PHONE_ONLY:
+            if reading.cell(field) is not None:
+                hint = "the service knows the contact; remove it, or call a to_number"
+                reading.wrong("E310", field, f"{field} belongs to phone calls, and this row calls a contact", hint)
+    elif reading.cell("to_number") is not None and reading.cell("full_name") is None:
+        reading.wrong("E311", "full_name", "a phone call needs full_name", "add full_name: ...")
+    return Parties(
+        agent=_agent(reading, project),
+        sender=_sender(reading, project, is_contact=is_contact),
+        contact_id=contact,
+        to_number=None if is_contact else _number(reading, "to_number"),
+        full_name=None if is_contact else reading.text("full_name"),
+        email=None if is_contact else reading.text("email"),
+        country=None if is_contact else reading.text("country"),
+        webhook_url=None if is_contact else _webhook(reading, project),
+    )
+
+
+def _check_target(reading: Reading) -> None:
+    """Rows whose target may be computed are judged here, all others by their shape."""
+    contact, number = reading.cell("contact_id"), reading.cell("to_number")
+    if contact is not None and number is not None:
+        message = "a row has one target, and this one has both contact_id and to_number"
+        reading.wrong("E206", "to_number", message, "make two rows of it, or remove one of them")
+    elif contact is None and number is None and not reading.blocked("to_number"):
+        message = "a row needs a target: contact_id, or to_number with full_name"
+        reading.wrong("E206", "contact_id", message, "add contact_id: ...")
+
+
+def _named(reading: Reading, names: Sequence[str]) -> tuple[str, str | None]:
+    """Which of the names of one field a row uses, and its text; with two of them, the first."""
+    used = [name for name in names if reading.cell(name) is not None]
+    if len(used) > 1:
+        message = f"{used[0]} and {used[1]} are one field under two names"
+        reading.wrong("E321", used[1], message, "remove one of them")
+    return (used[0], reading.text(used[0])) if used else (names[0], None)
+
+
+def _check_sender(reading: Reading, *, is_contact: bool) -> None:
+    """The name of the other kind of call stands in defaults alone, where it is ignored."""
+    name, fit = OTHER_SENDER[is_contact], OTHER_SENDER[not is_contact]
+    if _is_of_other_kind(reading, is_contact=is_contact):
+        kind = "numbers, and this row calls a contact" if is_contact else "contacts, and this row calls a number"
+        reading.wrong("E310", name, f"{name} belongs to calls to {kind}", f"write {fit}, or from")
+
+
+def _is_of_other_kind(reading: Reading, *, is_contact: bool) -> bool:
+    cell = reading.cell(OTHER_SENDER[is_contact])
+    return cell is not None and cell.source is not Source.DEFAULT
+
+
+def _agent(reading: Reading, project: Project) -> str:
+    name, text = _named(reading, AGENT)
+    if name == "agent_id" and text is not None:
+        return text
+    if text is None and any(map(reading.blocked, AGENT)):
+        return ""
+    if text is None:
+        reading.wrong("E301", "agent", "no agent: who speaks?", "add agent: to the row or to defaults")
+        return ""
+    found = agent_id(text, project)
+    if found is None:
+        hint = partial(_near, text, project.agents, "agents")
+        reading.wrong(
+            "E302", "agent", f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id", hint
+        )
+    return found or text
+
+
+def agent_id(text: str, project: Project) -> str | None:
+    """What an alias stands for, or the id itself; None where it is neither."""
+    return project.agents.get(text) or (text if ID.fullmatch(text) else None)
+
+
+def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
+    name, text = _named(reading, [item for item in SENDER if item != OTHER_SENDER[is_contact]])
+    if text is None and (any(map(reading.blocked, SENDER)) or _is_of_other_kind(reading, is_contact=is_contact)):
+        return ""
+    if text is None:
+        reading.wrong("E301", "from", "no from: which number calls?", "add from: to the row or to defaults")
+        return ""
+    if name == "from_number_id":
+        return text
+    if name == "from_number":
+        return _number(reading, name) or ""
+    found = sender_id(text, project, contact=is_contact)
+    if found is not None:
+        return found
+    alias = project.numbers.get(text)
+    if alias is not None:
+        needed, _ = alias.named(contact=is_contact)
+        kind = "contact" if is_contact else "phone"
+        hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
+        reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
+        return ""
+    near = partial(_near, text, project.numbers, "numbers")
+    if is_contact:
+        message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"
+        reading.wrong("E302", "from", message, near)
+        return text
+    if text.startswith("+"):
+        return _number(reading, "from") or ""
+    message = f"from {quoted(text)} is neither a name in reconciler.yaml nor an E.164 number"
+    reading.wrong("E302", "from", message, near)
+    return ""
+
+
+def sender_id(text: str, project: Project, *, contact: bool) -> str | None:
+    """What an alias stands for, or the id or number itself; None where there is anything to say about it."""
+    alias = project.numbers.get(text)
+    if alias is not None:
+        return alias.named(contact=contact)[1]
+    fits = ID.fullmatch(text) is not None if contact else judge_number(text) == "valid"
+    return text if fits else None
+
+
+def _near(text: str, names: Iterable[str], section: str) -> str:
+    names = list(names)
+    near = get_close_matches(text, names, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    known = f"known: {', '.join(sorted(names)[:8])}" if names else f"{section} in reconciler.yaml is empty"
+    return f"{known}; or write the id itself"
+
+
+def _number(reading: Reading, field: str) -> str | None:
+    """An E.164 number. Impossible ones are errors, unassigned ones warnings: number plans change."""
+    text = reading.text(field)
+    if text is None:
+        return None
+    verdict = judge_number(text)
+    if verdict == "impossible":
+        message = f"{field} {quoted(text)} is no possible phone number"
+        hint = "check country code and length: + country code, then the number without spaces"
+        reading.wrong("E304", field, message, old_mexican_hint(text) or hint)
+    elif verdict == "local":
+        message = f"{field} {quoted(text)} is a number without its area code"
+        reading.wrong("E304", field, message, "add the area code after the country code")
+    elif verdict == "unassigned":
+        reading.warn("W202", field, f"{field} {quoted(text)} is in no known number range", "check it")
+    return text
+
+
+def _webhook(reading: Reading, project: Project) -> str | None:
+    url = reading.text("webhook_url")
+    if url is None or reading.blocked("webhook_url"):
+        return url
+    problem = webhook_problem(url, project)
+    if problem is not None:
+        reading.wrong("E305", "webhook_url", *problem)
+    return url
+
+
+def webhook_problem(url: str, project: Project) -> tuple[str, str] | None:
+    """What is wrong with it, and a hint; None where the operator lets data go there."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if not host or parts.username is not None:
+        return "webhook_url is not a plain https URL", "such as https://host/path"
+    if host not in project.webhook_hosts:
+        hint = f"an operator may add {host} to policy.webhook_hosts in reconciler.yaml"
+        return f"webhook_url may not point to {host}", hint
+    return None

@@ -1,0 +1,213 @@
+"""When a call rings: a schedule, a delay, or at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from reconciler.domain import times
+from reconciler.domain.model import Schedule
+from reconciler.source.rows.cells import TIMING
+from reconciler.source.rows.reading import Reading
+from reconciler.source.rows.zones import is_place, zone_problem
+from reconciler.source.schema.wording import quoted
+
+_REST_OF_HOUR = timedelta(minutes=59, seconds=59)
+_MIDNIGHT = "2000-01-01 00"  # the first hour of any day
+_FIRST = datetime.fromisoformat(_MIDNIGHT)
+_HOUR = len(_MIDNIGHT)
+_WRITTEN_OUT = len("2000-01-01 00:00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once (``delay_minutes: 0``).
+
+    ``called`` is the zone of the called person.
+    """
+
+    schedule: Schedule | None = None
+    rings_at: datetime | None = None
+    delay_minutes: float | None = None
+    place_by: datetime | None = None
+    called: str | None = None
+
+
+def read_timing(reading: Reading) -> Timing:
+    """The row's timing; what is wrong is reported, and the row fails."""
+    place_by, called = _place_by(reading), _called(reading)
+    at, delay = reading.cell("schedule.at"), reading.cell("delay_minutes")
+    if at is not None and delay is not None:
+        message = "a row has one timing, and this one has both schedule.at and delay_minutes"
+        reading.wrong("E306", "delay_minutes", message, "remove one of them")
+        return Timing()
+    if at is not None:
+        schedule, rings_at = _schedule(reading, at.text)
+        return Timing(schedule, rings_at, None, place_by, called)
+    if reading.writes_schedule:
+        hint = "add at: 2026-06-15 14:30:00"
+        reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
+    elif delay is None:
+        _missing(reading)
+    elif place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
+        message = "no place_by: applied late, this call rings late, at night as well"
+        reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
+    return Timing(None, None, minutes(delay.text) if delay is not None else None, place_by, called)
+
+
+def _missing(reading: Reading) -> None:
+    """Nothing says when the call rings, and nothing is ever taken for "at once"."""
+    if any(map(reading.blocked, ("schedule", "delay_minutes"))):
+        reading.failed = True
+        return
+    blank = sorted(reading.merged.blank, key=TIMING.index)
+    hint = "write schedule: {at: 2026-06-15 14:30:00}, or delay_minutes: 0 to call at once"
+    if blank:
+        named, verb = " and ".join(blank), "is" if len(blank) == 1 else "are"
+        hint = "fill it in" if blank == ["schedule.at"] else "fill it in; 0 calls at once"
+        reading.wrong("E320", blank[0], f"{named} {verb} empty, so nothing says when this call rings", hint)
+    else:
+        reading.wrong("E320", "row", "the row does not say when the call rings", hint)
+
+
+def minutes(text: str) -> float | None:
+    """0 is at once, which is no delay; whole minutes are whole numbers."""
+    value = float(text)
+    whole = int(value)
+    return (whole if value == whole else value) or None
+
+
+def _place_by(reading: Reading) -> datetime | None:
+    text = reading.text("place_by")
+    if text is None or reading.blocked("place_by"):
+        return None
+    found = instant(text)
+    if found is None:
+        reading.wrong(
+            "E308",
+            "place_by",
+            f"place_by {quoted(text)} is no real time",
+            f"such as 2026-06-15T18:00:00Z, in {times.RANGE}",
+        )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def instant(text: str) -> datetime | None:
+    """An RFC 3339 time in UTC, None where it is none."""
+    try:
+        return times.parse_instant(text)
+    except ValueError:
+        return None
+
+
+def _called(reading: Reading) -> str | None:
+    name = reading.text("called_timezone")
+    if name is not None and not is_place(name):
+        _no_place(reading, "called_timezone", name, None)
+    return name
+
+
+def _no_place(reading: Reading, field: str, name: str, wall: datetime | None) -> None:
+    """Report a zone. Its hint takes time, and is made only where it is shown."""
+    reading.wrong("E312", field, zone_problem(name, wall)[0], lambda: zone_problem(name, wall)[1])
+
+
+def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:
+    name = reading.text("schedule.timezone")
+    if name is None:
+        hint = "add timezone: America/Mexico_City to the row's schedule, or to defaults"
+        reading.wrong("E309", "schedule.at", "a schedule without timezone; a zone is never guessed", hint)
+        return None, None
+    found = set_time(at, name)
+    if found is not None:
+        return found
+    zone = times.zone(name) if is_place(name) else None
+    try:
+        wall = times.parse_wall(at)
+    except ValueError:
+        wall = None
+    if zone is None:
+        _no_place(reading, "schedule.timezone", name, wall)
+    if wall is None:
+        message = f"schedule.at {quoted(at)} is no real date and time"
+        reading.wrong("E313", "schedule.at", message, f"such as 2026-06-15 14:30:00, in {times.RANGE}")
+        return None, None
+    if zone is None:
+        return None, None
+    return Schedule(times.format_wall(wall), name), _unclear(reading, wall, zone)
+
+
+def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
+    """A schedule and its instant in UTC; None where there is not exactly one."""
+    start, within = _start(at[:_HOUR], timezone), _within(at[_HOUR:])
+    if start is not None and within is not None and len(at) == _WRITTEN_OUT and at[10] == " ":
+        return Schedule(at, timezone), start + within  # nearly all times are like this
+    try:
+        wall = times.parse_wall(at)
+        zone = times.zone(timezone) if is_place(timezone) else None
+        found = None if zone is None else times.locate(wall, zone)
+    except (ValueError, OverflowError):
+        return None
+    return (Schedule(times.format_wall(wall), timezone), found) if isinstance(found, datetime) else None
+
+
+@lru_cache(maxsize=4096)
+def _start(hour: str, timezone: str) -> datetime | None:
+    """When an hour by the wall clock, such as ``2026-06-15 14``, starts in UTC; None where the clock does not go
+    through it once and evenly."""
+    zone = times.zone(timezone) if is_place(timezone) else None
+    try:
+        wall = times.parse_wall(f"{hour}:00")
+        ends = None if zone is None else (times.locate(wall, zone), times.locate(wall + _REST_OF_HOUR, zone))
+    except (ValueError, OverflowError):
+        return None
+    match ends:
+        case datetime() as start, datetime() as end if end - start == _REST_OF_HOUR:
+            return start
+        case _:
+            return None
+
+
+@lru_cache(maxsize=4096)
+def _within(rest: str) -> timedelta | None:
+    """How far into its hour a wall time is whose text goes on with ``rest``, such as ``:30:00``."""
+    try:
+        return times.parse_wall(f"{_MIDNIGHT}{rest}") - _FIRST
+    except ValueError:
+        return None
+
+
+def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
+    try:
+        found = times.locate(wall, zone)
+    except OverflowError:
+        reading.wrong(
+            "E313",
+            "schedule.at",
+            f"schedule.at {wall} is out of range",
+            f"such as 2026-06-15 14:30:00, in {times.RANGE}",
+        )
+        return None
+    if isinstance(found, times.Gap):
+        before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
+        message = f"{wall} does not exist in {zone.key}: the clocks skip it; it could mean {before} or {after}"
+        reading.wrong("E314", "schedule.at", message, _other_time(reading, "before or after the change"))
+        return None
+    if isinstance(found, times.Fold):
+        first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
+        message = f"{wall} exists twice in {zone.key}: as {first} and as {second}"
+        reading.wrong("E315", "schedule.at", message, _other_time(reading, "that the clocks show once"))
+        return None
+    return found
+
+
+def _other_time(reading: Reading, which: str) -> str:
+    alone = " for this date: repeat.move" if reading.occurrence is not None else ""
+    return f"choose a time {which}{alone}"
+
+
+def _reading_of(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(" ")

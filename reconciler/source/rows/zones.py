@@ -1,0 +1,136 @@
+"""Which zones a plan may name: places, whose clocks show what the called person sees. All else gets a hint.
+
+An offset or an abbreviation may be right for half of the year only, and its sign is read both ways: ``GMT-6`` is
+six hours behind UTC for most people, and ``Etc/GMT-6`` is six hours ahead of it (tz database, file ``etcetera``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache
+from unicodedata import combining, normalize
+
+from reconciler.domain import times
+from reconciler.source.schema.wording import quoted
+
+_OFFSET = re.compile(
+    r"(?P<posix>etc/)?(?:utc?|gmt)?\s*(?P<sign>[+\-\u2212])\s*(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?",
+    re.IGNORECASE | re.ASCII,
+)
+_UTC = frozenset({"utc", "uct", "z", "zulu", "universal"})
+_ZERO = frozenset({"gmt", "gmt0", "greenwich"})
+# The places that are named first where many share an offset: the largest of each.
+_FIRST = (
+    "America/Mexico_City", "America/Bogota", "America/Lima", "America/Sao_Paulo", "America/Argentina/Buenos_Aires",
+    "America/Santiago", "America/Caracas", "America/New_York", "America/Chicago", "America/Denver",
+    "America/Phoenix", "America/Los_Angeles", "Europe/London", "Europe/Madrid", "Europe/Athens", "Europe/Istanbul",
+    "Asia/Dubai", "Asia/Karachi", "Asia/Kolkata", "Asia/Dhaka", "Asia/Jakarta", "Asia/Shanghai", "Asia/Tokyo",
+    "Australia/Sydney", "Pacific/Auckland",
+)  # fmt: skip
+_MOST_NAMED = 4
+_SHORTEST = 3  # parts of names that are looked for
+
+
+def is_place(name: str) -> bool:
+    """Whether a plan may name this zone: a place of the tz database, or ``UTC``."""
+    return name in times.places() or name == "UTC"
+
+
+def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
+    """The message and the hint for a name that is no place. ``at`` is the wall time that it is meant for."""
+    folded = _without_accents(name.strip().lower().replace(" ", "_"))
+    bare = folded.removeprefix("etc/")
+    if bare in _UTC:
+        return (
+            f"timezone {quoted(name)} is not a place",
+            "write UTC if you mean it; else a place, such as Europe/London",
+        )
+    offset = timedelta() if bare in _ZERO else _offset(name.strip())
+    if offset is not None:
+        what = f"timezone {quoted(name)} is an offset from UTC, not a place"
+        if folded != bare and offset:
+            what = f"timezone {quoted(name)} means {_utc(offset)}, which is not a place"
+        return what, _at_offset(offset, at)
+    places = _like(name, at) if name in times.NO_PLACES else _with_abbreviation(name.strip().upper(), at)
+    if places or name in times.NO_PLACES:
+        return f"timezone {quoted(name)} is an abbreviation, not a place", f"a place, such as {_listed(places)}"
+    return f"unknown timezone {quoted(name)}", _nearest(folded)
+
+
+def _without_accents(text: str) -> str:
+    return "".join(character for character in normalize("NFKD", text) if not combining(character))
+
+
+def _offset(text: str) -> timedelta | None:
+    """What an offset means to the person who wrote it; None where it is none."""
+    found = _OFFSET.fullmatch(text)
+    if found is None or (found["posix"] is None and text[:1].isdigit()):
+        return None
+    span = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    behind = (found["sign"] != "+") is (found["posix"] is None)
+    return -span if behind else span
+
+
+def _utc(offset: timedelta) -> str:
+    minutes = int(offset.total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def _at_offset(offset: timedelta, at: datetime | None) -> str:
+    """The places whose clocks are ``offset`` from UTC now and at that wall time."""
+    matches = _listed(name for name in _ordered() if all(found == offset for found in _offsets(name, at)))
+    if not matches:
+        return f"a place; none has {_utc(offset)} both now and then"
+    also = "; or UTC, in capitals" if not offset else ""
+    return f"a place that has {_utc(offset)}, such as {matches}{also}"
+
+
+def _like(name: str, at: datetime | None) -> list[str]:
+    """The places whose clocks show now and at that wall time what those of an old zone name show."""
+    shown = list(_offsets(name, at))
+    return [place for place in _ordered() if list(_offsets(place, at)) == shown]
+
+
+def _with_abbreviation(text: str, at: datetime | None) -> list[str]:
+    """The places whose clocks go by an abbreviation, in one season or the other."""
+    season = re.sub(r"(?<=[A-Z])\d+.*", "", text)  # EST5EDT
+    if not re.fullmatch(r"[A-Z]{3,5}", season) or season in {"UTC", "GMT"}:
+        return []
+    year = (at or datetime.now(UTC)).year
+    days = [datetime(year, month, 15, 12) for month in (1, 7)]  # noqa: DTZ001 - the wall time of each zone
+    return [name for name in _ordered() if any(_clock(name, day).tzname() == season for day in days)]
+
+
+def _offsets(name: str, at: datetime | None) -> Iterator[timedelta | None]:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return (_clock(name, moment).utcoffset() for moment in ((now,) if at is None else (now, at)))
+
+
+def _clock(name: str, wall: datetime) -> datetime:
+    return wall.replace(tzinfo=times.zone(name))
+
+
+@cache
+def _ordered() -> tuple[str, ...]:
+    """The places that have a country, the best known first."""
+    return tuple(dict.fromkeys((*_FIRST, *sorted(name for name in times.places() if times.zone_country(name)))))
+
+
+def _listed(names: Iterable[str]) -> str:
+    """A few of them, of different countries."""
+    by_country: dict[str | None, str] = {}
+    for name in names:
+        by_country.setdefault(times.zone_country(name), name)
+    return ", ".join(list(by_country.values())[:_MOST_NAMED])
+
+
+def _nearest(folded: str) -> str:
+    known = {name.lower(): name for name in times.places()}
+    cities = (name for name in _ordered() if len(folded) > _SHORTEST and folded in name.rpartition("/")[2].lower())
+    exact = known.get(folded) or next(cities, None)
+    near = [exact] if exact else [known[item] for item in get_close_matches(folded, known, n=1, cutoff=0.7)]
+    return f"did you mean {near[0]}?" if near else "a place, such as America/Mexico_City"

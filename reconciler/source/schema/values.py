@@ -1,0 +1,100 @@
+"""Nodes as values for ``jsonschema``, which keep the text they were written as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TypeAlias
+
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError, validators
+from jsonschema.protocols import Validator
+
+from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Node
+
+Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
+
+
+class WrittenInt(int):
+    """A whole number and its text."""
+
+    text: str
+
+
+class WrittenFloat(float):
+    """A number with a fraction or an exponent, and its text."""
+
+    text: str
+
+
+def to_value(node: Node) -> Value:
+    """The node as JSON has it. Numbers are ``WrittenInt`` or ``WrittenFloat``."""
+    if isinstance(node, MapNode):
+        return {key: to_value(item) for key, (_, item) in node.items.items()}
+    if isinstance(node, ListNode):
+        return [to_value(item) for item in node.items]
+    if node.kind is Kind.NULL:
+        return None
+    if node.kind is Kind.BOOLEAN:
+        return node.boolean
+    return _number(node.text) if node.kind is Kind.NUMBER else node.text
+
+
+def _number(text: str) -> WrittenInt | WrittenFloat:
+    number = WrittenInt(text) if text.lstrip("-").isdigit() else WrittenFloat(text)
+    number.text = text
+    return number
+
+
+def written(value: object) -> str | None:
+    """The text of a text or a number as it stands in the file; None for anything else."""
+    if isinstance(value, WrittenInt | WrittenFloat):
+        return value.text
+    return value if isinstance(value, str) else None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _pattern(
+    _validator: Validator, pattern: str, instance: object, _schema: Mapping[str, object]
+) -> Iterator[ValidationError]:
+    """ECMA's ``$`` is the very end, Python's is not: an anchored pattern must match all of the text."""
+    text = written(instance)
+    if text is None:
+        return
+    whole = pattern.startswith("^") and pattern.endswith("$")
+    if not (_compiled(pattern).fullmatch(text) if whole else _compiled(pattern).search(text)):
+        yield ValidationError("does not match")
+
+
+def _min_length(
+    _validator: Validator, limit: int, instance: object, _schema: Mapping[str, object]
+) -> Iterator[ValidationError]:
+    text = written(instance)
+    if text is not None and len(text) < limit:
+        yield ValidationError("too short")
+
+
+def _max_length(
+    _validator: Validator, limit: int, instance: object, _schema: Mapping[str, object]
+) -> Iterator[ValidationError]:
+    text = written(instance)
+    if text is not None and len(text) > limit:
+        yield ValidationError("too long")
+
+
+def _is_integer(_checker: TypeChecker, instance: object) -> bool:
+    """Whole numbers in digits. JSON Schema takes ``1.0`` and ``1e3`` too, which nothing here reads as whole."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+_extend: Callable[..., type[Validator]] = validators.extend
+
+WrittenValidator = _extend(
+    Draft202012Validator,
+    {"pattern": _pattern, "minLength": _min_length, "maxLength": _max_length},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)

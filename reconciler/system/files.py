@@ -1,0 +1,139 @@
+"""Opening the files that others name. Nothing here waits for a device or a pipe, or reads without a limit.
+
+Two rules, by who named the file:
+
+- A file that the project names (settings, plan files, sheets, lists, tables) may be written by a pull request:
+  a regular file that stands inside the project when all links are followed.
+- A file that a person names on the command line may be anywhere, and links to it are followed: a regular file, or
+  a pipe such as ``<(pass show key)`` where it is read once.
+
+Errors are ``OSError``: ``system.told`` has their words, ``system.next_step`` their hint.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+from reconciler.system.failures import FileRefused
+
+MAX_KEY = 1 << 16
+MAX_SETTINGS = 1 << 22
+MAX_PLAN_FILE = 1 << 28
+MAX_DOCUMENT = 1 << 32  # what is held in memory whole: snapshots, ledgers, decisions
+MAX_STREAM = 1 << 40  # what is read line by line: saved plans, pushed states
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def exists(path: Path) -> bool:
+    """Whether the name is taken: by a link that leads nowhere, too.
+
+    Raises:
+        OSError: the folder cannot be searched.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def open_in_project(root: Path, path: Path) -> int:
+    """A descriptor of a regular file below ``root``, for a file that the project names.
+
+    The resolved path is opened folder by folder without following links, so that nothing can be exchanged between
+    the check and the opening.
+
+    Raises:
+        OSError: as ``FileRefused`` where it is no regular file, or where a link leads out of ``root``.
+    """
+    base, real = os.path.realpath(root, strict=True), os.path.realpath(path, strict=True)
+    if real == base or not Path(real).is_relative_to(base):
+        raise FileRefused("it leads out of the project", "copy the file into the project")
+    _check_kind(Path(real).lstat().st_mode)
+    *folders, name = Path(real).relative_to(base).parts
+    within = os.open(base, _FOLDER)
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER, dir_fd=within)
+            os.close(within)
+            within = below
+        handle = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=within)
+    finally:
+        os.close(within)
+    return _checked(handle)
+
+
+def read_in_project(root: Path, path: Path, limit: int) -> bytes:
+    """The bytes of a file that the project names, at most ``limit``. Raises as ``open_in_project``."""
+    with open(open_in_project(root, path), "rb") as file:
+        return _read(file, limit)
+
+
+def open_named(path: Path, limit: int = MAX_STREAM, *, pipe: bool = False) -> IO[bytes]:
+    """A file that a person named, at its beginning; it can seek. ``pipe``: a pipe is read to its end, in memory.
+
+    A named pipe that nobody writes to is empty.
+
+    Raises:
+        OSError: as ``FileRefused`` where it is no such file, or holds more than ``limit`` bytes.
+    """
+    _check_kind(path.stat().st_mode, pipe=pipe)
+    file = open(os.open(path, _READ), "rb")  # noqa: PTH123, SIM115 - a descriptor; the caller closes it
+    try:
+        found = os.fstat(file.fileno())
+        _check_kind(found.st_mode, pipe=pipe)
+        if stat.S_ISFIFO(found.st_mode):
+            os.set_blocking(file.fileno(), True)
+            with file:
+                return BytesIO(_read(file, min(limit, MAX_DOCUMENT)))
+        _check_size(found.st_size, limit)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_named(path: Path, limit: int = MAX_DOCUMENT, *, pipe: bool = True) -> bytes:
+    """The bytes of a file that a person named. Raises as ``open_named``."""
+    with open_named(path, limit, pipe=pipe) as file:
+        return _read(file, limit)
+
+
+def _checked(handle: int) -> int:
+    """The same descriptor, if it is of a regular file; closed otherwise."""
+    try:
+        _check_kind(os.fstat(handle).st_mode)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_kind(mode: int, *, pipe: bool = False) -> None:
+    kind = next((words for is_kind, words in _KINDS if is_kind(mode)), None)
+    if kind is not None and not (pipe and stat.S_ISFIFO(mode)):
+        raise FileRefused(f"{kind}, not a regular file", "name an ordinary file")
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise FileRefused(f"the file is larger than {limit:,} bytes", "is it the right file?")
+
+
+def _read(file: IO[bytes], limit: int) -> bytes:
+    data = file.read(limit + 1)
+    _check_size(len(data), limit)
+    return data

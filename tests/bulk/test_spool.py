@@ -1,0 +1,117 @@
+"""What is kept on disk comes back as it was, in any order; and a full disk is told as one."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.bulk import spool
+from reconciler.bulk.spool import Keeper, Mapped, Picked, Spool
+from reconciler.errors import ReconcilerError
+
+ITEMS = st.lists(st.binary(max_size=40), max_size=30)
+
+
+def filled(items: list[bytes]) -> Spool[bytes]:
+    made: Spool[bytes] = Spool(bytes, bytes)
+    for item in items:
+        made.append(item)
+    return made
+
+
+@given(ITEMS, st.sampled_from([1, 7, 64, 1 << 20]))
+def test_a_spool_is_the_sequence_that_was_appended(items: list[bytes], chunk: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "_CHUNK", chunk)
+        made = filled(items)
+        assert list(made) == items
+        assert len(made) == len(items)
+        assert [made[index] for index in range(-len(items), len(items))] == items * 2
+        assert list(reversed(made)) == items[::-1]
+        assert list(made[1:-1]) == items[1:-1]
+        assert made == items
+        assert made != [*items, b"more"]
+        with pytest.raises(IndexError):
+            made[len(items)]
+
+
+@given(ITEMS, ITEMS)
+def test_what_is_appended_while_it_is_read_comes_after(first: list[bytes], second: list[bytes]) -> None:
+    made = filled(first)
+    seen = list(made)
+    for item in second:
+        made.append(item)
+        assert made[-1] == item
+    assert seen + list(made)[len(first) :] == first + second
+
+
+@given(ITEMS, st.data())
+def test_views_pick_and_map(items: list[bytes], data: st.DataObject) -> None:
+    places = data.draw(st.lists(st.integers(0, len(items) - 1)) if items else st.just([]))
+    picked = Picked(filled(items), places)
+    assert list(picked) == [picked[index] for index in range(len(places))] == [items[place] for place in places]
+    lengths = Mapped(picked, len)
+    assert list(lengths) == [lengths[index] for index in range(len(places))] == [len(item) for item in picked]
+    assert list(lengths[::2]) == list(lengths)[::2]
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3])
+def test_a_keeper_moves_to_disk_without_a_change(most: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr(spool, "MOST_HELD", most)
+    keeper: Keeper[str] = Keeper(str.encode, bytes.decode)
+    for count in range(1, 5):
+        keeper.append(f"item {count}")
+        assert list(keeper.items) == [f"item {number}" for number in range(1, count + 1)]
+        assert isinstance(keeper.items, Spool) is (count > most)
+
+
+def test_nobody_else_can_read_it_and_it_has_no_name() -> None:
+    made = filled([b"private"])
+    status = os.fstat(made._file)
+    assert status.st_mode & 0o777 == 0o600
+    assert status.st_nlink == 0
+
+
+def test_its_file_is_closed_with_it() -> None:
+    made = filled([b"a"])
+    handle = made._file
+    del made
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(handle)
+
+
+@pytest.mark.parametrize("call", ["pwrite", "pread"])
+def test_a_full_or_broken_disk_is_told(call: str, monkeypatch: Any) -> None:
+    made = filled([b"item"])
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if call == "pread":
+        assert list(made) == [b"item"]
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(ReconcilerError, match="does not fit into a temporary file: No space left") as told:
+        list(made)
+    assert "make room" in (told.value.hint or "")
+
+
+def test_a_place_that_takes_no_file_is_told(monkeypatch: Any) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(spool.tempfile, "TemporaryFile", fail)
+    with pytest.raises(ReconcilerError, match="Permission denied"):
+        filled([])
+
+
+def test_a_file_that_was_cut_short_is_told() -> None:
+    made = filled([b"item"])
+    assert list(made) == [b"item"]
+    os.ftruncate(made._file, 2)
+    with pytest.raises(ReconcilerError, match="cut short"):
+        list(made)

@@ -1,0 +1,53 @@
+"""What is told of an apply that gets on."""
+
+from __future__ import annotations
+
+from reconciler.cli.pace import Pace
+from reconciler.domain.events import Event, Kind
+from reconciler.domain.model import Address
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def event(kind: Kind, number: int = 1) -> Event:
+    return Event(kind, Address("june", f"inv-{number}"))
+
+
+def test_counts_then_rate_then_time_left() -> None:
+    clock = Clock()
+    pace = Pace(300, clock)
+    assert pace.told() == ""
+    assert pace.add(event(Kind.PLACED))
+    assert pace.told() == "1 placed", "too early for a rate"
+    clock.now += 6
+    for number in range(2, 30):
+        pace.add(event(Kind.PLACED, number))
+    pace.add(event(Kind.FAILED, 30))
+    assert pace.told() == "29 placed, 1 failed; 5.0/s, 54 s left"
+    clock.now += 600
+    assert pace.told() == "29 placed, 1 failed; 3.0/min, 1:30:54 h left"
+
+
+def test_what_was_found_again_is_no_longer_uncertain_and_no_more_work() -> None:
+    clock = Clock()
+    pace = Pace(2, clock)
+    assert pace.add(event(Kind.UNCERTAIN))
+    assert not pace.add(event(Kind.ADOPTED)), "it was counted when it was sent"
+    clock.now += 2
+    pace.add(event(Kind.NOT_SENT, 2))
+    assert (pace.done, pace.told()) == (2, "1 placed, 1 adopted, 1 not sent; 1.0/s")
+
+
+def test_a_few_minutes_left() -> None:
+    clock = Clock()
+    pace = Pace(1300, clock)
+    clock.now += 10
+    for number in range(50):
+        pace.add(event(Kind.PLACED, number))
+    assert pace.told().endswith("5.0/s, 4:10 min left")

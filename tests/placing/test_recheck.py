@@ -1,0 +1,94 @@
+"""An approved plan against the state as it is under the lock: what was approved is sent, as it was approved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.domain import wire
+from reconciler.domain.events import Kind
+from reconciler.domain.model import Entry, Row, Status
+from reconciler.domain.plan import Plan
+from reconciler.placing.recheck import Ready, recheck
+from reconciler.planning.context import Context
+from reconciler.planning.plan import make_plan
+from tests.planning.test_plan_engine import HOUR, NOW, entry, row
+
+CONTEXT = Context(NOW, "test", "lineage", 1)
+
+
+def approved(*rows: Row, entries: tuple[Entry, ...] = ()) -> Plan:
+    return make_plan(rows, entries, CONTEXT)
+
+
+def kinds(ready: Ready) -> dict[str, Kind]:
+    return {str(event.address): event.kind for event in ready.events}
+
+
+def test_what_was_approved_is_sent_as_it_was_approved() -> None:
+    asked = row(place_by=NOW + HOUR)
+    [order] = recheck(approved(asked), (), CONTEXT).orders
+    assert (order.address, order.call, order.scheduled_at, order.place_by) == (
+        asked.address,
+        asked.call,
+        asked.rings_at,
+        asked.place_by,
+    )
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        replace(CONTEXT, lineage="another"),
+        replace(CONTEXT, fields=wire.ScheduleFields("start", "zone")),
+    ],
+    ids=["lineage", "fields"],
+)
+def test_another_request_than_the_approved_one_is_not_sent(context: Context) -> None:
+    ready = recheck(approved(row()), (), context)
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (Status.PLACED, Kind.SKIPPED),
+        (Status.ADOPTED, Kind.SKIPPED),
+        (Status.INTENDED, Kind.UNCERTAIN),
+        (Status.UNCERTAIN, Kind.UNCERTAIN),
+        (Status.FAILED, None),
+        (Status.RULED_OUT, None),
+    ],
+)
+def test_what_happened_since(status: Status, kind: Kind | None) -> None:
+    ready = recheck(approved(row()), [entry(row(), status)], CONTEXT)
+    assert kinds(ready) == ({} if kind is None else {"p/k": kind})
+    assert len(ready.orders) == (kind is None)
+
+
+def test_another_call_at_the_address_is_stale() -> None:
+    ready = recheck(approved(row()), [entry(row(sender="another"), Status.PLACED)], CONTEXT)
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
+
+
+def test_the_same_call_under_another_name_is_stale_unless_it_was_approved_beside_it() -> None:
+    plan = approved(row("a"), row("b"))
+    assert len(recheck(plan, [entry(row("a"))], CONTEXT).orders) == 1
+    ready = recheck(approved(row("b")), [entry(row("a"))], CONTEXT)
+    assert (ready.orders, kinds(ready)) == ([], {"p/b": Kind.STALE})
+
+
+def test_what_comes_too_late_is_missed_once() -> None:
+    late = replace(CONTEXT, now=NOW + HOUR)
+    ready = recheck(approved(row()), (), late)
+    assert ([item.address.key for item in ready.missed], kinds(ready)) == (["k"], {"p/k": Kind.EXPIRED})
+    again = recheck(approved(row()), [entry(row(), Status.MISSED)], late)
+    assert (again.missed, again.events, again.expired_before) == ([], [], 1)
+
+
+def test_place_by_is_the_last_moment() -> None:
+    plan = approved(row(at=None, place_by=NOW + HOUR))
+    assert recheck(plan, (), replace(CONTEXT, now=NOW + HOUR)).orders
+    assert not recheck(plan, (), replace(CONTEXT, now=NOW + HOUR + timedelta(microseconds=1))).orders

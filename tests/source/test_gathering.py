@@ -1,0 +1,54 @@
+"""Rows of any order and number come out sorted, each address once, as a plain dictionary would do it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.bulk import spool
+from reconciler.domain.model import Address, Call, Location, Row
+from reconciler.domain.people import People
+from reconciler.source.rows.gathering import Gathering
+
+NAMES = st.tuples(st.sampled_from(["a", "b", "b/c", "b.c"]), st.integers(1, 3))
+FILES = st.permutations(["one", "two", "three"]).flatmap(
+    lambda plans: st.tuples(*(st.tuples(st.just(plan), st.lists(NAMES, max_size=6)) for plan in plans))
+)
+MOST = st.sampled_from([0, 3, 100])
+
+
+def rows_of(plan: str, names: list[tuple[str, int]]) -> list[Row]:
+    return [
+        Row(Address(plan, *name), Call("agent", "from", contact_id=str(line % 3)), Location(plan, line))
+        for line, name in enumerate(names, 1)
+    ]
+
+
+@given(FILES, MOST)
+def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...], most: int) -> None:
+    wanted: dict[Address, Row] = {}
+    gathering = Gathering()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "MOST_HELD", most)
+        for plan, names in files:
+            gathering.begin()
+            for row in rows_of(plan, names):
+                first = wanted.get(row.address)
+                assert gathering.add(row) == first
+                wanted.setdefault(row.address, row)
+    found = list(gathering.rows())
+    assert found == [wanted[address] for address in sorted(wanted)]
+    calls = Counter((row.call.target, row.rings_at) for row in found)
+    assert list(gathering.alike(People())) == [row for row in found if calls[row.call.target, row.rings_at] > 1]
+
+
+def test_rows_that_come_in_order_are_not_sorted() -> None:
+    gathering = Gathering()
+    for plan in ("one", "two"):
+        gathering.begin()
+        for row in rows_of(plan, [("a", 1), ("a", 2), ("b", 1)]):
+            gathering.add(row)
+    assert gathering._order() == range(6)

@@ -1,0 +1,80 @@
+"""Phone numbers as people write them: read as one number that can be dialled, or refused."""
+
+from __future__ import annotations
+
+import phonenumbers
+import pytest
+from phonenumbers import PhoneNumberType
+
+from reconciler.source.formulas.functions import e164
+from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.rows.parties import judge_number
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("55 1234 5678", "MX", "+525512345678"),
+        ("(55) 1234-5678", "MX", "+525512345678"),
+        ("\u202a+52 55 1234 5678\u202c", "US", "+525512345678"),
+        ("'5512345678", "MX", "+525512345678"),
+        ("\uff0b\uff15\uff12 55 1234 5678", "US", "+525512345678"),
+        ("030/123456", "DE", "+4930123456"),
+        ("+49 (0)30 / 123456", "DE", "+4930123456"),
+        ("030 123456\u201357", "DE", "+493012345657"),
+        ("0049 30 123456", "DE", "+4930123456"),
+        ("011 15 2345-6789", "AR", "+5491123456789"),
+        ("(11) 96123-4567", "BR", "+5511961234567"),
+        ("4004 1234", "BR", "+5540041234"),
+        ("415.555.2678", "US", "+14155552678"),
+    ],
+)
+def test_numbers_as_people_write_them(text: str, region: str, number: str) -> None:
+    assert e164(text, region) == number
+    assert judge_number(number) in {"valid", "unassigned"}
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "words"),
+    [
+        ("2345678", "US", "without its area code"),
+        ("34567890", "BR", "without its area code"),
+        ("12345678", "MX", "without its area code"),
+        ("+12345678", "US", "without its area code"),
+        ("2345678 JOE", "US", "something else"),
+        ("5512345 ana", "MX", "something else"),
+        ("Ana 55 1234 5678", "MX", "something else"),
+        ("1-800-FLOWERS", "US", "something else"),
+        ("$ 55 1234 5678", "MX", "something else"),
+        ("030 123456/57", "DE", "one number or two"),
+        ("030 123456 \uff0f 123457", "DE", "one number or two"),
+        ("2345678/79", "US", "one number or two"),
+        ("55 1234 5678 x57", "MX", "with an extension"),
+        ("55 1234 5678 ext. 57", "MX", "with an extension"),
+        ("55 1234 5678, 57", "MX", "with an extension"),
+        ("55 1234 5678 +9", "MX", "no number"),
+        ("30123456.0", "DE", "a decimal"),
+        ("044 55 1234 5678", "MX", "drop the 044 at its start"),
+        ("01 55 1234 5678", "MX", "drop the 01 at its start"),
+        ("+52 1 55 1234 5678", "MX", "drop the 1 after +52"),
+        ("+52 045 55 1234 5678", "MX", "drop the 045 after +52"),
+        ("123", "MX", "check the length"),
+    ],
+)
+def test_what_is_no_number_that_can_be_dialled(text: str, region: str, words: str) -> None:
+    with pytest.raises(FormulaProblem) as caught:
+        e164(text, region)
+    assert words in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_the_example_numbers_of_every_region_are_read() -> None:
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        for kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.TOLL_FREE):
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is None:
+                continue
+            number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+            for form in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
+                text = phonenumbers.format_number(example, form)
+                assert e164(text, region) == number, (region, text)
+            assert judge_number(number) == "valid", region
