@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,61 +10,33 @@ from io import StringIO
 import click
 
 from reconciler import __version__
-from reconciler.cli.app import App, examples, say
+from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.system.failures import next_step, told
 
-_COMMANDS = (
-    "init",
-    "validate",
-    "plan",
-    "explain",
-    "show",
-    "apply",
-    "pause",
-    "resume",
-    "resolve",
-    "status",
-    "export",
-    "import-sheet",
-    "contacts",
-    "state",
-    "audit",
-    "schema",
-    "doctor",
-    "sandbox",
-    "demo",
-    "help",
-    "completion",
-)
-
-
-class _LazyGroup(click.Group):
-    """Imports the module of a command when that command is asked for, and lists them in the order of use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"reconciler.cli.commands.{name}")
-        command = getattr(module, name, None) or getattr(module, f"{name}_command")
-        if not isinstance(command, click.Command):
-            raise TypeError(f"reconciler.cli.commands.{name} holds no command")
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"no command {args[0]!r}.{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
+_COMMANDS = {
+    "init": LazyCommand("init:init", "Make a project here: reconciler.yaml and an empty state."),
+    "validate": LazyCommand("validate:validate", "Check plan files and report every problem."),
+    "plan": LazyCommand("plan:plan", "Say what apply would do, offline."),
+    "explain": LazyCommand("explain:explain", "Say where each value of a call came from."),
+    "show": LazyCommand("show:show", "Show a saved plan."),
+    "apply": LazyCommand("apply:apply", "Place what the plan says, at most once."),
+    "pause": LazyCommand("pause:pause", "Send nothing more until it is resumed."),
+    "resume": LazyCommand("resume:resume", "End a pause."),
+    "resolve": LazyCommand("resolve:resolve", "Settle what is unknown or in conflict."),
+    "status": LazyCommand("status:status", "Say what became of the calls, and what is overdue."),
+    "export": LazyCommand("export:export", "Write what was placed to a spreadsheet, or as JSON."),
+    "import-sheet": LazyCommand("import_sheet:import_sheet", "Write a first plan file for a spreadsheet."),
+    "contacts": LazyCommand("contacts:contacts", "Fetch the contacts that the service knows."),
+    "state": LazyCommand("state:state", "The record of what was placed."),
+    "audit": LazyCommand("audit:audit", "Who placed what, and whether the record holds."),
+    "schema": LazyCommand("schema:schema", "Print a JSON Schema (2020-12), or the names of all."),
+    "doctor": LazyCommand("doctor:doctor", "Check that an apply could work from here."),
+    "sandbox": LazyCommand("sandbox:sandbox", "A local server to call instead of people."),
+    "demo": LazyCommand("demo:demo", "The whole story on a sandbox, in seconds."),
+    "help": LazyCommand("help:help_command", "Explain a topic, a code or a command."),
+    "completion": LazyCommand("completion:completion", "Print the completion script of a shell."),
+}
 
 _EPILOG = examples(
     "reconciler demo                # the whole story on a sandbox, in seconds",
@@ -77,7 +48,8 @@ _EPILOG = examples(
 
 
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    table=_COMMANDS,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -87,13 +59,15 @@ _EPILOG = examples(
 @click.pass_context
 def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
     """Declare outbound calls in YAML, review the plan, place each call at most once."""
+    from reconciler.cli.app import App  # noqa: PLC0415 - what --version and --help do without
+
     ctx.obj = App.of(directory, no_color=no_color)
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line; the result is its exit code."""
     if "_RECONCILER_COMPLETE" in os.environ:
-        from reconciler.cli import shells  # noqa: F401 - it tells click how shells ask
+        from reconciler.cli import shells  # noqa: F401, PLC0415 - it tells click how shells ask
 
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)
@@ -104,12 +78,10 @@ def main(args: Sequence[str] | None = None) -> int:
         _complain(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        say("interrupted", err=True)
+        _print("interrupted")
         return ExitCode.INTERRUPTED
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            from reconciler.system.failures import next_step, told
-
             where = "the output" if error.filename is None else str(error.filename)
             _complain(ReconcilerError(f"{where}: {told(error)}", hint=next_step(error)))
         # Where it was our output, say nothing more on it, and keep Python from flushing at exit.
@@ -120,17 +92,18 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _show(error: click.ClickException) -> None:
     """Click's own message, which quotes arguments: a script may have passed names it found in a folder."""
-    from reconciler.render.escape import for_terminal
-
     text = StringIO()
     error.show(text)
-    for line in text.getvalue().splitlines():
-        say(for_terminal(line), err=True)
+    _print(*text.getvalue().splitlines())
 
 
 def _complain(error: ReconcilerError) -> None:
-    from reconciler.render.escape import for_terminal
+    _print(f"error: {error.message}", *([] if error.hint is None else [f"hint: {error.hint}"]))
 
-    say(f"error: {for_terminal(error.message)}", err=True)
-    if error.hint is not None:
-        say(f"hint: {for_terminal(error.hint)}", err=True)
+
+def _print(*lines: str) -> None:
+    from reconciler.cli.app import say  # noqa: PLC0415 - as in cli
+    from reconciler.render.escape import for_terminal  # noqa: PLC0415 - as in cli
+
+    for line in lines:
+        say(for_terminal(line), err=True)

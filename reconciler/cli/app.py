@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import click
 
+from reconciler.domain.masking import mask_json
+from reconciler.domain.sensitive import mask_text
+from reconciler.domain.times import parse_instant
 from reconciler.errors import UsageError
 from reconciler.quantities import MAX_DURATION, MAX_INTEGER, parse_duration, parse_integer, parse_number
+from reconciler.render.console import Look
+from reconciler.render.escape import for_json, inert_json
+from reconciler.state.postgres.url import is_server, parse
 from reconciler.system.environment import BASE_URL, STATE, empty_variables, variable
-
-if TYPE_CHECKING:
-    from reconciler.render.console import Look
 
 
 class SystemClock:
@@ -42,12 +47,8 @@ class App:
 
     def look(self, stream: TextIO, *, reveal: bool = False) -> Look:
         """How to print on ``stream``: private values only on a terminal, or where asked for."""
-        from reconciler.render.console import Look
-
         if not stream.isatty():
             return Look(masked=not reveal)
-        import shutil
-
         return Look(
             width=shutil.get_terminal_size().columns,
             color=self.color and os.environ.get("TERM") != "dumb",
@@ -62,7 +63,6 @@ class Instant(click.ParamType[datetime]):
     name = "RFC 3339"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        from reconciler.domain.times import parse_instant
 
         if isinstance(value, datetime):
             return value
@@ -107,8 +107,6 @@ def _without_password(ctx: click.Context, param: click.Parameter, value: str | N
 
 def refuse_password(url: str, where: str) -> None:
     """Raises ``UsageError`` for a password on the command line: every user of a machine can read those of all."""
-    from reconciler.state.postgres.url import is_server, parse
-
     if is_server(url) and parse(url).secret:
         hint = "PGPASSWORD, PGPASSFILE or a service file give it; RECONCILER_STATE may hold it"
         raise UsageError(f"{where} holds a password, which every user of this machine could read", hint=hint)
@@ -126,12 +124,6 @@ state_option = click.option(
 )
 
 
-def examples(*lines: str) -> str:
-    """The end of a command's help: command lines to copy. What follows two spaces and ``#`` is said about one."""
-    shown = "\n".join(f"  {line}" for line in lines)
-    return f"\b\nExamples:\n{shown}\n"
-
-
 def revealed() -> bool:
     """Whether the command was given ``--reveal``."""
     context = click.get_current_context(silent=True)
@@ -145,8 +137,6 @@ def is_public(stream: TextIO) -> bool:
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print a message and a line break; masked, but on a terminal or with ``--reveal``."""
-    from reconciler.domain.sensitive import mask_text
-
     public = is_public(sys.stderr if err else sys.stdout) and not revealed()
     click.echo(mask_text(text) if public else text, err=err)
 
@@ -159,8 +149,6 @@ def echo(text: str | bytes, *, err: bool = False) -> None:
 
 def echo_file(document: bytes) -> None:
     """Print a JSON file of ours as it is read again; on a terminal so that nothing in it acts."""
-    from reconciler.render.escape import inert_json
-
     echo(inert_json(document) if sys.stdout.isatty() else document)
 
 
@@ -171,11 +159,6 @@ def echo_json(document: object, *, indent: int | None = 2) -> None:
 
 def to_json(document: object, *, indent: int | None = 2) -> str:
     """A JSON document as it is printed, with a line break: inert, and its texts masked unless ``--reveal``."""
-    import json
-
-    from reconciler.domain.masking import mask_json
-    from reconciler.render.escape import for_json
-
     document = document if revealed() else mask_json(document)
     return for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"
 

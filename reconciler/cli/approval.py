@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from reconciler.cli import git
 from reconciler.cli.app import App
 from reconciler.cli.commands.show import check_plan_key, read_plan
+from reconciler.cli.commits import note_origin
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import chain
 from reconciler.domain.plan import Plan
 from reconciler.errors import Refused, StateError
 from reconciler.placing import approval
 from reconciler.placing.workflow import check_age, check_count
+from reconciler.savedplan.planfile import plan_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,8 +66,6 @@ def read_approved(app: App, workspace: Workspace, paths: Sequence[Path], now: da
         Refused: one of them stands in the checkout, is no plan, was changed, is not signed where it must be, or is
             too old.
     """
-    from reconciler.savedplan.planfile import plan_id
-
     if not paths:
         return {}
     policy = workspace.project.policy
@@ -95,8 +95,6 @@ def admit(workspace: Workspace, job: Job, store: StateStore, run_id: str, now: d
         Refused: the commit may not be applied; the files move what no approved plan moves; or there are more calls
             to place than ``max_calls``.
     """
-    from reconciler.cli.commits import note_origin
-
     if job.only_approved:
         approval.check_moves(job.plan, job.approved.values())
     note_origin(job.origin, store, run_id, now)
@@ -136,8 +134,8 @@ def _withdraw(store: StateStore, unasked: Mapping[str, Sequence[RowApproval]], r
     """Record, once for each plan, that what it approves of rows that are gone has ended: if such a row comes back,
     that plan does not approve it."""
     withdrawn = _find_withdrawn(store)
-    for plan_id, items in unasked.items():
-        new = [item for item in items if (plan_id, str(item.address)) not in withdrawn]
+    for plan_hash, items in unasked.items():
+        new = [item for item in items if (plan_hash, str(item.address)) not in withdrawn]
         if new:
             store.approve(run_id, new, now)
             store.end_approvals(run_id, {item.address for item in new}, _ROW_GONE, now)

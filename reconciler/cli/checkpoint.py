@@ -11,6 +11,7 @@ from reconciler.cli.app import App, say
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.domain.ports import Checkpoint, Phase
 from reconciler.errors import CheckpointFailed, ExitCode, UsageError
+from reconciler.state.checkpoint import CommandCheckpoint
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -21,8 +22,6 @@ ENV_VARIABLE = "RECONCILER_CHECKPOINT_ENV"
 
 def open_checkpoint(app: App, workspace: Workspace, command: str | None, run_id: str) -> Checkpoint | None:
     """The checkpoint of a run; None where there is no command, or where somebody said that the disk is kept."""
-    from reconciler.state.checkpoint import CommandCheckpoint
-
     if command is None or command == NONE:
         return None
     if workspace.file is None:

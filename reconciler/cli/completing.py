@@ -11,7 +11,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.app import App
+from reconciler.cli.topics import code_meanings, title, topic_names
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
+from reconciler.source import files
+from reconciler.source.schema.packaged import schema_names
+from reconciler.source.settings.project import find_project, load_project
 from reconciler.system.environment import STATE, variable
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -34,7 +39,6 @@ def _app(ctx: click.Context) -> App:
 
 
 def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.cli.workspace import Workspace
 
     url = ctx.params.get("state_url") or variable(STATE)
     with Workspace.open(_app(ctx), url).reader() as reader:
@@ -44,7 +48,6 @@ def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[Complet
 
 
 def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.cli.workspace import Workspace
 
     app = _app(ctx)
     for row in Workspace.open(app, None).sources(app, ()).rows:
@@ -54,12 +57,9 @@ def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[Completi
 
 def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """The project's plan files, seen from where the command works; other files where none of them fits."""
-    from reconciler.source.files import plan_files
-    from reconciler.source.settings.project import find_project, load_project
-
     app, found = _app(ctx), False
     project, _, _ = load_project(find_project(app.directory))
-    for path in plan_files(project, None)[0]:
+    for path in files.plan_files(project, None)[0]:
         name = os.path.relpath(path, app.directory)
         name = f"./{name}" if name.startswith("-") else name  # else it would be read as an option
         if name.startswith(incomplete):
@@ -70,15 +70,12 @@ def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]
 
 
 def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    from reconciler.source.schema.packaged import schema_names
 
     yield from (CompletionItem(name) for name in schema_names() if name.startswith(incomplete))
 
 
 def _subjects(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """What ``help`` explains."""
-    from reconciler.cli.topics import code_meanings, title, topic_names
-
     root = ctx.find_root()
     commands = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
     told = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconciler.source.excerpt import Quotes, caret
 from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-        from reconciler.source.excerpt import Quotes
 
         quotes: dict[str, Quotes] = {}
 
@@ -37,8 +37,6 @@ class Excerpts:
 
     def _sheet_line(self, location: Location) -> str | None:
         """A line of a sheet, which nobody holds in memory; never shown masked, for all of it may be private."""
-        from reconciler.source.excerpt import caret
-
         path = self.sources.root / location.file
         if path.suffix.lower() not in {".csv", ".tsv"}:
             return None

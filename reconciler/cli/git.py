@@ -122,6 +122,6 @@ def _must_open(root: Path) -> tuple[Repository, Path]:
     if top is None:
         hint = "a base needs a git work tree whose history is in this clone"
         raise ReconcilerError(f"--base: not a git repository, nor any folder above: {root}", hint=hint)
-    from reconciler.cli.repository import Repository
+    from reconciler.cli.repository import Repository  # noqa: PLC0415 - libgit2, where there is a repository
 
     return Repository.open(top), top

@@ -19,6 +19,7 @@ from reconciler.domain.ports import RemoteCall
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
+from reconciler.state.files import make_folder
 from reconciler.system.files import MAX_DOCUMENT, read_in_project
 
 _VERSION = 1
@@ -52,8 +53,6 @@ def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
     document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
     with contextlib.suppress(ReconcilerError, OSError):
         if path.parent.name == STATE_FOLDER:
-            from reconciler.state.files import make_folder  # where a state on a server has none yet
-
             make_folder(path.parent)
         write_private(path.parent, path, documents.to_bytes(document))
 

@@ -11,16 +11,30 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.bulk import collector
 from reconciler.cli import git
+from reconciler.cli.base import load_base
+from reconciler.domain import identity, wire
+from reconciler.domain.blinding import Blind
+from reconciler.domain.facts import unresolved
+from reconciler.domain.known import Known
+from reconciler.domain.model import Diagnostic, Severity
+from reconciler.domain.ports import Intent
+from reconciler.domain.times import ring_time
 from reconciler.errors import ReconcilerError
+from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.planning.branch import introduce
+from reconciler.planning.context import Context
+from reconciler.planning.guards.registry import PLACED_CODES
+from reconciler.planning.lifting import lift
+from reconciler.planning.plan import make_plan as compare
+from reconciler.state import snapshot
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.base import BaseFiles
     from reconciler.cli.workspace import Workspace
-    from reconciler.domain.model import Address, Call, Diagnostic, Entry, Row
+    from reconciler.domain.model import Address, Call, Entry, Row
     from reconciler.domain.plan import Lifted, Plan
-    from reconciler.domain.ports import Intent, StateReader
-    from reconciler.planning.context import Context
+    from reconciler.domain.ports import StateReader
     from reconciler.source.rows.frame import Watch
     from reconciler.source.sources import Sources
 
@@ -46,10 +60,6 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     Raises:
         StateError: the state is missing (unless ``no_state``), foreign or unusable.
     """
-    from reconciler.domain.known import Known
-    from reconciler.planning.branch import introduce
-    from reconciler.planning.plan import make_plan as compare
-
     context, sources = planning(app, workspace, request)
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
@@ -66,8 +76,6 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
 
 def _files_gone(item: Diagnostic) -> Diagnostic:
     """That there is no plan file at all is no error where calls were placed: all rows were removed."""
-    from reconciler.domain.model import Severity
-
     if item.code != "E403" or item.location is not None:
         return item
     hint = "if the files are elsewhere, set plans in reconciler.yaml before anybody deletes a call"
@@ -78,9 +86,6 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
 
 def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
     """A warning for each pause that concerns one of these plans. A snapshot does not tell of pauses."""
-    from reconciler.domain.model import Diagnostic, Severity
-    from reconciler.placing.orders import describe_pause, resume_command
-
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
     with workspace.reader() as reader:
@@ -95,7 +100,6 @@ def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
     if request.base is None:
         return None
-    from reconciler.cli.base import load_base
 
     return load_base(app, workspace, request.paths, request.base)
 
@@ -108,16 +112,11 @@ def known(
     if request.no_state or not workspace.trusted:
         yield context, ()
     elif workspace.snapshot:
-        from reconciler.domain.blinding import Blind
-        from reconciler.state import snapshot
-
         taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
         view = Blind(taken.key).knowing(row.call for row in base)
         context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
         yield replace(context, view=view, conflicts=taken.conflicts), taken.entries
     else:
-        from reconciler.domain.facts import unresolved
-
         with workspace.reader() as reader:
             context = replace(context, lineage=reader.lineage, serial=reader.serial)
             context = replace(context, overridden=overridden_guards(reader, context))
@@ -127,8 +126,6 @@ def known(
 def overridden_guards(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
     """Of each call that is ahead the guards that were lifted for the run that placed it, of those that could
     forbid it today. Hardly any policy lets anybody lift one of these."""
-    from reconciler.planning.guards.registry import PLACED_CODES
-
     codes = context.policy.overridable & PLACED_CODES
     if not codes:
         return {}
@@ -157,10 +154,6 @@ def intents_of_rows(app: App, workspace: Workspace, addresses: Collection[Addres
 
 def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: datetime) -> Intent:
     """What an attempt at a call would be."""
-    from reconciler.domain import identity, wire
-    from reconciler.domain.ports import Intent
-    from reconciler.domain.times import ring_time
-
     rings_at = ring_time(scheduled_at, call.delay_minutes, now)
     return Intent(address, call, identity.digest(call), wire.endpoint(call), rings_at)
 
@@ -180,9 +173,6 @@ def planning(
 
 def make_context(workspace: Workspace, request: Request) -> Context:
     """The engine's context before a state is known."""
-    from reconciler.planning.context import Context
-    from reconciler.planning.lifting import lift
-
     context = Context(
         now=request.now,
         tool_version=__version__,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
+from reconciler.state.place import told
 
 if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
@@ -20,8 +21,6 @@ _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 
 def lock_text(lock: Lock, now: datetime) -> str:
     """A line, or one for each runner."""
-    from reconciler.state.place import told
-
     if not lock.held:
         return "Nobody holds the lock.\n"
     if lock.run is None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reconciler.bulk.packing import pack, unpacker
+from reconciler.bulk.spool import Shelf
+from reconciler.domain import identity
+from reconciler.source.provenance import Provenance
+from reconciler.source.tracing import provenance
+
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
@@ -21,12 +27,6 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
     meanwhile is left out. ``sources`` are what the plan was made from.
     """
-    from reconciler.bulk.packing import pack, unpacker
-    from reconciler.bulk.spool import Shelf
-    from reconciler.domain import identity
-    from reconciler.source.provenance import Provenance
-    from reconciler.source.tracing import provenance
-
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
     found: Shelf[Address, Provenance] = Shelf(pack, unpacker(Provenance))
 

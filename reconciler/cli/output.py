@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.errors import ReconcilerError
+from reconciler.source.settings.project import find_project
 from reconciler.system.failures import FileRefused, next_step, told
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/([0-9]{1,6})|(stdout)|(stderr))|/proc/self/fd/([0-9]{1,6})", re.ASCII)
@@ -60,8 +61,6 @@ def output_path(directory: Path, file: str | Path) -> Path:
     Raises:
         ReconcilerError: a link of the project is on the way.
     """
-    from reconciler.source.settings.project import find_project  # not needed by what writes nothing
-
     named = Path(os.path.abspath(directory / file))  # noqa: PTH100 - links are compared with this
     real = Path(os.path.realpath(named))
     if real != named and named.is_relative_to(find_project(directory)):

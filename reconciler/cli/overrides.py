@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.domain.plan import Action, Lifted
+from reconciler.domain.policy import GUARD_CODES
 from reconciler.errors import Refused, UsageError
+from reconciler.planning.lifting import blocks
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
@@ -66,7 +68,6 @@ def offer(plan: Plan, policy: Policy) -> str | None:
 
 
 def _read(text: str) -> Lifted:
-    from reconciler.domain.policy import GUARD_CODES
 
     code, separator, reason = text.partition("=")
     code, reason = code.strip().upper(), reason.strip()
@@ -83,8 +84,6 @@ def _read(text: str) -> Lifted:
 
 
 def _check(code: str, policy: Policy) -> None:
-    from reconciler.domain.policy import GUARD_CODES
-    from reconciler.planning.lifting import blocks
 
     if code not in policy.overridable:
         may = ", ".join(sorted(policy.overridable)) or "none"

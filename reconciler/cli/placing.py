@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, say
+from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.loading import make_context, overridden_guards
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
+from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
@@ -24,10 +28,18 @@ from reconciler.contactship.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.domain.clocks import ServiceClock
+from reconciler.domain.events import Tally
 from reconciler.domain.ports import Approval, Override
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.placing.joint import JointApply
+from reconciler.placing.schedule_check import ScheduleSettings
+from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
+from reconciler.planning.lifting import lift
+from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
+from reconciler.savedplan.planfile import plan_id, summary
 from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
@@ -35,13 +47,11 @@ if TYPE_CHECKING:
     from reconciler.cli.loading import Request
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.claims import JointStore
-    from reconciler.domain.events import Event, Tally
+    from reconciler.domain.events import Event
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Checkpoint, Run, StateStore
     from reconciler.domain.wire import ScheduleFields
-    from reconciler.placing.workflow import Apply, Service
     from reconciler.planning.context import Context
-    from reconciler.render.addresses import AddressMask
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
 _SIGNALS = {
@@ -108,8 +118,6 @@ def place(
     as_json: bool,
 ) -> int:
     """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
-    from reconciler.domain.events import Tally
-
     run = _new_run(workspace, job, request, _details(workspace, job, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with ExitStack() as stack:
@@ -145,8 +153,6 @@ def place(
 
 def _addresses(job: Job, store: StateStore) -> AddressMask:
     """The addresses that events may name, as they may be published."""
-    from reconciler.render.addresses import AddressMask
-
     rows = job.plan.changes if job.files is None else job.files.changes
     plans = chain(rows, *(plan.changes for plan in job.approved.values()))
     return AddressMask(plans, store.unknown_entries())
@@ -154,8 +160,6 @@ def _addresses(job: Job, store: StateStore) -> AddressMask:
 
 def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
     """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
-    from reconciler.savedplan.planfile import summary
-
     plan = job.plan
     counts = {name: count for name, count in summary(plan).items() if count}
     policy = workspace.project.policy
@@ -175,7 +179,6 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
 
 
 def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
-    from reconciler.savedplan.planfile import plan_id
 
     own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
@@ -202,11 +205,6 @@ def _apply(
     joint: JointStore | None,
 ) -> Apply:
     """The apply of a job, once it belongs to this state and this moment (``Refused`` where it does not)."""
-    from reconciler.cli.approval import admit
-    from reconciler.cli.loading import make_context, overridden_guards
-    from reconciler.placing.joint import JointApply
-    from reconciler.placing.workflow import Apply, check_applicable
-    from reconciler.planning.lifting import lift
 
     def apply(context: Context) -> Apply:
         if joint is not None:
@@ -235,7 +233,6 @@ def _apply(
 async def _run(
     job: Apply, target: Target, key: str | None, workers: int, report: Reporter, checkpoint: Checkpoint | None
 ) -> int:
-    from reconciler.placing.workflow import outcome
 
     caught: list[ExitCode] = []
     task = asyncio.current_task()
@@ -271,12 +268,6 @@ async def _run(
 
 def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
     """The connections of a run, closed with ``stack``; without a key there are none."""
-    from reconciler.contactship.contactship import ContactShip
-    from reconciler.contactship.listing import CallListing
-    from reconciler.domain.clocks import ServiceClock
-    from reconciler.placing.schedule_check import ScheduleSettings
-    from reconciler.placing.workflow import Service
-
     if key is None:
         return Service((), None, target.rate, report.note, target.preflight)
     clock = ServiceClock()

@@ -13,10 +13,12 @@ from reconciler.cli import kept
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.workspace import Workspace
+from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.evidence.matching import Lineage
 from reconciler.evidence.outcomes import Answers, Report, drift, ended, stand
+from reconciler.evidence.refresh import ask
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
@@ -169,8 +171,6 @@ def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[st
 
 
 async def _ask(target: Target, wanted: Sequence[Entry]) -> Answers:
-    from reconciler.contactship.listing import CallListing
-    from reconciler.evidence.refresh import ask
 
     register = CallListing(target.origin, target.key(), target.timeout)
     try:

@@ -10,21 +10,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
+from reconciler.cli.loading import Request, intent_of, make_plan
 from reconciler.cli.runs import new_run
+from reconciler.contactship.listing import CallListing
 from reconciler.domain.facts import Conflict, unresolved
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.plan import Action
 from reconciler.domain.ports import StateReader, StateStore
 from reconciler.errors import ExitCode
+from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_conflicts
+from reconciler.evidence.settle import settle
+from reconciler.planning import explain
+from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.ports import Intent
-    from reconciler.evidence.conflicts import FileRows
     from reconciler.evidence.matching import Match
-    from reconciler.render.addresses import AddressMask
 
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCKED})
 
@@ -90,17 +94,12 @@ def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float,
 
 def _addresses(left: Left, rows: FileRows | None) -> AddressMask:
     """The addresses of what is left, as they may be published. A conflict's call is known from its row alone."""
-    from reconciler.render.addresses import AddressMask
-
     found = () if rows is None else (rows.at(item.address) for item in left.conflicts)
     return AddressMask(filter(None, found), left.unknown)
 
 
 def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: str) -> FileRows | None:
     """Forget the conflicts that are over. The result is what the files ask for, None where that is not known."""
-    from reconciler.cli.loading import Request, make_plan
-    from reconciler.evidence.conflicts import FileRows, end_conflicts
-
     if not store.conflicts():
         return None
     now = SystemClock().now()
@@ -113,9 +112,6 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
 
 
 async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows: FileRows | None) -> list[Match]:
-    from reconciler.contactship.listing import CallListing
-    from reconciler.evidence.conflicts import settle_conflicts
-    from reconciler.evidence.settle import settle
 
     directory = CallListing(target.origin, key, target.timeout)
     try:
@@ -130,7 +126,6 @@ async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows
 
 def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
     """The attempt that a row in conflict would have been at a moment."""
-    from reconciler.cli.loading import intent_of
 
     def intent(address: Address, at: datetime) -> Intent | None:
         change = rows.at(address)
@@ -142,7 +137,6 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
 
 
 def _show(adopted: Sequence[Match], left: Left, addresses: AddressMask, *, as_json: bool) -> None:
-    from reconciler.planning import explain
 
     unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
     conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from reconciler.bulk import collector
+from reconciler.cli import git
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import writing_private
 from reconciler.errors import UsageError
+from reconciler.render import csv, github, json, junit, markdown, sarif
+from reconciler.render.console import Look
+from reconciler.render.text import render_diagnostics, render_plan, write_plan
 from reconciler.render.words import counted
+from reconciler.source.settings.project import find_project
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -138,8 +143,6 @@ def show_text(
     origins: Origins | None = None,
 ) -> None:
     """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
-    from reconciler.render.text import write_plan
-
     look = app.look(sys.stdout, reveal=reveal)
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
@@ -148,9 +151,6 @@ def show_text(
 
 
 def _text(plan: Plan, origins: Origins | None, *, masked: bool) -> bytes:
-    from reconciler.render.console import Look
-    from reconciler.render.text import render_plan
-
     return render_plan(plan, Look(masked=masked), origins).encode()
 
 
@@ -159,13 +159,9 @@ def _plan_bytes(
 ) -> bytes | Iterator[bytes]:
     """For a file, or for another program: private values are seen with ``--reveal`` alone."""
     if form == "xlsx":
-        from reconciler.render import xlsx  # its library takes 40 ms to import
+        from reconciler.render import xlsx  # noqa: PLC0415 - its library takes 40 ms to import
 
         return xlsx.render_plan(plan, masked=masked)
-    from reconciler.cli import git
-    from reconciler.render import csv, github, json, junit, markdown, sarif
-    from reconciler.source.settings.project import find_project
-
     match form:
         case "csv":
             return csv.render_plan(plan, masked=masked)
@@ -183,8 +179,8 @@ def _plan_bytes(
 def _page(
     plan: Plan, excerpts: Excerpts | None, origins: Origins | None, around: Around | None, *, masked: bool
 ) -> bytes:
-    from reconciler.render import html
-    from reconciler.render.html.around import NOTHING
+    from reconciler.render import html  # noqa: PLC0415 - jinja2
+    from reconciler.render.html.around import NOTHING  # noqa: PLC0415
 
     read = html.nowhere if excerpts is None else excerpts.reader(masked=masked)
     page = html.render_plan(plan, masked=masked, excerpt=read, around=around or NOTHING, origins=origins)
@@ -195,8 +191,6 @@ def show_problems(
     app: App, diagnostics: tuple[Diagnostic, ...], excerpts: Excerpts, *, reveal: bool = False, err: bool = True
 ) -> None:
     """Every problem with its source line, on the error stream unless problems are the result."""
-    from reconciler.render.text import render_diagnostics
-
     if diagnostics:
         look = app.look(sys.stderr if err else sys.stdout, reveal=reveal)
         echo(render_diagnostics(diagnostics, excerpts.reader(masked=look.masked), look), err=err)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from reconciler.render.html.around import Around
+from reconciler.state import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +26,6 @@ def find_around(workspace: Workspace, request: Request, plan: Plan) -> Around:
     with ExitStack() as stack:
         entries: Iterable[Entry] = ()
         if workspace.snapshot and not request.no_state:
-            from reconciler.state import snapshot
-
             entries = snapshot.read(workspace.state_path, lineage=workspace.lineage).entries
         elif workspace.trusted and not request.no_state:
             entries = stack.enter_context(workspace.reader()).entries()

@@ -7,8 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, to_json
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.refreshing import look
 from reconciler.cli.showing import STDOUT, put, show_problems
 from reconciler.errors import ExitCode
+from reconciler.render import to_stop
+from reconciler.render.console import Look
+from reconciler.render.csv import to_csv
+from reconciler.render.text import render_to_stop
 
 if TYPE_CHECKING:
     from reconciler.cli.refreshing import Question
@@ -23,9 +29,6 @@ def show_to_stop(
 
     With errors in the files nobody knows which rows are gone: what is known is shown, and the exit is 1.
     """
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.refreshing import look
-
     found = look(app, workspace, question, moment)
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
@@ -37,15 +40,10 @@ def show_to_stop(
 
 
 def _shown(app: App, plan: Plan, name: str, file: str, *, reveal: bool) -> bytes:
-    from reconciler.render import to_stop
-    from reconciler.render.console import Look
-    from reconciler.render.text import render_to_stop
 
     if name == "json":
         return to_json({"to_stop": to_stop.documents(plan.to_stop, masked=not reveal)}, indent=2).encode()
     if name == "csv":
-        from reconciler.render.csv import to_csv
-
         return to_csv(to_stop.table(plan.to_stop, masked=not reveal))
     look = app.look(sys.stdout, reveal=reveal) if file == STDOUT else Look(masked=not reveal)
     return render_to_stop(plan.to_stop, look).encode()

@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.bulk import collector
+from reconciler.domain.model import Diagnostic, Location, Severity
+from reconciler.domain.people import People
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, Refused, StateMissing, UsageError
+from reconciler.source.settings.people import read_people
+from reconciler.source.settings.project import find_project, load_policy, load_project
+from reconciler.source.sources import load_sources
+from reconciler.state.postgres.url import is_server
+from reconciler.state.sqlite import SqliteState
 from reconciler.system.environment import LINEAGE, variable
 from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.domain.claims import JointStore
-    from reconciler.domain.model import Diagnostic
-    from reconciler.domain.people import People
     from reconciler.domain.ports import Run, StateReader, StateStore
     from reconciler.domain.settings import Project
     from reconciler.source.rows.frame import Watch
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.source.yaml.loader import Document
     from reconciler.state.place import Place
     from reconciler.state.postgres.server import Server
+    from reconciler.state.postgres.state import PostgresState
 
 SNAPSHOT = "snapshot"
 _NEVER_HERE = (
@@ -61,9 +67,6 @@ class Workspace:
         Raises:
             Refused: ``state_url`` is a snapshot, and the command needs the state itself.
         """
-        from reconciler.source.settings.project import find_project, load_project
-        from reconciler.state.postgres.url import is_server
-
         project, document, diagnostics = load_project(find_project(app.directory))
         path, snapshot = project.root / project.state_path, False
         if state_url and is_server(state_url):
@@ -84,8 +87,6 @@ class Workspace:
 
     def under(self, app: App, policy: Path) -> Workspace:
         """The same project under the policy of another file, to ask what its rules would say."""
-        from reconciler.source.settings.project import load_policy
-
         project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
         found = (*self.diagnostics, *diagnostics)
         return replace(self, project=project, diagnostics=found, policy_file=document)
@@ -97,8 +98,6 @@ class Workspace:
 
         ``watch`` is told how each row was made. ``people`` are those of ``people()``, where they were read.
         """
-        from reconciler.source.sources import load_sources
-
         named = [app.directory / path for path in paths] if paths else None
         with collector.paused():
             found = load_sources(self.project, named, watch, people)
@@ -107,9 +106,6 @@ class Workspace:
 
     def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
         """What the lists of people say that the policy names, read now, and what is wrong with them."""
-        from reconciler.domain.people import People
-        from reconciler.source.settings.people import read_people
-
         policy = self.project.policy
         if not policy.suppression and policy.contacts is None:
             return People(), ()
@@ -155,10 +151,7 @@ class Workspace:
         """The state itself, wherever it is. Raises as ``check``."""
         self.check()
         if self.server is not None:
-            from reconciler.state.postgres.state import PostgresState
-
-            return PostgresState(self.server, self.lineage)
-        from reconciler.state.sqlite import SqliteState
+            return _postgres(self.server, self.lineage)
 
         return SqliteState(self.state_path, self.lineage)
 
@@ -192,10 +185,15 @@ class Workspace:
         if self.server is None:
             hint = "--state postgresql://…, or RECONCILER_STATE; an SQLite state has one runner at a time"
             raise UsageError("--join needs a state in PostgreSQL", hint=hint)
-        from reconciler.state.postgres.state import PostgresState
 
         self.check()
-        return PostgresState(self.server, self.lineage).join(run, lock_timeout)
+        return _postgres(self.server, self.lineage).join(run, lock_timeout)
+
+
+def _postgres(server: Server, lineage: str | None) -> PostgresState:
+    from reconciler.state.postgres.state import PostgresState  # noqa: PLC0415 - psycopg
+
+    return PostgresState(server, lineage)
 
 
 def locate_server(url: str) -> Server:
@@ -206,7 +204,7 @@ def locate_server(url: str) -> Server:
         UsageError: the URL cannot be used.
     """
     try:
-        from reconciler.state.postgres.server import resolve
+        from reconciler.state.postgres.server import resolve  # noqa: PLC0415 - psycopg, if it is installed
     except ImportError as error:
         hint = "pip install 'call-reconciler[postgres]'"
         raise ReconcilerError(f"a state in PostgreSQL needs psycopg ({error})", hint=hint) from error
@@ -214,7 +212,6 @@ def locate_server(url: str) -> Server:
 
 
 def _outside(project: Project) -> Diagnostic:
-    from reconciler.domain.model import Diagnostic, Location, Severity
 
     message = f"the state {project.state_path} is reached by a link that leads out of the project"
     hint = "name it with --state PATH or RECONCILER_STATE"

@@ -34,13 +34,12 @@ def pending(connection: sqlite3.Connection) -> Sequence[str]:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Go the pending steps, in the caller's transaction."""
-    from sqlite_utils import Database  # noqa: PLC0415 - 30 ms, and readers never need it
-    from sqlite_utils.migrations import Migrations  # noqa: PLC0415
+    import sqlite_utils.migrations  # noqa: PLC0415 - 30 ms, and readers never need it
 
-    migrations = Migrations(_SET)
+    migrations = sqlite_utils.migrations.Migrations(_SET)
     for name, step in STEPS.items():
         migrations(name=name)(_on_connection(step))
-    migrations.apply(Database(connection, execute_plugins=False))
+    migrations.apply(sqlite_utils.Database(connection, execute_plugins=False))
 
 
 def _on_connection(step: Step) -> Callable[[Database], None]:

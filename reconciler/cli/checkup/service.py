@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.contactship.account import has_agent, list_agents, list_numbers
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
     BASE_URL_VARIABLE,
@@ -18,12 +19,12 @@ from reconciler.contactship.origin import (
     parse_origin,
     read_api_key,
 )
+from reconciler.contactship.reader import Reader
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.render.words import counted
 from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
-    from reconciler.contactship.reader import Reader
     from reconciler.domain.settings import Project
 
 _PATIENCE = 10.0  # seconds that one answer may take here
@@ -90,8 +91,6 @@ def named(project: Project, agents: Iterable[str], senders: Iterable[str]) -> Na
 
 async def examine(access: Access, deadline: float, wanted: Named) -> list[Finding]:
     """Ask with harmless GETs, once each; ``deadline`` in seconds for one answer."""
-    from reconciler.contactship.reader import Reader
-
     if access.origin is None:
         return skipped("no usable base URL", "service", "clock", *_ACCOUNT)
     reader = Reader(access.origin, access.key or "", min(deadline, _PATIENCE), tries=1)
@@ -102,7 +101,6 @@ async def examine(access: Access, deadline: float, wanted: Named) -> list[Findin
 
 
 async def _ask(reader: Reader, access: Access, wanted: Named) -> list[Finding]:
-    from reconciler.contactship.account import list_agents
 
     asked = datetime.now(UTC)
     try:
@@ -143,14 +141,12 @@ async def _asked(check: str, ask: Callable[[], Awaitable[Finding]]) -> Finding:
 
 
 async def _agents(reader: Reader, there: frozenset[str], wanted: Mapping[str, str]) -> Finding:
-    from reconciler.contactship.account import has_agent
 
     missing = [agent for agent in wanted if agent not in there and not await has_agent(reader, agent)]
     return _verdict("agents", "agent", wanted, missing, len(there))
 
 
 async def _numbers(reader: Reader, wanted: Mapping[str, str]) -> Finding:
-    from reconciler.contactship.account import list_numbers
 
     listed = await list_numbers(reader)
     there = {_plain(name) for number in listed for name in (number.id, number.e164)}

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ReconcilerError
+from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.render.words import counted
+from reconciler.state import snapshot
+from reconciler.state.place import told
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -41,7 +44,6 @@ def _open(workspace: Workspace) -> Finding:
 
 
 def _pauses(workspace: Workspace) -> Finding:
-    from reconciler.placing.orders import describe_pause, resume_command
 
     with workspace.reader() as reader:
         pauses = reader.pauses()
@@ -53,7 +55,6 @@ def _pauses(workspace: Workspace) -> Finding:
 
 
 def _snapshot(workspace: Workspace) -> Finding:
-    from reconciler.state import snapshot
 
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
     told = f"{workspace.state_path}: snapshot of {tell_instant(taken.created_at)}, serial {taken.serial}"
@@ -75,7 +76,6 @@ def _mode(path: Path) -> Finding:
 
 
 def _lock(place: Place, now: datetime) -> Finding:
-    from reconciler.state.place import told
 
     try:
         lock = place.lock()

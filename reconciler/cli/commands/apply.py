@@ -24,18 +24,27 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.approval import Job, read_approved
+from reconciler.cli.commands.show import check_plan_key, read_plan
+from reconciler.cli.commits import read_origin
 from reconciler.cli.completing import plan_files
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.overrides import check_used, override_option, read_overrides
-from reconciler.cli.showing import full_option
+from reconciler.cli.placing import Target, place
+from reconciler.cli.showing import full_option, show_problems, show_text
+from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
+from reconciler.evidence.conflicts import FileRows
+from reconciler.placing.workflow import check_age, check_count, check_verdict
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
+from reconciler.render.words import count_line
+from reconciler.source.files import SHEETS, SUFFIXES
 from reconciler.system.environment import CHECKPOINT
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request
-    from reconciler.cli.workspace import Workspace
     from reconciler.domain.plan import Plan
     from reconciler.source.sources import Sources
 
@@ -149,14 +158,6 @@ def apply(
 
     One argument that is no folder and does not end in .yaml or .yml is a saved plan.
     """
-    from reconciler.cli.approval import Job, read_approved
-    from reconciler.cli.commits import read_origin
-    from reconciler.cli.loading import Request
-    from reconciler.cli.placing import Target, place
-    from reconciler.cli.workspace import Workspace
-    from reconciler.evidence.conflicts import FileRows
-    from reconciler.placing.workflow import check_count, check_verdict
-
     workspace = Workspace.open(app, state_url)
     target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
     target = replace(
@@ -214,16 +215,12 @@ def apply(
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
     """One argument that is no folder, plan file or sheet is a saved plan."""
-    from reconciler.source.files import SHEETS, SUFFIXES
-
     if len(what) != 1:
         return False
     return Path(what[0]).suffix.lower() not in (*SUFFIXES, *SHEETS) and not (app.directory / what[0]).is_dir()
 
 
 def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
-    from reconciler.cli.commands.show import check_plan_key, read_plan
-    from reconciler.placing.workflow import check_age
 
     workspace.check()
     check_plan_key(workspace.project.policy)
@@ -242,11 +239,6 @@ def _planned(
     app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.loading import make_plan
-    from reconciler.cli.showing import show_problems, show_text
-    from reconciler.render.words import count_line
-
     plan, sources = make_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
     if as_json:

@@ -21,13 +21,13 @@ from reconciler.cli.app import (
     echo,
     echo_file,
     echo_json,
-    examples,
     reveal_option,
     say,
     state_option,
 )
 from reconciler.cli.commands.state_care import read_address
 from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.lazy import examples
 from reconciler.cli.output import write_private
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.chain import Head, Kind, read
@@ -35,11 +35,13 @@ from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.render.escape import for_json, for_terminal
+from reconciler.render.ledger import LedgerMask, Line, render_csv, render_text
+from reconciler.state import ledger_file
+from reconciler.state.ledger_file import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.ports import StateReader
-    from reconciler.render.ledger import LedgerMask, Line
     from reconciler.state.audit import Verdict
 
 _EPILOG = """\b
@@ -118,8 +120,6 @@ def log(
     reveal: bool,
 ) -> None:
     """List the ledger, oldest first."""
-    from reconciler.render.ledger import LedgerMask
-
     where = None if address is None else read_address(address)
     wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
     with Workspace.open(app, state_url).reader() as reader:
@@ -140,8 +140,6 @@ def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: b
 
     An address that was moved is followed, from its first name to its last.
     """
-    from reconciler.render.ledger import LedgerMask
-
     where = read_address(address)
     with Workspace.open(app, state_url).reader() as reader:
         lines = list(_lines(reader))
@@ -173,7 +171,6 @@ def _life(lines: Iterable[Line], address: Address) -> list[Line]:
 
 
 def _lines(reader: StateReader) -> Iterable[Line]:
-    from reconciler.render.ledger import Line
 
     runs: dict[str | None, JsonObject] = {}
     for link in reader.ledger():
@@ -189,9 +186,6 @@ def _lines(reader: StateReader) -> Iterable[Line]:
 
 def _print(app: App, lines: Iterable[Line], form: str, mask: LedgerMask, *, reveal: bool) -> None:
     """Numbers in what was said are seen as text on a terminal, or with ``reveal``."""
-    from reconciler.render.ledger import render_csv, render_text
-    from reconciler.state.ledger_file import line as document
-
     masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
     lines = map(mask.line, lines) if masked else lines
     if form == "csv":
@@ -230,8 +224,6 @@ def export(app: App, file: Path, state_url: str | None) -> None:
 
     It holds addresses, call ids, what the service and persons said, and no numbers: audit verify --file FILE.
     """
-    from reconciler.state import ledger_file
-
     with Workspace.open(app, state_url).reader() as reader:
         data = ledger_file.export(reader, SystemClock().now())
     if str(file) == "-":
@@ -272,7 +264,6 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
 
 
 def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
-    from reconciler.state import ledger_file
 
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)

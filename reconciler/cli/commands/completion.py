@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import get_completion_class
 
-from reconciler.cli.app import examples
+from reconciler.cli.lazy import examples
+from reconciler.cli.shells import VARIABLE
 
 _EPILOG = examples(
     'eval "$(reconciler completion bash)"     # in ~/.bashrc',
@@ -21,10 +23,6 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     Bash needs version 4.4 or newer.
     """
-    from click.shell_completion import get_completion_class
-
-    from reconciler.cli.shells import VARIABLE
-
     found = get_completion_class(shell)
     if found is None:
         raise TypeError(f"click knows no completion for {shell}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Sequence
@@ -11,12 +12,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, examples, key_option, say, url_option
+from reconciler.cli.app import App, key_option, say, url_option
+from reconciler.cli.lazy import examples
+from reconciler.cli.output import write_private
+from reconciler.cli.placing import Target
+from reconciler.cli.workspace import Workspace
+from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.reader import Reader
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.words import counted
+from reconciler.source.sheets.guard import guarded
 
 if TYPE_CHECKING:
-    from reconciler.cli.placing import Target
     from reconciler.contactship.contacts import RemoteContact
 
 COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # the first is what lookup() compares
@@ -43,12 +50,6 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
 
     A cell that a spreadsheet would take for a formula starts with an apostrophe, which plan files read away.
     """
-    import asyncio
-
-    from reconciler.cli.output import write_private
-    from reconciler.cli.placing import Target
-    from reconciler.cli.workspace import Workspace
-
     if file.suffix.lower() != ".csv":
         raise UsageError("FILE ends in .csv")
     workspace = Workspace.open(app, None)
@@ -60,8 +61,6 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
 
 
 async def _fetch(target: Target) -> Sequence[RemoteContact]:
-    from reconciler.contactship.contacts import list_contacts
-    from reconciler.contactship.reader import Reader
 
     reader = Reader(target.origin, target.key(), target.timeout)
     try:
@@ -72,8 +71,6 @@ async def _fetch(target: Target) -> Sequence[RemoteContact]:
 
 def to_csv(found: Sequence[RemoteContact]) -> bytes:
     """UTF-8 with a mark, so that spreadsheets take it for what it is."""
-    from reconciler.source.sheets.guard import guarded
-
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, examples
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.lazy import examples
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running

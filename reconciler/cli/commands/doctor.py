@@ -22,13 +22,14 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.checkup import machine, project, service, state
 from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.cli.checkup.service import Access
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
-    from reconciler.cli.checkup.service import Access
-    from reconciler.cli.workspace import Workspace
     from reconciler.source.sources import Sources
 
 _EPILOG = """\b
@@ -64,8 +65,6 @@ def doctor(
 
     Nothing is placed and nothing is written: the service is asked with GETs.
     """
-    from reconciler.cli.checkup.service import Access
-
     key_file = api_key_file and app.directory / api_key_file
     access = Access.of(base_url, key_file)
     found = list(_examine(app, state_url, access, offline=offline))
@@ -81,9 +80,6 @@ def doctor(
 
 def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) -> Iterator[Finding]:
     """Every check, in the order in which a person would mend what is wrong."""
-    from reconciler.cli.checkup import machine, project, state
-    from reconciler.cli.workspace import Workspace
-
     yield machine.versions()
     yield machine.variables()
     now = SystemClock().now()
@@ -105,7 +101,6 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
 
 
 def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[Finding]:
-    from reconciler.cli.checkup import service
 
     agents = [row.call.agent for row in sources.rows]
     senders = [row.call.sender for row in sources.rows]

@@ -12,19 +12,26 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
+from reconciler.cli.commands.state_care import read_address
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.loading import Request, known, planning
+from reconciler.cli.showing import show_problems
+from reconciler.cli.workspace import Workspace
+from reconciler.domain import identity
 from reconciler.domain.model import Address, Diagnostic, Entry
+from reconciler.domain.moves import move_entries
 from reconciler.domain.plan import Change
 from reconciler.errors import ExitCode, ReconcilerError, StateMissing
+from reconciler.planning.plan import make_plan
+from reconciler.render.explanation import Explanation, to_document
+from reconciler.render.explanation_text import render_explanation
+from reconciler.source.tracing import Tracer, provenance
 
 if TYPE_CHECKING:
-    from reconciler.cli.loading import Request
-    from reconciler.cli.workspace import Workspace
     from reconciler.domain.plan import Plan
     from reconciler.planning.context import Context
-    from reconciler.render.explanation import Explanation
     from reconciler.source.provenance import Provenance
     from reconciler.source.sources import Sources
-    from reconciler.source.tracing import Tracer
 
 _EPILOG = """\b
 Examples:
@@ -50,15 +57,6 @@ def explain(
 
     Also what the state knows of the address, and what a plan would do with it. Works without a state.
     """
-    from reconciler.cli.commands.state_care import read_address
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.loading import Request
-    from reconciler.cli.showing import show_problems
-    from reconciler.cli.workspace import Workspace
-    from reconciler.render.explanation import to_document
-    from reconciler.render.explanation_text import render_explanation
-    from reconciler.source.tracing import Tracer
-
     asked = tuple(dict.fromkeys(map(read_address, addresses)))
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     workspace.check()
@@ -93,8 +91,6 @@ class _Facts:
 
 def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
     """A missing state is none; where one was named (``pinned``), it is an error as for every command."""
-    from reconciler.cli.loading import known, planning
-
     context, sources = planning(app, workspace, request, tracer)
     try:
         with known(workspace, request, context, ()) as (context_of_state, entries):
@@ -106,8 +102,6 @@ def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *,
 
 
 def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _Facts:
-    from reconciler.domain.moves import move_entries
-    from reconciler.planning.plan import make_plan
 
     kept = list(entries)
     plan = make_plan(sources.rows, kept, context, sources.diagnostics, sources.moves)
@@ -120,10 +114,6 @@ def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _F
 
 def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Tracer) -> Explanation | None:
     """What is known of one address; None where nothing is."""
-    from reconciler.domain import identity
-    from reconciler.render.explanation import Explanation
-    from reconciler.source.tracing import provenance
-
     trace, entry = tracer.traces.get(address), facts.entries.get(address)
     if trace is None and entry is None:
         return None

@@ -12,7 +12,11 @@ import click
 
 from reconciler.cli.app import App, reveal_option, state_option
 from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
+from reconciler.render.csv import to_csv
+from reconciler.render.entries import entries_json, entries_table
+from reconciler.render.xlsx import to_xlsx
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry
@@ -43,8 +47,6 @@ def export(
     It works beside a running apply, and is as of one moment. In CSV, a cell that a spreadsheet would take for
     a formula starts with an apostrophe.
     """
-    from reconciler.cli.workspace import Workspace
-
     ending = PurePath(output).suffix.lower().removeprefix(".")
     form = form or (ending if ending in _FORMATS else "csv")
     check_place(form, output)
@@ -70,16 +72,12 @@ def _of(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
 def _bytes(
     entries: list[Entry], form: str, lineage: str, serial: int, public_metadata: frozenset[str] | None
 ) -> bytes:
-    from reconciler.render.entries import entries_json, entries_table
 
     if form == "json":
         return entries_json(entries, lineage, serial, public_metadata)
     table = entries_table(entries, public_metadata)
     if form == "csv":
-        from reconciler.render.csv import to_csv
-
         return to_csv(table)
-    from reconciler.render.xlsx import to_xlsx
 
     latest = max((entry.attempted_at for entry in entries), default=datetime(1980, 1, 1, tzinfo=UTC))
     return to_xlsx([table], latest)

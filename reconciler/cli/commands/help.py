@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from difflib import get_close_matches
 
 import click
 
-from reconciler.cli.app import App, examples
+from reconciler.cli.app import App
 from reconciler.cli.completing import subjects
+from reconciler.cli.lazy import examples
+from reconciler.cli.topics import code_meanings, title, topic_names, topic_text
 from reconciler.errors import UsageError
 from reconciler.system import programs
 
@@ -30,8 +33,6 @@ _KINDS = {
 @click.pass_context
 def help_command(ctx: click.Context, topic: tuple[str, ...]) -> None:
     """Explain a TOPIC, what a CODE such as E302 means, or a COMMAND. Without any, list the topics."""
-    from reconciler.cli.topics import topic_names, topic_text
-
     name = " ".join(topic)
     if not name:
         click.echo(_topics())
@@ -44,7 +45,6 @@ def help_command(ctx: click.Context, topic: tuple[str, ...]) -> None:
 
 
 def _topics() -> str:
-    from reconciler.cli.topics import title, topic_names
 
     names = topic_names()
     width = max(map(len, names))
@@ -53,7 +53,6 @@ def _topics() -> str:
 
 
 def _meaning(name: str) -> str | None:
-    from reconciler.cli.topics import code_meanings
 
     code, known = name.upper(), code_meanings()
     return f"{code}: {known[code]} ({_KINDS[code[0]]})" if code in known else None
@@ -65,8 +64,6 @@ def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
     Raises:
         UsageError: there is none, and no topic of that name.
     """
-    from reconciler.cli.topics import code_meanings, topic_names
-
     here = ctx.find_root()
     for name in path:
         known = here.command.list_commands(here) if isinstance(here.command, click.Group) else []
@@ -84,8 +81,6 @@ def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
 
 def _page(ctx: click.Context, text: str) -> None:
     """On a terminal through the reader's own pager, where the text is longer than a screen."""
-    import shutil
-
     app = ctx.find_object(App)
     tall = text.count("\n") >= shutil.get_terminal_size().lines
     if sys.stdout.isatty() and sys.stdin.isatty() and tall:

@@ -10,16 +10,27 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, say
+from reconciler.cli.output import write_text
+from reconciler.cli.workspace import Workspace
 from reconciler.domain.model import PLAN_NAME
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
+from reconciler.source.files import name_of, plan_files
+from reconciler.source.formulas.functions import slug
+from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.import_sheet.guess import Answers, guess
+from reconciler.source.import_sheet.sample import named, read_sample
+from reconciler.source.import_sheet.writing import to_yaml
+from reconciler.source.rows.zones import is_place, zone_problem
+from reconciler.source.sheets.grid import SheetProblem
+from reconciler.source.sheets.options import Options
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
     from reconciler.domain.settings import Project
     from reconciler.source.import_sheet.draft import Draft
     from reconciler.source.import_sheet.sample import Sample
-    from reconciler.source.sheets.options import Options
 
 _EPILOG = """\b
 Examples:
@@ -59,15 +70,6 @@ def import_sheet(
     Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
     cannot be guessed is a TODO, which validate refuses until somebody says it.
     """
-    from reconciler.cli.output import write_text
-    from reconciler.cli.workspace import Workspace
-    from reconciler.source.files import plan_files
-    from reconciler.source.formulas.problem import FormulaProblem
-    from reconciler.source.import_sheet.guess import Answers, guess
-    from reconciler.source.import_sheet.sample import named
-    from reconciler.source.import_sheet.writing import to_yaml
-    from reconciler.source.sheets.options import Options
-
     name = _plan_name(plan, file)
     _check_zone(timezone)
     target = app.directory / (output or file.with_name(f"{name}.yaml"))
@@ -90,7 +92,6 @@ def import_sheet(
 
 
 def _plan_name(plan: str | None, file: Path) -> str:
-    from reconciler.source.formulas.functions import slug
 
     if plan is None:
         return slug(file.stem)[:63].strip("-") or "sheet"
@@ -100,7 +101,6 @@ def _plan_name(plan: str | None, file: Path) -> str:
 
 
 def _check_zone(timezone: str | None) -> None:
-    from reconciler.source.rows.zones import is_place, zone_problem
 
     if timezone is not None and not is_place(timezone):
         message, hint = zone_problem(timezone)
@@ -132,9 +132,6 @@ def _beside(file: Path, target: Path) -> str:
 
 
 def _read(options: Options, target: Path, project: Project) -> Sample:
-    from reconciler.source.files import name_of
-    from reconciler.source.import_sheet.sample import read_sample
-    from reconciler.source.sheets.grid import SheetProblem
 
     try:
         return read_sample(options, name_of(project, target.parent.resolve() / target.name), project)
@@ -148,8 +145,6 @@ def _read(options: Options, target: Path, project: Project) -> Sample:
 
 def _ask(header: str) -> str | None:
     """The region of a column's numbers, where there is somebody to ask."""
-    from reconciler.render.escape import for_terminal
-
     if not sys.stdin.isatty():
         return None
     question = (
@@ -161,8 +156,6 @@ def _ask(header: str) -> str | None:
 
 def _tell(draft: Draft, sample: Sample) -> None:
     """What was guessed, and what a person has to say."""
-    from reconciler.render.escape import for_terminal
-
     options = sample.options
     for what, value in (("encoding", options.encoding), ("delimiter", options.delimiter)):
         if value is not None:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, say, state_option
+from reconciler.cli.output import write_text
+from reconciler.cli.runs import founder
+from reconciler.cli.workspace import locate_server
+from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.state.postgres.state import PostgresState
+from reconciler.state.postgres.url import is_server
+from reconciler.state.sqlite import SqliteState
 from reconciler.system.environment import STATE, variable
 from reconciler.system.files import exists
 
@@ -53,11 +60,6 @@ state:{path}
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
     """Make a project here: reconciler.yaml and an empty state, in a file or, with --state URL, in PostgreSQL."""
-    from reconciler.cli.output import write_text
-    from reconciler.cli.runs import founder
-    from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
-    from reconciler.state.sqlite import SqliteState
-
     settings = app.directory / PROJECT_FILE
     if exists(settings):
         hint = "this is a project already; to make its state: reconciler state init"
@@ -72,15 +74,10 @@ def init(app: App, state_url: str | None) -> None:
 
 def _place(state_url: str | None, file: Path) -> Place:
     """Where the state is made: on the server that is named, else in the project's own file."""
-    from reconciler.cli.workspace import locate_server
-    from reconciler.state.postgres.url import is_server
-    from reconciler.state.sqlite import SqliteState
-
     if state_url is None or not is_server(state_url):
         if state_url != variable(STATE):
             hint = "for a file: write state.path into reconciler.yaml, and then: reconciler state init"
             raise UsageError("init --state takes the URL of a server", hint=hint)
         return SqliteState(file)
-    from reconciler.state.postgres.state import PostgresState
 
     return PostgresState(locate_server(state_url))

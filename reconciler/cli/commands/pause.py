@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, examples, is_public, say, state_option
+from reconciler.cli.app import App, SystemClock, echo_json, is_public, say, state_option
+from reconciler.cli.lazy import examples
 from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.refreshing import unknown_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant, tell_instant
 from reconciler.render.escape import for_terminal
+from reconciler.render.pauses import pause_document
 from reconciler.render.words import counted
 
 if TYPE_CHECKING:
@@ -47,9 +50,6 @@ def pause(
     It needs no lock: a running apply sees it before its next request. Calls that were handed over already still
     ring, and are counted.
     """
-    from reconciler.cli.refreshing import unknown_plan
-    from reconciler.render.pauses import pause_document
-
     workspace = Workspace.open(app, state_url)
     reason = check_reason(reason)
     if plan is not None and plan not in (names := _plan_names(app, workspace, plan)):

@@ -7,14 +7,21 @@ from pathlib import Path
 
 import click
 
+from reconciler.bulk import collector
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.commands.show import check_plan_key, plan_key
 from reconciler.cli.completing import plan_files
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.origins import find_origins
 from reconciler.cli.output import writing_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
 from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.errors import ExitCode, UsageError
+from reconciler.planning.plan import verdict
+from reconciler.savedplan import planfile
 
 _EPILOG = """\b
 Examples:
@@ -81,14 +88,6 @@ def plan(
     PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
     network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
     """
-    from reconciler.bulk import collector
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.loading import Request, make_plan
-    from reconciler.cli.origins import find_origins
-    from reconciler.cli.workspace import Workspace
-    from reconciler.planning.plan import verdict
-    from reconciler.savedplan import planfile
-
     wanted = printouts(forms, outputs, as_json=as_json)
     if policy is not None and out is not None:
         raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
@@ -105,7 +104,7 @@ def plan(
     origins = find_origins(app, workspace, paths, made, sources) if explain else None
     around = None
     if "html" in dict(wanted):
-        from reconciler.cli.surroundings import find_around
+        from reconciler.cli.surroundings import find_around  # noqa: PLC0415 - jinja2, for a page
 
         around = find_around(workspace, request, made)
     print_plan(

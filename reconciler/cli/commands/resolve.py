@@ -10,6 +10,8 @@ import click
 from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, say, state_option, url_option
 from reconciler.cli.commands.state_care import read_address, read_call_id
 from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.decisions import export_decisions, read_decisions
+from reconciler.cli.loading import intents_of_rows
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
 from reconciler.cli.settling import Left, look_up
@@ -163,8 +165,6 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
 
     A call that exists for an address the state does not know is taken over from its row.
     """
-    from reconciler.cli.loading import intents_of_rows
-
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
         absent = word.call_id is not None and _absent(store, word.address)
@@ -205,7 +205,6 @@ def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: flo
 
 
 def _export(app: App, workspace: Workspace, path: Path) -> int:
-    from reconciler.cli.decisions import export_decisions
 
     with workspace.reader() as reader:
         left = Left.of(reader)
@@ -215,8 +214,6 @@ def _export(app: App, workspace: Workspace, path: Path) -> int:
 
 
 def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> int:
-    from reconciler.cli.decisions import read_decisions
-    from reconciler.cli.loading import intents_of_rows
 
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, examples, say, state_option
+from reconciler.cli.app import App, SystemClock, echo_json, say, state_option
+from reconciler.cli.lazy import examples
+from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
+from reconciler.placing.orders import describe_pause
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
@@ -70,7 +73,6 @@ def resume(
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-    from reconciler.cli.loading import Request, make_plan
 
     made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
     if not sources.files:
@@ -81,7 +83,6 @@ def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
 
 
 def _lines(due: _Due, left: list[Pause]) -> list[str]:
-    from reconciler.placing.orders import describe_pause
 
     lines = [due.why] if due.why else []
     if due.calls is not None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import click
 
 from reconciler.cli.app import Integer, Number
+from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_INTEGER
-
-if TYPE_CHECKING:
-    from reconciler.domain.wire import ScheduleFields
-    from reconciler.sandbox import FaultPlan, Rate
+from reconciler.sandbox import FaultPlan, Rate, SandboxConfig, SandboxError, serve
 
 _EPILOG = """\b
 Examples:
@@ -89,7 +87,6 @@ class _Options(TypedDict):
 
 
 def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> ScheduleFields:
-    from reconciler.domain.wire import ScheduleFields
 
     at, comma, timezone = (part.strip() for part in value.partition(","))
     if not (at and comma and timezone) or "," in timezone or at == timezone:
@@ -98,7 +95,6 @@ def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> Sched
 
 
 def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | None:
-    from reconciler.sandbox import Rate
 
     try:
         return None if value is None or value == "none" else Rate.parse(value)
@@ -107,7 +103,6 @@ def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | No
 
 
 def _rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> FaultPlan:
-    from reconciler.sandbox import FaultPlan
 
     try:
         return FaultPlan.of(*values)
@@ -150,8 +145,6 @@ def sandbox(**options: Unpack[_Options]) -> None:
 
     It calls nobody. Point CONTACTSHIP_BASE_URL at the URL it prints; it stops on Ctrl-C or SIGTERM.
     """
-    from reconciler.sandbox import SandboxConfig, SandboxError, serve
-
     plan = replace(
         options["faults"],
         seed=options["seed"] or 0,

@@ -7,14 +7,13 @@ import click
 from reconciler.cli.app import echo
 from reconciler.cli.completing import schemas
 from reconciler.errors import UsageError
+from reconciler.source.schema.packaged import schema_names, schema_text
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler schema\n  reconciler schema callplan > callplan.schema.json\n")
 @click.argument("name", required=False, shell_complete=schemas)
 def schema(name: str | None) -> None:
     """Print a JSON Schema (2020-12), or the names of all."""
-    from reconciler.source.schema.packaged import schema_names, schema_text
-
     if name is None:
         click.echo("\n".join(schema_names()))
         return

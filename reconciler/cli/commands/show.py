@@ -14,6 +14,8 @@ from reconciler.cli.showing import form_options, full_option, print_plan, printo
 from reconciler.domain.plan import Plan
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
+from reconciler.savedplan.planreader import read
+from reconciler.source.settings.project import find_project, load_project
 from reconciler.system.environment import PLAN_KEY, variable
 from reconciler.system.failures import next_step, told
 from reconciler.system.files import open_named
@@ -40,8 +42,6 @@ def show(
     reveal: bool,
 ) -> int:
     """Show a saved plan. Exit 5 where its bytes are not what plan wrote."""
-    from reconciler.source.settings.project import find_project, load_project
-
     wanted = printouts(forms, outputs, as_json=as_json)
     project, _, _ = load_project(find_project(app.directory))
     plan = replace(read_plan(app, planfile), public_metadata=project.policy.public_metadata)
@@ -57,8 +57,6 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
         Refused: it is no plan, was changed, or is not signed with the key.
         UsageError: the key is too short.
     """
-    from reconciler.savedplan.planreader import read
-
     signing_key = plan_key() if signed else None
     try:
         with open_named(app.directory / path, pipe=True) as file, collector.paused():

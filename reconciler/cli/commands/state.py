@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, echo_json, examples, reveal_option, say, state_option
-from reconciler.cli.commands import state_care, state_moving, state_rebuild, state_redact
+from reconciler.cli.app import App, echo_json, reveal_option, say, state_option
+from reconciler.cli.commands.state_care import read_address
 from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
+from reconciler.cli.runs import founder
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import JsonObject, JsonValue
@@ -29,36 +31,37 @@ if TYPE_CHECKING:
 _EVERY_RUN = 1_000_000
 
 
-@click.group(epilog="\b\nExamples:\n  reconciler state list --json\n  reconciler state show june/inv-1001\n")
+_COMMANDS = {
+    "backup": LazyCommand("state_care:backup", "Copy the state to a file, also while an apply runs."),
+    "check": LazyCommand("state_care:check", "Look for damage, orphans and clocks that ran backwards."),
+    "export": LazyCommand("state_care:export", "Write a snapshot to plan against elsewhere."),
+    "forget": LazyCommand("state_care:forget", "Drop what is known of an address."),
+    "import": LazyCommand("state_care:import_call", "Record that a row is a call that exists already."),
+    "init": LazyCommand("state:init", "Make an empty state."),
+    "list": LazyCommand("state:list_entries", "List every address that the state knows."),
+    "lock": LazyCommand("state_care:lock", "Show who holds the lock."),
+    "migrate": LazyCommand("state_moving:migrate", "Bring the state to this version, or move it."),
+    "pull": LazyCommand("state_moving:pull", "Replace the state by one that was pushed to a file."),
+    "push": LazyCommand("state_moving:push", "Write the state to a file, for another machine."),
+    "rebuild": LazyCommand("state_rebuild:rebuild", "Make a lost state again from the service and the files."),
+    "redact": LazyCommand("state_redact:redact", "Remove personal data of old calls for good."),
+    "show": LazyCommand("state:show", "Show one address and its attempts, or the state itself."),
+}
+_EPILOG = examples("reconciler state list --json", "reconciler state show june/inv-1001")
+
+
+@click.group(cls=LazyGroup, table=_COMMANDS, epilog=_EPILOG)
 def state() -> None:
     """The record of what was placed."""
 
 
-for _command in (
-    state_care.backup,
-    state_care.check,
-    state_care.export,
-    state_care.forget,
-    state_care.import_call,
-    state_care.lock,
-    state_moving.migrate,
-    state_moving.pull,
-    state_moving.push,
-    state_rebuild.rebuild,
-    state_redact.redact,
-):
-    state.add_command(_command)
-
-
-@state.command(
+@click.command(
     "init", epilog=examples("reconciler state init", "reconciler state init --state /srv/calls/state.db")
 )
 @state_option
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
     """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
-    from reconciler.cli.runs import founder
-
     workspace = Workspace.open(app, state_url)
     workspace.check()
     if workspace.lineage is not None:
@@ -73,7 +76,7 @@ def init(app: App, state_url: str | None) -> None:
     say(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
 
-@state.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
+@click.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @reveal_option
@@ -96,7 +99,7 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
     say(f"State {lineage}, serial {serial}: {told}.")
 
 
-@state.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
+@click.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
 @click.argument("address", required=False, shell_complete=addresses_of_state)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
@@ -148,7 +151,7 @@ def _run_json(run: Run, *, masked: bool) -> JsonObject:
 
 
 def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObject:
-    address = state_care.read_address(text)
+    address = read_address(text)
     with workspace.reader() as reader:
         entry = reader.entry(address)
         attempts = reader.attempts(address)

@@ -14,12 +14,12 @@ from reconciler.cli.app import (
     echo,
     echo_file,
     echo_json,
-    examples,
     lock_option,
     say,
     state_option,
 )
 from reconciler.cli.completing import addresses_of_rows, addresses_of_state
+from reconciler.cli.lazy import examples
 from reconciler.cli.loading import intents_of_rows
 from reconciler.cli.locking import lock_json, lock_text
 from reconciler.cli.output import output_path, write_private
@@ -29,6 +29,7 @@ from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
+from reconciler.state import care, snapshot
 
 
 def read_address(text: str) -> Address:
@@ -56,8 +57,6 @@ def read_call_id(text: str) -> str:
 @click.pass_obj
 def backup(app: App, file: Path, state_url: str | None) -> None:
     """Copy the state to FILE, whole, also while an apply runs."""
-    from reconciler.state import care
-
     workspace = Workspace.open(app, state_url)
     workspace.check()
     care.backup(workspace.state_path, output_path(app.directory, file))
@@ -79,8 +78,6 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     It holds addresses, times and keyed digests; no call ids, no values. It is not anonymous: whoever has it can
     test whether a number they guess is in it. FILE may be - for standard output.
     """
-    from reconciler.state import snapshot
-
     with Workspace.open(app, state_url).reader() as reader:
         data = snapshot.export(reader, SystemClock().now())
     if str(file) == "-":

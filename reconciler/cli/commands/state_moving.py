@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, examples, lock_option, refuse_password, say, state_option
+from reconciler.cli.app import App, SystemClock, lock_option, refuse_password, say, state_option
+from reconciler.cli.lazy import examples
 from reconciler.cli.output import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
@@ -16,6 +17,7 @@ from reconciler.domain.chain import Kind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
+from reconciler.state import exchange, moving, portable
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
@@ -64,7 +66,6 @@ def _upgrade(place: Place, lock_timeout: float) -> None:
 
 
 def _move(source: Place, target: Place, lock_timeout: float) -> None:
-    from reconciler.state import moving
 
     if str(source) == str(target):
         raise UsageError("FROM and TO are the same")
@@ -94,8 +95,6 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     Refused where FILE tells of calls that this state does not know. Only one machine at a time may pull, apply and
     push: nothing locks FILE between them. FILE holds all that the state holds, in clear, and has mode 0600.
     """
-    from reconciler.state import exchange, portable
-
     path = output_path(app.directory, file)
     known = portable.read(path) if exists(path) else None
     place = Workspace.open(app, state_url).place
@@ -115,8 +114,6 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
 
     Refused where this state tells of calls that FILE does not know, and where FILE is of another lineage.
     """
-    from reconciler.state import exchange, portable
-
     workspace = Workspace.open(app, state_url)
     run = new_run("state pull")
     pulled = exchange.pull(

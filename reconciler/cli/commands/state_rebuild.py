@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import uuid
 from collections.abc import Sequence
@@ -18,23 +19,29 @@ from reconciler.cli.app import (
     SystemClock,
     echo,
     echo_json,
-    examples,
     key_option,
     say,
     state_option,
     url_option,
 )
 from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.lazy import examples
+from reconciler.cli.placing import Target
+from reconciler.cli.runs import founder, new_run
+from reconciler.cli.showing import show_problems
 from reconciler.cli.workspace import Workspace
+from reconciler.contactship.listing import CallListing
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
+from reconciler.evidence.rebuild import Ground
+from reconciler.evidence.rebuild import rebuild as compare
+from reconciler.evidence.recover import list_calls, record
+from reconciler.render.rebuild import Report, document, render_text
 from reconciler.system.environment import LINEAGE
 
 if TYPE_CHECKING:
-    from reconciler.cli.placing import Target
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import RemoteCall
-    from reconciler.render.rebuild import Report
     from reconciler.source.sources import Sources
 
 _EPILOG = examples(
@@ -86,8 +93,6 @@ def rebuild(
     are probable. All else that could still be sent is unknown, and stays unsent until you say (reconciler
     resolve): exit 3 while any is.
     """
-    from reconciler.cli.placing import Target
-
     if absent_are_new is not bool(reason and reason.strip()):
         raise UsageError("--absent-are-new and its --reason go together")
     workspace = Workspace.open(app, state_url)
@@ -106,8 +111,6 @@ def rebuild(
         _ask(report, auto_approve=auto_approve)
         report = _write(workspace, report, target, question)
     if as_json:
-        from reconciler.render.rebuild import document
-
         echo_json(document(report))
     elif report.written:
         say(f"Made {workspace.place} (lineage {report.lineage}).")
@@ -145,8 +148,6 @@ def _sources(app: App, workspace: Workspace) -> Sources:
     Raises:
         ReconcilerError: the files have errors.
     """
-    from reconciler.cli.showing import show_problems
-
     sources = workspace.sources(app, ())
     if any(item.is_error for item in sources.diagnostics):
         show_problems(app, sources.diagnostics, Excerpts(sources))
@@ -156,12 +157,6 @@ def _sources(app: App, workspace: Workspace) -> Sources:
 
 def _look(workspace: Workspace, sources: Sources, target: Target, question: _Question) -> Report:
     """Ask the service, and hold its answer against the files."""
-    import asyncio
-
-    from reconciler.evidence.rebuild import Ground
-    from reconciler.evidence.rebuild import rebuild as compare
-    from reconciler.render.rebuild import Report
-
     listed = asyncio.run(_list(target, target.key(), question.since))
     now, lineage = SystemClock().now(), workspace.lineage or ""
     new = question.new_because is not None
@@ -173,8 +168,6 @@ def _look(workspace: Workspace, sources: Sources, target: Target, question: _Que
 
 
 async def _list(target: Target, key: str, since: datetime | None) -> Sequence[RemoteCall]:
-    from reconciler.contactship.listing import CallListing
-    from reconciler.evidence.recover import list_calls
 
     directory = CallListing(target.origin, key, target.timeout)
     try:
@@ -184,7 +177,6 @@ async def _list(target: Target, key: str, since: datetime | None) -> Sequence[Re
 
 
 def _show(report: Report) -> None:
-    from reconciler.render.rebuild import render_text
 
     echo(render_text(report))
 
@@ -209,9 +201,6 @@ def _ask(report: Report, *, auto_approve: bool) -> None:
 
 def _write(workspace: Workspace, report: Report, target: Target, question: _Question) -> Report:
     """Make the state, whole or not at all."""
-    from reconciler.cli.runs import founder, new_run
-    from reconciler.evidence.recover import record
-
     counts = report.counts
     told: JsonObject = {
         "service": target.origin.base,

@@ -13,6 +13,7 @@ from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, UsageError
+from reconciler.state import redaction
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _STAYS = "the server's write-ahead log, backups and replicas hold what they held: it is the server's to delete"
@@ -60,7 +61,6 @@ def redact(
 
 
 def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]:
-    from reconciler.state import redaction
 
     with workspace.reader() as reader:
         found = redaction.due(reader, before)
@@ -68,15 +68,12 @@ def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]
 
 
 def _copies(workspace: Workspace) -> list[Path]:
-    from reconciler.state import redaction
 
     return [] if workspace.file is None else redaction.copies(workspace.file)
 
 
 def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tuple[list[str], list[str]]:
     """Redact what is due. The file is written anew also where nothing is: an earlier run may have died."""
-    from reconciler.state import redaction
-
     run = new_run("state redact", details={"before": format_instant(before)})
     with workspace.store(run, lock_timeout) as store:
         code, count = ExitCode.ERROR, 0

@@ -24,15 +24,32 @@ from reconciler.cli.app import (
     url_option,
 )
 from reconciler.cli.completing import plan_files
-from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.placing import Target
+from reconciler.cli.refreshing import NO_KEY, Question, look
+from reconciler.cli.showing import STDOUT, check_place, put, show_problems
+from reconciler.cli.to_stop import show_to_stop
+from reconciler.cli.workspace import Workspace
+from reconciler.domain.masking import mask_change
 from reconciler.domain.plan import Action
+from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ExitCode, UsageError
+from reconciler.evidence.outcomes import stand
+from reconciler.placing.orders import describe_pause
+from reconciler.render import console, html
+from reconciler.render import status as render
+from reconciler.render.csv import to_csv
 from reconciler.render.escape import for_terminal
+from reconciler.render.pauses import pause_document
+from reconciler.render.to_stop import documents
+from reconciler.render.words import count_line, counted, state_line
+from reconciler.render.xlsx import to_xlsx
+from reconciler.savedplan.planfile import summary
+from reconciler.state import snapshot
 
 if TYPE_CHECKING:
-    from reconciler.cli.refreshing import Look, Question
-    from reconciler.cli.workspace import Workspace
+    from reconciler.cli.refreshing import Look
     from reconciler.domain.plan import Change, Plan
     from reconciler.evidence.outcomes import Report
 
@@ -118,10 +135,6 @@ def status(
     Only calls that can still change are asked for. It takes no lock and writes no state, so it works beside a
     running apply.
     """
-    from reconciler.cli.placing import Target
-    from reconciler.cli.refreshing import NO_KEY, Question
-    from reconciler.cli.workspace import Workspace
-
     if plans and paths:
         raise UsageError("--plan and PATHS: one of them")
     name = form or ("json" if as_json else "text")
@@ -137,8 +150,6 @@ def status(
     question = Question(paths, plans, target, not_asked)
     shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
     if to_stop:
-        from reconciler.cli.to_stop import show_to_stop
-
         return show_to_stop(app, workspace, question, now or SystemClock().now(), (name, output), reveal=reveal)
     if watch:
         return _watch(app, workspace, question, shape, interval)
@@ -147,10 +158,6 @@ def status(
 
 def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> tuple[int, bool]:
     """Look and show; the exit code, and whether the service could not be asked."""
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.refreshing import look
-    from reconciler.cli.showing import show_problems
-
     found = look(app, workspace, question, moment)
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
@@ -185,10 +192,6 @@ def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, int
 def _shown(
     app: App, workspace: Workspace, found: Look, late: list[tuple[Change, datetime]], shape: _Form
 ) -> bytes:
-    from reconciler.domain.sensitive import mask_text
-    from reconciler.render import console
-    from reconciler.render import status as render
-    from reconciler.render.pauses import pause_document
 
     masked = not shape.reveal
     agents = {agent: mask_text(name) if masked else name for name, agent in workspace.project.agents.items()}
@@ -198,16 +201,10 @@ def _shown(
         document["pauses"] = [pause_document(pause, masked=masked) for pause in found.pauses]
         return to_json(document, indent=None if shape.watched else 2).encode()
     if shape.name == "html":
-        from reconciler.render import html
-
         return html.render_outcomes(found.plan, _report(workspace, found), agents, masked=masked).encode()
     if shape.name == "csv":
-        from reconciler.render.csv import to_csv
-
         return to_csv(render.calls_table(found.report, masked=masked))
     if shape.name == "xlsx":
-        from reconciler.render.xlsx import to_xlsx
-
         return to_xlsx([render.calls_table(found.report, masked=masked)], found.report.as_of)
     look = app.look(sys.stdout, reveal=shape.reveal) if shape.file == STDOUT else console.Look(masked=masked)
     calls = ""
@@ -219,7 +216,6 @@ def _shown(
 
 
 def _masked(late: list[tuple[Change, datetime]]) -> list[tuple[Change, datetime]]:
-    from reconciler.domain.masking import mask_change
 
     return [(mask_change(change), at) for change, at in late]
 
@@ -228,8 +224,6 @@ def _report(workspace: Workspace, found: Look) -> Report:
     """What the page tells of: a snapshot's calls too, as far as it knows them."""
     if not workspace.snapshot:
         return found.report
-    from reconciler.evidence.outcomes import stand
-    from reconciler.state import snapshot
 
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
     scope, now = found.scope, found.report.as_of
@@ -239,9 +233,6 @@ def _report(workspace: Workspace, found: Look) -> Report:
 
 def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> dict[str, object]:
     """How the files stand against the state, as JSON has it."""
-    from reconciler.render.to_stop import documents
-    from reconciler.savedplan.planfile import summary
-
     stops = documents(plan.to_stop, masked=masked)
 
     listed = [
@@ -252,15 +243,12 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
 
 
 def _pause_lines(found: Look) -> list[str]:
-    from reconciler.placing.orders import describe_pause
 
     return [for_terminal(f"Paused: {describe_pause(pause)}") + "\n" for pause in found.pauses]
 
 
 def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> list[str]:
     """The same as text."""
-    from reconciler.render.words import count_line, counted, state_line
-
     lines = []
     for change, at in late:
         line = f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}"

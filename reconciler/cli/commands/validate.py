@@ -9,9 +9,14 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, reveal_option, say
 from reconciler.cli.completing import plan_files
+from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.showing import count_problems, show_problems
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode
+from reconciler.planning.guarding import guard_rows
 from reconciler.render.words import counted
+from reconciler.savedplan.planfile import diagnostic_document
+from reconciler.source.report import by_place
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Diagnostic
@@ -31,12 +36,6 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     Runs the guards that need no state as well. Exit 1 where there are errors, 5 where only guards object; warnings
     alone are exit 0.
     """
-    from reconciler.cli.excerpts import Excerpts
-    from reconciler.cli.workspace import Workspace
-    from reconciler.planning.guarding import guard_rows
-    from reconciler.savedplan.planfile import diagnostic_document
-    from reconciler.source.report import by_place
-
     workspace = Workspace.open(app, None)
     now = SystemClock().now()
     people, problems = workspace.people(now)

@@ -26,14 +26,13 @@ def zone_of_schedule(call: Call) -> tuple[ZoneInfo, ...]:
 
 def zones_of_number(call: Call) -> tuple[ZoneInfo, ...]:
     """Every zone in which a number of this range may be; none where the range tells nothing."""
-    from phonenumbers import NumberParseException, parse  # noqa: PLC0415 - loaded where a number must tell its zone
-    from phonenumbers.timezone import time_zones_for_number  # noqa: PLC0415
+    import phonenumbers.timezone  # noqa: PLC0415 - loaded where a number must tell its zone
 
     if call.to_number is None:
         return ()
     try:
-        names = time_zones_for_number(parse(call.to_number))
-    except NumberParseException:
+        names = phonenumbers.timezone.time_zones_for_number(phonenumbers.parse(call.to_number))
+    except phonenumbers.NumberParseException:
         return ()
     found = [item for name in names for item in _named(name)]
     return tuple(found) if len(found) == len(names) else ()  # Etc/Unknown is a name, and no zone

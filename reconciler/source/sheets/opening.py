@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.domain.settings import Project
 from reconciler.source.files import name_of
+from reconciler.source.sheets.delimited import Delimited
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
+from reconciler.source.sheets.workbook import Workbook
 from reconciler.system.failures import FileRefused, told
 from reconciler.system.files import open_in_project
 
@@ -39,8 +41,6 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
         if options.sha256 is not None:
             _check_content(raw, options.sha256)
         if suffix in _TEXTS:
-            from reconciler.source.sheets.delimited import Delimited  # noqa: PLC0415 - only where needed
-
             if options.sheet is not None:
                 raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
             if (kind := kind_of_container(raw)) is not None:
@@ -49,8 +49,6 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
                 raise SheetProblem("E602", f"a {suffix} file hides nothing", "remove hidden:")
             yield Delimited(raw, name, options.encoding, options.delimiter, _TEXTS[suffix])
         else:
-            from reconciler.source.sheets.workbook import Workbook  # noqa: PLC0415 - only where needed
-
             if options.encoding is not None or options.delimiter is not None:
                 raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
             yield Workbook(raw, name, options.sheet, options.hidden, project.limits.sheet_bytes)
