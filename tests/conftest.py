@@ -19,10 +19,15 @@ import pytest
 from hypothesis import settings
 
 from reconciler.provider.sandbox import SandboxConfig, running
+from tests.memory import MEMORY
 from tests.zygote import Forked, Zygote, shorten_pauses, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
+
+if MEMORY is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # where pytest makes each test's folder
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each new interpreter compiles the whole package
 
 ZYGOTE = Zygote()
 shorten_pauses()
