@@ -35,6 +35,16 @@ shorten_pauses()
 KEY = "canary-key-8c1f0a"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Neighbours stay together, unless a worker has nothing to do: what a module's tests share is made once."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command did: its exit code and both its streams."""
