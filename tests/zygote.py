@@ -244,11 +244,11 @@ def _import_all() -> None:
 def shorten_pauses() -> None:
     """Ask again sooner: what is asked, how often and in which order stays the same."""
     from reconciler import joint
-    from reconciler.engine import schedule_check, sending
+    from reconciler.engine import schedule_check
     from reconciler.provider import paging, reader
 
     reader.PAUSE, paging.PAUSE = 0.01, 0.005
-    sending.FIRST_GROWTH, schedule_check.FIRST_PAUSE, joint.POLL = 0.05, 0.01, 0.02
+    schedule_check.FIRST_PAUSE, joint.POLL = 0.01, 0.02
     joint.TOLD_EVERY = 0
 
 

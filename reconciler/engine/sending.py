@@ -20,7 +20,6 @@ from reconciler.ports import CallProvider, Clock, Receipt, Result
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
-FIRST_GROWTH = 1.0  # seconds before the first try after a 429; before each further one twice as long
 LONGEST_GROWTH = 64.0  # seconds: each try phones a person, should the service refuse with 429 what it took
 THROTTLED_FOR = timedelta(minutes=10)
 FRESH = 5.0  # seconds that a proof holds for: less than a server takes to give the lock of a lost session away
@@ -161,5 +160,5 @@ def _throttled_pause(retry_after: float | None, count: int) -> float:
     """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and what the service asked for. Up to
     as much again keeps the workers from trying all at once.
     """
-    growing = min(LONGEST_GROWTH, FIRST_GROWTH * 2.0 ** min(count - 1, 6))
+    growing = min(LONGEST_GROWTH, 2.0 ** min(count - 1, 6))
     return max(retry_after or 0.0, growing) + random.uniform(0, growing)  # noqa: S311 - no secret
