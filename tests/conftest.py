@@ -19,15 +19,30 @@ import pytest
 from hypothesis import settings
 
 from reconciler.sandbox import SandboxConfig, running
+from tests.ramdisk import MEMORY
 from tests.zygote import Forked, Zygote, shorten_pauses, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
 
+if MEMORY is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # where pytest makes each test's folder
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each new interpreter compiles the whole package
+
 ZYGOTE = Zygote()
 shorten_pauses()
 
 KEY = "canary-key-8c1f0a"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Neighbours stay together, unless a worker has nothing to do: what a module's tests share is made once."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.ramdisk import MEMORY
+
 VERSION = os.environ.get("TEST_POSTGRES", "pginstall18")
 SETTINGS = {"listen_addresses": "", "max_connections": "40", "shared_buffers": "16MB", "log_statement": "none"}
 HBA = "local all guarded scram-sha-256\nlocal all all trust\n"
@@ -26,14 +28,25 @@ class PostgresServer:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-        self.data = self.folder / "data"
+        self.data = Path(tempfile.mkdtemp(prefix="pg-", dir=MEMORY))
         self._bin = _binaries(self.folder)
         self._owner: dict[str, Any] = {}
         if os.geteuid() == 0:  # a server refuses to run as root
             nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+            for folder in (self.folder, self.data):
+                os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             self._owner = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        self._do("initdb", "-D", str(self.data), "-U", "postgres", "--encoding=UTF8", "--locale=C", "--no-sync")
+        self._do(
+            "initdb",
+            "-D",
+            str(self.data),
+            "-U",
+            "postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
+        )
         (self.data / "pg_hba.conf").write_text(HBA)
         self._process = self._start()
         self.sql("create database calls", database="postgres")
@@ -74,6 +87,7 @@ class PostgresServer:
     def close(self) -> None:
         if self._process.poll() is None:
             self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.data)
         shutil.rmtree(self.folder)
 
     def _do(self, *args: str) -> None:

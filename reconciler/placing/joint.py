@@ -26,7 +26,7 @@ from reconciler.planning import explain
 from reconciler.planning.context import Context
 
 POLL = 0.25  # seconds between looks at what the other runners do
-_TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
+TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
 # what judging a row again would say again
 _FINAL = frozenset({Kind.BLOCKED, Kind.CONFLICT, Kind.STALE, Kind.FAILED})
 
@@ -229,7 +229,7 @@ class _Claims:
 
     def _tell_progress(self) -> None:
         now = time.monotonic()
-        if self._whole is not None and now - self._told_at >= _TOLD_EVERY:
+        if self._whole is not None and now - self._told_at >= TOLD_EVERY:
             self._told_at = now
             standing = self._store.standing()
             self._whole(standing.total - standing.unsent, standing.total)

@@ -32,7 +32,7 @@ CLOSE = timedelta(minutes=1)  # by another clock, a call this close to its time 
 QUEUED = timedelta(minutes=10)  # how long after its time a call may wait in the service's queue
 PATIENCE = 60.0  # seconds until the service knows a call that it has answered with
 TRIES = 5  # check calls that may be refused
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between two looks
+FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between two looks
 _SCHEDULED = "scheduled"
 
 Ask: TypeAlias = Callable[[Coroutine[object, object, RemoteCall | None]], Awaitable[RemoteCall | None]]
@@ -262,7 +262,7 @@ class ScheduleCheck:
     async def _look(self, call: _CheckCall, patience: float) -> RemoteCall | None:
         """The call as the service knows it; None where it does not within ``patience`` seconds."""
         loop = asyncio.get_running_loop()
-        give_up_at, pause = loop.time() + patience, _FIRST_PAUSE
+        give_up_at, pause = loop.time() + patience, FIRST_PAUSE
         while True:
             try:
                 found = await self._register.call(call.call_id)

@@ -8,22 +8,29 @@ import pty
 import select
 import shutil
 import signal
+import socketserver
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from tests.conftest import Workbench, clean_environment, plan_text
+from tests.conftest import ZYGOTE, Workbench, clean_environment, plan_text
 
-# Completes as the command does, and else writes down what it was given.
+# Completes as the command does, in a fork of the zygote, and else writes down what it was given.
 COMMAND = """\
-#!{python}
-import json, os, sys
+#!{python} -IS
+import json, os, socket, sys
 if "_RECONCILER_COMPLETE" in os.environ:
-    from reconciler.cli import main
-    sys.exit(main())
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect({desk!r})
+        channel.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+        channel.shutdown(socket.SHUT_WR)
+        while data := channel.recv(65536):
+            sys.stdout.buffer.write(data)
+    sys.exit()
 with open({given!r}, "w") as file:
     json.dump(sys.argv[1:], file)
 print("DO" + "NE")
@@ -71,6 +78,14 @@ NAMES = [
 ]
 
 
+class Completer(socketserver.StreamRequestHandler):
+    """Runs the command for a completion, and answers with what it printed."""
+
+    def handle(self) -> None:
+        args, folder, env = json.loads(self.rfile.read())
+        self.wfile.write(ZYGOTE.run(args, Path(folder), env).stdout.encode())
+
+
 class Terminal:
     """A shell on a terminal of its own, in the folder of a project."""
 
@@ -78,7 +93,10 @@ class Terminal:
         program = folder / "bin" / "reconciler"
         program.parent.mkdir()
         self.given = folder / "given.json"
-        program.write_text(COMMAND.format(python=sys.executable, given=str(self.given)))
+        desk = str(folder / "desk")
+        self._desk = socketserver.UnixStreamServer(desk, Completer)
+        Thread(target=self._desk.serve_forever, args=(0.05,), daemon=True).start()
+        program.write_text(COMMAND.format(python=sys.executable, given=str(self.given), desk=desk))
         program.chmod(0o755)
         (bench.root / "script").write_text(bench.ok("completion", shell).out)
         there = {"TERM": "dumb", "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "LC_ALL": "C.UTF-8"}
@@ -117,6 +135,8 @@ class Terminal:
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
         os.close(self._terminal)
+        self._desk.shutdown()
+        self._desk.server_close()
 
 
 @pytest.fixture(params=SHELLS)

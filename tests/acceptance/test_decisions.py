@@ -8,10 +8,10 @@ from typing import Any
 from tests.conftest import Workbench, plan_text
 
 PLAN = "calls/june.yaml"
-ROWS = 300
+ROWS = 60
 
 
-def test_three_hundred_are_settled_from_one_file(bench: Workbench, blind: Any) -> None:
+def test_sixty_are_settled_from_one_file(bench: Workbench, blind: Any) -> None:
     bench.write(PLAN, plan_text(rows=ROWS))
     blind.set_faults(
         "drop-after=0.5",

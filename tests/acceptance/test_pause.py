@@ -16,7 +16,7 @@ from tests.zygote import Forked
 
 WHY = "wrong prices in the script"
 WORKERS = 4
-ROWS = 400
+ROWS = 160
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ Starts = Callable[..., AtWork]
 
 @pytest.fixture(params=["sqlite", "postgres", "join"])
 def at_work(request: pytest.FixtureRequest, bench: Workbench) -> Iterator[Starts]:
-    with running(SandboxConfig(port=0, api_key=KEY, faults=FaultPlan(retry_after=1), latency=0.005)) as sandbox:
+    with running(SandboxConfig(port=0, api_key=KEY, faults=FaultPlan(retry_after=1), latency=0.05)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
         if request.param != "sqlite":
             bench.env["RECONCILER_STATE"] = request.getfixturevalue("postgres").url()

@@ -29,14 +29,12 @@ def test_every_flipped_bit_is_refused(saved: Path) -> None:
     good = saved.read_bytes()
     assert files.read_back(good).changes
     for index in range(len(good)):
-        for bit in (0, 3, 6):
-            wrong = bytearray(good)
-            wrong[index] ^= 1 << bit
+        flipped = bytearray(good)
+        flipped[index] ^= 1 << (0, 3, 6)[index % 3]
+        shorter, longer = good[:index] + good[index + 1 :], good[:index] + b" " + good[index:]
+        for wrong in (bytes(flipped), (shorter, longer)[index % 2]):
             with pytest.raises(Refused):
-                files.read_back(bytes(wrong))
-        for shorter in (good[:index] + good[index + 1 :], good[:index] + b" " + good[index:]):
-            with pytest.raises(Refused):
-                files.read_back(shorter)
+                files.read_back(wrong)
 
 
 def test_changes_out_of_their_order_are_refused(saved: Path) -> None:

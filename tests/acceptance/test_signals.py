@@ -74,6 +74,7 @@ def test_a_hang_up_is_ignored_under_nohup(bench: Workbench, patient: Any) -> Non
             assert apply.poll() is None
             time.sleep(0.02)
         apply.send_signal(signal.SIGHUP)
+        patient.set_faults()
         assert apply.wait(30) == 0
     assert len(patient.calls()) == ROWS
 

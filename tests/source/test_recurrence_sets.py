@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.source.rows.recurrence import MAX_DATES, RecurrenceError, dates
 from tests.recurring import HORIZON, random_rule, random_rules, slow_dates
 
-RULES = 2_000
+RULES = 400
 SEED = 5545
 
 
@@ -106,7 +106,7 @@ def test_the_examples_of_the_standard(rule: str, start: str, expected: str) -> N
     assert dates(rule, date.fromisoformat(start), count=len(wanted)) == wanted
 
 
-def test_a_second_reader_agrees_over_thousands_of_random_rules() -> None:
+def test_a_second_reader_agrees_over_hundreds_of_random_rules() -> None:
     source = random.Random(SEED)
     some = 0
     for _ in range(RULES):
@@ -139,7 +139,7 @@ def dateutil_is_right(rule: str) -> bool:
 
 def test_dateutil_agrees_where_it_follows_the_standard() -> None:
     source = random.Random(SEED)
-    for rule in filter(dateutil_is_right, (random_rule(source) for _ in range(RULES // 4))):
+    for rule in filter(dateutil_is_right, (random_rule(source) for _ in range(RULES))):
         start = date(1995, 1, 1) + timedelta(days=source.randrange(9_000))
         expected = slow_dates(rule, start, until_of(rule, start))
         every = rrulestr(rule, dtstart=datetime.combine(start, time()))

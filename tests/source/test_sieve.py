@@ -136,12 +136,12 @@ def explained(root: MapNode) -> tuple[object, object]:
 
 
 @pytest.mark.usefixtures("unlimited")
-def test_ten_thousand_rows_are_judged_alike_with_and_without_it() -> None:
+def test_two_thousand_rows_are_judged_alike_with_and_without_it() -> None:
     dice = random.Random(7)
-    rows = [random_row(dice) for _ in range(10_000)]
+    rows = [random_row(dice) for _ in range(2_000)]
     passed = sum(map(sieve("callplan", "row", "target").passes, rows))
     assert found(file_of(rows)) == explained(file_of(rows))
-    assert 4_000 < passed < 8_000, "both kinds of rows are among them"
+    assert 800 < passed < 1_600, "both kinds of rows are among them"
 
 
 def place(node: Node, line: int) -> None:
@@ -154,9 +154,11 @@ def place(node: Node, line: int) -> None:
             place(item, line)
 
 
-def test_rows_that_are_only_counted_are_counted_right() -> None:
+def test_rows_that_are_only_counted_are_counted_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (shape, report_module):
+        monkeypatch.setattr(module, "MAX_PER_KIND", 40)
     dice = random.Random(11)
-    rows = [random_row(dice) for _ in range(12_000)]
+    rows = [random_row(dice) for _ in range(2_400)]
     for line, row in enumerate(rows, start=1):
         place(row, line)
 
@@ -179,9 +181,9 @@ def test_rows_that_are_only_counted_are_counted_right() -> None:
 def test_rows_without_a_mistake_pass() -> None:
     dice = random.Random(8)
     passes = sieve("callplan", "row", "target").passes
-    rows = [random_row(dice) for _ in range(2_000)]
+    rows = [random_row(dice) for _ in range(1_000)]
     right = [row for row in rows if explained(file_of([row])) == ([], set())]
-    assert len(right) > 500
+    assert len(right) > 250
     doubted = [row for row in right if not passes(row)]
     assert all(isinstance(row.items["metadata"][1], MapNode) for row in doubted)
     assert len(doubted) < len(right) / 2
