@@ -1,4 +1,4 @@
-"""Dependencies are pinned for the tests and described in .ci/DEPENDENCIES.md; a known vulnerability fails the gate."""
+"""Dependencies are pinned for the tests and described in a table; a known vulnerability fails the gate."""
 
 from __future__ import annotations
 
