@@ -26,6 +26,15 @@ def _walk(path: str, command: click.Command, ctx: click.Context) -> Iterator[tup
         yield from _walk(f"{path} {name}", found, click.Context(found, parent=ctx, info_name=name))
 
 
+def plan_formats() -> tuple[str, ...]:
+    """The forms of a plan that ``--format`` takes, so that a test of all of them includes a new one."""
+    plan = cli.get_command(click.Context(cli), "plan")
+    assert plan is not None
+    [choice] = [param.type for param in plan.params if param.name == "forms"]
+    assert isinstance(choice, click.Choice)
+    return tuple(choice.choices)
+
+
 def options() -> set[str]:
     """Every long option of every command."""
     found = {"--help", "--version"}

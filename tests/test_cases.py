@@ -9,11 +9,13 @@ Beside it stands ``NAME.expect``: all its diagnostics, one a line, as ``CODE LIN
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import reconciler
 from reconciler.cli import main
 from reconciler.domain import identity
 from reconciler.source.codes import CODES
@@ -95,6 +97,17 @@ def test_every_code_of_the_catalogue_has_a_case() -> None:
     # These need links, git, a state or a workbook: tested through the command line.
     elsewhere = {"E113", "E404", "E405", "E501", "E502", "E609", "W207", "W401", "W402", "W601"}
     assert {code for code in met if not code.startswith("G")} | elsewhere == set(CODES)
+
+
+def test_the_source_and_the_catalogue_have_the_same_codes() -> None:
+    source = Path(reconciler.__file__).parent.rglob("*.py")
+    used = {
+        code
+        for path in source
+        if path.name != "codes.py"
+        for code in re.findall(r'"([EW]\d{3})"', path.read_text())
+    }
+    assert used == set(CODES)
 
 
 def test_nothing_lies_about_without_a_case() -> None:

@@ -1,4 +1,4 @@
-"""Dependencies are pinned for the tests and described in CONTRIBUTING.md; a known vulnerability fails the gate."""
+"""Dependencies are pinned for the tests and described in a table; a known vulnerability fails the gate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_each_dependency_is_pinned_within_its_bounds_and_described(requirement: 
     (pin,) = pins[canonicalize_name(requirement.name)].specifier
     assert pin.operator == "=="
     assert requirement.specifier.contains(pin.version)
-    assert f"\n| `{requirement.name}` | " in (ROOT / "CONTRIBUTING.md").read_text()
+    assert f"\n| `{requirement.name}` | " in (ROOT / ".ci/DEPENDENCIES.md").read_text()
 
 
 def test_the_constraints_name_no_host_and_no_path() -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.commands import plan_formats
 from tests.conftest import Workbench, clean_environment, plan_text
 from tests.gitrepo import git
 
@@ -38,6 +39,7 @@ def asked(*forms: str) -> list[str]:
 
 
 def test_every_form_at_once_is_what_it_is_alone(june: Workbench) -> None:
+    assert set(NAMES) == set(plan_formats())
     now = ("--now", "2031-05-30T12:00:00Z")
     june.ok("plan", *now, "--out", "june.plan")
     assert june.ok("plan", *now, *asked(*NAMES)).out == ""

@@ -18,7 +18,7 @@ from reconciler.source.codes import CODES
 from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import _BUILTIN
 from reconciler.source.schema.packaged import schema_text
-from tests.commands import commands, example_lines, options, parse
+from tests.commands import commands, example_lines, options, parse, plan_formats
 from tests.conftest import Workbench
 
 SOURCE = "\n".join(path.read_text() for path in Path(reconciler.__file__).parent.rglob("*.py"))
@@ -99,6 +99,16 @@ def test_topics_are_whole() -> None:
     ] == []
     told = {int(number) for number in re.findall(r"^  (\d+) ", topic_text("exit-codes"), re.MULTILINE)}
     assert told == {int(code) for code in ExitCode}
+
+
+def test_the_readme_lists_every_form_and_every_function() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    forms = re.search(r"`--format` takes (.*) and (`\w+`)", readme)
+    functions = re.search(r"\(https://cel\.dev\) with `([^`]*)`", readme)
+    assert forms is not None
+    assert functions is not None
+    assert set(re.findall(r"`(\w+)`", " ".join(forms.groups()))) == set(plan_formats())
+    assert set(functions[1].split()) == FUNCTIONS
 
 
 def test_help_explains_topics_codes_and_commands(bench: Workbench) -> None:

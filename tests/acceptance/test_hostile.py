@@ -22,6 +22,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.source.schema.packaged import schema_text
+from tests.commands import plan_formats
 from tests.conftest import AGENT, KEY, Result, Workbench
 from tests.gfm import Page
 from tests.hostile import HOSTILE
@@ -29,7 +30,7 @@ from tests.webpage import ELEMENTS as WEB_ELEMENTS
 from tests.webpage import WebPage
 from tests.workbooks import sheets_of
 
-FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
+FORMS = plan_formats()
 EXPLAINED = {"explain": (), "explain json": ("--json",)}
 TEXTS = list(HOSTILE.values())
 NOW = ("--now", "2031-05-30T12:00:00Z")

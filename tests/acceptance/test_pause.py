@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.sandbox.faults import FaultPlan
+from tests.commands import plan_formats
 from tests.conftest import KEY, Result, Workbench, plan_text
 from tests.zygote import Forked
 
@@ -81,7 +82,7 @@ def test_a_run_with_nothing_to_send_is_not_refused(two: Workbench) -> None:
     assert two.apply().code == 0
 
 
-@pytest.mark.parametrize("form", ["text", "json", "markdown", "html", "csv", "xlsx", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", plan_formats())
 def test_every_form_of_a_plan_can_be_made_while_it_is_paused(two: Workbench, form: str) -> None:
     two.ok("pause", "--plan", "june", "--reason", WHY)
     shown = two.ok("plan", "--format", form, *([] if form != "xlsx" else ["--output", "plan.xlsx"]))

@@ -12,10 +12,11 @@ import httpx
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.acceptance.test_private_values import names, quoted
+from tests.commands import plan_formats
 from tests.conftest import AGENT, Workbench
 
 PLAN = "calls/june.yaml"
-PLAN_FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv")
+PLAN_FORMS = [form for form in plan_formats() if form != "xlsx"]
 LATE = ("--overdue", "--within", "90000h")
 UNSEEN = ("--auto-approve", "--rate", "none", "--concurrency", "1", "--no-schedule-check")
 WRITTEN = ("{}-{}", "{}.{}", "{}_{}-7", "{}", "inv-7-{1}")  # a name as keys are made of one

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from reconciler.cli import main
 from tests.acceptance.test_hostile import configure, quoted, shown
+from tests.commands import plan_formats
 from tests.conftest import KEY, Workbench
 
 NOW = ("--now", "2031-05-30T12:00:00Z")
-FORMS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
+FORMS = plan_formats()
 CONTACT = "c1d2e3f4-a5b6-7890-cdef-123456789012"
 GOOD = {
     "agent": "good",

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.commands import plan_formats
 from tests.conftest import AGENT, NUMBER, ZYGOTE, Workbench, clean_environment, contact, plan_text
 
 NOW = ("--now", "2031-05-30T12:00:00Z")
-FORMS = ["text", "json", "markdown", "html", "junit", "sarif", "github", "csv"]
+FORMS = [form for form in plan_formats() if form != "xlsx"]
 MOVED = "moved: [{from: june/inv-3, to: june/moved-3}]\n"
 
 

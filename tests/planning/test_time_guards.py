@@ -13,7 +13,7 @@ from reconciler.domain import identity
 from reconciler.domain.blinding import Blind
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.policy import GUARD_CODES, Policy, Strictness
+from reconciler.domain.policy import GUARD_CODES, OVERRIDABLE, Policy, Strictness
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import GUARDS
 from reconciler.planning.plan import make_plan
@@ -186,10 +186,11 @@ def test_every_guard_is_in_the_catalogue_and_in_the_schema() -> None:
 
     codes = [guard.code for guard in GUARDS]
     assert codes == sorted(GUARD_CODES) == list(dict.fromkeys(codes))
-    policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]["guards"]["properties"]
-    assert {code: item["default"] for code, item in policy.items()} == {
+    policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]
+    assert {code: item["default"] for code, item in policy["guards"]["properties"].items()} == {
         guard.code: guard.strictness for guard in GUARDS
     }
+    assert policy["overridable"]["default"] == sorted(OVERRIDABLE)
     assert schema_of("called_timezone") is not None
 
 
