@@ -17,15 +17,6 @@ from reconciler.state.steps import STEPS, new_secret
 from reconciler.state.store import Store
 
 
-def empty_database() -> sqlite3.Connection:
-    """A state's tables, without a row; to be closed by the caller."""
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    for step in STEPS.values():
-        step(connection)
-    return connection
-
-
 @dataclass(frozen=True, slots=True)
 class InMemorySession(copying.Within):
     """Transactions as in a file, with nobody else to lock out."""
@@ -42,9 +33,12 @@ class InMemoryStore(Store):
     """A new state. ``run``, if any, is recorded as begun."""
 
     def __init__(self, run: Run | None = None, lineage: str = "lineage") -> None:
-        connection = empty_database()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, connection.close)
+        connection.row_factory = sqlite3.Row
         connection.execute("pragma foreign_keys=on")
+        for step in STEPS.values():
+            step(connection)
         now = datetime.now(UTC)
         connection.execute(
             "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",

@@ -189,7 +189,7 @@ def _git(item: JsonObject) -> GitRevision:
 def _change(item: JsonObject) -> Change:
     request = maybe(members, item["request"])
     call = maybe(members, item["call"])
-    address = Address(text(item["plan"]), text(item["key"]), integer(item["revision"]))
+    address = Address.parse(f"{text(item['plan'])}/{text(item['key'])}@{integer(item['revision'])}")
     return Change(
         address=address,
         action=Action(text(item["action"])),

@@ -6,13 +6,12 @@ commits and tells an error (``sqlite.py``, ``postgres.py``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = str | int | None
 _AT_ONCE = 1000
-_NUMBERED = frozenset({"attempts", "decisions", "renames", "applied_commits"})
 
 
 class Row(Protocol):
@@ -25,9 +24,6 @@ class Row(Protocol):
 
 class Cursor(Protocol):
     """What a statement found."""
-
-    @property
-    def rowcount(self) -> int: ...
 
     def fetchone(self) -> Row | None: ...
 
@@ -91,22 +87,6 @@ class Session(Protocol):
     def redacting(self) -> AbstractContextManager[None]:
         """Around a redaction: as little as can be is left of what it takes out."""
         ...
-
-
-def insert(connection: Connection, table: str, *records: Mapping[str, Value]) -> None:
-    """Add rows, all of the same columns. Journals number theirs without a gap: one more than the latest."""
-    if not records:
-        return
-    names, places = list(records[0]), ["?"] * len(records[0])
-    values = [tuple(record.values()) for record in records]
-    if table in _NUMBERED:
-        names.insert(0, "number")
-        places.insert(0, f"(select coalesce(max(number), 0) + 1 from {table})")  # noqa: S608 - from the table above
-    sql = f"insert into {table} ({', '.join(names)}) values ({', '.join(places)})"  # noqa: S608 - our own words
-    if len(values) == 1:
-        connection.execute(sql, values[0])
-    else:
-        connection.executemany(sql, values)
 
 
 def among(

@@ -38,7 +38,7 @@ class FactWriter(Writer):
                 before = known.get(item.address)
                 if before is None or (list(before.call_ids), before.target) != (ids, item.target):
                     note = notes.conflict(run_id, item, ids, rules.encodable(item.message), at, self._key)
-                    self._write(note, {"person": item.target})
+                    self._write(note, {"target": item.target})
 
     def end_conflicts(self, run_id: str, addresses: Collection[Address], why: str, at: datetime) -> None:
         with self._transaction(counts=False):

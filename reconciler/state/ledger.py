@@ -126,6 +126,11 @@ def _link(row: Row) -> Link:
     return Link(row["number"], str(row["entry"]), str(row["hash"]), row["salt"], told)
 
 
+def remove_texts(connection: Connection, numbers: Iterable[int]) -> None:
+    """Take out the texts beside these entries, inside a transaction that the caller ends."""
+    connection.executemany("delete from ledger_texts where number = ?", [(number,) for number in numbers])
+
+
 def new_salt() -> str:
     """16 random bytes, in hex."""
     return secrets.token_hex(16)

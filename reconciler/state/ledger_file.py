@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def _examine(lines: list[bytes], first: JsonObject, anchors: Iterable[Head]) -> 
             problems.append(f"line {number}: it is no entry")
         else:
             links.append(link)
-    walk_along(links, walk, Replay())
+    with closing(Replay()) as replay:
+        walk_along(links, walk, replay)
     walk.check_head(_head(first.get("head")))
     for anchor in anchors:
         walk.check_anchor(anchor)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
-from reconciler.domain.model import Address, Entry, Status
+from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.ports import Attempt, Run
-from reconciler.domain.times import format_instant, parse_instant
+from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
 from reconciler.state.database import Row
 
@@ -123,16 +124,6 @@ def to_status(text: str, address: Address) -> Status:
         return Status(text)
 
 
-def from_run(run: Run) -> dict[str, str | int | None]:
-    """A run as the columns that are known when it starts."""
-    return {
-        "id": run.id,
-        "command": run.command,
-        "started_at": format_instant(run.started_at),
-        "host": run.host,
-        "pid": run.pid,
-        "actor": run.actor,
-        "tool_version": run.tool_version,
-        "plan_id": run.plan_id,
-        "git_commit": run.commit,
-    }
+def call_text(call: Call) -> str:
+    """A call as it is stored."""
+    return json.dumps(identity.to_logical(call), ensure_ascii=False)

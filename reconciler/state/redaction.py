@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -15,17 +15,9 @@ from reconciler.domain.blinding import REDACTED
 from reconciler.domain.chain import Link, read
 from reconciler.domain.model import Address, Call
 from reconciler.domain.ports import StateReader
-from reconciler.domain.times import format_instant, parse_instant
+from reconciler.domain.times import parse_instant
 from reconciler.errors import Refused, StateError
-from reconciler.state.database import Connection
 from reconciler.state.replay import Replay
-
-_WHERE = "plan = ? and key = ? and revision = ?"
-_TAKEN_OUT = (
-    f"update attempts set error = null, evidence = null where {_WHERE}",  # noqa: S608 - from above
-    f"update decisions set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
-    f"update cleared set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
-)
 
 
 def written_about(links: Iterable[Link]) -> Mapping[str, Sequence[int]]:
@@ -34,10 +26,10 @@ def written_about(links: Iterable[Link]) -> Mapping[str, Sequence[int]]:
     Raises:
         StateError: the ledger is damaged: nobody can say then what is to be taken out.
     """
-    replay = Replay()
     try:
-        for link in links:
-            replay.step(read(link.entry), link.texts or {})
+        with closing(Replay()) as replay:
+            for link in links:
+                replay.step(read(link.entry), link.texts or {})
     except (ValueError, TypeError, LookupError) as error:
         raise StateError(f"the ledger is damaged: {error}", hint="reconciler audit verify tells where") from error
     return replay.texts_of
@@ -77,23 +69,6 @@ def due(reader: StateReader, before: datetime) -> list[Address]:
 def copies(path: Path) -> list[Path]:
     """The copies that were made beside a state before its tables were brought up to date. They hold everything."""
     return sorted(path.parent.glob(f"{glob.escape(path.name)}.before-*"))
-
-
-def redact(connection: Connection, address: Address, written: Iterable[int], at: datetime) -> None:
-    """Take out the texts of one address, and those of the ledger's entries ``written`` about it.
-
-    Inside a transaction that the caller ends.
-    """
-    connection.executemany("delete from ledger_texts where number = ?", [(number,) for number in written])
-    where = (address.plan, address.key, address.revision)
-    for sql in _TAKEN_OUT:
-        connection.execute(sql, where)
-    row = connection.execute(f"select call from calls where {_WHERE}", where).fetchone()  # noqa: S608 - from above
-    if row is not None:
-        call = redacted(identity.from_text(row["call"]))
-        text = json.dumps(identity.to_logical(call), ensure_ascii=False)
-        sql = f"update calls set call = ?, error = null, redacted_at = ? where {_WHERE}"  # noqa: S608 - from above
-        connection.execute(sql, (text, format_instant(at), *where))
 
 
 def redacted(call: Call) -> Call:

@@ -1,18 +1,21 @@
-"""The state's tables as the ledger tells them: its entries are played again, one by one."""
+"""The state's tables as the ledger tells them: its entries are played again, in a database of their own."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from reconciler.domain.blinding import REDACTED
 from reconciler.domain.chain import Kind, Record, promised_texts
-from reconciler.domain.model import Address, JsonValue, Status
-from reconciler.state import facts, rules
+from reconciler.domain.model import JsonValue
+from reconciler.state import facts, inheritance, sql
+from reconciler.state.database import Row
+from reconciler.state.projection import LedgerEntry, project
+from reconciler.state.steps import STEPS
 
-Row: TypeAlias = dict[str, Any]  # a row's columns; what they hold is compared, not used
-Key: TypeAlias = tuple[Any, ...]
 KEYS: Mapping[str, tuple[str, ...]] = {
     "runs": ("id",),
     "approvals": ("run_id", "plan_id"),
@@ -25,46 +28,33 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "renames": ("number",),
     **facts.KEYS,
 }
+"""Each table that the ledger tells of, and its primary key."""
 
 
 class Replay:
-    """The tables after the entries so far. ``redacted`` are the entries whose texts must be gone.
+    """The tables after the entries so far, where hashes stand for what the ledger has no text of.
 
-    ``texts_of`` are the entries that have texts, by the address that each now has.
+    ``redacted`` are the entries whose texts must be gone. ``texts_of`` are the entries that have texts, by the
+    address that each now has.
     """
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
-        self._facts = facts.DictTables(self.tables)
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.connection.row_factory = sqlite3.Row
+        for step in STEPS.values():
+            step(self.connection)
+        self.connection.execute(
+            "insert into meta (id, lineage, serial, created_at, secret) values (1, '', 0, '', '')"
+        )
+        for column in ("calls", "digest"):  # how many calls a preflight saw, and their hash
+            self.connection.execute(f"alter table preflights add column {column}")
+        self.connection.execute("begin")  # which is faster than a transaction for each statement
         self.state: JsonValue = None
-        self.moved_to: JsonValue = None
         self.redacted: set[int] = set()
         self.texts_of: defaultdict[str, list[int]] = defaultdict(list)
-        self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
-        self._words: defaultdict[Key, list[Row]] = defaultdict(list)
-        self._do: Mapping[str, Callable[[Record, Mapping[str, str]], None]] = {
-            Kind.CREATED: self._created,
-            Kind.MIGRATED: self._created,
-            Kind.INHERITED: self._inherited,
-            Kind.BEGAN: self._began,
-            Kind.ENDED: self._ended,
-            Kind.LOOKED: self._looked,
-            Kind.INTENDED: self._opened,
-            Kind.EXPIRED: self._opened,
-            Kind.PLACED: self._answered,
-            Kind.FAILED: self._answered,
-            Kind.UNCERTAIN: self._answered,
-            Kind.RULED_OUT: self._answered,
-            Kind.MISSED: self._answered,
-            Kind.ADOPTED: self._adopted,
-            Kind.DECIDED: self._decided,
-            Kind.CLEARED: self._cleared,
-            Kind.FORGOTTEN: self._forgotten,
-            Kind.MOVED: self._moved,
-            Kind.REDACTED: self._redacted,
-            Kind.DEPARTED: self._departed,
-            Kind.ARRIVED: self._arrived,
-        }
+
+    def close(self) -> None:
+        self.connection.close()
 
     def step(self, record: Record, texts: Mapping[str, str]) -> None:
         """Play one entry.
@@ -72,181 +62,96 @@ class Replay:
         Raises:
             ValueError, TypeError, LookupError: it does not fit what came before it.
         """
-        if promised_texts(record) and (address := record.content.get("address")):
-            self.texts_of[str(address)].append(record.number)
-        if record.kind in self._do:
-            self._do[record.kind](record, texts)
-        written = facts.Written(record.at, record.run, record.content, texts)
-        facts.project(record.kind, written, self._facts)
+        self._follow_texts(record)
+        play = PLAYED_OTHERWISE.get(record.kind, Replay._project)
+        try:
+            play(self, record, texts)
+        except (sqlite3.Error, OverflowError) as error:
+            raise ValueError(str(error)) from error
 
-    def _put(self, table: str, row: Row) -> None:
-        self.tables[table][tuple(row[name] for name in KEYS[table])] = row
-        if table == "attempts":
-            self._attempts[_key(row)].append(row["number"])
-        if table == "decisions":
-            self._words[_key(row)].append(row)
+    def _follow_texts(self, record: Record) -> None:
+        address = str(record.content.get("address", ""))
+        if address and promised_texts(record):
+            self.texts_of[address].append(record.number)
+        if record.kind == Kind.MOVED:
+            self.texts_of[address] += self.texts_of.pop(str(record.content["from"]), [])
+        if record.kind == Kind.REDACTED:
+            self.redacted |= set(self.texts_of.pop(address, ()))
 
-    def _next(self, table: str) -> int:
-        """The number that a table gives its next row."""
-        rows = self.tables[table]
-        return next(reversed(rows))[0] + 1 if rows else 1
+    def _project(self, record: Record, texts: Mapping[str, str]) -> None:
+        entry = LedgerEntry(record.kind, record.at, record.run, record.content, texts, {})
+        for change in project(entry):
+            cursor = self.connection.executemany(change.sql, change.rows)
+            if change.must_match and cursor.rowcount == 0:
+                raise LookupError("what it changes is not there")
 
-    def _created(self, record: Record, _: Mapping[str, str]) -> None:
+    def _look(self, record: Record, texts: Mapping[str, str]) -> None:
+        """The store has the calls that were seen in a table of their own."""
+        self._project(record, texts)
+        seen = (record.content["calls"], record.content["digest"], record.run)
+        self.connection.execute("update preflights set calls = ?, digest = ? where run_id = ?", seen)
+
+    def _create(self, record: Record, _: Mapping[str, str]) -> None:
         self.state = record.content["state"]
 
-    def _inherited(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _inherit(self, record: Record, texts: Mapping[str, str]) -> None:
+        """A row that the state held before it had a ledger."""
         content: Any = record.content
-        row = content["row"] | {name: texts.get(name) for name in promised_texts(record)}
-        if content["table"] == "calls":
-            row = {"let_ring_at": None, **row, "redacted_at": None, "call": row["digest"]}
-        self._put(content["table"], row)
+        table, row = content["table"], dict(content["row"])
+        for name in promised_texts(record):
+            row[name] = texts.get(name, REDACTED if name == "reason" else None)
+        if table == "calls":
+            row["call"] = row["digest"]
+        if table not in inheritance.TABLES or not row.keys() <= self._columns(table):
+            raise ValueError(f"it names a table or a column that does not exist: {table}")
+        self.connection.execute(sql.insert(table, tuple(row)), tuple(row.values()))
 
-    def _began(self, record: Record, _: Mapping[str, str]) -> None:
-        told: Any = record.content
-        row = {name: told[name] for name in ("command", "host", "pid", "actor", "tool_version", "plan_id")}
-        row |= {"id": record.run, "started_at": record.at, "git_commit": told["commit"]}
-        self._put("runs", row | {"finished_at": None, "exit_code": None, "counts": None})
-        for item in told["approvals"]:
-            found = {"run_id": record.run, "plan_id": item["plan_id"], "git_commit": item["commit"]}
-            self._put("approvals", found)
-        for number, item in enumerate(told["overrides"], start=1):
-            self._put("overrides", {"run_id": record.run, "number": number, **item})
+    def _columns(self, table: str) -> set[str]:
+        return {row["name"] for row in self.connection.execute(f"pragma table_info({table})")}
 
-    def _ended(self, record: Record, _: Mapping[str, str]) -> None:
-        row = self.tables["runs"][record.run,]
-        row |= {"finished_at": record.at, **{name: record.content[name] for name in ("exit_code", "counts")}}
+    @property
+    def moved_to(self) -> str | None:
+        """Where the state went, if it is not here any more."""
+        found: str | None = next(self.rows("meta"))["moved_to"]
+        return found
 
-    def _looked(self, record: Record, _: Mapping[str, str]) -> None:
-        self._put("preflights", {"run_id": record.run, **record.content})
+    def rows(self, table: str) -> Iterator[Row]:
+        return iter(self.connection.execute(f"select * from {table}"))  # noqa: S608 - one of our own names
 
-    def _opened(self, record: Record, _: Mapping[str, str]) -> None:
-        told: Any = record.content
-        where = _columns(told["address"])
-        status = Status.INTENDED if record.kind == Kind.INTENDED else Status.MISSED
-        sent = {"status": status, "digest": told["digest"], "endpoint": told["endpoint"]}
-        finished = None if status is Status.INTENDED else record.at
-        attempted = told.get("attempted_at", record.at)
-        before = self.tables["calls"].get(_key(where), {"rejected_digest": None, "rejections": 0})
-        self._put(
-            "calls",
-            where
-            | sent
-            | {"attempted_at": attempted, "rings_at": told["rings_at"], "call_id": None, "error": None}
-            | {name: before[name] for name in ("rejected_digest", "rejections")}
-            | {
-                "stopped_at": None,
-                "let_ring_at": None,
-                "redacted_at": None,
-                "call": told.get("call", told["digest"]),
-            },
-        )
-        attempt = {"number": self._next("attempts"), "run_id": record.run, **where, **sent}
-        attempt |= {"intended_at": attempted, "finished_at": finished}
-        self._put("attempts", attempt | {"call_id": None, "error": None, "evidence": None})
+    def remove_same(self, table: str, row: Mapping[str, Any]) -> bool:
+        """Remove the row that has exactly these values; False where there is none."""
+        key = [row[name] for name in KEYS[table]]
+        try:
+            cursor = self.connection.execute(_delete_same(table, tuple(row)), (*key, *row.values()))
+        except UnicodeEncodeError:
+            return False
+        return cursor.rowcount == 1
 
-    def _answered(self, record: Record, texts: Mapping[str, str]) -> None:
-        told: Any = record.content
-        call, attempt = self._call(told["address"]), self._attempt(told["address"])
-        answer = {"status": record.kind, "call_id": told["call_id"], "error": texts.get("error")}
-        call |= answer
-        if record.kind == Kind.MISSED:
-            call["rings_at"] = min(call["rings_at"], record.at)
-        attempt |= answer | {"finished_at": record.at, "evidence": texts.get("evidence")}
-        if record.kind == Kind.FAILED:
-            again = call["rejected_digest"] == call["digest"]
-            call["rejections"] = call["rejections"] + 1 if again else 1
-            call["rejected_digest"] = call["digest"]
-
-    def _adopted(self, record: Record, texts: Mapping[str, str]) -> None:
-        told: Any = record.content
-        self._settle(record, Status.ADOPTED, told["call_id"], texts.get("evidence"))
-        self._keep(record, "adopted", texts.get("evidence") or "")
-
-    def _decided(self, record: Record, texts: Mapping[str, str]) -> None:
-        told: Any = record.content
-        reason = texts.get("reason", REDACTED)
-        if told["said"] == "stopped":
-            self._call(told["address"])["stopped_at"] = record.at
-        elif told["said"] == "let-ring":
-            self._call(told["address"])["let_ring_at"] = record.at
-        else:
-            status = Status.PLACED if told["said"] == "placed" else Status.RULED_OUT
-            self._settle(record, status, told["call_id"], rules.a_persons_word(reason))
-        self._keep(record, told["said"], reason)
-
-    def _forgotten(self, record: Record, texts: Mapping[str, str]) -> None:
-        key = _key(_columns(record.content["address"]))
-        self._keep(record, "forgotten", texts.get("reason", REDACTED))
-        del self.tables["calls"][key]
-        self.tables["cleared"].pop(key, None)
-
-    def _cleared(self, record: Record, texts: Mapping[str, str]) -> None:
-        where = _columns(record.content["address"])
-        told = {"run_id": record.run, "reason": texts.get("reason", REDACTED), "at": record.at}
-        self._put("cleared", where | told)
-
-    def _moved(self, record: Record, _: Mapping[str, str]) -> None:
-        old, new = _columns(record.content["from"]), _columns(record.content["address"])
-        self._put("calls", self.tables["calls"].pop(_key(old)) | new)
-        numbers = self._attempts.pop(_key(old), [])
-        for number in numbers:
-            self.tables["attempts"][number,] |= new
-        self._attempts[_key(new)] = sorted([*self._attempts[_key(new)], *numbers])
-        said = self._words.pop(_key(old), [])
-        for row in said:
-            row.update(new)
-        self._words[_key(new)] += said
-        if (note := self.tables["cleared"].pop(_key(old), None)) is not None:
-            self._put("cleared", note | new)
-        place = {"number": self._next("renames"), "run_id": record.run, "at": record.at}
-        self._put("renames", place | new | {"old_plan": old["plan"], "old_key": old["key"]})
-        moved = self.texts_of.pop(str(record.content["from"]), [])
-        self.texts_of[str(record.content["address"])] += moved
-
-    def _departed(self, record: Record, _: Mapping[str, str]) -> None:
-        self.moved_to = record.content["to"]
-
-    def _arrived(self, _: Record, __: Mapping[str, str]) -> None:
-        self.moved_to = None
-
-    def _redacted(self, record: Record, _: Mapping[str, str]) -> None:
-        address = str(record.content["address"])
-        key = _key(_columns(address))
-        self.redacted |= set(self.texts_of.pop(address, ()))
-        for number in self._attempts[key]:
-            self.tables["attempts"][number,] |= {"error": None, "evidence": None}
-        if key in self.tables["calls"]:
-            row = self.tables["calls"][key]
-            row |= {"error": None, "redacted_at": record.at, "call": row["digest"]}
-        for row in (*self._words[key], self.tables["cleared"].get(key, {})):
-            row["reason"] = REDACTED
-
-    def _call(self, address: str) -> Row:
-        return self.tables["calls"][_key(_columns(address))]
-
-    def _attempt(self, address: str) -> Row:
-        """The latest attempt of an address."""
-        return self.tables["attempts"][self._attempts[_key(_columns(address))][-1],]
-
-    def _settle(self, record: Record, status: Status, call_id: str | None, evidence: str | None) -> None:
-        address = str(record.content["address"])
-        self._call(address).update(status=status, call_id=call_id, error=None)
-        attempt = self._attempt(address)
-        attempt |= {"status": status, "call_id": call_id, "evidence": evidence}
-        attempt["finished_at"] = attempt["finished_at"] or record.at
-
-    def _keep(self, record: Record, said: str, reason: str) -> None:
-        told: Any = record.content
-        row = {"number": self._next("decisions"), "run_id": record.run, **_columns(told["address"])}
-        self._put(
-            "decisions", row | {"said": said, "call_id": told.get("call_id"), "reason": reason, "at": record.at}
-        )
+    def remove(self, table: str, key: Sequence[object]) -> Row | None:
+        """Remove the row of this key, and return it; None where there is none."""
+        try:
+            found: Row | None = self.connection.execute(_select(table), key).fetchone()
+        except UnicodeEncodeError:
+            return None
+        self.connection.execute(sql.delete(table, KEYS[table]), key)
+        return found
 
 
-def _columns(address: Any) -> Row:
-    found = Address.parse(str(address))
-    return {"plan": found.plan, "key": found.key, "revision": found.revision}
+PLAYED_OTHERWISE: Mapping[str, Callable[[Replay, Record, Mapping[str, str]], None]] = {
+    Kind.CREATED: Replay._create,
+    Kind.MIGRATED: Replay._create,
+    Kind.INHERITED: Replay._inherit,
+    Kind.LOOKED: Replay._look,
+}
 
 
-def _key(row: Row) -> Key:
-    return tuple(row[name] for name in facts.ADDRESS)
+def _select(table: str) -> str:
+    condition = " and ".join(f"{name} = ?" for name in KEYS[table])
+    return f"select * from {table} where {condition}"  # noqa: S608 - one of our own names
+
+
+@cache
+def _delete_same(table: str, columns: tuple[str, ...]) -> str:
+    """With ``+``, a number and its digits are not the same."""
+    same = " and ".join(f"+{name} is ?" for name in columns)
+    return f"{sql.delete(table, KEYS[table])} and {same}"

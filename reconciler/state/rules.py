@@ -210,10 +210,6 @@ def check_decision(decision: Decision, found: Status | None, owner: Address | No
         raise StateError(f"{decision.call_id} is the call of {owner} already")
 
 
-def evidence(decision: Decision) -> str:
-    """How a person's word is told in the journal."""
-    return a_persons_word(decision.reason)
-
-
 def a_persons_word(reason: str) -> str:
+    """How a person's word is told in the journal."""
     return f"a person's word: {reason}"

@@ -1,6 +1,14 @@
-"""The statements of ``store.py``, in SQL that SQLite and PostgreSQL both understand."""
+"""The statements of ``projection.py``, in SQL that SQLite and PostgreSQL both understand."""
 
 from __future__ import annotations
+
+from functools import cache
+
+from reconciler.domain.blinding import REDACTED
+
+_NUMBERED = frozenset({"attempts", "decisions", "renames", "applied_commits"})
+_WHERE = "plan = ? and key = ? and revision = ?"
+END_RUN = "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?"
 
 OPEN_CALL = """
 insert into calls (plan, key, revision, status, digest, call, endpoint, attempted_at, rings_at)
@@ -10,27 +18,16 @@ on conflict (plan, key, revision) do update set
     attempted_at = excluded.attempted_at, rings_at = excluded.rings_at,
     call_id = null, error = null, stopped_at = null, let_ring_at = null, redacted_at = null
 """
+OPEN_ATTEMPT = """
+insert into attempts (number, run_id, plan, key, revision, status, digest, endpoint, intended_at, finished_at)
+values ((select coalesce(max(number), 0) + 1 from attempts), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 CLOSE_ATTEMPT = """
 update attempts set status = ?, finished_at = ?, call_id = ?, error = ?, evidence = ?
 where run_id = ? and status = 'intended' and plan = ? and key = ? and revision = ?
 """
 CLOSE_CALL = "update calls set status = ?, call_id = ?, error = ? where plan = ? and key = ? and revision = ?"
 END_MISSED = "update calls set rings_at = ? where rings_at > ? and plan = ? and key = ? and revision = ?"
-MOVE_CALL = "update calls set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-MOVE_ATTEMPTS = "update attempts set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-MOVE_DECISIONS = "update decisions set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-MOVE_CLEARED = "update cleared set plan = ?, key = ? where plan = ? and key = ? and revision = ?"
-MOVES = (MOVE_CALL, MOVE_ATTEMPTS, MOVE_DECISIONS, MOVE_CLEARED)
-GIVE_WAY = """
-delete from cleared where plan = ? and key = ? and exists (
-    select 1 from cleared moved where moved.plan = ? and moved.key = ? and moved.revision = ?
-) and revision = ?
-"""
-CLEAR = """
-insert into cleared (plan, key, revision, run_id, reason, at) values (?, ?, ?, ?, ?, ?)
-on conflict (plan, key, revision) do update set
-    run_id = excluded.run_id, reason = excluded.reason, at = excluded.at
-"""
 STOP_CALL = "update calls set stopped_at = ? where plan = ? and key = ? and revision = ?"
 LET_RING = "update calls set let_ring_at = ? where plan = ? and key = ? and revision = ?"
 COUNT_REJECTION = """
@@ -43,3 +40,41 @@ SETTLE_ATTEMPT = """
 update attempts set status = ?, call_id = ?, evidence = ?, finished_at = coalesce(finished_at, ?)
 where number = (select max(number) from attempts where plan = ? and key = ? and revision = ?)
 """
+REDACT_TEXTS = (
+    f"update attempts set error = null, evidence = null where {_WHERE}",  # noqa: S608 - from above
+    f"update decisions set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
+    f"update cleared set reason = '{REDACTED}' where {_WHERE}",  # noqa: S608 - from above
+)
+REDACT_CALL = f"update calls set call = coalesce(?, digest), error = null, redacted_at = ? where {_WHERE}"  # noqa: S608 - from above
+
+
+@cache
+def insert(table: str, columns: tuple[str, ...], replaced: tuple[str, ...] = ()) -> str:
+    """Add a row. Journals number theirs without a gap: one more than the latest. ``replaced`` are the columns of a
+    key: a row that has the same is replaced.
+    """
+    names, places = list(columns), ["?"] * len(columns)
+    if table in _NUMBERED and "number" not in columns:
+        names.insert(0, "number")
+        places.insert(0, f"(select coalesce(max(number), 0) + 1 from {table})")  # noqa: S608 - from the table above
+    statement = f"insert into {table} ({', '.join(names)}) values ({', '.join(places)})"  # noqa: S608 - our own names
+    if not replaced:
+        return statement
+    new = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in replaced)
+    return f"{statement} on conflict ({', '.join(replaced)}) do update set {new}"
+
+
+@cache
+def delete(table: str, columns: tuple[str, ...]) -> str:
+    return f"delete from {table} where {' and '.join(f'{name} = ?' for name in columns)}"  # noqa: S608 - our own names
+
+
+def move(table: str) -> str:
+    """Rows of an address get another plan and key."""
+    return f"update {table} set plan = ?, key = ? where {_WHERE}"  # noqa: S608 - our own names
+
+
+def give_way(table: str) -> str:
+    """The row of an address goes where that of another is about to be moved there."""
+    moved = "moved.plan = ? and moved.key = ? and moved.revision = ?"
+    return f"delete from {table} where {_WHERE} and exists (select 1 from {table} moved where {moved})"  # noqa: S608

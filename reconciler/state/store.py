@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 
-from reconciler.domain import identity
 from reconciler.domain.chain import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
-from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.state import copying, facts, notes, redaction, rules, sql
+from reconciler.state import copying, ledger, notes, redaction, rules
 from reconciler.state.database import Connection
 from reconciler.state.fact_store import FactWriter
-from reconciler.state.reader import at
-from reconciler.state.records import from_run
+from reconciler.state.records import call_text
 
 
 class Store(FactWriter):
@@ -30,23 +25,11 @@ class Store(FactWriter):
             self._begin(run)
 
     def _begin(self, run: Run) -> None:
-        self._insert("runs", from_run(run))
-        for item in run.approvals:
-            self._insert("approvals", {"run_id": run.id, "plan_id": item.plan_id, "git_commit": item.commit})
-        for number, lifted in enumerate(run.overrides, start=1):
-            self._insert("overrides", {"run_id": run.id, "number": number, **asdict(lifted)})
-        self._notes.append(notes.began(run))
+        self._write(notes.began(run))
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
-            self._end(run_id, at, exit_code, counts)
-
-    def _end(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
-        self._connection.execute(
-            "update runs set finished_at = ?, exit_code = ?, counts = ? where id = ?",
-            (format_instant(at), exit_code, json.dumps(dict(counts)), run_id),
-        )
-        self._notes.append(notes.ended(run_id, at, exit_code, counts))
+            self._write(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():
@@ -89,26 +72,7 @@ class Store(FactWriter):
             self._open(run_id, intent, status, at)
 
     def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
-        """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
-        address, when = at(intent.address), format_instant(intent.attempted_at or moment)
-        call = json.dumps(identity.to_logical(intent.call), ensure_ascii=False)
-        self._connection.execute(
-            sql.OPEN_CALL,
-            (*address, status, intent.digest, call, intent.endpoint, when, format_instant(intent.rings_at)),
-        )
-        self._insert(
-            "attempts",
-            {
-                "run_id": run_id,
-                **dict(zip(facts.ADDRESS, address, strict=True)),
-                "status": status.value,
-                "digest": intent.digest,
-                "endpoint": intent.endpoint,
-                "intended_at": when,
-                "finished_at": format_instant(moment) if status is Status.MISSED else None,
-            },
-        )
-        self._notes.append(notes.opened(run_id, intent, moment, status, self._key))
+        self._write(notes.opened(run_id, intent, moment, status, self._key), {"call": call_text(intent.call)})
 
     def _close_all(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         recorded = []
@@ -128,68 +92,34 @@ class Store(FactWriter):
         return recorded
 
     def _close(self, run_id: str, result: Result) -> None:
-        address = at(result.address)
-        told = (result.status, format_instant(result.at), result.call_id, result.error, result.evidence)
-        self._connection.execute(sql.CLOSE_ATTEMPT, (*told, run_id, *address))
-        self._connection.execute(sql.CLOSE_CALL, (result.status, result.call_id, result.error, *address))
-        if result.status is Status.FAILED:
-            self._connection.execute(sql.COUNT_REJECTION, address)
-        if result.status is Status.MISSED:  # it rings at no time
-            self._connection.execute(
-                sql.END_MISSED, (format_instant(result.at), format_instant(result.at), *address)
-            )
-        self._notes.append(notes.answered(run_id, result))
+        self._write(notes.answered(run_id, result))
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
         with self._transaction():
             for result in rules.as_kept(results):
                 rules.check_adoption(result, self._status(result.address), self._owner(result.call_id))
-                where = at(result.address)
-                told = (result.status, result.call_id, result.evidence, format_instant(result.at))
-                self._connection.execute(sql.SETTLE_ATTEMPT, (*told, *where))
-                self._connection.execute(sql.CLOSE_CALL, (result.status, result.call_id, None, *where))
-                word = Decision(result.address, result.at, result.evidence or "", result.status, result.call_id)
-                self._keep_decision(run_id, word, "adopted")
-                self._notes.append(notes.adopted(run_id, result))
+                self._write(notes.adopted(run_id, result))
             self._end_placed(run_id, results)
 
     def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
         with self._transaction():
             for old, new in pairs:
                 rules.check_move(old, new, self._status(old), self._status(new))
-                where = (new.plan, new.key, old.plan, old.key, old.revision)
-                self._connection.execute(sql.GIVE_WAY, (*where, old.revision))
-                for statement in sql.MOVES:
-                    self._connection.execute(statement, where)
-                self._insert(
-                    "renames",
-                    {
-                        "run_id": run_id,
-                        "old_plan": old.plan,
-                        "old_key": old.key,
-                        "revision": old.revision,
-                        "plan": new.plan,
-                        "key": new.key,
-                        "at": format_instant(at),
-                    },
-                )
                 self._write(notes.moved(run_id, old, new, at))
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
-        time = None if seen.server_time is None else format_instant(seen.server_time)
         with self._transaction(counts=False):
-            self._insert("preflights", {"run_id": run_id, "server_time": time})
-            self._insert("seen", *({"run_id": run_id, "call_id": call_id} for call_id in seen.call_ids))
-            self._notes.append(notes.looked(run_id, seen, at))
+            self._write(notes.looked(run_id, seen, at))
+            self._connection.executemany(
+                "insert into seen (run_id, call_id) values (?, ?)",
+                [(run_id, call_id) for call_id in seen.call_ids],
+            )
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
         with self._transaction():
             if self._status(address) is None:
                 raise rules.nothing_at(address)
-            self._note_decision(run_id, Decision(address, at, reason), "forgotten")
-            for table in ("calls", "cleared"):
-                statement = f"delete from {table} where plan = ? and key = ? and revision = ?"  # noqa: S608 - from above
-                self._connection.execute(statement, (address.plan, address.key, address.revision))
+            self._write(notes.decided(run_id, Decision(address, at, reason), "forgotten"))
 
     def decide(self, run_id: str, decisions: Sequence[Decision], intents: Sequence[Intent] = ()) -> None:
         with self._transaction():
@@ -199,36 +129,34 @@ class Store(FactWriter):
                 if decision.distinct:
                     self._clear(run_id, decision)
                 else:
-                    self._note_decision(run_id, decision, self._settle(decision))
+                    self._write(notes.decided(run_id, decision, self._said(decision)))
             self._end_decided(run_id, decisions)
 
     def _clear(self, run_id: str, decision: Decision) -> None:
         """A person's word that look-alikes are other calls."""
         in_conflict = decision.address in self.conflicts()
         rules.check_clearing(decision.address, self._status(decision.address), in_conflict=in_conflict)
-        told = (run_id, decision.reason, format_instant(decision.at))
-        self._connection.execute(sql.CLEAR, (*at(decision.address), *told))
-        self._notes.append(notes.cleared(run_id, decision.address, decision.reason, decision.at))
+        self._write(notes.cleared(run_id, decision.address, decision.reason, decision.at))
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
         with self._session.redacting(), self._transaction():
             written, conflicts = redaction.written_about(self.ledger()), self.conflicts()
             for address in addresses:
-                rules.check_redaction(address, self.entry(address), at, in_conflict=address in conflicts)
-                redaction.redact(self._connection, address, written.get(str(address), ()), at)
-                self._notes.append(notes.redacted(run_id, address, at))
+                entry, numbers = self.entry(address), written.get(str(address), ())
+                rules.check_redaction(address, entry, at, in_conflict=address in conflicts)
+                ledger.remove_texts(self._connection, numbers)
+                clear = {} if entry is None else {"call": call_text(redaction.redacted(entry.call))}
+                self._write(notes.redacted(run_id, address, at), clear)
 
     def depart(self, run_id: str, to: str, at: datetime) -> None:
         """Close the state: from now on it is at ``to``."""
         with self._transaction(counts=False):
-            self._connection.execute("update meta set moved_to = ?", (to,))
-            self._notes.append(notes.departed(run_id, to, at))
+            self._write(notes.departed(run_id, to, at))
 
     def arrive(self, run_id: str, source: str, at: datetime) -> None:
         """Open it again, where it came to from ``source``, or where it stayed after all."""
         with self._transaction(counts=False):
-            self._connection.execute("update meta set moved_to = null")
-            self._notes.append(notes.arrived(run_id, source, at))
+            self._write(notes.arrived(run_id, source, at))
 
     @contextmanager
     def rewriting(self, head: Head) -> Iterator[Connection]:
@@ -243,35 +171,12 @@ class Store(FactWriter):
             copying.clear(self._connection)
             yield self._connection
 
-    def _note_decision(self, run_id: str, decision: Decision, said: str) -> None:
-        self._keep_decision(run_id, decision, said)
-        self._write(notes.decided(run_id, decision, said))
-
-    def _keep_decision(self, run_id: str, decision: Decision, said: str) -> None:
-        self._insert(
-            "decisions",
-            {
-                "run_id": run_id,
-                **dict(zip(facts.ADDRESS, at(decision.address), strict=True)),
-                "said": said,
-                "call_id": decision.call_id,
-                "reason": decision.reason,
-                "at": format_instant(decision.at),
-            },
-        )
-
-    def _settle(self, decision: Decision) -> str:
-        """Apply one decision; the result is the word it is recorded under."""
-        where, when = at(decision.address), format_instant(decision.at)
+    def _said(self, decision: Decision) -> str:
+        """Check one decision; the result is the word it is recorded under."""
         if decision.let_ring:
             rules.check_let_ring(decision.address, self.entry(decision.address), decision.at)
-            self._connection.execute(sql.LET_RING, (when, *where))
             return "let-ring"
         rules.check_decision(decision, self._status(decision.address), self._owner(decision.call_id))
         if decision.stopped:
-            self._connection.execute(sql.STOP_CALL, (when, *where))
             return "stopped"
-        told = (decision.status, decision.call_id, rules.evidence(decision), when)
-        self._connection.execute(sql.SETTLE_ATTEMPT, (*told, *where))
-        self._connection.execute(sql.CLOSE_CALL, (decision.status, decision.call_id, None, *where))
         return "placed" if decision.status is Status.PLACED else "not placed"

@@ -9,10 +9,11 @@ from reconciler.domain.chain import Note
 from reconciler.domain.facts import Pause
 from reconciler.domain.model import Address
 from reconciler.domain.times import format_instant
-from reconciler.state import facts, ledger, notes, rules
-from reconciler.state.database import Session, Value, insert
+from reconciler.state import ledger, notes, rules
+from reconciler.state.database import Session
 from reconciler.state.facts import ConnectionFacts
 from reconciler.state.loss import PlacedCalls
+from reconciler.state.projection import LedgerEntry, project, run
 from reconciler.state.reader import Reader
 
 
@@ -64,12 +65,10 @@ class Writer(Reader):
                 raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
             self._pauses = ConnectionFacts(connection).pauses()
 
-    def _insert(self, table: str, *records: Mapping[str, Value]) -> None:
-        insert(self._connection, table, *records)
-
     def _write(self, note: Note, clear: Mapping[str, str] | None = None) -> None:
-        """Add an entry to the ledger, and its rows to the tables. ``clear`` replaces its pseudonyms there."""
+        """Add an entry to the ledger, and make its changes to the tables. Only these hold what is ``clear``."""
         self._notes.append(note)
-        texts = {**note.texts, **(clear or {})}
-        written = facts.Written(format_instant(note.at), note.run_id, note.content, texts)
-        facts.project(note.kind, written, facts.SqlTables(self._connection))
+        at = format_instant(note.at)
+        entry = LedgerEntry(note.kind, at, note.run_id, note.content, note.texts, clear or {})
+        for change in project(entry):
+            run(self._connection, change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from reconciler.domain.chain import Kind, Link, Record, Walk, genesis, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
+from reconciler.state.records import to_address
 from reconciler.state.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import LATER, A, B, bring, decision, entry, intend, intent, record
@@ -95,15 +97,16 @@ def test_the_serial_is_told_with_each_entry(store: StateStore) -> None:
 
 def test_a_replay_of_the_entries_is_what_the_store_holds(store: StateStore) -> None:
     everything(store)
-    replay = Replay()
-    for link in store.ledger():
-        replay.step(read(link.entry), link.texts or {})
-    calls = {Address(*key): row for key, row in replay.tables["calls"].items()}
+    with closing(Replay()) as replay:
+        for link in store.ledger():
+            replay.step(read(link.entry), link.texts or {})
+        calls = {to_address(row): row for row in replay.rows("calls")}
+        journal = list(replay.rows("attempts"))
     assert set(calls) == {item.address for item in store.entries()}
     for item in store.entries():
         row = calls[item.address]
         assert (row["status"], row["digest"], row["call_id"]) == (item.status, item.digest, item.call_id)
-        attempts = [row for row in replay.tables["attempts"].values() if row["key"] == item.address.key]
+        attempts = [row for row in journal if row["key"] == item.address.key]
         assert [row["evidence"] for row in attempts] == [it.evidence for it in store.attempts(item.address)]
 
 

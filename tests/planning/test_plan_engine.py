@@ -13,7 +13,7 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call, Diagnostic, Entry, Location, Row, Schedule, Severity, Status
 from reconciler.domain.plan import Action, Change
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, Refused
 from reconciler.planning.context import Context
 from reconciler.planning.plan import make_plan, verdict
 from tests.saved import read_back, saved
@@ -249,3 +249,19 @@ def test_every_plan_is_total_deterministic_and_never_places_what_may_exist(
     data = saved(plan)
     assert saved(again) == data
     assert saved(read_back(data)) == data
+
+
+def of_one_row(key: str, revision: int) -> bytes:
+    return saved(make_plan([row(key, revision)], [], Context(NOW, "test", "lineage", 3)))
+
+
+@pytest.mark.parametrize(("key", "revision"), [("k", 1), ("a:b/c", 2), ("k", 999_999_999)])
+def test_a_saved_plan_is_read_with_any_address_of_a_row(key: str, revision: int) -> None:
+    data = of_one_row(key, revision)
+    assert saved(read_back(data)) == data
+
+
+@pytest.mark.parametrize(("key", "revision"), [("a b", 1), ("", 1), ("k@2", 1), ("k", 0), ("k", 10**9)])
+def test_a_saved_plan_with_an_address_that_no_row_can_have_is_refused(key: str, revision: int) -> None:
+    with pytest.raises(Refused):
+        read_back(of_one_row(key, revision))

@@ -1,0 +1,286 @@
+"""What each ledger entry changes in the state's tables: the one place where a write is spelled.
+
+A store runs these statements in the transaction that adds the entry to the ledger. A replay runs the same in a
+database of its own, to compare the two. Of some texts (``clear``) the ledger holds only a hash, which the replay
+keeps in their place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from reconciler.domain.blinding import REDACTED
+from reconciler.domain.chain import Kind, canonical
+from reconciler.domain.model import Address, Status
+from reconciler.state import rules, sql
+from reconciler.state.database import Connection, Value
+from reconciler.state.facts import ADDRESS
+
+Key: TypeAlias = tuple[str, str, int]
+_SETTLED = {"placed": Status.PLACED, "not placed": Status.RULED_OUT}
+
+
+class Change(Struct, frozen=True):
+    """One statement, run with each of ``rows``. ``must_match``: it finds a row unless an entry is missing."""
+
+    sql: str
+    rows: Sequence[Sequence[Value]]
+    must_match: bool = False
+
+
+class LedgerEntry(Struct, frozen=True):
+    """A ledger entry as it is projected. ``at`` is as it is stored, ``clear`` what the ledger has no text of."""
+
+    kind: str
+    at: str
+    run_id: str | None
+    content: Mapping[str, Any]
+    texts: Mapping[str, str]
+    clear: Mapping[str, str]
+
+    @property
+    def key(self) -> Key:
+        return _key(self.content["address"])
+
+    @property
+    def origin(self) -> dict[str, Value]:
+        return {"run_id": self.run_id, "at": self.at}
+
+    def text(self, name: str) -> str:
+        """A text that a row cannot be without."""
+        return self.texts.get(name, REDACTED)
+
+
+def project(entry: LedgerEntry) -> Iterator[Change]:
+    """The changes that an entry makes, in their order.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is not what this version writes.
+    """
+    return PROJECTIONS[entry.kind](entry)
+
+
+def run(connection: Connection, change: Change) -> None:
+    """Run a change, in a transaction that the caller ends."""
+    if len(change.rows) == 1:
+        connection.execute(change.sql, change.rows[0])
+    else:
+        connection.executemany(change.sql, change.rows)
+
+
+def _key(address: object) -> Key:
+    found = Address.parse(str(address))
+    return (found.plan, found.key, found.revision)
+
+
+def _columns(key: Key) -> dict[str, Value]:
+    return dict(zip(ADDRESS, key, strict=True))
+
+
+def _insert(table: str, *rows: Mapping[str, Value], replace: Sequence[str] = ()) -> Change:
+    """New rows, all of the same columns; a row with the same ``replace`` columns is replaced."""
+    return Change(sql.insert(table, tuple(rows[0]), tuple(replace)), [tuple(row.values()) for row in rows])
+
+
+def _delete(table: str, columns: Sequence[str], *keys: Sequence[Value]) -> Change:
+    return Change(sql.delete(table, tuple(columns)), keys)
+
+
+def _began(entry: LedgerEntry) -> Iterator[Change]:
+    content = entry.content
+    columns = ("command", "host", "pid", "actor", "tool_version", "plan_id")
+    run = {name: content[name] for name in columns}
+    yield _insert("runs", {"id": entry.run_id, "started_at": entry.at, "git_commit": content["commit"], **run})
+    for item in content["approvals"]:
+        approval = {"run_id": entry.run_id, "plan_id": item["plan_id"], "git_commit": item["commit"]}
+        yield _insert("approvals", approval)
+    for number, item in enumerate(content["overrides"], start=1):
+        override = {name: item[name] for name in ("code", "plan_id", "reason")}
+        yield _insert("overrides", {"run_id": entry.run_id, "number": number, **override})
+
+
+def _ended(entry: LedgerEntry) -> Iterator[Change]:
+    counts = json.dumps(entry.content["counts"])
+    yield Change(sql.END_RUN, [(entry.at, entry.content["exit_code"], counts, entry.run_id)], must_match=True)
+
+
+def _looked(entry: LedgerEntry) -> Iterator[Change]:
+    """The ledger knows the calls that were seen by one hash; the store adds them."""
+    yield _insert("preflights", {"run_id": entry.run_id, "server_time": entry.content["server_time"]})
+
+
+def _opened(entry: LedgerEntry) -> Iterator[Change]:
+    """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
+    content, key = entry.content, entry.key
+    status = Status.INTENDED if entry.kind == Kind.INTENDED else Status.MISSED
+    digest, endpoint = content["digest"], content["endpoint"]
+    attempted_at = content.get("attempted_at", entry.at)
+    call = entry.clear.get("call", content.get("call", digest))
+    yield Change(sql.OPEN_CALL, [(*key, status, digest, call, endpoint, attempted_at, content["rings_at"])])
+    finished_at = None if status is Status.INTENDED else entry.at
+    yield Change(sql.OPEN_ATTEMPT, [(entry.run_id, *key, status, digest, endpoint, attempted_at, finished_at)])
+
+
+def _answered(entry: LedgerEntry) -> Iterator[Change]:
+    key, status, call_id = entry.key, entry.kind, entry.content["call_id"]
+    error, evidence = entry.texts.get("error"), entry.texts.get("evidence")
+    answer = (status, entry.at, call_id, error, evidence)
+    yield Change(sql.CLOSE_ATTEMPT, [(*answer, entry.run_id, *key)], must_match=True)
+    yield Change(sql.CLOSE_CALL, [(status, call_id, error, *key)], must_match=True)
+    if status == Kind.FAILED:
+        yield Change(sql.COUNT_REJECTION, [key])
+    if status == Kind.MISSED:  # it rings at no time
+        yield Change(sql.END_MISSED, [(entry.at, entry.at, *key)])
+
+
+def _settled(entry: LedgerEntry, status: Status, evidence: str | None) -> Iterator[Change]:
+    call_id = entry.content["call_id"]
+    yield Change(sql.SETTLE_ATTEMPT, [(status, call_id, evidence, entry.at, *entry.key)], must_match=True)
+    yield Change(sql.CLOSE_CALL, [(status, call_id, None, *entry.key)], must_match=True)
+
+
+def _decision(entry: LedgerEntry, said: str, reason: str) -> Change:
+    word = {"said": said, "call_id": entry.content.get("call_id"), "reason": reason}
+    return _insert("decisions", {"run_id": entry.run_id, **_columns(entry.key), **word, "at": entry.at})
+
+
+def _adopted(entry: LedgerEntry) -> Iterator[Change]:
+    evidence = entry.texts.get("evidence")
+    yield from _settled(entry, Status.ADOPTED, evidence)
+    yield _decision(entry, "adopted", evidence or "")
+
+
+def _decided(entry: LedgerEntry) -> Iterator[Change]:
+    said, reason = entry.content["said"], entry.text("reason")
+    if said == "stopped":
+        yield Change(sql.STOP_CALL, [(entry.at, *entry.key)], must_match=True)
+    elif said == "let-ring":
+        yield Change(sql.LET_RING, [(entry.at, *entry.key)], must_match=True)
+    else:
+        yield from _settled(entry, _SETTLED[said], rules.a_persons_word(reason))
+    yield _decision(entry, said, reason)
+
+
+def _cleared(entry: LedgerEntry) -> Iterator[Change]:
+    row = {**_columns(entry.key), "reason": entry.text("reason"), **entry.origin}
+    yield _insert("cleared", row, replace=ADDRESS)
+
+
+def _forgotten(entry: LedgerEntry) -> Iterator[Change]:
+    """A conflict stays: the service still has those calls."""
+    yield _decision(entry, "forgotten", entry.text("reason"))
+    yield Change(sql.delete("calls", ADDRESS), [entry.key], must_match=True)
+    for table in ("cleared", "approved_rows", "to_stop"):
+        yield _delete(table, ADDRESS, entry.key)
+
+
+def _moved(entry: LedgerEntry) -> Iterator[Change]:
+    """An approval holds for the address that its reviewer saw: it does not follow a rename."""
+    old, new = _key(entry.content["from"]), entry.key
+    places = (new[0], new[1], *old)
+    yield Change(sql.move("calls"), [places], must_match=True)
+    for table in ("attempts", "decisions"):
+        yield Change(sql.move(table), [places])
+    for table in ("cleared", "conflicts", "to_stop"):
+        yield Change(sql.give_way(table), [(*new, *old)])
+        yield Change(sql.move(table), [places])
+    yield _delete("approved_rows", ADDRESS, old)
+    names = {"old_plan": old[0], "old_key": old[1], **_columns(new)}
+    yield _insert("renames", {**names, **entry.origin})
+
+
+def _redacted(entry: LedgerEntry) -> Iterator[Change]:
+    for statement in sql.REDACT_TEXTS:
+        yield Change(statement, [entry.key])
+    yield Change(sql.REDACT_CALL, [(entry.clear.get("call"), entry.at, *entry.key)])
+
+
+def _departed(entry: LedgerEntry) -> Iterator[Change]:
+    yield Change("update meta set moved_to = ?", [(entry.content["to"],)])
+
+
+def _arrived(_: LedgerEntry) -> Iterator[Change]:
+    yield Change("update meta set moved_to = ?", [(None,)])
+
+
+def _paused(entry: LedgerEntry) -> Iterator[Change]:
+    row = {"plan": entry.content["plan"] or "", "reason": entry.text("reason"), **entry.origin}
+    yield _insert("pauses", row, replace=("plan",))
+
+
+def _resumed(entry: LedgerEntry) -> Iterator[Change]:
+    yield _delete("pauses", ("plan",), (entry.content["plan"] or "",))
+
+
+def _conflict(entry: LedgerEntry) -> Iterator[Change]:
+    """The ledger knows the target by a pseudonym only."""
+    target = entry.clear.get("target", entry.text("person"))
+    row = {**_columns(entry.key), "call_ids": json.dumps(entry.content["call_ids"]), "target": target}
+    yield _insert("conflicts", {**row, "message": entry.text("message"), **entry.origin}, replace=ADDRESS)
+
+
+def _conflict_ended(entry: LedgerEntry) -> Iterator[Change]:
+    yield _delete("conflicts", ADDRESS, *map(_key, entry.content["addresses"]))
+
+
+def _approved(entry: LedgerEntry) -> Iterator[Change]:
+    plan = {"plan_id": entry.content["plan_id"], "git_commit": entry.content["commit"], **entry.origin}
+    rows = [{**_columns(_key(address)), "content": content, **plan} for address, content in entry.content["rows"]]
+    yield _insert("approved_rows", *rows, replace=ADDRESS)
+
+
+def _approval_ended(entry: LedgerEntry) -> Iterator[Change]:
+    yield _delete("approved_rows", ADDRESS, *map(_key, entry.content["addresses"]))
+
+
+def _applied_from(entry: LedgerEntry) -> Iterator[Change]:
+    row = {"git_commit": entry.content["commit"], "reason": entry.texts.get("reason")}
+    yield _insert("applied_commits", {**row, **entry.origin})
+
+
+def _observed(entry: LedgerEntry) -> Iterator[Change]:
+    row = {name: entry.content[name] for name in ("service", "name", "verdict")}
+    evidence = canonical(entry.content["evidence"]).decode()
+    yield _insert("service_facts", {**row, "evidence": evidence, **entry.origin}, replace=("service", "name"))
+
+
+def _to_stop(entry: LedgerEntry) -> Iterator[Change]:
+    rows = [{**_columns(_key(address)), **entry.origin} for address in entry.content["new"]]
+    if rows:
+        yield _insert("to_stop", *rows, replace=ADDRESS)
+    yield _delete("to_stop", ADDRESS, *map(_key, entry.content["over"]))
+
+
+PROJECTIONS: Mapping[str, Callable[[LedgerEntry], Iterator[Change]]] = {
+    Kind.BEGAN: _began,
+    Kind.ENDED: _ended,
+    Kind.LOOKED: _looked,
+    Kind.INTENDED: _opened,
+    Kind.EXPIRED: _opened,
+    Kind.PLACED: _answered,
+    Kind.FAILED: _answered,
+    Kind.UNCERTAIN: _answered,
+    Kind.RULED_OUT: _answered,
+    Kind.MISSED: _answered,
+    Kind.ADOPTED: _adopted,
+    Kind.DECIDED: _decided,
+    Kind.CLEARED: _cleared,
+    Kind.FORGOTTEN: _forgotten,
+    Kind.MOVED: _moved,
+    Kind.REDACTED: _redacted,
+    Kind.DEPARTED: _departed,
+    Kind.ARRIVED: _arrived,
+    Kind.PAUSED: _paused,
+    Kind.RESUMED: _resumed,
+    Kind.CONFLICT: _conflict,
+    Kind.CONFLICT_ENDED: _conflict_ended,
+    Kind.APPROVED: _approved,
+    Kind.APPROVAL_ENDED: _approval_ended,
+    Kind.APPLIED_FROM: _applied_from,
+    Kind.OBSERVED: _observed,
+    Kind.TO_STOP: _to_stop,
+}
