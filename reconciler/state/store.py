@@ -29,7 +29,10 @@ class Store(FactWriter):
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
         with self._transaction(counts=False):
-            self._write(notes.ended(run_id, at, exit_code, counts))
+            self._end(run_id, at, exit_code, counts)
+
+    def _end(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None:
+        self._write(notes.ended(run_id, at, exit_code, counts))
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
         with self._transaction():

@@ -9,7 +9,7 @@ from reconciler.domain.chain import Kind
 from reconciler.domain.facts import UNLOCKED_COMMANDS
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
-from reconciler.state import notes, rules
+from reconciler.state import rules
 from reconciler.state.database import Session
 from reconciler.state.store import Store
 
@@ -38,6 +38,6 @@ class UnlockedStore(Store):
             rules.check_here(self._session.name, self.moved_to)
             self._begin(self._own_run)
             yield
-            self._write(notes.ended(self._own_run.id, self._notes[-1].at, ExitCode.DONE, {}))
+            self._end(self._own_run.id, self._notes[-1].at, ExitCode.DONE, {})
             if any(note.kind not in _KINDS for note in self._notes):
                 raise StateError("this needs the state's lock")
