@@ -1,4 +1,4 @@
-"""What an apply tells while it runs: one event for each address that came to an end, and a summary at the last."""
+"""The events of an apply: one for each address that is finished, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconciler.domain.model import Address, JsonObject
 
 
 class Kind(StrEnum):
-    """What became of an address in this run.
+    """The outcome of an address in this run.
 
-    ``conflict``: the service has a call that may be this one. ``stale``: the files or the state are no longer as
-    they were when the plan was approved.
+    ``conflict``: the service has a call that may be this one. ``stale``: the files or the state have changed since
+    the plan was approved.
     """
 
     PLACED = "placed"
@@ -31,8 +31,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One address, and what became of it. ``call_id`` where placed; ``message`` says why where it was not, and
-    ``reasons`` are the codes of guards."""
+    """The outcome of one address. ``call_id`` is set if it was placed, ``message`` says why if it was not, and
+    ``reasons`` are guard codes."""
 
     kind: Kind
     address: Address
@@ -41,7 +41,7 @@ class Event:
     reasons: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """The event as ``schemas/event.schema.json`` has it; absent members are left out."""
+        """The event in the form of ``schemas/event.schema.json``; absent members are left out."""
         members: JsonObject = {"type": self.kind.value, "address": str(self.address)}
         if self.call_id is not None:
             members["call_id"] = self.call_id
@@ -66,14 +66,14 @@ Emit: TypeAlias = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a run. ``stopped`` says why it ended before its last row, where it did.
+    """Counts of a run. ``stopped`` says why it ended before its last row, or is None.
 
-    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``expired_before`` the rows that an
-    earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
-    ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
-    ``unchecked`` says that nobody could look for another copy of the state at the end, though the service returns
-    tags. ``unproved``: the service has not shown that it understands schedules. ``refused``: the run ended with an
-    error, which says why. ``paused`` counts the rows that a pause held back.
+    ``changed_ahead`` counts edited rows whose new call will not be placed, ``expired_before`` rows that an earlier
+    run recorded as missed. ``too_late`` counts those of ``changed_ahead`` whose old call does not need to be
+    stopped. ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
+    ``unchecked``: the check for another copy of the state failed at the end, although the service returns tags.
+    ``unproved``: the service has not yet proved that it understands schedules. ``refused``: the run ended with an
+    error that says why. ``paused`` counts the rows that a pause held back.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -90,7 +90,8 @@ class Tally:
     _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
-        """Count an event. An address that was uncertain in this run and is adopted is uncertain no more."""
+        """Count an event. An address that was uncertain in this run and is adopted no longer counts as
+        uncertain."""
         self.counts[event.kind] += 1
         self.paused += event.kind is Kind.NOT_SENT and "paused" in event.reasons
         if event.kind is Kind.UNCERTAIN:
@@ -101,14 +102,14 @@ class Tally:
 
     @property
     def incomplete(self) -> bool:
-        """What was approved is not all that happens. What an earlier run recorded as expired, or as a call to
-        stop, no longer counts."""
+        """Whether something that was approved did not happen. Rows that an earlier run recorded as expired, or as
+        calls to stop, do not count."""
         more = self.unchecked or self.unproved or self.too_late > 0 or self.to_stop_new > 0
         return more or any(self.counts[kind] for kind in _INCOMPLETE)
 
     @property
     def unexplained(self) -> bool:
-        """Rows were not sent, and nothing that was said about them tells what to do."""
+        """Whether rows were not sent, and no message so far explains what to do about them."""
         return self.counts[Kind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
 
     def summary(self) -> dict[str, int]:
