@@ -1,4 +1,4 @@
-"""Where each value of a row came from, as data: a tree from what is sent back to what people wrote."""
+"""The origin of each value of a row, as a tree from the sent value back to the inputs that people wrote."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TAG = "tag"
 
 
 class Origin(Word, frozen=True):
-    """Where one value came from.
+    """The origin of one value.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
-    ``identity`` (a key made of tags), ``plan`` (the plan's own name), ``table`` (a file that is looked up in) or
-    ``tag`` (what reconciler attaches itself).
-    ``value`` is the text as it stands at ``place``, or as it was made there out of ``inputs``. ``formula`` is None
-    where a column holds fixed text; ``masked_formula`` may be published. ``cut``: its inputs are told elsewhere.
+    ``identity`` (a key made from tags), ``plan`` (the plan's name), ``table`` (a lookup file) or ``tag`` (metadata
+    that reconciler adds).
+    ``value`` is the text at ``place``, or the text computed there from ``inputs``. ``formula`` is None if a column
+    has fixed text; ``masked_formula`` may be published. ``cut``: its inputs are listed elsewhere.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Origin(Word, frozen=True):
     cut: bool = False
 
     def places(self) -> Iterator[Location]:
-        """Its own place, and those of all inputs."""
+        """Its own location, and those of all inputs."""
         if self.place is not None:
             yield self.place
         for item in self.inputs:
@@ -47,15 +47,15 @@ class Origin(Word, frozen=True):
 
 
 class Input(Word, frozen=True):
-    """One value that another is made of. ``origin`` is None where it is empty."""
+    """One input of a value. ``origin`` is None if it is empty."""
 
     name: str
     origin: Origin | None
 
 
 class Field(Word, frozen=True):
-    """One field of a row. ``value`` is as sent; ``sent_as`` its path in the request's body, None where it is no
-    part of it."""
+    """One field of a row. ``value`` is the sent value; ``sent_as`` is its path in the request body, None if it is
+    not part of it."""
 
     path: str
     value: str
@@ -65,9 +65,9 @@ class Field(Word, frozen=True):
 
 
 class Provenance(Word, frozen=True):
-    """Every field of one row. ``complete`` is false where the row has errors: then it holds what could be read.
+    """Every field of one row. ``complete`` is false if the row has errors: then only readable fields are included.
 
-    The row's own lines of its file are those from ``source`` to ``last_line``.
+    The row spans the lines of its file from ``source`` to ``last_line``.
     """
 
     source: Location
@@ -76,18 +76,18 @@ class Provenance(Word, frozen=True):
     complete: bool = True
 
     def origin(self, path: str) -> Origin | None:
-        """Where the value of a field came from; None where the row has no such field."""
+        """The origin of a field's value; None if the row has no such field."""
         return next((item.origin for item in self.fields if item.path == normalize("NFC", path)), None)
 
 
 def mask_provenance(item: Provenance) -> Provenance:
-    """The same as it may be published; of a row with errors only what is harmless."""
+    """The provenance as it may be published; for a row with errors, only harmless values."""
     mask = _Mask(item.complete, _personal_values(item))
     return replace(item, fields=tuple(map(mask.field, item.fields)))
 
 
 def _personal_values(item: Provenance) -> list[str]:
-    """What tells who is called, as ``masking.personal_values`` has it of a call."""
+    """The values that identify the called person, as ``masking.personal_values`` returns for a call."""
     values = {field.path: field.value for field in item.fields}
     found = [values[name] for name in ("to_number", "full_name", "email", "webhook_url") if values.get(name)]
     return found + words_of_name(values.get("full_name", ""))
@@ -95,7 +95,7 @@ def _personal_values(item: Provenance) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Mask:
-    """``checked`` says that the row has no errors; ``personal`` are values that no other field may show."""
+    """Masks one row. ``checked``: the row has no errors; ``personal`` are values that no other field may show."""
 
     checked: bool
     personal: Sequence[str]

@@ -1,4 +1,4 @@
-"""Gathering diagnostics: each mistake once, and nothing said of a field whose shape was found wrong already."""
+"""Collect diagnostics: each problem once, and no further ones for a field that fails the schema."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Hint: TypeAlias = "str | Callable[[], str | None] | None"
 
 
 class Kind(NamedTuple):
-    """Problems that share an explanation: those of one file with one code, about one ``cause`` (a field)."""
+    """Similar problems: those of one file with one code, about one ``cause`` (a field)."""
 
     file: str
     code: str
@@ -24,13 +24,14 @@ class Kind(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """How many problems of each kind there were, and the marks of those that were kept."""
+    """The number of problems of each kind, and the identities of those that were kept."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
     marks: set[tuple[str, Location | None, str]] = field(default_factory=set)
 
     def admits(self, kind: Kind, item: Diagnostic) -> bool:
-        """Count a problem; whether it is kept. The same one again (a mistake in defaults) is not counted."""
+        """Count a problem. Returns whether it is kept. An identical one (a mistake in defaults) is not counted
+        again."""
         mark = (item.code, item.location, item.message)
         if mark in self.marks:
             return False
@@ -41,10 +42,10 @@ class Tally:
         return True
 
     def summaries(self) -> Iterator[Diagnostic]:
-        """For each kind of which some were left out, how many they are."""
+        """For each kind with omitted problems, a diagnostic with their number."""
         for kind, count in self.counts.items():
             if count > MAX_PER_KIND:
-                about = f" of {kind.cause!r}" if kind.cause else ""
+                about = f" for {kind.cause!r}" if kind.cause else ""
                 meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
                 message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
                 yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))
@@ -52,7 +53,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Sent:
-    """Problems found by another process, on their way to the report of this one; ``omitted`` are only counted."""
+    """Problems of a worker process, to be added to the report of the main one. ``omitted`` are only counted."""
 
     items: list[tuple[Kind, Diagnostic]] = field(default_factory=list)
     omitted: Counter[Kind] = field(default_factory=Counter)
@@ -60,12 +61,12 @@ class Sent:
 
 @dataclass(slots=True)
 class Report:
-    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong, ``skipped`` the rows that
-    were not explained any more.
+    """The diagnostics of one file. ``bad`` holds the field paths that fail the schema, ``skipped`` the rows whose
+    problems were only counted.
 
-    Of each kind (``Kind``) ``MAX_PER_KIND`` problems are kept and the others are counted, so that a file may be
-    wrong in every row. Where there is ``elsewhere``, problems go there, for another process (``receive``).
-    ``kinds`` takes the kind of each problem, where somebody asks for them.
+    ``MAX_PER_KIND`` problems of each kind are kept and the others are counted, so that a file may have an error
+    in every row. In a worker process, problems go to ``elsewhere``, for ``receive`` in the main process.
+    If ``kinds`` is a list, the kind of each problem is appended to it.
     """
 
     file: str
@@ -80,7 +81,7 @@ class Report:
     _sent: Tally = field(default_factory=Tally)
 
     def add(self, item: Diagnostic, cause: str = "") -> None:
-        """Keep or count a diagnostic, unless the very same was kept before."""
+        """Keep or count a diagnostic, unless an identical one was kept before."""
         self._add(Kind(self.file if item.location is None else item.location.file, item.code, cause), item)
 
     def _add(self, kind: Kind, item: Diagnostic) -> None:
@@ -97,25 +98,25 @@ class Report:
             self.elsewhere.omitted[kind] += 1
 
     def is_full(self, kind: Kind) -> bool:
-        """Whether another problem of this kind would only be counted: it needs no explanation then."""
+        """Whether another problem of this kind would only be counted, and so needs no message."""
         tally = self._tally if self.elsewhere is None else self._sent
         return tally.counts[kind] >= MAX_PER_KIND
 
     def omit(self, kind: Kind) -> None:
-        """Count a problem of a kind that is full."""
+        """Count a problem of a full kind."""
         if self.elsewhere is None:
             self._tally.counts[kind] += 1
         else:
             self.elsewhere.omitted[kind] += 1
 
     def receive(self, sent: Sent) -> None:
-        """Take what another process found."""
+        """Add the problems of a worker process."""
         for kind, item in sent.items:
             self._add(kind, item)
         self._tally.counts.update(sent.omitted)
 
     def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
-        """The fields at ``path`` that are bad, or hold anything that is."""
+        """The fields at ``path`` that are bad, or contain something bad."""
         if self._bad_known != len(self.bad):
             self._bad_in.clear()
             for found in self.bad:
@@ -136,7 +137,7 @@ class Report:
         address: Address | None = None,
         cause: str = "",
     ) -> None:
-        """An error (``E...``) or a warning (``W...``) at a place of this file."""
+        """Add an error (``E...``) or a warning (``W...``) at a position in this file."""
         self.tell(
             code, message, Location(self.file, line, column), hint, private=private, address=address, cause=cause
         )
@@ -152,13 +153,13 @@ class Report:
         address: Address | None = None,
         cause: str = "",
     ) -> None:
-        """The same at a place that may be in a sheet. A hint that takes long to find is given as a function."""
+        """The same at a location that may be in a sheet. A hint may be a function, if it takes long to compute."""
         if callable(hint):
             hint = None if self.is_full(Kind(location.file, code, cause)) else hint()
         self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
 
     def finish(self) -> None:
-        """Say how many were left out."""
+        """Add the numbers of omitted problems."""
         self.found += self._tally.summaries()
         self._tally.counts.clear()
 
@@ -172,7 +173,7 @@ def _severity(code: str) -> Severity:
 
 
 def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file, line, column and code; what has no place comes first."""
+    """Sorted by file, line, column and code; diagnostics without a location come first."""
 
     def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
         where = item.location or Location("", 0, 0)

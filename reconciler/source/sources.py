@@ -1,4 +1,4 @@
-"""All plan files of a question: read, checked one by one, and then against each other."""
+"""Read all plan files, check each of them, and then compare them with each other."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from reconciler.system.failures import next_step, told
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the files say. ``plans`` are the names that were read, ``files`` the plan files, for excerpts;
-    sheets are not kept, and stand under ``root``."""
+    """The content of the plan files. ``plans`` are the names of the plans, ``files`` the documents, for excerpts.
+    Sheets are not stored; their paths are relative to ``root``."""
 
     rows: Sequence[Row]
     plans: frozenset[str]
@@ -39,8 +39,8 @@ def load_sources(
 ) -> Sources:
     """Read the named files and folders, or all plan files of the project. Rows are sorted by address.
 
-    Every problem of every file is reported in one go, sorted by place. ``watch`` is told how each row was made.
-    ``people`` are those of the policy's lists, by which a contact and its number are known as one person.
+    All problems of all files are reported together, sorted by location. ``watch`` is called with the trace of each
+    row. ``people`` are the policy's lists; they relate contacts to their numbers.
     """
     files, problems = locate_plan_files(project, paths)
     documents: dict[str, Document] = {}
@@ -83,12 +83,12 @@ def _read(
 
 
 def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Report) -> None:
-    """Plan names and addresses are unique across files; the first one read keeps the name."""
+    """Check that plan names and addresses are unique. The first file that is read keeps a name."""
     first = None if plan.name is None else plans.get(plan.name)
     if first is not None:
-        message = f"plan {plan.name!r} is another file's too: {first}"
-        report.say("E402", message, *plan.named_at, "a plan is one file; choose another name")
-        for _ in plan.rows:  # their mistakes are told all the same
+        message = f"duplicate plan name {plan.name!r}, already used at {first}"
+        report.say("E402", message, *plan.named_at, "choose another name: each plan must be in one file")
+        for _ in plan.rows:  # report their errors, too
             pass
         return
     if plan.name is not None:
@@ -96,15 +96,15 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
     rows.begin()
     for found in plan.rows:
         for row, known in rows.take(found):
-            message = f"{row.address} is here a second time; the first is at {known.source}"
-            hint = "keys are unique within a plan; was the row copied?"
+            message = f"duplicate address {row.address}, first used at {known.source}"
+            hint = "change the key: it must be unique within the plan"
             report.tell(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address
             )
 
 
 def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
-    """Rows that would phone one person twice at one time, unless each says that this is meant."""
+    """Warn about rows that call one person at the same time, unless ``distinct`` is set."""
     targets: dict[tuple[str, object], Row] = {}
     numbers: dict[tuple[str, object], Row] = {}  # of contacts
     report = Report("")
@@ -122,7 +122,7 @@ def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
         if (first.address.plan, first.address.key) != (row.address.plan, row.address.key):
             same = identity.digest(first.call) == identity.digest(row.call)
             message = f"{row.address} calls the same person at the same time as {first.address}"
-            hint = "remove one" if same else "if both are meant, say distinct: true in the second"
+            hint = "remove one of them" if same else "remove one of them, or set distinct: true in the second"
             private = (*personal_values(first.call), *personal_values(row.call))
             report.tell("W203", message, row.source, hint, private=private, address=row.address)
     report.finish()

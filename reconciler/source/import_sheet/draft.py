@@ -1,4 +1,4 @@
-"""What a plan file could say of a sheet, line by line."""
+"""The draft of a plan file for a sheet, line by line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TAKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the plan file: a field, its value as the file has it (None: to be said), and why.
+    """A line of the plan file: a field, its value in the file (None: to be filled in), and a note.
 
-    Without ``live`` it is a suggestion, and stands in a comment.
+    Without ``live`` it is a suggestion, written as a comment.
     """
 
     field: str
@@ -26,7 +26,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a plan file says of a sheet: its defaults, its columns, and what else a person should know."""
+    """A drafted plan file: its defaults, its columns, and notes for the person."""
 
     defaults: tuple[Entry, ...]
     columns: tuple[Entry, ...]
@@ -38,7 +38,7 @@ class Draft:
 
 
 def cell_of(name: str) -> str:
-    """The cell as formulas read it: ``row.due``, ``row["Fecha de pago"]``; empty where none can."""
+    """The cell in a formula: ``row.due``, ``row["Fecha de pago"]``; empty if a formula cannot name it."""
     if _NAME.fullmatch(name) and not _TAKEN.fullmatch(name):
         return f"row.{name}"
     mark = next((mark for mark in "\"'" if mark not in name), None)

@@ -1,4 +1,4 @@
-"""The computed columns of one plan file: of the whole file, and of each sheet over them."""
+"""The computed columns of one plan file: those of the whole file, which those of a sheet can replace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.source.yaml.nodes import ListNode, MapNode
 
 
 class Computed:
-    """``columns`` are those of the whole file; ``broken`` names those that are wrong, which is reported."""
+    """``columns`` are those of the whole file; ``broken`` are the names of invalid ones, which are reported."""
 
     def __init__(self, root: MapNode, plan: str | None, project: Project, report: Report) -> None:
         self._report = report
@@ -47,13 +47,13 @@ class Computed:
         return read_columns(node, path, self._engine, self._names, self._report)
 
     def for_sheet(self, item: MapNode, index: int) -> Columns | None:
-        """The columns of one sheet, its own before the file's; None where any of them is wrong."""
+        """The columns of one sheet, which take precedence over the file's; None if any of them is invalid."""
         own, node = self._sheets[index], item.get("columns")
         whole = not isinstance(node, MapNode) or len(own) == len(node.items)
         return {**self.columns, **own} if whole and not self.broken else None
 
     def for_calls(self, *, alone: bool) -> Sequence[Column]:
-        """The columns that need nothing but fields, in order. Others are for sheets, if there are any."""
+        """The columns that only read fields, in order. Others are for sheets, if there are any."""
         fit = dict(self.columns)
         while unfit := [column for column in fit.values() if not all(_known(read, fit) for read in column.reads)]:
             for column in unfit:
@@ -61,7 +61,7 @@ class Computed:
                 if alone:
                     missing = next(read for read in column.reads if not _known(read, fit))
                     message = f"{column.name}: the rows of calls have no column {missing!r}"
-                    hint = "read a field, such as row.metadata.invoice"
+                    hint = "use a field, such as row.metadata.invoice"
                     private = revealing_names([column.name])
                     self._report.say(
                         "E703", message, column.scalar.line, column.scalar.column, hint, private=private
@@ -69,7 +69,7 @@ class Computed:
         return in_order(fit, self._report)
 
     def _check_helpers(self) -> None:
-        """Columns that set no field and that no formula reads."""
+        """Report columns that are neither a field nor used by a formula."""
         every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
         read = {name for column in every for name in column.reads}
         for column in every:
@@ -80,10 +80,8 @@ class Computed:
                 self._report.say("E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1])
             else:
                 near = near_field(column.name)
-                hint = (
-                    f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"
-                )
-                message = f"column {column.name!r} is no field, and no formula reads it"
+                hint = f"did you mean {near[0]}?" if near is not None else "remove it, or use it in another column"
+                message = f"column {column.name!r} is not a field, and no formula uses it"
                 code = "E606" if near is not None and near[1] else "W204"
                 self._report.say(code, message, line, place, hint)
 

@@ -1,4 +1,4 @@
-"""What all rows of one plan file share, and the one way in which a row is made of what it says."""
+"""The context that all rows of one plan file share, and how a row is made from its values."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Locate: TypeAlias = Callable[[str], Location | None]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How one row was made. ``row`` is None where anything was wrong with it.
+    """How one row was made. ``row`` is None if it has an error.
 
-    ``own`` is what the row says itself, ``computed`` what its columns made; ``values`` are the texts that formulas
-    could read, and ``locate`` knows the place of one of them.
+    ``own`` holds the row's values, ``computed`` those of its columns. ``values`` are the texts that formulas could
+    read, and ``locate`` returns the location of one of them.
     """
 
     reading: Reading
@@ -48,10 +48,9 @@ NOTHING = Layer()
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One plan file: its identity and defaults, the project, and where problems go.
+    """One plan file: its identity and defaults, the project, and the report for problems.
 
-    ``watch`` is told how each row was made, where somebody asks; ``ordinary`` makes the rows of which there is
-    nothing to say.
+    ``watch``, if set, is called with the trace of each row; ``ordinary`` makes the rows without problems.
     """
 
     identity: Identity
@@ -73,10 +72,10 @@ class Frame:
         locate: Locate,
         occurrence: Occurrence | None = None,
     ) -> Row | None:
-        """One row: ``own`` over what ``columns`` compute over the defaults; None where anything is wrong.
+        """Make one row from ``own``, then the results of ``columns``, then the defaults; None if it has an error.
 
-        ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
-        ``occurrence`` becomes the end of the key.
+        ``values`` are the texts that formulas may read, ``locate`` returns the location of one of them. The date
+        of an ``occurrence`` is appended to the key.
         """
         made = NOTHING
         if columns:
@@ -95,7 +94,7 @@ class Frame:
         return row
 
     def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
-        """A formula's failure: at the first cell it reads, with the formula and what it read."""
+        """Report a formula's failure at the first cell it reads, with the formula and its inputs."""
         column, problem = failure.column, failure.problem
         told, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         where: Location | None = None

@@ -1,4 +1,4 @@
-"""``reconciler.yaml``: found, checked, and read into settings."""
+"""Find ``reconciler.yaml``, validate it, and read the settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
 
 
 def find_project(start: Path) -> Path:
-    """The nearest folder, from ``start`` upwards, that holds a project file; ``start`` where there is none."""
+    """The nearest folder with a project file, from ``start`` upwards; ``start`` if there is none."""
     start = start.resolve()
     for folder in (start, *start.parents):
         if files.exists(folder / PROJECT_FILE):
@@ -42,9 +42,9 @@ def find_project(start: Path) -> Path:
 
 
 def load_project(root: Path) -> Loaded:
-    """The settings of the project at ``root``, its file (None where there is none), and what is wrong with it.
+    """The settings of the project at ``root``, its file (None if there is none), and its problems.
 
-    With errors the settings hold what could be read; nothing may be applied then.
+    With errors, the settings contain only what could be read, and nothing may be applied.
     """
     path = root / PROJECT_FILE
     if not files.exists(path):
@@ -53,9 +53,9 @@ def load_project(root: Path) -> Loaded:
 
 
 def load_policy(project: Project, path: Path, name: str) -> Loaded:
-    """The project with the policy of another file, a whole project file or a map with ``policy`` alone.
+    """The project with the policy of another file: a whole project file, or a map with only ``policy``.
 
-    ``name`` is what diagnostics call the file. With errors the policy holds what could be read.
+    ``name`` is the file's name in diagnostics. With errors, the policy contains only what could be read.
     """
     other, document, diagnostics = _load(
         project.root, name, lambda: files.read_named(path, files.MAX_SETTINGS), alone=True
@@ -71,7 +71,7 @@ def load_policy(project: Project, path: Path, name: str) -> Loaded:
 
 
 def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = False) -> Loaded:
-    """One file, whose bytes ``read`` gives. With ``alone`` it may have ``policy`` and nothing else."""
+    """Load one file with ``read``. With ``alone``, a file with only ``policy`` is accepted, too."""
     try:
         data = read()
     except OSError as error:
@@ -117,7 +117,8 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
 
 
 def settings_cells(document: Document | None) -> dict[str, str]:
-    """The settings as a flat map from path (``policy.webhook_hosts``) to text as written; a list is one text."""
+    """The settings as a flat mapping from path (``policy.webhook_hosts``) to text as written; a list is one
+    text."""
     return {} if document is None else dict(_flat(document.root, ""))
 
 
@@ -157,7 +158,7 @@ def _provider(node: MapNode, report: Report) -> ProviderSettings:
 
 
 def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
-    """Two names: with one for both, a request would lose the time of its call."""
+    """Two different names: with the same one, a request would lose the time of its call."""
     standard = ScheduleFields()
     fields = ScheduleFields(
         at=child_text(node, "at") or standard.at, timezone=child_text(node, "timezone") or standard.timezone
@@ -165,7 +166,7 @@ def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
     if fields.at == fields.timezone:
         written = [item for item in (node.get("at"), node.get("timezone")) if isinstance(item, Scalar)]
         message = f"schedule_fields: at and timezone are both {fields.at!r}"
-        hint = "the service needs two different names, such as date and timezone"
+        hint = "choose two different names, such as date and timezone"
         report.say("E204", message, written[-1].line, written[-1].column, hint)
         return standard
     return fields

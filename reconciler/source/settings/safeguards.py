@@ -1,4 +1,4 @@
-"""The parts of ``policy`` that say how many calls there may be and whom they may reach."""
+"""Read the parts of ``policy`` that limit the number of calls and the people who may be called."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
 
 
 def read_caps(node: MapNode, report: Report) -> Caps:
-    """All limits on how much is placed; ``node`` is the policy."""
+    """The limits on number and cost of calls; ``node`` is the policy."""
     calls = child_map(node, "max_new_calls")
     if "max_cost" in node.items and "cost_per_call" not in node.items:
         key = node.items["max_cost"][0]
-        message = "missing field 'cost_per_call' in policy: max_cost is judged by it"
+        message = "missing field 'cost_per_call' in policy, which max_cost needs"
         report.say("E202", message, key.line, key.column, "add cost_per_call: ...")
     return Caps(
         per_run=read_integer(calls, "per_run", report),
@@ -30,7 +30,7 @@ def read_caps(node: MapNode, report: Report) -> Caps:
 
 
 def read_per_person(node: MapNode, report: Report) -> PersonLimits | None:
-    """How often one person may be called, None where the policy does not say."""
+    """How often one person may be called, or None if the policy does not set it."""
     limits = node.get("per_person")
     if not isinstance(limits, MapNode):
         return None
@@ -44,7 +44,7 @@ def read_per_person(node: MapNode, report: Report) -> PersonLimits | None:
 
 
 def read_consent(node: MapNode, report: Report) -> Consent | None:
-    """Which consent is asked for, None where none is."""
+    """The required consent, or None."""
     consent = node.get("consent")
     if not isinstance(consent, MapNode):
         return None
@@ -52,7 +52,7 @@ def read_consent(node: MapNode, report: Report) -> Consent | None:
 
 
 def read_suppression(node: MapNode, report: Report) -> tuple[SuppressionFile, ...]:
-    """The suppression lists that the policy names; a day that does not exist is reported."""
+    """The suppression lists in the policy. Invalid dates are reported."""
     found = node.get("suppression")
     items = found.items if isinstance(found, ListNode) else []
     read = (_suppression(item, report) for item in items if isinstance(item, MapNode))
@@ -66,13 +66,13 @@ def _suppression(node: MapNode, report: Report) -> SuppressionFile | None:
     try:
         day = date.fromisoformat(as_of.text)
     except ValueError:
-        report.say("E313", f"{as_of.text!r} is no day of the calendar", as_of.line, as_of.column)
+        report.say("E313", f"{as_of.text!r} is not a valid date", as_of.line, as_of.column)
         return None
     return SuppressionFile(_list_file(node, report), day, LIST_MAX_AGE if max_age is None else max_age)
 
 
 def read_contacts(node: MapNode, report: Report) -> ListFile | None:
-    """The file that says which number a contact has, None where there is none."""
+    """The file with the numbers of contacts, or None."""
     found = node.get("contacts")
     if isinstance(found, Scalar):
         return ListFile(found.text, Location(report.file, found.line, found.column))

@@ -1,4 +1,4 @@
-"""The header of a sheet: which column sets a field, which is an input, and what is wrong with either."""
+"""Read the header of a sheet: columns that set a field, columns that are inputs, and problems with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAP_NAMES = (*MAPS, "schedule")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Names by column; a column without a name has an empty one. ``fields`` are those that set a field."""
+    """Names by column, empty for a column without a name. ``fields`` are the columns that set a field."""
 
     names: tuple[str, ...]
     fields: tuple[tuple[int, str], ...]
@@ -25,18 +25,18 @@ class Header:
 
 
 def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
-    """The header, None where it is unusable; everything wrong with it is reported."""
+    """The header, or None if it is invalid. All problems are reported."""
     names = tuple(text.strip() for text in record.texts)
     seen: dict[str, int] = {}
     usable = True
     found_fields: list[tuple[int, str]] = []
     if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)) is not None:
         shown = "\\t" if mark == "\t" else mark
-        message = f"one column only, and its header holds {shown!r}"
-        report.tell("E606", message, grid.locate(record, 0), f'say delimiter: "{shown}"')
+        message = f"one column only, and its header contains {shown!r}"
+        report.tell("E606", message, grid.locate(record, 0), f'set delimiter: "{shown}"')
         return None
     for index, flaw in record.flaws.items():
-        report.tell("E608", f"in the row of the header: {flaw}", grid.locate(record, index), MEND)
+        report.tell("E608", f"in the header: {flaw}", grid.locate(record, index), MEND)
         usable = False
     if not usable:
         return None
@@ -54,18 +54,18 @@ def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
 
 def _problem(name: str, seen: dict[str, int]) -> tuple[str, str] | None:
     if name in seen:
-        return f"header {name!r} is here a second time", "give one of the columns another name"
+        return f"duplicate header {name!r}", "rename one of the columns"
     if name.startswith("metadata.reconciler_"):
-        return f"header {name!r}: tags that start with reconciler_ are taken", "choose another name"
+        return f"header {name!r}: tags that start with reconciler_ are reserved", "choose another name"
     head = name.partition(".")[0]
     if head in MAP_NAMES and schema_of(name) is None:
-        known = ", ".join(item for item in fields() if item.startswith(f"{head}."))
-        return f"header {name!r} names no field", f"known: {known}name" if head in MAPS else f"known: {known}"
+        names = ", ".join(item for item in fields() if item.startswith(f"{head}."))
+        return f"header {name!r} is not a field", f"use {names}name" if head in MAPS else f"use one of: {names}"
     return None
 
 
 def near_field(name: str) -> tuple[str, bool] | None:
-    """The field that a name resembles; and whether it is misspelt, or means something of the kind (``phone``)."""
+    """The field that a name is similar to, and whether it is a misspelling (else a synonym, such as ``phone``)."""
     same = {folded(item): item for item in fields()}
     plain = folded(name)
     if plain in same:
@@ -78,7 +78,7 @@ def near_field(name: str) -> tuple[str, bool] | None:
 
 
 def check_unread(grid: Grid, record: Record, header: Header, read: Collection[str], report: Report) -> None:
-    """Inputs that no formula reads: one that is nearly a field is an error, any other a warning."""
+    """Report inputs that no formula uses: an error if the name is similar to a field, else a warning."""
     for index, name in header.inputs:
         if name in read:
             continue
@@ -87,7 +87,9 @@ def check_unread(grid: Grid, record: Record, header: Header, read: Collection[st
         if is_repeat(name):
             report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
         elif near is not None and near[1]:
-            report.tell("E606", f"header {name!r} is nearly the field {near[0]}", where, f"write it as {near[0]}")
+            report.tell(
+                "E606", f"header {name!r} is similar to the field {near[0]}", where, f"rename it to {near[0]}"
+            )
         else:
-            hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or read it in columns:"
-            report.tell("W204", f"header {name!r} is no field, and no formula reads it", where, hint)
+            hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or use it in columns:"
+            report.tell("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)

@@ -1,4 +1,4 @@
-"""A table that is written in the plan file itself."""
+"""A table in the plan file itself."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 
 class Inline(Grid):
-    """``{columns: [...], rows: [[...], ...]}``; rows whose shape is wrong are left out."""
+    """``{columns: [...], rows: [[...], ...]}``. Rows that do not fit the schema are left out."""
 
     def __init__(self, node: MapNode, report: Report) -> None:
         self._node = node
         self._report = report
 
     def records(self) -> Iterator[Record]:
-        """The columns, then each row; null is an empty cell."""
+        """The column names, then each row. Null is an empty cell."""
         columns, rows = self._node.get("columns"), self._node.get("rows")
         bad, skipped = self._report.bad_in(("table", "rows")), self._report.skipped
         if isinstance(columns, ListNode) and "columns" not in self._report.bad_in(("table",)):

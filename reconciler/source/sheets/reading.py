@@ -1,4 +1,4 @@
-"""The rows of one sheet. What can be known of a column is found out once, not for each cell."""
+"""Read the rows of one sheet. Properties of columns are computed once, not for each cell."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from reconciler.source.sheets.sharing import Dates, Filled, shared
 
 @dataclass(frozen=True, slots=True)
 class SheetPlace:
-    """A record of a sheet. ``columns`` are the indexes of its fields."""
+    """The locations of a record in a sheet. ``columns`` are the indexes of its fields."""
 
     grid: Grid
     record: Record
@@ -60,14 +60,14 @@ class SheetReader:
         self.dates = Dates()
 
     def rows(self, columns: Columns) -> Iterator[Row | Rows]:
-        """Every row that is right; everything wrong is reported. Raises ``SheetProblem`` where reading ends.
+        """Every valid row. Errors are reported. Raises ``SheetProblem`` if the sheet cannot be read any further.
 
-        The rows of long sheets are made by several processes, many at a time.
+        The rows of long sheets are made by several processes, in batches.
         """
         records = self._grid.records()
         first = next((record for record in records if not record.blank), None)
         if first is None:
-            raise SheetProblem("E605", "there is nothing in it", "the first row names the columns")
+            raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
         report = self._frame.report
         header = read_header(self._grid, first, report)
         if header is None:
@@ -89,13 +89,15 @@ class SheetReader:
             count += len(group.records)
             if group.last:
                 if not count and not any(path[:1] == ("table",) for path in report.bad):
-                    hint = "a row for each call; with hidden: skip, hidden rows are left out"
-                    report.tell("W208", "there is no row below the header", self._grid.locate(first, None), hint)
+                    hint = "add a row for each call; with hidden: skip, hidden rows are not read"
+                    report.tell(
+                        "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
+                    )
                 return
         yield from shared(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
-        """Whether every name that a formula reads is one: of a header, a column, a default or a field."""
+        """Report unknown names in formulas: each must be a header, a column, a default or a field."""
         known = {*header.names, *columns, *self._frame.defaults.cells} - {""}
         report, good = self._frame.report, True
         for column in columns.values():
@@ -104,7 +106,7 @@ class SheetReader:
                 if name in known or field:
                     continue
                 near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has: {listed(sorted(known))}"
+                hint = f"did you mean {near[0]!r}?" if near else f"use one of: {listed(sorted(known))}"
                 message = f"{column.name}: {self._name} has no column {quoted(name)}"
                 private = revealing_names([column.name])
                 report.say("E703", message, column.scalar.line, column.scalar.column, hint, private=private)
@@ -113,11 +115,12 @@ class SheetReader:
 
 
 _ROUNDED_WITHIN = re.compile(rf"^\s*{ROUNDED_NUMBER.pattern}\s*$", re.ASCII | re.MULTILINE)
-_Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
+# A row shape, and the function that selects its texts.
+_Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"
 
 
 class _Lines:
-    """Records of one sheet to rows."""
+    """Converts the records of one sheet to rows."""
 
     def __init__(
         self, grid: Grid, header: Header, columns: Sequence[Column], frame: Frame, source: Source
@@ -145,13 +148,13 @@ class _Lines:
         self._refused: dict[str, str] = {}  # the code of the last problem in each column
 
     def rows(self, records: Sequence[Record]) -> list[Row]:
-        """Their rows; what is wrong with the others is reported."""
+        """The rows of the valid records. Errors in the others are reported."""
         made = () if self._explained else self._ordinary(records)
         rows = (row or self._row(record) for record, row in zip_longest(records, made))
         return [row for row in rows if row is not None]
 
     def _row(self, record: Record) -> Row | None:
-        """The row of a record of which there may be something to say."""
+        """The slow path: the row of a record that may have problems."""
         if not self._fits(record):
             return None
         own = self._cells(record)
@@ -171,8 +174,8 @@ class _Lines:
         return self._frame.row(place, own, self._columns, values, locate)
 
     def _ordinary(self, records: Sequence[Record]) -> Sequence[Row | None]:
-        """The rows of records, in their order: found by a look at the texts of each column. None where there may
-        be something to say of one; () where there may be of any."""
+        """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
+        records need it."""
         width = len(self._header.names)
         if any(record.flaws or record.undisplayed or len(record.texts) != width for record in records):
             return ()
@@ -183,7 +186,7 @@ class _Lines:
         ]
 
     def _made(self, record: Record, filled: tuple[bool | None, ...]) -> Row | None:
-        """The row that sets the ``filled`` fields; None where some text is None of them."""
+        """The row that sets the ``filled`` fields; None if a field is invalid."""
         if filled not in self._kinds:
             self._kinds[filled] = self._kind(record, filled)
         taken = self._kinds[filled]
@@ -198,25 +201,27 @@ class _Lines:
         return None if kind is None else (kind, _picking(indexes))
 
     def _fits(self, record: Record) -> bool:
-        """As many cells as the header, and none without a name."""
+        """Whether the record has as many cells as the header, and no value in a column without a name."""
         texts, width = record.texts, len(self._header.names)
         report = self._frame.report
         if len(texts) != width:
             extra = next((index for index in range(width, len(texts)) if texts[index].strip()), None)
             if extra is not None or len(texts) < width:
-                message = f"the row has {len(texts)} cells, and the header {width}"
-                hint = "is a cell missing, or one with the delimiter in it not quoted?"
+                message = f"the row has {len(texts)} cells, but the header has {width}"
+                hint = "check for a missing cell, or a cell that contains the delimiter and is not quoted"
                 report.tell("E607", message, self._grid.locate(record, extra), hint)
                 return False
         for index in self._nameless:
             if texts[index].strip():
                 hint = "name the column in the header, or clear its cells"
-                report.tell("E606", "a value in a column without a header", self._grid.locate(record, index), hint)
+                report.tell(
+                    "E606", "this value is in a column without a header", self._grid.locate(record, index), hint
+                )
                 return False
         return True
 
     def _cells(self, record: Record) -> Layer:
-        """The fields that the record sets; an empty cell is an absent field."""
+        """The fields that the record sets. An empty cell is an absent field."""
         layer, texts, source = Layer(), record.sent(self._direct), self._source
         cells = layer.cells
         for index, path, check in self._fields:
@@ -230,7 +235,7 @@ class _Lines:
             if ROUNDED_NUMBER.fullmatch(text.strip()):
                 hint = "format the column as text in the spreadsheet, and export it again"
                 where = self._grid.locate(record, index)
-                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet rounded"
+                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet program rounded"
                 private = revealing_names(path.split("."))
                 self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
@@ -259,7 +264,7 @@ class _Lines:
             self._frame.report.tell("W207", message, where, hint, private=private, cause=name)
 
     def _refuse(self, record: Record, index: int, path: str, text: str) -> None:
-        """Say what is wrong with a cell; once the last such problem of its column was only counted, count."""
+        """Report an invalid cell. If the report already has many such problems of its column, only count it."""
         report, known = self._frame.report, self._refused.get(path)
         where = self._grid.locate(record, index)
         if known is not None and report.is_full(Kind(where.file, known, path)):
@@ -272,7 +277,7 @@ class _Lines:
 
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
-    """Of each text of a column whether it holds anything; None where it may not be what it should."""
+    """For each text of a column, whether it is not empty; None if it may be invalid."""
     if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and not _has_rounded(texts):
         return [True] * len(texts)
     return [_is_filled(text, check) for text in texts]
@@ -285,12 +290,12 @@ def _is_filled(text: str, check: Check) -> bool | None:
 
 
 def _has_rounded(texts: Sequence[str]) -> bool:
-    """Whether one of some texts may be a number that was rounded."""
+    """Whether one of the texts may be a rounded number."""
     return _ROUNDED_WITHIN.search("\n".join(texts)) is not None
 
 
 def _picking(indexes: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
-    """What takes the texts at these places."""
+    """A function that selects the texts at these indexes."""
     if len(indexes) < 2:
         return lambda texts: [texts[index] for index in indexes]
     return itemgetter(*indexes)

@@ -1,4 +1,4 @@
-"""The rows of a long sheet, made by several processes: each reads all records, and makes rows of its share."""
+"""Make the rows of a long sheet in several processes: each reads all records, and makes the rows of its share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
 @dataclass(slots=True)
 class Dates:
-    """Whether a scheduled row has a key with a date, and whether one before it has a key without."""
+    """Whether a scheduled row has a date in its key, and whether an earlier one has none."""
 
     dated: bool = False
     undated: bool = False
@@ -29,14 +29,14 @@ class Dates:
             self.undated |= not self.dated
 
     def add_all(self, later: Dates) -> None:
-        """What is known of the rows that follow."""
+        """Add the result of the following rows."""
         if not self.dated:
             self.dated = later.dated
             self.undated |= later.undated
 
 
 class Filled:
-    """Records of a grid that hold anything, as many as are read."""
+    """The non-blank records of a grid, up to a maximum number."""
 
     def __init__(self, grid: Grid, records: Iterator[Record], most: int) -> None:
         self._grid = grid
@@ -45,7 +45,7 @@ class Filled:
         self._count = 0
 
     def group(self, count: int) -> Group:
-        """Those among the next ``count`` records."""
+        """The non-blank ones of the next ``count`` records."""
         group = Group()
         try:
             for record in self._grid.take(self._records, count):
@@ -61,11 +61,11 @@ class Filled:
     def _add(self, record: Record) -> None:
         self._count += 1
         if self._count > self._most:
-            hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
-            raise SheetProblem("E603", f"more than {self._most} rows", hint, self._grid.locate(record, None))
+            hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
+            raise SheetProblem("E603", f"more than {self._most:,} rows", hint, self._grid.locate(record, None))
 
     def pass_over(self, count: int) -> bool:
-        """Do without the next ``count`` records; whether there may be more after them."""
+        """Skip the next ``count`` records. Returns whether there may be more after them."""
         try:
             read, filled = self._grid.pass_over(self._records, count)
         except SheetProblem:
@@ -76,7 +76,7 @@ class Filled:
 
 @dataclass(slots=True)
 class Group:
-    """Some records. ``problem`` is what ended the reading after them; ``last`` says whether it has ended."""
+    """Some records. ``problem`` is the error after them, if any; ``last``: there are no more records."""
 
     records: list[Record] = field(default_factory=list)
     problem: SheetProblem | None = None
@@ -86,10 +86,10 @@ class Group:
 def shared(
     records: Filled, make: Callable[[Sequence[Record]], Sequence[Row]], report: Report, dates: Dates
 ) -> Iterator[Rows]:
-    """The rows that ``make`` makes of records, many at a time, each with its date told to ``dates``.
+    """The rows that ``make`` returns for records, in batches. Their dates are added to ``dates``.
 
-    What ``make`` tells ``report``, that is told in the order of the records. Raises ``SheetProblem`` where reading
-    ends.
+    Problems are added to ``report`` in the order of the records. Raises ``SheetProblem`` if the sheet cannot be
+    read any further.
     """
     groups = _Groups(records)
 
@@ -119,7 +119,7 @@ def shared(
 
 @dataclass(slots=True)
 class _Part:
-    """What a process made of some records. ``sent`` are their problems, ``problem`` is what ended the reading."""
+    """The results of a process for some records. ``sent`` are their problems; ``problem`` ended the reading."""
 
     problem: SheetProblem | None
     sent: Sent = field(default_factory=Sent)
@@ -128,7 +128,7 @@ class _Part:
 
 
 class _Groups:
-    """Groups of records by number, asked for in ascending order."""
+    """Groups of records by number. They must be requested in ascending order."""
 
     def __init__(self, records: Filled) -> None:
         self._records = records
@@ -136,7 +136,7 @@ class _Groups:
         self._ended = False
 
     def at(self, number: int) -> Group | None:
-        """None where reading ended before it."""
+        """The group, or None if the records ended before it."""
         while self._next < number and not self._ended:
             self._ended = not self._records.pass_over(spool.PART)
             self._next += 1

@@ -1,4 +1,4 @@
-"""What a YAML file holds, with the place and the text of every value exactly as written."""
+"""The nodes of a YAML file, with the position and the exact text of every value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": F
 
 
 class Kind(StrEnum):
-    """What a scalar is. Quoted and block scalars are always text."""
+    """The type of a scalar. Quoted and block scalars are always text."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -24,10 +24,10 @@ class Kind(StrEnum):
 
 
 class Scalar(Struct, gc=False):
-    """One value. ``plain`` is true where it stands without quotes and is no block scalar.
+    """One value. ``plain`` is true if it is not quoted and not a block scalar.
 
-    Only numbers in JSON's grammar are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, so
-    that no two YAML readers can disagree about a value this tool acts on.
+    Only JSON numbers are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, because YAML
+    implementations interpret them differently.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Scalar(Struct, gc=False):
 
 
 class MapNode(Struct, gc=False):
-    """A map. ``items`` is keyed by the keys' text, in the order of the file; duplicates are not in it."""
+    """A map. ``items`` has the keys' texts as keys, in the order of the file, without duplicates."""
 
     line: int
     column: int
