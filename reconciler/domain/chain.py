@@ -99,7 +99,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LedgerRecord:
     """A decoded entry. ``serial`` is the state's serial after the entry was written."""
 
     number: int
@@ -179,7 +179,7 @@ def _is_plain(value: JsonValue) -> bool:
     return value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < _SAFE_INTEGERS)
 
 
-def read(entry: str) -> Record:
+def read(entry: str) -> LedgerRecord:
     """Decode an entry's JSON.
 
     Raises:
@@ -188,7 +188,7 @@ def read(entry: str) -> Record:
     try:
         members = json.loads(entry)
         same = canonical(members) == entry.encode()
-        record = Record(**members)
+        record = LedgerRecord(**members)
     except (TypeError, UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise ValueError(str(error)) from error
     if not same or not isinstance(members["content"], dict):
@@ -207,7 +207,7 @@ class Walk:
         self.hashes: list[str] = []
         self.problems: list[str] = []
 
-    def step(self, found: Link) -> Record | None:
+    def step(self, found: Link) -> LedgerRecord | None:
         """Check the next entry; None where it cannot be read."""
         before, self.head = self.head, Head(found.number, found.hash)
         self.hashes.append(found.hash)
@@ -227,7 +227,7 @@ class Walk:
         self._check_texts(found, record)
         return record
 
-    def _check_texts(self, found: Link, record: Record) -> None:
+    def _check_texts(self, found: Link, record: LedgerRecord) -> None:
         promised = promised_texts(record)
         if found.texts is None:
             return
@@ -265,7 +265,7 @@ class Walk:
         return self.hashes[number - 1] if number <= len(self.hashes) else None
 
 
-def promised_texts(record: Record) -> dict[str, JsonValue]:
+def promised_texts(record: LedgerRecord) -> dict[str, JsonValue]:
     """The hashes of the texts that an entry was written with, by text name."""
     texts = record.content.get("texts")
     return texts if isinstance(texts, dict) else {}

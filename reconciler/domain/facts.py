@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.model import Address, Entry, JsonObject, Word
+from reconciler.domain.model import Address, Entry, JsonObject, Record
 
 UNLOCKED_COMMANDS = frozenset({"pause", "resume"})
 """The commands that write without the lock. They are never reported as its holder."""
@@ -76,7 +76,7 @@ def unresolved(reader: ConflictReader) -> Mapping[Address, Conflict]:
     }
 
 
-class RowApproval(Word, frozen=True):
+class RowApproval(Record, frozen=True):
     """A reviewer approved this row. ``content`` is a digest of everything they saw of it.
 
     ``plan_id`` and ``commit`` are those of the plan they reviewed.

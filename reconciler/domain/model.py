@@ -19,14 +19,14 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
-class Word(Struct, frozen=True, gc=False, array_like=True):
+class Record(Struct, frozen=True, gc=False, array_like=True):
     """Base of frozen data that a process may hold by the million: compiled code makes, copies and packs it.
 
     Use ``msgspec.structs.replace`` to copy it with other values.
     """
 
 
-class Address(Word, frozen=True, order=True):
+class Address(Record, frozen=True, order=True):
     """The identity of one call: ``plan/key``, and ``plan/key@revision`` from revision 2 on."""
 
     plan: str
@@ -53,7 +53,7 @@ class Address(Word, frozen=True, order=True):
         return cls(plan, key, int(revision) if at else 1)
 
 
-class Location(Word, frozen=True, order=True):
+class Location(Record, frozen=True, order=True):
     """A place in a file. ``line`` and ``column`` count from 1; ``file`` is relative to the project.
 
     ``cell`` names a sheet's cell as spreadsheets do: ``B7``, or ``June!B7`` in a workbook. A workbook has no
@@ -97,7 +97,7 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
-class Schedule(Word, frozen=True, array_like=False, forbid_unknown_fields=True):
+class Schedule(Record, frozen=True, array_like=False, forbid_unknown_fields=True):
     """Wall time ``at`` (``YYYY-MM-DD HH:MM:SS``) in the IANA zone ``timezone``."""
 
     at: str
@@ -105,7 +105,12 @@ class Schedule(Word, frozen=True, array_like=False, forbid_unknown_fields=True):
 
 
 class Call(
-    Word, frozen=True, array_like=False, forbid_unknown_fields=True, omit_defaults=True, rename={"sender": "from"}
+    Record,
+    frozen=True,
+    array_like=False,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"sender": "from"},
 ):
     """The logical call: what a person asked for, with aliases resolved. It has exactly one target.
 
@@ -132,7 +137,7 @@ class Call(
         return self.contact_id or self.to_number or ""
 
 
-class Row(Word, frozen=True):
+class Row(Record, frozen=True):
     """One desired call of a plan file, with defaults and aliases applied.
 
     ``rings_at`` is the scheduled instant in UTC, None for an immediate or delayed call. ``called_timezone`` is the
@@ -177,7 +182,7 @@ PLACED_STATUSES = frozenset({Status.PLACED, Status.ADOPTED})
 UNKNOWN_STATUSES = frozenset({Status.INTENDED, Status.SENT, Status.UNCERTAIN})
 
 
-class Entry(Word, frozen=True):
+class Entry(Record, frozen=True):
     """A state entry: the latest attempt of one address.
 
     ``rings_at`` is when the call rings or rang (UTC): the scheduled instant, or the attempt's time plus the
@@ -210,7 +215,7 @@ class Entry(Word, frozen=True):
         return self.placed and self.stopped_at is None and self.rings_at > now
 
 
-class Request(Word, frozen=True, array_like=False):
+class Request(Record, frozen=True, array_like=False):
     """One POST request: ``endpoint`` is the last part of its path, ``body`` (a ``JsonObject``) is sent as JSON."""
 
     endpoint: str

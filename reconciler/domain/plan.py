@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec.structs import astuple
 
-from reconciler.domain.model import Address, Call, Diagnostic, Location, Request, Word
+from reconciler.domain.model import Address, Call, Diagnostic, Location, Record, Request
 from reconciler.domain.times import ZONE_RULES
 
 
@@ -32,7 +32,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Word, frozen=True):
+class CellDiff(Record, frozen=True):
     """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
     ``hidden``: the old value is not known; ``before`` then holds a text that says so.
@@ -44,7 +44,7 @@ class CellDiff(Word, frozen=True):
     hidden: bool = False
 
 
-class Moment(Word, frozen=True):
+class Moment(Record, frozen=True):
     """An instant in a message, and the zone in which it is shown."""
 
     at: datetime
@@ -54,7 +54,7 @@ class Moment(Word, frozen=True):
 Said: TypeAlias = tuple[str | Moment, ...]
 
 
-class Change(Word, frozen=True, eq=False):
+class Change(Record, frozen=True, eq=False):
     """The planned change of one address.
 
     ``reasons`` are stable codes for scripts (``superseded``, ``still-rings`` ...), ``message`` is the same for a
@@ -90,7 +90,7 @@ class Change(Word, frozen=True, eq=False):
     __hash__ = None  # type: ignore[assignment]
 
 
-class CallToStop(Word, frozen=True, eq=False):
+class CallToStop(Record, frozen=True, eq=False):
     """A placed call that will ring although it should not. The API cannot cancel it: only a person can stop it.
 
     ``action`` is forbidden, removed or changed; ``reasons`` are all stable codes that apply, ``why`` is the same

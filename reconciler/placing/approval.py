@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.bulk.spool import where
 from reconciler.domain import chain, identity, wire
-from reconciler.domain.chain import Record, canonical
+from reconciler.domain.chain import LedgerRecord, canonical
 from reconciler.domain.events import Event, Kind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
@@ -163,7 +163,7 @@ def find_gone(
     return found
 
 
-def find_withdrawn(ledger: Iterable[Record]) -> set[tuple[str, str]]:
+def find_withdrawn(ledger: Iterable[LedgerRecord]) -> set[tuple[str, str]]:
     """Plan id and address of each approval that ended because its row was gone or disabled."""
     latest: dict[str, str] = {}
     withdrawn: set[tuple[str, str]] = set()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.domain.chain import Kind, Link, Record
+from reconciler.domain.chain import Kind, LedgerRecord, Link
 from reconciler.domain.masking import personal_values, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.sensitive import mask_text
@@ -29,7 +29,7 @@ class Line:
     """One entry and what belongs to it. ``run`` is what the ledger says of its run's beginning."""
 
     link: Link
-    record: Record
+    record: LedgerRecord
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from reconciler.domain.model import Location, Word
+from reconciler.domain.model import Location, Record
 from reconciler.domain.sensitive import is_harmless, mask_name, mask_text, mask_value, words_of_name
 
 ALIAS = "alias"
@@ -18,7 +18,7 @@ TABLE = "table"
 TAG = "tag"
 
 
-class Origin(Word, frozen=True):
+class Origin(Record, frozen=True):
     """The origin of one value.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
@@ -46,14 +46,14 @@ class Origin(Word, frozen=True):
                 yield from item.origin.places()
 
 
-class Input(Word, frozen=True):
+class Input(Record, frozen=True):
     """One input of a value. ``origin`` is None if it is empty."""
 
     name: str
     origin: Origin | None
 
 
-class Field(Word, frozen=True):
+class Field(Record, frozen=True):
     """One field of a row. ``value`` is the sent value; ``sent_as`` is its path in the request body, None if it is
     not part of it."""
 
@@ -64,7 +64,7 @@ class Field(Word, frozen=True):
     private: bool = False
 
 
-class Provenance(Word, frozen=True):
+class Provenance(Record, frozen=True):
     """Every field of one row. ``complete`` is false if the row has errors: then only readable fields are included.
 
     The row spans the lines of its file from ``source`` to ``last_line``.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, Link, Record, Walk, promised_texts
+from reconciler.domain.chain import Head, LedgerRecord, Link, Walk, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection
@@ -99,9 +99,9 @@ def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
     return Verdict(problems, walk.head, lineage)
 
 
-def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | None:
+def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> LedgerRecord | None:
     """Check each entry, and play it; the result is the last that could be read."""
-    last: Record | None = None
+    last: LedgerRecord | None = None
     bare: set[int] = set()
     told: set[int] = set()
     for link in links:

@@ -15,7 +15,7 @@ from pathlib import Path
 import rfc8785
 
 from reconciler import __version__
-from reconciler.domain.chain import Head, Link, Record, Walk, read
+from reconciler.domain.chain import Head, LedgerRecord, Link, Walk, read
 from reconciler.domain.documents import inert, integer, members, text
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import StateReader
@@ -47,7 +47,7 @@ def export(reader: StateReader, now: datetime) -> bytes:
     return body + _line(end)
 
 
-def line(link: Link, record: Record) -> JsonObject:
+def line(link: Link, record: LedgerRecord) -> JsonObject:
     """One entry as a JSON object."""
     told: JsonObject = {"type": "entry", **{name: getattr(record, name) for name in _MEMBERS}, "hash": link.hash}
     if link.texts is not None:

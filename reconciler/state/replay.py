@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Kind, Record, promised_texts
+from reconciler.domain.chain import Kind, LedgerRecord, promised_texts
 from reconciler.domain.model import Address, JsonValue, Status
 from reconciler.state import facts, rules
 
@@ -42,7 +42,7 @@ class Replay:
         self.texts_of: defaultdict[str, list[int]] = defaultdict(list)
         self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
         self._words: defaultdict[Key, list[Row]] = defaultdict(list)
-        self._do: Mapping[str, Callable[[Record, Mapping[str, str]], None]] = {
+        self._do: Mapping[str, Callable[[LedgerRecord, Mapping[str, str]], None]] = {
             Kind.CREATED: self._created,
             Kind.MIGRATED: self._created,
             Kind.INHERITED: self._inherited,
@@ -66,7 +66,7 @@ class Replay:
             Kind.ARRIVED: self._arrived,
         }
 
-    def step(self, record: Record, texts: Mapping[str, str]) -> None:
+    def step(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         """Play one entry.
 
         Raises:
@@ -91,17 +91,17 @@ class Replay:
         rows = self.tables[table]
         return next(reversed(rows))[0] + 1 if rows else 1
 
-    def _created(self, record: Record, _: Mapping[str, str]) -> None:
+    def _created(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         self.state = record.content["state"]
 
-    def _inherited(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _inherited(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         content: Any = record.content
         row = content["row"] | {name: texts.get(name) for name in promised_texts(record)}
         if content["table"] == "calls":
             row = {"let_ring_at": None, **row, "redacted_at": None, "call": row["digest"]}
         self._put(content["table"], row)
 
-    def _began(self, record: Record, _: Mapping[str, str]) -> None:
+    def _began(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         told: Any = record.content
         row = {name: told[name] for name in ("command", "host", "pid", "actor", "tool_version", "plan_id")}
         row |= {"id": record.run, "started_at": record.at, "git_commit": told["commit"]}
@@ -112,14 +112,14 @@ class Replay:
         for number, item in enumerate(told["overrides"], start=1):
             self._put("overrides", {"run_id": record.run, "number": number, **item})
 
-    def _ended(self, record: Record, _: Mapping[str, str]) -> None:
+    def _ended(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         row = self.tables["runs"][record.run,]
         row |= {"finished_at": record.at, **{name: record.content[name] for name in ("exit_code", "counts")}}
 
-    def _looked(self, record: Record, _: Mapping[str, str]) -> None:
+    def _looked(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         self._put("preflights", {"run_id": record.run, **record.content})
 
-    def _opened(self, record: Record, _: Mapping[str, str]) -> None:
+    def _opened(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         told: Any = record.content
         where = _columns(told["address"])
         status = Status.INTENDED if record.kind == Kind.INTENDED else Status.MISSED
@@ -144,7 +144,7 @@ class Replay:
         attempt |= {"intended_at": attempted, "finished_at": finished}
         self._put("attempts", attempt | {"call_id": None, "error": None, "evidence": None})
 
-    def _answered(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _answered(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         told: Any = record.content
         call, attempt = self._call(told["address"]), self._attempt(told["address"])
         answer = {"status": record.kind, "call_id": told["call_id"], "error": texts.get("error")}
@@ -157,12 +157,12 @@ class Replay:
             call["rejections"] = call["rejections"] + 1 if again else 1
             call["rejected_digest"] = call["digest"]
 
-    def _adopted(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _adopted(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         told: Any = record.content
         self._settle(record, Status.ADOPTED, told["call_id"], texts.get("evidence"))
         self._keep(record, "adopted", texts.get("evidence") or "")
 
-    def _decided(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _decided(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         told: Any = record.content
         reason = texts.get("reason", REDACTED)
         if told["said"] == "stopped":
@@ -174,18 +174,18 @@ class Replay:
             self._settle(record, status, told["call_id"], rules.a_persons_word(reason))
         self._keep(record, told["said"], reason)
 
-    def _forgotten(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _forgotten(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         key = _key(_columns(record.content["address"]))
         self._keep(record, "forgotten", texts.get("reason", REDACTED))
         del self.tables["calls"][key]
         self.tables["cleared"].pop(key, None)
 
-    def _cleared(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _cleared(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         where = _columns(record.content["address"])
         told = {"run_id": record.run, "reason": texts.get("reason", REDACTED), "at": record.at}
         self._put("cleared", where | told)
 
-    def _moved(self, record: Record, _: Mapping[str, str]) -> None:
+    def _moved(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         old, new = _columns(record.content["from"]), _columns(record.content["address"])
         self._put("calls", self.tables["calls"].pop(_key(old)) | new)
         numbers = self._attempts.pop(_key(old), [])
@@ -203,13 +203,13 @@ class Replay:
         moved = self.texts_of.pop(str(record.content["from"]), [])
         self.texts_of[str(record.content["address"])] += moved
 
-    def _departed(self, record: Record, _: Mapping[str, str]) -> None:
+    def _departed(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         self.moved_to = record.content["to"]
 
-    def _arrived(self, _: Record, __: Mapping[str, str]) -> None:
+    def _arrived(self, _: LedgerRecord, __: Mapping[str, str]) -> None:
         self.moved_to = None
 
-    def _redacted(self, record: Record, _: Mapping[str, str]) -> None:
+    def _redacted(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         address = str(record.content["address"])
         key = _key(_columns(address))
         self.redacted |= set(self.texts_of.pop(address, ()))
@@ -228,14 +228,14 @@ class Replay:
         """The latest attempt of an address."""
         return self.tables["attempts"][self._attempts[_key(_columns(address))][-1],]
 
-    def _settle(self, record: Record, status: Status, call_id: str | None, evidence: str | None) -> None:
+    def _settle(self, record: LedgerRecord, status: Status, call_id: str | None, evidence: str | None) -> None:
         address = str(record.content["address"])
         self._call(address).update(status=status, call_id=call_id, error=None)
         attempt = self._attempt(address)
         attempt |= {"status": status, "call_id": call_id, "evidence": evidence}
         attempt["finished_at"] = attempt["finished_at"] or record.at
 
-    def _keep(self, record: Record, said: str, reason: str) -> None:
+    def _keep(self, record: LedgerRecord, said: str, reason: str) -> None:
         told: Any = record.content
         row = {"number": self._next("decisions"), "run_id": record.run, **_columns(told["address"])}
         self._put(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.domain.chain import Kind, Link, Record, Walk, genesis, read
+from reconciler.domain.chain import Kind, LedgerRecord, Link, Walk, genesis, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
@@ -32,7 +32,7 @@ def everything(store: StateStore) -> None:
     store.end_run(RUN.id, LATER, 3, {"adopted": 1})
 
 
-def records(store: StateStore) -> list[Record]:
+def records(store: StateStore) -> list[LedgerRecord]:
     """The entries, after a check of the chain."""
     walk = Walk(store.lineage)
     found = [walk.step(link) for link in store.ledger()]

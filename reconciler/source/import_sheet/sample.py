@@ -8,7 +8,7 @@ from itertools import islice
 
 from reconciler.domain.settings import Project
 from reconciler.source.report import Report
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.header import read_header
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
@@ -78,7 +78,7 @@ def _read(options: Options, plan_file: str, project: Project) -> Sample:
     return Sample(options, columns, len(sample))
 
 
-def _columns(names: tuple[str, ...], sample: list[Record]) -> Iterator[Column]:
+def _columns(names: tuple[str, ...], sample: list[SheetRow]) -> Iterator[Column]:
     for index, name in enumerate(names):
         if name:
             texts = (record.texts[index] for record in sample if index < len(record.texts))

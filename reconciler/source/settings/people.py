@@ -16,7 +16,7 @@ from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.report import Report, by_place
 from reconciler.source.rows.parties import ID
 from reconciler.source.schema.wording import quoted
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem, refuse_flaws
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.yaml.nodes import Scalar
@@ -91,7 +91,7 @@ def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
 class _Reader:
     """Reads the lines of one list. Columns are identified by their headers; others are ignored."""
 
-    def __init__(self, grid: Grid, header: Record, file: ListFile, report: Report) -> None:
+    def __init__(self, grid: Grid, header: SheetRow, file: ListFile, report: Report) -> None:
         self._grid = grid
         self._file = file
         self._report = report
@@ -106,7 +106,7 @@ class _Reader:
             hint = "name a column 'number' or 'contact_id' in the first row; in .csv separate columns with commas"
             raise SheetProblem("E911", "no column for numbers or contacts", hint, grid.locate(header, None))
 
-    def line(self, record: Record) -> _Line | None:
+    def line(self, record: SheetRow) -> _Line | None:
         """The person of a record. None if a cell is invalid, or there is no person; both are reported."""
         if len(record.texts) != self._width:
             message = f"the row has {len(record.texts)} cells, but the header has {self._width}"
@@ -122,14 +122,14 @@ class _Reader:
         known = _Line(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
         return known if known.contacts or known.numbers else None
 
-    def _contact(self, record: Record, index: int) -> str | None:
+    def _contact(self, record: SheetRow, index: int) -> str | None:
         text = record.texts[index].strip()
         if ID.fullmatch(text):
             return person(text)
         self._unread(record, index, "not a contact id", "write a UUID, as in contact_id of a row")
         return None
 
-    def _number(self, record: Record, index: int) -> str | None:
+    def _number(self, record: SheetRow, index: int) -> str | None:
         text = record.texts[index].strip()
         country = self._file.country
         if country is None and not text.startswith("+"):
@@ -144,7 +144,7 @@ class _Reader:
             )
             return None
 
-    def _unread(self, record: Record, index: int, what: str, hint: str) -> None:
+    def _unread(self, record: SheetRow, index: int, what: str, hint: str) -> None:
         shown = quoted(record.texts[index].strip())
         self._report.tell("E912", f"{what}: {shown}", self._grid.locate(record, index), hint, private=(shown,))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from reconciler.domain.model import Location
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, SheetProblem, SheetRow, letters
 from reconciler.source.sheets.guard import unguarded
 
 _HEAD = 64  # bytes; a first line that sets the delimiter is shorter
@@ -63,7 +63,7 @@ class Delimited(Grid):
         self._read = 0
         self._number = 0
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SheetRow]:
         """Each record with its raw lines, from which the position of a cell can be computed."""
         with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
             if self._names_delimiter:
@@ -71,7 +71,7 @@ class Delimited(Grid):
                 self._read = 1
             yield from self._parsed(self._text)
 
-    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
+    def take(self, records: Iterator[SheetRow], count: int) -> Iterator[SheetRow]:
         del records  # not used: this reads the following lines directly
         while count > 0 and (lines := self._next_lines(count)):
             if _are_bare(lines):
@@ -84,7 +84,7 @@ class Delimited(Grid):
                     count -= 1
                     yield record
 
-    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
+    def pass_over(self, records: Iterator[SheetRow], count: int) -> tuple[int, int]:
         """Skips plain lines, which cannot have problems, without parsing them."""
         del records
         read = filled = 0
@@ -120,7 +120,7 @@ class Delimited(Grid):
         for line in self._text:  # noqa: UP028 - yield from would close the file with this iterator
             yield line
 
-    def _opened(self, lines: Sequence[str]) -> Iterator[Record]:
+    def _opened(self, lines: Sequence[str]) -> Iterator[SheetRow]:
         """The records that start in the given lines; the last may end in the following lines."""
         end = self._read + len(lines)
         for record in self._parsed(chain(lines, self._unread())):
@@ -128,7 +128,7 @@ class Delimited(Grid):
             if self._read >= end:
                 return
 
-    def _parsed(self, text: Iterable[str]) -> Iterator[Record]:
+    def _parsed(self, text: Iterable[str]) -> Iterator[SheetRow]:
         reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
         while True:
             lines = self._lines = []
@@ -143,10 +143,10 @@ class Delimited(Grid):
                 raise self._not_decoded(error) from error
             yield self._record(line, texts, lines)
 
-    def _record(self, line: int, texts: list[str], lines: list[str]) -> Record:
+    def _record(self, line: int, texts: list[str], lines: list[str]) -> SheetRow:
         """The next record, which starts at ``line``."""
         self._number += 1
-        record = Record(self._number, line, texts, lines, NO_FLAWS)
+        record = SheetRow(self._number, line, texts, lines, NO_FLAWS)
         if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
             self._look_into(record)
         return record
@@ -157,7 +157,7 @@ class Delimited(Grid):
             self._read += 1
             yield line
 
-    def _look_into(self, record: Record) -> None:
+    def _look_into(self, record: SheetRow) -> None:
         """Remove protections against formulas, and refuse what exceeds a limit or is invalid."""
         texts = record.texts
         if len(texts) > MAX_COLUMNS:
@@ -179,7 +179,7 @@ class Delimited(Grid):
             if "\0" in cell:
                 raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
 
-    def locate(self, record: Record, column: int | None) -> Location:
+    def locate(self, record: SheetRow, column: int | None) -> Location:
         """Line and column of the cell's first character in the file."""
         if column is None:
             return Location(self._name, record.line, 1)

@@ -32,7 +32,7 @@ class SheetProblem(Exception):  # noqa: N818 - a user's mistake, reported as a d
 
 
 @dataclass(slots=True)
-class Record:
+class SheetRow:
     """One row of a sheet. ``number`` is its row number in the spreadsheet, ``line`` its first line in the file.
 
     ``flaws`` are the reasons why cells have no value; ``raw`` is private data of the reader. ``displayed`` are the
@@ -62,26 +62,26 @@ class Record:
 class Grid(Protocol):
     """A sheet that is open for reading. Forked processes can continue reading it independently."""
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SheetRow]:
         """All records, once. Raises ``SheetProblem`` if the sheet cannot be read to its end."""
         ...
 
-    def locate(self, record: Record, column: int | None) -> Location:
+    def locate(self, record: SheetRow, column: int | None) -> Location:
         """The location of a cell (columns count from 0), or of the whole record."""
         ...
 
-    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
+    def take(self, records: Iterator[SheetRow], count: int) -> Iterator[SheetRow]:
         """The next ``count`` of ``records``, which come from this grid. Raises ``SheetProblem`` as ``records``
         does."""
         return islice(records, count)
 
-    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
+    def pass_over(self, records: Iterator[SheetRow], count: int) -> tuple[int, int]:
         """Skip the next ``count`` of ``records``. Returns the number of skipped records, and of non-blank ones."""
         blank = [record.blank for record in islice(records, count)]
         return len(blank), blank.count(False)
 
 
-def refuse_flaws(grid: Grid, record: Record, columns: Iterable[int]) -> None:
+def refuse_flaws(grid: Grid, record: SheetRow, columns: Iterable[int]) -> None:
     """Raise ``SheetProblem`` if one of these cells has no value."""
     for column in columns:
         if (flaw := record.flaws.get(column)) is not None:

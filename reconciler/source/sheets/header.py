@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from reconciler.source.report import Report
 from reconciler.source.rows.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT, SYNONYMS
-from reconciler.source.sheets.grid import MEND, Grid, Record
+from reconciler.source.sheets.grid import MEND, Grid, SheetRow
 
 _MARKS = (";", ",", "\t", "|")
 MAP_NAMES = (*MAPS, "schedule")
@@ -24,7 +24,7 @@ class Header:
     inputs: tuple[tuple[int, str], ...]
 
 
-def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
+def read_header(grid: Grid, record: SheetRow, report: Report) -> Header | None:
     """The header, or None if it is invalid. All problems are reported."""
     names = tuple(text.strip() for text in record.texts)
     seen: dict[str, int] = {}
@@ -77,7 +77,7 @@ def near_field(name: str) -> tuple[str, bool] | None:
     return (same[near[0]], True) if near else None
 
 
-def check_unread(grid: Grid, record: Record, header: Header, read: Collection[str], report: Report) -> None:
+def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[str], report: Report) -> None:
     """Report inputs that no formula uses: an error if the name is similar to a field, else a warning."""
     for index, name in header.inputs:
         if name in read:

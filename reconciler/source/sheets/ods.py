@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
-from reconciler.source.sheets.grid import MAX_COLUMNS, Record, SheetProblem
+from reconciler.source.sheets.grid import MAX_COLUMNS, SheetProblem, SheetRow
 from reconciler.source.sheets.package import Package, damaged
 from reconciler.source.sheets.parts import Area, Sheet, Survey
 from reconciler.source.sheets.values import Value, empty_record, number_text, plain_number
@@ -54,7 +54,7 @@ class OdsBook:
             pass
         return reader.survey
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
         """The rows with content, each ``width`` cells wide."""
         for number, cells in self._read(_TableReader(sheet.name)):
             record = empty_record(number, width)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from reconciler.source.sheets.grid import Record, SheetProblem, letters
+from reconciler.source.sheets.grid import SheetProblem, SheetRow, letters
 
 _MAX_GAP = 100_000  # empty rows; a larger gap is certainly a mistake
 
@@ -65,7 +65,7 @@ class Book(Protocol):
         """Read a sheet once without storing cells."""
         ...
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
         """The rows with content, each ``width`` cells wide."""
         ...
 

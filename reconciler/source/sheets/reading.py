@@ -21,7 +21,7 @@ from reconciler.source.rows.frame import NOTHING, Frame
 from reconciler.source.rows.gathering import Rows
 from reconciler.source.rows.ordinary import Kind as RowKind
 from reconciler.source.schema.wording import listed, quoted, revealing_names
-from reconciler.source.sheets.grid import MEND, Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, Filled, shared
 
@@ -31,7 +31,7 @@ class SheetPlace:
     """The locations of a record in a sheet. ``columns`` are the indexes of its fields."""
 
     grid: Grid
-    record: Record
+    record: SheetRow
     columns: dict[str, int]
 
     def row(self) -> Location:
@@ -147,13 +147,13 @@ class _Lines:
         self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
         self._refused: dict[str, str] = {}  # the code of the last problem in each column
 
-    def rows(self, records: Sequence[Record]) -> list[Row]:
+    def rows(self, records: Sequence[SheetRow]) -> list[Row]:
         """The rows of the valid records. Errors in the others are reported."""
         made = () if self._explained else self._ordinary(records)
         rows = (row or self._row(record) for record, row in zip_longest(records, made))
         return [row for row in rows if row is not None]
 
-    def _row(self, record: Record) -> Row | None:
+    def _row(self, record: SheetRow) -> Row | None:
         """The slow path: the row of a record that may have problems."""
         if not self._fits(record):
             return None
@@ -173,7 +173,7 @@ class _Lines:
 
         return self._frame.row(place, own, self._columns, values, locate)
 
-    def _ordinary(self, records: Sequence[Record]) -> Sequence[Row | None]:
+    def _ordinary(self, records: Sequence[SheetRow]) -> Sequence[Row | None]:
         """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
         records need it."""
         width = len(self._header.names)
@@ -185,7 +185,7 @@ class _Lines:
             self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
         ]
 
-    def _made(self, record: Record, filled: tuple[bool | None, ...]) -> Row | None:
+    def _made(self, record: SheetRow, filled: tuple[bool | None, ...]) -> Row | None:
         """The row that sets the ``filled`` fields; None if a field is invalid."""
         if filled not in self._kinds:
             self._kinds[filled] = self._kind(record, filled)
@@ -195,12 +195,12 @@ class _Lines:
         kind, own = taken
         return self._frame.ordinary.row_of(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
 
-    def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Taken | None:
+    def _kind(self, record: SheetRow, filled: tuple[bool | None, ...]) -> _Taken | None:
         kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
         indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
         return None if kind is None else (kind, _picking(indexes))
 
-    def _fits(self, record: Record) -> bool:
+    def _fits(self, record: SheetRow) -> bool:
         """Whether the record has as many cells as the header, and no value in a column without a name."""
         texts, width = record.texts, len(self._header.names)
         report = self._frame.report
@@ -220,7 +220,7 @@ class _Lines:
                 return False
         return True
 
-    def _cells(self, record: Record) -> Layer:
+    def _cells(self, record: SheetRow) -> Layer:
         """The fields that the record sets. An empty cell is an absent field."""
         layer, texts, source = Layer(), record.sent(self._direct), self._source
         cells = layer.cells
@@ -254,7 +254,7 @@ class _Lines:
         self._warn_of_formats(record)
         return layer
 
-    def _warn_of_formats(self, record: Record) -> None:
+    def _warn_of_formats(self, record: SheetRow) -> None:
         for index in sorted(self._direct & record.undisplayed.keys()):
             name, where = self._header.names[index], self._grid.locate(record, index)
             sent = quoted(record.texts[index])
@@ -263,7 +263,7 @@ class _Lines:
             hint = "format the column as text or as a plain number, or write a formula for the field"
             self._frame.report.tell("W207", message, where, hint, private=private, cause=name)
 
-    def _refuse(self, record: Record, index: int, path: str, text: str) -> None:
+    def _refuse(self, record: SheetRow, index: int, path: str, text: str) -> None:
         """Report an invalid cell. If the report already has many such problems of its column, only count it."""
         report, known = self._frame.report, self._refused.get(path)
         where = self._grid.locate(record, index)

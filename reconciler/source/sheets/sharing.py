@@ -11,7 +11,7 @@ from reconciler.bulk.parallel import spread
 from reconciler.domain.model import Row
 from reconciler.source.report import Report, Sent
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
@@ -38,7 +38,7 @@ class Dates:
 class Filled:
     """The non-blank records of a grid, up to a maximum number."""
 
-    def __init__(self, grid: Grid, records: Iterator[Record], most: int) -> None:
+    def __init__(self, grid: Grid, records: Iterator[SheetRow], most: int) -> None:
         self._grid = grid
         self._records = records
         self._most = most
@@ -58,7 +58,7 @@ class Filled:
         group.last = count > 0 or group.problem is not None
         return group
 
-    def _add(self, record: Record) -> None:
+    def _add(self, record: SheetRow) -> None:
         self._count += 1
         if self._count > self._most:
             hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
@@ -78,13 +78,13 @@ class Filled:
 class Group:
     """Some records. ``problem`` is the error after them, if any; ``last``: there are no more records."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[SheetRow] = field(default_factory=list)
     problem: SheetProblem | None = None
     last: bool = False
 
 
 def shared(
-    records: Filled, make: Callable[[Sequence[Record]], Sequence[Row]], report: Report, dates: Dates
+    records: Filled, make: Callable[[Sequence[SheetRow]], Sequence[Row]], report: Report, dates: Dates
 ) -> Iterator[Rows]:
     """The rows that ``make`` returns for records, in batches. Their dates are added to ``dates``.
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import cast
 
 from reconciler.source.sheets import formats
-from reconciler.source.sheets.grid import Record
+from reconciler.source.sheets.grid import SheetRow
 from reconciler.source.sheets.package import Package, damaged
 
 _MAX_EXACT = 10**15  # spreadsheets keep 15 digits
@@ -39,7 +39,7 @@ class Value:
     code: str = formats.GENERAL
     flaw: str | None = None
 
-    def put_into(self, record: Record, column: int) -> None:
+    def put_into(self, record: SheetRow, column: int) -> None:
         """Set a cell of a record from ``empty_record``."""
         record.texts[column] = self.text
         if self.flaw is not None:
@@ -50,9 +50,9 @@ class Value:
             _own(record.displayed)[column] = self.displayed
 
 
-def empty_record(number: int, width: int) -> Record:
+def empty_record(number: int, width: int) -> SheetRow:
     """A record whose cells can be set."""
-    return Record(number, number, [""] * width, flaws={}, displayed={}, undisplayed={})
+    return SheetRow(number, number, [""] * width, flaws={}, displayed={}, undisplayed={})
 
 
 def _own(items: Mapping[int, str]) -> MutableMapping[int, str]:

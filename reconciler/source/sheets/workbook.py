@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.domain.model import Location
 from reconciler.source.schema.wording import listed
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, SheetProblem, SheetRow, letters
 from reconciler.source.sheets.ods import MIMETYPE, OdsBook
 from reconciler.source.sheets.package import Package
 from reconciler.source.sheets.parts import Area, Book, Sheet
@@ -49,14 +49,14 @@ class Workbook(Grid):
         rows, columns = self._survey.hidden_rows, sorted(self._survey.hidden_columns)
         if rows:
             many = "1 row is hidden" if len(rows) == 1 else f"{len(rows):,} rows are hidden"
-            where = self.locate(Record(rows[0], rows[0], []), None)
+            where = self.locate(SheetRow(rows[0], rows[0], []), None)
             raise SheetProblem("E609", f"{many}, by a filter or manually", _HINT, where)
         if columns:
             many = "column {} is hidden" if len(columns) == 1 else "columns {} are hidden"
-            where = self.locate(Record(1, 1, []), columns[0])
+            where = self.locate(SheetRow(1, 1, []), columns[0])
             raise SheetProblem("E609", many.format(listed([letters(column) for column in columns])), _HINT, where)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[SheetRow]:
         """Every row with content."""
         merged = _Merged(self._survey.merged)
         read = 0
@@ -74,7 +74,7 @@ class Workbook(Grid):
             hint = "set hidden: include to read them, or unhide the rows that you need"
             raise SheetProblem("E605", "all rows below the header are hidden", hint)
 
-    def _check(self, record: Record) -> None:
+    def _check(self, record: SheetRow) -> None:
         for column, text in enumerate(record.texts):
             if len(text) > MAX_CELL:
                 message = f"a cell of {len(text):,} characters; at most {MAX_CELL:,} are allowed"
@@ -82,7 +82,7 @@ class Workbook(Grid):
             if "\0" in text:
                 raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
 
-    def locate(self, record: Record, column: int | None) -> Location:
+    def locate(self, record: SheetRow, column: int | None) -> Location:
         """A location such as ``June!B7``; line and column are those of the cell."""
         cell = f"{self._sheet.name}!{letters(column or 0)}{record.number}"
         return Location(self._name, record.number, (column or 0) + 1, cell)
@@ -108,7 +108,7 @@ class _Merged:
         }
 
 
-def _clear(record: Record, column: int) -> None:
+def _clear(record: SheetRow, column: int) -> None:
     record.texts[column] = ""
     for items in (record.flaws, record.displayed, record.undisplayed):
         if isinstance(items, dict):

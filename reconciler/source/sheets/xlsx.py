@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.package import Package, damaged
 from reconciler.source.sheets.parts import Area, Sheet, Survey, is_true
 from reconciler.source.sheets.values import Style, Value, empty_record, number_value, read_value, styles_of
@@ -66,7 +66,7 @@ class XlsxBook:
         self._package.parse(sheet.part, surveyor.start)
         return surveyor.survey
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
         """The rows with content, each ``width`` cells wide."""
         reader = _RowReader(width, self._shared, self._styles, epoch_1904=self._epoch_1904)
         for _ in self._package.parsing(sheet.part, reader.start, reader.end, reader.text):
@@ -158,15 +158,15 @@ class _RowReader:
         self._styles = styles
         self._epoch_1904 = epoch_1904
         self._at = _Position()
-        self._done: list[Record] = []
-        self._record = Record(0, 0, [])
+        self._done: list[SheetRow] = []
+        self._record = SheetRow(0, 0, [])
         self._attributes: dict[str, str] = {}
         self._pieces: list[str] = []
         self._taking = self._has_value = self._has_formula = False
         self._filled = False
         self._phonetic = 0
 
-    def taken(self) -> list[Record]:
+    def taken(self) -> list[SheetRow]:
         """The rows that were completed since the last call."""
         done, self._done = self._done, []
         return done
