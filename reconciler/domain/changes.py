@@ -42,7 +42,7 @@ class Gathered(Lazy[Change], Changes):
     def __iter__(self) -> Iterator[Change]:
         return iter(self.items)
 
-    def of(self, *actions: Action) -> Sequence[Change]:
+    def with_action(self, *actions: Action) -> Sequence[Change]:
         found = [self.places[action] for action in actions if action in self.places]
         if sum(map(len, found)) == len(self.items):
             return self.items

@@ -121,7 +121,7 @@ class Changes(Sequence[Change]):
     """Changes with an index by action, so that a few can be selected without reading all."""
 
     @abstractmethod
-    def of(self, *actions: Action) -> Sequence[Change]:
+    def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
 
     @abstractmethod
@@ -138,10 +138,10 @@ class Changes(Sequence[Change]):
         """The same, for a ``make`` that only adds requests."""
 
 
-def of(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
+def with_action(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
     """The changes with one of these actions."""
     if isinstance(changes, Changes):
-        return changes.of(*actions)
+        return changes.with_action(*actions)
     return [change for change in changes if change.action in actions]
 
 
@@ -200,18 +200,18 @@ class Plan:
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
 
-    def of(self, *actions: Action) -> Sequence[Change]:
+    def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
-        return of(self.changes, *actions)
+        return with_action(self.changes, *actions)
 
     def count(self, action: Action) -> int:
-        return len(self.of(action))
+        return len(self.with_action(action))
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
         """The first and the last to ring of the changes that have the action and a time."""
         if isinstance(self.changes, Changes):
             return self.changes.span(action)
-        timed = [(item.scheduled_at, item) for item in self.of(action) if item.scheduled_at is not None]
+        timed = [(item.scheduled_at, item) for item in self.with_action(action) if item.scheduled_at is not None]
         if not timed:
             return None
         return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]

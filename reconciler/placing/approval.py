@@ -79,11 +79,11 @@ def newly_approved(
     commits = {plan_id: one.git.commit if one.git else None for plan_id, one in approved.items()}
     rows: dict[Address, list[tuple[str, Change]]] = {}
     for plan_id, one in approved.items():
-        for change in one.of(*_TO_PLACE):
+        for change in one.with_action(*_TO_PLACE):
             if (plan_id, str(change.address)) not in withdrawn:
                 rows.setdefault(change.address, []).append((plan_id, change))
     approvals: list[RowApproval] = []
-    for change in plan.of(*_TO_PLACE) if rows else ():
+    for change in plan.with_action(*_TO_PLACE) if rows else ():
         by = next((plan_id for plan_id, seen in rows.get(change.address, ()) if _same(change, seen)), None)
         if by is not None:
             digest = digests.digest(change)
@@ -156,7 +156,7 @@ def find_gone(
     found: dict[str, list[RowApproval]] = {}
     for plan_id, one in approved.items() if gone else ():
         commit = one.git.commit if one.git else None
-        for change in one.of(*_TO_PLACE):
+        for change in one.with_action(*_TO_PLACE):
             if change.address in gone:
                 item = RowApproval(change.address, digests.digest(change), plan_id, commit, at, run_id)
                 found.setdefault(plan_id, []).append(item)
@@ -179,7 +179,7 @@ def find_withdrawn(ledger: Iterable[LedgerRecord]) -> set[tuple[str, str]]:
 
 def addresses(approved: Iterable[Plan]) -> set[Address]:
     """The rows that plans would place, now or later."""
-    return {change.address for one in approved for change in one.of(*_TO_PLACE)}
+    return {change.address for one in approved for change in one.with_action(*_TO_PLACE)}
 
 
 def ended(approvals: Collection[Address], rows: Sequence[Row], scope: frozenset[str] | None) -> set[Address]:

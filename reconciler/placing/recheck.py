@@ -43,7 +43,7 @@ class Ready:
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
     """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
     known = Known.of(entries)
-    wanted = where(approved.of(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
+    wanted = where(approved.with_action(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),

@@ -12,7 +12,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.known import Known
 from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.domain.moves import move_entries
-from reconciler.domain.plan import Action, Change, Changes, Plan, of
+from reconciler.domain.plan import Action, Change, Changes, Plan, with_action
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
@@ -53,7 +53,7 @@ def make_plan(
         snapshot_at=context.snapshot_at,
         to_stop=judge.to_stop,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
-        next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
+        next_apply_by=_next_apply_by(with_action(changes, Action.WAITING), context.policy),
         public_metadata=context.policy.public_metadata,
     )
 
