@@ -21,16 +21,16 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-        from reconciler.source.excerpt import Quotes
+        from reconciler.source.excerpt import Excerpts
 
-        quotes: dict[str, Quotes] = {}
+        quotes: dict[str, Excerpts] = {}
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
             if document is None:
                 return None if masked else self._sheet_line(location)
             if location.file not in quotes:
-                quotes[location.file] = Quotes(document, masked=masked)
+                quotes[location.file] = Excerpts(document, masked=masked)
             return quotes[location.file].excerpt(location)
 
         return read

@@ -46,7 +46,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     Raises:
         StateError: the state is missing (unless ``no_state``), foreign or unusable.
     """
-    from reconciler.domain.known import Known
+    from reconciler.domain.known import EntryIndex
     from reconciler.planning.branch import introduce
     from reconciler.planning.plan import make_plan as compare
 
@@ -56,7 +56,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = known(workspace, request, context, () if base is None else base.rows)
     with placed as (found, entries), collector.paused():
-        state = Known.of(entries)
+        state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
@@ -108,11 +108,11 @@ def known(
     if request.no_state or not workspace.trusted:
         yield context, ()
     elif workspace.snapshot:
-        from reconciler.domain.blinding import Blind
+        from reconciler.domain.blinding import BlindedView
         from reconciler.state import snapshot
 
         taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
-        view = Blind(taken.key).knowing(row.call for row in base)
+        view = BlindedView(taken.key).with_calls(row.call for row in base)
         context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
         yield replace(context, view=view, conflicts=taken.conflicts), taken.entries
     else:

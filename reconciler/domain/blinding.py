@@ -53,7 +53,7 @@ class View(Protocol):
         ...
 
 
-class Clear:
+class ClearView:
     """The view of a state that stores calls in clear, except redacted and partially known ones."""
 
     def digest(self, digest: str) -> str:
@@ -80,18 +80,18 @@ class Clear:
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
+class BlindedView:
     """The view of a state that stores calls blinded with ``key``.
 
-    ``known`` maps blinded digests to calls in clear. A placed call whose digest is among them can be read.
+    ``calls`` maps blinded digests to calls in clear. A placed call whose digest is among them can be read.
     """
 
     key: bytes
-    known: Mapping[str, Call] = field(default_factory=dict)
+    calls: Mapping[str, Call] = field(default_factory=dict)
 
-    def knowing(self, calls: Iterable[Call]) -> Blind:
+    def with_calls(self, calls: Iterable[Call]) -> BlindedView:
         """The same view, with calls from which old values can be read."""
-        return replace(self, known={self.digest(identity.digest(call)): call for call in calls})
+        return replace(self, calls={self.digest(identity.digest(call)): call for call in calls})
 
     def digest(self, digest: str) -> str:
         return DIGEST_PREFIX + self._keyed("digest", digest)
@@ -103,16 +103,18 @@ class Blind:
         return self._text("from", exact_id(call.sender))
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        placed = self.known.get(entry.digest)
+        placed = self.calls.get(entry.digest)
         if placed is not None:
             return identity.diff(placed, call)
         wanted = identity.cells(call)
-        return tuple(_told(cell, wanted.get(cell.field)) for cell in identity.diff(entry.call, self.call(call)))
+        return tuple(
+            _hide_before(cell, wanted.get(cell.field)) for cell in identity.diff(entry.call, self.call(call))
+        )
 
     def placed(self, entry: Entry, row: Call | None) -> Call | None:
         if row is not None and self.digest(identity.digest(row)) == entry.digest:
             return row
-        return self.known.get(entry.digest)
+        return self.calls.get(entry.digest)
 
     def call(self, call: Call) -> Call:
         """The call with its texts blinded. The set of fields and ``delay_minutes`` are not changed.
@@ -174,7 +176,7 @@ def is_blind_text(text: str) -> bool:
     return _BLIND_TEXT.fullmatch(text) is not None
 
 
-def _told(cell: CellDiff, after: str | None) -> CellDiff:
+def _hide_before(cell: CellDiff, after: str | None) -> CellDiff:
     if cell.before is None or cell.field in _OPEN_FIELDS:
         return structs.replace(cell, after=after)
     return CellDiff(cell.field, HIDDEN, after, hidden=True)

@@ -29,7 +29,7 @@ _PLAIN = Encoder(order="sorted")
 _SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """The type of a ledger entry. An ``expired`` row was never attempted, a ``missed`` attempt came too late. A
     state that ``departed`` is closed; its chain continues where it ``arrived``."""
 
@@ -69,7 +69,7 @@ class Kind(StrEnum):
 class Note:
     """The content of a new entry. ``texts`` can be redacted later; everything else is permanent."""
 
-    kind: Kind
+    kind: EntryKind
     at: datetime
     run_id: str | None
     content: JsonObject
@@ -196,7 +196,7 @@ def read(entry: str) -> LedgerRecord:
     return record
 
 
-class Walk:
+class ChainVerifier:
     """Verifies a chain, entry by entry, and collects its ``problems``.
 
     After a broken entry it continues from the stored hash, so one change is reported once.
@@ -212,18 +212,18 @@ class Walk:
         before, self.head = self.head, Head(found.number, found.hash)
         self.hashes.append(found.hash)
         if found.number != before.number + 1:
-            self._tell(found, f"it follows entry {before.number}: the entries between them are missing")
+            self._add_problem(found, f"it follows entry {before.number}: the entries between them are missing")
         if entry_hash(found.entry) != found.hash:
-            self._tell(found, "it was changed: its hash does not match its content")
+            self._add_problem(found, "it was changed: its hash does not match its content")
         try:
             record = read(found.entry)
         except ValueError as error:
-            self._tell(found, f"it cannot be read: {error}")
+            self._add_problem(found, f"it cannot be read: {error}")
             return None
         if record.number != found.number:
-            self._tell(found, f"it is entry {record.number}, moved to another position")
+            self._add_problem(found, f"it is entry {record.number}, moved to another position")
         if record.prev != before.hash:
-            self._tell(found, f"its previous hash does not match entry {before.number}")
+            self._add_problem(found, f"its previous hash does not match entry {before.number}")
         self._check_texts(found, record)
         return record
 
@@ -232,13 +232,13 @@ class Walk:
         if found.texts is None:
             return
         if found.salt is None or found.texts.keys() != promised.keys():
-            self._tell(found, "the texts stored beside it are not those it was written with")
+            self._add_problem(found, "the texts stored beside it are not those it was written with")
             return
         for name, text in found.texts.items():
             if text_hash(found.salt, name, text) != promised[name]:
-                self._tell(found, f"its text '{name}' was changed")
+                self._add_problem(found, f"its text '{name}' was changed")
 
-    def _tell(self, found: Link, message: str) -> None:
+    def _add_problem(self, found: Link, message: str) -> None:
         self.problems.append(f"ledger entry {found.number}: {message}")
 
     def check_head(self, kept: Head | None) -> None:

@@ -19,7 +19,7 @@ _UNPACK = unpacker(Change)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered(Lazy[Change], Changes):
+class IndexedChanges(Lazy[Change], Changes):
     """``places`` are the positions in ``items`` per action; ``spans`` are the first and last to ring per action.
 
     ``bare`` are the items without requests, or None if requests are not added on access.
@@ -54,12 +54,12 @@ class Gathered(Lazy[Change], Changes):
         first, last = self.spans[action]
         return self.items[first], self.items[last]
 
-    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Gathered:
+    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> IndexedChanges:
         items = self.items if requests or self.bare is None else self.bare
-        return Gathered(Mapped(items, make), self.places, self.spans)
+        return IndexedChanges(Mapped(items, make), self.places, self.spans)
 
-    def requested(self, make: Callable[[Change], Change]) -> Gathered:
-        return Gathered(Mapped(self.items, make), self.places, self.spans, bare=self.items)
+    def requested(self, make: Callable[[Change], Change]) -> IndexedChanges:
+        return IndexedChanges(Mapped(self.items, make), self.places, self.spans, bare=self.items)
 
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
@@ -73,19 +73,19 @@ def gathered(changes: Iterable[Change]) -> Sequence[Change]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChangesPart:
     """Some of the changes, packed to be sent from the worker process that made them."""
 
     packed: Packed[Change]
     counts: _Counts
 
     @classmethod
-    def of(cls, changes: Iterable[Change]) -> Part:
+    def from_changes(cls, changes: Iterable[Change]) -> ChangesPart:
         counts = _Counts()
         return cls(Packed.of(map(counts.add, changes), pack), counts)
 
 
-def together(parts: Iterable[Part]) -> Gathered:
+def together(parts: Iterable[ChangesPart]) -> IndexedChanges:
     """The changes of all parts, in their order. Raises ``ReconcilerError`` if the disk is full."""
     kept = Spool(pack, _UNPACK)
     counts = _Counts()
@@ -132,10 +132,10 @@ class _Counts:
         if action not in self._last or moment > self._last[action][0]:
             self._last[action] = moment, place
 
-    def gathered(self, items: Sequence[Change]) -> Gathered:
+    def gathered(self, items: Sequence[Change]) -> IndexedChanges:
         """The indexed changes. ``items`` holds the changes that were counted."""
         spans = {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
-        return Gathered(items, self._places, spans)
+        return IndexedChanges(items, self._places, spans)
 
 
 class _Addressed(Protocol):
@@ -156,7 +156,7 @@ def ascending(items: Iterable[_A]) -> Iterator[_A]:
         yield item
 
 
-class Along(Generic[_A]):
+class MergeCursor(Generic[_A]):
     """Finds items by address. Both the items and the requested addresses must be in ascending order."""
 
     def __init__(self, items: Iterable[_A]) -> None:

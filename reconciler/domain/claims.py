@@ -25,7 +25,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class SharedRow:
     """One shared row: ``sent``, or ended unsent with an ``event``. Neither is set if it is still to be sent."""
 
     address: Address
@@ -34,7 +34,7 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JointProgress:
     """The progress of all runners: ``unsent`` rows can still be sent, ``flying`` rows are in progress
     elsewhere."""
 
@@ -95,9 +95,9 @@ class JointStore(StateStore, Protocol):
         """End rows of this runner unsent."""
         ...
 
-    def standing(self) -> Standing: ...
+    def standing(self) -> JointProgress: ...
 
-    def lots(self) -> Sequence[Lot]:
+    def lots(self) -> Sequence[SharedRow]:
         """Every shared row, in order."""
         ...
 

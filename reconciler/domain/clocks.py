@@ -49,7 +49,7 @@ class ServiceClock:
         self._latest: _Answer | None = None
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self._latest is not None
 
     def observe(self, date: str, asked: float, answered: float) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from reconciler.domain.model import Address, JsonObject
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """The outcome of an address in this run.
 
     ``conflict``: the service has a call that may be this one. ``stale``: the files or the state have changed since
@@ -34,7 +34,7 @@ class Event:
     """The outcome of one address. ``call_id`` is set if it was placed, ``message`` says why if it was not, and
     ``reasons`` are guard codes."""
 
-    kind: Kind
+    kind: EventKind
     address: Address
     call_id: str | None = None
     message: str | None = None
@@ -53,13 +53,13 @@ class Event:
 
 
 _INCOMPLETE = (
-    Kind.FAILED,
-    Kind.UNCERTAIN,
-    Kind.EXPIRED,
-    Kind.CONFLICT,
-    Kind.STALE,
-    Kind.BLOCKED,
-    Kind.NOT_SENT,
+    EventKind.FAILED,
+    EventKind.UNCERTAIN,
+    EventKind.EXPIRED,
+    EventKind.CONFLICT,
+    EventKind.STALE,
+    EventKind.BLOCKED,
+    EventKind.NOT_SENT,
 )
 Emit: TypeAlias = Callable[[Event], None]
 
@@ -76,7 +76,7 @@ class Tally:
     error that says why. ``paused`` counts the rows that a pause held back.
     """
 
-    counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    counts: dict[EventKind, int] = field(default_factory=lambda: dict.fromkeys(EventKind, 0))
     changed_ahead: int = 0
     expired_before: int = 0
     too_late: int = 0
@@ -93,12 +93,12 @@ class Tally:
         """Count an event. An address that was uncertain in this run and is adopted no longer counts as
         uncertain."""
         self.counts[event.kind] += 1
-        self.paused += event.kind is Kind.NOT_SENT and "paused" in event.reasons
-        if event.kind is Kind.UNCERTAIN:
+        self.paused += event.kind is EventKind.NOT_SENT and "paused" in event.reasons
+        if event.kind is EventKind.UNCERTAIN:
             self._uncertain.add(event.address)
-        elif event.kind is Kind.ADOPTED and event.address in self._uncertain:
+        elif event.kind is EventKind.ADOPTED and event.address in self._uncertain:
             self._uncertain.discard(event.address)
-            self.counts[Kind.UNCERTAIN] -= 1
+            self.counts[EventKind.UNCERTAIN] -= 1
 
     @property
     def incomplete(self) -> bool:
@@ -110,21 +110,21 @@ class Tally:
     @property
     def unexplained(self) -> bool:
         """Whether rows were not sent, and no message so far explains what to do about them."""
-        return self.counts[Kind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
+        return self.counts[EventKind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""
         return {
-            "placed": self.counts[Kind.PLACED] + self.counts[Kind.ADOPTED],
-            "adopted": self.counts[Kind.ADOPTED],
-            "skipped": self.counts[Kind.SKIPPED],
-            "failed": self.counts[Kind.FAILED],
-            "uncertain": self.counts[Kind.UNCERTAIN],
-            "expired": self.counts[Kind.EXPIRED] + self.expired_before,
-            "conflicts": self.counts[Kind.CONFLICT],
-            "stale": self.counts[Kind.STALE],
-            "blocked": self.counts[Kind.BLOCKED],
-            "not_sent": self.counts[Kind.NOT_SENT],
+            "placed": self.counts[EventKind.PLACED] + self.counts[EventKind.ADOPTED],
+            "adopted": self.counts[EventKind.ADOPTED],
+            "skipped": self.counts[EventKind.SKIPPED],
+            "failed": self.counts[EventKind.FAILED],
+            "uncertain": self.counts[EventKind.UNCERTAIN],
+            "expired": self.counts[EventKind.EXPIRED] + self.expired_before,
+            "conflicts": self.counts[EventKind.CONFLICT],
+            "stale": self.counts[EventKind.STALE],
+            "blocked": self.counts[EventKind.BLOCKED],
+            "not_sent": self.counts[EventKind.NOT_SENT],
             "changed": self.changed_ahead,
             "to_stop": self.to_stop,
             "to_stop_new": self.to_stop_new,

@@ -13,7 +13,7 @@ _TOGETHER = 128  # entries per block; callers that ask in address order usually 
 _UNPACK = unpacker(Entry)
 
 
-class Known(Lazy[Entry]):
+class EntryIndex(Lazy[Entry]):
     """Entries sorted by address."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -30,7 +30,7 @@ class Known(Lazy[Entry]):
         self._near: tuple[int, Sequence[Entry], Sequence[Address]] = (-1, (), ())
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Known:
+    def from_entries(cls, entries: Iterable[Entry]) -> EntryIndex:
         """The same entries."""
         return entries if isinstance(entries, cls) else cls(entries)
 

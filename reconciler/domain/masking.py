@@ -194,7 +194,7 @@ def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
         request=None if request is None else _mask_request(request, private, public_metadata),
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
-        said=change.said if message == change.message else None,
+        message_parts=change.message_parts if message == change.message else None,
     )
 
 

@@ -56,7 +56,7 @@ def move_entries(
         if new == entry.address:
             moved.append(entry)
         elif new in staying:
-            problems.append(_taken(entry.address, new, moves))
+            problems.append(_address_in_use(entry.address, new, moves))
             moved.append(entry)
         else:
             staying.add(new)
@@ -74,7 +74,7 @@ def _circles(moves: Sequence[Move], mover: Mover) -> Iterable[Diagnostic]:
             yield Diagnostic(Severity.ERROR, "E405", str(error), move.source, hint)
 
 
-def _taken(old: Address, new: Address, moves: Sequence[Move]) -> Diagnostic:
+def _address_in_use(old: Address, new: Address, moves: Sequence[Move]) -> Diagnostic:
     source = next((move.source for move in moves if move.plan == old.plan), None)
     message = f"{old} cannot be moved to {new}: the state already has a call at that address"
     return Diagnostic(Severity.ERROR, "E502", message, source, "choose another key, or remove the move")

@@ -51,16 +51,16 @@ class Moment(Record, frozen=True):
     timezone: str = "UTC"
 
 
-Said: TypeAlias = tuple[str | Moment, ...]
+MessageParts: TypeAlias = tuple[str | Moment, ...]
 
 
 class Change(Record, frozen=True, eq=False):
     """The planned change of one address.
 
     ``reasons`` are stable codes for scripts (``superseded``, ``still-rings`` ...), ``message`` is the same for a
-    person. ``said`` is the message in parts, so that its instants can be shown in another zone; None if it has no
-    instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting`` and
-    ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
+    person. ``message_parts`` is the message in parts, so that its instants can be shown in another zone; None if
+    it has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
+    and ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
     ``introduced`` says whether the branch adds it, None if the plan has no base to compare with.
     ``private`` are values, besides those of ``call``, that identify the called person and may occur in the key or
     the message; a saved plan does not contain them.
@@ -80,11 +80,11 @@ class Change(Record, frozen=True, eq=False):
     message: str | None = None
     introduced: bool | None = None
     called_timezone: str | None = None
-    said: Said | None = None
+    message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except ``said`` and ``private``, which a saved plan does not contain."""
+        """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
         return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
 
     __hash__ = None  # type: ignore[assignment]

@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.bulk.spool import where
 from reconciler.domain import chain, identity, wire
 from reconciler.domain.chain import LedgerRecord, canonical
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
@@ -125,7 +125,7 @@ def allow(
             message = "its approval ended when the row was removed or disabled: have a new plan approved"
         elif change.address in known:
             message = "it differs from what was approved: not placed. Plan again and have that approved"
-        stale.append(Event(Kind.STALE, change.address, message=message))
+        stale.append(Event(EventKind.STALE, change.address, message=message))
         return False
 
     return replace(plan, changes=where(plan.changes, keep)), stale
@@ -140,7 +140,7 @@ def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) 
     for address in sorted(addresses(approved)):
         in_scope = scope is None or address.plan in scope
         if in_scope and current.get(address, Action.REMOVED) in (Action.HELD, Action.REMOVED):
-            yield Event(Kind.STALE, address, message="it was approved, and the files no longer ask for it")
+            yield Event(EventKind.STALE, address, message="it was approved, and the files no longer ask for it")
 
 
 def find_gone(
@@ -169,9 +169,9 @@ def find_withdrawn(ledger: Iterable[LedgerRecord]) -> set[tuple[str, str]]:
     withdrawn: set[tuple[str, str]] = set()
     for record in ledger:
         content: Mapping[str, Any] = record.content
-        if record.kind == chain.Kind.APPROVED:
+        if record.kind == chain.EntryKind.APPROVED:
             latest |= {address: content["plan_id"] for address, _ in content["rows"]}
-        elif record.kind == chain.Kind.APPROVAL_ENDED:
+        elif record.kind == chain.EntryKind.APPROVAL_ENDED:
             gone = [address for address in content["addresses"] if address in latest]
             withdrawn |= {(latest[address], address) for address in gone}
     return withdrawn

@@ -124,6 +124,10 @@ def _forbidden(item: Judged, findings: list[Finding]) -> Judged:
     why = "; ".join(finding.objection.message for finding in findings)
     reasons, said = explain.forbidden(item.entry, item.change, codes, why)
     change = structs.replace(
-        item.change, action=Action.FORBIDDEN, reasons=reasons, message=explain.plain(said or ""), said=said or None
+        item.change,
+        action=Action.FORBIDDEN,
+        reasons=reasons,
+        message=explain.plain(said or ""),
+        message_parts=said or None,
     )
     return Judged(change, item.entry, item.row, why)

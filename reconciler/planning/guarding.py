@@ -175,7 +175,9 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     if not found:
         return change
     codes, message = _sum(found)
-    return structs.replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message, said=None)
+    return structs.replace(
+        change, action=Action.BLOCKED, request=None, reasons=codes, message=message, message_parts=None
+    )
 
 
 def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:

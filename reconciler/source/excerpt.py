@@ -14,7 +14,7 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 _WIDTH = 100
 
 
-class Quotes:
+class Excerpts:
     """The lines of a document, for any number of excerpts. Its tree is walked once."""
 
     def __init__(self, document: Document, *, masked: bool) -> None:

@@ -18,7 +18,7 @@ TABLE = "table"
 TAG = "tag"
 
 
-class Origin(Record, frozen=True):
+class ValueOrigin(Record, frozen=True):
     """The origin of one value.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
@@ -50,7 +50,7 @@ class Input(Record, frozen=True):
     """One input of a value. ``origin`` is None if it is empty."""
 
     name: str
-    origin: Origin | None
+    origin: ValueOrigin | None
 
 
 class Field(Record, frozen=True):
@@ -59,7 +59,7 @@ class Field(Record, frozen=True):
 
     path: str
     value: str
-    origin: Origin
+    origin: ValueOrigin
     sent_as: str | None = None
     private: bool = False
 
@@ -75,7 +75,7 @@ class Provenance(Record, frozen=True):
     last_line: int
     complete: bool = True
 
-    def origin(self, path: str) -> Origin | None:
+    def origin(self, path: str) -> ValueOrigin | None:
         """The origin of a field's value; None if the row has no such field."""
         return next((item.origin for item in self.fields if item.path == normalize("NFC", path)), None)
 
@@ -109,7 +109,7 @@ class _Mask:
             origin=self.origin(field.origin),
         )
 
-    def origin(self, origin: Origin) -> Origin:
+    def origin(self, origin: ValueOrigin) -> ValueOrigin:
         inputs = tuple(
             replace(item, name=self.name(item.name), origin=item.origin and self.origin(item.origin))
             for item in origin.inputs

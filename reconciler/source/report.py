@@ -14,7 +14,7 @@ MAX_PER_KIND = 200
 Hint: TypeAlias = "str | Callable[[], str | None] | None"
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """Similar problems: those of one file with one code, about one ``cause`` (a field)."""
 
     file: str
@@ -23,13 +23,13 @@ class Kind(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class ProblemCounts:
     """The number of problems of each kind, and the identities of those that were kept."""
 
-    counts: Counter[Kind] = field(default_factory=Counter)
+    counts: Counter[ProblemKind] = field(default_factory=Counter)
     marks: set[tuple[str, Location | None, str]] = field(default_factory=set)
 
-    def admits(self, kind: Kind, item: Diagnostic) -> bool:
+    def admits(self, kind: ProblemKind, item: Diagnostic) -> bool:
         """Count a problem. Returns whether it is kept. An identical one (a mistake in defaults) is not counted
         again."""
         mark = (item.code, item.location, item.message)
@@ -52,15 +52,15 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Sent:
+class WorkerProblems:
     """Problems of a worker process, to be added to the report of the main one. ``omitted`` are only counted."""
 
-    items: list[tuple[Kind, Diagnostic]] = field(default_factory=list)
-    omitted: Counter[Kind] = field(default_factory=Counter)
+    items: list[tuple[ProblemKind, Diagnostic]] = field(default_factory=list)
+    omitted: Counter[ProblemKind] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
-class Report:
+class FileReport:
     """The diagnostics of one file. ``bad`` holds the field paths that fail the schema, ``skipped`` the rows whose
     problems were only counted.
 
@@ -70,26 +70,26 @@ class Report:
     """
 
     file: str
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
     skipped: set[tuple[str | int, ...]] = field(default_factory=set)
-    elsewhere: Sent | None = None
-    kinds: list[Kind] | None = None
+    elsewhere: WorkerProblems | None = None
+    kinds: list[ProblemKind] | None = None
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
-    _tally: Tally = field(default_factory=Tally)
-    _sent: Tally = field(default_factory=Tally)
+    _tally: ProblemCounts = field(default_factory=ProblemCounts)
+    _sent: ProblemCounts = field(default_factory=ProblemCounts)
 
     def add(self, item: Diagnostic, cause: str = "") -> None:
         """Keep or count a diagnostic, unless an identical one was kept before."""
-        self._add(Kind(self.file if item.location is None else item.location.file, item.code, cause), item)
+        self._add(ProblemKind(self.file if item.location is None else item.location.file, item.code, cause), item)
 
-    def _add(self, kind: Kind, item: Diagnostic) -> None:
+    def _add(self, kind: ProblemKind, item: Diagnostic) -> None:
         if self.kinds is not None:
             self.kinds.append(kind)
         if self.elsewhere is None:
             if self._tally.admits(kind, item):
-                self.found.append(item)
+                self.diagnostics.append(item)
             return
         before = self._sent.counts[kind]
         if self._sent.admits(kind, item):
@@ -97,19 +97,19 @@ class Report:
         elif self._sent.counts[kind] > before:
             self.elsewhere.omitted[kind] += 1
 
-    def is_full(self, kind: Kind) -> bool:
+    def is_full(self, kind: ProblemKind) -> bool:
         """Whether another problem of this kind would only be counted, and so needs no message."""
         tally = self._tally if self.elsewhere is None else self._sent
         return tally.counts[kind] >= MAX_PER_KIND
 
-    def omit(self, kind: Kind) -> None:
+    def omit(self, kind: ProblemKind) -> None:
         """Count a problem of a full kind."""
         if self.elsewhere is None:
             self._tally.counts[kind] += 1
         else:
             self.elsewhere.omitted[kind] += 1
 
-    def receive(self, sent: Sent) -> None:
+    def receive(self, sent: WorkerProblems) -> None:
         """Add the problems of a worker process."""
         for kind, item in sent.items:
             self._add(kind, item)
@@ -125,7 +125,7 @@ class Report:
             self._bad_known = len(self.bad)
         return set(self._bad_in.get(path, ()))
 
-    def say(
+    def add_problem(
         self,
         code: str,
         message: str,
@@ -138,11 +138,11 @@ class Report:
         cause: str = "",
     ) -> None:
         """Add an error (``E...``) or a warning (``W...``) at a position in this file."""
-        self.tell(
+        self.add_problem_at(
             code, message, Location(self.file, line, column), hint, private=private, address=address, cause=cause
         )
 
-    def tell(
+    def add_problem_at(
         self,
         code: str,
         message: str,
@@ -155,17 +155,17 @@ class Report:
     ) -> None:
         """The same at a location that may be in a sheet. A hint may be a function, if it takes long to compute."""
         if callable(hint):
-            hint = None if self.is_full(Kind(location.file, code, cause)) else hint()
+            hint = None if self.is_full(ProblemKind(location.file, code, cause)) else hint()
         self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
 
     def finish(self) -> None:
         """Add the numbers of omitted problems."""
-        self.found += self._tally.summaries()
+        self.diagnostics += self._tally.summaries()
         self._tally.counts.clear()
 
     @property
     def errors(self) -> bool:
-        return any(item.is_error for item in self.found)
+        return any(item.is_error for item in self.diagnostics)
 
 
 def _severity(code: str) -> Severity:

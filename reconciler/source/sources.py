@@ -12,10 +12,10 @@ from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.rows.expand import PlanFile, read_plan_file
 from reconciler.source.rows.frame import Watch
-from reconciler.source.rows.gathering import Gathering
+from reconciler.source.rows.gathering import RowCollector
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import next_step, told
@@ -45,19 +45,19 @@ def load_sources(
     files, problems = locate_plan_files(project, paths)
     documents: dict[str, Document] = {}
     plans: dict[str, Location] = {}
-    rows = Gathering()
+    rows = RowCollector()
     moves: list[Move] = []
     for file in files:
         name = name_of(project, file.path)
-        report = Report(name)
+        report = FileReport(name)
         plan = _read(file, name, project, report, documents, watch)
         if plan is not None:
             _add(plan, plans, rows, report)
             moves += plan.moves
         report.finish()
-        problems += report.found
+        problems += report.diagnostics
     people = people or People()
-    problems += _twins(rows.alike(people), people)
+    problems += _duplicate_calls(rows.alike(people), people)
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
@@ -65,29 +65,29 @@ def _read(
     file: PlanPath,
     name: str,
     project: Project,
-    report: Report,
+    report: FileReport,
     documents: dict[str, Document],
     watch: Watch | None,
 ) -> PlanFile | None:
     try:
         data = file.read()
     except OSError as error:
-        report.say("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
+        report.add_problem("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
         return None
     document = load(data, name)
     documents[name] = document
-    report.found += document.diagnostics
+    report.diagnostics += document.diagnostics
     if not isinstance(document.root, MapNode):
         return None
     return read_plan_file(document.root, project, report, watch)
 
 
-def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Report) -> None:
+def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report: FileReport) -> None:
     """Check that plan names and addresses are unique. The first file that is read keeps a name."""
     first = None if plan.name is None else plans.get(plan.name)
     if first is not None:
         message = f"duplicate plan name {plan.name!r}, already used at {first}"
-        report.say("E402", message, *plan.named_at, "choose another name: each plan must be in one file")
+        report.add_problem("E402", message, *plan.named_at, "choose another name: each plan must be in one file")
         for _ in plan.rows:  # report their errors, too
             pass
         return
@@ -98,16 +98,16 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
         for row, known in rows.take(found):
             message = f"duplicate address {row.address}, first used at {known.source}"
             hint = "change the key: it must be unique within the plan"
-            report.tell(
+            report.add_problem_at(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address
             )
 
 
-def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
+def _duplicate_calls(rows: Iterable[Row], people: People) -> list[Diagnostic]:
     """Warn about rows that call one person at the same time, unless ``distinct`` is set."""
     targets: dict[tuple[str, object], Row] = {}
     numbers: dict[tuple[str, object], Row] = {}  # of contacts
-    report = Report("")
+    report = FileReport("")
     for row in rows:
         if not row.enabled:
             continue
@@ -124,6 +124,6 @@ def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
             message = f"{row.address} calls the same person at the same time as {first.address}"
             hint = "remove one of them" if same else "remove one of them, or set distinct: true in the second"
             private = (*personal_values(first.call), *personal_values(row.call))
-            report.tell("W203", message, row.source, hint, private=private, address=row.address)
+            report.add_problem_at("W203", message, row.source, hint, private=private, address=row.address)
     report.finish()
-    return report.found
+    return report.diagnostics

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, LedgerRecord, Link, Walk, promised_texts
+from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection
@@ -76,7 +76,7 @@ def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
     if meta is None:
         raise StateError("the state is damaged: it does not say which state it is")
     lineage, serial = str(meta["lineage"]), meta["serial"]
-    walk, replay = Walk(lineage), Replay()
+    walk, replay = ChainVerifier(lineage), Replay()
     last = walk_along(ledger.links(connection), walk, replay)
     if replay.state is not None and replay.state != ledger.about(connection):
         walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
@@ -99,7 +99,7 @@ def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
     return Verdict(problems, walk.head, lineage)
 
 
-def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> LedgerRecord | None:
+def walk_along(links: Iterable[Link], walk: ChainVerifier, replay: Replay) -> LedgerRecord | None:
     """Check each entry, and play it; the result is the last that could be read."""
     last: LedgerRecord | None = None
     bare: set[int] = set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Kind, canonical
+from reconciler.domain.chain import EntryKind, canonical
 from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
 from reconciler.domain.model import Address
 from reconciler.domain.ports import Run
@@ -206,17 +206,17 @@ def _forgotten(entry: Written, tables: Tables) -> None:
 
 
 _PROJECTIONS: Mapping[str, Callable[[Written, Tables], None]] = {
-    Kind.PAUSED: _paused,
-    Kind.RESUMED: _resumed,
-    Kind.CONFLICT: _conflict,
-    Kind.CONFLICT_ENDED: _conflict_ended,
-    Kind.APPROVED: _approved,
-    Kind.APPROVAL_ENDED: _approval_ended,
-    Kind.APPLIED_FROM: _applied_from,
-    Kind.OBSERVED: _observed,
-    Kind.TO_STOP: _to_stop,
-    Kind.MOVED: _moved,
-    Kind.FORGOTTEN: _forgotten,
+    EntryKind.PAUSED: _paused,
+    EntryKind.RESUMED: _resumed,
+    EntryKind.CONFLICT: _conflict,
+    EntryKind.CONFLICT_ENDED: _conflict_ended,
+    EntryKind.APPROVED: _approved,
+    EntryKind.APPROVAL_ENDED: _approval_ended,
+    EntryKind.APPLIED_FROM: _applied_from,
+    EntryKind.OBSERVED: _observed,
+    EntryKind.TO_STOP: _to_stop,
+    EntryKind.MOVED: _moved,
+    EntryKind.FORGOTTEN: _forgotten,
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Kind, LedgerRecord, promised_texts
+from reconciler.domain.chain import EntryKind, LedgerRecord, promised_texts
 from reconciler.domain.model import Address, JsonValue, Status
 from reconciler.state import facts, rules
 
@@ -43,27 +43,27 @@ class Replay:
         self._attempts: defaultdict[Key, list[int]] = defaultdict(list)
         self._words: defaultdict[Key, list[Row]] = defaultdict(list)
         self._do: Mapping[str, Callable[[LedgerRecord, Mapping[str, str]], None]] = {
-            Kind.CREATED: self._created,
-            Kind.MIGRATED: self._created,
-            Kind.INHERITED: self._inherited,
-            Kind.BEGAN: self._began,
-            Kind.ENDED: self._ended,
-            Kind.LOOKED: self._looked,
-            Kind.INTENDED: self._opened,
-            Kind.EXPIRED: self._opened,
-            Kind.PLACED: self._answered,
-            Kind.FAILED: self._answered,
-            Kind.UNCERTAIN: self._answered,
-            Kind.RULED_OUT: self._answered,
-            Kind.MISSED: self._answered,
-            Kind.ADOPTED: self._adopted,
-            Kind.DECIDED: self._decided,
-            Kind.CLEARED: self._cleared,
-            Kind.FORGOTTEN: self._forgotten,
-            Kind.MOVED: self._moved,
-            Kind.REDACTED: self._redacted,
-            Kind.DEPARTED: self._departed,
-            Kind.ARRIVED: self._arrived,
+            EntryKind.CREATED: self._created,
+            EntryKind.MIGRATED: self._created,
+            EntryKind.INHERITED: self._inherited,
+            EntryKind.BEGAN: self._began,
+            EntryKind.ENDED: self._ended,
+            EntryKind.LOOKED: self._looked,
+            EntryKind.INTENDED: self._opened,
+            EntryKind.EXPIRED: self._opened,
+            EntryKind.PLACED: self._answered,
+            EntryKind.FAILED: self._answered,
+            EntryKind.UNCERTAIN: self._answered,
+            EntryKind.RULED_OUT: self._answered,
+            EntryKind.MISSED: self._answered,
+            EntryKind.ADOPTED: self._adopted,
+            EntryKind.DECIDED: self._decided,
+            EntryKind.CLEARED: self._cleared,
+            EntryKind.FORGOTTEN: self._forgotten,
+            EntryKind.MOVED: self._moved,
+            EntryKind.REDACTED: self._redacted,
+            EntryKind.DEPARTED: self._departed,
+            EntryKind.ARRIVED: self._arrived,
         }
 
     def step(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
@@ -122,7 +122,7 @@ class Replay:
     def _opened(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         told: Any = record.content
         where = _columns(told["address"])
-        status = Status.INTENDED if record.kind == Kind.INTENDED else Status.MISSED
+        status = Status.INTENDED if record.kind == EntryKind.INTENDED else Status.MISSED
         sent = {"status": status, "digest": told["digest"], "endpoint": told["endpoint"]}
         finished = None if status is Status.INTENDED else record.at
         attempted = told.get("attempted_at", record.at)
@@ -149,10 +149,10 @@ class Replay:
         call, attempt = self._call(told["address"]), self._attempt(told["address"])
         answer = {"status": record.kind, "call_id": told["call_id"], "error": texts.get("error")}
         call |= answer
-        if record.kind == Kind.MISSED:
+        if record.kind == EntryKind.MISSED:
             call["rings_at"] = min(call["rings_at"], record.at)
         attempt |= answer | {"finished_at": record.at, "evidence": texts.get("evidence")}
-        if record.kind == Kind.FAILED:
+        if record.kind == EntryKind.FAILED:
             again = call["rejected_digest"] == call["digest"]
             call["rejections"] = call["rejections"] + 1 if again else 1
             call["rejected_digest"] = call["digest"]

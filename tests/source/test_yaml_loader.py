@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.domain.model import Severity
 from reconciler.source.yaml.loader import Document, load
-from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Scalar
+from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar, ScalarType
 
 TAGS = "".join(f"%TAG !a{number}! x\n" for number in range(100_000))
 
@@ -26,28 +26,28 @@ def problems(document: Document) -> list[tuple[str, int, int]]:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("0042", Kind.TEXT),
-        ("42", Kind.NUMBER),
-        ("-1.50", Kind.NUMBER),
-        ("1e3", Kind.NUMBER),
-        ("+14155550123", Kind.TEXT),
-        ("10:30", Kind.TEXT),
-        ("1_000", Kind.TEXT),
-        ("0x1F", Kind.TEXT),
-        ("0o17", Kind.TEXT),
-        ("NO", Kind.TEXT),
-        ("on", Kind.TEXT),
-        ("true", Kind.BOOLEAN),
-        ("False", Kind.BOOLEAN),
-        ("null", Kind.NULL),
-        ("~", Kind.NULL),
-        ("", Kind.NULL),
-        ("2026-06-15", Kind.TEXT),
-        (".inf", Kind.TEXT),
-        ("1" * 5000, Kind.TEXT),
+        ("0042", ScalarType.TEXT),
+        ("42", ScalarType.NUMBER),
+        ("-1.50", ScalarType.NUMBER),
+        ("1e3", ScalarType.NUMBER),
+        ("+14155550123", ScalarType.TEXT),
+        ("10:30", ScalarType.TEXT),
+        ("1_000", ScalarType.TEXT),
+        ("0x1F", ScalarType.TEXT),
+        ("0o17", ScalarType.TEXT),
+        ("NO", ScalarType.TEXT),
+        ("on", ScalarType.TEXT),
+        ("true", ScalarType.BOOLEAN),
+        ("False", ScalarType.BOOLEAN),
+        ("null", ScalarType.NULL),
+        ("~", ScalarType.NULL),
+        ("", ScalarType.NULL),
+        ("2026-06-15", ScalarType.TEXT),
+        (".inf", ScalarType.TEXT),
+        ("1" * 5000, ScalarType.TEXT),
     ],
 )
-def test_scalars_keep_their_text(text: str, kind: Kind) -> None:
+def test_scalars_keep_their_text(text: str, kind: ScalarType) -> None:
     document = read(f"a: {text}\n")
     assert isinstance(document.root, MapNode)
     value = document.root.get("a")
@@ -57,7 +57,7 @@ def test_scalars_keep_their_text(text: str, kind: Kind) -> None:
     assert isinstance(quoted, MapNode)
     item = quoted.get("a")
     assert isinstance(item, Scalar)
-    assert (item.text, item.kind) == (text, Kind.TEXT)
+    assert (item.text, item.kind) == (text, ScalarType.TEXT)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_an_alias_is_null_and_the_file_has_errors() -> None:
     assert isinstance(document.root, MapNode)
     value = document.root.get("b")
     assert isinstance(value, Scalar)
-    assert value.kind is Kind.NULL
+    assert value.kind is ScalarType.NULL
     assert document.diagnostics
 
 

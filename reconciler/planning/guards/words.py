@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from reconciler.domain.blinding import Clear, View
+from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.model import Address, Call, Entry, Location, Record
 from reconciler.domain.people import People
 from reconciler.domain.plan import Action
@@ -42,7 +42,7 @@ class Scene:
     now: datetime
     policy: Policy
     entries: Sequence[Entry] = ()
-    view: View = field(default_factory=Clear)
+    view: View = field(default_factory=ClearView)
     people: People = field(default_factory=People)
     approved: frozenset[Address] = frozenset()
 

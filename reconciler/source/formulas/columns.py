@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
 from reconciler.source.rows.fields import Check, check_of, explain, schema_of
 from reconciler.source.schema.wording import quoted, revealing_names
@@ -39,7 +39,7 @@ Columns = Mapping[str, Column]
 
 
 def read_columns(
-    node: MapNode, path: tuple[str | int, ...], engine: Engine, names: Mapping[str, str], report: Report
+    node: MapNode, path: tuple[str | int, ...], engine: Engine, names: Mapping[str, str], report: FileReport
 ) -> Columns:
     """The columns of one ``columns:`` map. Invalid ones are reported and left out."""
     found: dict[str, Column] = {}
@@ -51,7 +51,7 @@ def read_columns(
         except FormulaProblem as problem:
             message = f"{name}: {problem.message}"
             private = (*problem.private, *revealing_names((*path, name)), *literals(value.text))
-            report.say(problem.code, message, value.line, value.column, problem.hint, private=private)
+            report.add_problem(problem.code, message, value.line, value.column, problem.hint, private=private)
             report.bad.add((*path, name))
     return found
 
@@ -64,7 +64,7 @@ def _column(name: str, scalar: Scalar, engine: Engine, names: Mapping[str, str])
     return Column(name, scalar, None, text.removeprefix("=") if text.startswith("==") else text, check)
 
 
-def in_order(columns: Columns, report: Report) -> tuple[Column, ...]:
+def in_order(columns: Columns, report: FileReport) -> tuple[Column, ...]:
     """The columns, each after those it reads. A cycle is reported, and the result is empty."""
     graph = {name: [read for read in column.reads if read in columns] for name, column in columns.items()}
     try:
@@ -74,7 +74,7 @@ def in_order(columns: Columns, report: Report) -> tuple[Column, ...]:
         where = columns[circle[0]].scalar
         message = f"these columns form a cycle: {' reads '.join(circle)}"
         hint = "change one of them so that it does not read the next"
-        report.say("E704", message, where.line, where.column, hint, private=revealing_names(circle))
+        report.add_problem("E704", message, where.line, where.column, hint, private=revealing_names(circle))
         return ()
     return tuple(columns[name] for name in order)
 

@@ -12,7 +12,7 @@ _TAKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DraftLine:
     """A line of the plan file: a field, its value in the file (None: to be filled in), and a note.
 
     Without ``live`` it is a suggestion, written as a comment.
@@ -28,12 +28,12 @@ class Entry:
 class Draft:
     """A drafted plan file: its defaults, its columns, and notes for the person."""
 
-    defaults: tuple[Entry, ...]
-    columns: tuple[Entry, ...]
+    defaults: tuple[DraftLine, ...]
+    columns: tuple[DraftLine, ...]
     notes: tuple[str, ...]
 
     @property
-    def missing(self) -> list[Entry]:
+    def missing(self) -> list[DraftLine]:
         return [entry for entry in (*self.defaults, *self.columns) if entry.live and entry.value is None]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.functions import slug
 from reconciler.source.import_sheet import values as looks
-from reconciler.source.import_sheet.draft import Draft, Entry, cell_of
+from reconciler.source.import_sheet.draft import Draft, DraftLine, cell_of
 from reconciler.source.import_sheet.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.import_sheet.sample import Column, Sample
 from reconciler.source.rows.cells import PHONE_ONLY
@@ -41,7 +41,7 @@ class _Guesser:
         self._set = {column.name for column in sample.columns if schema_of(column.name) is not None}
         others = [column for column in sample.columns if column.name not in self._set]
         self._free = [column for column in others if cell_of(column.name)]
-        self._entries: list[Entry] = []
+        self._entries: list[DraftLine] = []
         self._notes = [
             f"the header {quoted(column.name)} cannot be used in a formula: rename it"
             for column in others
@@ -65,20 +65,20 @@ class _Guesser:
         return field in self._set or any(entry.field == field and entry.live for entry in self._entries)
 
     def _add(self, field: str, value: str | None, note: str) -> None:
-        self._entries.append(Entry(field, value, note))
+        self._entries.append(DraftLine(field, value, note))
 
     def _take(self, role: Role, good: Callable[[looks.Values], object]) -> Column | None:
         """Assign the column with the best matching header and valid values, or None."""
         fitting = [column for column in self._free if fit(column.name, role) and good(column.values)]
         best = max(fitting, key=lambda column: fit(column.name, role), default=None)
-        return self._taken(best)
+        return self._assign(best)
 
     def _take_only(self, good: Callable[[looks.Values], object]) -> Column | None:
         """Assign the only column with valid values, whatever its header, or None."""
         fitting = [column for column in self._free if good(column.values) and near_field(column.name) is None]
-        return self._taken(fitting[0]) if len(fitting) == 1 else None
+        return self._assign(fitting[0]) if len(fitting) == 1 else None
 
-    def _taken(self, column: Column | None) -> Column | None:
+    def _assign(self, column: Column | None) -> Column | None:
         if column is not None:
             self._free.remove(column)
         return column
@@ -152,7 +152,7 @@ class _Guesser:
         self._add("schedule.at", None, note)
 
     def _scheduled(self, date: Column, *, is_call: bool) -> None:
-        self._day = self._taken(date)
+        self._day = self._assign(date)
         if self._day_of(date) is None:
             note = "the first rows match both DD/MM and MM/DD; choose one"
             self._add("day", None, f'{_label(date)}: {note}: =date({cell_of(date.name)}, "DD/MM/YYYY")')
@@ -223,9 +223,9 @@ class _Guesser:
             value = f"=money({cell})" if looks.are_amounts(column.values) else f"={cell}"
             if name and all(entry.field != f"additional_data.{name}" for entry in self._entries):
                 note = "remove the # to pass it to the agent"
-                self._entries.append(Entry(f"additional_data.{name}", value, note, live=False))
+                self._entries.append(DraftLine(f"additional_data.{name}", value, note, live=False))
 
-    def _defaults(self, *, is_contact: bool) -> Iterator[Entry]:
+    def _defaults(self, *, is_contact: bool) -> Iterator[DraftLine]:
         if not self._has("agent"):
             yield _alias("agent", list(self._project.agents), "agents", "the AI agent that makes the call")
         if not self._has("from"):
@@ -234,14 +234,14 @@ class _Guesser:
             yield _alias("from", fitting, "numbers", "the number to call from")
         if not self._has("schedule.timezone"):
             note = "for all rows" if self._answers.timezone else "the time zone, such as America/Mexico_City"
-            yield Entry("schedule.timezone", self._answers.timezone, note)
+            yield DraftLine("schedule.timezone", self._answers.timezone, note)
 
 
-def _alias(field: str, names: list[str], section: str, meaning: str) -> Entry:
+def _alias(field: str, names: list[str], section: str, meaning: str) -> DraftLine:
     if len(names) == 1:
-        return Entry(field, names[0], "the only one in reconciler.yaml")
+        return DraftLine(field, names[0], "the only one in reconciler.yaml")
     known = f" ({', '.join(sorted(names)[:8])})" if names else ""
-    return Entry(field, None, f"{meaning}: a name from {section} in reconciler.yaml{known}, or an id")
+    return DraftLine(field, None, f"{meaning}: a name from {section} in reconciler.yaml{known}, or an id")
 
 
 def _is_date(column: Column) -> bool:

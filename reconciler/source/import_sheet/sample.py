@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from reconciler.domain.settings import Project
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.header import read_header
 from reconciler.source.sheets.opening import open_sheet
@@ -61,7 +61,7 @@ def read_sample(options: Options, plan_file: str, project: Project) -> Sample:
 
 
 def _read(options: Options, plan_file: str, project: Project) -> Sample:
-    report = Report(plan_file)
+    report = FileReport(plan_file)
     with open_sheet(options, plan_file, project) as grid:
         records = (record for record in grid.records() if not record.blank)
         first = next(records, None)
@@ -69,7 +69,7 @@ def _read(options: Options, plan_file: str, project: Project) -> Sample:
             raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
         header = read_header(grid, first, report)
         if header is None:
-            found = report.found[0]
+            found = report.diagnostics[0]
             raise SheetProblem(found.code, found.message, found.hint, found.location)
         sample = list(islice(records, MOST_ROWS))
     columns = tuple(_columns(header.names, sample))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from reconciler.source.import_sheet.draft import Draft, Entry
+from reconciler.source.import_sheet.draft import Draft, DraftLine
 from reconciler.source.sheets.options import Options
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./ -]*[A-Za-z0-9]", re.ASCII)
@@ -42,14 +42,14 @@ def _lines(draft: Draft, plan: str, options: Options) -> Iterator[str]:
         yield from _noted("      ", text, entry)
 
 
-def _defaults(entries: Sequence[Entry]) -> Iterator[str]:
+def _defaults(entries: Sequence[DraftLine]) -> Iterator[str]:
     for entry in entries:
         value = _TODO if entry.value is None else scalar(entry.value)
         head, dot, rest = entry.field.partition(".")
         yield from _noted("  ", f"{head}: {{{rest}: {value}}}" if dot else f"{head}: {value}", entry)
 
 
-def _noted(margin: str, text: str, entry: Entry) -> Iterator[str]:
+def _noted(margin: str, text: str, entry: DraftLine) -> Iterator[str]:
     """The line with its note after it, or before it if one line is too short for both."""
     note = f"# {'TODO: ' if entry.value is None else ''}{entry.note}"
     whole = f"{margin}{text}  {note}"

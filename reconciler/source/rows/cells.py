@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.yaml.nodes import MapNode, Scalar
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _computed(cell: Cell, name: str, upper: Layer) -> bool:
     return name in upper.blank and cell.source is Source.FORMULA
 
 
-def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source: Source) -> Layer:
+def layer_of(node: MapNode, path: tuple[str | int, ...], report: FileReport, source: Source) -> Layer:
     """The layer of a row, or of the defaults, in a plan file. ``==`` at the start of a text stands for ``=``."""
     layer = Layer(bad=report.bad_in(path))
     for name, (_, value) in node.items.items():
@@ -120,7 +120,7 @@ def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source:
     return layer
 
 
-def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report) -> None:
+def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: FileReport) -> None:
     if scalar.is_null:
         layer.removed.add(name)
         return
@@ -128,7 +128,9 @@ def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report
     if text[:1] == "=":
         if not text.startswith("=="):
             hint = "move it to columns, or write == for a text that starts with ="
-            report.say("E707", f"{name}: formulas are allowed only in columns", scalar.line, scalar.column, hint)
+            report.add_problem(
+                "E707", f"{name}: formulas are allowed only in columns", scalar.line, scalar.column, hint
+            )
             layer.bad.add(name.partition(".")[0])
             return
         text = text[1:]

@@ -11,7 +11,7 @@ from reconciler.domain.model import Location, Row
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Failure, compute
 from reconciler.source.formulas.tokens import literals
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Layer, over
 from reconciler.source.rows.ordinary import Ordinary
 from reconciler.source.rows.reading import Place, Reading
@@ -56,7 +56,7 @@ class Frame:
     identity: Identity
     defaults: Layer
     project: Project
-    report: Report
+    report: FileReport
     watch: Watch | None = None
     ordinary: Ordinary = field(init=False)
 
@@ -81,7 +81,7 @@ class Frame:
         if columns:
             made, failures = compute(columns, own, values)
             for failure in failures:
-                self._tell(failure, place, values, locate)
+                self._report_failure(failure, place, values, locate)
         if self.watch is None and occurrence is None:
             ordinary = self.ordinary.row(place, own, made)
             if ordinary is not None:
@@ -93,23 +93,23 @@ class Frame:
             self.watch(Trace(reading, row, self.identity, own, made, self.defaults, values, locate))
         return row
 
-    def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
+    def _report_failure(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
         """Report a formula's failure at the first cell it reads, with the formula and its inputs."""
         column, problem = failure.column, failure.problem
-        told, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
+        inputs, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         where: Location | None = None
         for name in dict.fromkeys(column.reads):
             found, shown = locate(name), quoted(values.get(name, ""))
             where = where or found
             if is_private(name) and values.get(name):
                 private.append(shown)
-            told.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
+            inputs.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
         text = column.scalar.text
         private += literals(text)
         formula = text if len(text) <= _SHOWN_FORMULA else f"{text[:_SHOWN_FORMULA]}..."
         message = f"{column.name}: {problem.message}; {formula}"
-        if told:
-            message += f", where {', '.join(told[:_SHOWN_READS])}"
-        self.report.tell(
+        if inputs:
+            message += f", where {', '.join(inputs[:_SHOWN_READS])}"
+        self.report.add_problem_at(
             problem.code, message, where or place.row(), problem.hint, private=tuple(private), cause=column.name
         )

@@ -22,14 +22,14 @@ _ROOM = 8  # buckets per number: about every eighth number shares its bucket wit
 
 @dataclass(slots=True)
 class _File:
-    """The rows of one plan; no other file has the same plan. ``known`` maps names to positions. It is built only
-    if rows are not in order: ordered rows have no duplicates, and need no sorting."""
+    """The rows of one plan; no other file has the same plan. ``positions`` maps names to positions. It is built
+    only if rows are not in order: ordered rows have no duplicates, and need no sorting."""
 
     plan: str
     start: int
     end: int
     last: _Name = ("", 0)
-    known: dict[_Name, int] | None = None
+    positions: dict[_Name, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Rows:
     ascending: bool
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Rows | None:
+    def from_rows(cls, rows: Sequence[Row]) -> Rows | None:
         """Pack the rows; None if there are none."""
         if not rows:
             return None
@@ -61,7 +61,7 @@ class Rows:
         return self.packed.items(_UNPACK)
 
 
-class Gathering:
+class RowCollector:
     """Collects the rows of one plan after another, and returns them sorted by address."""
 
     def __init__(self) -> None:
@@ -78,14 +78,14 @@ class Gathering:
         if isinstance(rows, Rows) and self._extend(rows):
             return
         for row in rows if isinstance(rows, Rows) else (rows,):
-            known = self.add(row)
-            if known is not None:
-                yield row, known
+            earlier = self.add(row)
+            if earlier is not None:
+                yield row, earlier
 
     def _extend(self, rows: Rows) -> bool:
         """Add packed rows unchanged if they continue in order."""
         file = self._files[-1]
-        if file.known is not None or not rows.ascending or rows.first <= file.last:
+        if file.positions is not None or not rows.ascending or rows.first <= file.last:
             return False
         self._kept.extend(rows.packed)
         self._calls.extend(rows.calls)
@@ -95,12 +95,12 @@ class Gathering:
     def add(self, row: Row) -> Row | None:
         """Add a row, or return the earlier row of the same address."""
         file, name, end = self._files[-1], (row.address.key, row.address.revision), len(self._kept.items)
-        if file.known is None and name <= file.last:
-            file.known = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
-        if file.known is not None:
-            if name in file.known:
-                return self._kept.items[file.known[name]]
-            file.known[name] = end
+        if file.positions is None and name <= file.last:
+            file.positions = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
+        if file.positions is not None:
+            if name in file.positions:
+                return self._kept.items[file.positions[name]]
+            file.positions[name] = end
         file.plan, file.last, file.end = row.address.plan, name, end + 1
         self._kept.append(row)
         self._calls.append(_moment(person(row.call.target), row))
@@ -127,25 +127,25 @@ class Gathering:
 
     def _order(self) -> Sequence[int]:
         files = sorted(self._files, key=lambda file: file.plan)
-        if all(file.known is None for file in files) and files == self._files:
+        if all(file.positions is None for file in files) and files == self._files:
             return range(len(self._kept.items))
         order = array("Q")
         for file in files:
-            if file.known is None:
+            if file.positions is None:
                 order.extend(range(file.start, file.end))
             else:
-                order.extend(file.known[name] for name in sorted(file.known))
+                order.extend(file.positions[name] for name in sorted(file.positions))
         return order
 
 
 def _repeated(numbers: Sequence[int]) -> set[int]:
     """The numbers that occur more than once. They are hashes, so few share their last bits."""
     last = (1 << (_ROOM * len(numbers)).bit_length()) - 1
-    met, shared = bytearray(last + 1), set()
+    seen, shared = bytearray(last + 1), set()
     for number in numbers:
-        if met[number & last]:
+        if seen[number & last]:
             shared.add(number & last)
-        met[number & last] = 1
+        seen[number & last] = 1
     counts = Counter(number for number in numbers if number & last in shared)
     return {number for number, count in counts.items() if count > 1}
 

@@ -34,7 +34,7 @@ _Texts: TypeAlias = "tuple[str | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RowShape:
     """Rows that set the same fields. Their texts are in one tuple: the row's, the computed ones, then ``fixed``,
     which holds those of the defaults and a None. ``fields`` selects ``_FIELDS`` from it; the other members are
     positions in it.
@@ -55,7 +55,7 @@ class Ordinary:
     def __init__(self, identity: Identity, defaults: Layer, project: Project) -> None:
         self._identity = identity
         self._defaults = defaults
-        self._kinds: dict[object, Kind | None] = {}
+        self._kinds: dict[object, RowShape | None] = {}
         self._agent = lru_cache(1024)(lambda text: agent_id(text, project))
         self._sender = lru_cache(1024)(lambda text, contact: sender_id(text, project, contact=contact))
         self._forbidden = lru_cache(1024)(lambda url: webhook_problem(url, project))
@@ -70,7 +70,7 @@ class Ordinary:
             texts += [cell.text for cell in made.cells.values()]
         return self.row_of(kind, texts, place.row())
 
-    def kind(self, own: Layer, made: Layer) -> Kind | None:
+    def kind(self, own: Layer, made: Layer) -> RowShape | None:
         """The shape of the rows that set the same fields; None if they need the slow path."""
         if own.bad or own.removed or made.bad:
             return None
@@ -80,7 +80,7 @@ class Ordinary:
             kind = self._kinds[mark] = self._kind(own, made)
         return kind
 
-    def _kind(self, own: Layer, made: Layer) -> Kind | None:
+    def _kind(self, own: Layer, made: Layer) -> RowShape | None:
         """None if the field names already need the slow path: no target, no zone, two timings, and so on."""
         first = len(own.cells)
         upper = Layer(_numbered(own.cells, 0, Source.ROW), schedule=own.schedule, blank=own.blank)
@@ -100,7 +100,7 @@ class Ordinary:
                 at[name] = first + len(made.cells) + len(fixed)
                 fixed.append(cell.text)
         nothing = first + len(made.cells) + len(fixed)
-        return Kind(
+        return RowShape(
             fixed=(*fixed, None),
             fields=itemgetter(*(at.get(name, nothing) for name in _FIELDS)),
             tags=tuple(at[f"metadata.{tag}"] for tag in self._identity.tags or ()),
@@ -128,7 +128,7 @@ class Ordinary:
             )
         )
 
-    def row_of(self, kind: Kind, own: Sequence[str], source: Location) -> Row | None:
+    def row_of(self, kind: RowShape, own: Sequence[str], source: Location) -> Row | None:
         """The row of a shape with these texts (its own and computed ones); None if it needs the slow path."""
         texts = (*own, *kind.fixed)
         (

@@ -9,7 +9,7 @@ from typing import Protocol
 from reconciler.domain.masking import is_private
 from reconciler.domain.model import Address, Location
 from reconciler.domain.sensitive import is_harmless
-from reconciler.source.report import Hint, Report
+from reconciler.source.report import FileReport, Hint
 from reconciler.source.rows.cells import Cell, Layer, Source
 from reconciler.source.rows.repeat import Occurrence
 from reconciler.source.schema.wording import revealing_names
@@ -59,7 +59,7 @@ class Reading:
 
     place: Place
     merged: Layer
-    report: Report
+    report: FileReport
     writes_schedule: bool = False
     occurrence: Occurrence | None = None
     address: Address | None = None
@@ -90,12 +90,12 @@ class Reading:
         if self.blocked(field):
             return
         cell = self.cell(field)
-        where = self.place.field(field) if cell is None else self.where(cell)
+        where = self.place.field(field) if cell is None else self.location_of(cell)
         if cell is not None and not isinstance(cell.origin, Scalar | int):
             message += f" (computed by {cell.origin.name}, line {cell.origin.scalar.line} of {self.report.file})"
         cause = f"{field} in defaults" if cell is not None and cell.source is Source.DEFAULT else field
         private = (*self._private(), *revealing_names(names))
-        self.report.tell(code, message, where, hint, private=private, address=self.address, cause=cause)
+        self.report.add_problem_at(code, message, where, hint, private=private, address=self.address, cause=cause)
 
     def _private(self) -> tuple[str, ...]:
         """The values that masked messages about this row must hide, whichever field they concern."""
@@ -103,7 +103,7 @@ class Reading:
         values = [cell.text for name, cell in cells if is_private(name) and not is_harmless(cell.text)]
         return (*values, *revealing_names(part for name, _ in cells for part in name.split(".")))
 
-    def where(self, cell: Cell) -> Location:
+    def location_of(self, cell: Cell) -> Location:
         """The location of a value; the row for a computed one."""
         if cell.source is Source.DEFAULT:
             return _in_plan(self.report.file, cell) or self.place.row()

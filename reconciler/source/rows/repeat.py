@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from reconciler.domain import times
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Cell, Layer, Source
 from reconciler.source.rows.recurrence import RecurrenceError, dates
 from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
@@ -26,7 +26,7 @@ class Occurrence:
     rule: Scalar
 
 
-def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Layer, Occurrence | None]]:
+def occurrences(item: MapNode, own: Layer, report: FileReport) -> Iterator[tuple[Layer, Occurrence | None]]:
     """The layer of a row for each of its occurrences; one if it does not repeat.
 
     An invalid repeat is reported. The row is then returned once, without further errors about its timing.
@@ -37,7 +37,7 @@ def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Lay
     key, node = item.items["repeat"]
     found: list[Occurrence] = []
     if _timed_once(own, report) and isinstance(node, MapNode) and "repeat" not in own.bad:
-        found = _Reader(key, node, report).read()
+        found = _RepeatReader(key, node, report).read()
     if not found:
         yield replace(own, bad=own.bad | {"repeat", "schedule"}), None
     for occurrence in found:
@@ -45,22 +45,22 @@ def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Lay
         yield replace(own, cells=cells, schedule=True), occurrence
 
 
-def _timed_once(own: Layer, report: Report) -> bool:
+def _timed_once(own: Layer, report: FileReport) -> bool:
     """Whether only the rule sets the time of the call."""
     for name in ("schedule.at", "delay_minutes"):
         cell = own.cells.get(name)
         if cell is not None and isinstance(cell.origin, Scalar):
             message = f"a row must have one timing, but this one has both repeat and {name}"
             hint = "remove one of them; repeat.from has the first date and the time of day"
-            report.say("E306", message, cell.origin.line, cell.origin.column, hint)
+            report.add_problem("E306", message, cell.origin.line, cell.origin.column, hint)
             return False
     return True
 
 
-class _Reader:
+class _RepeatReader:
     """Reads one repeat that fits the schema. ``_failed`` is set by any error, which is reported."""
 
-    def __init__(self, key: Scalar, node: MapNode, report: Report) -> None:
+    def __init__(self, key: Scalar, node: MapNode, report: FileReport) -> None:
         self._key = key
         self._node = node
         self._report = report
@@ -157,5 +157,5 @@ class _Reader:
             return None
 
     def _wrong(self, code: str, message: str, where: Scalar, hint: str) -> None:
-        self._report.say(code, message, where.line, where.column, hint)
+        self._report.add_problem(code, message, where.line, where.column, hint)
         self._failed = True

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import jsonschema_rs
 
 from reconciler.source.schema.packaged import part_of
-from reconciler.source.yaml.nodes import BOOLEANS, NULLS, Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import BOOLEANS, NULLS, ListNode, MapNode, Node, Scalar, ScalarType
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
@@ -24,7 +24,7 @@ _WORDS = NULLS | BOOLEANS.keys()  # without quotes, these are not text
 _MORE_SPACES = "\\s\\x1c-\\x1f\\x85"
 
 
-class Sieve:
+class Prefilter:
     """Compiled once for a schema, or for some of its definitions (``parts``), all of which a row must fit."""
 
     def __init__(self, schema: str, parts: tuple[str, ...]) -> None:
@@ -61,11 +61,11 @@ class Sieve:
         if isinstance(node, ListNode):
             return [self._plain(item, name) for item in node.items]
         kind = node.kind
-        if kind is Kind.TEXT or (kind is Kind.NUMBER and name not in self._typed):
+        if kind is ScalarType.TEXT or (kind is ScalarType.NUMBER and name not in self._typed):
             return node.text
-        if kind is Kind.NUMBER:
+        if kind is ScalarType.NUMBER:
             return _number(node.text, whole=name in self._whole)
-        return None if kind is Kind.NULL else node.boolean
+        return None if kind is ScalarType.NULL else node.boolean
 
 
 def _signature(error: jsonschema_rs.ValidationError) -> str:
@@ -86,9 +86,9 @@ def _number(text: str, *, whole: bool) -> float | str:
 
 
 @cache
-def sieve(schema: str, *parts: str) -> Sieve:
+def prefilter(schema: str, *parts: str) -> Prefilter:
     """The prefilter of a schema, or of some of its definitions."""
-    return Sieve(schema, parts)
+    return Prefilter(schema, parts)
 
 
 def _names(schema: Json, wanted: Callable[[frozenset[str]], bool]) -> frozenset[str]:

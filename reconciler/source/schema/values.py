@@ -10,7 +10,7 @@ from typing import TypeAlias
 from jsonschema import Draft202012Validator, TypeChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Node
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, ScalarType
 
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 
@@ -33,11 +33,11 @@ def to_value(node: Node) -> Value:
         return {key: to_value(item) for key, (_, item) in node.items.items()}
     if isinstance(node, ListNode):
         return [to_value(item) for item in node.items]
-    if node.kind is Kind.NULL:
+    if node.kind is ScalarType.NULL:
         return None
-    if node.kind is Kind.BOOLEAN:
+    if node.kind is ScalarType.BOOLEAN:
         return node.boolean
-    return _number(node.text) if node.kind is Kind.NUMBER else node.text
+    return _number(node.text) if node.kind is ScalarType.NUMBER else node.text
 
 
 def _number(text: str) -> WrittenInt | WrittenFloat:

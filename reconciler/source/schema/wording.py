@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.domain.sensitive import is_harmless
-from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar, ScalarType
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -55,9 +55,9 @@ def describe(node: Node) -> str:
         return "a map"
     if isinstance(node, ListNode):
         return "a list"
-    if node.kind is Kind.NULL:
+    if node.kind is ScalarType.NULL:
         return "nothing"
-    if node.kind is Kind.TEXT:
+    if node.kind is ScalarType.TEXT:
         return quoted(node.text) if node.plain else f"the text {quoted(node.text)}"
     return node.text
 
@@ -114,8 +114,8 @@ def _type_hint(limit: object, node: Node) -> str | None:
             return f"write {digits} without quotes"
         if node.text.lstrip("+-").isdigit():
             return f"write {digits or '0'}, without leading zeros and plus"
-        if "integer" in names and node.kind is Kind.NUMBER:
+        if "integer" in names and node.kind is ScalarType.NUMBER:
             return "write it with digits only, such as 1000"
-    if "string" in names and node.kind is Kind.BOOLEAN:
+    if "string" in names and node.kind is ScalarType.BOOLEAN:
         return f'put it in quotes: "{node.text}"'
     return None

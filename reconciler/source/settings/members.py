@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from reconciler import quantities
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.yaml.nodes import MapNode, Scalar
 
 _T = TypeVar("_T")
@@ -25,7 +25,7 @@ def child_text(node: MapNode, name: str) -> str | None:
     return found.text if isinstance(found, Scalar) else None
 
 
-def read_integer(node: MapNode, name: str, report: Report) -> int | None:
+def read_integer(node: MapNode, name: str, report: FileReport) -> int | None:
     """A whole number; None if it is absent or invalid."""
     return _read(node, name, report, lambda text: quantities.parse_integer(text, most=10**12))
 
@@ -33,7 +33,7 @@ def read_integer(node: MapNode, name: str, report: Report) -> int | None:
 def read_seconds(
     node: MapNode,
     name: str,
-    report: Report,
+    report: FileReport,
     *,
     least: float = quantities.MIN_DURATION,
     most: float = quantities.MAX_DURATION,
@@ -43,25 +43,25 @@ def read_seconds(
 
 
 def read_span(
-    node: MapNode, name: str, report: Report, *, least: float = quantities.MIN_DURATION
+    node: MapNode, name: str, report: FileReport, *, least: float = quantities.MIN_DURATION
 ) -> timedelta | None:
     """The same as a timedelta."""
     seconds = read_seconds(node, name, report, least=least)
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def read_rate(node: MapNode, name: str, report: Report, default: float | None) -> float | None:
+def read_rate(node: MapNode, name: str, report: FileReport, default: float | None) -> float | None:
     """Requests a second, None for no limit; ``default`` if it is absent or invalid."""
     found = _read(node, name, report, lambda text: (quantities.parse_rate(text),))
     return default if found is None else found[0]
 
 
-def _read(node: MapNode, name: str, report: Report, parse: Callable[[str], _T]) -> _T | None:
+def _read(node: MapNode, name: str, report: FileReport, parse: Callable[[str], _T]) -> _T | None:
     found = node.get(name)
     if not isinstance(found, Scalar):
         return None
     try:
         return parse(found.text)
     except ValueError as error:
-        report.say("E204", f"{name}: {error}", found.line, found.column)
+        report.add_problem("E204", f"{name}: {error}", found.line, found.column)
         return None

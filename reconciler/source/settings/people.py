@@ -13,7 +13,7 @@ from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.domain.times import FARTHEST_EAST
 from reconciler.source.formulas.functions import e164
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.rows.parties import ID
 from reconciler.source.schema.wording import quoted
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, refuse_flaws
@@ -31,7 +31,7 @@ _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _ListLine:
     """The person in one line, in the form of ``person``: contact ids, numbers, or both."""
 
     contacts: tuple[str, ...]
@@ -43,20 +43,20 @@ def read_people(project: Project, now: datetime) -> tuple[People, tuple[Diagnost
 
     With errors, the lists contain only what could be read, and nothing may be placed.
     """
-    report, policy = Report(PROJECT_FILE), project.policy
+    report, policy = FileReport(PROJECT_FILE), project.policy
     suppressed = tuple(_suppressed(item, project, report, now) for item in policy.suppression)
     numbers: dict[str, str] = {}
     if policy.contacts is not None:
         for line in _lines(policy.contacts, project, report):
             numbers |= {contact: number for contact in line.contacts for number in line.numbers[:1]}
     report.finish()
-    return People(suppressed, numbers), by_place(report.found)
+    return People(suppressed, numbers), by_place(report.diagnostics)
 
 
-def _suppressed(file: SuppressionFile, project: Project, report: Report, now: datetime) -> Suppressed:
+def _suppressed(file: SuppressionFile, project: Project, report: FileReport, now: datetime) -> Suppressed:
     if file.as_of > (now + FARTHEST_EAST).date():
         message = f"{file.list.file}: as_of {file.as_of} is in the future"
-        report.tell("E913", message, file.list.source, "write the day on which you fetched the list")
+        report.add_problem_at("E913", message, file.list.source, "write the day on which you fetched the list")
     persons: set[str] = set()
     numbers_only = False
     for line in _lines(file.list, project, report):
@@ -65,7 +65,7 @@ def _suppressed(file: SuppressionFile, project: Project, report: Report, now: da
     return Suppressed(file, frozenset(persons), numbers_only)
 
 
-def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
+def _lines(file: ListFile, project: Project, report: FileReport) -> Iterator[_ListLine]:
     """The lines with a person. Reading ends at the first problem of the file itself."""
     name = Scalar(file.file, plain=True, line=file.source.line, column=file.source.column)
     is_workbook = file.file.lower().endswith((".xlsx", ".ods"))
@@ -76,7 +76,7 @@ def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
             header = next(records, None)
             if header is None:
                 raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
-            reader = _Reader(grid, header, file, report)
+            reader = _ListReader(grid, header, file, report)
             for count, record in enumerate(records, start=1):
                 if count > project.limits.sheet_rows:
                     raise SheetProblem("E603", f"more than {project.limits.sheet_rows:,} rows")
@@ -85,13 +85,13 @@ def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
     except SheetProblem as found:
         where = found.location or file.source
         message = found.message if found.location else f"{file.file}: {found.message}"
-        report.tell(found.code, message, where, found.hint)
+        report.add_problem_at(found.code, message, where, found.hint)
 
 
-class _Reader:
+class _ListReader:
     """Reads the lines of one list. Columns are identified by their headers; others are ignored."""
 
-    def __init__(self, grid: Grid, header: SheetRow, file: ListFile, report: Report) -> None:
+    def __init__(self, grid: Grid, header: SheetRow, file: ListFile, report: FileReport) -> None:
         self._grid = grid
         self._file = file
         self._report = report
@@ -106,7 +106,7 @@ class _Reader:
             hint = "name a column 'number' or 'contact_id' in the first row; in .csv separate columns with commas"
             raise SheetProblem("E911", "no column for numbers or contacts", hint, grid.locate(header, None))
 
-    def line(self, record: SheetRow) -> _Line | None:
+    def line(self, record: SheetRow) -> _ListLine | None:
         """The person of a record. None if a cell is invalid, or there is no person; both are reported."""
         if len(record.texts) != self._width:
             message = f"the row has {len(record.texts)} cells, but the header has {self._width}"
@@ -116,10 +116,10 @@ class _Reader:
         numbers = [self._number(record, index) for index in self._numbers if record.texts[index].strip()]
         if not contacts and not numbers:
             where = self._grid.locate(record, None)
-            self._report.tell(
+            self._report.add_problem_at(
                 "E912", "this line has no number or contact", where, "fill in the cell, or remove the line"
             )
-        known = _Line(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
+        known = _ListLine(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
         return known if known.contacts or known.numbers else None
 
     def _contact(self, record: SheetRow, index: int) -> str | None:
@@ -146,7 +146,9 @@ class _Reader:
 
     def _unread(self, record: SheetRow, index: int, what: str, hint: str) -> None:
         shown = quoted(record.texts[index].strip())
-        self._report.tell("E912", f"{what}: {shown}", self._grid.locate(record, index), hint, private=(shown,))
+        self._report.add_problem_at(
+            "E912", f"{what}: {shown}", self._grid.locate(record, index), hint, private=(shown,)
+        )
 
 
 def _check_country(name: str) -> None:

@@ -20,7 +20,7 @@ from reconciler.domain.settings import (
 )
 from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_TIMEOUT
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.schema.shape import check_shape
 from reconciler.source.settings.guards import read_day, read_policy
 from reconciler.source.settings.members import child_map, child_text, read_integer, read_rate, read_seconds
@@ -84,17 +84,17 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
     node = document.root
     if alone and list(node.items) == ["policy"]:
         node = MapNode(1, 1, {"version": (Scalar("version", True, 1, 1), Scalar("1", True, 1, 1)), **node.items})
-    report = Report(name, list(document.diagnostics))
+    report = FileReport(name, list(document.diagnostics))
     check_shape(node, "project", report)
     if report.errors:
         report.finish()
-        return Project(root), document, by_place(report.found)
+        return Project(root), document, by_place(report.diagnostics)
     settings = _settings(root, node, report)
     report.finish()
-    return settings, document, by_place(report.found)
+    return settings, document, by_place(report.diagnostics)
 
 
-def _settings(root: Path, node: MapNode, report: Report) -> Project:
+def _settings(root: Path, node: MapNode, report: FileReport) -> Project:
     state = child_map(node, "state")
     policy = child_map(node, "policy")
     max_age = read_seconds(policy, "plan_max_age", report)
@@ -132,20 +132,20 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
         yield path, node.text
 
 
-def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
+def _holidays(policy: MapNode, report: FileReport) -> frozenset[date]:
     found = policy.get("holidays")
     items = found.items if isinstance(found, ListNode) else ()
     days = (read_day(item, report) for item in items if isinstance(item, Scalar))
     return frozenset(day for day in days if day is not None)
 
 
-def _limits(node: MapNode, report: Report) -> Limits:
+def _limits(node: MapNode, report: FileReport) -> Limits:
     standard = Limits()
     rows, size = read_integer(node, "sheet_rows", report), read_integer(node, "sheet_bytes", report)
     return Limits(standard.sheet_rows if rows is None else rows, standard.sheet_bytes if size is None else size)
 
 
-def _provider(node: MapNode, report: Report) -> ProviderSettings:
+def _provider(node: MapNode, report: FileReport) -> ProviderSettings:
     standard = ProviderSettings()
     concurrency = read_integer(node, "concurrency", report)
     timeout = read_seconds(node, "timeout", report, most=MAX_TIMEOUT)
@@ -157,7 +157,7 @@ def _provider(node: MapNode, report: Report) -> ProviderSettings:
     )
 
 
-def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
+def _schedule_fields(node: MapNode, report: FileReport) -> ScheduleFields:
     """Two different names: with the same one, a request would lose the time of its call."""
     standard = ScheduleFields()
     fields = ScheduleFields(
@@ -167,7 +167,7 @@ def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
         written = [item for item in (node.get("at"), node.get("timezone")) if isinstance(item, Scalar)]
         message = f"schedule_fields: at and timezone are both {fields.at!r}"
         hint = "choose two different names, such as date and timezone"
-        report.say("E204", message, written[-1].line, written[-1].column, hint)
+        report.add_problem("E204", message, written[-1].line, written[-1].column, hint)
         return standard
     return fields
 

@@ -8,18 +8,18 @@ from decimal import Decimal
 from reconciler.domain.model import Location
 from reconciler.domain.people import LIST_MAX_AGE, ListFile, SuppressionFile
 from reconciler.domain.policy import OVERRIDABLE, Caps, Consent, PersonLimits
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.settings.members import child_map, child_text, read_integer, read_span
 from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
 
 
-def read_caps(node: MapNode, report: Report) -> Caps:
+def read_caps(node: MapNode, report: FileReport) -> Caps:
     """The limits on number and cost of calls; ``node`` is the policy."""
     calls = child_map(node, "max_new_calls")
     if "max_cost" in node.items and "cost_per_call" not in node.items:
         key = node.items["max_cost"][0]
         message = "missing field 'cost_per_call' in policy, which max_cost needs"
-        report.say("E202", message, key.line, key.column, "add cost_per_call: ...")
+        report.add_problem("E202", message, key.line, key.column, "add cost_per_call: ...")
     return Caps(
         per_run=read_integer(calls, "per_run", report),
         per_plan=read_integer(calls, "per_plan", report),
@@ -29,7 +29,7 @@ def read_caps(node: MapNode, report: Report) -> Caps:
     )
 
 
-def read_per_person(node: MapNode, report: Report) -> PersonLimits | None:
+def read_per_person(node: MapNode, report: FileReport) -> PersonLimits | None:
     """How often one person may be called, or None if the policy does not set it."""
     limits = node.get("per_person")
     if not isinstance(limits, MapNode):
@@ -43,7 +43,7 @@ def read_per_person(node: MapNode, report: Report) -> PersonLimits | None:
     )
 
 
-def read_consent(node: MapNode, report: Report) -> Consent | None:
+def read_consent(node: MapNode, report: FileReport) -> Consent | None:
     """The required consent, or None."""
     consent = node.get("consent")
     if not isinstance(consent, MapNode):
@@ -51,7 +51,7 @@ def read_consent(node: MapNode, report: Report) -> Consent | None:
     return Consent(child_text(consent, "field") or "", read_span(consent, "max_age", report))
 
 
-def read_suppression(node: MapNode, report: Report) -> tuple[SuppressionFile, ...]:
+def read_suppression(node: MapNode, report: FileReport) -> tuple[SuppressionFile, ...]:
     """The suppression lists in the policy. Invalid dates are reported."""
     found = node.get("suppression")
     items = found.items if isinstance(found, ListNode) else []
@@ -59,19 +59,19 @@ def read_suppression(node: MapNode, report: Report) -> tuple[SuppressionFile, ..
     return tuple(file for file in read if file is not None)
 
 
-def _suppression(node: MapNode, report: Report) -> SuppressionFile | None:
+def _suppression(node: MapNode, report: FileReport) -> SuppressionFile | None:
     as_of, max_age = node.get("as_of"), read_span(node, "max_age", report)
     if not isinstance(as_of, Scalar):
         return None
     try:
         day = date.fromisoformat(as_of.text)
     except ValueError:
-        report.say("E313", f"{as_of.text!r} is not a valid date", as_of.line, as_of.column)
+        report.add_problem("E313", f"{as_of.text!r} is not a valid date", as_of.line, as_of.column)
         return None
     return SuppressionFile(_list_file(node, report), day, LIST_MAX_AGE if max_age is None else max_age)
 
 
-def read_contacts(node: MapNode, report: Report) -> ListFile | None:
+def read_contacts(node: MapNode, report: FileReport) -> ListFile | None:
     """The file with the numbers of contacts, or None."""
     found = node.get("contacts")
     if isinstance(found, Scalar):
@@ -79,7 +79,7 @@ def read_contacts(node: MapNode, report: Report) -> ListFile | None:
     return _list_file(found, report) if isinstance(found, MapNode) else None
 
 
-def _list_file(node: MapNode, report: Report) -> ListFile:
+def _list_file(node: MapNode, report: FileReport) -> ListFile:
     file = node.get("file")
     where = file if isinstance(file, Scalar) else node
     return ListFile(

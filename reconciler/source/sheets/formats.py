@@ -41,7 +41,7 @@ def built_in(number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class FormatToken:
     """A part of a format code. ``kind`` is ``text`` (literal), ``code`` (a letter or mark), ``elapsed`` or
     ``other``."""
 
@@ -50,30 +50,30 @@ class Token:
 
 
 @lru_cache(maxsize=1024)
-def sections(code: str) -> tuple[tuple[Token, ...], ...]:
+def sections(code: str) -> tuple[tuple[FormatToken, ...], ...]:
     """The sections of a format code: for positive numbers, negative ones, zero, and texts."""
-    found: list[list[Token]] = [[]]
+    found: list[list[FormatToken]] = [[]]
     for quoted, escaped, pad, fill, bracket, rest in _TOKEN.findall(code):
         if rest == ";":
             found.append([])
         elif bracket:
             found[-1].extend(_bracket(bracket))
         elif quoted or escaped:
-            found[-1].append(Token("text", quoted or escaped))
+            found[-1].append(FormatToken("text", quoted or escaped))
         elif pad or fill:
             continue  # only for alignment
         elif rest:
-            found[-1].append(Token("code", rest))
+            found[-1].append(FormatToken("code", rest))
     return tuple(map(tuple, found))
 
 
-def _bracket(text: str) -> list[Token]:
+def _bracket(text: str) -> list[FormatToken]:
     currency = _CURRENCY.fullmatch(text)
     if currency is not None:
-        return [Token("text", currency[1])] if currency[1] else []
+        return [FormatToken("text", currency[1])] if currency[1] else []
     if _COLOURS.fullmatch(text):
         return []
-    return [Token("elapsed" if _ELAPSED.fullmatch(text) else "other", text)]
+    return [FormatToken("elapsed" if _ELAPSED.fullmatch(text) else "other", text)]
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +106,7 @@ def shown_number(value: Decimal, code: str) -> str | None:
     return f"-{text}" if negative else text
 
 
-def _in_section(value: Decimal, tokens: tuple[Token, ...]) -> str | None:
+def _in_section(value: Decimal, tokens: tuple[FormatToken, ...]) -> str | None:
     """Format ``value``, which must not be negative, in one section. The section contains the signs."""
     before: list[str] = []
     places, after = "", ""
@@ -128,19 +128,19 @@ def _in_section(value: Decimal, tokens: tuple[Token, ...]) -> str | None:
     return None if number is None else f"{''.join(before)}{number}{after}".strip()
 
 
-def _without_blanks(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+def _without_blanks(tokens: tuple[FormatToken, ...]) -> tuple[FormatToken, ...]:
     """Remove every ``?`` in a section without digits, where it is only for alignment."""
     if any(token.kind == "code" and token.text in "#0" for token in tokens):
         return tokens
-    return tuple(token for token in tokens if token != Token("code", "?"))
+    return tuple(token for token in tokens if token != FormatToken("code", "?"))
 
 
 def shows_text_as_it_is(code: str) -> bool:
     """Whether the format shows a text unchanged."""
     last = sections(code)[-1]
-    if Token("code", "@") not in last:
+    if FormatToken("code", "@") not in last:
         return len(sections(code)) < 4
-    return all(token == Token("code", "@") for token in last)
+    return all(token == FormatToken("code", "@") for token in last)
 
 
 def _digits(value: Decimal, places: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT, SYNONYMS
 from reconciler.source.sheets.grid import MEND, Grid, SheetRow
@@ -24,7 +24,7 @@ class Header:
     inputs: tuple[tuple[int, str], ...]
 
 
-def read_header(grid: Grid, record: SheetRow, report: Report) -> Header | None:
+def read_header(grid: Grid, record: SheetRow, report: FileReport) -> Header | None:
     """The header, or None if it is invalid. All problems are reported."""
     names = tuple(text.strip() for text in record.texts)
     seen: dict[str, int] = {}
@@ -33,10 +33,10 @@ def read_header(grid: Grid, record: SheetRow, report: Report) -> Header | None:
     if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)) is not None:
         shown = "\\t" if mark == "\t" else mark
         message = f"one column only, and its header contains {shown!r}"
-        report.tell("E606", message, grid.locate(record, 0), f'set delimiter: "{shown}"')
+        report.add_problem_at("E606", message, grid.locate(record, 0), f'set delimiter: "{shown}"')
         return None
     for index, flaw in record.flaws.items():
-        report.tell("E608", f"in the header: {flaw}", grid.locate(record, index), MEND)
+        report.add_problem_at("E608", f"in the header: {flaw}", grid.locate(record, index), MEND)
         usable = False
     if not usable:
         return None
@@ -44,7 +44,7 @@ def read_header(grid: Grid, record: SheetRow, report: Report) -> Header | None:
     for index, name in enumerate(names):
         problem = _problem(name, seen)
         if problem is not None:
-            report.tell("E606", problem[0], grid.locate(record, index), problem[1])
+            report.add_problem_at("E606", problem[0], grid.locate(record, index), problem[1])
             usable = False
         elif name:
             seen[name] = index
@@ -77,7 +77,7 @@ def near_field(name: str) -> tuple[str, bool] | None:
     return (same[near[0]], True) if near else None
 
 
-def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[str], report: Report) -> None:
+def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[str], report: FileReport) -> None:
     """Report inputs that no formula uses: an error if the name is similar to a field, else a warning."""
     for index, name in header.inputs:
         if name in read:
@@ -85,11 +85,11 @@ def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[
         near = near_field(name)
         where = grid.locate(record, index)
         if is_repeat(name):
-            report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
+            report.add_problem_at("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
         elif near is not None and near[1]:
-            report.tell(
+            report.add_problem_at(
                 "E606", f"header {name!r} is similar to the field {near[0]}", where, f"rename it to {near[0]}"
             )
         else:
             hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or use it in columns:"
-            report.tell("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)
+            report.add_problem_at("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)

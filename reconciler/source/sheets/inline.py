@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.domain.model import Location
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.sheets.grid import Grid, SheetRow
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
@@ -13,7 +13,7 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 class Inline(Grid):
     """``{columns: [...], rows: [[...], ...]}``. Rows that do not fit the schema are left out."""
 
-    def __init__(self, node: MapNode, report: Report) -> None:
+    def __init__(self, node: MapNode, report: FileReport) -> None:
         self._node = node
         self._report = report
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.functions import problem
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.schema.wording import listed, quoted
 from reconciler.source.sheets.grid import SheetProblem, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
@@ -27,7 +27,7 @@ class _Table:
 class Lookups:
     """The tables of one plan file. Each is read when a formula first uses it."""
 
-    def __init__(self, tables: Mapping[str, Options], project: Project, report: Report) -> None:
+    def __init__(self, tables: Mapping[str, Options], project: Project, report: FileReport) -> None:
         self._options = tables
         self._project = project
         self._report = report
@@ -87,7 +87,7 @@ class Lookups:
                         several.add(text)
                     rows[text] = record.texts
         except SheetProblem as found:
-            tell_problem(found, options, self._report)
+            report_problem(found, options, self._report)
             return None
         return _Table(names, rows, frozenset(several))
 
@@ -108,10 +108,10 @@ def _not_unique(message: str, hint: str, value: str) -> FormulaProblem:
     return FormulaProblem("E708", f"{message} {shown}", hint, private=(shown,))
 
 
-def tell_problem(found: SheetProblem, options: Options, report: Report) -> None:
+def report_problem(found: SheetProblem, options: Options, report: FileReport) -> None:
     """Report a sheet's problem at its location, or at ``file:`` in the plan file."""
     if found.location is not None:
-        report.tell(found.code, found.message, found.location, found.hint)
+        report.add_problem_at(found.code, found.message, found.location, found.hint)
     else:
         message = f"{options.file.text}: {found.message}"
-        report.say(found.code, message, options.file.line, options.file.column, found.hint)
+        report.add_problem(found.code, message, options.file.line, options.file.column, found.hint)

@@ -64,7 +64,7 @@ class OdsBook:
 
     def _read(self, reader: _TableReader) -> Iterator[tuple[int, dict[int, Value]]]:
         for _ in chain(self._package.parsing(_CONTENT, reader.start, reader.end, reader.text), [None]):
-            yield from reader.taken()
+            yield from reader.completed()
 
 
 class _TableReader:
@@ -84,7 +84,7 @@ class _TableReader:
         self._in_text = self._notes = 0
         self._done: list[tuple[int, dict[int, Value]]] = []
 
-    def taken(self) -> list[tuple[int, dict[int, Value]]]:
+    def completed(self) -> list[tuple[int, dict[int, Value]]]:
         """The rows that were completed since the last call."""
         done, self._done = self._done, []
         return done

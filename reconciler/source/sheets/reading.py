@@ -14,16 +14,16 @@ from reconciler.bulk import spool
 from reconciler.domain.masking import is_private
 from reconciler.domain.model import Location, Row
 from reconciler.source.formulas.columns import Column, Columns, in_order
-from reconciler.source.report import Kind
+from reconciler.source.report import ProblemKind
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
 from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.rows.frame import NOTHING, Frame
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.rows.ordinary import Kind as RowKind
+from reconciler.source.rows.ordinary import RowShape
 from reconciler.source.schema.wording import listed, quoted, revealing_names
 from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
-from reconciler.source.sheets.sharing import Dates, Filled, shared
+from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SheetReader:
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
-        filled, count = Filled(self._grid, records, self._frame.project.limits.sheet_rows), 0
+        filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
         while count <= spool.MOST_HELD or self._frame.watch is not None:
             group = filled.group(spool.PART)
             for row in lines.rows(group.records):
@@ -90,7 +90,7 @@ class SheetReader:
             if group.last:
                 if not count and not any(path[:1] == ("table",) for path in report.bad):
                     hint = "add a row for each call; with hidden: skip, hidden rows are not read"
-                    report.tell(
+                    report.add_problem_at(
                         "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
                     )
                 return
@@ -109,14 +109,16 @@ class SheetReader:
                 hint = f"did you mean {near[0]!r}?" if near else f"use one of: {listed(sorted(known))}"
                 message = f"{column.name}: {self._name} has no column {quoted(name)}"
                 private = revealing_names([column.name])
-                report.say("E703", message, column.scalar.line, column.scalar.column, hint, private=private)
+                report.add_problem(
+                    "E703", message, column.scalar.line, column.scalar.column, hint, private=private
+                )
                 good = False
         return good
 
 
 _ROUNDED_WITHIN = re.compile(rf"^\s*{ROUNDED_NUMBER.pattern}\s*$", re.ASCII | re.MULTILINE)
 # A row shape, and the function that selects its texts.
-_Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"
+_Taken: TypeAlias = "tuple[RowShape, Callable[[Sequence[str]], Sequence[str]]]"
 
 
 class _Lines:
@@ -209,12 +211,12 @@ class _Lines:
             if extra is not None or len(texts) < width:
                 message = f"the row has {len(texts)} cells, but the header has {width}"
                 hint = "check for a missing cell, or a cell that contains the delimiter and is not quoted"
-                report.tell("E607", message, self._grid.locate(record, extra), hint)
+                report.add_problem_at("E607", message, self._grid.locate(record, extra), hint)
                 return False
         for index in self._nameless:
             if texts[index].strip():
                 hint = "name the column in the header, or clear its cells"
-                report.tell(
+                report.add_problem_at(
                     "E606", "this value is in a column without a header", self._grid.locate(record, index), hint
                 )
                 return False
@@ -237,7 +239,7 @@ class _Lines:
                 where = self._grid.locate(record, index)
                 message = f"{path}: {quoted(text)} looks like a number that a spreadsheet program rounded"
                 private = revealing_names(path.split("."))
-                self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
+                self._frame.report.add_problem_at("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
             layer.schedule |= path == "schedule.at"
         layer.blank = self._timing if cells.keys().isdisjoint(self._timing) else frozenset()
@@ -249,7 +251,9 @@ class _Lines:
                 name = self._header.names[index]
                 where = self._grid.locate(record, index)
                 private = revealing_names([name])
-                self._frame.report.tell("E608", f"{name}: {flaw}", where, MEND, private=private, cause=name)
+                self._frame.report.add_problem_at(
+                    "E608", f"{name}: {flaw}", where, MEND, private=private, cause=name
+                )
                 layer.bad.add(name.partition(".")[0])
         self._warn_of_formats(record)
         return layer
@@ -261,19 +265,21 @@ class _Lines:
             message = f"{name}: the number format {record.undisplayed[index]!r} is not supported; {sent} is sent"
             private = (sent, *revealing_names([name]))
             hint = "format the column as text or as a plain number, or write a formula for the field"
-            self._frame.report.tell("W207", message, where, hint, private=private, cause=name)
+            self._frame.report.add_problem_at("W207", message, where, hint, private=private, cause=name)
 
     def _refuse(self, record: SheetRow, index: int, path: str, text: str) -> None:
         """Report an invalid cell. If the report already has many such problems of its column, only count it."""
         report, known = self._frame.report, self._refused.get(path)
         where = self._grid.locate(record, index)
-        if known is not None and report.is_full(Kind(where.file, known, path)):
-            report.omit(Kind(where.file, known, path))
+        if known is not None and report.is_full(ProblemKind(where.file, known, path)):
+            report.omit(ProblemKind(where.file, known, path))
             return
         code, message, hint = explain(path, text)
         self._refused[path] = code
         values = (quoted(text), text) if is_private(path) else ()
-        report.tell(code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path)
+        report.add_problem_at(
+            code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path
+        )
 
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.bulk import spool
 from reconciler.bulk.parallel import spread
 from reconciler.domain.model import Row
-from reconciler.source.report import Report, Sent
+from reconciler.source.report import FileReport, WorkerProblems
 from reconciler.source.rows.gathering import Rows
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
@@ -35,7 +35,7 @@ class Dates:
             self.undated |= later.undated
 
 
-class Filled:
+class NonBlankRows:
     """The non-blank records of a grid, up to a maximum number."""
 
     def __init__(self, grid: Grid, records: Iterator[SheetRow], most: int) -> None:
@@ -84,7 +84,7 @@ class Group:
 
 
 def shared(
-    records: Filled, make: Callable[[Sequence[SheetRow]], Sequence[Row]], report: Report, dates: Dates
+    records: NonBlankRows, make: Callable[[Sequence[SheetRow]], Sequence[Row]], report: FileReport, dates: Dates
 ) -> Iterator[Rows]:
     """The rows that ``make`` returns for records, in batches. Their dates are added to ``dates``.
 
@@ -105,7 +105,7 @@ def shared(
             report.elsewhere = None
         for row in rows:
             made.dates.add(row)
-        made.rows = Rows.of(rows)
+        made.rows = Rows.from_rows(rows)
         return made
 
     for made in spread(part):
@@ -122,7 +122,7 @@ class _Part:
     """The results of a process for some records. ``sent`` are their problems; ``problem`` ended the reading."""
 
     problem: SheetProblem | None
-    sent: Sent = field(default_factory=Sent)
+    sent: WorkerProblems = field(default_factory=WorkerProblems)
     dates: Dates = field(default_factory=Dates)
     rows: Rows | None = None
 
@@ -130,7 +130,7 @@ class _Part:
 class _Groups:
     """Groups of records by number. They must be requested in ascending order."""
 
-    def __init__(self, records: Filled) -> None:
+    def __init__(self, records: NonBlankRows) -> None:
         self._records = records
         self._next = 0
         self._ended = False

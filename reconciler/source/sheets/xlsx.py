@@ -70,8 +70,8 @@ class XlsxBook:
         """The rows with content, each ``width`` cells wide."""
         reader = _RowReader(width, self._shared, self._styles, epoch_1904=self._epoch_1904)
         for _ in self._package.parsing(sheet.part, reader.start, reader.end, reader.text):
-            yield from reader.taken()
-        yield from reader.taken()
+            yield from reader.completed()
+        yield from reader.completed()
 
     @cached_property
     def _shared(self) -> list[str]:
@@ -162,11 +162,11 @@ class _RowReader:
         self._record = SheetRow(0, 0, [])
         self._attributes: dict[str, str] = {}
         self._pieces: list[str] = []
-        self._taking = self._has_value = self._has_formula = False
+        self._in_text = self._has_value = self._has_formula = False
         self._filled = False
         self._phonetic = 0
 
-    def taken(self) -> list[SheetRow]:
+    def completed(self) -> list[SheetRow]:
         """The rows that were completed since the last call."""
         done, self._done = self._done, []
         return done
@@ -179,7 +179,7 @@ class _RowReader:
             self._pieces = []
             self._has_value = self._has_formula = False
         elif name in {"v", "t"}:
-            self._taking = not self._phonetic
+            self._in_text = not self._phonetic
             self._has_value = True
         elif name == "f":
             self._has_formula = True
@@ -191,13 +191,13 @@ class _RowReader:
             self._filled = False
 
     def text(self, text: str) -> None:
-        if self._taking:
+        if self._in_text:
             self._pieces.append(text)
 
     def end(self, name: str) -> None:
         name = NAMES.get(name, "")
         if name in {"v", "t"}:
-            self._taking = False
+            self._in_text = False
         elif name == "rPh":
             self._phonetic -= 1
         elif name == "c":
@@ -241,27 +241,27 @@ class _SharedStrings:
     def __init__(self) -> None:
         self.strings: list[str] = []
         self._pieces: list[str] = []
-        self._taking = False
+        self._in_text = False
         self._phonetic = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         del attributes
         name = NAMES.get(name, "")
         if name == "t":
-            self._taking = not self._phonetic
+            self._in_text = not self._phonetic
         elif name == "rPh":
             self._phonetic += 1
         elif name == "si":
             self._pieces = []
 
     def text(self, text: str) -> None:
-        if self._taking:
+        if self._in_text:
             self._pieces.append(text)
 
     def end(self, name: str) -> None:
         name = NAMES.get(name, "")
         if name == "t":
-            self._taking = False
+            self._in_text = False
         elif name == "rPh":
             self._phonetic -= 1
         elif name == "si":

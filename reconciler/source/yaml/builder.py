@@ -8,7 +8,7 @@ from sys import intern
 import yaml
 
 from reconciler.domain.model import Diagnostic, Location, Severity
-from reconciler.source.report import Kind, Tally
+from reconciler.source.report import ProblemCounts, ProblemKind
 from reconciler.source.yaml.nodes import NULLS, ListNode, MapNode, Node, Scalar
 
 MAX_DEPTH = 32
@@ -24,7 +24,7 @@ class Builder:
 
     def __init__(self, file: str) -> None:
         self.diagnostics: list[Diagnostic] = []
-        self.tally = Tally()
+        self.tally = ProblemCounts()
         self._file = file
         self._root: Node | None = None
         self._documents = 0
@@ -68,12 +68,14 @@ class Builder:
         root = self._root
         if root is None or (isinstance(root, Scalar) and root.is_null):
             hint = "add fields, such as version: 1"
-            self._say("E104", "the file is empty", Location(self._file, 1, 1), hint)
+            self._add_problem("E104", "the file is empty", Location(self._file, 1, 1), hint)
             return None
         if not isinstance(root, MapNode):
             what = "a list" if isinstance(root, ListNode) else "a single value"
             where = Location(self._file, root.line, root.column)
-            self._say("E106", f"expected a map of fields, got {what}", where, "start the file with version: 1")
+            self._add_problem(
+                "E106", f"expected a map of fields, got {what}", where, "start the file with version: 1"
+            )
             return None
         return root
 
@@ -143,7 +145,7 @@ class Builder:
             return node
         what = "empty or null" if isinstance(node, Scalar) else "a list or a map"
         where = Location(self._file, node.line, node.column)
-        self._say("E112", f"expected a field name, but it is {what}", where, "write name: value")
+        self._add_problem("E112", f"expected a field name, but it is {what}", where, "write name: value")
         return Scalar("", True, node.line, node.column)
 
     def _set(self, parent: MapNode, key: Scalar, node: Node) -> None:
@@ -157,19 +159,19 @@ class Builder:
             return
         where = Location(self._file, key.line, key.column)
         if key.plain and key.text == "<<":
-            self._say("E110", "merge keys are not supported", where, "use defaults to share values")
+            self._add_problem("E110", "merge keys are not supported", where, "use defaults to share values")
             return
         first = parent.items.setdefault(key.text, (key, node))[0]
         if first is not key:
             message = f"duplicate field {key.text!r}, first used in line {first.line}"
-            self._say("E107", message, where, "keep one of them")
+            self._add_problem("E107", message, where, "keep one of them")
 
     def _report(self, code: str, message: str, event: yaml.Event, hint: str) -> None:
-        self._say(code, message, Location(self._file, *_place(event)), hint)
+        self._add_problem(code, message, Location(self._file, *_place(event)), hint)
 
-    def _say(self, code: str, message: str, where: Location, hint: str) -> None:
+    def _add_problem(self, code: str, message: str, where: Location, hint: str) -> None:
         item = Diagnostic(Severity.ERROR, code, message, where, hint)
-        if self.tally.admits(Kind(self._file, code), item):
+        if self.tally.admits(ProblemKind(self._file, code), item):
             self.diagnostics.append(item)
 
 

@@ -24,7 +24,7 @@ _SIGNS = {"alias": "*", "anchor": "&"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Complaint:
+class _ParserError:
     """A parser error in ``text``. Marks are ``(index, line, column)`` from 0: the start of the construct, and the
     position of the error."""
 
@@ -75,7 +75,7 @@ def recognise(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic |
         return None
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     begins, ends = (start.index, start.line, start.column), (end.index, end.line, end.column)
-    complaint = _Complaint(text, lines, error.context or "", error.problem or "", begins, ends)
+    complaint = _ParserError(text, lines, error.context or "", error.problem or "", begins, ends)
     if complaint.at == "\t" or "\t" in complaint.before.replace(complaint.before.lstrip(), ""):
         return None  # the tab is the more likely cause
     for look in _MISTAKES:
@@ -85,7 +85,7 @@ def recognise(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic |
     return None
 
 
-def _tag(it: _Complaint) -> _Mistake | None:
+def _tag(it: _ParserError) -> _Mistake | None:
     if "undefined tag handle" not in it.problem and not it.context.endswith(" tag"):
         return None
     handle = _HANDLE.match(it.text, it.start[0])
@@ -94,7 +94,7 @@ def _tag(it: _Complaint) -> _Mistake | None:
     return _Mistake(f"tag {shown}: tags are not supported", hint, *it.start[1:], "E108")
 
 
-def _escape(it: _Complaint) -> _Mistake | None:
+def _escape(it: _ParserError) -> _Mistake | None:
     """An escape with too few digits, for half of a surrogate pair, or for a number beyond Unicode."""
     if "quoted scalar" in it.context and "hexdecimal" in it.problem:
         message = "an escape in double quotes has too few digits"
@@ -119,28 +119,28 @@ def _escape(it: _Complaint) -> _Mistake | None:
     return None
 
 
-def _comment(it: _Complaint) -> _Mistake | None:
+def _comment(it: _ParserError) -> _Mistake | None:
     if it.problem != MISPLACED_COMMENT:
         return None
     hint = "write a space before the #, or quote the whole value if # is part of it"
     return _Mistake("missing space before this comment", hint, *it.end[1:])
 
 
-def _question_mark(it: _Complaint) -> _Mistake | None:
+def _question_mark(it: _ParserError) -> _Mistake | None:
     if it.problem != MISPLACED_KEY_MARK and not (it.at == "?" and "flow" in it.context):
         return None
     message = "a text in { } or [ ] must not start with ? unless it is quoted"
     return _Mistake(message, "quote the text", *it.end[1:])
 
 
-def _block_header(it: _Complaint) -> _Mistake | None:
+def _block_header(it: _ParserError) -> _Mistake | None:
     if "block scalar" not in it.context or it.start[1] != it.end[1]:
         return None
     sign = it.text[it.start[0] : it.start[0] + 1]
     return _Mistake(f"a value must not start with {sign} unless it is quoted", "quote the value", *it.start[1:])
 
 
-def _sign(it: _Complaint) -> _Mistake | None:
+def _sign(it: _ParserError) -> _Mistake | None:
     for word, sign in _SIGNS.items():
         if it.context.endswith(f" {word}"):
             message = f"a value must not start with {sign} unless it is quoted"
@@ -148,7 +148,7 @@ def _sign(it: _Complaint) -> _Mistake | None:
     return None
 
 
-def _closing_bracket(it: _Complaint) -> _Mistake | None:
+def _closing_bracket(it: _ParserError) -> _Mistake | None:
     if it.at not in {"]", "}"} or "flow" in it.context or "scalar" in it.context:
         return None
     return _Mistake(
@@ -156,7 +156,7 @@ def _closing_bracket(it: _Complaint) -> _Mistake | None:
     )
 
 
-def _after_quote(it: _Complaint) -> _Mistake | None:
+def _after_quote(it: _ParserError) -> _Mistake | None:
     before = it.before.rstrip(" ")
     if not before.endswith(("'", '"')) or not it.at or it.at in "#:,]}":
         return None
@@ -168,7 +168,7 @@ def _after_quote(it: _Complaint) -> _Mistake | None:
     return _Mistake("unexpected text after the closing quote", hint, *it.end[1:])
 
 
-def _no_space(it: _Complaint) -> _Mistake | None:
+def _no_space(it: _ParserError) -> _Mistake | None:
     """``name:value`` is read as one text that continues in the next line, where the parser fails at a colon."""
     if "mapping values" not in it.problem and "expected ':'" not in it.problem:
         return None
@@ -179,7 +179,7 @@ def _no_space(it: _Complaint) -> _Mistake | None:
     return None
 
 
-def _second_colon(it: _Complaint) -> _Mistake | None:
+def _second_colon(it: _ParserError) -> _Mistake | None:
     if "mapping values" not in it.problem:
         return None
     if it.end[2] > _MAX_NAME and ": " not in it.before:
@@ -194,7 +194,7 @@ def _second_colon(it: _Complaint) -> _Mistake | None:
     return None
 
 
-def _misplaced(it: _Complaint) -> _Mistake | None:
+def _misplaced(it: _ParserError) -> _Mistake | None:
     """A list or a ``?`` in a line that already has other content."""
     if "sequence entries are not allowed" in it.problem:
         return _Mistake("a list starts in the line of a field", "put each - on its own line", *it.end[1:])
@@ -206,14 +206,14 @@ def _misplaced(it: _Complaint) -> _Mistake | None:
     return None
 
 
-def _stray(it: _Complaint) -> _Mistake | None:
+def _stray(it: _ParserError) -> _Mistake | None:
     if "<document start>" not in it.problem or "flow" in it.context:
         return None
     message = "this does not fit the lines above"
     return _Mistake(message, "check the indentation and the quotes of this line and the one above", *it.end[1:])
 
 
-_MISTAKES: tuple[Callable[[_Complaint], _Mistake | None], ...] = (
+_MISTAKES: tuple[Callable[[_ParserError], _Mistake | None], ...] = (
     _tag,
     _escape,
     _comment,

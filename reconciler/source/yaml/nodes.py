@@ -14,7 +14,7 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-class Kind(StrEnum):
+class ScalarType(StrEnum):
     """The type of a scalar. Quoted and block scalars are always text."""
 
     NULL = "null"
@@ -36,17 +36,17 @@ class Scalar(Struct, gc=False):
     column: int
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ScalarType:
         text = self.text
         if not self.plain:
-            return Kind.TEXT
+            return ScalarType.TEXT
         if text in NULLS:
-            return Kind.NULL
+            return ScalarType.NULL
         if text in BOOLEANS:
-            return Kind.BOOLEAN
+            return ScalarType.BOOLEAN
         if text[0] in "-0123456789" and len(text) <= _MAX_NUMBER_LENGTH and JSON_NUMBER.fullmatch(text):
-            return Kind.NUMBER
-        return Kind.TEXT
+            return ScalarType.NUMBER
+        return ScalarType.TEXT
 
     @property
     def is_null(self) -> bool:
