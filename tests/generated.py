@@ -57,5 +57,5 @@ CHANGES = st.builds(
     message=MAYBE,
     introduced=st.none() | st.booleans(),
     called_timezone=MAYBE,
-    said=st.none() | st.lists(TEXT | st.builds(Moment, MOMENTS, TEXT), max_size=3).map(tuple),
+    message_parts=st.none() | st.lists(TEXT | st.builds(Moment, MOMENTS, TEXT), max_size=3).map(tuple),
 )

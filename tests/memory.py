@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler.domain.chain import Kind, Note
+from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.ports import Run
 from reconciler.domain.times import format_instant
 from reconciler.state import copying, files, ledger
@@ -44,7 +44,7 @@ class InMemoryStore(Store):
             "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
             (lineage, format_instant(now), new_secret()),
         )
-        ledger.append(connection, [Note(Kind.CREATED, now, None, {"state": ledger.about(connection)})])
+        ledger.append(connection, [Note(EntryKind.CREATED, now, None, {"state": ledger.about(connection)})])
         super().__init__(InMemorySession(connection, ":memory:"))
         if run is not None:
             self.begin_run(run)

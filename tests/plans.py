@@ -15,7 +15,7 @@ from reconciler.domain.times import scheduled_instant
 from reconciler.evidence.outcomes import Drift, Kind, Report, Standing
 from reconciler.render.html.around import Around
 from reconciler.render.origins import Origins
-from reconciler.source.provenance import Field, Input, Origin, Provenance
+from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 
 NOW = datetime(2031, 5, 30, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -92,7 +92,7 @@ def everything() -> Plan:
         other("june/inv-11", Action.UNCHANGED, introduced=False),
         diagnostics=(
             problem("unknown field 'additonal_data' in calls[9]", hint="did you mean additional_data?"),
-            problem("no place_by: applied late, this call rings late", "W201", 38),
+            problem("missing field 'place_by': if the plan is applied late, this call rings late", "W201", 38),
         ),
         moves=((address("may/inv-20"), address("june/inv-20")),),
         base=BASE,
@@ -102,10 +102,10 @@ def everything() -> Plan:
 
 def origins() -> Origins:
     """Where the values of june/inv-1 came from: a row, a sheet's cell, a default behind an alias, a formula."""
-    default = Origin("default", "collections", Location(FILE, 4, 10))
-    alias = Origin("alias", AGENT, Location("reconciler.yaml", 3, 5), inputs=(Input("agent", default),))
-    due = Origin("sheet", "2031-06-04", Location("calls/june.xlsx", 2, 6, "Due!F2"), private=True)
-    made = Origin(
+    default = ValueOrigin("default", "collections", Location(FILE, 4, 10))
+    alias = ValueOrigin("alias", AGENT, Location("reconciler.yaml", 3, 5), inputs=(Input("agent", default),))
+    due = ValueOrigin("sheet", "2031-06-04", Location("calls/june.xlsx", 2, 6, "Due!F2"), private=True)
+    made = ValueOrigin(
         "formula",
         "2031-06-01 14:30:00",
         Location(FILE, 6, 9),
@@ -113,13 +113,13 @@ def origins() -> Origins:
         masked_formula="=at(date(row.due) - days(3), ***)",
         inputs=(Input("due", due), Input("note", None)),
     )
-    number = Origin("row", "+14155550123", Location(FILE, 8, 16), private=True)
+    number = ValueOrigin("row", "+14155550123", Location(FILE, 8, 16), private=True)
     fields = (
-        Field("key", "inv-1", Origin("row", "inv-1", Location(FILE, 8, 10))),
+        Field("key", "inv-1", ValueOrigin("row", "inv-1", Location(FILE, 8, 10))),
         Field("agent", AGENT, alias, "agent_id"),
         Field("to_number", "+14155550123", number, "to_number", private=True),
         Field("schedule.at", "2031-06-01 14:30:00", made, "date"),
-        Field("metadata.reconciler_key", "inv-1", Origin("tag", "inv-1", None)),
+        Field("metadata.reconciler_key", "inv-1", ValueOrigin("tag", "inv-1", None)),
     )
     return {address("june/inv-1"): Provenance(Location(FILE, 8, 5), fields, 12)}
 

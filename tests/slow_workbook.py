@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TypeAlias
 from xml.etree import ElementTree
 
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.workbook import Workbook
 
 Cells: TypeAlias = dict[tuple[int, int], str | None]
@@ -161,7 +161,7 @@ def assert_read_alike(data: bytes) -> bool:
     return True
 
 
-def _cells(records: list[Record]) -> Cells:
+def _cells(records: list[SheetRow]) -> Cells:
     return {
         (record.number, column): None if column - 1 in record.flaws else text
         for record in records

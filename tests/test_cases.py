@@ -20,7 +20,7 @@ from reconciler.cli import main
 from reconciler.domain import identity
 from reconciler.source.codes import CODES
 from reconciler.source.schema.packaged import validator
-from reconciler.source.schema.sieve import sieve
+from reconciler.source.schema.sieve import prefilter
 from reconciler.source.schema.values import to_value
 from reconciler.source.settings.project import load_project
 from reconciler.source.sources import load_sources
@@ -123,5 +123,5 @@ def test_no_file_passes_that_jsonschema_refuses() -> None:
         root = load(path.read_bytes(), path.name).root
         if isinstance(root, MapNode):
             for schema in ("callplan", "project"):
-                if sieve(schema).passes(root):
+                if prefilter(schema).passes(root):
                     assert validator(schema).is_valid(to_value(root)), (path, schema)

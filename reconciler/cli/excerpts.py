@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from reconciler.source.excerpt import Quotes, caret
+from reconciler.source.excerpt import Excerpts as DocumentExcerpts
+from reconciler.source.excerpt import caret
 from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
@@ -22,15 +23,14 @@ class Excerpts:
     sources: Sources
 
     def reader(self, *, masked: bool) -> Callable[[Location], str | None]:
-
-        quotes: dict[str, Quotes] = {}
+        quotes: dict[str, DocumentExcerpts] = {}
 
         def read(location: Location) -> str | None:
             document = self.sources.files.get(location.file)
             if document is None:
                 return None if masked else self._sheet_line(location)
             if location.file not in quotes:
-                quotes[location.file] = Quotes(document, masked=masked)
+                quotes[location.file] = DocumentExcerpts(document, masked=masked)
             return quotes[location.file].excerpt(location)
 
         return read

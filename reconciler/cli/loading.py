@@ -13,9 +13,9 @@ from reconciler.bulk import collector
 from reconciler.cli import git
 from reconciler.cli.base import load_base
 from reconciler.domain import identity, wire
-from reconciler.domain.blinding import Blind
+from reconciler.domain.blinding import BlindedView
 from reconciler.domain.facts import unresolved
-from reconciler.domain.known import Known
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import ring_time
@@ -66,7 +66,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = known(workspace, request, context, () if base is None else base.rows)
     with placed as (found, entries), collector.paused():
-        state = Known.of(entries)
+        state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
@@ -113,7 +113,7 @@ def known(
         yield context, ()
     elif workspace.snapshot:
         taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
-        view = Blind(taken.key).knowing(row.call for row in base)
+        view = BlindedView(taken.key).with_calls(row.call for row in base)
         context = replace(context, lineage=taken.lineage, serial=taken.serial, snapshot_at=taken.created_at)
         yield replace(context, view=view, conflicts=taken.conflicts), taken.entries
     else:

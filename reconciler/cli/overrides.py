@@ -59,7 +59,7 @@ def check_used(lifted: Sequence[Lifted], codes: Iterable[str]) -> None:
 
 def offer(plan: Plan, policy: Policy) -> str | None:
     """How to lift what blocks a plan; None where something else than guards that may be lifted blocks it."""
-    blocked = plan.of(Action.BLOCKED)
+    blocked = plan.with_action(Action.BLOCKED)
     codes = sorted({reason for change in blocked for reason in change.reasons})
     if not codes or not policy.overridable.issuperset(codes):
         return None

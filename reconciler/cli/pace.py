@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from reconciler.domain.events import Event, Kind, Tally
+from reconciler.domain.events import Event, EventKind, Tally
 
-_ADVANCING = frozenset({Kind.PLACED, Kind.FAILED, Kind.UNCERTAIN, Kind.NOT_SENT})
+_ADVANCING = frozenset({EventKind.PLACED, EventKind.FAILED, EventKind.UNCERTAIN, EventKind.NOT_SENT})
 _SETTLED = 1.0  # seconds before a rate says anything
 
 

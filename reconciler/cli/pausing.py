@@ -10,7 +10,7 @@ import click
 from reconciler.cli.app import App, EnvironmentOption
 from reconciler.cli.checkpoint import carry_end, open_checkpoint
 from reconciler.cli.runs import new_run
-from reconciler.domain.chain import Kind, read
+from reconciler.domain.chain import EntryKind, read
 from reconciler.errors import ExitCode, Refused, UsageError
 from reconciler.system.environment import CHECKPOINT
 
@@ -67,7 +67,7 @@ def _check_not_carried(reader: StateReader, command: str) -> None:
     carried = False
     for link in reader.ledger():
         record = read(link.entry)
-        if record.kind == Kind.BEGAN and record.content.get("command") == "apply":
+        if record.kind == EntryKind.BEGAN and record.content.get("command") == "apply":
             carried = record.content.get("checkpoint") is True
     if carried:
         raise Refused(

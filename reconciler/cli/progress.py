@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, echo_json, is_public, revealed, say
 from reconciler.cli.pace import Pace
-from reconciler.domain.events import Kind
+from reconciler.domain.events import EventKind
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
@@ -43,7 +43,7 @@ class Reporter:
     def event(self, event: Event) -> None:
         if self.pace.add(event):
             self.advanced()
-        if event.kind is Kind.NOT_SENT:
+        if event.kind is EventKind.NOT_SENT:
             if event.message in self._unsent:
                 return  # where a run stops, all that is left shares the reason, and is counted at the end
             self._unsent.add(event.message)

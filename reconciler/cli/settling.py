@@ -107,7 +107,7 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
     if plan.errors:
         return None
     rows = FileRows(plan.changes)
-    end_conflicts(store, run_id, (change.address for change in plan.of(*_JUDGED)), rows, now)
+    end_conflicts(store, run_id, (change.address for change in plan.with_action(*_JUDGED)), rows, now)
     return rows
 
 

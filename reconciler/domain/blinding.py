@@ -1,7 +1,6 @@
-"""Calls without what they say: each text as a keyed digest, alike where the texts are alike, and only there.
+"""Blinded calls: each text is replaced by a keyed digest. Equal texts have equal digests, others do not.
 
-Whoever has the key can test a guess, a phone number for one: blinding keeps values from being read, not from
-being recognised.
+Blinding hides values, but anyone who has the key can test a guess, such as a phone number.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ DIGEST_PREFIX = identity.DIGEST_PREFIX.replace("sha256", "hmac-sha256")
 HIDDEN = "(not in the snapshot)"
 REDACTED = "(redacted)"
 UNKNOWN = "(unknown)"
-_OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is nobody's data
+_OPEN_FIELDS = frozenset({"delay_minutes"})  # a number of minutes is not personal data
 _BLIND_TEXT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -33,29 +32,29 @@ class View(Protocol):
     """How a planner compares a row's call with the calls that the state holds."""
 
     def digest(self, digest: str) -> str:
-        """The digest of a row's call, as the state would have it."""
+        """The digest of a row's call, in the form that the state stores."""
         ...
 
     def target(self, target: str) -> str:
-        """A contact's id or a number, as the state would have it."""
+        """A contact's id or a number, in the form that the state stores."""
         ...
 
     def sender(self, call: Call) -> str:
-        """The number a row's call comes from, as the state would have it."""
+        """The number a row's call comes from, in the form that the state stores."""
         ...
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        """The cells in which a row's call differs from what was placed."""
+        """The cells in which a row's call differs from the placed call."""
         ...
 
     def placed(self, entry: Entry, row: Call | None) -> Call | None:
-        """The call that was placed, as far as it can be read; ``row`` is the call of its row now, where there is
-        one. None where nobody can say what it was."""
+        """The placed call as far as it can be read, or None. ``row`` is the current call of its row, if the row
+        still exists."""
         ...
 
 
-class Clear:
-    """The view of a state that holds calls as they are, unless they were redacted, or known only in part."""
+class ClearView:
+    """The view of a state that stores calls in clear, except redacted and partially known ones."""
 
     def digest(self, digest: str) -> str:
         return digest
@@ -76,24 +75,23 @@ class Clear:
             )
         return tuple(structs.replace(cell, hidden=True) if cell.before == REDACTED else cell for cell in cells)
 
-    def placed(self, entry: Entry, row: Call | None) -> Call | None:  # noqa: ARG002 - a state knows it by itself
+    def placed(self, entry: Entry, row: Call | None) -> Call | None:  # noqa: ARG002 - a clear state stores the call
         return entry.call
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
-    """The view of a state that holds calls blinded with ``key``.
+class BlindedView:
+    """The view of a state that stores calls blinded with ``key``.
 
-    ``known`` are calls of which one may be the placed one, by their blinded digests: what was placed is told from
-    them where it can be.
+    ``calls`` maps blinded digests to calls in clear. A placed call whose digest is among them can be read.
     """
 
     key: bytes
-    known: Mapping[str, Call] = field(default_factory=dict)
+    calls: Mapping[str, Call] = field(default_factory=dict)
 
-    def knowing(self, calls: Iterable[Call]) -> Blind:
-        """The same view, with calls to tell old values from."""
-        return replace(self, known={self.digest(identity.digest(call)): call for call in calls})
+    def with_calls(self, calls: Iterable[Call]) -> BlindedView:
+        """The same view, with calls from which old values can be read."""
+        return replace(self, calls={self.digest(identity.digest(call)): call for call in calls})
 
     def digest(self, digest: str) -> str:
         return DIGEST_PREFIX + self._keyed("digest", digest)
@@ -105,22 +103,24 @@ class Blind:
         return self._text("from", exact_id(call.sender))
 
     def diff(self, entry: Entry, call: Call) -> tuple[CellDiff, ...]:
-        placed = self.known.get(entry.digest)
+        placed = self.calls.get(entry.digest)
         if placed is not None:
             return identity.diff(placed, call)
         wanted = identity.cells(call)
-        return tuple(_told(cell, wanted.get(cell.field)) for cell in identity.diff(entry.call, self.call(call)))
+        return tuple(
+            _hide_before(cell, wanted.get(cell.field)) for cell in identity.diff(entry.call, self.call(call))
+        )
 
     def placed(self, entry: Entry, row: Call | None) -> Call | None:
         if row is not None and self.digest(identity.digest(row)) == entry.digest:
             return row
-        return self.known.get(entry.digest)
+        return self.calls.get(entry.digest)
 
     def call(self, call: Call) -> Call:
-        """The call with its texts blinded; which fields it has, and ``delay_minutes``, are left as they are.
+        """The call with its texts blinded. The set of fields and ``delay_minutes`` are not changed.
 
-        A text is blinded together with its field, so that two fields that say the same do not look alike. It is
-        blinded as it is meant, so that another spelling of it looks alike.
+        The digest covers the field's name, so equal texts in two fields have different digests. It is made from
+        the normalized value, so two spellings of one value have the same digest.
         """
         call = identity.meaning(call)
         texts = {name: self._optional(name, getattr(call, name)) for name in identity.TEXT_FIELDS}
@@ -140,7 +140,7 @@ class Blind:
         )
 
     def _optional(self, name: str, text: str | None) -> str | None:
-        # Both kinds of target are one field here: the planner compares them with each other.
+        # The planner compares both kinds of target with each other, so they share one name.
         name = "target" if name in {"contact_id", "to_number"} else name
         return None if text is None else self._text(name, text)
 
@@ -156,27 +156,27 @@ class Blind:
 
 
 def is_partial(call: Call) -> bool:
-    """Whether a call is known only as the service lists it: whom it rings, and by which agent."""
+    """Whether only what the service lists is known of a call: its target and its agent."""
     return call.sender == UNKNOWN
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
-    """A key of its own for each purpose; it does not tell the secret."""
+    """A separate key for each purpose. The secret cannot be computed from it."""
     return hmac.digest(secret.encode(), purpose.encode(), hashlib.sha256)
 
 
 def is_blind(call: Call) -> bool:
-    """Whether every text of a call can be a blinded one."""
+    """Whether every text of a call has the form of a blinded text."""
     cells = identity.cells(call).items()
     return all(is_blind_text(text) for name, text in cells if name not in _OPEN_FIELDS)
 
 
 def is_blind_text(text: str) -> bool:
-    """Whether a text can be a blinded one."""
+    """Whether a text has the form of a blinded text."""
     return _BLIND_TEXT.fullmatch(text) is not None
 
 
-def _told(cell: CellDiff, after: str | None) -> CellDiff:
+def _hide_before(cell: CellDiff, after: str | None) -> CellDiff:
     if cell.before is None or cell.field in _OPEN_FIELDS:
         return structs.replace(cell, after=after)
     return CellDiff(cell.field, HIDDEN, after, hidden=True)

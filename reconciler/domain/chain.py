@@ -1,9 +1,9 @@
-"""The ledger's chain: each entry holds the hash of the one before it, the first one that of the state's lineage.
+"""The ledger's hash chain: each entry holds the hash of the previous one; the first holds the lineage's hash.
 
-What could tell of a person is never in an entry, only a salted hash of it. The text stands beside the entry, with
-its salt, until somebody redacts it: then nothing is left to test a guess with, and the chain holds all the same.
+An entry never contains personal data, only salted hashes of it. The texts and their salt are stored beside the
+entry until they are redacted. After that no guess can be tested, and the chain can still be verified.
 
-An entry is RFC 8785 JSON; its hash is SHA-256 over a line that says what it is, and these bytes.
+An entry is RFC 8785 JSON. Its hash is SHA-256 over a fixed header line, followed by these bytes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _PLAIN = Encoder(order="sorted")
 _SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 
-class Kind(StrEnum):
-    """What an entry records. An ``expired`` row was never attempted, a ``missed`` attempt came too late. A state
-    that ``departed`` is closed until it has ``arrived``, where its chain goes on."""
+class EntryKind(StrEnum):
+    """The type of a ledger entry. An ``expired`` row was never attempted, a ``missed`` attempt came too late. A
+    state that ``departed`` is closed; its chain continues where it ``arrived``."""
 
     CREATED = "created"
     MIGRATED = "migrated"
@@ -67,9 +67,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to write down. ``texts`` may be taken away later; all else stays for good."""
+    """The content of a new entry. ``texts`` can be redacted later; everything else is permanent."""
 
-    kind: Kind
+    kind: EntryKind
     at: datetime
     run_id: str | None
     content: JsonObject
@@ -78,7 +78,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a chain goes: the number of its latest entry (0: none) and that entry's hash."""
+    """The end of a chain: the number of its latest entry (0: none) and that entry's hash."""
 
     number: int
     hash: str
@@ -89,7 +89,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An entry as it is stored: ``entry`` is its JSON. ``texts`` are None where it has none, or none any more."""
+    """An entry as it is stored: ``entry`` is its JSON. ``texts`` is None if it has none, or they were redacted."""
 
     number: int
     entry: str
@@ -99,8 +99,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """An entry as it is read. ``serial`` is the state's after it was written."""
+class LedgerRecord:
+    """A decoded entry. ``serial`` is the state's serial after the entry was written."""
 
     number: int
     at: str
@@ -120,12 +120,12 @@ class LedgerReader(Protocol):
 
     @property
     def head(self) -> Head:
-        """Where the ledger ends, as it is kept apart from its entries."""
+        """The end of the ledger, which is stored apart from its entries."""
         ...
 
 
 def genesis(lineage: str) -> Head:
-    """What the first entry of a state's ledger follows."""
+    """The head that the first entry of a state's ledger follows."""
     return Head(0, hashlib.sha256(_GENESIS + lineage.encode()).hexdigest())
 
 
@@ -138,10 +138,10 @@ def text_hash(salt: str, name: str, text: str) -> str:
 
 
 def link(head: Head, note: Note, serial: int, salt: str) -> Link:
-    """The entry that follows ``head``. ``salt`` is random, and used once.
+    """The entry that follows ``head``. ``salt`` must be random and used only once.
 
     Raises:
-        UnicodeEncodeError: a text is no Unicode.
+        UnicodeEncodeError: a text is not valid Unicode.
     """
     content = dict(note.content)
     if note.texts:
@@ -162,16 +162,16 @@ def link(head: Head, note: Note, serial: int, salt: str) -> Link:
 
 
 def canonical(members: JsonObject) -> bytes:
-    """RFC 8785. A compiled encoder writes the same of what is plain, and many times faster.
+    """RFC 8785 JSON. For plain values a compiled encoder writes the same bytes, many times faster.
 
     Raises:
-        UnicodeEncodeError: a text is no Unicode.
+        UnicodeEncodeError: a text is not valid Unicode.
     """
     return _PLAIN.encode(members) if _is_plain(members) else rfc8785.dumps(members)
 
 
 def _is_plain(value: JsonValue) -> bool:
-    """Without fractions, of which the standard has its own idea, and names that it may order otherwise."""
+    """Whether both encoders write the same: no fractions, and only ASCII names, which both sort alike."""
     if isinstance(value, dict):
         return all(key.isascii() and _is_plain(item) for key, item in value.items())
     if isinstance(value, list):
@@ -179,16 +179,16 @@ def _is_plain(value: JsonValue) -> bool:
     return value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < _SAFE_INTEGERS)
 
 
-def read(entry: str) -> Record:
-    """An entry's JSON.
+def read(entry: str) -> LedgerRecord:
+    """Decode an entry's JSON.
 
     Raises:
-        ValueError: it is not what ``link`` writes.
+        ValueError: it is not in the form that ``link`` writes.
     """
     try:
         members = json.loads(entry)
         same = canonical(members) == entry.encode()
-        record = Record(**members)
+        record = LedgerRecord(**members)
     except (TypeError, UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise ValueError(str(error)) from error
     if not same or not isinstance(members["content"], dict):
@@ -196,10 +196,10 @@ def read(entry: str) -> Record:
     return record
 
 
-class Walk:
-    """Goes along a chain, entry by entry, and notes in ``problems`` what does not hold, and where.
+class ChainVerifier:
+    """Verifies a chain, entry by entry, and collects its ``problems``.
 
-    After a broken place it goes on from what it found there: one change is told once.
+    After a broken entry it continues from the stored hash, so one change is reported once.
     """
 
     def __init__(self, lineage: str) -> None:
@@ -207,57 +207,57 @@ class Walk:
         self.hashes: list[str] = []
         self.problems: list[str] = []
 
-    def step(self, found: Link) -> Record | None:
+    def step(self, found: Link) -> LedgerRecord | None:
         """Check the next entry; None where it cannot be read."""
         before, self.head = self.head, Head(found.number, found.hash)
         self.hashes.append(found.hash)
         if found.number != before.number + 1:
-            self._tell(found, f"it follows entry {before.number}: what was between them is gone")
+            self._add_problem(found, f"it follows entry {before.number}: the entries between them are missing")
         if entry_hash(found.entry) != found.hash:
-            self._tell(found, "it was changed: its hash is not that of its content")
+            self._add_problem(found, "it was changed: its hash does not match its content")
         try:
             record = read(found.entry)
         except ValueError as error:
-            self._tell(found, f"it cannot be read: {error}")
+            self._add_problem(found, f"it cannot be read: {error}")
             return None
         if record.number != found.number:
-            self._tell(found, f"it is entry {record.number}, put in another place")
+            self._add_problem(found, f"it is entry {record.number}, moved to another position")
         if record.prev != before.hash:
-            self._tell(found, f"it does not follow entry {before.number} as it now is")
+            self._add_problem(found, f"its previous hash does not match entry {before.number}")
         self._check_texts(found, record)
         return record
 
-    def _check_texts(self, found: Link, record: Record) -> None:
+    def _check_texts(self, found: Link, record: LedgerRecord) -> None:
         promised = promised_texts(record)
         if found.texts is None:
             return
         if found.salt is None or found.texts.keys() != promised.keys():
-            self._tell(found, "the texts beside it are not those it was written with")
+            self._add_problem(found, "the texts stored beside it are not those it was written with")
             return
         for name, text in found.texts.items():
             if text_hash(found.salt, name, text) != promised[name]:
-                self._tell(found, f"its text '{name}' was changed")
+                self._add_problem(found, f"its text '{name}' was changed")
 
-    def _tell(self, found: Link, message: str) -> None:
+    def _add_problem(self, found: Link, message: str) -> None:
         self.problems.append(f"ledger entry {found.number}: {message}")
 
     def check_head(self, kept: Head | None) -> None:
-        """Compare where the chain ends with what the state keeps apart from it."""
+        """Compare the end of the chain with the head that the state stores apart from it."""
         if kept is None:
-            self.problems.append("ledger head: it is gone; nothing says where the ledger ended")
+            self.problems.append("ledger head: it is missing, so the end of the ledger cannot be checked")
         elif self.head != kept:
             self.problems.append(
-                f"the ledger ends with entry {self.head.number} ({self.head.hash[:12]}), and the state says "
-                f"that it ends with entry {kept.number} ({kept.hash[:12]}): its end was cut off or replaced"
+                f"the ledger ends with entry {self.head.number} ({self.head.hash[:12]}), but the state "
+                f"records entry {kept.number} ({kept.hash[:12]}) as its end: the end was cut off or replaced"
             )
 
     def check_anchor(self, anchor: Head) -> None:
-        """Compare with a head that somebody kept elsewhere; its number is 0 where only the hash was kept."""
+        """Compare with a head that was kept elsewhere. Its number is 0 if only the hash was kept."""
         known = anchor.hash in self.hashes if anchor.number == 0 else self._at(anchor.number) == anchor.hash
         if not known:
             place = f"entry {anchor.number} with " if anchor.number else "an entry with "
             self.problems.append(
-                f"the ledger does not hold {place}the hash {anchor.hash[:12]} that was kept elsewhere: "
+                f"the ledger does not contain {place}the hash {anchor.hash[:12]} that was kept elsewhere: "
                 "it was rewritten, or cut off before that entry"
             )
 
@@ -265,7 +265,7 @@ class Walk:
         return self.hashes[number - 1] if number <= len(self.hashes) else None
 
 
-def promised_texts(record: Record) -> dict[str, JsonValue]:
-    """The hashes of the texts that an entry was written with, by name."""
+def promised_texts(record: LedgerRecord) -> dict[str, JsonValue]:
+    """The hashes of the texts that an entry was written with, by text name."""
     texts = record.content.get("texts")
     return texts if isinstance(texts, dict) else {}

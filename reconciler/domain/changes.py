@@ -1,4 +1,4 @@
-"""The changes of a plan, gathered one by one: a tuple of a few, and where they are many on disk, and counted."""
+"""The changes of a plan: a tuple if they are few, otherwise a list on disk with an index by action."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _UNPACK = unpacker(Change)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered(Lazy[Change], Changes):
-    """``places`` are those of each action among ``items``, ``spans`` those of its first and its last to ring.
+class IndexedChanges(Lazy[Change], Changes):
+    """``places`` are the positions in ``items`` per action; ``spans`` are the first and last to ring per action.
 
-    ``bare`` are the items before they had requests, None where those are kept with them.
+    ``bare`` are the items without requests, or None if requests are not added on access.
     """
 
     items: Sequence[Change]
@@ -42,7 +42,7 @@ class Gathered(Lazy[Change], Changes):
     def __iter__(self) -> Iterator[Change]:
         return iter(self.items)
 
-    def of(self, *actions: Action) -> Sequence[Change]:
+    def with_action(self, *actions: Action) -> Sequence[Change]:
         found = [self.places[action] for action in actions if action in self.places]
         if sum(map(len, found)) == len(self.items):
             return self.items
@@ -54,16 +54,16 @@ class Gathered(Lazy[Change], Changes):
         first, last = self.spans[action]
         return self.items[first], self.items[last]
 
-    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Gathered:
+    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> IndexedChanges:
         items = self.items if requests or self.bare is None else self.bare
-        return Gathered(Mapped(items, make), self.places, self.spans)
+        return IndexedChanges(Mapped(items, make), self.places, self.spans)
 
-    def requested(self, make: Callable[[Change], Change]) -> Gathered:
-        return Gathered(Mapped(self.items, make), self.places, self.spans, bare=self.items)
+    def requested(self, make: Callable[[Change], Change]) -> IndexedChanges:
+        return IndexedChanges(Mapped(self.items, make), self.places, self.spans, bare=self.items)
 
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
-    """All of them, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
+    """All changes in their order. Raises ``ReconcilerError`` if the disk is full."""
     keeper = Keeper(pack, _UNPACK)
     counts = _Counts()
     for change in changes:
@@ -73,20 +73,20 @@ def gathered(changes: Iterable[Change]) -> Sequence[Change]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Some of the changes, on their way from the process that made them."""
+class ChangesPart:
+    """Some of the changes, packed to be sent from the worker process that made them."""
 
     packed: Packed[Change]
     counts: _Counts
 
     @classmethod
-    def of(cls, changes: Iterable[Change]) -> Part:
+    def from_changes(cls, changes: Iterable[Change]) -> ChangesPart:
         counts = _Counts()
         return cls(Packed.of(map(counts.add, changes), pack), counts)
 
 
-def together(parts: Iterable[Part]) -> Gathered:
-    """The changes of all parts, in their order. Raises ``ReconcilerError`` where the disk takes no more."""
+def together(parts: Iterable[ChangesPart]) -> IndexedChanges:
+    """The changes of all parts, in their order. Raises ``ReconcilerError`` if the disk is full."""
     kept = Spool(pack, _UNPACK)
     counts = _Counts()
     for part in parts:
@@ -96,8 +96,8 @@ def together(parts: Iterable[Part]) -> Gathered:
 
 
 class _Counts:
-    """Where the changes of each action stand, and the first and the last of them to ring: of those that ring
-    together the first one."""
+    """The positions of the changes per action, and the first and last of them to ring. Of several changes that
+    ring at the same time, the one with the lowest position counts."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -106,7 +106,7 @@ class _Counts:
         self._last: dict[Action, tuple[datetime, int]] = {}
 
     def add(self, change: Change) -> Change:
-        """Count the next change, which is given back."""
+        """Count the next change, and return it."""
         action = change.action
         if action not in self._places:
             self._places[action] = array("L")
@@ -117,7 +117,7 @@ class _Counts:
         return change
 
     def add_all(self, later: _Counts) -> None:
-        """Count those that were counted elsewhere, and come next."""
+        """Append the counts of another process, whose changes follow."""
         start = self._count
         for action, places in later._places.items():
             self._places.setdefault(action, array("L")).extend(start + place for place in places)
@@ -132,10 +132,10 @@ class _Counts:
         if action not in self._last or moment > self._last[action][0]:
             self._last[action] = moment, place
 
-    def gathered(self, items: Sequence[Change]) -> Gathered:
-        """The changes that were counted, which ``items`` holds."""
+    def gathered(self, items: Sequence[Change]) -> IndexedChanges:
+        """The indexed changes. ``items`` holds the changes that were counted."""
         spans = {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
-        return Gathered(items, self._places, spans)
+        return IndexedChanges(items, self._places, spans)
 
 
 class _Addressed(Protocol):
@@ -147,17 +147,17 @@ _A = TypeVar("_A", bound=_Addressed)
 
 
 def ascending(items: Iterable[_A]) -> Iterator[_A]:
-    """The items, each address once and in their order. Raises ``ValueError`` at the first that is not."""
+    """The items unchanged. Raises ``ValueError`` if an address is repeated or not in ascending order."""
     last: Address | None = None
     for item in items:
         if last is not None and item.address <= last:
-            raise ValueError(f"{item.address} is not in its place")
+            raise ValueError(f"{item.address} is out of order")
         last = item.address
         yield item
 
 
-class Along(Generic[_A]):
-    """Finds what has an address among items that are sorted by it, for addresses that come in the same order."""
+class MergeCursor(Generic[_A]):
+    """Finds items by address. Both the items and the requested addresses must be in ascending order."""
 
     def __init__(self, items: Iterable[_A]) -> None:
         self._items = iter(items)

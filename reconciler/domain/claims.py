@@ -1,8 +1,8 @@
-"""Many runners, one plan: what a runner needs of the state besides writing it, as a protocol.
+"""Several runners that apply one plan: what they need from the state besides writing it, as a protocol.
 
-Runners share out the rows of one plan through the state. Who is alive is told by locks that die with their
-sessions, never by a clock. What is shared out is of no meaning once no runner is left: what was sent is in the
-state itself.
+Runners distribute the rows of one plan through the state. A runner counts as alive as long as it holds a lock that
+ends with its database session; no clock is used. Claims have no meaning once no runner is left: the state itself
+records which calls were sent.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from reconciler.domain.ports import Run, Seen, StateStore
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Rows that no other runner has, and in how many seconds the first of them may be sent."""
+    """Rows that no other runner has claimed. ``wait`` is in seconds, until the first of them may be sent."""
 
     addresses: Sequence[Address] = ()
     wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
-    """One shared row: ``sent``, or ended unsent with an event; neither where it is still to be sent."""
+class SharedRow:
+    """One shared row: ``sent``, or ended unsent with an ``event``. Neither is set if it is still to be sent."""
 
     address: Address
     sent: bool = False
@@ -34,8 +34,9 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far all runners are: ``unsent`` rows may still be sent, ``flying`` are under way with others."""
+class JointProgress:
+    """The progress of all runners: ``unsent`` rows can still be sent, ``flying`` rows are in progress
+    elsewhere."""
 
     total: int
     unsent: int
@@ -48,7 +49,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A living runner: rows it has ``claimed`` and not sent, requests ``flying``, and what came of the others."""
+    """A live runner: rows it has ``claimed`` but not sent, requests in progress (``flying``), and its results."""
 
     run: Run
     claimed: int
@@ -59,47 +60,47 @@ class Runner:
 
 
 class JointStore(StateStore, Protocol):
-    """A state that several runners write at once: every promise of ``StateStore`` holds for all of them.
+    """A state that several runners write at once. Every guarantee of ``StateStore`` holds for all of them.
 
-    ``intend`` takes a row out of what is to be sent; ``record`` puts it back where it was proven not sent.
+    ``intend`` removes a row from those to be sent; ``record`` returns it if it was proven not sent.
     """
 
     def alone(self) -> bool:
-        """Be the only one who opens or settles, until ``not_alone``; False where another is."""
+        """Become the only runner that opens or settles, until ``not_alone``. False if another runner is."""
         ...
 
     def not_alone(self) -> None: ...
 
     @property
     def begun(self) -> bool:
-        """Whether another living runner has entered, so that there is something to join."""
+        """Whether another live runner has entered, so that this one can join."""
         ...
 
     def open(self, wanted: Sequence[Address], ended: Sequence[Event], rate: float | None) -> None:
-        """Share out rows, in their order, and enter. ``ended`` are told by every runner. Only while ``alone``."""
+        """Share rows, in their order, and enter. Every runner reports ``ended``. Only while ``alone``."""
         ...
 
     def enter(self, rate: float | None) -> Seen:
-        """Take part in what another has opened, at ``rate`` for all if theirs was higher. Only while ``alone``.
+        """Join an apply that another runner opened; the lower rate applies to all. Only while ``alone``.
 
-        The result is what the one who opened it saw before anything was sent.
+        Returns what the runner that opened it saw before anything was sent.
         """
         ...
 
     def claim(self, count: int) -> Claim:
-        """Up to ``count`` rows that no living runner has; fewer, or later, where the rate of all says so."""
+        """Claim up to ``count`` rows that no live runner has; fewer, or later, if the common rate requires it."""
         ...
 
     def drop(self, events: Sequence[Event]) -> None:
-        """Rows of this runner end unsent."""
+        """End rows of this runner unsent."""
         ...
 
-    def standing(self) -> Standing: ...
+    def standing(self) -> JointProgress: ...
 
-    def lots(self) -> Sequence[Lot]:
-        """Every row that was shared out, in order."""
+    def lots(self) -> Sequence[SharedRow]:
+        """Every shared row, in order."""
         ...
 
     def orphans(self) -> frozenset[Address]:
-        """Unknown outcomes that may be settled: all but what another living runner has under way."""
+        """Unknown outcomes that may be settled: all except those that another live runner is sending."""
         ...

@@ -1,4 +1,4 @@
-"""This machine's clock beside the service's, which each answer tells in its ``Date`` (RFC 9110, 6.6.1)."""
+"""Compare this machine's clock with the service's ``Date`` header (RFC 9110, 6.6.1)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from email.utils import parsedate_to_datetime
 from reconciler.domain.times import tell_instant
 
 MOST_SKEW = 60.0  # seconds
-SET_CLOCK = "set this machine's clock (timedatectl set-ntp true), or ask whoever runs the service"
+SET_CLOCK = "set this machine's clock (timedatectl set-ntp true), or contact the operator of the service"
 
-# Counts a machine's sleep too: CLOCK_MONOTONIC stands still in it on Linux (clock_gettime(2)), and not on macOS.
+# Includes the time that the machine sleeps. CLOCK_MONOTONIC does so on macOS, but not on Linux (clock_gettime(2)).
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed() -> float:
-    """Seconds since some moment, those that the machine slept through included."""
+    """Seconds since an arbitrary moment, including the time that the machine slept."""
     return time.clock_gettime(_CLOCK)
 
 
 def read_date(value: str) -> datetime | None:
-    """A date as HTTP headers have it (RFC 9110, 5.6.7); None where it is none, whatever the service wrote."""
+    """Parse the date of an HTTP header (RFC 9110, 5.6.7); None if it is not a date."""
     try:
         moment = parsedate_to_datetime(value)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -32,7 +32,7 @@ def read_date(value: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The service's ``date`` (whole seconds, rounded down), and when it was asked and answered, by ``elapsed``."""
+    """The service's ``date`` (whole seconds, rounded down), and the times of request and answer by ``elapsed``."""
 
     date: float
     asked: float
@@ -40,27 +40,28 @@ class _Answer:
 
 
 class ServiceClock:
-    """The service's time since its latest answer, told by what has elapsed and not by this machine's clock.
+    """The service's current time: its latest answer plus elapsed time, independent of this machine's clock.
 
-    So a clock of this machine that is set while a run is at work is noticed before the next request.
+    So if this machine's clock is set during a run, that is detected before the next request.
     """
 
     def __init__(self) -> None:
         self._latest: _Answer | None = None
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self._latest is not None
 
     def observe(self, date: str, asked: float, answered: float) -> None:
-        """The ``Date`` header of an answer. One that is none is passed over."""
+        """Record the ``Date`` header of an answer. An invalid one is ignored."""
         moment = read_date(date)
         if moment is not None:
             self._latest = _Answer(moment.timestamp(), asked, answered)
 
     def problem(self, now: datetime) -> str | None:
-        """Why nothing may be sent at ``now``: it is more than a minute away from the service's time, whenever
-        between question and answer the service looked at its clock.
+        """Why nothing may be sent at ``now``, or None: ``now`` is more than a minute away from the service's time.
+
+        The service read its clock at some moment between request and answer; all of them are allowed for.
         """
         if self._latest is None:
             return None
@@ -71,6 +72,6 @@ class ServiceClock:
             return None
         theirs = datetime.fromtimestamp(earliest, UTC)
         return (
-            f"this machine's clock says {tell_instant(now)} and the service's {tell_instant(theirs)}: they are "
-            "more than a minute apart. Nothing is sent"
+            f"this machine's clock shows {tell_instant(now)} and the service's shows {tell_instant(theirs)}: they "
+            "are more than a minute apart. Nothing is sent"
         )

@@ -1,4 +1,4 @@
-"""JSON documents that this tool writes and reads again: one canonical byte form, and members of one type each."""
+"""JSON documents that this tool writes and reads: one canonical byte form, and typed members."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _COMPILED = Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A list whose items are written as they are needed. ``written`` makes lines of them, each by ``to_line``, and
-    may give many at a time, by ``joined``."""
+    """A list whose items are written lazily. ``written`` yields lines made by ``to_line``, or several of them
+    combined by ``joined``."""
 
     written: Callable[[], Iterable[bytes]]
 
@@ -34,10 +34,10 @@ _NEXT = b",\n    "
 
 
 def to_bytes(document: Document) -> bytes:
-    """UTF-8 JSON: one member a line, and lists one item a line, so that a diff of two is short.
+    """UTF-8 JSON with one member or list item per line, so that diffs are short.
 
     Raises:
-        ValueError: a number that JSON does not have, or text that is no Unicode.
+        ValueError: a number that JSON does not have, or text that is not valid Unicode.
     """
     return b"".join(pieces(document))
 
@@ -48,7 +48,7 @@ def pieces(document: Document) -> Iterator[bytes]:
 
 
 def named_pieces(document: Document) -> Iterator[tuple[str, bytes]]:
-    """The same, each piece with the name of the member it belongs to; ``END``, the last one, belongs to none."""
+    """The same, each piece with the name of its member. The last piece, ``END``, belongs to no member."""
     opening = b"{\n  "
     for name, value in document.items():
         start = opening + to_line(name) + b": "
@@ -72,7 +72,7 @@ def _list(start: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def joined(lines: Iterable[bytes]) -> bytes:
-    """Lines of a list as they stand there, one after the other."""
+    """Several lines of a list with the separators between them."""
     return _NEXT.join(lines)
 
 
@@ -82,24 +82,24 @@ def to_line(value: JsonValue) -> bytes:
 
 
 def to_whole_line(value: Struct) -> bytes:
-    """The same, many times faster, of what holds no fractions, which the two encoders write differently."""
+    """The same, many times faster, for values without fractions, which the two encoders write differently."""
     return inert(spaced(_COMPILED.encode(value), indent=0))
 
 
 def inert(written: bytes) -> bytes:
-    """The same JSON without ``##[``, which starts a command wherever a CI runner meets it in a log.
+    """The same JSON without ``##[``, which CI runners read as a command in a log.
 
-    ``#`` stands in texts only.
+    In JSON, ``#`` only occurs inside strings.
     """
     return written.replace(b"##", rb"#\u0023") if b"#" in written and b"##" in written else written
 
 
 def optional_instant(moment: datetime | None) -> str | None:
-    """A moment as a document has it."""
+    """A moment as it is written in a document."""
     return None if moment is None else format_instant(moment)
 
 
-# Each of these reads one member, and raises TypeError or ValueError where it holds anything else.
+# Each of these reads one member, and raises TypeError or ValueError if it has another type.
 
 
 def maybe(convert: Callable[[JsonValue], _T], value: JsonValue) -> _T | None:
@@ -108,13 +108,13 @@ def maybe(convert: Callable[[JsonValue], _T], value: JsonValue) -> _T | None:
 
 def text(value: JsonValue) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"expected text, found {type(value).__name__}")
+        raise TypeError(f"expected text, got {type(value).__name__}")
     return value
 
 
 def integer(value: JsonValue) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected a whole number, found {type(value).__name__}")
+        raise TypeError(f"expected a whole number, got {type(value).__name__}")
     return value
 
 
@@ -124,11 +124,11 @@ def instant(value: JsonValue) -> datetime:
 
 def members(value: JsonValue) -> JsonObject:
     if not isinstance(value, dict):
-        raise TypeError(f"expected an object, found {type(value).__name__}")
+        raise TypeError(f"expected an object, got {type(value).__name__}")
     return value
 
 
 def items(value: JsonValue) -> list[JsonValue]:
     if not isinstance(value, list):
-        raise TypeError(f"expected a list, found {type(value).__name__}")
+        raise TypeError(f"expected a list, got {type(value).__name__}")
     return value

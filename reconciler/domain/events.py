@@ -1,4 +1,4 @@
-"""What an apply tells while it runs: one event for each address that came to an end, and a summary at the last."""
+"""The events of an apply: one for each address that is finished, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeAlias
 from reconciler.domain.model import Address, JsonObject
 
 
-class Kind(StrEnum):
-    """What became of an address in this run.
+class EventKind(StrEnum):
+    """The outcome of an address in this run.
 
-    ``conflict``: the service has a call that may be this one. ``stale``: the files or the state are no longer as
-    they were when the plan was approved.
+    ``conflict``: the service has a call that may be this one. ``stale``: the files or the state have changed since
+    the plan was approved.
     """
 
     PLACED = "placed"
@@ -31,17 +31,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One address, and what became of it. ``call_id`` where placed; ``message`` says why where it was not, and
-    ``reasons`` are the codes of guards."""
+    """The outcome of one address. ``call_id`` is set if it was placed, ``message`` says why if it was not, and
+    ``reasons`` are guard codes."""
 
-    kind: Kind
+    kind: EventKind
     address: Address
     call_id: str | None = None
     message: str | None = None
     reasons: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """The event as ``schemas/event.schema.json`` has it; absent members are left out."""
+        """The event in the form of ``schemas/event.schema.json``; absent members are left out."""
         members: JsonObject = {"type": self.kind.value, "address": str(self.address)}
         if self.call_id is not None:
             members["call_id"] = self.call_id
@@ -53,30 +53,30 @@ class Event:
 
 
 _INCOMPLETE = (
-    Kind.FAILED,
-    Kind.UNCERTAIN,
-    Kind.EXPIRED,
-    Kind.CONFLICT,
-    Kind.STALE,
-    Kind.BLOCKED,
-    Kind.NOT_SENT,
+    EventKind.FAILED,
+    EventKind.UNCERTAIN,
+    EventKind.EXPIRED,
+    EventKind.CONFLICT,
+    EventKind.STALE,
+    EventKind.BLOCKED,
+    EventKind.NOT_SENT,
 )
 Emit: TypeAlias = Callable[[Event], None]
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of a run. ``stopped`` says why it ended before its last row, where it did.
+    """Counts of a run. ``stopped`` says why it ended before its last row, or is None.
 
-    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``expired_before`` the rows that an
-    earlier run recorded as missed. ``too_late`` are those of ``changed_ahead`` whose old call is none to stop.
-    ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
-    ``unchecked`` says that nobody could look for another copy of the state at the end, though the service returns
-    tags. ``unproved``: the service has not shown that it understands schedules. ``refused``: the run ended with an
-    error, which says why. ``paused`` counts the rows that a pause held back.
+    ``changed_ahead`` counts edited rows whose new call will not be placed, ``expired_before`` rows that an earlier
+    run recorded as missed. ``too_late`` counts those of ``changed_ahead`` whose old call does not need to be
+    stopped. ``to_stop`` counts the calls to stop by hand, ``to_stop_new`` those that no earlier run has shown.
+    ``unchecked``: the check for another copy of the state failed at the end, although the service returns tags.
+    ``unproved``: the service has not yet proved that it understands schedules. ``refused``: the run ended with an
+    error that says why. ``paused`` counts the rows that a pause held back.
     """
 
-    counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
+    counts: dict[EventKind, int] = field(default_factory=lambda: dict.fromkeys(EventKind, 0))
     changed_ahead: int = 0
     expired_before: int = 0
     too_late: int = 0
@@ -90,40 +90,41 @@ class Tally:
     _uncertain: set[Address] = field(default_factory=set)
 
     def add(self, event: Event) -> None:
-        """Count an event. An address that was uncertain in this run and is adopted is uncertain no more."""
+        """Count an event. An address that was uncertain in this run and is adopted no longer counts as
+        uncertain."""
         self.counts[event.kind] += 1
-        self.paused += event.kind is Kind.NOT_SENT and "paused" in event.reasons
-        if event.kind is Kind.UNCERTAIN:
+        self.paused += event.kind is EventKind.NOT_SENT and "paused" in event.reasons
+        if event.kind is EventKind.UNCERTAIN:
             self._uncertain.add(event.address)
-        elif event.kind is Kind.ADOPTED and event.address in self._uncertain:
+        elif event.kind is EventKind.ADOPTED and event.address in self._uncertain:
             self._uncertain.discard(event.address)
-            self.counts[Kind.UNCERTAIN] -= 1
+            self.counts[EventKind.UNCERTAIN] -= 1
 
     @property
     def incomplete(self) -> bool:
-        """What was approved is not all that happens. What an earlier run recorded as expired, or as a call to
-        stop, no longer counts."""
+        """Whether something that was approved did not happen. Rows that an earlier run recorded as expired, or as
+        calls to stop, do not count."""
         more = self.unchecked or self.unproved or self.too_late > 0 or self.to_stop_new > 0
         return more or any(self.counts[kind] for kind in _INCOMPLETE)
 
     @property
     def unexplained(self) -> bool:
-        """Rows were not sent, and nothing that was said about them tells what to do."""
-        return self.counts[Kind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
+        """Whether rows were not sent, and no message so far explains what to do about them."""
+        return self.counts[EventKind.NOT_SENT] > self.paused and not (self.unproved or self.refused)
 
     def summary(self) -> dict[str, int]:
         """The counts of the summary event, in the order of the contract."""
         return {
-            "placed": self.counts[Kind.PLACED] + self.counts[Kind.ADOPTED],
-            "adopted": self.counts[Kind.ADOPTED],
-            "skipped": self.counts[Kind.SKIPPED],
-            "failed": self.counts[Kind.FAILED],
-            "uncertain": self.counts[Kind.UNCERTAIN],
-            "expired": self.counts[Kind.EXPIRED] + self.expired_before,
-            "conflicts": self.counts[Kind.CONFLICT],
-            "stale": self.counts[Kind.STALE],
-            "blocked": self.counts[Kind.BLOCKED],
-            "not_sent": self.counts[Kind.NOT_SENT],
+            "placed": self.counts[EventKind.PLACED] + self.counts[EventKind.ADOPTED],
+            "adopted": self.counts[EventKind.ADOPTED],
+            "skipped": self.counts[EventKind.SKIPPED],
+            "failed": self.counts[EventKind.FAILED],
+            "uncertain": self.counts[EventKind.UNCERTAIN],
+            "expired": self.counts[EventKind.EXPIRED] + self.expired_before,
+            "conflicts": self.counts[EventKind.CONFLICT],
+            "stale": self.counts[EventKind.STALE],
+            "blocked": self.counts[EventKind.BLOCKED],
+            "not_sent": self.counts[EventKind.NOT_SENT],
             "changed": self.changed_ahead,
             "to_stop": self.to_stop,
             "to_stop_new": self.to_stop_new,

@@ -1,7 +1,7 @@
-"""What a state keeps besides calls: pauses, conflicts, approved rows, applied commits, how a service behaves.
+"""What a state stores besides calls: pauses, conflicts, approved rows, applied commits, facts about a service.
 
-``ports.StateReader`` and ``ports.StateStore`` include the two protocols here. Where a method takes ``at`` and
-``run_id``, those are recorded; the same fields of what is passed in are ignored.
+``ports.StateReader`` and ``ports.StateStore`` include the two protocols here. If a method takes ``at`` and
+``run_id``, these are recorded; the same fields of the objects passed in are ignored.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.model import Address, Entry, JsonObject, Word
+from reconciler.domain.model import Address, Entry, JsonObject, Record
 
 UNLOCKED_COMMANDS = frozenset({"pause", "resume"})
-"""The commands whose runs write without holding the lock: never named as its holder."""
+"""The commands that write without the lock. They are never reported as its holder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing is sent for ``plan`` (None: any plan) until somebody resumes it. ``actor`` on ``host`` paused it."""
+    """No call of ``plan`` (None: of any plan) is sent until it is resumed. ``actor`` on ``host`` paused it."""
 
     plan: str | None
     reason: str
@@ -32,9 +32,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The service has calls that may be this row's, and that the state does not know.
+    """The service has calls that may belong to this row, but are not in the state.
 
-    ``target`` is whom the row called when the conflict was found (contact id or number), in clear. ``message`` is
+    ``target`` is the row's target when the conflict was detected (contact id or number), in clear. ``message`` is
     for people.
     """
 
@@ -47,17 +47,16 @@ class Conflict:
 
 
 def check_candidate(conflict: Conflict | None, call_id: str | None) -> None:
-    """Raises ``ValueError`` where a person says that a call is the one of a conflict, and it is none of those that
-    were found."""
+    """Raises ``ValueError`` if a person names a call that is not one of the conflict's candidates."""
     if conflict is None or call_id is None or not conflict.call_ids or call_id in conflict.call_ids:
         return
     candidates = ", ".join(conflict.call_ids)
-    raise ValueError(f"{conflict.address}: {call_id} is none of the calls that were found: {candidates}")
+    raise ValueError(f"{conflict.address}: {call_id} is not one of the conflicting calls: {candidates}")
 
 
 class ConflictReader(Protocol):
     def conflicts(self) -> Mapping[Address, Conflict]:
-        """The conflicts that nobody resolved yet."""
+        """The unresolved conflicts."""
         ...
 
     def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
@@ -66,8 +65,8 @@ class ConflictReader(Protocol):
 
 
 def unresolved(reader: ConflictReader) -> Mapping[Address, Conflict]:
-    """The conflicts about a call that no row of the state has. The others are over: somebody said, or tags proved,
-    whose call it is."""
+    """The conflicts about calls that no state entry has. The others are resolved, by a person's decision or by
+    tags."""
     conflicts = reader.conflicts()
     owned = reader.entries_of_calls({call_id for item in conflicts.values() for call_id in item.call_ids}).keys()
     return {
@@ -77,10 +76,10 @@ def unresolved(reader: ConflictReader) -> Mapping[Address, Conflict]:
     }
 
 
-class RowApproval(Word, frozen=True):
-    """A reviewer approved this row. ``content`` is a digest of everything that they saw of it.
+class RowApproval(Record, frozen=True):
+    """A reviewer approved this row. ``content`` is a digest of everything they saw of it.
 
-    ``plan_id`` and ``commit`` are those of the plan that they reviewed.
+    ``plan_id`` and ``commit`` are those of the plan they reviewed.
     """
 
     address: Address
@@ -93,7 +92,7 @@ class RowApproval(Word, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AppliedCommit:
-    """The files of this commit were applied. ``reason`` is why, where it was not newer than those before it."""
+    """The files of this commit were applied. ``reason`` is required if it was not newer than earlier commits."""
 
     commit: str
     run_id: str
@@ -102,7 +101,7 @@ class AppliedCommit:
 
 
 class Verdict(StrEnum):
-    """What is known of a ``ServiceFact``: nothing yet, that the service does it, or that it does not."""
+    """Whether the service shows a behaviour: not known yet, yes, or no."""
 
     PENDING = "pending"
     PROVED = "proved"
@@ -111,10 +110,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceFact:
-    """How a service behaves, as calls have shown.
+    """An observed behaviour of a service.
 
-    ``service`` is its origin (``https://host``), ``name`` what was observed, such as ``tags`` or
-    ``schedule:date,timezone``. ``evidence`` holds call ids, addresses and times only: the ledger keeps it.
+    ``service`` is its origin (``https://host``), ``name`` the behaviour, such as ``tags`` or
+    ``schedule:date,timezone``. ``evidence`` may hold only call ids, addresses and times, because it is written to
+    the ledger.
     """
 
     service: str
@@ -127,23 +127,24 @@ class ServiceFact:
 
 class PauseReader(Protocol):
     def pauses(self) -> Sequence[Pause]:
-        """Every pause in force: that of all plans first, then by plan. Read anew at each call."""
+        """Every pause in force: the one for all plans first, then by plan. Each call reads the state again."""
         ...
 
 
 class PauseStore(PauseReader, Protocol):
     def pause(self, run_id: str, plan: str | None, reason: str, at: datetime) -> None:
-        """Pause a plan (None: all). Where it is paused already, this reason, run and time replace the earlier."""
+        """Pause a plan (None: all). If it is paused already, this reason, run and time replace the earlier
+        ones."""
         ...
 
     def resume(self, run_id: str, plan: str | None, reason: str | None, at: datetime) -> None:
-        """End a pause. Refused (``StateError``) where exactly this plan, or all plans for None, is not paused."""
+        """End a pause. Raises ``StateError`` if there is no pause for exactly this plan (None: for all plans)."""
         ...
 
 
 class FactReader(PauseReader, Protocol):
     def conflicts(self) -> Mapping[Address, Conflict]:
-        """The conflicts that nobody resolved yet."""
+        """The unresolved conflicts."""
         ...
 
     def approved(self) -> Mapping[Address, RowApproval]:
@@ -151,48 +152,49 @@ class FactReader(PauseReader, Protocol):
         ...
 
     def applied_commits(self) -> Sequence[AppliedCommit]:
-        """Each commit that was applied, once, as it was applied last; newest first."""
+        """The latest application of each commit, newest first."""
         ...
 
     def facts(self, service: str) -> Mapping[str, ServiceFact]:
-        """What is known of a service, by the fact's name."""
+        """The facts about a service, by name."""
         ...
 
     def to_stop_known(self) -> frozenset[Address]:
-        """The calls to stop by hand that a run has shown before."""
+        """The calls to stop by hand that an earlier run has shown."""
         ...
 
 
 class FactStore(FactReader, PauseStore, Protocol):
-    """None of these writes changes what was placed, and so none changes the serial."""
+    """None of these writes changes what was placed, so none changes the serial."""
 
     def note_conflicts(self, run_id: str, conflicts: Collection[Conflict], at: datetime) -> None:
-        """Keep conflicts. One that is known with the same call ids and target is left as it is."""
+        """Record conflicts. A recorded one with the same call ids and target is not changed."""
         ...
 
     def end_conflicts(self, run_id: str, addresses: Collection[Address], why: str, at: datetime) -> None:
-        """Drop conflicts; ``why`` is in the tool's own words, and tells of no person.
+        """Remove conflicts. ``why`` is a text of this tool without personal data.
 
-        ``adopt`` and ``decide`` do this by themselves.
+        ``adopt`` and ``decide`` call this themselves.
         """
         ...
 
     def approve(self, run_id: str, approvals: Collection[RowApproval], at: datetime) -> None:
-        """Record approvals, in place of earlier ones of the same rows."""
+        """Record approvals. They replace earlier ones of the same rows."""
         ...
 
     def end_approvals(self, run_id: str, addresses: Collection[Address], why: str, at: datetime) -> None:
-        """Drop approvals; ``why`` as for ``end_conflicts``. A renamed or forgotten row loses its own by itself."""
+        """Remove approvals; ``why`` as for ``end_conflicts``. Renaming or forgetting a row removes its
+        approval."""
         ...
 
     def note_commit(self, run_id: str, commit: str, at: datetime, reason: str | None = None) -> None:
-        """Record that a commit is applied. Without a reason, the one applied last is not recorded again."""
+        """Record that a commit is applied. Without a reason, the latest one is not recorded again."""
         ...
 
     def note_fact(self, run_id: str, fact: ServiceFact, at: datetime) -> None:
-        """Record what was observed, in place of what was known under the same name."""
+        """Record an observation. It replaces an earlier fact of the same name."""
         ...
 
     def note_to_stop(self, run_id: str, addresses: Collection[Address], at: datetime) -> None:
-        """Record the calls to stop by hand as they are now; those that are no longer among them are dropped."""
+        """Record the current calls to stop by hand; those not among them are removed."""
         ...

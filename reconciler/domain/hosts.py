@@ -1,4 +1,4 @@
-"""Which hosts are this machine."""
+"""Recognise this machine's own host names and addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes two calls the same: the logical form, its digest, and the tags that prove a call is ours."""
+"""The identity of a call: its logical form, its digest, and the tags that prove it was placed by this tool."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webh
 
 
 def to_logical(call: Call) -> JsonObject:
-    """The call in our own field names, absent fields left out. Stored in the state; the digest covers it."""
+    """The call with our field names, without absent fields. The state stores it, and the digest covers it."""
     logical: JsonObject = {"agent": call.agent, "from": call.sender}
     for name in TEXT_FIELDS:
         value: str | None = getattr(call, name)
@@ -54,10 +54,10 @@ def from_logical(logical: Mapping[str, JsonValue]) -> Call:
 
 
 def from_text(text: str) -> Call:
-    """The same of the logical form as JSON.
+    """The same for the logical form as JSON.
 
     Raises:
-        ValueError: as ``from_logical``; or it is no JSON.
+        ValueError: as ``from_logical``, or it is not JSON.
     """
     return _checked(_CALLS.decode(text))
 
@@ -79,8 +79,8 @@ def _nfc(value: JsonValue) -> JsonValue:
 
 
 def meaning(call: Call) -> Call:
-    """The call with ids in their bare form and the zone by the name that its links lead to: calls that differ in
-    spelling alone have the same meaning. The request keeps what is written."""
+    """The call with normalized ids and the canonical name of its zone, so that calls which differ only in spelling
+    are equal. The request keeps the spelling of the file."""
     schedule = call.schedule
     zone = None if schedule is None else canonical_zone(schedule.timezone)
     agent, sender, contact = _bare(call.agent), _bare(call.sender), call.contact_id and exact_id(call.contact_id)
@@ -97,12 +97,12 @@ _bare = lru_cache(maxsize=4096)(exact_id)  # few agents and numbers make many ca
 
 
 def digest(call: Call) -> str:
-    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the logical call as it is meant, text in NFC."""
+    """``d1:sha256:<hex>`` over the RFC 8785 JSON of the normalized logical call, text in NFC."""
     return DIGEST_PREFIX + hashlib.sha256(_canonical(meaning(call))).hexdigest()
 
 
 def _canonical(call: Call) -> bytes:
-    """RFC 8785 of the logical call. A compiled encoder writes nearly always the same, and ten times faster."""
+    """RFC 8785 JSON of the logical call. A compiled encoder nearly always writes the same, ten times faster."""
     if _has_plain_number(call):
         written = _CANONICAL.encode(call)
         if written.isascii() or _has_plain_text(call, written.decode()):
@@ -111,18 +111,18 @@ def _canonical(call: Call) -> bytes:
 
 
 def _has_plain_number(call: Call) -> bool:
-    """Whole minutes are written alike; of fractions the standard has its own idea."""
+    """Whether both encoders write the delay alike. They do for whole minutes, but not for fractions."""
     delay = call.delay_minutes
     return delay is None or (isinstance(delay, int) and 0 <= delay < _SAFE_INTEGERS)
 
 
 def _has_plain_text(call: Call, written: str) -> bool:
-    """In NFC already, and its keys in one order by characters and by UTF-16."""
+    """Whether the text is in NFC, and its keys sort alike by code point and by UTF-16."""
     return is_normalized("NFC", written) and "".join((*call.additional_data, *call.metadata)).isascii()
 
 
 def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:
-    """The metadata this tool attaches to each call. All values are text."""
+    """The metadata that this tool adds to each call. All values are text."""
     return {
         f"{TAG_PREFIX}lineage": lineage,
         f"{TAG_PREFIX}plan": address.plan,
@@ -133,7 +133,7 @@ def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:
 
 
 def cells(call: Call) -> dict[str, str]:
-    """The call as a flat map from field path (``schedule.at``) to text in NFC."""
+    """The call as a flat mapping from field path (``schedule.at``) to text in NFC."""
     flat: dict[str, str] = {}
     for name, value in to_logical(call).items():
         if isinstance(value, dict):
@@ -150,7 +150,7 @@ def _cell(value: JsonValue) -> str:
 
 
 def diff(before: Call, after: Call) -> tuple[CellDiff, ...]:
-    """The cells that differ in meaning, as they are written, sorted by field path."""
+    """The cells whose normalized values differ, with the values as written, sorted by field path."""
     old, new = cells(before), cells(after)
     differing = diff_cells(cells(meaning(before)), cells(meaning(after)))
     return tuple(CellDiff(cell.field, old.get(cell.field), new.get(cell.field)) for cell in differing)

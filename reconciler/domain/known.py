@@ -1,4 +1,4 @@
-"""What the state knows, sorted by address: a few entries in memory, many on disk, each found by its name."""
+"""The state's entries, sorted by address: in memory if they are few, otherwise on disk. Searchable by address."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from reconciler.bulk.packing import pack, unpacker
 from reconciler.bulk.spool import Keeper, Lazy
 from reconciler.domain.model import Address, Entry
 
-_TOGETHER = 128  # entries that are read at once: who asks in the order of addresses asks for their neighbours next
+_TOGETHER = 128  # entries per block; callers that ask in address order usually need the same block again
 _UNPACK = unpacker(Entry)
 
 
-class Known(Lazy[Entry]):
-    """Entries in the order of their addresses."""
+class EntryIndex(Lazy[Entry]):
+    """Entries sorted by address."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        """Raises ``ReconcilerError`` where the disk takes no more."""
+        """Raises ``ReconcilerError`` if the disk is full."""
         kept, ascending, last = Keeper(pack, _UNPACK), True, None
         for entry in entries:
             ascending = ascending and (last is None or last < entry.address)
             last = entry.address
             kept.append(entry)
         self._items: Sequence[Entry] = kept.items
-        if not ascending:  # rows were moved, or it is not a state that gives them
+        if not ascending:  # rows were moved, or the entries do not come from a state
             self._items = sorted(kept.items, key=lambda entry: entry.address)
         self._firsts = [self._items[place].address for place in range(0, len(self._items), _TOGETHER)]
         self._near: tuple[int, Sequence[Entry], Sequence[Address]] = (-1, (), ())
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Known:
+    def from_entries(cls, entries: Iterable[Entry]) -> EntryIndex:
         """The same entries."""
         return entries if isinstance(entries, cls) else cls(entries)
 
@@ -44,11 +44,11 @@ class Known(Lazy[Entry]):
         return self._items[index]
 
     def get(self, address: Address) -> Entry | None:
-        """The entry of an address."""
+        """The entry with exactly this address, or None."""
         return next((entry for _, entry in self.named(address) if entry.address == address), None)
 
     def named(self, address: Address) -> list[tuple[int, Entry]]:
-        """The entries of a row's name in any revision, in ascending order, each with its place."""
+        """The entries of a row in all revisions, in ascending order, each with its position."""
         first = Address(address.plan, address.key, 0)
         block = max(bisect_right(self._firsts, first) - 1, 0)
         found: list[tuple[int, Entry]] = []

@@ -1,8 +1,7 @@
-"""Calls, plans, entries and diagnostics as they may be published. What text may be shown is decided in
-``sensitive``.
+"""Mask calls, plans, entries and diagnostics for publication. ``sensitive`` decides which text may be shown.
 
-Private are phone numbers, names, e-mail addresses, countries, webhook URLs (they may hold tokens), the values
-given to the agent, and metadata but for names that ``policy.public_metadata`` lists.
+Phone numbers, names, e-mail addresses, countries, webhook URLs (they may contain tokens) and the values given to
+the agent are private. So is metadata, except for the names that ``policy.public_metadata`` lists.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ from reconciler.domain.sensitive import (
 PRIVATE_FIELDS = frozenset({"to_number", "from_number", "full_name", "email", "country", "webhook_url"})
 PRIVATE_MAP = "additional_data"
 METADATA = "metadata"
-_SHORTEST = 3  # shorter texts tell nothing, and stand in every other word
+_SHORTEST = 3  # shorter texts identify nobody, and occur in many words
 Names = Collection[str]
 
 
 def is_private(field: str, public_metadata: Names = ()) -> bool:
-    """Whether the values of a field are masked, whatever they hold. ``field`` is a path as in a plan file."""
+    """Whether the values of a field are always masked. ``field`` is a path as in a plan file."""
     name, _, rest = field.partition(".")
     if name == METADATA:
         return not (rest in public_metadata or rest.startswith(TAG_PREFIX))
@@ -70,14 +69,14 @@ def mask_diagnostic(item: Diagnostic) -> Diagnostic:
 
 
 def mask_address(address: Address, private: Iterable[str] = ()) -> Address:
-    """The address with what its key tells of a person masked. Two rows may get the same; their places differ."""
+    """The address with personal data in its key masked. Two rows may get the same one; their locations differ."""
     key = mask_text(address.key, private)
     plan = mask_text(address.plan)
     return address if (plan, key) == (address.plan, address.key) else Address(plan, key, address.revision)
 
 
 def mask_json(value: object) -> JsonValue:
-    """A JSON document with all its texts masked as free text is."""
+    """A JSON document with all its texts masked as free text."""
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, list):
@@ -95,9 +94,9 @@ def _mask_place(place: Location | None) -> Location | None:
 
 
 def private_texts(call: Call) -> list[str]:
-    """Every private value of a call, for taking them out of what others say of it.
+    """Every private value of a call, for masking them in texts from elsewhere.
 
-    Texts of one or two characters are left out: they tell nothing, and stand in every other word.
+    Texts of one or two characters are left out: they identify nobody, and occur in many words.
     """
     named = (call.to_number, call.full_name, call.email, call.country, call.webhook_url)
     found = [*filter(None, named), *call.additional_data.values(), *call.metadata.values()]
@@ -105,8 +104,8 @@ def private_texts(call: Call) -> list[str]:
 
 
 def personal_values(call: Call | None) -> list[str]:
-    """What tells who is called, the words of the name too: no message of ours and no key may hold it. Other values
-    may be part of a key on purpose (``identity``)."""
+    """The values that identify the called person, including the words of the name. They are masked in messages and
+    keys. Other values may be part of a key on purpose (``identity``)."""
     if call is None:
         return []
     named = (call.to_number, call.full_name, call.email, call.webhook_url)
@@ -115,9 +114,9 @@ def personal_values(call: Call | None) -> list[str]:
 
 
 def private_values(body: JsonObject) -> list[str]:
-    """The private texts of a request's body, for taking them out of a service's error messages.
+    """The private texts of a request's body, for masking them in the service's error messages.
 
-    Texts of one or two characters are left out: they tell nothing, and stand in every other word.
+    Texts of one or two characters are left out: they identify nobody, and occur in many words.
     """
     found = [value for name in PRIVATE_FIELDS if isinstance(value := body.get(name), str)]
     pairs = body.get(PRIVATE_MAP)
@@ -128,9 +127,9 @@ def private_values(body: JsonObject) -> list[str]:
 
 
 def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
-    """The plan as it may be published. Its id stays that of the plan itself (``planfile.shown``).
+    """The plan as it may be published. It keeps the id of the unmasked plan (``planfile.shown``).
 
-    Unless the ``whole`` of each call is shown, only whom it calls, when, and the cells that differ are masked.
+    With ``whole=False``, requests are removed instead of masked, for output that does not show them.
     """
     found = plan.changes
     mask = partial(mask_change if whole else _mask_listed, public_metadata=plan.public_metadata)
@@ -148,8 +147,8 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
 
 
 def _mask_moves(plan: Plan) -> tuple[tuple[Address, Address], ...]:
-    """The moves with what tells who is called masked, which the rows at their ends know. A key that may
-    hold a name is masked in any case: a saved plan does not hold what tells whom its placed calls reach."""
+    """The moves with the personal data of their target rows masked. A key that may contain a name is always
+    masked, because a saved plan does not contain the personal data of its placed calls."""
     if not plan.moves:
         return ()
     ends = {new for _, new in plan.moves}
@@ -162,7 +161,7 @@ def _mask_moves(plan: Plan) -> tuple[tuple[Address, Address], ...]:
 
 
 def mask_to_stop(call: CallToStop) -> CallToStop:
-    """A call to stop by hand as it may be published. Its id is what finds it in the dashboard, and is shown."""
+    """A call to stop by hand as it may be published. Its id is shown, to find it in the dashboard."""
     private = (*call.private, *([] if call.target is None else [call.target]))
     return structs.replace(
         call,
@@ -175,7 +174,7 @@ def mask_to_stop(call: CallToStop) -> CallToStop:
 
 
 def mask_change(change: Change, public_metadata: Names = ()) -> Change:
-    """The change with its call, request and cells masked, and what it says of them."""
+    """The change with its call, request, cells and message masked."""
     return _masked(change, public_metadata, whole=True)
 
 
@@ -195,12 +194,12 @@ def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
         request=None if request is None else _mask_request(request, private, public_metadata),
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
-        said=change.said if message == change.message else None,
+        message_parts=change.message_parts if message == change.message else None,
     )
 
 
 def private_of(change: Change) -> list[str]:
-    """What tells who is called by the row of a change, where its address, its message or a name may hold it."""
+    """The values that identify the called person of a change, to be masked in its address, message and names."""
     return [*personal_values(change.call), *change.private]
 
 
@@ -232,7 +231,7 @@ def _mask_map(
 
 
 def mask_entry(entry: Entry, public_metadata: Names = ()) -> Entry:
-    """What the state holds of a call, as it may be published."""
+    """The state entry as it may be published."""
     private = personal_values(entry.call)
     return structs.replace(
         entry,

@@ -1,4 +1,4 @@
-"""The words of the domain, as frozen data. No behaviour beyond what a word means by itself."""
+"""The basic types of the domain, as frozen data without dependencies."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
-class Word(Struct, frozen=True, gc=False, array_like=True):
-    """Frozen data, of which a process may hold millions: made, copied, compared and packed by compiled code.
+class Record(Struct, frozen=True, gc=False, array_like=True):
+    """Base of frozen data that a process may hold by the million: compiled code makes, copies and packs it.
 
-    A copy with other values is made by ``msgspec.structs.replace``.
+    Use ``msgspec.structs.replace`` to copy it with other values.
     """
 
 
-class Address(Word, frozen=True, order=True):
+class Address(Record, frozen=True, order=True):
     """The identity of one call: ``plan/key``, and ``plan/key@revision`` from revision 2 on."""
 
     plan: str
@@ -42,7 +42,7 @@ class Address(Word, frozen=True, order=True):
         """Read an address as it is printed.
 
         Raises:
-            ValueError: ``text`` is no address.
+            ValueError: ``text`` is not an address.
         """
         plan, _, rest = text.partition("/")
         key, at, revision = rest.partition("@")
@@ -53,11 +53,11 @@ class Address(Word, frozen=True, order=True):
         return cls(plan, key, int(revision) if at else 1)
 
 
-class Location(Word, frozen=True, order=True):
+class Location(Record, frozen=True, order=True):
     """A place in a file. ``line`` and ``column`` count from 1; ``file`` is relative to the project.
 
-    ``cell`` names a sheet's cell as spreadsheets do: ``B7``, and ``June!B7`` in a workbook, which has no lines:
-    there ``line`` and ``column`` are those of the cell.
+    ``cell`` names a sheet's cell as spreadsheets do: ``B7``, or ``June!B7`` in a workbook. A workbook has no
+    lines, so there ``line`` and ``column`` are the row and column of the cell.
     """
 
     file: str
@@ -80,8 +80,8 @@ class Severity(StrEnum):
 class Diagnostic:
     """One problem in one place.
 
-    ``private`` lists parts of the message that masked output must hide. ``address`` is the row it concerns,
-    where that is known.
+    ``private`` lists parts of the message that masked output must hide. ``address`` is the row it concerns, or
+    None.
     """
 
     severity: Severity
@@ -97,7 +97,7 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
-class Schedule(Word, frozen=True, array_like=False, forbid_unknown_fields=True):
+class Schedule(Record, frozen=True, array_like=False, forbid_unknown_fields=True):
     """Wall time ``at`` (``YYYY-MM-DD HH:MM:SS``) in the IANA zone ``timezone``."""
 
     at: str
@@ -105,12 +105,17 @@ class Schedule(Word, frozen=True, array_like=False, forbid_unknown_fields=True):
 
 
 class Call(
-    Word, frozen=True, array_like=False, forbid_unknown_fields=True, omit_defaults=True, rename={"sender": "from"}
+    Record,
+    frozen=True,
+    array_like=False,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={"sender": "from"},
 ):
-    """The logical call: what a person asked for, with aliases resolved. Exactly one target is set.
+    """The logical call: what a person asked for, with aliases resolved. It has exactly one target.
 
     ``sender`` is what plan files call ``from``: a number's id for a contact call, an E.164 number for a phone
-    call. ``delay_minutes`` is above 0 where set; no schedule and no delay means now.
+    call. ``delay_minutes`` is above 0 if set. Without a schedule and a delay, the call is immediate.
     """
 
     agent: str
@@ -128,15 +133,15 @@ class Call(
 
     @property
     def target(self) -> str:
-        """Whom the call rings: the contact's id or the number."""
+        """The called person: the contact's id or the number."""
         return self.contact_id or self.to_number or ""
 
 
-class Row(Word, frozen=True):
+class Row(Record, frozen=True):
     """One desired call of a plan file, with defaults and aliases applied.
 
     ``rings_at`` is the scheduled instant in UTC, None for an immediate or delayed call. ``called_timezone`` is the
-    zone of the called person, None where the row does not say.
+    zone of the called person, None if the row does not set it.
     """
 
     address: Address
@@ -161,7 +166,7 @@ class Move:
 
 
 class Status(StrEnum):
-    """Where an attempt stands. ``intended`` at rest (its run is dead) means the same as ``uncertain``."""
+    """The status of an attempt. ``intended`` means the same as ``uncertain`` once its run has ended."""
 
     INTENDED = "intended"
     SENT = "sent"
@@ -177,12 +182,12 @@ PLACED_STATUSES = frozenset({Status.PLACED, Status.ADOPTED})
 UNKNOWN_STATUSES = frozenset({Status.INTENDED, Status.SENT, Status.UNCERTAIN})
 
 
-class Entry(Word, frozen=True):
-    """What the state knows of one address: its latest attempt.
+class Entry(Record, frozen=True):
+    """A state entry: the latest attempt of one address.
 
     ``rings_at`` is when the call rings or rang (UTC): the scheduled instant, or the attempt's time plus the
-    delay. ``rejections`` counts refusals in a row of this same digest. ``stopped_at`` is set once a person
-    said that the call was stopped by hand, ``let_ring_at`` once a person said that it is to ring all the same.
+    delay. ``rejections`` counts consecutive refusals of the same digest. ``stopped_at`` is set when a person
+    confirms that the call was stopped by hand, ``let_ring_at`` when a person decides that it should ring anyway.
     """
 
     address: Address
@@ -206,12 +211,12 @@ class Entry(Word, frozen=True):
         return self.status in UNKNOWN_STATUSES
 
     def will_ring(self, now: datetime) -> bool:
-        """Placed, not stopped by a person, and its time is still ahead."""
+        """Whether the call was placed, not stopped by a person, and rings in the future."""
         return self.placed and self.stopped_at is None and self.rings_at > now
 
 
-class Request(Word, frozen=True, array_like=False):
-    """One POST: ``endpoint`` is the last part of its path, ``body`` (a ``JsonObject``) what is sent as JSON."""
+class Request(Record, frozen=True, array_like=False):
+    """One POST request: ``endpoint`` is the last part of its path, ``body`` (a ``JsonObject``) is sent as JSON."""
 
     endpoint: str
     body: dict[str, Any]

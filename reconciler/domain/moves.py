@@ -1,4 +1,4 @@
-"""Rows that were renamed: what ``moved`` blocks say, carried over to what the state knows."""
+"""Renamed rows: apply ``moved`` blocks to the state's entries."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from reconciler.domain.model import Address, Diagnostic, Entry, Move, Severity
 
 
 class Mover:
-    """Follows moves from an address to where its row is now. A move of one row goes before one of its plan."""
+    """Resolves the current address of a moved row. A move of one row takes precedence over one of its plan."""
 
     def __init__(self, moves: Sequence[Move]) -> None:
         self._rows = {(move.plan, move.key): move for move in moves if move.key is not None}
         self._plans = {move.plan: move for move in moves if move.key is None}
 
     def follow(self, address: Address) -> Address:
-        """Where the row of ``address`` is now, through chains of moves.
+        """The current address of a row, through chains of moves.
 
         Raises:
-            ValueError: the moves go round in a circle.
+            ValueError: the moves form a cycle.
         """
         seen = {address}
         while True:
@@ -29,16 +29,16 @@ class Mover:
                 return address
             address = Address(move.to_plan, move.to_key or address.key, address.revision)
             if address in seen:
-                raise ValueError(f"the moves of {address} go round in a circle")
+                raise ValueError(f"the moves of {address} form a cycle")
             seen.add(address)
 
 
 def move_entries(
     entries: Iterable[Entry], moves: Sequence[Move]
 ) -> tuple[Iterable[Entry], list[tuple[Address, Address]], list[Diagnostic]]:
-    """The entries under their new addresses, the pairs (old, new) that changed, and what cannot be moved.
+    """The entries under their new addresses, the pairs (old, new) that changed, and the problems.
 
-    An entry whose new address is another's already is left where it is, and reported.
+    An entry whose new address is already in use keeps its address, and is reported.
     """
     if not moves:
         return entries, [], []
@@ -56,7 +56,7 @@ def move_entries(
         if new == entry.address:
             moved.append(entry)
         elif new in staying:
-            problems.append(_taken(entry.address, new, moves))
+            problems.append(_address_in_use(entry.address, new, moves))
             moved.append(entry)
         else:
             staying.add(new)
@@ -74,7 +74,7 @@ def _circles(moves: Sequence[Move], mover: Mover) -> Iterable[Diagnostic]:
             yield Diagnostic(Severity.ERROR, "E405", str(error), move.source, hint)
 
 
-def _taken(old: Address, new: Address, moves: Sequence[Move]) -> Diagnostic:
+def _address_in_use(old: Address, new: Address, moves: Sequence[Move]) -> Diagnostic:
     source = next((move.source for move in moves if move.plan == old.plan), None)
-    message = f"{old} cannot be moved to {new}: the state knows a call there already"
+    message = f"{old} cannot be moved to {new}: the state already has a call at that address"
     return Diagnostic(Severity.ERROR, "E502", message, source, "choose another key, or remove the move")

@@ -23,11 +23,11 @@ class Order:
     called_timezone: str | None = None
 
     def intent(self, now: datetime) -> Intent:
-        """What is made durable before the request leaves at ``now``."""
+        """The intent to record before the request is sent at ``now``."""
         return self._intent(ring_time(self.scheduled_at, self.call.delay_minutes, now))
 
     def missed(self, now: datetime) -> Intent | None:
-        """What is recorded instead where its time has passed while it waited; None where it may be sent."""
+        """The intent to record as missed if the call's time passed while it waited; None if it may be sent."""
         since = passed(self.scheduled_at, self.place_by, now)
         return None if since is None else self._intent(since)
 

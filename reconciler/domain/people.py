@@ -1,4 +1,4 @@
-"""Who is one person: a contact and its number, however that is written; and the lists of those not to call."""
+"""Identify persons: contacts and their numbers in all spellings; and the lists of people not to call."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ LIST_MAX_AGE = timedelta(days=31)
 class OptionalDigit:
     """Numbers that ring the same phone with and without one digit.
 
-    ``before`` and ``after`` are patterns of what stands on its left and right, ``source`` says where this is known
-    from.
+    ``before`` and ``after`` are patterns for the text on its left and right; ``source`` cites the numbering plan.
     """
 
     country: str
@@ -65,9 +64,9 @@ _PREFIXED_UUID = re.compile(r"(?:contact-|agent-|pn-)?([0-9a-f]{8}(?:-[0-9a-f]{4
 
 
 def exact_id(identifier: str) -> str:
-    """A contact's, agent's or number's id, or an E.164 number, in the form in which the same ones are equal.
+    """The normalized form of a contact's, agent's or number's id, or of an E.164 number.
 
-    Case does not count, nor does one of the service's prefixes before a UUID. This form may count as evidence.
+    It ignores case, and the service's prefixes before a UUID. Equal forms may be used as evidence.
     """
     lower = identifier.lower()
     matches = _PREFIXED_UUID.fullmatch(lower)
@@ -75,17 +74,17 @@ def exact_id(identifier: str) -> str:
 
 
 def person(target: str) -> str:
-    """A contact's id or an E.164 number, in the form in which probably the same persons are equal.
+    """The form of a contact's id or an E.164 number that is equal if it is probably the same person.
 
-    Numbers that are dialled alike have one form. It may block a call; it is no evidence that one was placed.
+    Numbers that are dialled alike have one form. It may block a call, but is no evidence that one was placed.
     """
     matches = _WITH_DIGIT.fullmatch(target)
     return "".join(part or "" for part in matches.groups()) if matches else exact_id(target)
 
 
 def spellings(target: str) -> frozenset[str]:
-    """All forms in which ``target`` may be written: its own, that of ``person``, and a number with the digit that
-    ``person`` leaves out."""
+    """All spellings of ``target``: its own, that of ``person``, and for a number the one with the optional
+    digit."""
     short = person(target)
     longer = (
         f"{matches[1]}{digit}{matches[2]}"
@@ -97,9 +96,9 @@ def spellings(target: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class ListFile:
-    """A file that lists people, relative to the project. ``country`` is where numbers without ``+`` are from.
+    """A file that lists people, relative to the project. ``country`` applies to numbers without ``+``.
 
-    ``source`` is where the project file names it.
+    ``source`` is the location in the project file.
     """
 
     file: str
@@ -109,7 +108,7 @@ class ListFile:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFile:
-    """A list of people who must not be called, and the day of which it is."""
+    """A list of people who must not be called, and its date."""
 
     list: ListFile
     as_of: date
@@ -118,9 +117,9 @@ class SuppressionFile:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """A suppression list as it was read: ``persons`` in the form of ``person``.
+    """A suppression list: ``persons`` in the form of ``person``.
 
-    ``numbers_only`` says that some line names a person by number alone, which no contact's id is held against.
+    ``numbers_only``: some line has only a number, which cannot be compared with a contact's id.
     """
 
     file: SuppressionFile
@@ -130,13 +129,13 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What the lists say. ``numbers`` are those of contacts by id, both in the form of ``person``."""
+    """The content of the lists. ``numbers`` maps contact ids to numbers, both in the form of ``person``."""
 
     suppressed: tuple[Suppressed, ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def names(self, target: str) -> tuple[str, ...]:
-        """All that a person is known by: the target itself, and a contact's number where it is known, last."""
+        """All identifiers of a person: the target itself, then the contact's number if it is known."""
         own = person(target)
         number = self.numbers.get(own)
         return (own,) if number is None else (own, number)

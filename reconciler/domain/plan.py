@@ -1,4 +1,4 @@
-"""The words of a plan, as frozen data: what it says of each address, and what it was made from."""
+"""The types of a plan, as frozen data: a change for each address, and what the plan was made from."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TypeAlias
 
 from msgspec.structs import astuple
 
-from reconciler.domain.model import Address, Call, Diagnostic, Location, Request, Word
+from reconciler.domain.model import Address, Call, Diagnostic, Location, Record, Request
 from reconciler.domain.times import ZONE_RULES
 
 
 class Action(StrEnum):
-    """What a plan says of one address, in the order in which a reviewer wants to see them."""
+    """The planned action for one address, in the order of display."""
 
     BLOCKED = "blocked"
     FORBIDDEN = "forbidden"
@@ -32,10 +32,10 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Word, frozen=True):
-    """One field that differs. ``before`` and ``after`` are None where the field is absent on that side.
+class CellDiff(Record, frozen=True):
+    """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
-    ``hidden`` says that there was a value and nobody here knows it: ``before`` is then words that say so.
+    ``hidden``: the old value is not known; ``before`` then holds a text that says so.
     """
 
     field: str
@@ -44,27 +44,26 @@ class CellDiff(Word, frozen=True):
     hidden: bool = False
 
 
-class Moment(Word, frozen=True):
-    """An instant that a sentence names, and the zone it is told in to a person."""
+class Moment(Record, frozen=True):
+    """An instant in a message, and the zone in which it is shown."""
 
     at: datetime
     timezone: str = "UTC"
 
 
-Said: TypeAlias = tuple[str | Moment, ...]
+MessageParts: TypeAlias = tuple[str | Moment, ...]
 
 
-class Change(Word, frozen=True, eq=False):
-    """What a plan says of one address.
+class Change(Record, frozen=True, eq=False):
+    """The planned change of one address.
 
-    ``reasons`` are stable words for scripts (``superseded``, ``still-rings`` ...), ``message`` says the same
-    to a person, the same everywhere; ``said`` is that in parts, to tell its instants otherwise, and None where it
-    names none, or the plan was read back. ``call`` is set where the action is ``create``, ``waiting`` or
-    ``expired``, or a guard blocks it;
-    ``request`` where it is ``create``.
-    ``introduced`` says whether the branch brings it, None where the plan has no base to compare with.
-    ``private`` are values that tell who is called and that the key or the message may hold, besides those of
-    ``call``; no saved plan holds them.
+    ``reasons`` are stable codes for scripts (``superseded``, ``still-rings`` ...), ``message`` is the same for a
+    person. ``message_parts`` is the message in parts, so that its instants can be shown in another zone; None if
+    it has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
+    and ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
+    ``introduced`` says whether the branch adds it, None if the plan has no base to compare with.
+    ``private`` are values, besides those of ``call``, that identify the called person and may occur in the key or
+    the message; a saved plan does not contain them.
     """
 
     address: Address
@@ -81,23 +80,24 @@ class Change(Word, frozen=True, eq=False):
     message: str | None = None
     introduced: bool | None = None
     called_timezone: str | None = None
-    said: Said | None = None
+    message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Whether all is equal but ``said`` and ``private``, which are lost where a plan is saved."""
+        """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
         return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
 
     __hash__ = None  # type: ignore[assignment]
 
 
-class CallToStop(Word, frozen=True, eq=False):
+class CallToStop(Record, frozen=True, eq=False):
     """A placed call that will ring although it should not. The API cannot cancel it: only a person can stop it.
 
-    ``action`` is forbidden, removed or changed; ``reasons`` are all stable words that apply, and ``why`` says them
-    to a person. ``rings_at`` is ``times.UNKNOWN_TIME`` where nobody knows it. A snapshot has no ``call_id``, and
-    ``target`` (a contact's id or a number) only where a row of the files is this very call. ``private`` are values
-    that tell who is called and that the key may hold; no saved plan holds them.
+    ``action`` is forbidden, removed or changed; ``reasons`` are all stable codes that apply, ``why`` is the same
+    for a person. ``rings_at`` is ``times.UNKNOWN_TIME`` if it is not known. With a snapshot there is no
+    ``call_id``, and ``target`` (a contact's id or a number) is set only if a row of the files has exactly this
+    call. ``private`` are values that identify the called person and may occur in the key; a saved plan does not
+    contain them.
     """
 
     address: Address
@@ -111,43 +111,43 @@ class CallToStop(Word, frozen=True, eq=False):
     private: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
-        """Whether all is equal but ``private``, which is lost where a plan is saved."""
+        """Compare everything except ``private``, which a saved plan does not contain."""
         return isinstance(other, CallToStop) and astuple(self)[:-1] == astuple(other)[:-1]
 
     __hash__ = None  # type: ignore[assignment]
 
 
 class Changes(Sequence[Change]):
-    """Changes that were counted when they were gathered: a few of them are found without a look at all."""
+    """Changes with an index by action, so that a few can be selected without reading all."""
 
     @abstractmethod
-    def of(self, *actions: Action) -> Sequence[Change]:
-        """Those with one of these actions."""
+    def with_action(self, *actions: Action) -> Sequence[Change]:
+        """The changes with one of these actions."""
 
     @abstractmethod
     def span(self, action: Action) -> tuple[Change, Change] | None:
-        """The first and the last to ring of those that have the action and a time."""
+        """The first and the last to ring of the changes that have the action and a time."""
 
     @abstractmethod
     def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Changes:
-        """What ``make`` makes of each, which keeps its action and its time. Without ``requests`` it may be given a
-        change that has none yet."""
+        """Apply ``make`` to each change; it must not change the action or the time. With ``requests=False``,
+        ``make`` may get changes without their requests."""
 
     @abstractmethod
     def requested(self, make: Callable[[Change], Change]) -> Changes:
-        """The same, where ``make`` adds nothing but requests."""
+        """The same, for a ``make`` that only adds requests."""
 
 
-def of(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
-    """Those with one of these actions."""
+def with_action(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
+    """The changes with one of these actions."""
     if isinstance(changes, Changes):
-        return changes.of(*actions)
+        return changes.with_action(*actions)
     return [change for change in changes if change.action in actions]
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a branch is compared with: the commit that ``ref`` led to.
+    """The commit that a branch is compared with; ``ref`` resolved to it.
 
     ``settings`` are the fields of ``reconciler.yaml`` that the branch changes.
     """
@@ -159,7 +159,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class GitRevision:
-    """The commit the files came from, and whether the work tree differs from it."""
+    """The commit of the files, and whether the work tree differs from it."""
 
     commit: str
     dirty: bool
@@ -167,7 +167,7 @@ class GitRevision:
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
-    """A guard, by its code, that a person lifted for one plan, and why."""
+    """The code of a guard that a person lifted for one plan, and the reason."""
 
     code: str
     reason: str
@@ -175,14 +175,13 @@ class Lifted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` name the state.
+    """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` identify the state.
 
-    ``moves`` are the addresses (old, new) that the state is re-keyed by when the plan is applied. ``snapshot_at``
-    is when the snapshot was taken, where the plan was made against one. ``next_apply_by`` is when the first of the
-    waiting calls is lost, unless an apply placed it before. ``lifted`` are guards that would block it, and were
-    lifted. ``to_stop`` are the calls to stop by hand, the soonest first. ``zone_rules`` is the release of the tz
-    database that gave all times. ``public_metadata`` are names of metadata
-    whose values may be published; no saved plan holds them.
+    ``moves`` are the address changes (old, new) that an apply makes in the state. ``snapshot_at`` is the time of
+    the snapshot, if the plan was made against one. ``next_apply_by`` is the time by which an apply must run, or
+    the first waiting call is missed. ``lifted`` are guards that would block the plan, but were lifted. ``to_stop``
+    are the calls to stop by hand, the soonest first. ``zone_rules`` is the tz database release used for all times.
+    ``public_metadata`` are names of metadata whose values may be published; a saved plan does not contain them.
     """
 
     created_at: datetime
@@ -201,18 +200,18 @@ class Plan:
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
 
-    def of(self, *actions: Action) -> Sequence[Change]:
+    def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
-        return of(self.changes, *actions)
+        return with_action(self.changes, *actions)
 
     def count(self, action: Action) -> int:
-        return len(self.of(action))
+        return len(self.with_action(action))
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
-        """The first and the last to ring of those that have the action and a time."""
+        """The first and the last to ring of the changes that have the action and a time."""
         if isinstance(self.changes, Changes):
             return self.changes.span(action)
-        timed = [(item.scheduled_at, item) for item in self.of(action) if item.scheduled_at is not None]
+        timed = [(item.scheduled_at, item) for item in self.with_action(action) if item.scheduled_at is not None]
         if not timed:
             return None
         return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]

@@ -1,4 +1,4 @@
-"""The operator's policy (``policy`` in ``reconciler.yaml``): what must not ring, as frozen data."""
+"""The operator's policy (``policy`` in ``reconciler.yaml``): which calls must not ring, as frozen data."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import MappingProxyType
 
 from reconciler.domain.people import ListFile, SuppressionFile
 
-# The catalogue of guards. A code never changes its meaning.
+# The catalogue of guards. The meaning of a code never changes.
 # G001-G005 and G020-G029 are about time, G006-G009 about counts and cost, G010-G019 about people and consent.
 GUARD_CODES = {
     "G001": "a call outside the calling hours",
-    "G002": "a call to a person whose time zone is not known",
-    "G003": "a jurisdiction whose rules were not checked for a year",
+    "G002": "a call to a person whose time zone is unknown",
+    "G003": "a jurisdiction whose rules were not checked within the last year",
     "G004": "a call that would ring too soon",
     "G005": "a call that would ring too far ahead",
     "G006": "more new calls than one run or one plan may place",
-    "G007": "many new calls beside what was placed before",
-    "G008": "calls that cost more than a run may",
+    "G007": "many new calls compared with those placed before",
+    "G008": "calls that cost more than one run may spend",
     "G010": "a call to somebody on a suppression list",
     "G011": "a suppression list that is too old",
     "G012": "more calls to a person than a day or a week allows",
@@ -32,18 +32,18 @@ GUARD_CODES = {
     "G020": "a call whose time passed before it was placed",
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",
-    "G023": "a call whose number is from elsewhere than its schedule's zone",
+    "G023": "a call whose number is not from the country of its schedule's time zone",
     "G024": "an immediate or delayed call without place_by",
 }
-# What a person may lift for one plan, with a reason, unless the policy says otherwise: how many, how often, when.
-# Calling hours, suppression lists and consent are the called person's, and not among them.
+# The guards that a person may lift for one plan, with a reason, unless the policy says otherwise.
+# Calling hours, suppression lists and consent protect the called person, so they cannot be lifted.
 OVERRIDABLE = frozenset({"G004", "G005", "G006", "G007", "G008", "G012", "G013", "G014", "G020", "G021", "G022"})
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_A_DAY = 24 * 60
 
 
 class Strictness(StrEnum):
-    """What follows where a guard objects: the row is blocked, a warning, or nothing."""
+    """The effect of a guard that objects to a row: it blocks the row, warns, or does nothing."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -62,7 +62,7 @@ class Window:
 
     @classmethod
     def parse(cls, text: str) -> Window:
-        """Read ``09:00-20:00``; ``24:00`` is the day's end.
+        """Read ``09:00-20:00``; ``24:00`` is the end of the day.
 
         Raises:
             ValueError: another form, or an end that is not after the start.
@@ -86,7 +86,7 @@ def days_of(name: str) -> tuple[int, ...]:
     """``mon-fri`` as 0 to 4, ``sat-mon`` as 5, 6, 0.
 
     Raises:
-        ValueError: a day that is none.
+        ValueError: not a day.
     """
     first, _, last = name.partition("-")
     start, end = WEEK.index(first), WEEK.index(last or first)
@@ -95,7 +95,7 @@ def days_of(name: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """From a day to another, both included."""
+    """A range of days, both ends included."""
 
     first: date
     last: date
@@ -106,10 +106,10 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people may be called, in their own wall time.
+    """When people may be called, in their own local time.
 
-    ``week`` holds each day's windows, Monday first. ``holidays`` names countries (``CO``) and parts of them
-    (``ES-MD``) on whose public holidays nobody is called; nobody is called on ``blackout`` days either.
+    ``week`` holds each day's windows, Monday first. ``holidays`` are countries (``CO``) and subdivisions
+    (``ES-MD``). Nobody is called on their public holidays, nor on ``blackout`` days.
     """
 
     week: tuple[tuple[Window, ...], ...]
@@ -119,9 +119,9 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Jurisdiction:
-    """The hours of a law, for calls into ``country``: somebody's reading of it, not legal advice.
+    """The calling hours of a law, for calls into ``country``: an interpretation, not legal advice.
 
-    ``checked`` is the day on which somebody last compared it with its ``citation``.
+    ``checked`` is the day on which it was last compared with its ``citation``.
     """
 
     code: str
@@ -133,8 +133,8 @@ class Jurisdiction:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How much may be placed, None: as much as there is. ``per_run`` and ``per_plan`` are calls, ``max_share`` is
-    a part of what the state has placed, ``max_cost`` is in the currency of ``cost_per_call``."""
+    """How much may be placed; None means no limit. ``per_run`` and ``per_plan`` count calls, ``max_share`` is a
+    fraction of the calls that the state has placed, ``max_cost`` is in the currency of ``cost_per_call``."""
 
     per_run: int | None = None
     per_plan: int | None = None
@@ -145,9 +145,9 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class PersonLimits:
-    """How often one person may be called, None: as often as rows ask. Days and ISO weeks are the called person's.
+    """How often one person may be called; None means no limit. Days and ISO weeks are in the person's time zone.
 
-    Two calls that ring less than ``call_length`` apart are on the line together.
+    Two calls that ring less than ``call_length`` apart overlap.
     """
 
     per_day: int | None = None
@@ -158,7 +158,7 @@ class PersonLimits:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The cell of a row (``metadata.consent_at``) that says when the person agreed, and how long that holds."""
+    """The field of a row (``metadata.consent_at``) with the time of consent, and how long the consent is valid."""
 
     field: str
     max_age: timedelta | None = None
@@ -166,11 +166,11 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All rules. ``strictness`` is set by guard code; a guard that is not in it has its own default.
+    """All rules. ``strictness`` is by guard code; a guard that is not in it uses its default.
 
-    ``days_off`` count as holidays of every rule that knows holidays. Scheduled calls are placed no sooner than
-    ``place_within`` before they ring. ``peak`` is of calls a minute, ``number_peak`` of those from one number.
-    ``signed_plans`` says that a saved plan without a valid signature places nothing.
+    ``days_off`` count as holidays for every rule with holidays. Scheduled calls are placed no sooner than
+    ``place_within`` before they ring. ``peak`` is in calls a minute, ``number_peak`` the same per sender number.
+    ``signed_plans``: a saved plan must have a valid signature to be applied.
     ``public_metadata`` are names of metadata whose values masked output shows.
     """
 
@@ -194,5 +194,5 @@ class Policy:
 
     @property
     def has_hours(self) -> bool:
-        """Whether any rule says at which hours people may be called."""
+        """Whether any rule limits the hours of calls."""
         return self.hours is not None or bool(self.jurisdictions)

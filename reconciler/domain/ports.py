@@ -1,6 +1,6 @@
-"""What the engine needs from the outside world, as protocols. Adapters live in ``state`` and ``provider``.
+"""The protocols of the adapters in ``state`` and ``contactship``.
 
-What a state keeps besides calls (pauses, approvals, …) is in ``facts``.
+What a state stores besides calls (pauses, approvals, …) is in ``facts``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from reconciler.domain.model import Address, Call, Entry, JsonObject, Request, S
 
 
 class Clock(Protocol):
-    """The time, always aware and in UTC."""
+    """The current time, always aware and in UTC."""
 
     def now(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One command that writes the state: who, where, when, with which plan. ``details`` go to the ledger only."""
+    """One command that writes the state: by whom, where, when, with which plan. ``details`` are for the ledger."""
 
     id: str
     command: str
@@ -50,7 +50,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A guard that a person lifted for a run, with their reason. ``plan_id`` is the plan it was meant for."""
+    """A guard that a person lifted for a run, with the reason. ``plan_id`` is the plan it was meant for."""
 
     code: str
     plan_id: str | None
@@ -59,10 +59,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is about to be sent, made durable before the first byte leaves.
+    """A call that is about to be sent, recorded before the first byte is sent.
 
-    ``attempted_at`` is set where it was sent before, by a state that is lost. ``digest`` is that of ``call``,
-    unless the call is known only as the service lists it (``blinding.is_partial``).
+    ``attempted_at`` is set if a lost state had already sent it. ``digest`` is that of ``call``, unless only what
+    the service lists is known of the call (``blinding.is_partial``).
     """
 
     address: Address
@@ -74,12 +74,12 @@ class Intent:
 
 
 DUPLICATE_CALL_ID = "the answer named a call of another address"
-"""The evidence of an attempt that only tags or a person may settle, whatever else looks like its call."""
+"""The evidence of an attempt that only tags or a person may settle, even if another call looks like its call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (nor in time)."""
+    """The result of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (and too late)."""
 
     address: Address
     status: Status
@@ -91,11 +91,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's word on one address, with the reason they gave.
+    """A person's decision about one address, with the reason.
 
-    ``status`` placed (with ``call_id``) or ruled_out settles an uncertain attempt; None with ``stopped`` says
-    that a placed call was stopped by hand, with ``let_ring`` that a call which is still ahead is to ring, and with
-    ``distinct`` that the calls which the service has are other calls.
+    ``status`` placed (with ``call_id``) or ruled_out settles an uncertain attempt. If it is None, ``stopped``
+    means that a placed call was stopped by hand, ``let_ring`` that a future call should ring, and ``distinct``
+    that the service's similar calls are other calls.
     """
 
     address: Address
@@ -110,7 +110,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One line of the journal, as ``state show`` prints it."""
+    """One attempt in the journal, as ``state show`` prints it."""
 
     number: int
     run_id: str
@@ -126,30 +126,30 @@ class Attempt:
 
 
 class StateReader(LedgerReader, FactReader, Protocol):
-    """Reads what has been placed. Works beside a running apply."""
+    """Reads the state. Works while an apply is running."""
 
     @property
     def lineage(self) -> str:
-        """The state's own id (a UUID), made once by ``state init``."""
+        """The state's unique id (a UUID), created by ``state init``."""
         ...
 
     @property
     def serial(self) -> int:
-        """Grows by one with each committed write of what was placed; beginning and ending a run do not count."""
+        """Increases by one with each committed write of calls; beginning and ending a run do not count."""
         ...
 
     def entries(self) -> Iterable[Entry]:
-        """Every address the state knows, sorted by address."""
+        """All entries, sorted by address."""
         ...
 
     def entry(self, address: Address) -> Entry | None: ...
 
     def entries_at(self, addresses: Collection[Address]) -> Mapping[Address, Entry]:
-        """The entries of these addresses, by address; without those that the state does not know."""
+        """The entries of these addresses, by address; addresses without an entry are left out."""
         ...
 
     def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
-        """The entries whose call is one of these, by call id; without calls that no entry has."""
+        """The entries with these calls, by call id; calls without an entry are left out."""
         ...
 
     def unknown_entries(self) -> Sequence[Entry]:
@@ -161,7 +161,7 @@ class StateReader(LedgerReader, FactReader, Protocol):
         ...
 
     def latest_own_entry(self) -> Entry | None:
-        """The placed call that the service named last in its answer to a request; None where there is none, or
+        """The latest placed call whose id was in the service's answer to a request. None if there is none, or if
         the latest 20 such calls were all forgotten."""
         ...
 
@@ -170,15 +170,16 @@ class StateReader(LedgerReader, FactReader, Protocol):
         ...
 
     def seen(self, run_id: str) -> Seen:
-        """What ``note_seen`` kept of a run."""
+        """What ``note_seen`` recorded for a run."""
         ...
 
     def renames(self) -> Mapping[Address, Address]:
-        """Every address that was moved, to where it went at that time: old tags stay valid evidence."""
+        """Every moved address, with its new address at that time. Tags with the old one are still valid
+        evidence."""
         ...
 
     def cleared(self) -> frozenset[Address]:
-        """The addresses whose look-alikes a person said are other calls (``Decision.distinct``)."""
+        """The addresses whose similar calls are other calls, as a person decided (``Decision.distinct``)."""
         ...
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
@@ -186,99 +187,100 @@ class StateReader(LedgerReader, FactReader, Protocol):
         ...
 
     def key_for(self, purpose: str) -> bytes:
-        """A key made of the state's secret, the same each time; the secret itself is never given out."""
+        """A key derived from the state's secret, always the same. The secret itself is never returned."""
         ...
 
 
 class StateStore(StateReader, FactStore, Protocol):
     """Writes the state. Exists only while its lock is held; each method is one durable transaction.
 
-    The run that opened it is recorded as begun: others are told who holds the lock. Every method raises
-    ``StateError`` where the write cannot be made durable; nothing of it is kept then.
+    Opening it records the beginning of the run, so that other commands can report who holds the lock. Every method
+    raises ``StateError`` if the write cannot be made durable; it then has no effect.
     """
 
     def end_run(self, run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> None: ...
 
     def intend(self, run_id: str, intents: Sequence[Intent], at: datetime) -> None:
-        """Make intents durable. An address that is placed or unknown is refused, and the whole batch with it."""
+        """Record intents durably. The whole batch is refused if an address is already placed or unknown."""
         ...
 
     def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
-        """Make answers durable. Each address must have an open (intended) attempt of this run.
+        """Record answers durably. Each address must have an open (intended) attempt of this run.
 
-        Returns the results as they were recorded, in the same order: a call id that another address has makes
-        an attempt uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
+        Returns the results as recorded, in the same order: if another address already has the call id, the attempt
+        becomes uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
         """
         ...
 
     def untouched(self) -> bool:
-        """Whether nobody else has written the state since this run did: then ``prove`` would find nothing. Takes
-        microseconds; False where finding that out takes a question to the database.
+        """Whether only this run has written the state since its last write, so that ``prove`` is not needed. Takes
+        microseconds; False if it would take a database query to find out.
 
         Raises:
-            StateError: the lock or the state was taken away from this run.
+            StateError: this run has lost the lock or the state.
         """
         ...
 
     def prove(self, run_id: str, addresses: Collection[Address]) -> None:
-        """Asked before a request is sent: this run still holds the lock and the state it began with, and the
+        """Check before a request is sent that this run still holds the lock and the same state, and that the
         intents of these addresses are still open and its own. Others may have added to the ledger.
 
         Raises:
-            StateError: something of that is not so, or cannot be found out. Nothing may be sent.
+            StateError: one of these is false, or cannot be checked. Nothing may be sent.
         """
         ...
 
     @property
     def latest_pauses(self) -> Sequence[Pause]:
-        """The pauses as of the latest write or proof of this run. Asks nothing: where ``untouched`` holds, they
-        are those in force.
+        """The pauses as of the latest write or ``prove`` of this run, without a query. They are current if
+        ``untouched`` is true.
         """
         ...
 
     def turn(
         self, run_id: str, results: Sequence[Result], intents: Sequence[Intent], at: datetime
     ) -> Sequence[Result]:
-        """``record``, and then ``intend``, as one: where either is refused, both are."""
+        """``record`` and then ``intend`` in one transaction: if either is refused, both are."""
         ...
 
     def record_missed(self, run_id: str, missed: Sequence[Intent], at: datetime) -> None:
-        """Record rows whose time passed before anything placed them."""
+        """Record rows whose time passed before they were placed."""
         ...
 
     def adopt(self, run_id: str, results: Sequence[Result]) -> None:
-        """Settle unknown addresses by evidence, as adopted. Refused (``StateError``) for any other address."""
+        """Settle unknown addresses as adopted, by evidence. Raises ``StateError`` for any other address."""
         ...
 
     def move(self, run_id: str, pairs: Sequence[tuple[Address, Address]], at: datetime) -> None:
-        """Re-key addresses (old, new), journal and all. Refused where an old one is absent or a new one taken."""
+        """Rename addresses (old, new), with their journal. Refused if an old one is absent or a new one in use."""
         ...
 
     def note_seen(self, run_id: str, seen: Seen, at: datetime) -> None:
-        """Keep what the service listed before this run sent anything. Once a run."""
+        """Record what the service listed before this run sent anything. Once per run."""
         ...
 
     def forget(self, run_id: str, address: Address, reason: str, at: datetime) -> None:
-        """Drop what is known of an address, by a person's word; its attempts stay in the journal."""
+        """Remove the entry of an address, by a person's decision. Its attempts stay in the journal."""
         ...
 
     def decide(self, run_id: str, decisions: Sequence[Decision], intents: Sequence[Intent] = ()) -> None:
-        """Record a person's words, all or none. ``intents`` are made first: a call that exists for an address
-        which the state does not know needs one.
+        """Record a person's decisions, all or none. ``intents`` are recorded first: a call for an address without
+        a state entry needs one.
 
         Raises:
-            StateError: one of the words does not fit what the state holds.
+            StateError: a decision does not fit the state.
         """
         ...
 
     def redact(self, run_id: str, addresses: Sequence[Address], at: datetime) -> None:
-        """Take out all that tells of the persons called. Refused while a call is ahead or its outcome unknown."""
+        """Remove all personal data of these addresses. Refused if a call is still to ring or its outcome is
+        unknown."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The service's answer to a placed call. ``created_at`` is as the service wrote it."""
+    """The service's answer to a placed call. ``created_at`` is the service's text."""
 
     call_id: str
     created_at: str | None = None
@@ -286,14 +288,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCall:
-    """A call as the service lists it. ``tags`` are ours among its metadata, None where it shows no metadata.
+    """A call as the service lists it. ``tags`` are our tags in its metadata, None if it has no metadata.
 
-    ``foreign_metadata``: it shows metadata, and no name among it is ours. Whether such a call may be ours is
-    decided for the service (``engine.tagging``), never by that alone.
+    ``foreign_metadata``: it has metadata, but none of our tags. Whether such a call may be ours depends on the
+    service (``evidence.tagging``), not on this flag alone.
 
-    ``name`` is the called person's, for comparison only: it is neither shown nor kept.
-    ``status``, ``result`` and ``reason`` are its own words, ``duration`` is in seconds. ``started_at`` is when it
-    rang, None where it has not, or the service does not say.
+    ``name`` is the called person's name, for comparison only: it is neither shown nor stored.
+    ``status``, ``result`` and ``reason`` are the service's texts, ``duration`` is in seconds. ``started_at`` is
+    when it rang, None if it has not, or the service does not say.
     """
 
     id: str
@@ -313,7 +315,7 @@ class RemoteCall:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which calls to list: those created in a span, or of one status and any age."""
+    """Which calls to list: those created in a time range, or those with one status."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -323,9 +325,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run saw before it sent anything: unclaimed calls, and the service's own time at that moment.
+    """What a run saw before it sent anything: calls that are in no entry, and the service's time at that moment.
 
-    None of the calls is the run's, and no call of the run was created before that time, by the service's clock.
+    None of these calls belongs to the run, and every call of the run is created after that time.
     """
 
     call_ids: frozenset[str] = frozenset()
@@ -333,24 +335,24 @@ class Seen:
 
 
 class CallDirectory(Protocol):
-    """Looks calls up. An empty answer proves nothing: how soon a new call is listed is not documented."""
+    """Lists calls. An empty answer proves nothing: how soon a new call is listed is not documented."""
 
     @property
     def server_time(self) -> datetime | None:
-        """The service's time at its latest answer, in whole seconds rounded down; None where it does not tell."""
+        """The service's time at its latest answer, in whole seconds rounded down; None if it did not say."""
         ...
 
     @property
     def service(self) -> str:
-        """The origin of the service, as ``facts.ServiceFact`` has it."""
+        """The origin of the service, as in ``facts.ServiceFact``."""
         ...
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
         """A whole listing, oldest first.
 
         Raises:
-            LookupFailed: the service could not be asked, its answer is not what it documents, or its listing
-                could not be had whole.
+            LookupFailed: the request failed, the answer does not match the documentation, or the listing was
+                incomplete.
         """
         ...
 
@@ -358,10 +360,10 @@ class CallDirectory(Protocol):
 
 
 class CallRegister(CallDirectory, Protocol):
-    """A directory that tells of one call as well."""
+    """A directory that can also look up one call."""
 
     async def call(self, call_id: str) -> RemoteCall | None:
-        """The call of that id; None where the service says that it has none.
+        """The call with that id; None if the service answers that there is none.
 
         Raises:
             LookupFailed: as for ``calls``.
@@ -369,12 +371,12 @@ class CallRegister(CallDirectory, Protocol):
         ...
 
     async def ask_time(self) -> None:
-        """Ask something cheap, so that the service tells its time. Raises ``LookupFailed``."""
+        """Send a cheap request to get the service's time. Raises ``LookupFailed``."""
         ...
 
 
 class Phase(StrEnum):
-    """What the state holds at a checkpoint: intents before they are sent, their answers, or a run that ended."""
+    """What the state contains at a checkpoint: intents to be sent, their answers, or the end of the run."""
 
     INTENDED = "intended"
     RECORDED = "recorded"
@@ -382,25 +384,25 @@ class Phase(StrEnum):
 
 
 class Checkpoint(Protocol):
-    """Carries the state to where it outlives this machine."""
+    """Copies the state to a place that outlives this machine."""
 
     async def carry(self, phase: Phase) -> None:
-        """Return once the state is safe elsewhere.
+        """Return once the state is stored elsewhere.
 
         Raises:
-            CheckpointFailed: it is not, or somebody else's came first; nothing may be sent on the strength of it.
+            CheckpointFailed: it is not, or another run's state is newer. Nothing may be sent.
         """
         ...
 
 
 class CallProvider(Protocol):
-    """Places calls, one at a time: each worker has its own."""
+    """Places calls, one at a time. Each worker has its own provider."""
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once.
 
         Raises:
-            NotSent: proven that nothing was taken.
+            NotSent: proven that the service did not accept the call.
             Rejected: the service refused.
             OutcomeUnknown: anything else.
         """

@@ -1,8 +1,8 @@
-"""What text may be shown in public: the one place that decides it.
+"""Decides which text may be shown in public. No other module does.
 
-Text comes from people, from the service and from other programs, and any of it may hold a phone number, an
-e-mail address or a name, in the wrong field too. A phone number keeps its last two digits, which tell rows apart
-for whoever knows the list. No hash of a number is ever shown: all numbers of a country are tried in minutes.
+Text comes from people, the service and other programs. Any of it may contain a phone number, an e-mail address or
+a name, also in the wrong field. A masked phone number keeps its last two digits, so that people who know the list
+can distinguish rows. A hash of a number is never shown: trying all numbers of a country takes minutes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _CLOCK = r"(?:[01]\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?"
 _OFFSET = r"(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)"
 _TIME = rf"(?:{_DATE}(?:[T ]{_CLOCK}(?: ?{_OFFSET})?)?|{_CLOCK}{_OFFSET}?)"
 _UUID = r"(?:[A-Za-z]{1,20}[-_])?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
-# A digest holds long runs of digits by chance. One without any letter is taken for a number.
+# A digest can contain long runs of digits by chance. One without any letter is treated as a number.
 _DIGEST = r"(?:sha256:(?=[0-9]*[a-f])[0-9a-f]{12,64}|(?=[0-9]*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}))"
-# Commits and hashes are abbreviated to 12 characters. Digits and then letters may be a number and a word.
+# Commits and hashes are abbreviated to 12 characters. Digits followed by letters may be a number and a word.
 _ABBREVIATED = r"(?![0-9]{7,}[a-f]+(?!\w))(?=[0-9]*[a-f])[0-9a-f]{12}"
 _COMPACT_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _SEPARATED = r"(?:[\s().\-_/\u00a0\u2010-\u2015]{0,2}\d)"
-# A date ends a number that has no plus: a key is often an invoice and a date (inv-1001-2026-06-15). So do a digest
-# and a UUID: an entry of the ledger is named by its number and its hash.
+# A number without a plus ends before a date: a key is often an invoice and a date (inv-1001-2026-06-15). It also
+# ends before a digest or a UUID: a ledger entry is shown as its number and its hash.
 _IDENTIFIER = rf"(?:(?:{_DATE}|{_COMPACT_DATE})(?!\d)|(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w))"
 _ENDS = rf"(?![\s().\-_/]{{1,2}}{_IDENTIFIER})"
 _PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:{_ENDS}{_SEPARATED}){{8,}}"
@@ -51,14 +51,14 @@ _MASKED = r"[+]?\*{3}\d{0,2}"
 _NO_WORD = r"[\W_]*"
 _HARMLESS = re.compile("|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, "[A-Z]{2}")))
 _SNAKE = re.compile(r"[a-z_]{4,30}")
-_SHORTEST = 3  # shorter texts tell nothing, and stand in every other word
+_SHORTEST = 3  # shorter texts identify nobody, and occur in many words
 _WORD = re.compile(r"[\w.:/-]*")
 _STARTS_NUMBER = "+\uff0b%0123456789"
 _FIRST_WORD = re.compile(r"[^\W_]+")
 _WORDS_OF_NAME = re.compile(r"[^\W\d_]{4,}")
-_MOST_DIGITS = 6  # of a code that is shown: with more it may be a number without its prefix
+_MOST_DIGITS = 6  # in a code that is shown; more digits may be a phone number without its prefix
 _LONGEST_CODE = 40
-# The names that the schemas of plan files and of reconciler.yaml give to fields, and words of YAML.
+# The field names in the schemas of plan files and reconciler.yaml.
 _FIELDS = """
 G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G016 G020 G021 G022 G023 G024 additional_data
 agent agent_id agents as_of at blackout call_length called_timezone calling_hours calls columns concurrency
@@ -75,8 +75,8 @@ _WORDS = FIELD_NAMES | {"true", "false", "null", "yes", "no", "on", "off", "warn
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a value tells nothing of a person, whatever field it stands in: a time, a zone, a short number, a
-    UUID, a digest, a short code with a digit in it (``inv-1001``), or the name of a field."""
+    """Whether a value identifies nobody, in any field: a time, a zone, a short number, a UUID, a digest, a short
+    code with a digit in it (``inv-1001``), or the name of a field."""
     if len(text) < _SHORTEST or all(part in _WORDS or _nearly_a_field(part) for part in text.split(".")):
         return True
     if _HARMLESS.fullmatch(text) is None:
@@ -86,8 +86,8 @@ def is_harmless(text: str) -> bool:
 
 
 def may_name_person(key: str) -> bool:
-    """Whether a key may hold a name, for one who does not know whom it calls: it is words without any digit, or it
-    has a word of four letters in it."""
+    """Whether a key may contain a person's name: it has no digit, or it contains a word of at least four letters.
+    Used where the called person is not known."""
     if len(key) < _SHORTEST or key in _WORDS:
         return False
     return not any(map(str.isdigit, key)) or bool(words_of_name(key))
@@ -95,7 +95,7 @@ def may_name_person(key: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _nearly_a_field(name: str) -> bool:
-    """Whether it is a field's name misspelt."""
+    """Whether it is a misspelt field name."""
     return _SNAKE.fullmatch(name) is not None and bool(get_close_matches(name, FIELD_NAMES, n=1, cutoff=0.85))
 
 
@@ -105,9 +105,9 @@ def mask_value(text: str) -> str:
 
 
 def mask_text(text: str, private: Iterable[str] = ()) -> str:
-    """``text`` with every phone number and e-mail address in it masked, and every part of ``private``.
+    """``text`` with every phone number, every e-mail address and every part of ``private`` masked.
 
-    A private part is found in other case, with other spaces and signs, and escaped for JSON or a URL too.
+    A private part also matches in other case, with other spaces and punctuation, and escaped for JSON or a URL.
     """
     parts = parts_in(text, private) if private else ()
     for part in sorted(set(parts), key=len, reverse=True) if parts else ():
@@ -116,8 +116,8 @@ def mask_text(text: str, private: Iterable[str] = ()) -> str:
 
 
 def parts_in(text: str, private: Iterable[str]) -> tuple[str, ...]:
-    """The parts of ``private`` that the text may hold. This is fast, which making their patterns is not: a part is
-    left out where its first word, or the last digits of a number, are nowhere in the text."""
+    """The parts of ``private`` that the text may contain: a fast check before their patterns are compiled. A part
+    is left out if the text does not contain its first word or, for a number, its last digits."""
     parts = tuple(filter(None, private))
     if not parts or "\\" in text or "%" in text:
         return parts
@@ -126,13 +126,13 @@ def parts_in(text: str, private: Iterable[str]) -> tuple[str, ...]:
 
 
 def mask_message(message: str, private: Iterable[str] = ()) -> str:
-    """The same for a message of ours that quotes values as Python does: what stands in quotes is masked as well,
-    unless it is harmless."""
+    """The same for our own messages, which quote values as Python does: quoted values are masked too, unless they
+    are harmless."""
     return mask_text(_QUOTED.sub(_mask_quoted, message), private)
 
 
 def mask_name(name: str, private: Iterable[str] = ()) -> str:
-    """The name of a value as it may be published: one word, for a person's name may stand there by mistake.
+    """The name of a value as it may be published. Only one word is shown, because it may be a person's name.
 
     ``name`` may be a path, such as ``additional_data.amount``. Every part of ``private`` is masked in it.
     """
@@ -155,7 +155,7 @@ def _mask_plain_name(name: str) -> str:
 
 
 def words_of_name(name: str) -> list[str]:
-    """The words of a person's name that tell who it is on their own: not short ones, and no names of fields."""
+    """The words of a person's name that identify the person alone: no short words, and no field names."""
     return [word for word in _WORDS_OF_NAME.findall(name) if word.casefold() not in _WORDS]
 
 
@@ -182,7 +182,7 @@ def _may_hold(folded: str, digits: str, part: str) -> bool:
 
 
 def _fold(text: str) -> str:
-    """As the patterns compare: they take the dotted and the dotless i for one."""
+    """Fold case as the patterns do: they treat the dotted and the dotless i as equal."""
     if text.isascii():
         return text.lower()
     return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
@@ -196,7 +196,7 @@ def _forms(part: str) -> re.Pattern[str]:
     words = re.findall(r"[^\W_]+", part)
     digits = "".join(filter(str.isdigit, part))
     if re.fullmatch(_PHONE, part) and digits.isascii():
-        # Its last digits are the person's: numbers are written with and without the code of their country.
+        # Match the last digits: numbers are written with and without their country code.
         forms.append(r"(?:(?:\+|%2B)?(?:\d[\s().-]{0,2}){1,8})?" + r"[\s().-]{0,2}".join(digits[-7:]) + r"(?!\d)")
     elif len(words) > 1:
         forms.append(r"[\W_]{0,3}".join(map(re.escape, words)))

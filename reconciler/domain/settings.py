@@ -19,19 +19,19 @@ DEFAULT_STATE = f"{STATE_FOLDER}/state.db"
 
 @dataclass(frozen=True, slots=True)
 class SenderNumber:
-    """A number calls come from: its id for contact calls, its E.164 form for phone calls."""
+    """A sender number: its id for contact calls, its E.164 form for phone calls."""
 
     id: str | None = None
     e164: str | None = None
 
     def named(self, *, contact: bool) -> tuple[str, str | None]:
-        """What stands for it in a contact call or in a phone call: the setting's name, and its value."""
+        """The name and value of the setting that contact calls, or phone calls, use."""
         return ("id", self.id) if contact else ("e164", self.e164)
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """``rate`` in requests a second (None: unlimited), ``timeout`` in seconds for one whole request."""
+    """``rate`` is in requests a second (None: unlimited), ``timeout`` in seconds for one whole request."""
 
     schedule_fields: ScheduleFields = field(default_factory=ScheduleFields)
     rate: float | None = 5.0
@@ -41,7 +41,7 @@ class ProviderSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How big a sheet may be: data rows, and bytes (of a workbook: unpacked)."""
+    """The maximum size of a sheet: data rows, and bytes (of a workbook: unpacked)."""
 
     sheet_rows: int = 1_000_000
     sheet_bytes: int = 268_435_456
@@ -49,9 +49,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project. ``root`` is its folder; ``source`` is None where there is no ``reconciler.yaml``.
+    """One project. ``root`` is its folder; ``source`` is None if there is no ``reconciler.yaml``.
 
-    ``plan_max_age`` is in seconds. ``holidays`` are no working days.
+    ``plan_max_age`` is in seconds. ``holidays`` do not count as working days.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""Instants, wall times and zones: the only place that turns text into time and back."""
+"""Parse and format instants, wall times and time zones. No other module does."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from zoneinfo import ZoneInfo, reset_tzpath
 
 from tzdata import IANA_VERSION
 
-# Only the rules of the tzdata package, not those of the machine or of PYTHONTZPATH: a plan has the same instants
-# everywhere.
+# Use the rules of the tzdata package only, not those of the machine or of PYTHONTZPATH, so that a plan has the
+# same instants everywhere.
 reset_tzpath(())
 ZONE_RULES: str = IANA_VERSION
-"""The release of the tz database that all zones are read by, such as ``2026b``."""
+"""The release of the tz database in use, such as ``2026b``."""
 
 NO_PLACES = frozenset({
     "CET", "CST6CDT", "EET", "EST", "EST5EDT", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "MET", "MST",
     "MST7MDT", "PST8PDT", "UCT", "UTC", "Universal", "WET", "Zulu",
 })  # fmt: skip
-"""The zones, besides ``Etc/...``, that are no places."""
+"""The zones, besides ``Etc/...``, that are not places."""
 
-YEARS = range(1970, 9001)  # of every time that is read: the longest durations added to it stay in the calendar
+YEARS = range(1970, 9001)  # the accepted years: adding the longest durations to them cannot overflow
 RANGE = f"the years {YEARS[0]} to {YEARS[-1]}"
-UNKNOWN_TIME = datetime(9000, 12, 31, tzinfo=UTC)  # of a call that is ahead, nobody here knows how far
-FARTHEST_EAST = timedelta(hours=14)  # where a day begins first
+UNKNOWN_TIME = datetime(9000, 12, 31, tzinfo=UTC)  # stands for the unknown time of a future call
+FARTHEST_EAST = timedelta(hours=14)  # the UTC offset where a day begins first
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})",
@@ -51,34 +51,34 @@ def parse_instant(text: str) -> datetime:
 
 
 def in_range(moment: datetime) -> datetime:
-    """The same. Raises ``ValueError`` outside of ``YEARS``."""
+    """Return ``moment``. Raises ``ValueError`` outside of ``YEARS``."""
     if moment.year not in YEARS:
         raise ValueError(f"out of range ({RANGE}): {moment.isoformat()!r}")
     return moment
 
 
 def utc(moment: datetime) -> datetime:
-    """The same instant by the clock of UTC."""
+    """The same instant in UTC."""
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def format_instant(moment: datetime) -> str:
-    """RFC 3339 in UTC with a ``Z``; microseconds only where there are any."""
+    """RFC 3339 in UTC with a ``Z``; microseconds only if they are not zero."""
     return f"{utc(moment).isoformat()[:-6]}Z"  # without its +00:00
 
 
 def tell_instant(moment: datetime) -> str:
-    """The same for a person: whole seconds."""
+    """The same for a person, in whole seconds."""
     return format_instant(moment.replace(microsecond=0))
 
 
 def tell_ring(moment: datetime) -> str:
     """When a call rings, for a person."""
-    return "a time that is not known here" if moment == UNKNOWN_TIME else tell_instant(moment)
+    return "an unknown time" if moment == UNKNOWN_TIME else tell_instant(moment)
 
 
 def exact_span(span: timedelta) -> str:
-    """``31 d``, ``2 h 59 min``: what is not there is left out."""
+    """``31 d``, ``2 h 59 min``: units that are zero are left out."""
     minutes, seconds = divmod(span.total_seconds(), 60)
     hours, minutes = divmod(int(minutes), 60)
     days, hours = divmod(hours, 24)
@@ -87,7 +87,7 @@ def exact_span(span: timedelta) -> str:
 
 
 def parse_wall(text: str) -> datetime:
-    """Read ``YYYY-MM-DD HH:MM[:SS]`` (a ``T`` may stand for the space) as a naive wall time.
+    """Read ``YYYY-MM-DD HH:MM[:SS]`` (with a ``T`` or a space) as a naive wall time.
 
     Raises:
         ValueError: another form, no such date or time, or out of range (``YEARS``).
@@ -99,7 +99,7 @@ def parse_wall(text: str) -> datetime:
 
 
 def local_time(moment: datetime, name: str) -> datetime:
-    """An instant on the clock of a zone; in UTC where there is no such zone, or its calendar ends before."""
+    """An instant in a zone; in UTC if there is no such zone, or the result is out of range."""
     found = zone(name)
     try:
         return moment.astimezone(UTC if found is None else found)
@@ -121,7 +121,7 @@ def zone_names() -> frozenset[str]:
 
 @cache
 def places() -> frozenset[str]:
-    """The zones that show what the clocks of a place show in every season: no offset, abbreviation or UTC."""
+    """The zones that follow a place's clocks in every season: no offsets, abbreviations or UTC."""
     return frozenset(name for name in zone_names() if name not in NO_PLACES and not name.startswith("Etc/"))
 
 
@@ -138,12 +138,12 @@ def _links() -> dict[str, str]:
 
 
 def canonical_zone(name: str) -> str:
-    """The zone that a name is a link to, such as ``Europe/Kyiv`` for ``Europe/Kiev``; else the name itself."""
+    """The zone that a link name stands for, such as ``Europe/Kyiv`` for ``Europe/Kiev``; else the name itself."""
     return _links().get(name, name)
 
 
 def tell_span(span: timedelta) -> str:
-    """``90 s``, ``45 min``, ``36 h`` or ``12 days``, cut to the whole unit."""
+    """``90 s``, ``45 min``, ``36 h`` or ``12 days``, rounded down to the whole unit."""
     seconds = int(span.total_seconds())
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if abs(seconds) >= 2 * size:
@@ -153,7 +153,7 @@ def tell_span(span: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A wall time that the clocks skip; ``before`` and ``after`` are the readings on either side, as instants."""
+    """A wall time that the clocks skip. ``before`` and ``after`` are its two interpretations, as instants."""
 
     before: datetime
     after: datetime
@@ -168,13 +168,13 @@ class Fold:
 
 
 def locate(wall: datetime, timezone: ZoneInfo) -> datetime | Gap | Fold:
-    """The instant (UTC) of a wall time, or why there is not exactly one.
+    """The instant (UTC) of a wall time; a ``Gap`` or ``Fold`` if there is not exactly one.
 
-    In a gap the two readings are the wall time taken with the offset before and after the change, which is how
-    PEP 495 defines ``fold`` there.
+    In a gap the two interpretations use the offset before and after the change, which is how PEP 495 defines
+    ``fold`` there.
 
     Raises:
-        OverflowError: the instant lies outside the years 1 to 9999.
+        OverflowError: the instant is outside the years 1 to 9999.
     """
     first = wall.replace(tzinfo=timezone, fold=0)
     second = first.replace(fold=1)
@@ -188,7 +188,7 @@ def locate(wall: datetime, timezone: ZoneInfo) -> datetime | Gap | Fold:
 
 
 def scheduled_instant(at: str, timezone: str) -> datetime:
-    """The instant of a schedule that was found valid before.
+    """The instant of a schedule that has already been validated.
 
     Raises:
         ValueError: no such zone or time, or not exactly one instant.
@@ -206,7 +206,7 @@ def ring_time(scheduled: datetime | None, delay_minutes: float | None, attempted
 
 
 def passed(scheduled: datetime | None, place_by: datetime | None, now: datetime) -> datetime | None:
-    """The moment after which a call may not be placed any more, where it has passed; None where it may be."""
+    """The deadline for placing a call, if it has passed; None if the call may still be placed."""
     if scheduled is not None and scheduled <= now:
         return scheduled
     return place_by if place_by is not None and place_by < now else None
@@ -220,5 +220,5 @@ def _zone_countries() -> dict[str, str]:
 
 
 def zone_country(name: str) -> str | None:
-    """The country (ISO 3166-1) a zone is for; None for old names such as ``US/Eastern``, and for ``UTC``."""
+    """The country (ISO 3166-1) of a zone; None for old names such as ``US/Eastern``, and for ``UTC``."""
     return _zone_countries().get(name)

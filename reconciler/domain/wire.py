@@ -1,4 +1,4 @@
-"""The logical call as the API wants it: one pure function, and the one place that knows wire field names.
+"""Converts the logical call to the API's request. No other module knows the API's field names.
 
 Source: the vendor's API reference, pages make-contact-call and make-ai-phone-call. The names of the two fields
 inside ``schedule`` are not documented; an operator can override them (``provider.schedule_fields``).
@@ -17,19 +17,19 @@ PHONE_CALL = "single-phone-call"
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFields:
-    """The wire names of ``schedule.at`` and ``schedule.timezone``."""
+    """The API's names of ``schedule.at`` and ``schedule.timezone``."""
 
     at: str = "date"
     timezone: str = "timezone"
 
 
 def endpoint(call: Call) -> str:
-    """The last part of the path that places ``call``."""
+    """The last part of the URL path that places ``call``."""
     return CONTACT_CALL if call.contact_id is not None else PHONE_CALL
 
 
 def sent_as(field: str, call: Call, fields: ScheduleFields) -> str:
-    """The path in the body of what a plan file calls ``field``; an entry of ``additional_data`` has its key's."""
+    """The path in the request body of a plan file's ``field``."""
     match field:
         case "agent":
             return "agent_id"
@@ -46,7 +46,7 @@ def sent_as(field: str, call: Call, fields: ScheduleFields) -> str:
 
 
 def to_request(call: Call, tags: Mapping[str, str], fields: ScheduleFields) -> Request:
-    """The request that places ``call``, with ``tags`` beside the caller's own metadata.
+    """The request that places ``call``, with ``tags`` added to the user's metadata.
 
     ``additional_data`` keeps the order of the file; absent fields are left out.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.order import Order
@@ -158,7 +158,7 @@ async def look_after(
     remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
     kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
-    return [Event(Kind.CONFLICT, item.address, message=item.message) for item in kept]
+    return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in kept]
 
 
 class _Index:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from reconciler.domain.events import Emit, Event, Kind
+from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.domain.order import Order
 from reconciler.domain.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
@@ -35,10 +35,10 @@ MOST_GATHERING = 0.05  # seconds that an answer waits for others at most, to be 
 UNKNOWNS_IN_A_ROW = 5
 
 _KINDS = {
-    Status.PLACED: Kind.PLACED,
-    Status.FAILED: Kind.FAILED,
-    Status.UNCERTAIN: Kind.UNCERTAIN,
-    Status.MISSED: Kind.EXPIRED,
+    Status.PLACED: EventKind.PLACED,
+    Status.FAILED: EventKind.FAILED,
+    Status.UNCERTAIN: EventKind.UNCERTAIN,
+    Status.MISSED: EventKind.EXPIRED,
 }
 
 
@@ -122,7 +122,7 @@ class Placement:
             for event in self._untold.values():
                 self._emit(replace(event, message=event.message or why))
             for order in self._coming:
-                self._emit(Event(Kind.NOT_SENT, order.address, message=why))
+                self._emit(Event(EventKind.NOT_SENT, order.address, message=why))
 
     async def _finish(self) -> None:
         """See what is in flight to its end. What cannot be recorded any more is told."""
@@ -135,7 +135,7 @@ class Placement:
         """Have orders at hand; of many not all, since each is made when it is asked for."""
         for order in islice(orders, most):
             self._queue.append(order)
-            self._untold[order.address] = Event(Kind.NOT_SENT, order.address)
+            self._untold[order.address] = Event(EventKind.NOT_SENT, order.address)
 
     def _left(self, supply: Supply | None) -> bool:
         return bool(self._queue or self._intended or supply)
@@ -174,7 +174,7 @@ class Placement:
                 self._tell(Outcome(result, outcome.held))
 
         def intended() -> None:
-            self._untold |= {order.address: Event(Kind.UNCERTAIN, order.address) for order in batch}
+            self._untold |= {order.address: Event(EventKind.UNCERTAIN, order.address) for order in batch}
             self._intended.extend(batch)
 
         self._untold |= {item.result.address: unrecorded(item.result) for item in back}
@@ -211,7 +211,7 @@ class Placement:
         def recorded() -> None:
             for item in choice.late:
                 why = explain.message(explain.expired(item.rings_at))
-                self._end(Event(Kind.EXPIRED, item.address, message=why))
+                self._end(Event(EventKind.EXPIRED, item.address, message=why))
 
         if choice.blocked:
             async with self._journal.alone:
@@ -265,7 +265,7 @@ class Placement:
         if outcome.held is not None:
             self._end(held_back(result.address, outcome.held))
         else:
-            kind = _KINDS.get(result.status, Kind.NOT_SENT)
+            kind = _KINDS.get(result.status, EventKind.NOT_SENT)
             self._end(Event(kind, result.address, result.call_id, result.error))
 
     def _end(self, event: Event) -> None:
@@ -279,9 +279,11 @@ def unrecorded(result: Result) -> Event:
         Status.PLACED: f"placed as {result.call_id}, but that could not be recorded",
         Status.RULED_OUT: f"not sent: {result.error}",
     }
-    return Event(Kind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
+    return Event(EventKind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
 
 
 def held_back(address: Address, held: Held) -> Event:
     """What is told of a call that a guard, or a pause, holds back."""
-    return Event(Kind.NOT_SENT if held.paused else Kind.BLOCKED, address, message=held.message, reasons=held.codes)
+    return Event(
+        EventKind.NOT_SENT if held.paused else EventKind.BLOCKED, address, message=held.message, reasons=held.codes
+    )

@@ -15,8 +15,8 @@ from typing import Any
 
 from reconciler.bulk.spool import where
 from reconciler.domain import chain, identity, wire
-from reconciler.domain.chain import Record, canonical
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.chain import LedgerRecord, canonical
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
@@ -79,11 +79,11 @@ def newly_approved(
     commits = {plan_id: one.git.commit if one.git else None for plan_id, one in approved.items()}
     rows: dict[Address, list[tuple[str, Change]]] = {}
     for plan_id, one in approved.items():
-        for change in one.of(*_TO_PLACE):
+        for change in one.with_action(*_TO_PLACE):
             if (plan_id, str(change.address)) not in withdrawn:
                 rows.setdefault(change.address, []).append((plan_id, change))
     approvals: list[RowApproval] = []
-    for change in plan.of(*_TO_PLACE) if rows else ():
+    for change in plan.with_action(*_TO_PLACE) if rows else ():
         by = next((plan_id for plan_id, seen in rows.get(change.address, ()) if _same(change, seen)), None)
         if by is not None:
             digest = digests.digest(change)
@@ -125,7 +125,7 @@ def allow(
             message = "its approval ended when the row was removed or disabled: have a new plan approved"
         elif change.address in known:
             message = "it differs from what was approved: not placed. Plan again and have that approved"
-        stale.append(Event(Kind.STALE, change.address, message=message))
+        stale.append(Event(EventKind.STALE, change.address, message=message))
         return False
 
     return replace(plan, changes=where(plan.changes, keep)), stale
@@ -140,7 +140,7 @@ def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) 
     for address in sorted(addresses(approved)):
         in_scope = scope is None or address.plan in scope
         if in_scope and current.get(address, Action.REMOVED) in (Action.HELD, Action.REMOVED):
-            yield Event(Kind.STALE, address, message="it was approved, and the files no longer ask for it")
+            yield Event(EventKind.STALE, address, message="it was approved, and the files no longer ask for it")
 
 
 def find_gone(
@@ -156,22 +156,22 @@ def find_gone(
     found: dict[str, list[RowApproval]] = {}
     for plan_id, one in approved.items() if gone else ():
         commit = one.git.commit if one.git else None
-        for change in one.of(*_TO_PLACE):
+        for change in one.with_action(*_TO_PLACE):
             if change.address in gone:
                 item = RowApproval(change.address, digests.digest(change), plan_id, commit, at, run_id)
                 found.setdefault(plan_id, []).append(item)
     return found
 
 
-def find_withdrawn(ledger: Iterable[Record]) -> set[tuple[str, str]]:
+def find_withdrawn(ledger: Iterable[LedgerRecord]) -> set[tuple[str, str]]:
     """Plan id and address of each approval that ended because its row was gone or disabled."""
     latest: dict[str, str] = {}
     withdrawn: set[tuple[str, str]] = set()
     for record in ledger:
         content: Mapping[str, Any] = record.content
-        if record.kind == chain.Kind.APPROVED:
+        if record.kind == chain.EntryKind.APPROVED:
             latest |= {address: content["plan_id"] for address, _ in content["rows"]}
-        elif record.kind == chain.Kind.APPROVAL_ENDED:
+        elif record.kind == chain.EntryKind.APPROVAL_ENDED:
             gone = [address for address in content["addresses"] if address in latest]
             withdrawn |= {(latest[address], address) for address in gone}
     return withdrawn
@@ -179,7 +179,7 @@ def find_withdrawn(ledger: Iterable[Record]) -> set[tuple[str, str]]:
 
 def addresses(approved: Iterable[Plan]) -> set[Address]:
     """The rows that plans would place, now or later."""
-    return {change.address for one in approved for change in one.of(*_TO_PLACE)}
+    return {change.address for one in approved for change in one.with_action(*_TO_PLACE)}
 
 
 def ended(approvals: Collection[Address], rows: Sequence[Row], scope: frozenset[str] | None) -> set[Address]:

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from reconciler.domain.claims import JointStore, Lot
-from reconciler.domain.events import Emit, Event, Kind, Tally
+from reconciler.domain.claims import JointStore, SharedRow
+from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Plan
@@ -28,7 +28,7 @@ from reconciler.planning.context import Context
 POLL = 0.25  # seconds between looks at what the other runners do
 TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
 # what judging a row again would say again
-_FINAL = frozenset({Kind.BLOCKED, Kind.CONFLICT, Kind.STALE, Kind.FAILED})
+_FINAL = frozenset({EventKind.BLOCKED, EventKind.CONFLICT, EventKind.STALE, EventKind.FAILED})
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Told:
 
     tally: Tally
     emit: Emit
-    kinds: dict[Address, Kind] = field(default_factory=dict)
+    kinds: dict[Address, EventKind] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
         self.kinds[event.address] = event.kind
@@ -82,7 +82,7 @@ class JointApply(Apply):
 
         def tell(event: Event) -> None:
             told(event)
-            if event.kind is Kind.BLOCKED or PAUSED in event.reasons:
+            if event.kind is EventKind.BLOCKED or PAUSED in event.reasons:
                 self._joint.drop([event])
 
         claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._judged, service.whole)
@@ -129,13 +129,13 @@ class JointApply(Apply):
 
         def tell(event: Event) -> None:
             told(event)
-            if event.kind not in {Kind.SKIPPED, Kind.ADOPTED}:
+            if event.kind not in {EventKind.SKIPPED, EventKind.ADOPTED}:
                 ended[event.address] = event
 
         orders = await self._prepare(service, tell)
         if self._stopped:
             for order in orders:
-                told(Event(Kind.NOT_SENT, order.address, message=self._stopped))
+                told(Event(EventKind.NOT_SENT, order.address, message=self._stopped))
             return
         self._ready = Ready(orders)
         self._joint.open([order.address for order in orders], list(ended.values()), service.rate)
@@ -153,23 +153,23 @@ class JointApply(Apply):
             entry, kind = entries.get(lot.address), told.kinds.get(lot.address)
             if kind is None:
                 told(_end(lot, entry, lot.address in orphans))
-            elif kind is Kind.UNCERTAIN and entry is not None and entry.placed:
-                told(Event(Kind.ADOPTED, lot.address, entry.call_id, "another runner found it"))
+            elif kind is EventKind.UNCERTAIN and entry is not None and entry.placed:
+                told(Event(EventKind.ADOPTED, lot.address, entry.call_id, "another runner found it"))
 
 
-def _end(lot: Lot, entry: Entry | None, orphan: bool) -> Event:
+def _end(lot: SharedRow, entry: Entry | None, orphan: bool) -> Event:
     """What is told of a row that another runner had."""
     if entry is not None and entry.placed:
-        return Event(Kind.SKIPPED, lot.address, message="placed by another runner")
+        return Event(EventKind.SKIPPED, lot.address, message="placed by another runner")
     if entry is not None and entry.unknown and orphan:
-        return Event(Kind.UNCERTAIN, lot.address, message=explain.message(explain.uncertain(entry)))
+        return Event(EventKind.UNCERTAIN, lot.address, message=explain.message(explain.uncertain(entry)))
     if lot.event is not None:
         return lot.event
     if lot.sent and entry is not None and entry.status is Status.FAILED:
-        return Event(Kind.FAILED, lot.address, message=entry.error)
+        return Event(EventKind.FAILED, lot.address, message=entry.error)
     if lot.sent and entry is not None and entry.status is Status.MISSED:
-        return Event(Kind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
-    return Event(Kind.NOT_SENT, lot.address, message="left to the other runners")
+        return Event(EventKind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
+    return Event(EventKind.NOT_SENT, lot.address, message="left to the other runners")
 
 
 class _Claims:
@@ -221,9 +221,9 @@ class _Claims:
         if (missed := self._missed.get(address)) is not None:
             self._store.record_missed(self._run_id, [missed], self._clock.now())
             why = explain.message(explain.expired(missed.rings_at))
-            self._tell(Event(Kind.EXPIRED, address, message=why))
+            self._tell(Event(EventKind.EXPIRED, address, message=why))
             return
-        event = self._ended.get(address) or Event(Kind.STALE, address, message="the state moved; plan again")
+        event = self._ended.get(address) or Event(EventKind.STALE, address, message="the state moved; plan again")
         self._store.drop([event])
         self._tell(event)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.bulk.spool import Mapped, Picked, where
-from reconciler.domain.changes import Along
-from reconciler.domain.events import Event, Kind
-from reconciler.domain.known import Known
+from reconciler.domain.changes import MergeCursor
+from reconciler.domain.events import Event, EventKind
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Entry, Location, Row
 from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Change, Plan
@@ -42,15 +42,15 @@ class Ready:
 
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
     """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
-    known = Known.of(entries)
-    wanted = where(approved.of(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
+    known = EntryIndex.from_entries(entries)
+    wanted = where(approved.with_action(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
         retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
         scope=frozenset(),
     )
-    current = Along(make_plan(Mapped(wanted, _row), known, context).changes)
+    current = MergeCursor(make_plan(Mapped(wanted, _row), known, context).changes)
     ready, places = Ready(), array("L")
     for place, change in enumerate(approved.changes):
         ready.plans.add(change.address.plan)
@@ -62,7 +62,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
         elif change.action is Action.CONFLICT:
             _judge_conflict(change, known.get(change.address), context, ready)
         elif change.action is Action.HELD and "rejected-twice" in change.reasons:
-            ready.events.append(Event(Kind.FAILED, change.address, message=change.message))
+            ready.events.append(Event(EventKind.FAILED, change.address, message=change.message))
         elif change.action is Action.CHANGED:
             ahead = _wanted_ahead(change, known, context)
             ready.changed_ahead += ahead
@@ -100,24 +100,24 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> b
             ready.expired_before += 1
         else:
             ready.missed.append(_missed(current, context))
-            ready.events.append(Event(Kind.EXPIRED, address, message=message))
+            ready.events.append(Event(EventKind.EXPIRED, address, message=message))
     elif current.action is Action.UNCHANGED:
-        ready.events.append(Event(Kind.SKIPPED, address, message="already placed"))
+        ready.events.append(Event(EventKind.SKIPPED, address, message="already placed"))
     elif current.action is Action.UNCERTAIN:
-        ready.events.append(Event(Kind.UNCERTAIN, address, message=message))
+        ready.events.append(Event(EventKind.UNCERTAIN, address, message=message))
     elif current.action is Action.CONFLICT:
-        ready.events.append(Event(Kind.CONFLICT, address, message=message))
+        ready.events.append(Event(EventKind.CONFLICT, address, message=message))
     elif by_guard(current):
-        ready.events.append(Event(Kind.BLOCKED, address, message=message, reasons=current.reasons))
+        ready.events.append(Event(EventKind.BLOCKED, address, message=message, reasons=current.reasons))
     elif current.action is Action.HELD:
-        ready.events.append(Event(Kind.FAILED, address, message=message))
+        ready.events.append(Event(EventKind.FAILED, address, message=message))
     elif current.action is Action.CREATE and change.request is not None:
         if current.request == change.request and current.digest == change.digest:
             return True
         message = "the request it would send now is not the approved one; plan again"
-        ready.events.append(Event(Kind.STALE, address, message=message))
+        ready.events.append(Event(EventKind.STALE, address, message=message))
     else:
-        ready.events.append(Event(Kind.STALE, address, message=message or "the state moved; plan again"))
+        ready.events.append(Event(EventKind.STALE, address, message=message or "the state moved; plan again"))
     return False
 
 
@@ -130,29 +130,29 @@ def _missed(change: Change, context: Context) -> Intent:
 
 def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
     if entry is not None and entry.unknown:
-        ready.events.append(Event(Kind.UNCERTAIN, change.address, message=change.message))
+        ready.events.append(Event(EventKind.UNCERTAIN, change.address, message=change.message))
     elif entry is not None and entry.placed:
-        ready.events.append(Event(Kind.SKIPPED, change.address, message="settled since: placed"))
+        ready.events.append(Event(EventKind.SKIPPED, change.address, message="settled since: placed"))
     else:
         message = "settled since as not placed, and this plan does not hold its call; plan again"
-        ready.events.append(Event(Kind.STALE, change.address, message=message))
+        ready.events.append(Event(EventKind.STALE, change.address, message=message))
 
 
 def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready: Ready) -> None:
     address, call = change.address, change.call
     if entry is not None and entry.placed:
-        event = Event(Kind.SKIPPED, address, message="resolved since: placed")
+        event = Event(EventKind.SKIPPED, address, message="resolved since: placed")
     elif entry is not None and entry.unknown:
-        event = Event(Kind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
+        event = Event(EventKind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
     elif call is not None and (item := conflict_of(address, call, context)) is not None:
-        event = Event(Kind.CONFLICT, address, message=explain.message(explain.conflict(item)))
+        event = Event(EventKind.CONFLICT, address, message=explain.message(explain.conflict(item)))
     else:
         why = "its conflict was resolved since the plan was made, and this plan does not place it; plan again"
-        event = Event(Kind.STALE, address, message=why)
+        event = Event(EventKind.STALE, address, message=why)
     ready.events.append(event)
 
 
-def _wanted_ahead(change: Change, known: Known, context: Context) -> bool:
+def _wanted_ahead(change: Change, known: EntryIndex, context: Context) -> bool:
     """An edited row whose wanted call will not happen."""
     entry = known.get(change.address)
     if entry is None or not entry.placed or entry.digest == change.digest or "past" in change.reasons:

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from reconciler.bulk.spool import where
-from reconciler.domain.events import Emit, Event, Kind
+from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.order import Order
@@ -164,7 +164,7 @@ class ScheduleCheck:
 
     def _tell_unsent(self, tell: Emit, why: str) -> None:
         for order in self._left:
-            tell(Event(Kind.NOT_SENT, order.address, message=why))
+            tell(Event(EventKind.NOT_SENT, order.address, message=why))
 
     async def _go_on(self, fact: ServiceFact) -> bool:
         """Look up the check call of an earlier run; False where another one is needed."""

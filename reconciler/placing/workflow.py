@@ -12,7 +12,7 @@ from msgspec import structs
 
 from reconciler.bulk.spool import where
 from reconciler.domain.clocks import SET_CLOCK, ServiceClock
-from reconciler.domain.events import Emit, Event, Kind, Tally
+from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import Verdict, unresolved
 from reconciler.domain.model import Address, Entry
 from reconciler.domain.order import Order
@@ -176,7 +176,7 @@ class Apply:
             emit(event)
 
         await self._place(await self._prepare(service, tell), service, tell)
-        if self.tally.counts[Kind.UNCERTAIN]:
+        if self.tally.counts[EventKind.UNCERTAIN]:
             await self._settle(service, tell)
         await self._look_after(service, tell)
         self._note_to_stop()
@@ -222,7 +222,7 @@ class Apply:
         except LookupFailed as error:
             service.note(f"the service's clock is not known: {error.message}")
             return
-        if not service.clock.known:
+        if not service.clock.is_known:
             service.note("the service's clock is not known: its answers have no readable Date")
         if (problem := service.clock.problem(self._clock.now())) is not None:
             raise Refused(problem, hint=SET_CLOCK)
@@ -266,7 +266,7 @@ class Apply:
         for order in orders if gone else ():
             if order.address in gone:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
-                tell(Event(Kind.STALE, order.address, message=message))
+                tell(Event(EventKind.STALE, order.address, message=message))
         return where(orders, lambda order: order.address not in gone) if gone else orders
 
     def _not_paused(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
@@ -306,7 +306,7 @@ class Apply:
             service.note(f"uncertain calls were not looked up: {error.message}")
             return frozenset()
         for item in found:
-            tell(Event(Kind.ADOPTED, item.address, item.call_id, item.evidence))
+            tell(Event(EventKind.ADOPTED, item.address, item.call_id, item.evidence))
         return frozenset(item.address for item in found)
 
     def _settleable(self) -> frozenset[Address] | None:
@@ -326,12 +326,12 @@ class Apply:
         except Refused as error:
             self._stopped = self.tally.stopped = error.message
             for order in orders:
-                tell(Event(Kind.NOT_SENT, order.address, message=error.message))
+                tell(Event(EventKind.NOT_SENT, order.address, message=error.message))
             raise
         if conflicts:
             self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
         for item in conflicts:
-            tell(Event(Kind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
+            tell(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
         held = {item.address for item in conflicts}
         return where(orders, lambda order: order.address not in held) if held else orders
 
@@ -352,7 +352,7 @@ class Apply:
 
     @property
     def _sent(self) -> bool:
-        return any(self.tally.counts[kind] for kind in (Kind.PLACED, Kind.UNCERTAIN, Kind.ADOPTED))
+        return any(self.tally.counts[kind] for kind in (EventKind.PLACED, EventKind.UNCERTAIN, EventKind.ADOPTED))
 
     async def _check_schedule(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
         """The orders that are left to send once the service has shown that it understands schedules."""

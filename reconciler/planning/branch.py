@@ -9,7 +9,7 @@ from operator import attrgetter
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.changes import Along, gathered
+from reconciler.domain.changes import MergeCursor, gathered
 from reconciler.domain.model import Row
 from reconciler.domain.plan import Action, Base, CellDiff, Change, Plan
 from reconciler.domain.times import format_instant
@@ -23,11 +23,11 @@ def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: B
     Rows are sorted by address. A change that has no row is introduced where the base has one: the branch deletes
     it. A row that is not placed yet and was edited tells its cells against the base's.
     """
-    wanted, had = Along(rows), Along(base_rows)
+    wanted, had = MergeCursor(rows), MergeCursor(base_rows)
     return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
 
 
-def _mark(change: Change, wanted: Along[Row], had: Along[Row]) -> Change:
+def _mark(change: Change, wanted: MergeCursor[Row], had: MergeCursor[Row]) -> Change:
     row, old = wanted.at(change.address), had.at(change.address)
     if row is None or old is None:
         return structs.replace(change, introduced=(row is None) is not (old is None))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.domain import wire
-from reconciler.domain.blinding import Clear, View
+from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address
 from reconciler.domain.people import People
@@ -39,7 +39,7 @@ class Context:
     siblings: frozenset[Address] = frozenset()
     retried: frozenset[Address] = frozenset()
     git: GitRevision | None = None
-    view: View = field(default_factory=Clear)
+    view: View = field(default_factory=ClearView)
     snapshot_at: datetime | None = None
     policy: Policy = field(default_factory=Policy)
     people: People = field(default_factory=People)

@@ -10,10 +10,10 @@ from typing import TypeAlias
 from reconciler.domain.facts import Conflict
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Entry, Row, Severity
-from reconciler.domain.plan import CallToStop, Change, Moment, Said
+from reconciler.domain.plan import CallToStop, Change, MessageParts, Moment
 from reconciler.domain.times import UNKNOWN_TIME, tell_instant, tell_ring, zone
 
-Reasons: TypeAlias = tuple[tuple[str, ...], str | Said | None]
+Reasons: TypeAlias = tuple[tuple[str, ...], str | MessageParts | None]
 
 _LONGEST_ID = 100  # a longer one is no id that anybody types
 _MOST_IDS = 5
@@ -21,7 +21,7 @@ _AFTER_LET_RING = ". A new call can be asked for after it rang, or once --stoppe
 HELD: Reasons = (("disabled",), "enabled: false, so it is kept in the file and not placed")
 
 
-def plain(said: str | Said) -> str:
+def plain(said: str | MessageParts) -> str:
     """A sentence as it stands in a file: instants in UTC."""
     if isinstance(said, str):
         return said
@@ -49,7 +49,7 @@ def _named(entry: Entry) -> str:
     return f"{entry.address} ({entry.call_id})" if entry.call_id else str(entry.address)
 
 
-def _still_rings(entry: Entry) -> Said:
+def _still_rings(entry: Entry) -> MessageParts:
     if entry.let_ring_at is not None:
         return (f"{_named(entry)} rings at ", _rings(entry), ", as a person decided (resolve --let-ring)")
     return (
@@ -214,7 +214,7 @@ def earlier_pending(other: Entry) -> Reasons:
     return ("earlier-revision-pending",), ("an earlier revision is still ahead: ", *_still_rings(other), *then)
 
 
-def _parts(why: Reasons) -> Said:
+def _parts(why: Reasons) -> MessageParts:
     said = why[1] or ()
     return (said,) if isinstance(said, str) else said
 

@@ -9,7 +9,7 @@ from itertools import islice
 from msgspec import structs
 
 from reconciler.domain.blinding import is_partial
-from reconciler.domain.model import Address, Call, Entry, Row, Word
+from reconciler.domain.model import Address, Call, Entry, Record, Row
 from reconciler.domain.plan import Action, CallToStop, Change
 from reconciler.domain.policy import Strictness
 from reconciler.domain.times import UNKNOWN_TIME
@@ -25,7 +25,7 @@ _TOGETHER = 1000
 _LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED, Action.CHANGED})
 
 
-class Judged(Word, frozen=True):
+class Judged(Record, frozen=True):
     """A change; ``entry`` is its call where that is still ahead, ``row`` the row that it has.
 
     ``objections`` is what guards say against the call.
@@ -124,6 +124,10 @@ def _forbidden(item: Judged, findings: list[Finding]) -> Judged:
     why = "; ".join(finding.objection.message for finding in findings)
     reasons, said = explain.forbidden(item.entry, item.change, codes, why)
     change = structs.replace(
-        item.change, action=Action.FORBIDDEN, reasons=reasons, message=explain.plain(said or ""), said=said or None
+        item.change,
+        action=Action.FORBIDDEN,
+        reasons=reasons,
+        message=explain.plain(said or ""),
+        message_parts=said or None,
     )
     return Judged(change, item.entry, item.row, why)

@@ -13,7 +13,7 @@ from reconciler.bulk.spool import Lazy, where
 from reconciler.domain.changes import gathered
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
-from reconciler.domain.plan import Action, Change, of
+from reconciler.domain.plan import Action, Change, with_action
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
 from reconciler.planning.guards.registry import Pick, ask, ask_now, ask_stateless
@@ -122,7 +122,7 @@ def _picking(changes: Sequence[Change], now: datetime) -> Pick:
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
-            asked = of(changes, *(actions & _JUDGED))
+            asked = with_action(changes, *(actions & _JUDGED))
             if Action.EXPIRED in actions:
                 asked = where(asked, lambda change: "recorded" not in change.reasons)
             picked[actions] = _Candidates(asked, now)
@@ -175,7 +175,9 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     if not found:
         return change
     codes, message = _sum(found)
-    return structs.replace(change, action=Action.BLOCKED, request=None, reasons=codes, message=message, said=None)
+    return structs.replace(
+        change, action=Action.BLOCKED, request=None, reasons=codes, message=message, message_parts=None
+    )
 
 
 def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:

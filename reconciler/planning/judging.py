@@ -14,9 +14,9 @@ from msgspec import structs
 
 from reconciler.bulk.spool import Lazy, in_parts
 from reconciler.domain import identity
-from reconciler.domain.changes import Part, gathered, together
+from reconciler.domain.changes import ChangesPart, gathered, together
 from reconciler.domain.facts import Conflict
-from reconciler.domain.known import Known
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Address, Call, Diagnostic, Entry, Row, Status
 from reconciler.domain.plan import Action, CallToStop, Change, Changes
@@ -59,7 +59,7 @@ class Judge:
     """Compares rows with the entries that are ``known``; ``moved`` are the names they had before. ``met`` is what
     rows said besides their changes, once all were judged. The calls to place have no requests yet."""
 
-    def __init__(self, known: Known, context: Context, moved: Mapping[Address, Address]) -> None:
+    def __init__(self, known: EntryIndex, context: Context, moved: Mapping[Address, Address]) -> None:
         self.known = known
         self.context = context
         self._moved = moved
@@ -84,10 +84,10 @@ class Judge:
         """The calls to stop by hand, once all changes were gone through: the soonest first."""
         return tuple(sorted(self.met.to_stop, key=lambda call: (call.rings_at, call.address)))
 
-    def _part(self, rows: Sequence[Row]) -> tuple[Part, Met]:
+    def _part(self, rows: Sequence[Row]) -> tuple[ChangesPart, Met]:
         """What is said of some of the rows, and what else was found; by whichever process."""
         self.met = met = Met()
-        return Part.of(self._changes(rows)), met
+        return ChangesPart.from_changes(self._changes(rows)), met
 
     def _changes(self, rows: Iterable[Row]) -> Iterator[Change]:
         for item in self._placed.judged(map(self._judge, rows)):
@@ -98,7 +98,7 @@ class Judge:
         if (call := self._placed.to_stop(item)) is not None:
             self.met.to_stop.append(call)
 
-    def _taken(self, found: Iterable[tuple[Part, Met]]) -> Iterator[Part]:
+    def _taken(self, found: Iterable[tuple[ChangesPart, Met]]) -> Iterator[ChangesPart]:
         """All parts; what was found in them is known once they were gone through."""
         met = Met()
         for part, more in found:
@@ -296,4 +296,6 @@ def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -
     codes, said = why
     if said is None or isinstance(said, str):
         return structs.replace(change, action=action, reasons=codes, message=said, **fields)
-    return structs.replace(change, action=action, reasons=codes, message=explain.plain(said), said=said, **fields)
+    return structs.replace(
+        change, action=action, reasons=codes, message=explain.plain(said), message_parts=said, **fields
+    )

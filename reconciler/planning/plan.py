@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from reconciler.domain import identity, wire
-from reconciler.domain.known import Known
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.domain.moves import move_entries
-from reconciler.domain.plan import Action, Change, Changes, Plan, of
+from reconciler.domain.plan import Action, Change, Changes, Plan, with_action
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
@@ -34,7 +34,7 @@ def make_plan(
     Rows must have unique addresses, and be sorted by them where they are lazy; ``diagnostics`` are the source's.
     """
     carried, pairs, problems = move_entries(entries, moves)
-    known = Known.of(carried)
+    known = EntryIndex.from_entries(carried)
     judge = Judge(known, context, {new: old for old, new in pairs})
     changes = judge.changes(rows)
     scene = Scene(context.now, context.policy, known, context.view, context.people, context.siblings)
@@ -53,7 +53,7 @@ def make_plan(
         snapshot_at=context.snapshot_at,
         to_stop=judge.to_stop,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
-        next_apply_by=_next_apply_by(of(changes, Action.WAITING), context.policy),
+        next_apply_by=_next_apply_by(with_action(changes, Action.WAITING), context.policy),
         public_metadata=context.policy.public_metadata,
     )
 
@@ -96,7 +96,7 @@ def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
     return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
 
 
-def _eased(found: Iterable[Diagnostic], known: Known, now: datetime) -> Iterable[Diagnostic]:
+def _eased(found: Iterable[Diagnostic], known: EntryIndex, now: datetime) -> Iterable[Diagnostic]:
     """Errors on rows whose call has already rung are warnings: nothing they say can matter any more."""
     for item in found:
         entry = known.get(item.address) if item.address else None

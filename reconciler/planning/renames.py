@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.domain.known import Known
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Address
 from reconciler.planning import explain
 from reconciler.planning.context import Context
 
 
 def renames(
-    known: Known,
+    known: EntryIndex,
     twins: Mapping[Address, Sequence[int]],
     has_row: Sequence[int],
     plans: Collection[str],
@@ -44,7 +44,7 @@ def renames(
     return found
 
 
-def _movable(known: Known, old: str, new: str) -> bool:
+def _movable(known: EntryIndex, old: str, new: str) -> bool:
     """Whether everything of a plan can be moved to another: a name that is taken there stands in the way."""
     taken = {(entry.address.key, entry.address.revision) for entry in known if entry.address.plan == new}
     return not any(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.domain.blinding import View
-from reconciler.domain.known import Known
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Address, Entry, Row
 from reconciler.domain.people import People, spellings
 from reconciler.planning.guards.persons import Persons
@@ -23,7 +23,7 @@ class Twins:
     Targets are compared as probable persons.
     """
 
-    def __init__(self, known: Known, siblings: frozenset[Address], view: View, people: People) -> None:
+    def __init__(self, known: EntryIndex, siblings: frozenset[Address], view: View, people: People) -> None:
         self._known = known
         self._view = view
         self._persons = Persons(people, view)

@@ -53,13 +53,15 @@ def _padded(lines: Iterable[Line]) -> Iterator[Line]:
 
 def _ranked(plan: Plan) -> Iterator[Change]:
     if not plan.to_stop:
-        yield from chain.from_iterable(map(plan.of, Action))
+        yield from chain.from_iterable(map(plan.with_action, Action))
         return
     ranks = {call.address: rank for rank, call in enumerate(plan.to_stop)}
-    stopping = [change for change in plan.of(*{call.action for call in plan.to_stop}) if change.address in ranks]
+    stopping = [
+        change for change in plan.with_action(*{call.action for call in plan.to_stop}) if change.address in ranks
+    ]
     yield from sorted(stopping, key=lambda change: ranks[change.address])
     for action in Action:
-        yield from (change for change in plan.of(action) if change.address not in ranks)
+        yield from (change for change in plan.with_action(action) if change.address not in ranks)
 
 
 def _names(change: Change, *, masked: bool) -> list[str]:

@@ -48,7 +48,9 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
     found = [*_settings(seen), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
     listed = to_stop.addresses(seen)
     for action in ACTION_RULES:
-        told = [item for item in seen.of(action) if "past" not in item.reasons and item.address not in listed]
+        told = [
+            item for item in seen.with_action(action) if "past" not in item.reasons and item.address not in listed
+        ]
         found += map(_change, sorted(told, key=lambda item: item.introduced is False))
         if action is Action.BLOCKED:
             found += _to_stop(seen)
@@ -59,7 +61,7 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
 def _to_stop(plan: Plan) -> Iterator[Finding]:
     """The calls to stop by hand, the soonest first, at their rows where they have any."""
     if plan.to_stop:
-        changes = {change.address: change for change in plan.of(*{call.action for call in plan.to_stop})}
+        changes = {change.address: change for change in plan.with_action(*{call.action for call in plan.to_stop})}
         for call in plan.to_stop:
             message = f"{call.address} is {call.action}: {to_stop.sentence(call)}"
             change = changes.get(call.address)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.domain.chain import Kind, Link, Record
+from reconciler.domain.chain import EntryKind, LedgerRecord, Link
 from reconciler.domain.masking import personal_values, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.sensitive import mask_text
@@ -29,14 +29,14 @@ class Line:
     """One entry and what belongs to it. ``run`` is what the ledger says of its run's beginning."""
 
     link: Link
-    record: Record
+    record: LedgerRecord
     run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def content(self) -> Mapping[str, Any]:
         """What an entry says; of an inherited one, the row it took over."""
         content: Mapping[str, Any] = self.record.content
-        return {**content, **content["row"]} if self.record.kind == Kind.INHERITED else content
+        return {**content, **content["row"]} if self.record.kind == EntryKind.INHERITED else content
 
     @property
     def texts(self) -> Mapping[str, str]:
@@ -70,7 +70,7 @@ class LedgerMask:
 
 
 def _is_move(line: Line) -> bool:
-    return line.record.kind == Kind.MOVED and {"from", "address"} <= line.content.keys()
+    return line.record.kind == EntryKind.MOVED and {"from", "address"} <= line.content.keys()
 
 
 def _last_name(name: str, later: Mapping[str, str]) -> str:
@@ -153,14 +153,14 @@ def _short(digest: str) -> str:
 
 
 _TOLD: Mapping[str, Callable[[Line], str]] = {
-    Kind.CREATED: _created,
-    Kind.BEGAN: _began,
-    Kind.ENDED: _ended,
-    Kind.INTENDED: _intended,
-    Kind.EXPIRED: _intended,
-    Kind.DECIDED: _decided,
-    Kind.FORGOTTEN: _decided,
-    Kind.INHERITED: _inherited,
+    EntryKind.CREATED: _created,
+    EntryKind.BEGAN: _began,
+    EntryKind.ENDED: _ended,
+    EntryKind.INTENDED: _intended,
+    EntryKind.EXPIRED: _intended,
+    EntryKind.DECIDED: _decided,
+    EntryKind.FORGOTTEN: _decided,
+    EntryKind.INHERITED: _inherited,
 }
 
 

@@ -83,7 +83,7 @@ def _local(plan: Plan) -> tuple[str | None, list[datetime]]:
     """The zone that most rows to place name, and the minutes in which they ring there."""
     zones: Counter[str] = Counter()
     times: list[datetime] = []
-    for item in plan.of(Action.CREATE):
+    for item in plan.with_action(Action.CREATE):
         if item.scheduled_at is not None:
             times.append(item.scheduled_at)
             zones.update([item.call.schedule.timezone] if item.call and item.call.schedule else ())

@@ -125,8 +125,8 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
 def _of(plan: Plan, action: Action, *, waiting: bool) -> Sequence[Change]:
     """The changes of one action: those that wait on the base already, or all others."""
     if plan.base is None:
-        return () if waiting else plan.of(action)
-    return where(plan.of(action), lambda item: (item.introduced is False) is waiting)
+        return () if waiting else plan.with_action(action)
+    return where(plan.with_action(action), lambda item: (item.introduced is False) is waiting)
 
 
 def _settings(plan: Plan) -> Iterator[Part]:

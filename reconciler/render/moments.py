@@ -63,9 +63,9 @@ def place(timezone: str) -> str:
 
 def sentence(change: Change, now: datetime | None) -> str:
     """What a plan says of a change; to a person, who reads at ``now``, with instants as a person tells them."""
-    if change.said is None or now is None:
+    if change.message_parts is None or now is None:
         return change.message or ""
-    return "".join(part if isinstance(part, str) else told(part, now) for part in change.said)
+    return "".join(part if isinstance(part, str) else told(part, now) for part in change.message_parts)
 
 
 def told(moment: Moment, now: datetime | None) -> str:

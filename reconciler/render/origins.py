@@ -11,7 +11,7 @@ from reconciler.render.console import Console, Line, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
 from reconciler.render.words import place
 from reconciler.savedplan.planfile import place_document
-from reconciler.source.provenance import TAG, Field, Origin, Provenance, mask_provenance
+from reconciler.source.provenance import TAG, Field, Provenance, ValueOrigin, mask_provenance
 
 Origins: TypeAlias = Mapping[Address, Provenance]
 _STEP = 4
@@ -28,7 +28,7 @@ def field_document(field: Field) -> JsonObject:
     }
 
 
-def origin_document(origin: Origin | None) -> JsonValue:
+def origin_document(origin: ValueOrigin | None) -> JsonValue:
     """The tree as JSON, null for None."""
     if origin is None:
         return None
@@ -71,13 +71,13 @@ def print_fields(console: Console, row: Provenance, indent: int) -> None:
             print_value(console, field.path, field.value, field.origin, indent)
 
 
-def print_origin(console: Console, origin: Origin, indent: int) -> None:
+def print_origin(console: Console, origin: ValueOrigin, indent: int) -> None:
     """Where a value came from that is told above."""
     console.print(Line(f"{' ' * indent}from {note_of(origin)}", "dim"))
     print_inputs(console, origin, indent + _STEP)
 
 
-def print_value(console: Console, name: str, value: str, origin: Origin | None, indent: int) -> None:
+def print_value(console: Console, name: str, value: str, origin: ValueOrigin | None, indent: int) -> None:
     """``name: value  (kind, place)``, and below it what it is made of."""
     line = Line(" " * indent)
     line.append(f"{for_terminal(name)}: ", style="bold" if indent <= _STEP else "")
@@ -94,7 +94,7 @@ def print_value(console: Console, name: str, value: str, origin: Origin | None, 
     print_inputs(console, origin, indent + _STEP)
 
 
-def print_inputs(console: Console, origin: Origin, indent: int) -> None:
+def print_inputs(console: Console, origin: ValueOrigin, indent: int) -> None:
     """The formula, and every value it reads with where that came from."""
     if origin.formula is not None:
         print_indented(console, for_terminal(origin.formula), indent)
@@ -104,13 +104,13 @@ def print_inputs(console: Console, origin: Origin, indent: int) -> None:
         print_value(console, item.name, "" if item.origin is None else item.origin.value, item.origin, indent)
 
 
-def note_of(origin: Origin) -> str:
+def note_of(origin: ValueOrigin) -> str:
     """``default, calls/june.yaml:6:10``."""
     where = "" if origin.place is None else f", {for_terminal(place(origin.place))}"
     return f"{for_terminal(str(origin.kind))}{where}"
 
 
-def for_cell(origin: Origin | None) -> str:
+def for_cell(origin: ValueOrigin | None) -> str:
     """The same for a cell of a table in Markdown: its first step and what that reads."""
     if origin is None:
         return ""
@@ -127,6 +127,6 @@ def for_cell(origin: Origin | None) -> str:
     return "<br>".join(parts) + (f"<br>\N{HORIZONTAL ELLIPSIS} and {more} more" if more > 0 else "")
 
 
-def _step(origin: Origin) -> str:
+def _step(origin: ValueOrigin) -> str:
     where = "" if origin.place is None else f" {for_markdown_cell(place(origin.place))}"
     return f"{for_markdown_cell(str(origin.kind))}{where}"

@@ -150,8 +150,8 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     """The changes of an action by heading: the blocked by what blocks them, those to place apart by who brings
     them, where that is known."""
     if action is Action.BLOCKED:
-        return blocked_groups(plan.of(action))
-    changes = to_stop.elsewhere(plan, action, plan.of(action))
+        return blocked_groups(plan.with_action(action))
+    changes = to_stop.elsewhere(plan, action, plan.with_action(action))
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
     return [

@@ -1,4 +1,4 @@
-"""The source line of a problem with a caret under it, as it may be seen."""
+"""The source line of a problem with a caret under it, masked if required."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 _WIDTH = 100
 
 
-class Quotes:
-    """The lines of a document, for as many excerpts as are wanted: its tree is walked once."""
+class Excerpts:
+    """The lines of a document, for any number of excerpts. Its tree is walked once."""
 
     def __init__(self, document: Document, *, masked: bool) -> None:
         self._lines = document.text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if document.text else []
@@ -23,10 +23,10 @@ class Quotes:
         self._readable = _readable(document.root) if masked and document.root is not None else None
 
     def excerpt(self, location: Location) -> str | None:
-        """Two lines: the source line, cut around the column where it is long, and a caret; None past the end.
+        """Two lines: the source line, shortened around the column if it is long, and a caret; None past the end.
 
-        Masked, only field names and values that tell nothing of a person stay readable; everything else on the
-        line, comments too, becomes ``***``. It fails closed: what is not known to be harmless is hidden.
+        If masked, only field names and values without personal data stay readable; everything else on the line,
+        including comments, becomes ``***``. Text that is not known to be harmless is hidden.
         """
         if location.line > len(self._lines):
             return None
@@ -36,7 +36,7 @@ class Quotes:
         return caret(line, column)
 
     def _spans(self, line: str, number: int) -> list[tuple[int, int]]:
-        """What of the line may be read. In a file that could not be parsed, that is a field's name."""
+        """The readable parts of the line. In a file that could not be parsed, that is a field's name."""
         if self._readable is not None:
             return sorted(_places(self._readable.get(number, ()), line))
         name, colon, _ = line.partition(":")
@@ -46,7 +46,7 @@ class Quotes:
 
 
 def caret(line: str, column: int) -> str:
-    """A line and a caret under its column (from 0), cut around it where it is long."""
+    """A line and a caret under its column (from 0), shortened around it if it is long."""
     start = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
     head = "..." if start else ""
     tail = "..." if start + _WIDTH < len(line) else ""
@@ -55,7 +55,7 @@ def caret(line: str, column: int) -> str:
 
 
 def _mask(line: str, column: int, spans: Sequence[tuple[int, int]]) -> tuple[str, int]:
-    """The line without what stands outside of ``spans``, and where the column went."""
+    """The line with everything outside of ``spans`` masked, and the new position of the column."""
     text, moved, position = "", 0, 0
     for start, end in [*spans, (len(line), len(line))]:
         gap = line[position:start]
@@ -70,13 +70,13 @@ def _mask(line: str, column: int, spans: Sequence[tuple[int, int]]) -> tuple[str
 
 
 def _hide(gap: str) -> str:
-    """Punctuation and space stay; anything else of the gap becomes one mask."""
+    """Keep punctuation and spaces; replace everything else in the gap with one mask."""
     inner = gap.strip(" ,{}[]:-\t")
     return gap if not inner else gap.replace(inner, MASK, 1)
 
 
 def _readable(root: Node) -> dict[int, list[Scalar]]:
-    """By line, what may be read: harmless names and values, but no value of a private or unknown field."""
+    """The readable scalars by line: harmless names and values, but no value of a private or unknown field."""
     found: dict[int, list[Scalar]] = {}
     stack: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
     while stack:
@@ -94,7 +94,7 @@ def _readable(root: Node) -> dict[int, list[Scalar]]:
 
 
 def _places(scalars: Iterable[Scalar], line: str) -> Iterator[tuple[int, int]]:
-    """Where they stand in their line, with their quotes."""
+    """Their positions in the line, including quotes."""
     for scalar in scalars:
         start = scalar.column - 1
         quoted = 0 if scalar.plain else 1
@@ -113,7 +113,7 @@ def _visible(char: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns a terminal gives the text."""
+    """The width of the text on a terminal."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     combining = sum(unicodedata.combining(char) != 0 for char in text)
     return len(text) + wide - combining

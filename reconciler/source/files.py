@@ -1,4 +1,4 @@
-"""Which files are plan files: the project's globs, or the paths a user names."""
+"""Finds the plan files: by the project's globs, or the paths that a user names."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class PlanPath:
-    """A plan file. ``within`` is the folder that it must stand in, None where a person named the file itself."""
+    """A plan file. ``within`` is the folder that must contain it, None if a person named the file itself."""
 
     path: Path
     within: Path | None = None
 
     def read(self) -> bytes:
-        """Its bytes. Raises ``OSError`` where it is no file of a bearable size, or stands elsewhere."""
+        """Its bytes. Raises ``OSError`` if it is not a regular file, too large, or outside of ``within``."""
         if self.within is None:
             return files.read_named(self.path, files.MAX_PLAN_FILE, pipe=False)
         return files.read_in_project(self.within, self.path, files.MAX_PLAN_FILE)
 
 
 def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Path], list[Diagnostic]]:
-    """The files to read, each once, in the order of their names; and what is wrong with the question."""
+    """The files to read without duplicates, sorted by name, and problems with the paths or globs."""
     located, problems = locate_plan_files(project, paths)
     return [item.path for item in located], problems
 
 
 def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[PlanPath], list[Diagnostic]]:
-    """The same, each file with the folder that it must stand in."""
+    """The same, each file with the folder that must contain it."""
     found = _from_globs(project) if paths is None else _from_paths(project, paths)
     located: dict[str, PlanPath] = {}
     problems: list[Diagnostic] = []
@@ -59,9 +59,9 @@ def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[l
 
 
 def name_of(project: Project, path: Path) -> str:
-    """The name a file has in locations: relative to the project's folder, the same on every machine.
+    """The name of a file in locations: relative to the project's folder, so the same on every machine.
 
-    Bytes of a name that are not UTF-8 are escaped: a location is text.
+    Bytes that are not UTF-8 are escaped, because a location is text.
     """
     name = str(PurePosixPath(os.path.relpath(path, project.root)))
     return os.fsencode(name).decode(errors="backslashreplace")
@@ -72,7 +72,7 @@ def _from_globs(project: Project) -> Iterable[PlanPath | Diagnostic]:
         parts = PurePosixPath(pattern).parts
         if ".." in parts or pattern.startswith("/"):
             message = f"plans: {pattern!r} leads out of the project"
-            yield _problem("E403", message, "reconciler.yaml", "plan files stand inside the project")
+            yield _problem("E403", message, "reconciler.yaml", "plan files must be inside the project")
             continue
         yield from _unreadable(project, project.root.joinpath(*_fixed(parts)), deep="**" in parts)
         yield from _matches(project, project.root, project.root, parts)
@@ -83,21 +83,23 @@ def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[PlanPath | 
         if path.is_dir():
             yield from _from_folder(project, path)
         elif path.suffix.lower() in SHEETS:
-            hint = "name the plan file that lists it under sheets; reconciler import-sheet FILE makes one"
+            hint = "name the plan file that lists it under sheets; reconciler import-sheet FILE creates one"
             yield _problem("E403", "this is a sheet, not a plan file", name_of(project, path), hint)
         elif path.suffix not in SUFFIXES:
-            hint = "plan files end in .yaml or .yml"
-            yield _problem("E403", "this is no plan file", name_of(project, path), hint)
+            hint = "name a file that ends in .yaml or .yml"
+            yield _problem("E403", "this is not a plan file", name_of(project, path), hint)
         else:
             yield PlanPath(path)
             if path.is_file() and _is_left_out(project, path):
-                message = f"this file is outside of plans ({', '.join(project.plans)})"
-                hint = "a plan of the whole project leaves it out: move it, or add it to plans in reconciler.yaml"
+                message = f"this file does not match plans ({', '.join(project.plans)})"
+                hint = (
+                    "move it, or add it to plans in reconciler.yaml, to include it in a plan of the whole project"
+                )
                 yield Diagnostic(Severity.WARNING, "W402", message, Location(name_of(project, path)), hint)
 
 
 def _globs(project: Project) -> Iterator[str]:
-    """The project's globs, one for each choice in braces: ``*.{yaml,yml}`` is two."""
+    """The project's globs with braces expanded: ``*.{yaml,yml}`` gives two."""
     waiting = list(reversed(project.plans))
     while waiting:
         pattern = waiting.pop()
@@ -118,7 +120,7 @@ def _is_left_out(project: Project, path: Path) -> bool:
 
 
 def _from_folder(project: Project, folder: Path) -> Iterable[PlanPath | Diagnostic]:
-    """Its plan files, at any depth. A folder of the project stays in the project, another one in itself."""
+    """Its plan files, at any depth. Links must not leave the project or, elsewhere, the folder."""
     real, listed = Path(os.path.realpath(folder)), Path(os.path.abspath(folder))  # noqa: PTH100 - links are compared
     within = project.root if listed.is_relative_to(project.root) else real
     if not real.is_relative_to(within):
@@ -138,7 +140,7 @@ def _from_folder(project: Project, folder: Path) -> Iterable[PlanPath | Diagnost
 def _matches(
     project: Project, folder: Path, within: Path, parts: Sequence[str]
 ) -> Iterable[PlanPath | Diagnostic]:
-    """What a glob finds below ``folder``. A link that leads out of ``within`` is a problem and never followed."""
+    """The matches of a glob below ``folder``. A link out of ``within`` is a problem, and is not followed."""
     for path in folder.glob(parts[0]):
         if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(within):
             yield _leads_out(project, path)
@@ -149,8 +151,8 @@ def _matches(
 
 
 def _leads_out(project: Project, path: Path) -> Diagnostic:
-    hint = "name the file itself on the command line if it is meant"
-    return _problem("E404", "a link that leads out of the project", name_of(project, path), hint)
+    hint = "to use this file, name it on the command line"
+    return _problem("E404", "this link leads out of the project", name_of(project, path), hint)
 
 
 def _fixed(parts: Sequence[str]) -> Iterable[str]:
@@ -159,7 +161,7 @@ def _fixed(parts: Sequence[str]) -> Iterable[str]:
 
 
 def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagnostic]:
-    """Folders that may not be listed. A glob passes them over, and their rows would seem to be gone."""
+    """Folders that cannot be listed. A glob would skip them, and their rows would seem to be removed."""
     errors: list[OSError] = []
     for _ in os.walk(folder, onerror=errors.append):
         if not deep:
@@ -172,15 +174,15 @@ def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagn
 
 def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
     names = list(project.plans) if paths is None else list(map(str, paths))
-    message, hint = f"no plan file found ({', '.join(names)})", "write one, such as calls/first.yaml"
+    message, hint = f"no plan file found ({', '.join(names)})", "create one, such as calls/first.yaml"
     if paths is None:
         near = sorted(item.name for item in project.root.glob("*") if item.suffix in SUFFIXES)
         near = [name for name in near if name != PROJECT_FILE and _PATTERN.fullmatch(name)]
         if near:
-            hint = f"{near[0]} is outside of plans: move it to calls/, or add it to plans in reconciler.yaml"
+            hint = f"{near[0]} does not match plans: move it to calls/, or add it to plans in reconciler.yaml"
         elif project.source is None:
-            message = f"this folder is no project: it has neither {PROJECT_FILE} nor plan files ({names[0]})"
-            hint = "reconciler init makes one here; -C DIR works in another folder"
+            message = f"this folder is not a project: it has neither {PROJECT_FILE} nor plan files ({names[0]})"
+            hint = "run reconciler init to create one here, or use -C DIR to work in another folder"
     private = tuple(name for name in names if not _PATTERN.fullmatch(name))
     return Diagnostic(Severity.ERROR, "E403", message, None, hint, private)
 

@@ -1,4 +1,4 @@
-"""Where each value of a row came from, as data: a tree from what is sent back to what people wrote."""
+"""The origin of each value of a row, as a tree from the sent value back to the inputs that people wrote."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
-from reconciler.domain.model import Location, Word
+from reconciler.domain.model import Location, Record
 from reconciler.domain.sensitive import is_harmless, mask_name, mask_text, mask_value, words_of_name
 
 ALIAS = "alias"
@@ -18,14 +18,14 @@ TABLE = "table"
 TAG = "tag"
 
 
-class Origin(Word, frozen=True):
-    """Where one value came from.
+class ValueOrigin(Record, frozen=True):
+    """The origin of one value.
 
     ``kind`` is a cell's source (``cells.Source``), ``alias`` (a name that ``reconciler.yaml`` resolves),
-    ``identity`` (a key made of tags), ``plan`` (the plan's own name), ``table`` (a file that is looked up in) or
-    ``tag`` (what reconciler attaches itself).
-    ``value`` is the text as it stands at ``place``, or as it was made there out of ``inputs``. ``formula`` is None
-    where a column holds fixed text; ``masked_formula`` may be published. ``cut``: its inputs are told elsewhere.
+    ``identity`` (a key made from tags), ``plan`` (the plan's name), ``table`` (a lookup file) or ``tag`` (metadata
+    that reconciler adds).
+    ``value`` is the text at ``place``, or the text computed there from ``inputs``. ``formula`` is None if a column
+    has fixed text; ``masked_formula`` may be published. ``cut``: its inputs are listed elsewhere.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Origin(Word, frozen=True):
     cut: bool = False
 
     def places(self) -> Iterator[Location]:
-        """Its own place, and those of all inputs."""
+        """Its own location, and those of all inputs."""
         if self.place is not None:
             yield self.place
         for item in self.inputs:
@@ -46,28 +46,28 @@ class Origin(Word, frozen=True):
                 yield from item.origin.places()
 
 
-class Input(Word, frozen=True):
-    """One value that another is made of. ``origin`` is None where it is empty."""
+class Input(Record, frozen=True):
+    """One input of a value. ``origin`` is None if it is empty."""
 
     name: str
-    origin: Origin | None
+    origin: ValueOrigin | None
 
 
-class Field(Word, frozen=True):
-    """One field of a row. ``value`` is as sent; ``sent_as`` its path in the request's body, None where it is no
-    part of it."""
+class Field(Record, frozen=True):
+    """One field of a row. ``value`` is the sent value; ``sent_as`` is its path in the request body, None if it is
+    not part of it."""
 
     path: str
     value: str
-    origin: Origin
+    origin: ValueOrigin
     sent_as: str | None = None
     private: bool = False
 
 
-class Provenance(Word, frozen=True):
-    """Every field of one row. ``complete`` is false where the row has errors: then it holds what could be read.
+class Provenance(Record, frozen=True):
+    """Every field of one row. ``complete`` is false if the row has errors: then only readable fields are included.
 
-    The row's own lines of its file are those from ``source`` to ``last_line``.
+    The row spans the lines of its file from ``source`` to ``last_line``.
     """
 
     source: Location
@@ -75,19 +75,19 @@ class Provenance(Word, frozen=True):
     last_line: int
     complete: bool = True
 
-    def origin(self, path: str) -> Origin | None:
-        """Where the value of a field came from; None where the row has no such field."""
+    def origin(self, path: str) -> ValueOrigin | None:
+        """The origin of a field's value; None if the row has no such field."""
         return next((item.origin for item in self.fields if item.path == normalize("NFC", path)), None)
 
 
 def mask_provenance(item: Provenance) -> Provenance:
-    """The same as it may be published; of a row with errors only what is harmless."""
+    """The provenance as it may be published; for a row with errors, only harmless values."""
     mask = _Mask(item.complete, _personal_values(item))
     return replace(item, fields=tuple(map(mask.field, item.fields)))
 
 
 def _personal_values(item: Provenance) -> list[str]:
-    """What tells who is called, as ``masking.personal_values`` has it of a call."""
+    """The values that identify the called person, as ``masking.personal_values`` returns for a call."""
     values = {field.path: field.value for field in item.fields}
     found = [values[name] for name in ("to_number", "full_name", "email", "webhook_url") if values.get(name)]
     return found + words_of_name(values.get("full_name", ""))
@@ -95,7 +95,7 @@ def _personal_values(item: Provenance) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Mask:
-    """``checked`` says that the row has no errors; ``personal`` are values that no other field may show."""
+    """Masks one row. ``checked``: the row has no errors; ``personal`` are values that no other field may show."""
 
     checked: bool
     personal: Sequence[str]
@@ -109,7 +109,7 @@ class _Mask:
             origin=self.origin(field.origin),
         )
 
-    def origin(self, origin: Origin) -> Origin:
+    def origin(self, origin: ValueOrigin) -> ValueOrigin:
         inputs = tuple(
             replace(item, name=self.name(item.name), origin=item.origin and self.origin(item.origin))
             for item in origin.inputs

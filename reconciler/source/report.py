@@ -1,4 +1,4 @@
-"""Gathering diagnostics: each mistake once, and nothing said of a field whose shape was found wrong already."""
+"""Collect diagnostics: each problem once, and no further ones for a field that fails the schema."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_PER_KIND = 200
 Hint: TypeAlias = "str | Callable[[], str | None] | None"
 
 
-class Kind(NamedTuple):
-    """Problems that share an explanation: those of one file with one code, about one ``cause`` (a field)."""
+class ProblemKind(NamedTuple):
+    """Similar problems: those of one file with one code, about one ``cause`` (a field)."""
 
     file: str
     code: str
@@ -23,14 +23,15 @@ class Kind(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many problems of each kind there were, and the marks of those that were kept."""
+class ProblemCounts:
+    """The number of problems of each kind, and the identities of those that were kept."""
 
-    counts: Counter[Kind] = field(default_factory=Counter)
+    counts: Counter[ProblemKind] = field(default_factory=Counter)
     marks: set[tuple[str, Location | None, str]] = field(default_factory=set)
 
-    def admits(self, kind: Kind, item: Diagnostic) -> bool:
-        """Count a problem; whether it is kept. The same one again (a mistake in defaults) is not counted."""
+    def admits(self, kind: ProblemKind, item: Diagnostic) -> bool:
+        """Count a problem. Returns whether it is kept. An identical one (a mistake in defaults) is not counted
+        again."""
         mark = (item.code, item.location, item.message)
         if mark in self.marks:
             return False
@@ -41,54 +42,54 @@ class Tally:
         return True
 
     def summaries(self) -> Iterator[Diagnostic]:
-        """For each kind of which some were left out, how many they are."""
+        """For each kind with omitted problems, a diagnostic with their number."""
         for kind, count in self.counts.items():
             if count > MAX_PER_KIND:
-                about = f" of {kind.cause!r}" if kind.cause else ""
+                about = f" for {kind.cause!r}" if kind.cause else ""
                 meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
                 message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
                 yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))
 
 
 @dataclass(slots=True)
-class Sent:
-    """Problems found by another process, on their way to the report of this one; ``omitted`` are only counted."""
+class WorkerProblems:
+    """Problems of a worker process, to be added to the report of the main one. ``omitted`` are only counted."""
 
-    items: list[tuple[Kind, Diagnostic]] = field(default_factory=list)
-    omitted: Counter[Kind] = field(default_factory=Counter)
+    items: list[tuple[ProblemKind, Diagnostic]] = field(default_factory=list)
+    omitted: Counter[ProblemKind] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
-class Report:
-    """The diagnostics of one file. ``bad`` holds the field paths whose shape is wrong, ``skipped`` the rows that
-    were not explained any more.
+class FileReport:
+    """The diagnostics of one file. ``bad`` holds the field paths that fail the schema, ``skipped`` the rows whose
+    problems were only counted.
 
-    Of each kind (``Kind``) ``MAX_PER_KIND`` problems are kept and the others are counted, so that a file may be
-    wrong in every row. Where there is ``elsewhere``, problems go there, for another process (``receive``).
-    ``kinds`` takes the kind of each problem, where somebody asks for them.
+    ``MAX_PER_KIND`` problems of each kind are kept and the others are counted, so that a file may have an error
+    in every row. In a worker process, problems go to ``elsewhere``, for ``receive`` in the main process.
+    If ``kinds`` is a list, the kind of each problem is appended to it.
     """
 
     file: str
-    found: list[Diagnostic] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     bad: set[tuple[str | int, ...]] = field(default_factory=set)
     skipped: set[tuple[str | int, ...]] = field(default_factory=set)
-    elsewhere: Sent | None = None
-    kinds: list[Kind] | None = None
+    elsewhere: WorkerProblems | None = None
+    kinds: list[ProblemKind] | None = None
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
-    _tally: Tally = field(default_factory=Tally)
-    _sent: Tally = field(default_factory=Tally)
+    _tally: ProblemCounts = field(default_factory=ProblemCounts)
+    _sent: ProblemCounts = field(default_factory=ProblemCounts)
 
     def add(self, item: Diagnostic, cause: str = "") -> None:
-        """Keep or count a diagnostic, unless the very same was kept before."""
-        self._add(Kind(self.file if item.location is None else item.location.file, item.code, cause), item)
+        """Keep or count a diagnostic, unless an identical one was kept before."""
+        self._add(ProblemKind(self.file if item.location is None else item.location.file, item.code, cause), item)
 
-    def _add(self, kind: Kind, item: Diagnostic) -> None:
+    def _add(self, kind: ProblemKind, item: Diagnostic) -> None:
         if self.kinds is not None:
             self.kinds.append(kind)
         if self.elsewhere is None:
             if self._tally.admits(kind, item):
-                self.found.append(item)
+                self.diagnostics.append(item)
             return
         before = self._sent.counts[kind]
         if self._sent.admits(kind, item):
@@ -96,26 +97,26 @@ class Report:
         elif self._sent.counts[kind] > before:
             self.elsewhere.omitted[kind] += 1
 
-    def is_full(self, kind: Kind) -> bool:
-        """Whether another problem of this kind would only be counted: it needs no explanation then."""
+    def is_full(self, kind: ProblemKind) -> bool:
+        """Whether another problem of this kind would only be counted, and so needs no message."""
         tally = self._tally if self.elsewhere is None else self._sent
         return tally.counts[kind] >= MAX_PER_KIND
 
-    def omit(self, kind: Kind) -> None:
-        """Count a problem of a kind that is full."""
+    def omit(self, kind: ProblemKind) -> None:
+        """Count a problem of a full kind."""
         if self.elsewhere is None:
             self._tally.counts[kind] += 1
         else:
             self.elsewhere.omitted[kind] += 1
 
-    def receive(self, sent: Sent) -> None:
-        """Take what another process found."""
+    def receive(self, sent: WorkerProblems) -> None:
+        """Add the problems of a worker process."""
         for kind, item in sent.items:
             self._add(kind, item)
         self._tally.counts.update(sent.omitted)
 
     def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
-        """The fields at ``path`` that are bad, or hold anything that is."""
+        """The fields at ``path`` that are bad, or contain something bad."""
         if self._bad_known != len(self.bad):
             self._bad_in.clear()
             for found in self.bad:
@@ -124,7 +125,7 @@ class Report:
             self._bad_known = len(self.bad)
         return set(self._bad_in.get(path, ()))
 
-    def say(
+    def add_problem(
         self,
         code: str,
         message: str,
@@ -136,12 +137,12 @@ class Report:
         address: Address | None = None,
         cause: str = "",
     ) -> None:
-        """An error (``E...``) or a warning (``W...``) at a place of this file."""
-        self.tell(
+        """Add an error (``E...``) or a warning (``W...``) at a position in this file."""
+        self.add_problem_at(
             code, message, Location(self.file, line, column), hint, private=private, address=address, cause=cause
         )
 
-    def tell(
+    def add_problem_at(
         self,
         code: str,
         message: str,
@@ -152,19 +153,19 @@ class Report:
         address: Address | None = None,
         cause: str = "",
     ) -> None:
-        """The same at a place that may be in a sheet. A hint that takes long to find is given as a function."""
+        """The same at a location that may be in a sheet. A hint may be a function, if it takes long to compute."""
         if callable(hint):
-            hint = None if self.is_full(Kind(location.file, code, cause)) else hint()
+            hint = None if self.is_full(ProblemKind(location.file, code, cause)) else hint()
         self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
 
     def finish(self) -> None:
-        """Say how many were left out."""
-        self.found += self._tally.summaries()
+        """Add the numbers of omitted problems."""
+        self.diagnostics += self._tally.summaries()
         self._tally.counts.clear()
 
     @property
     def errors(self) -> bool:
-        return any(item.is_error for item in self.found)
+        return any(item.is_error for item in self.diagnostics)
 
 
 def _severity(code: str) -> Severity:
@@ -172,7 +173,7 @@ def _severity(code: str) -> Severity:
 
 
 def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file, line, column and code; what has no place comes first."""
+    """Sorted by file, line, column and code; diagnostics without a location come first."""
 
     def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
         where = item.location or Location("", 0, 0)

@@ -1,4 +1,4 @@
-"""All plan files of a question: read, checked one by one, and then against each other."""
+"""Read all plan files, check each of them, and then compare them with each other."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.rows.expand import PlanFile, read_plan_file
 from reconciler.source.rows.frame import Watch
-from reconciler.source.rows.gathering import Gathering
+from reconciler.source.rows.gathering import RowCollector
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import next_step, told
@@ -23,8 +23,8 @@ from reconciler.system.failures import next_step, told
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the files say. ``plans`` are the names that were read, ``files`` the plan files, for excerpts;
-    sheets are not kept, and stand under ``root``."""
+    """The content of the plan files. ``plans`` are the names of the plans, ``files`` the documents, for excerpts.
+    Sheets are not stored; their paths are relative to ``root``."""
 
     rows: Sequence[Row]
     plans: frozenset[str]
@@ -39,25 +39,25 @@ def load_sources(
 ) -> Sources:
     """Read the named files and folders, or all plan files of the project. Rows are sorted by address.
 
-    Every problem of every file is reported in one go, sorted by place. ``watch`` is told how each row was made.
-    ``people`` are those of the policy's lists, by which a contact and its number are known as one person.
+    All problems of all files are reported together, sorted by location. ``watch`` is called with the trace of each
+    row. ``people`` are the policy's lists; they relate contacts to their numbers.
     """
     files, problems = locate_plan_files(project, paths)
     documents: dict[str, Document] = {}
     plans: dict[str, Location] = {}
-    rows = Gathering()
+    rows = RowCollector()
     moves: list[Move] = []
     for file in files:
         name = name_of(project, file.path)
-        report = Report(name)
+        report = FileReport(name)
         plan = _read(file, name, project, report, documents, watch)
         if plan is not None:
             _add(plan, plans, rows, report)
             moves += plan.moves
         report.finish()
-        problems += report.found
+        problems += report.diagnostics
     people = people or People()
-    problems += _twins(rows.alike(people), people)
+    problems += _duplicate_calls(rows.alike(people), people)
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
@@ -65,30 +65,30 @@ def _read(
     file: PlanPath,
     name: str,
     project: Project,
-    report: Report,
+    report: FileReport,
     documents: dict[str, Document],
     watch: Watch | None,
 ) -> PlanFile | None:
     try:
         data = file.read()
     except OSError as error:
-        report.say("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
+        report.add_problem("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
         return None
     document = load(data, name)
     documents[name] = document
-    report.found += document.diagnostics
+    report.diagnostics += document.diagnostics
     if not isinstance(document.root, MapNode):
         return None
     return read_plan_file(document.root, project, report, watch)
 
 
-def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Report) -> None:
-    """Plan names and addresses are unique across files; the first one read keeps the name."""
+def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report: FileReport) -> None:
+    """Check that plan names and addresses are unique. The first file that is read keeps a name."""
     first = None if plan.name is None else plans.get(plan.name)
     if first is not None:
-        message = f"plan {plan.name!r} is another file's too: {first}"
-        report.say("E402", message, *plan.named_at, "a plan is one file; choose another name")
-        for _ in plan.rows:  # their mistakes are told all the same
+        message = f"duplicate plan name {plan.name!r}, already used at {first}"
+        report.add_problem("E402", message, *plan.named_at, "choose another name: each plan must be in one file")
+        for _ in plan.rows:  # report their errors, too
             pass
         return
     if plan.name is not None:
@@ -96,18 +96,18 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: Gathering, report: Re
     rows.begin()
     for found in plan.rows:
         for row, known in rows.take(found):
-            message = f"{row.address} is here a second time; the first is at {known.source}"
-            hint = "keys are unique within a plan; was the row copied?"
-            report.tell(
+            message = f"duplicate address {row.address}, first used at {known.source}"
+            hint = "change the key: it must be unique within the plan"
+            report.add_problem_at(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address
             )
 
 
-def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
-    """Rows that would phone one person twice at one time, unless each says that this is meant."""
+def _duplicate_calls(rows: Iterable[Row], people: People) -> list[Diagnostic]:
+    """Warn about rows that call one person at the same time, unless ``distinct`` is set."""
     targets: dict[tuple[str, object], Row] = {}
     numbers: dict[tuple[str, object], Row] = {}  # of contacts
-    report = Report("")
+    report = FileReport("")
     for row in rows:
         if not row.enabled:
             continue
@@ -122,8 +122,8 @@ def _twins(rows: Iterable[Row], people: People) -> list[Diagnostic]:
         if (first.address.plan, first.address.key) != (row.address.plan, row.address.key):
             same = identity.digest(first.call) == identity.digest(row.call)
             message = f"{row.address} calls the same person at the same time as {first.address}"
-            hint = "remove one" if same else "if both are meant, say distinct: true in the second"
+            hint = "remove one of them" if same else "remove one of them, or set distinct: true in the second"
             private = (*personal_values(first.call), *personal_values(row.call))
-            report.tell("W203", message, row.source, hint, private=private, address=row.address)
+            report.add_problem_at("W203", message, row.source, hint, private=private, address=row.address)
     report.finish()
-    return report.found
+    return report.diagnostics

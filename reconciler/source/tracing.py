@@ -1,4 +1,4 @@
-"""From how a row was made to where each of its values came from. Only for the rows that somebody asks about."""
+"""Compute the provenance of rows from their traces. This is only done for the requested rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.source.formulas.columns import Column
 from reconciler.source.formulas.program import Program
 from reconciler.source.formulas.tokens import without_literals
-from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Origin, Provenance
+from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Provenance, ValueOrigin
 from reconciler.source.rows.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
 from reconciler.source.rows.fields import schema_of
 from reconciler.source.rows.frame import Trace
@@ -24,7 +24,7 @@ from reconciler.source.sources import Sources
 from reconciler.source.yaml.nodes import MapNode, Node
 
 MAX_DEPTH = 20
-# In the order in which a person reads a row.
+# The fields in their order of display.
 _ORDER = (
     "key", "revision", *AGENT, *SENDER, "contact_id", "to_number", "full_name", "email", "country", "webhook_url",
     "schedule.at", "schedule.timezone", "delay_minutes", "additional_data", "metadata",
@@ -34,25 +34,25 @@ _ORDER = (
 
 @dataclass(slots=True)
 class Tracer:
-    """Keeps the traces of ``wanted`` while files are read, and every address that it meets."""
+    """Stores the traces of ``wanted`` rows while files are read, and every address in them."""
 
     wanted: Collection[Address]
     traces: dict[Address, Trace] = field(default_factory=dict)
-    met: set[Address] = field(default_factory=set)
+    addresses: set[Address] = field(default_factory=set)
 
     def __call__(self, trace: Trace) -> None:
         address = trace.reading.address
         if address is None:
             return
-        self.met.add(address)
+        self.addresses.add(address)
         known = self.traces.get(address)
         if address in self.wanted and (known is None or known.row is None):
             self.traces[address] = trace
 
 
 def provenance(trace: Trace, sources: Sources, project: Project, tags: Mapping[str, str]) -> Provenance:
-    """Where every field of a traced row came from. ``tags`` are those that its request carries."""
-    return _Row(trace, sources, project).tell(tags)
+    """The provenance of a traced row. ``tags`` are those of its request."""
+    return _Row(trace, sources, project).provenance(tags)
 
 
 class _Row:
@@ -64,12 +64,14 @@ class _Row:
         self._settings = _root(sources, PROJECT_FILE)
         self._plan = _root(sources, self._file)
 
-    def tell(self, tags: Mapping[str, str]) -> Provenance:
+    def provenance(self, tags: Mapping[str, str]) -> Provenance:
         row = self._trace.row
         fields = [*self._fields(row.call if row is not None else None)]
         if row is not None:
             fields += [
-                Field(f"metadata.{name}", text, Origin(TAG, text, self._place_of_tag(name)), f"metadata.{name}")
+                Field(
+                    f"metadata.{name}", text, ValueOrigin(TAG, text, self._place_of_tag(name)), f"metadata.{name}"
+                )
                 for name, text in tags.items()
             ]
         place = self._reading.place
@@ -85,7 +87,7 @@ class _Row:
             ours = OUR_NAMES.get(name, name)
             text = sent.get(ours, origin.value)
             path = None if call is None or ours not in sent else wire.sent_as(ours, call, self._wire_fields)
-            # A column that is no field's serves the other columns: it is told where it is read.
+            # A helper column is not listed as a field; it is shown as an input of other columns.
             if schema_of(name) is not None:
                 yield Field(normalize("NFC", name), text, origin, path, self._private(name))
 
@@ -93,9 +95,9 @@ class _Row:
     def _wire_fields(self) -> wire.ScheduleFields:
         return self._project.provider.schedule_fields
 
-    def _resolved(self, name: str, cell: Cell) -> Origin:
-        """A value, through the name in ``reconciler.yaml`` that stands for it."""
-        given = self._of(name, cell, set(), 0)
+    def _resolved(self, name: str, cell: Cell) -> ValueOrigin:
+        """The origin of a value, with the alias in ``reconciler.yaml`` resolved."""
+        given = self._origin(name, cell, set(), 0)
         alias: tuple[tuple[str, ...], str | None] | None = None
         if name == "agent" and cell.text in self._project.agents:
             alias = ("agents", cell.text), self._project.agents[cell.text]
@@ -106,79 +108,80 @@ class _Row:
         if alias is None or alias[1] is None:
             return given
         place = _place(self._settings, PROJECT_FILE, *alias[0])
-        return Origin(ALIAS, alias[1], place, self._private(name), inputs=(Input(name, given),))
+        return ValueOrigin(ALIAS, alias[1], place, self._private(name), inputs=(Input(name, given),))
 
-    def _key(self) -> Origin:
-        """The key that ``identity`` makes."""
+    def _key(self) -> ValueOrigin:
+        """The origin of a key made from ``identity``."""
         address, cells = self._reading.address, self._reading.merged.cells
         names = [f"metadata.{tag}" for tag in self._trace.identity.tags or ()]
-        inputs = tuple(Input(name, self._of(name, cells[name], set(), 0)) for name in names if name in cells)
+        inputs = tuple(Input(name, self._origin(name, cells[name], set(), 0)) for name in names if name in cells)
         key = address.key if address is not None else ""
-        return Origin(IDENTITY, key, _place(self._plan, self._file, "identity"), inputs=inputs)
+        return ValueOrigin(IDENTITY, key, _place(self._plan, self._file, "identity"), inputs=inputs)
 
     def _private(self, name: str) -> bool:
-        """Whether all values of a field are masked, as in a plan; those of columns that are no field are."""
+        """Whether all values of a field are masked, as in a plan. Those of helper columns are."""
         return schema_of(name) is None or is_private(name, self._project.policy.public_metadata)
 
-    def _of(self, name: str, cell: Cell, told: set[str], depth: int) -> Origin:
-        """Where a cell's value came from. ``told`` are the columns whose inputs this field tells already."""
+    def _origin(self, name: str, cell: Cell, shown: set[str], depth: int) -> ValueOrigin:
+        """The origin of a cell's value. ``shown`` are the columns whose inputs are already listed for this
+        field."""
         column, private = cell.origin, self._private(name)
         if not isinstance(column, Column):
-            return Origin(cell.source, cell.text, self._reading.where(cell), private)
+            return ValueOrigin(cell.source, cell.text, self._reading.location_of(cell), private)
         place = Location(self._file, column.scalar.line, column.scalar.column)
         if column.program is None:
-            return Origin(cell.source, cell.text, place, private)
+            return ValueOrigin(cell.source, cell.text, place, private)
         formula = column.scalar.text
         reads = tuple(dict.fromkeys(column.reads))
-        cut = bool(reads) and (name in told or depth >= MAX_DEPTH)
-        told.add(name)
-        inputs = () if cut else tuple(Input(read, self._input(read, told, depth + 1)) for read in reads)
+        cut = bool(reads) and (name in shown or depth >= MAX_DEPTH)
+        shown.add(name)
+        inputs = () if cut else tuple(Input(read, self._input(read, shown, depth + 1)) for read in reads)
         if not cut:
             inputs += tuple(self._beside_cells(column.program))
         hidden = f"={without_literals(formula[1:])}" if private else formula
-        return Origin(cell.source, cell.text, place, private, formula, hidden, inputs, cut)
+        return ValueOrigin(cell.source, cell.text, place, private, formula, hidden, inputs, cut)
 
     def _beside_cells(self, program: Program) -> Iterator[Input]:
-        """What a formula reads besides cells: the plan's name, and tables."""
+        """The inputs of a formula besides cells: the plan's name, and tables."""
         if program.constants:
             name = next(iter(program.constants.values()))
-            yield Input("plan.name", Origin(PLAN, name, _place(self._plan, self._file, "plan")))
+            yield Input("plan.name", ValueOrigin(PLAN, name, _place(self._plan, self._file, "plan")))
         for table in program.tables:
             node = _node(self._plan, "tables", table)
             options = None if node is None else read_options(node)
             if options is not None:
                 place = Location(self._file, options.file.line, options.file.column)
-                yield Input(table, Origin(TABLE, options.file.text, place))
+                yield Input(table, ValueOrigin(TABLE, options.file.text, place))
 
-    def _input(self, name: str, told: set[str], depth: int) -> Origin | None:
-        """What a formula read by a name: of the row, of another column, of a sheet's input, or of the defaults."""
+    def _input(self, name: str, shown: set[str], depth: int) -> ValueOrigin | None:
+        """The origin of a formula's input: the row, another column, a column of the sheet, or the defaults."""
         trace = self._trace
         cell = trace.own.cells.get(name) or trace.computed.cells.get(name)
         if cell is not None:
-            return self._of(name, cell, told, depth)
+            return self._origin(name, cell, shown, depth)
         text, place = trace.values.get(name), trace.locate(name)
         if not text:
             return None
         default = trace.defaults.cells.get(name)
         if default is not None and (place is None or default.text == text):
-            return self._of(name, default, told, depth)
+            return self._origin(name, default, shown, depth)
         source = Source.SHEET if place is not None and place.cell is not None else Source.ROW
-        return Origin(source, text, place, self._private(name))
+        return ValueOrigin(source, text, place, self._private(name))
 
     def _place_of_tag(self, name: str) -> Location | None:
-        """Where a tag's value is written, of those that are."""
+        """The location of a tag's value, or None if it is not in a file."""
         return _place(self._plan, self._file, "plan") if name == "reconciler_plan" else None
 
 
 @lru_cache(maxsize=4096)
 def _rank(name: str) -> int:
-    """The order of fields; those of one map stay in the order of the file."""
+    """The position of a field for sorting. Fields of one map stay in the order of the file."""
     known = name if name in _ORDER else name.partition(".")[0]
     return _ORDER.index(known) if known in _ORDER else len(_ORDER)
 
 
 def _sent(call: Call) -> dict[str, str]:
-    """The call as a flat map of texts, not normalised: as the request's body has it."""
+    """The call as a flat mapping of texts, without normalization, as in the request body."""
     flat: dict[str, str] = {}
     for name, value in identity.to_logical(call).items():
         if isinstance(value, dict):
@@ -194,7 +197,7 @@ def _root(sources: Sources, file: str) -> Node | None:
 
 
 def _place(root: Node | None, file: str, *path: str) -> Location | None:
-    """Where the value at a path stands."""
+    """The location of the value at a path."""
     node = _node(root, *path)
     return None if node is None else Location(file, node.line, node.column)
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, Link, Record, Walk, promised_texts
+from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection, Row
@@ -85,7 +85,7 @@ def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
 
 def _examine(connection: Connection, meta: Row, replay: Replay, anchors: Iterable[Head]) -> Verdict:
     lineage, serial = str(meta["lineage"]), meta["serial"]
-    walk = Walk(lineage)
+    walk = ChainVerifier(lineage)
     last = walk_along(ledger.links(connection), walk, replay)
     if replay.state is not None and replay.state != ledger.about(connection):
         walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
@@ -108,9 +108,9 @@ def _examine(connection: Connection, meta: Row, replay: Replay, anchors: Iterabl
     return Verdict(problems, walk.head, lineage)
 
 
-def walk_along(links: Iterable[Link], walk: Walk, replay: Replay) -> Record | None:
+def walk_along(links: Iterable[Link], walk: ChainVerifier, replay: Replay) -> LedgerRecord | None:
     """Check each entry, and play it; the result is the last that could be read."""
-    last: Record | None = None
+    last: LedgerRecord | None = None
     bare: set[int] = set()
     told: set[int] = set()
     for link in links:

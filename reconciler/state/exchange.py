@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import IO
 
 from reconciler.domain import chain
-from reconciler.domain.chain import Head, Kind
+from reconciler.domain.chain import EntryKind, Head
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
 from reconciler.state import audit, copying, portable, rules
@@ -18,7 +18,7 @@ from reconciler.state.portable import Portable
 from reconciler.state.store import Store
 
 # Runs that did nothing else may be dropped: no call is lost with them.
-_IDLE = frozenset({Kind.BEGAN, Kind.ENDED, Kind.LOOKED})
+_IDLE = frozenset({EntryKind.BEGAN, EntryKind.ENDED, EntryKind.LOOKED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.chain import Kind, Note
+from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant
@@ -85,7 +85,7 @@ def create(path: Path, *, lineage: str | None = None, by: JsonObject | None = No
             "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
             (lineage, format_instant(now), new_secret()),
         )
-        note = Note(Kind.CREATED, now, None, {"state": ledger.about(connection), **(by or {})})
+        note = Note(EntryKind.CREATED, now, None, {"state": ledger.about(connection), **(by or {})})
         ledger.append(connection, [note])
     return lineage
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.domain.chain import Kind, Note
+from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
 from reconciler.state import ledger, notes
 from reconciler.state.database import Connection
@@ -21,7 +21,7 @@ def inheritance(connection: Connection) -> Iterator[Note]:
     """The notes to begin with, as of now."""
     now = datetime.now(UTC)
     rows: JsonObject = {name: len(_rows(connection, name)) for name in TABLES}
-    yield Note(Kind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
+    yield Note(EntryKind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
     for name in TABLES:
         for row in _rows(connection, name):
             if name == "preflights":
@@ -44,4 +44,4 @@ def _inherited(table: str, row: dict[str, str | int | None], now: datetime) -> N
     plan, key, revision = row.get("plan"), row.get("key"), row.get("revision")
     if isinstance(plan, str) and isinstance(key, str) and isinstance(revision, int):
         content["address"] = str(Address(plan, key, revision))
-    return Note(Kind.INHERITED, now, None, content, texts)
+    return Note(EntryKind.INHERITED, now, None, content, texts)

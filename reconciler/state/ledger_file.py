@@ -16,7 +16,7 @@ from pathlib import Path
 import rfc8785
 
 from reconciler import __version__
-from reconciler.domain.chain import Head, Link, Record, Walk, read
+from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.documents import inert, integer, members, text
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import StateReader
@@ -48,7 +48,7 @@ def export(reader: StateReader, now: datetime) -> bytes:
     return body + _line(end)
 
 
-def line(link: Link, record: Record) -> JsonObject:
+def line(link: Link, record: LedgerRecord) -> JsonObject:
     """One entry as a JSON object."""
     told: JsonObject = {"type": "entry", **{name: getattr(record, name) for name in _MEMBERS}, "hash": link.hash}
     if link.texts is not None:
@@ -92,7 +92,7 @@ def _examine(lines: list[bytes], first: JsonObject, anchors: Iterable[Head]) -> 
         body = lines
     elif end.get("digest") != _digest(b"".join(body)):
         problems.append("the file was changed: its digest is not that of its lines")
-    walk, links = Walk(lineage), list[Link]()
+    walk, links = ChainVerifier(lineage), list[Link]()
     for number, raw in enumerate(body[1:], start=2):
         link = _link(raw)
         if link is None:

@@ -11,7 +11,7 @@ import rfc8785
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
-from reconciler.domain.chain import Kind, Note
+from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
 from reconciler.domain.model import Address, JsonObject, JsonValue, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
@@ -19,11 +19,11 @@ from reconciler.domain.times import format_instant
 
 PURPOSE = "audit"
 _OUTCOMES = {
-    Status.PLACED: Kind.PLACED,
-    Status.FAILED: Kind.FAILED,
-    Status.UNCERTAIN: Kind.UNCERTAIN,
-    Status.RULED_OUT: Kind.RULED_OUT,
-    Status.MISSED: Kind.MISSED,
+    Status.PLACED: EntryKind.PLACED,
+    Status.FAILED: EntryKind.FAILED,
+    Status.UNCERTAIN: EntryKind.UNCERTAIN,
+    Status.RULED_OUT: EntryKind.RULED_OUT,
+    Status.MISSED: EntryKind.MISSED,
 }
 
 
@@ -42,11 +42,11 @@ def began(run: Run) -> Note:
         ],
         **run.details,
     }
-    return Note(Kind.BEGAN, run.started_at, run.id, content)
+    return Note(EntryKind.BEGAN, run.started_at, run.id, content)
 
 
 def ended(run_id: str, at: datetime, exit_code: int, counts: Mapping[str, int]) -> Note:
-    return Note(Kind.ENDED, at, run_id, {"exit_code": int(exit_code), "counts": dict(counts)})
+    return Note(EntryKind.ENDED, at, run_id, {"exit_code": int(exit_code), "counts": dict(counts)})
 
 
 def opened(run_id: str, intent: Intent, at: datetime, status: Status, key: bytes) -> Note:
@@ -65,7 +65,7 @@ def opened(run_id: str, intent: Intent, at: datetime, status: Status, key: bytes
         content["attempted_at"] = format_instant(intent.attempted_at)
     if is_partial(intent.call):
         content["call"] = identity.digest(intent.call)
-    kind = Kind.EXPIRED if status is Status.MISSED else Kind.INTENDED
+    kind = EntryKind.EXPIRED if status is Status.MISSED else EntryKind.INTENDED
     return Note(kind, at, run_id, content, {"person": pseudonym(key, intent.call.target)})
 
 
@@ -81,7 +81,7 @@ def answered(run_id: str, result: Result) -> Note:
 
 def adopted(run_id: str, result: Result) -> Note:
     content: JsonObject = {"address": str(result.address), "call_id": result.call_id}
-    return Note(Kind.ADOPTED, result.at, run_id, content, _told(result))
+    return Note(EntryKind.ADOPTED, result.at, run_id, content, _told(result))
 
 
 def _told(result: Result) -> dict[str, str]:
@@ -92,16 +92,16 @@ def _told(result: Result) -> dict[str, str]:
 def decided(run_id: str, decision: Decision, said: str) -> Note:
     """``said`` is the word that the decision is recorded under."""
     content: JsonObject = {"address": str(decision.address), "said": said, "call_id": decision.call_id}
-    kind = Kind.FORGOTTEN if said == "forgotten" else Kind.DECIDED
+    kind = EntryKind.FORGOTTEN if said == "forgotten" else EntryKind.DECIDED
     return Note(kind, decision.at, run_id, content, {"reason": decision.reason})
 
 
 def cleared(run_id: str, address: Address, reason: str, at: datetime) -> Note:
-    return Note(Kind.CLEARED, at, run_id, {"address": str(address)}, {"reason": reason})
+    return Note(EntryKind.CLEARED, at, run_id, {"address": str(address)}, {"reason": reason})
 
 
 def moved(run_id: str, old: Address, new: Address, at: datetime) -> Note:
-    return Note(Kind.MOVED, at, run_id, {"address": str(new), "from": str(old)})
+    return Note(EntryKind.MOVED, at, run_id, {"address": str(new), "from": str(old)})
 
 
 def looked(run_id: str, seen: Seen, at: datetime) -> Note:
@@ -111,7 +111,7 @@ def looked(run_id: str, seen: Seen, at: datetime) -> Note:
         "digest": ids_digest(seen.call_ids),
         "server_time": time,
     }
-    return Note(Kind.LOOKED, at, run_id, content)
+    return Note(EntryKind.LOOKED, at, run_id, content)
 
 
 def ids_digest(call_ids: Iterable[str]) -> str:
@@ -120,23 +120,23 @@ def ids_digest(call_ids: Iterable[str]) -> str:
 
 
 def redacted(run_id: str, address: Address, at: datetime) -> Note:
-    return Note(Kind.REDACTED, at, run_id, {"address": str(address)})
+    return Note(EntryKind.REDACTED, at, run_id, {"address": str(address)})
 
 
 def departed(run_id: str, to: str, at: datetime) -> Note:
-    return Note(Kind.DEPARTED, at, run_id, {"to": to})
+    return Note(EntryKind.DEPARTED, at, run_id, {"to": to})
 
 
 def arrived(run_id: str, source: str, at: datetime) -> Note:
-    return Note(Kind.ARRIVED, at, run_id, {"from": source})
+    return Note(EntryKind.ARRIVED, at, run_id, {"from": source})
 
 
 def paused(run_id: str, plan: str | None, reason: str, at: datetime) -> Note:
-    return Note(Kind.PAUSED, at, run_id, {"plan": plan}, {"reason": reason})
+    return Note(EntryKind.PAUSED, at, run_id, {"plan": plan}, {"reason": reason})
 
 
 def resumed(run_id: str, plan: str | None, reason: str | None, at: datetime) -> Note:
-    return Note(Kind.RESUMED, at, run_id, {"plan": plan}, {} if reason is None else {"reason": reason})
+    return Note(EntryKind.RESUMED, at, run_id, {"plan": plan}, {} if reason is None else {"reason": reason})
 
 
 def conflict(
@@ -145,11 +145,11 @@ def conflict(
     """``call_ids`` and ``message`` are those of ``found`` as every store can write them."""
     content: JsonObject = {"address": str(found.address), "call_ids": list(call_ids)}
     texts = {"person": pseudonym(key, found.target), "message": message}
-    return Note(Kind.CONFLICT, at, run_id, content, texts)
+    return Note(EntryKind.CONFLICT, at, run_id, content, texts)
 
 
 def conflict_ended(run_id: str, addresses: Iterable[Address], why: str, at: datetime) -> Note:
-    return Note(Kind.CONFLICT_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
+    return Note(EntryKind.CONFLICT_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
 
 
 def approved(
@@ -157,16 +157,16 @@ def approved(
 ) -> Note:
     """Rows that were approved with one plan."""
     rows: list[JsonValue] = [[str(item.address), item.content] for item in approvals]
-    return Note(Kind.APPROVED, at, run_id, {"plan_id": plan_id, "commit": commit, "rows": rows})
+    return Note(EntryKind.APPROVED, at, run_id, {"plan_id": plan_id, "commit": commit, "rows": rows})
 
 
 def approval_ended(run_id: str, addresses: Iterable[Address], why: str, at: datetime) -> Note:
-    return Note(Kind.APPROVAL_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
+    return Note(EntryKind.APPROVAL_ENDED, at, run_id, {"addresses": list(map(str, addresses)), "why": why})
 
 
 def applied_from(run_id: str, commit: str, reason: str | None, at: datetime) -> Note:
     texts = {} if reason is None else {"reason": reason}
-    return Note(Kind.APPLIED_FROM, at, run_id, {"commit": commit}, texts)
+    return Note(EntryKind.APPLIED_FROM, at, run_id, {"commit": commit}, texts)
 
 
 def observed(run_id: str, fact: ServiceFact, at: datetime) -> Note:
@@ -176,10 +176,10 @@ def observed(run_id: str, fact: ServiceFact, at: datetime) -> Note:
         "verdict": fact.verdict.value,
         "evidence": fact.evidence,
     }
-    return Note(Kind.OBSERVED, at, run_id, content)
+    return Note(EntryKind.OBSERVED, at, run_id, content)
 
 
 def to_stop(run_id: str, new: Iterable[Address], over: Iterable[Address], at: datetime) -> Note:
     """How the calls to stop by hand differ from those that were known."""
     content: JsonObject = {"new": list(map(str, new)), "over": list(map(str, over))}
-    return Note(Kind.TO_STOP, at, run_id, content)
+    return Note(EntryKind.TO_STOP, at, run_id, content)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Kind, canonical
+from reconciler.domain.chain import EntryKind, canonical
 from reconciler.domain.model import Address, Status
 from reconciler.state import rules, sql
 from reconciler.state.database import Connection, Value
@@ -116,7 +116,7 @@ def _looked(entry: LedgerEntry) -> Iterator[Change]:
 def _opened(entry: LedgerEntry) -> Iterator[Change]:
     """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
     content, key = entry.content, entry.key
-    status = Status.INTENDED if entry.kind == Kind.INTENDED else Status.MISSED
+    status = Status.INTENDED if entry.kind == EntryKind.INTENDED else Status.MISSED
     digest, endpoint = content["digest"], content["endpoint"]
     attempted_at = content.get("attempted_at", entry.at)
     call = entry.clear.get("call", content.get("call", digest))
@@ -131,9 +131,9 @@ def _answered(entry: LedgerEntry) -> Iterator[Change]:
     answer = (status, entry.at, call_id, error, evidence)
     yield Change(sql.CLOSE_ATTEMPT, [(*answer, entry.run_id, *key)], must_match=True)
     yield Change(sql.CLOSE_CALL, [(status, call_id, error, *key)], must_match=True)
-    if status == Kind.FAILED:
+    if status == EntryKind.FAILED:
         yield Change(sql.COUNT_REJECTION, [key])
-    if status == Kind.MISSED:  # it rings at no time
+    if status == EntryKind.MISSED:  # it rings at no time
         yield Change(sql.END_MISSED, [(entry.at, entry.at, *key)])
 
 
@@ -256,31 +256,31 @@ def _to_stop(entry: LedgerEntry) -> Iterator[Change]:
 
 
 PROJECTIONS: Mapping[str, Callable[[LedgerEntry], Iterator[Change]]] = {
-    Kind.BEGAN: _began,
-    Kind.ENDED: _ended,
-    Kind.LOOKED: _looked,
-    Kind.INTENDED: _opened,
-    Kind.EXPIRED: _opened,
-    Kind.PLACED: _answered,
-    Kind.FAILED: _answered,
-    Kind.UNCERTAIN: _answered,
-    Kind.RULED_OUT: _answered,
-    Kind.MISSED: _answered,
-    Kind.ADOPTED: _adopted,
-    Kind.DECIDED: _decided,
-    Kind.CLEARED: _cleared,
-    Kind.FORGOTTEN: _forgotten,
-    Kind.MOVED: _moved,
-    Kind.REDACTED: _redacted,
-    Kind.DEPARTED: _departed,
-    Kind.ARRIVED: _arrived,
-    Kind.PAUSED: _paused,
-    Kind.RESUMED: _resumed,
-    Kind.CONFLICT: _conflict,
-    Kind.CONFLICT_ENDED: _conflict_ended,
-    Kind.APPROVED: _approved,
-    Kind.APPROVAL_ENDED: _approval_ended,
-    Kind.APPLIED_FROM: _applied_from,
-    Kind.OBSERVED: _observed,
-    Kind.TO_STOP: _to_stop,
+    EntryKind.BEGAN: _began,
+    EntryKind.ENDED: _ended,
+    EntryKind.LOOKED: _looked,
+    EntryKind.INTENDED: _opened,
+    EntryKind.EXPIRED: _opened,
+    EntryKind.PLACED: _answered,
+    EntryKind.FAILED: _answered,
+    EntryKind.UNCERTAIN: _answered,
+    EntryKind.RULED_OUT: _answered,
+    EntryKind.MISSED: _answered,
+    EntryKind.ADOPTED: _adopted,
+    EntryKind.DECIDED: _decided,
+    EntryKind.CLEARED: _cleared,
+    EntryKind.FORGOTTEN: _forgotten,
+    EntryKind.MOVED: _moved,
+    EntryKind.REDACTED: _redacted,
+    EntryKind.DEPARTED: _departed,
+    EntryKind.ARRIVED: _arrived,
+    EntryKind.PAUSED: _paused,
+    EntryKind.RESUMED: _resumed,
+    EntryKind.CONFLICT: _conflict,
+    EntryKind.CONFLICT_ENDED: _conflict_ended,
+    EntryKind.APPROVED: _approved,
+    EntryKind.APPROVAL_ENDED: _approval_ended,
+    EntryKind.APPLIED_FROM: _applied_from,
+    EntryKind.OBSERVED: _observed,
+    EntryKind.TO_STOP: _to_stop,
 }

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Kind, Record, promised_texts
+from reconciler.domain.chain import EntryKind, LedgerRecord, promised_texts
 from reconciler.domain.model import JsonValue
 from reconciler.state import facts, inheritance, sql
 from reconciler.state.database import Row
@@ -56,7 +56,7 @@ class Replay:
     def close(self) -> None:
         self.connection.close()
 
-    def step(self, record: Record, texts: Mapping[str, str]) -> None:
+    def step(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         """Play one entry.
 
         Raises:
@@ -69,32 +69,32 @@ class Replay:
         except (sqlite3.Error, OverflowError) as error:
             raise ValueError(str(error)) from error
 
-    def _follow_texts(self, record: Record) -> None:
+    def _follow_texts(self, record: LedgerRecord) -> None:
         address = str(record.content.get("address", ""))
         if address and promised_texts(record):
             self.texts_of[address].append(record.number)
-        if record.kind == Kind.MOVED:
+        if record.kind == EntryKind.MOVED:
             self.texts_of[address] += self.texts_of.pop(str(record.content["from"]), [])
-        if record.kind == Kind.REDACTED:
+        if record.kind == EntryKind.REDACTED:
             self.redacted |= set(self.texts_of.pop(address, ()))
 
-    def _project(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _project(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         entry = LedgerEntry(record.kind, record.at, record.run, record.content, texts, {})
         for change in project(entry):
             cursor = self.connection.executemany(change.sql, change.rows)
             if change.must_match and cursor.rowcount == 0:
                 raise LookupError("what it changes is not there")
 
-    def _look(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _look(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         """The store has the calls that were seen in a table of their own."""
         self._project(record, texts)
         seen = (record.content["calls"], record.content["digest"], record.run)
         self.connection.execute("update preflights set calls = ?, digest = ? where run_id = ?", seen)
 
-    def _create(self, record: Record, _: Mapping[str, str]) -> None:
+    def _create(self, record: LedgerRecord, _: Mapping[str, str]) -> None:
         self.state = record.content["state"]
 
-    def _inherit(self, record: Record, texts: Mapping[str, str]) -> None:
+    def _inherit(self, record: LedgerRecord, texts: Mapping[str, str]) -> None:
         """A row that the state held before it had a ledger."""
         content: Any = record.content
         table, row = content["table"], dict(content["row"])
@@ -137,11 +137,11 @@ class Replay:
         return found
 
 
-PLAYED_OTHERWISE: Mapping[str, Callable[[Replay, Record, Mapping[str, str]], None]] = {
-    Kind.CREATED: Replay._create,
-    Kind.MIGRATED: Replay._create,
-    Kind.INHERITED: Replay._inherit,
-    Kind.LOOKED: Replay._look,
+PLAYED_OTHERWISE: Mapping[str, Callable[[Replay, LedgerRecord, Mapping[str, str]], None]] = {
+    EntryKind.CREATED: Replay._create,
+    EntryKind.MIGRATED: Replay._create,
+    EntryKind.INHERITED: Replay._inherit,
+    EntryKind.LOOKED: Replay._look,
 }
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.domain import identity
-from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, Blind, is_blind, is_blind_text
+from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, BlindedView, is_blind, is_blind_text
 from reconciler.domain.changes import ascending
 from reconciler.domain.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.domain.facts import Conflict, unresolved
@@ -54,7 +54,7 @@ class Snapshot:
 def export(reader: StateReader, now: datetime) -> bytes:
     """The snapshot of a state. The same calls give the same lines, so that a diff of two snapshots is short."""
     key = reader.key_for(_PURPOSE)
-    blind = Blind(key)
+    blind = BlindedView(key)
     # The serial is read first: beside a running apply it may be too low, which is safe, and never too high.
     document: JsonObject = {
         "format_version": FORMAT_VERSION,
@@ -79,7 +79,7 @@ def _checksum(document: JsonObject) -> str:
     return "sha256:" + hashlib.sha256(to_bytes(document)).hexdigest()
 
 
-def _entry_document(entry: Entry, blind: Blind) -> JsonObject:
+def _entry_document(entry: Entry, blind: BlindedView) -> JsonObject:
     return {
         "address": str(entry.address),
         "status": entry.status.value,

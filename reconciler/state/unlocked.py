@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.domain.chain import Kind
+from reconciler.domain.chain import EntryKind
 from reconciler.domain.facts import UNLOCKED_COMMANDS
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
@@ -13,7 +13,7 @@ from reconciler.state import rules
 from reconciler.state.database import Session
 from reconciler.state.store import Store
 
-_KINDS = frozenset({Kind.BEGAN, Kind.PAUSED, Kind.RESUMED, Kind.ENDED})
+_KINDS = frozenset({EntryKind.BEGAN, EntryKind.PAUSED, EntryKind.RESUMED, EntryKind.ENDED})
 
 
 class UnlockedStore(Store):

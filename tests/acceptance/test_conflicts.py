@@ -306,12 +306,12 @@ def test_a_call_that_was_not_found_does_not_resolve_a_conflict(project: Workbenc
     call_id = in_conflict(project, sandbox)
     refused = project.run("resolve", "june/inv-1", "--placed", "call-typo", *WHY)
     assert refused.code == 1
-    assert f"call-typo is none of the calls that were found: {call_id}" in refused.err
+    assert f"call-typo is not one of the conflicting calls: {call_id}" in refused.err
     assert "--distinct" in refused.err
     decided = project.write("d.csv", "address,decision,call_id,reason\njune/inv-1,placed,call-typo,seen\n")
     imported = project.run("resolve", "--from", str(decided))
     assert imported.code == 1
-    assert f"d.csv:2: june/inv-1: call-typo is none of the calls that were found: {call_id}" in imported.err
+    assert f"d.csv:2: june/inv-1: call-typo is not one of the conflicting calls: {call_id}" in imported.err
     assert project.actions()["june/inv-1"] == "conflict"
     project.ok("resolve", "june/inv-1", "--placed", call_id, *WHY)
     assert project.actions()["june/inv-1"] == "unchanged"

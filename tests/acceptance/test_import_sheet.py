@@ -148,12 +148,12 @@ def test_what_is_missing_is_a_todo_that_validate_reports_on_its_line(bench: Work
 @pytest.mark.parametrize(
     ("header", "value", "told"),
     [
-        ("Vencimiento", "16/06/2031", "what the call is about, so when to call?"),
-        ("Appointment", "2031-06-16 10:00", "what the call is about, so when to call?"),
-        ("Date", "05/06/2031", "DD/MM or MM/DD? The first rows fit both"),
+        ("Vencimiento", "16/06/2031", "is what the call is about; set the time"),
+        ("Appointment", "2031-06-16 10:00", "is what the call is about; set the time"),
+        ("Date", "05/06/2031", "the first rows match both DD/MM and MM/DD; choose one"),
         ("Fecha", "16/06/2031", "no column looks like the time of day"),
-        ("Call at", "06/16/2031 2:30 PM", "no formula can tell apart"),
-        ("Fecha de nacimiento", "16/06/1981", "No column looks like it"),
+        ("Call at", "06/16/2031 2:30 PM", "in a form that no formula can read"),
+        ("Fecha de nacimiento", "16/06/1981", "no column looks like the time to call"),
     ],
 )
 def test_a_time_to_call_is_never_made_up(ready: Workbench, header: str, value: str, told: str) -> None:
@@ -178,10 +178,10 @@ def test_numbers_that_fit_no_region_are_counted(ready: Workbench) -> None:
     rows = [["a", "5550000111", "Ana"], ["b", "555 000 011 122", "Luis"], ["c", "5.25512E+11", "Eva"]]
     ready.write("calls/s.csv", text_of(["id", "phone", "name"], *rows))
     result = ready.ok("import-sheet", "calls/s.csv", *SAID)
-    assert "2 of the first 3 are no possible numbers there" in result.err
+    assert "2 of the first 3 are not possible there" in result.err
     wrong = ready.run("import-sheet", "calls/s.csv", "--force", "--region", "Mexico")
     assert wrong.code == 64
-    assert "--region: 'Mexico' is no region" in wrong.err
+    assert "--region: 'Mexico' is not a region" in wrong.err
 
 
 def test_semicolons_and_an_old_encoding_are_found_out(ready: Workbench) -> None:
@@ -228,8 +228,8 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
         (("calls/none.csv",), 1, "calls/none.csv|none.csv: cannot be read"),
         (("calls/june.xls",), 1, "save it as .xlsx or .csv"),
         (("calls/empty.csv",), 1, "there is nothing in it"),
-        (("calls/header.csv",), 1, "there is nothing below its header"),
-        (("calls/twice.csv",), 1, "calls/twice.csv:1:3: header 'a' is here a second time"),
+        (("calls/header.csv",), 1, "the sheet has no rows below its header"),
+        (("calls/twice.csv",), 1, "calls/twice.csv:1:3: duplicate header 'a'"),
         (("calls/june.csv", "--output", "other/june.yaml"), 1, "stands neither beside nor below"),
         (("../june.csv", "--output", "calls/june.yaml"), 1, "stands neither beside nor below"),
         (("calls/link.csv",), 1, "leads out of the project"),
@@ -274,8 +274,8 @@ def test_a_header_that_is_nearly_a_field_is_read_or_must_be_renamed(ready: Workb
         "\n".join("\t".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in line) for line in (header, row)),
     )
     result = ready.ok("import-sheet", "calls/s.tsv", "--timezone", "Europe/Madrid")
-    assert "note: column 'Country' is nearly the field country: give the header another name" in result.err
-    assert "cannot be written in a formula" in result.err
+    assert "note: column 'Country' is similar to the field country: rename the header" in result.err
+    assert "cannot be used in a formula" in result.err
     assert {code for code, _ in problems(ready, "calls/s.yaml")} == {"E606"}
     sheet = (ready.root / "calls/s.tsv").read_text()
     ready.write("calls/s.tsv", sheet.replace("Country", "Where"))

@@ -230,12 +230,12 @@ def added_to(at: Waiting) -> None:
     """What another process of ours may do beside a run: one more entry in the ledger, in a transaction."""
     from datetime import UTC, datetime
 
-    from reconciler.domain.chain import Kind, Note
+    from reconciler.domain.chain import EntryKind, Note
     from reconciler.state import ledger
     from reconciler.state.files import connect, transaction
 
     with closing(connect(at.state, "rw")) as connection, transaction(connection):
-        ledger.append(connection, [Note(Kind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
+        ledger.append(connection, [Note(EntryKind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
 
 
 @pytest.mark.parametrize("change", [touched, rewritten_as_it_was, added_to])

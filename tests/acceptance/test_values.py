@@ -20,12 +20,12 @@ plan: june
 @pytest.mark.parametrize(
     ("number", "code", "words"),
     [
-        ("+12345678", "E304", "without its area code"),
-        ("+5212345678", "E304", "without its area code"),
-        ("+5215512345678", "E304", "drop the 1 after +52"),
-        ("+52 1 55 1234 5678", "E204", "drop the 1 after +52"),
-        ("044 55 1234 5678", "E204", "drop the 044 at its start"),
-        ("01 55 1234 5678", "E204", "drop the 01 at its start"),
+        ("+12345678", "E304", "has no area code"),
+        ("+5212345678", "E304", "has no area code"),
+        ("+5215512345678", "E304", "remove the 1 after +52"),
+        ("+52 1 55 1234 5678", "E204", "remove the 1 after +52"),
+        ("044 55 1234 5678", "E204", "remove the 044 at its start"),
+        ("01 55 1234 5678", "E204", "remove the 01 at its start"),
     ],
 )
 def test_a_number_that_cannot_be_dialled_is_refused(
@@ -43,7 +43,7 @@ def test_a_number_computed_from_a_cell_is_one_number_that_can_be_dialled(project
     project.write("calls/june.csv", "id,phone\na,2345678\nb,2345678 JOE\nc,415 555 2678/79\nd,(415) 555-2678\n")
     run = project.run("validate")
     assert run.code == 1
-    for row, words in ((2, "without its area code"), (3, "and something else"), (4, "one number or two")):
+    for row, words in ((2, "has no area code"), (3, "preceded by other text"), (4, "this may be two numbers")):
         assert f"calls/june.csv:{row}" in run.out
         assert words in run.out
     assert "3 errors" in run.out
@@ -75,9 +75,9 @@ def test_an_amount_is_read_where_it_has_one_reading(project: Workbench) -> None:
     assert run.code == 1
     assert "calls/june.csv:4" in run.out
     assert "money: *** could be *** or ***" in run.out
-    assert 'say which: money(row.amount, ".")' in run.out
+    assert 'specify the decimal mark: money(row.amount, ".")' in run.out
     assert "calls/june.csv:5" in run.out
-    assert "money: no amount" in run.out
+    assert "money: not an amount" in run.out
     assert "2 errors" in run.out
 
 

@@ -284,7 +284,7 @@ def without_book(name: str) -> bytes:
         (ole("EncryptedPackage"), "june.xlsx", "a workbook with a password"),
         (without_book("workbook.bin"), "june.xlsx", "an .xlsb workbook"),
         (ods([["key"]]), "june.xlsx", "an OpenDocument spreadsheet"),
-        (sheet(row(1)), "june.ods", "no OpenDocument spreadsheet"),
+        (sheet(row(1)), "june.ods", "not an OpenDocument spreadsheet"),
         (sheet(row(1)), "june.csv", "a ZIP package, as workbooks are, not text"),
         (ole("Workbook"), "june.csv", "an old .xls workbook, not text"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from reconciler.domain.model import Location
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.render.html import render_outcomes, render_plan
-from reconciler.source.provenance import Field, Input, Origin, Provenance
+from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 from tests.browser.conftest import Visit
 from tests.hostile import HOSTILE
 from tests.plans import around, create, everything, make_plan, origins, other, problem, report
@@ -47,8 +47,8 @@ def hostile() -> Plan:
 
 def provenance(text: str) -> Provenance:
     """The text as all that can be said of where a value came from."""
-    read = Input(text, Origin("row", text, Location(text)))
-    made = Origin("formula", text, Location(text, 1, 1, text), formula=text, inputs=(read,))
+    read = Input(text, ValueOrigin("row", text, Location(text)))
+    made = ValueOrigin("formula", text, Location(text, 1, 1, text), formula=text, inputs=(read,))
     return Provenance(Location(text), tuple(Field(name, text, made) for name in ("key", "agent", text)), 1)
 
 

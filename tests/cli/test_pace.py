@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.cli.pace import Pace
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address
 
 
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def event(kind: Kind, number: int = 1) -> Event:
+def event(kind: EventKind, number: int = 1) -> Event:
     return Event(kind, Address("june", f"inv-{number}"))
 
 
@@ -23,12 +23,12 @@ def test_counts_then_rate_then_time_left() -> None:
     clock = Clock()
     pace = Pace(300, clock)
     assert pace.told() == ""
-    assert pace.add(event(Kind.PLACED))
+    assert pace.add(event(EventKind.PLACED))
     assert pace.told() == "1 placed", "too early for a rate"
     clock.now += 6
     for number in range(2, 30):
-        pace.add(event(Kind.PLACED, number))
-    pace.add(event(Kind.FAILED, 30))
+        pace.add(event(EventKind.PLACED, number))
+    pace.add(event(EventKind.FAILED, 30))
     assert pace.told() == "29 placed, 1 failed; 5.0/s, 54 s left"
     clock.now += 600
     assert pace.told() == "29 placed, 1 failed; 3.0/min, 1:30:54 h left"
@@ -37,10 +37,10 @@ def test_counts_then_rate_then_time_left() -> None:
 def test_what_was_found_again_is_no_longer_uncertain_and_no_more_work() -> None:
     clock = Clock()
     pace = Pace(2, clock)
-    assert pace.add(event(Kind.UNCERTAIN))
-    assert not pace.add(event(Kind.ADOPTED)), "it was counted when it was sent"
+    assert pace.add(event(EventKind.UNCERTAIN))
+    assert not pace.add(event(EventKind.ADOPTED)), "it was counted when it was sent"
     clock.now += 2
-    pace.add(event(Kind.NOT_SENT, 2))
+    pace.add(event(EventKind.NOT_SENT, 2))
     assert (pace.done, pace.told()) == (2, "1 placed, 1 adopted, 1 not sent; 1.0/s")
 
 
@@ -49,5 +49,5 @@ def test_a_few_minutes_left() -> None:
     pace = Pace(1300, clock)
     clock.now += 10
     for number in range(50):
-        pace.add(event(Kind.PLACED, number))
+        pace.add(event(EventKind.PLACED, number))
     assert pace.told().endswith("5.0/s, 4:10 min left")

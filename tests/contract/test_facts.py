@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain.chain import Kind, read
+from reconciler.domain.chain import EntryKind, read
 from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, StateStore
@@ -61,7 +61,7 @@ def told_by_the_ledger(store: StateStore) -> Any:
 
 
 def kinds(store: StateStore) -> list[str]:
-    return [item.kind for item in records(store) if item.kind not in {Kind.CREATED, Kind.BEGAN}]
+    return [item.kind for item in records(store) if item.kind not in {EntryKind.CREATED, EntryKind.BEGAN}]
 
 
 def test_a_new_state_has_no_facts(store: StateStore) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.domain.chain import Kind, Link, Record, Walk, genesis, read
+from reconciler.domain.chain import ChainVerifier, EntryKind, LedgerRecord, Link, genesis, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
@@ -34,9 +34,9 @@ def everything(store: StateStore) -> None:
     store.end_run(RUN.id, LATER, 3, {"adopted": 1})
 
 
-def records(store: StateStore) -> list[Record]:
+def records(store: StateStore) -> list[LedgerRecord]:
     """The entries, after a check of the chain."""
-    walk = Walk(store.lineage)
+    walk = ChainVerifier(store.lineage)
     found = [walk.step(link) for link in store.ledger()]
     walk.check_head(store.head)
     assert walk.problems == []
@@ -45,16 +45,16 @@ def records(store: StateStore) -> list[Record]:
 
 def test_each_thing_is_one_entry(store: StateStore) -> None:
     everything(store)
-    kinds = [item.kind for item in records(store) if item.kind != Kind.CREATED]
+    kinds = [item.kind for item in records(store) if item.kind != EntryKind.CREATED]
     assert kinds == [
         *("began", "looked", "intended", "uncertain", "adopted", "decided", "moved"),
         *("intended", "failed", "forgotten", "cleared", "expired", "ended"),
     ]
-    assert [item.run for item in records(store) if item.kind != Kind.CREATED] == [RUN.id] * len(kinds)
+    assert [item.run for item in records(store) if item.kind != EntryKind.CREATED] == [RUN.id] * len(kinds)
 
 
 def test_a_run_is_told_with_its_approvals_and_overrides(store: StateStore) -> None:
-    [began] = [item for item in records(store) if item.kind == Kind.BEGAN]
+    [began] = [item for item in records(store) if item.kind == EntryKind.BEGAN]
     assert began.content["approvals"] == [
         {"plan_id": "sha256:1", "commit": "def"},
         {"plan_id": "sha256:2", "commit": None},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from reconciler.domain.blinding import Blind, Clear
+from reconciler.domain.blinding import BlindedView, ClearView
 from reconciler.domain.people import OPTIONAL_DIGITS, OptionalDigit, People, exact_id, person, spellings
 from reconciler.planning.guards.persons import Persons
 
@@ -70,17 +70,17 @@ def are_alike(first: str, second: str, persons: Persons) -> bool:
 def test_probably_one_person_goes_both_ways_and_follows_from_exactly(
     first: str, second: str, numbers: dict[str, str]
 ) -> None:
-    persons = Persons(People(numbers=numbers), Clear())
+    persons = Persons(People(numbers=numbers), ClearView())
     alike = are_alike(first, second, persons)
     assert alike is are_alike(second, first, persons)
     if exact_id(first) == exact_id(second):
         assert alike
-    blind = Blind(b"key")
+    blind = BlindedView(b"key")
     assert alike is are_alike(blind.target(first), second, Persons(People(numbers=numbers), blind, [first]))
 
 
 def test_two_contacts_with_one_number_are_two_persons() -> None:
-    persons = Persons(People(numbers={CONTACTS[0]: NUMBERS[0], CONTACTS[1]: NUMBERS[0]}), Clear())
+    persons = Persons(People(numbers={CONTACTS[0]: NUMBERS[0], CONTACTS[1]: NUMBERS[0]}), ClearView())
     assert are_alike(CONTACTS[0], NUMBERS[1], persons)
     assert are_alike(NUMBERS[1], CONTACTS[1], persons)
     assert not are_alike(CONTACTS[0], CONTACTS[1], persons)

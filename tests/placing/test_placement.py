@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain import identity, wire
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Call, Request, Status
 from reconciler.domain.order import Order
 from reconciler.domain.policy import Hours, Policy, Window
@@ -75,11 +75,11 @@ class Bench:
         providers = [service] * workers
         self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None, None, gate)
 
-    def place(self, orders: Sequence[Order]) -> dict[str, Kind]:
+    def place(self, orders: Sequence[Order]) -> dict[str, EventKind]:
         asyncio.run(self.placement.place(orders))
         return self.told()
 
-    def told(self) -> dict[str, Kind]:
+    def told(self) -> dict[str, EventKind]:
         """By key; every order must end in exactly one event."""
         assert len({event.address for event in self.events}) == len(self.events)
         return {event.address.key: event.kind for event in self.events}
@@ -117,7 +117,7 @@ def test_a_row_whose_time_passes_while_it_waits_its_turn_is_not_sent(clock: Cloc
     bench = Bench(clock, service)
     until = {field: START + timedelta(seconds=90)}
     told = bench.place([order("a", **until), order("b", **until), order("c", **until), order("d")])
-    assert told == {"a": Kind.PLACED, "b": Kind.PLACED, "c": Kind.EXPIRED, "d": Kind.PLACED}
+    assert told == {"a": EventKind.PLACED, "b": EventKind.PLACED, "c": EventKind.EXPIRED, "d": EventKind.PLACED}
     assert bench.statuses()["c"] is Status.MISSED
     assert service.requests == 3
 
@@ -128,7 +128,7 @@ def test_a_row_whose_time_passes_while_it_is_throttled_is_not_sent_again(clock: 
 
     service = Service(busy)
     bench = Bench(clock, service)
-    assert bench.place([order("a", place_by=START + timedelta(seconds=90))]) == {"a": Kind.EXPIRED}
+    assert bench.place([order("a", place_by=START + timedelta(seconds=90))]) == {"a": EventKind.EXPIRED}
     assert bench.statuses() == {"a": Status.MISSED}
     assert service.requests == 2
 
@@ -144,8 +144,8 @@ def test_a_call_that_waits_past_the_calling_hours_is_held_back(clock: Clock) -> 
     service = Service(slow)
     bench = Bench(clock, service, gate=Gate(NIGHT))
     here = [replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
-    assert bench.place(here) == {"a": Kind.PLACED, "b": Kind.BLOCKED}
-    [held] = [event for event in bench.events if event.kind is Kind.BLOCKED]
+    assert bench.place(here) == {"a": EventKind.PLACED, "b": EventKind.BLOCKED}
+    [held] = [event for event in bench.events if event.kind is EventKind.BLOCKED]
     assert held.reasons == ("G001",)
     assert "2026-06-01 12:01:00 Etc/UTC" in str(held.message)
     assert (bench.statuses(), service.requests) == ({"a": Status.PLACED}, 1)
@@ -157,13 +157,13 @@ def test_a_call_that_is_throttled_past_the_calling_hours_is_held_back(clock: Clo
 
     service = Service(busy)
     bench = Bench(clock, service, gate=Gate(NIGHT))
-    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": Kind.BLOCKED}
+    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 1)
 
 
 def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> None:
     bench = Bench(clock, Service(str), gate=Gate(NIGHT, START + timedelta(minutes=1)))
-    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": Kind.BLOCKED}
+    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert bench.statuses() == {}
 
 
@@ -174,7 +174,7 @@ def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
 
     service = Service(stopped_meanwhile)
     bench = Bench(clock, service)
-    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert bench.place([order("a"), order("b")]) == {"a": EventKind.NOT_SENT, "b": EventKind.NOT_SENT}
     assert bench.statuses() == {"a": Status.RULED_OUT}
 
 
@@ -187,7 +187,7 @@ def test_a_throttled_row_is_tried_ever_more_slowly(
 
     service = Service(busy)
     bench = Bench(clock, service)
-    assert bench.place([order("a")]) == {"a": Kind.NOT_SENT}
+    assert bench.place([order("a")]) == {"a": EventKind.NOT_SENT}
     assert (bench.statuses(), bench.placement.stopped) == ({"a": Status.RULED_OUT}, None)
     assert 8 <= service.requests <= 15
     pauses = [pause for pause in no_waiting if pause >= 1]
@@ -205,7 +205,7 @@ def test_a_placed_call_that_was_refused_before_says_so(clock: Clock, after: int,
         return "call-1"
 
     bench = Bench(clock, Service(busy_first))
-    assert bench.place([order("a")]) == {"a": Kind.PLACED}
+    assert bench.place([order("a")]) == {"a": EventKind.PLACED}
     [attempt] = bench.store.attempts(Address("june", "a"))
     assert (evidence or "") in (attempt.evidence or "")
     assert (attempt.evidence is None, attempt.error) == (evidence is None, None)
@@ -217,7 +217,7 @@ def test_throttling_ends_after_ten_minutes(clock: Clock) -> None:
 
     service = Service(busy)
     bench = Bench(clock, service)
-    assert bench.place([order("a")]) == {"a": Kind.NOT_SENT}
+    assert bench.place([order("a")]) == {"a": EventKind.NOT_SENT}
     assert timedelta(seconds=400) <= clock.time - START < timedelta(minutes=10)
     assert service.requests == 3
 
@@ -227,7 +227,7 @@ def test_a_service_that_asks_for_hours_of_patience_ends_the_run(clock: Clock) ->
         raise NotSent("HTTP 429", retry_after=86_400.0, throttled=True)
 
     bench = Bench(clock, Service(closed))
-    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert bench.place([order("a"), order("b")]) == {"a": EventKind.NOT_SENT, "b": EventKind.NOT_SENT}
     assert "86400 s" in str(bench.placement.stopped)
     assert clock.time == START
 
@@ -259,17 +259,17 @@ class Failing(InMemoryStore):
 @pytest.mark.parametrize(
     ("method", "told"),
     [
-        ("intend", {"a": Kind.PLACED, "b": Kind.NOT_SENT, "c": Kind.NOT_SENT}),
-        ("record", {"a": Kind.PLACED, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}),
+        ("intend", {"a": EventKind.PLACED, "b": EventKind.NOT_SENT, "c": EventKind.NOT_SENT}),
+        ("record", {"a": EventKind.PLACED, "b": EventKind.UNCERTAIN, "c": EventKind.NOT_SENT}),
     ],
 )
-def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, told: dict[str, Kind]) -> None:
+def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, told: dict[str, EventKind]) -> None:
     service = Service(lambda number: f"call-{number}")
     bench = Bench(clock, service, store=Failing(method, 2))
     with pytest.raises(StateError, match="disk full"):
         bench.place([order("a"), order("b"), order("c")])
     assert bench.told() == told
-    assert service.requests == sum(kind is not Kind.NOT_SENT for kind in told.values())
+    assert service.requests == sum(kind is not EventKind.NOT_SENT for kind in told.values())
 
 
 def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> None:
@@ -278,7 +278,7 @@ def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> 
         return f"call-{number}"
 
     def tell(event: Event) -> None:
-        if event.kind is Kind.BLOCKED:
+        if event.kind is EventKind.BLOCKED:
             raise StateError("the connection was lost")
 
     bench = Bench(clock, Service(slow), gate=Gate(NIGHT))
@@ -311,7 +311,7 @@ def test_answers_that_come_while_a_write_would_take_are_recorded_together(clock:
 
     store = Slow()
     bench = Bench(clock, Staggered(str), workers=4, store=store)
-    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {EventKind.PLACED}
     assert store.turns == [(0, 4), (4, 0)]
 
 
@@ -326,7 +326,7 @@ def test_an_answer_does_not_wait_for_longer_than_a_write_takes(clock: Clock) -> 
             raise AssertionError("the answer before this one was never told")
 
     bench = Bench(clock, OneAfterAnother(str), workers=4, store=Slow())
-    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {EventKind.PLACED}
 
 
 def test_one_write_has_answers_and_the_intents_of_what_their_workers_send_next(clock: Clock) -> None:
@@ -340,7 +340,7 @@ def test_one_write_has_answers_and_the_intents_of_what_their_workers_send_next(c
 
     store = Slow()
     bench = Bench(clock, Watched(str), workers=2, store=store)
-    assert set(bench.place([order(key) for key in "abcdef"]).values()) == {Kind.PLACED}
+    assert set(bench.place([order(key) for key in "abcdef"]).values()) == {EventKind.PLACED}
     assert store.turns[0] == (0, 2)
     assert all(intents in {answers, 0} for answers, intents in store.turns[1:])
     assert sum(intents for _, intents in store.turns) == 6
@@ -355,7 +355,7 @@ def test_intents_of_a_run_that_is_stopped_while_they_are_written_are_not_sent(cl
 
     service = Service(str)
     bench = Bench(clock, service, store=Stopping(RUN))
-    assert bench.place([order("a"), order("b")]) == {"a": Kind.NOT_SENT, "b": Kind.NOT_SENT}
+    assert bench.place([order("a"), order("b")]) == {"a": EventKind.NOT_SENT, "b": EventKind.NOT_SENT}
     assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 0)
 
 
@@ -379,7 +379,7 @@ def test_a_run_that_is_cut_short_tells_what_was_in_flight(clock: Clock) -> None:
     service = Hanging(str)
     bench = Bench(clock, service, workers=2)
     asyncio.run(cut_short())
-    assert bench.told() == {"a": Kind.UNCERTAIN, "b": Kind.UNCERTAIN, "c": Kind.NOT_SENT}
+    assert bench.told() == {"a": EventKind.UNCERTAIN, "b": EventKind.UNCERTAIN, "c": EventKind.NOT_SENT}
     assert bench.statuses() == {"a": Status.INTENDED, "b": Status.INTENDED}
 
 
@@ -389,7 +389,7 @@ def test_five_unknowns_in_a_row_stop_a_run_before_more_is_intended(clock: Clock)
 
     bench = Bench(clock, Service(lost))
     told = bench.place([order(key) for key in "abcdefg"])
-    assert [key for key, kind in told.items() if kind is Kind.UNCERTAIN] == list("abcde")
+    assert [key for key, kind in told.items() if kind is EventKind.UNCERTAIN] == list("abcde")
     assert bench.statuses() == dict.fromkeys("abcde", Status.UNCERTAIN)
 
 
@@ -417,7 +417,7 @@ def test_a_batch_with_a_checkpoint_ends_before_the_next_and_nobody_is_asked_mean
     monkeypatch.setattr(Pacer, "wait", lambda self: asked.append(wait(self)) or asked[-1])
     bench, checkpoint = Bench(clock, OneIsSlow(str), workers=2), Passing()
     bench.placement._checkpoint = checkpoint
-    assert set(bench.place([order(key) for key in "abcd"]).values()) == {Kind.PLACED}
+    assert set(bench.place([order(key) for key in "abcd"]).values()) == {EventKind.PLACED}
     assert checkpoint.passed == [Phase.INTENDED, Phase.RECORDED] * 2
     assert len(asked) < 10, "it waits for answers, and does not look again and again"
 
@@ -437,7 +437,7 @@ def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Pacer, "take", counted)
     service = Service(third_time_lucky)
-    assert Bench(clock, service).place([order("a")]) == {"a": Kind.PLACED}
+    assert Bench(clock, service).place([order("a")]) == {"a": EventKind.PLACED}
     assert sum(taken) == service.requests == 3
 
 
@@ -469,7 +469,7 @@ def test_a_proof_from_before_the_machine_slept_is_no_proof(
     service = Service(str)
     kinds = Bench(clock, service, store=store).place([order("a")])
     assert (store.asked, service.requests) == (asked, sent)
-    assert kinds == {"a": Kind.PLACED if sent else Kind.NOT_SENT}
+    assert kinds == {"a": EventKind.PLACED if sent else EventKind.NOT_SENT}
 
 
 def test_workers_that_leave_together_share_one_proof(clock: Clock) -> None:

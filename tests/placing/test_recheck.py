@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.domain import wire
-from reconciler.domain.events import Kind
+from reconciler.domain.events import EventKind
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Plan
 from reconciler.placing.recheck import Ready, recheck
@@ -23,7 +23,7 @@ def approved(*rows: Row, entries: tuple[Entry, ...] = ()) -> Plan:
     return make_plan(rows, entries, CONTEXT)
 
 
-def kinds(ready: Ready) -> dict[str, Kind]:
+def kinds(ready: Ready) -> dict[str, EventKind]:
     return {str(event.address): event.kind for event in ready.events}
 
 
@@ -48,21 +48,21 @@ def test_what_was_approved_is_sent_as_it_was_approved() -> None:
 )
 def test_another_request_than_the_approved_one_is_not_sent(context: Context) -> None:
     ready = recheck(approved(row()), (), context)
-    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.STALE})
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (Status.PLACED, Kind.SKIPPED),
-        (Status.ADOPTED, Kind.SKIPPED),
-        (Status.INTENDED, Kind.UNCERTAIN),
-        (Status.UNCERTAIN, Kind.UNCERTAIN),
+        (Status.PLACED, EventKind.SKIPPED),
+        (Status.ADOPTED, EventKind.SKIPPED),
+        (Status.INTENDED, EventKind.UNCERTAIN),
+        (Status.UNCERTAIN, EventKind.UNCERTAIN),
         (Status.FAILED, None),
         (Status.RULED_OUT, None),
     ],
 )
-def test_what_happened_since(status: Status, kind: Kind | None) -> None:
+def test_what_happened_since(status: Status, kind: EventKind | None) -> None:
     ready = recheck(approved(row()), [entry(row(), status)], CONTEXT)
     assert kinds(ready) == ({} if kind is None else {"p/k": kind})
     assert len(ready.orders) == (kind is None)
@@ -70,20 +70,20 @@ def test_what_happened_since(status: Status, kind: Kind | None) -> None:
 
 def test_another_call_at_the_address_is_stale() -> None:
     ready = recheck(approved(row()), [entry(row(sender="another"), Status.PLACED)], CONTEXT)
-    assert (ready.orders, kinds(ready)) == ([], {"p/k": Kind.STALE})
+    assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.STALE})
 
 
 def test_the_same_call_under_another_name_is_stale_unless_it_was_approved_beside_it() -> None:
     plan = approved(row("a"), row("b"))
     assert len(recheck(plan, [entry(row("a"))], CONTEXT).orders) == 1
     ready = recheck(approved(row("b")), [entry(row("a"))], CONTEXT)
-    assert (ready.orders, kinds(ready)) == ([], {"p/b": Kind.STALE})
+    assert (ready.orders, kinds(ready)) == ([], {"p/b": EventKind.STALE})
 
 
 def test_what_comes_too_late_is_missed_once() -> None:
     late = replace(CONTEXT, now=NOW + HOUR)
     ready = recheck(approved(row()), (), late)
-    assert ([item.address.key for item in ready.missed], kinds(ready)) == (["k"], {"p/k": Kind.EXPIRED})
+    assert ([item.address.key for item in ready.missed], kinds(ready)) == (["k"], {"p/k": EventKind.EXPIRED})
     again = recheck(approved(row()), [entry(row(), Status.MISSED)], late)
     assert (again.missed, again.events, again.expired_before) == ([], [], 1)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from reconciler.bulk import spool
 from reconciler.domain import known as module
-from reconciler.domain.blinding import Clear
-from reconciler.domain.known import Known
+from reconciler.domain.blinding import ClearView
+from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Address, Call, Entry, Location, Row, Status
 from reconciler.domain.people import People
 from reconciler.domain.people import person as form
@@ -40,10 +40,10 @@ def test_like_a_dictionary(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spool, "MOST_HELD", most)
         patch.setattr(module, "_TOGETHER", together)
-        found = Known(map(entry, there))
+        found = EntryIndex(map(entry, there))
         assert list(found) == [entry(address) for address in sorted(there)]
         assert len(found) == len(there)
-        assert Known.of(found) is found
+        assert EntryIndex.from_entries(found) is found
         for address in (*asked, *there):
             assert found.get(address) == (entry(address) if address in there else None)
             assert found.named(address) == [
@@ -59,9 +59,9 @@ def test_twins_are_found_by_whom_they_call(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spool, "MOST_HELD", most)
-        found = Known(entry(*pair) for pair in there)
+        found = EntryIndex(entry(*pair) for pair in there)
         row = Row(address, Call("agent", "from", contact_id=person), Location("a.yaml"), rings_at=NOW)
-        places = Twins(found, frozenset(), Clear(), People()).find(row, "d1:sha256:another", NOW)
+        places = Twins(found, frozenset(), ClearView(), People()).find(row, "d1:sha256:another", NOW)
         twins = [found.item(place).address for place in places]
     wanted = [
         other

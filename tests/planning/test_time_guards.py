@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.blinding import Blind
+from reconciler.domain.blinding import BlindedView
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.policy import GUARD_CODES, OVERRIDABLE, Policy, Strictness
@@ -132,7 +132,7 @@ def test_a_peak_of_one_number_leaves_the_others() -> None:
 
 
 def test_against_a_snapshot_the_numbers_are_still_told_apart() -> None:
-    view = Blind(b"key" * 11)
+    view = BlindedView(b"key" * 11)
     plain = entry(row("old", at=NOW + HOUR, contact_id="x"))
     hidden = structs.replace(plain, call=view.call(plain.call), digest=view.digest(plain.digest))
     found = actions([minute(1), minute(2, sender="another")], Policy(number_peak=1), [hidden], view=view)

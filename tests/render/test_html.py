@@ -26,7 +26,7 @@ from reconciler.render.html.lines import book_of
 from reconciler.render.html.load import measure
 from reconciler.render.html.outcomes import tell_outcomes
 from reconciler.render.markdown import render_plan as render_comment
-from reconciler.source.provenance import Field, Input, Origin, Provenance
+from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 from tests.hostile import HOSTILE
 from tests.plans import AGENT, NOW, address, around, create, everything, make_plan, origins, other, problem
 from tests.webpage import ELEMENTS, RUN, WebPage
@@ -218,7 +218,7 @@ def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
         diagnostics=(problem(text, hint=text), problem(text, "W201", hint=text)),
         base=replace(everything().base or pytest.fail("no base"), ref=text, settings=cells),
     )
-    found = Origin(text, text, Location(text, 1, 1, text), formula=text, inputs=(Input(text, None),))
+    found = ValueOrigin(text, text, Location(text, 1, 1, text), formula=text, inputs=(Input(text, None),))
     told = {address("june/inv-1"): Provenance(Location(text), (Field(text, text, found),), 1)}
     beside = replace(
         around(), placed=[structs.replace(item, call=zoned(item.call, text)) for item in around().placed]

@@ -73,7 +73,7 @@ def test_amounts_with_two_readings_are_refused_with_both(text: str, thousands: s
     ],
 )  # fmt: skip
 def test_what_is_no_amount(text: str) -> None:
-    with pytest.raises(FormulaProblem, match="money: no amount"):
+    with pytest.raises(FormulaProblem, match="money: not an amount"):
         money(text)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.model import Location
 from reconciler.source.sheets.delimited import Delimited
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Record, SheetProblem
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, SheetProblem, SheetRow
 
 Seen: TypeAlias = tuple[int, int, list[str], Location, Location]
 Ended: TypeAlias = tuple[list[Seen], tuple[str, str, Location | None] | None]
@@ -42,7 +42,7 @@ def opened(data: bytes) -> Delimited:
     return Delimited(io.BufferedReader(io.BytesIO(data)), "a.csv", "utf-8", ",", ",")
 
 
-def seen(grid: Delimited, record: Record) -> Seen:
+def seen(grid: Delimited, record: SheetRow) -> Seen:
     last = len(record.texts) - 1
     return record.number, record.line, record.texts, grid.locate(record, None), grid.locate(record, last)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.model import Location
-from reconciler.source.excerpt import Quotes
+from reconciler.source.excerpt import Excerpts
 from reconciler.source.yaml.loader import load
 
 TEXT = """\
@@ -25,7 +25,7 @@ DOCUMENT = load(TEXT.encode(), "f.yaml")
 
 
 def shown(line: int, column: int, *, masked: bool = True) -> str | None:
-    return Quotes(DOCUMENT, masked=masked).excerpt(Location("f.yaml", line, column))
+    return Excerpts(DOCUMENT, masked=masked).excerpt(Location("f.yaml", line, column))
 
 
 def test_the_caret_stands_under_the_column() -> None:
@@ -50,7 +50,7 @@ def test_private_values_go_and_the_caret_keeps_its_place() -> None:
 def test_a_file_that_could_not_be_parsed_shows_names_only() -> None:
     broken = load(b"calls:\n  - to_number: '+14155552678\n", "f.yaml")
     assert broken.root is None
-    found = Quotes(broken, masked=True).excerpt(Location("f.yaml", 2, 16))
+    found = Excerpts(broken, masked=True).excerpt(Location("f.yaml", 2, 16))
     assert found is not None
     assert "4155552678" not in found
     assert found.startswith("  - to_number: ***")
@@ -58,12 +58,12 @@ def test_a_file_that_could_not_be_parsed_shows_names_only() -> None:
 
 def test_wide_characters_take_two_columns() -> None:
     wide = load("a: 電話 x\n".encode(), "f.yaml")
-    assert Quotes(wide, masked=False).excerpt(Location("f.yaml", 1, 7)) == "a: 電話 x\n        ^"
+    assert Excerpts(wide, masked=False).excerpt(Location("f.yaml", 1, 7)) == "a: 電話 x\n        ^"
 
 
 def test_long_lines_are_cut_around_the_place() -> None:
     long = load(f"a: {'x' * 500}y{'z' * 500}\n".encode(), "f.yaml")
-    found = Quotes(long, masked=False).excerpt(Location("f.yaml", 1, 504))
+    found = Excerpts(long, masked=False).excerpt(Location("f.yaml", 1, 504))
     assert found is not None
     line, caret = found.split("\n")
     assert line[caret.index("^")] == "y"
@@ -72,7 +72,7 @@ def test_long_lines_are_cut_around_the_place() -> None:
 
 def test_control_characters_are_not_printed() -> None:
     raw = load(b"a: \x1b[31m\n", "f.yaml")
-    found = Quotes(raw, masked=False).excerpt(Location("f.yaml", 1, 4))
+    found = Excerpts(raw, masked=False).excerpt(Location("f.yaml", 1, 4))
     assert found is not None
     assert "\x1b" not in found
 
@@ -86,5 +86,5 @@ def test_no_place_shows_a_private_value(line: int, column: int) -> None:
 @given(st.text(max_size=80), st.integers(1, 5), st.integers(1, 90), st.booleans())
 def test_any_text_at_any_place_gives_an_excerpt_or_none(text: str, line: int, column: int, masked: bool) -> None:
     document = load(text.encode("utf-8", "surrogatepass"), "f.yaml")
-    found = Quotes(document, masked=masked).excerpt(Location("f.yaml", line, column))
+    found = Excerpts(document, masked=masked).excerpt(Location("f.yaml", line, column))
     assert found is None or found.count("\n") == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.bulk import spool
 from reconciler.domain.model import Address, Call, Location, Row
 from reconciler.domain.people import People
-from reconciler.source.rows.gathering import Gathering
+from reconciler.source.rows.gathering import RowCollector
 
 NAMES = st.tuples(st.sampled_from(["a", "b", "b/c", "b.c"]), st.integers(1, 3))
 FILES = st.permutations(["one", "two", "three"]).flatmap(
@@ -30,7 +30,7 @@ def rows_of(plan: str, names: list[tuple[str, int]]) -> list[Row]:
 @given(FILES, MOST)
 def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...], most: int) -> None:
     wanted: dict[Address, Row] = {}
-    gathering = Gathering()
+    gathering = RowCollector()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spool, "MOST_HELD", most)
         for plan, names in files:
@@ -46,7 +46,7 @@ def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...],
 
 
 def test_rows_that_come_in_order_are_not_sorted() -> None:
-    gathering = Gathering()
+    gathering = RowCollector()
     for plan in ("one", "two"):
         gathering.begin()
         for row in rows_of(plan, [("a", 1), ("a", 2), ("b", 1)]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.domain.model import Address
 from reconciler.domain.settings import Project
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Cell, Layer, Source, layer_of, over
 from reconciler.source.rows.reading import PlanPlace, Reading
 from reconciler.source.rows.repeat import occurrences
@@ -33,12 +33,12 @@ def cells(text: str, tags: tuple[str, ...] | None) -> list[tuple[Address, dict[s
     """Each row of a text, and its cells once it was read."""
     root = load(text.encode(), "a.yaml").root
     assert isinstance(root, MapNode)
-    report = Report("a.yaml")
+    report = FileReport("a.yaml")
     found = []
     for layer, occurrence in occurrences(root, layer_of(root, (), report, Source.ROW), report):
         reading = Reading(PlanPlace("a.yaml", root), over(layer, Layer()), report, True, occurrence)
         row = read_row(reading, Identity("june", tags), Project(Path()))
-        assert row is not None, report.found
+        assert row is not None, report.diagnostics
         found.append((row.address, reading.merged.cells))
     return found
 
@@ -68,6 +68,6 @@ def test_a_key_made_by_identity_has_a_cell_as_well() -> None:
 def test_a_row_that_does_not_repeat_is_read_once() -> None:
     root = load(b"key: a\n", "a.yaml").root
     assert isinstance(root, MapNode)
-    report = Report("a.yaml")
+    report = FileReport("a.yaml")
     own = layer_of(root, (), report, Source.ROW)
     assert list(occurrences(root, own, report)) == [(own, None)]

@@ -68,7 +68,7 @@ def written_as_csv(table: list[list[str]], delimiter: str, end: str) -> bytes:
 
 
 def yaml_text(text: str) -> str:
-    """Double quoted, with every character escaped that may not stand in a YAML file as it is."""
+    """Double quoted, with every character escaped that is not allowed in a YAML file as it is."""
     plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text)
     return f'"{"".join(plain)}"'
 

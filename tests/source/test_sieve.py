@@ -1,4 +1,4 @@
-"""The sieve passes no row that jsonschema refuses, and passes the rows that people write."""
+"""The prefilter passes no row that jsonschema refuses, and passes the rows that people write."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.source import report as report_module
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.schema import shape
-from reconciler.source.schema.sieve import sieve
+from reconciler.source.schema.sieve import prefilter
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 from tests.conftest import contact
 
@@ -106,13 +106,13 @@ def file_of(rows: list[MapNode]) -> MapNode:
 
 
 def found(root: MapNode) -> tuple[object, object]:
-    report = Report("f.yaml")
+    report = FileReport("f.yaml")
     shape.check_shape(root, "callplan", report)
-    return report.found, report.bad
+    return report.diagnostics, report.bad
 
 
 class Nothing:
-    """A sieve that doubts everything."""
+    """A prefilter that passes nothing."""
 
     def passes(self, _: Node) -> bool:
         return False
@@ -131,7 +131,7 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 def explained(root: MapNode) -> tuple[object, object]:
     """The same by jsonschema alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shape, "sieve", lambda *_: Nothing())
+        patch.setattr(shape, "prefilter", lambda *_: Nothing())
         return found(root)
 
 
@@ -139,7 +139,7 @@ def explained(root: MapNode) -> tuple[object, object]:
 def test_two_thousand_rows_are_judged_alike_with_and_without_it() -> None:
     dice = random.Random(7)
     rows = [random_row(dice) for _ in range(2_000)]
-    passed = sum(map(sieve("callplan", "row", "target").passes, rows))
+    passed = sum(map(prefilter("callplan", "row", "target").passes, rows))
     assert found(file_of(rows)) == explained(file_of(rows))
     assert 800 < passed < 1_600, "both kinds of rows are among them"
 
@@ -163,10 +163,10 @@ def test_rows_that_are_only_counted_are_counted_right(monkeypatch: pytest.Monkey
         place(row, line)
 
     def counted() -> tuple[list[str], int]:
-        report = Report("f.yaml")
+        report = FileReport("f.yaml")
         shape.check_shape(file_of(rows), "callplan", report)
         report.finish()
-        messages = [item.message for item in report.found if item.message.startswith("and ")]
+        messages = [item.message for item in report.diagnostics if item.message.startswith("and ")]
         return sorted(messages), len(report.skipped)
 
     messages, skipped = counted()
@@ -180,7 +180,7 @@ def test_rows_that_are_only_counted_are_counted_right(monkeypatch: pytest.Monkey
 
 def test_rows_without_a_mistake_pass() -> None:
     dice = random.Random(8)
-    passes = sieve("callplan", "row", "target").passes
+    passes = prefilter("callplan", "row", "target").passes
     rows = [random_row(dice) for _ in range(1_000)]
     right = [row for row in rows if explained(file_of([row])) == ([], set())]
     assert len(right) > 250
@@ -193,5 +193,5 @@ def test_rows_without_a_mistake_pass() -> None:
 @given(st.sampled_from([*GOOD, "additional_data"]), st.text(max_size=30), st.booleans())
 def test_no_value_passes_that_jsonschema_refuses(name: str, text: str, plain: bool) -> None:
     row = node({"key": scalar("k"), "contact_id": scalar(contact(1)), name: scalar(text, plain=plain)})
-    if sieve("callplan", "row", "target").passes(row):
+    if prefilter("callplan", "row", "target").passes(row):
         assert explained(file_of([row])) == ([], set())

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler.domain import identity
-from reconciler.domain.claims import JointStore, Lot
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.claims import JointStore, SharedRow
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Call, Status
 from reconciler.domain.ports import Intent, Result, Run, Seen
 from reconciler.errors import StateError, StateLocked
@@ -101,14 +101,14 @@ def test_what_was_proven_not_sent_may_be_claimed_again(two: tuple[JointStore, Jo
     answers = [Result(ROWS[0], Status.RULED_OUT, NOW), Result(ROWS[1], Status.FAILED, NOW, error="no")]
     a.record("a", answers)
     assert list(b.claim(1).addresses) == [ROWS[0]]
-    assert b.lots()[1] == Lot(ROWS[1], sent=True)
+    assert b.lots()[1] == SharedRow(ROWS[1], sent=True)
 
 
 def test_a_row_that_ends_unsent_is_told_to_all(two: tuple[JointStore, JointStore]) -> None:
     a, b = two
-    event = Event(Kind.BLOCKED, a.claim(1).addresses[0], message="not now", reasons=("G001",))
+    event = Event(EventKind.BLOCKED, a.claim(1).addresses[0], message="not now", reasons=("G001",))
     a.drop([event])
-    assert b.lots()[0] == Lot(ROWS[0], event=event)
+    assert b.lots()[0] == SharedRow(ROWS[0], event=event)
     assert b.standing().unsent == len(ROWS) - 1
 
 

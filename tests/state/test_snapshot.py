@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.blinding import HIDDEN, Blind, derived_key
+from reconciler.domain.blinding import HIDDEN, BlindedView, derived_key
 from reconciler.domain.documents import to_bytes
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Location, Move, Row, Status
@@ -135,14 +135,14 @@ def test_a_plan_against_a_snapshot_is_the_plan_against_the_state(
     SCHEMA.validate(json.loads(data))
     taken = read(data, tmp_path_factory.getbasetemp())
     context = Context(NOW, "test", LINEAGE, 7, retry_failed=retry, complete=complete)
-    blind = Blind(taken.key)
+    blind = BlindedView(taken.key)
     real = make_plan(wanted, known, context, moves=moved)
     seen = make_plan(wanted, taken.entries, replace(context, view=blind), moves=moved)
     told = [told_apart(one, other, blind) for one, other in zip(real.changes, seen.changes, strict=True)]
     assert replace(seen, changes=tuple(told), to_stop=()) == replace(real, to_stop=())
     assert [stop_by_hand(item) for item in seen.to_stop] == [stop_by_hand(item) for item in real.to_stop]
     # Where the base's files hold the placed calls, no old value is missing.
-    view = blind.knowing(item.call for item in known)
+    view = blind.with_calls(item.call for item in known)
     full = make_plan(wanted, taken.entries, replace(context, view=view), moves=moved)
     assert [item.diff for item in full.changes] == [item.diff for item in real.changes]
     assert saved(read_back(saved(seen))) == saved(seen)
@@ -158,7 +158,7 @@ def again(known: Entry, key: str) -> Row:
     return Row(Address("p", key, known.address.revision), known.call, HERE, rings_at=at)
 
 
-def told_apart(real: Change, seen: Change, blind: Blind) -> Change:
+def told_apart(real: Change, seen: Change, blind: BlindedView) -> Change:
     """``seen`` with what a snapshot hides filled in from ``real``: old values, and digests of what has no row."""
     pairs = zip(real.diff, seen.diff, strict=True)
     diff = tuple(revealed(one, other) if other.hidden else other for one, other in pairs)
@@ -196,10 +196,10 @@ def test_the_same_calls_give_the_same_lines(tmp_path: Path) -> None:
 
 
 def test_equal_texts_look_alike_only_in_the_same_field() -> None:
-    blind = Blind(b"k").call(row(sender="same", full_name="same", metadata={"a": "same", "b": "same"}).call)
+    blind = BlindedView(b"k").call(row(sender="same", full_name="same", metadata={"a": "same", "b": "same"}).call)
     assert len({blind.sender, blind.full_name, *blind.metadata.values()}) == 4
     number = row(contact_id=None, to_number="same").call
-    assert Blind(b"k").call(number).target == Blind(b"k").call(row(contact_id="same").call).target
+    assert BlindedView(b"k").call(number).target == BlindedView(b"k").call(row(contact_id="same").call).target
 
 
 def edited(data: bytes, *, mended: bool = True, **members: Any) -> bytes:
@@ -298,7 +298,7 @@ def test_a_snapshot_of_another_lineage_is_refused(tmp_path: Path) -> None:
 
 def test_moved_entries_are_compared_as_they_are(tmp_path: Path) -> None:
     taken = read(export(entry(row("a"))), tmp_path)
-    context = Context(NOW, "test", LINEAGE, 7, view=Blind(taken.key))
+    context = Context(NOW, "test", LINEAGE, 7, view=BlindedView(taken.key))
     plan = make_plan([row("z")], taken.entries, context, moves=[Move("p", "a", "p", "z", Location("f"))])
     assert [change.action for change in plan.changes] == ["unchanged"]
     assert plan.moves == ((Address("p", "a"), Address("p", "z")),)

@@ -30,7 +30,7 @@ from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.lazy import examples
 from reconciler.cli.output import write_private
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import Head, Kind, read
+from reconciler.domain.chain import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
@@ -95,7 +95,9 @@ class _Filter:
 @audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
 @click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied one.")
 @click.option("--address", metavar="ADDRESS", help="Only this address, under this name.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice([item.value for item in Kind]), metavar="KIND")
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice([item.value for item in EntryKind]), metavar="KIND"
+)
 @click.option("--since", type=Instant(), metavar="TIME", help="From this time on (RFC 3339).")
 @click.option("--until", type=Instant(), metavar="TIME", help="Before this time (RFC 3339).")
 @click.option("--run", metavar="RUN", help="Only this run.")
@@ -157,11 +159,11 @@ def _life(lines: Iterable[Line], address: Address) -> list[Line]:
     went = str(address)
     for line in lines:
         name, origin = line.content.get("address"), line.content.get("from")
-        if line.record.kind == Kind.BEGAN:
+        if line.record.kind == EntryKind.BEGAN:
             began[line.record.run] = line
         if name is None:
             continue
-        if line.record.kind == Kind.MOVED and isinstance(origin, str):
+        if line.record.kind == EntryKind.MOVED and isinstance(origin, str):
             lives[str(name)] = [*lives.get(str(name), ()), *lives.pop(origin, ())]
             went = str(name) if went == origin else went
         lives.setdefault(str(name), []).append(line)
@@ -179,7 +181,7 @@ def _lines(reader: StateReader) -> Iterable[Line]:
         except ValueError as error:
             hint = "reconciler audit verify tells all that is wrong"
             raise StateError(f"ledger entry {link.number} cannot be read: {error}", hint=hint) from error
-        if record.kind == Kind.BEGAN:
+        if record.kind == EntryKind.BEGAN:
             runs[record.run] = record.content
         yield Line(link, record, runs.get(record.run, {}))
 

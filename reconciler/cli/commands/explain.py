@@ -74,7 +74,7 @@ def explain(
     missing = [address for address in asked if address not in {item.address for item in found}]
     if missing:
         show_problems(app, facts.plan.errors, excerpts, reveal=reveal)
-        raise _unknown(missing, {*tracer.met, *facts.entries})
+        raise _unknown(missing, {*tracer.addresses, *facts.entries})
     return ExitCode.ERROR if any(item.failed for item in found) else ExitCode.DONE
 
 

@@ -79,7 +79,7 @@ def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
         return _Due(None)
     if made.errors:
         return _Due(None, "The files have errors, so nothing says how many calls are due: reconciler validate")
-    return _Due(sum(plan in {None, item.address.plan} for item in made.of(Action.CREATE)))
+    return _Due(sum(plan in {None, item.address.plan} for item in made.with_action(Action.CREATE)))
 
 
 def _lines(due: _Due, left: list[Pause]) -> list[str]:

@@ -13,7 +13,7 @@ from reconciler.cli.lazy import examples
 from reconciler.cli.output import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import Kind
+from reconciler.domain.chain import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
@@ -127,7 +127,7 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
 
 
 def _tell_dropped(where: str, dropped: Sequence[Step]) -> None:
-    if runs := sum(step.kind == Kind.BEGAN for step in dropped):
+    if runs := sum(step.kind == EntryKind.BEGAN for step in dropped):
         say(
             for_terminal(f"{where} told of {counted(runs, 'run')} that placed nothing; that is dropped."), err=True
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import chain
 
-from reconciler.domain.blinding import Clear, View
+from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.model import Entry
 from reconciler.domain.people import People, person, spellings
 from reconciler.planning.guards.places import zones_of
@@ -27,7 +27,7 @@ class Persons:
         """``targets`` are those of rows, to recognise them among blinded ones."""
         self._people = people
         self._unblinded: dict[str, str] = {}
-        if not isinstance(view, Clear):
+        if not isinstance(view, ClearView):
             for target in chain(people.numbers, people.numbers.values(), targets):
                 self._unblinded |= {view.target(text): person(target) for text in spellings(target)}
 

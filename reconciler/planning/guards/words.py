@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from reconciler.domain.blinding import Clear, View
-from reconciler.domain.model import Address, Call, Entry, Location, Word
+from reconciler.domain.blinding import ClearView, View
+from reconciler.domain.model import Address, Call, Entry, Location, Record
 from reconciler.domain.people import People
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy, Strictness
 
 
-class Candidate(Word, frozen=True):
+class Candidate(Record, frozen=True):
     """A call that would be placed: ``action`` is create, waiting or expired.
 
     ``rings_at`` is when it would ring (UTC); of a call that is not ``scheduled``, when it would if it were placed
@@ -42,7 +42,7 @@ class Scene:
     now: datetime
     policy: Policy
     entries: Sequence[Entry] = ()
-    view: View = field(default_factory=Clear)
+    view: View = field(default_factory=ClearView)
     people: People = field(default_factory=People)
     approved: frozenset[Address] = frozenset()
 

@@ -8,7 +8,7 @@ from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
 from reconciler.render.html.lines import Book, Line
 from reconciler.render.words import place, short, when
-from reconciler.source.provenance import TAG, Origin, Provenance
+from reconciler.source.provenance import TAG, Provenance, ValueOrigin
 
 LONGEST = 2_000
 
@@ -31,17 +31,17 @@ class _Origins:
 
     def __init__(self, texts: _Texts) -> None:
         self._texts = texts
-        self._numbers: dict[Origin, int] = {}
+        self._numbers: dict[ValueOrigin, int] = {}
         self._told: list[JsonValue] = []
 
-    def __call__(self, origin: Origin) -> int:
+    def __call__(self, origin: ValueOrigin) -> int:
         if origin not in self._numbers:
             document = self._document(origin)
             self._numbers[origin] = len(self._told)
             self._told.append(document)
         return self._numbers[origin]
 
-    def _document(self, origin: Origin) -> JsonValue:
+    def _document(self, origin: ValueOrigin) -> JsonValue:
         texts = self._texts
         return {
             "kind": texts(str(origin.kind)),

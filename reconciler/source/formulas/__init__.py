@@ -1,1 +1,1 @@
-"""Computed columns: formulas in CEL, bounded before they are compiled, blind to everything but their row."""
+"""Computed columns: CEL formulas that are checked for limits before compilation, and see only their row."""

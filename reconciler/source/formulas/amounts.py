@@ -1,4 +1,4 @@
-"""Amounts of money as people write them: read where that is possible in exactly one way."""
+"""Parse amounts of money as people write them, if there is exactly one interpretation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _INDIAN = re.compile(r"[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}", re.ASCII)
 
 
 def readings(text: str, decimal: str | None) -> list[str]:
-    """Each plain number that an amount may be, its digits as written; empty where it is none.
+    """Each plain number that an amount may stand for, with its digits unchanged; empty if it is not an amount.
 
-    ``decimal`` is the mark before the decimals, ``.`` or ``,``; None where that is not known.
+    ``decimal`` is the decimal mark, ``.`` or ``,``; None if it is not known.
     """
     match = _AMOUNT.fullmatch(_plain(text))
     if match is None or (match["minus"] and match["minus_inside"]):
@@ -33,7 +33,7 @@ def readings(text: str, decimal: str | None) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """With a minus instead of parentheses, ``$`` for every currency sign, and simple spaces and apostrophes."""
+    """Normalize: a minus for parentheses, ``$`` for every currency sign, plain spaces and apostrophes."""
     plain = text.strip()
     if plain.startswith("(") and plain.endswith(")"):
         plain = f"-{plain[1:-1].strip()}"

@@ -1,4 +1,4 @@
-"""The computed columns of a sheet or a file: compiled once, in the order in which they need each other."""
+"""The computed columns of a sheet or a file: compiled once, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
 from reconciler.source.rows.fields import Check, check_of, explain, schema_of
 from reconciler.source.schema.wording import quoted, revealing_names
@@ -20,7 +20,7 @@ from reconciler.source.yaml.nodes import MapNode, Scalar
 class Column:
     """A computed column: ``name`` is a field's path or a helper's name. ``program`` is None for fixed text.
 
-    ``check`` says whether a text may stand in the field, None for a helper.
+    ``check`` validates the text of a field; None for a helper.
     """
 
     name: str
@@ -39,9 +39,9 @@ Columns = Mapping[str, Column]
 
 
 def read_columns(
-    node: MapNode, path: tuple[str | int, ...], engine: Engine, names: Mapping[str, str], report: Report
+    node: MapNode, path: tuple[str | int, ...], engine: Engine, names: Mapping[str, str], report: FileReport
 ) -> Columns:
-    """The columns of one ``columns:`` map; those that are wrong are reported and left out."""
+    """The columns of one ``columns:`` map. Invalid ones are reported and left out."""
     found: dict[str, Column] = {}
     for name, (_, value) in node.items.items():
         if not isinstance(value, Scalar) or (*path, name) in report.bad:
@@ -51,7 +51,7 @@ def read_columns(
         except FormulaProblem as problem:
             message = f"{name}: {problem.message}"
             private = (*problem.private, *revealing_names((*path, name)), *literals(value.text))
-            report.say(problem.code, message, value.line, value.column, problem.hint, private=private)
+            report.add_problem(problem.code, message, value.line, value.column, problem.hint, private=private)
             report.bad.add((*path, name))
     return found
 
@@ -64,17 +64,17 @@ def _column(name: str, scalar: Scalar, engine: Engine, names: Mapping[str, str])
     return Column(name, scalar, None, text.removeprefix("=") if text.startswith("==") else text, check)
 
 
-def in_order(columns: Columns, report: Report) -> tuple[Column, ...]:
-    """The columns, each after those it reads; none where they go round in a circle, which is reported."""
+def in_order(columns: Columns, report: FileReport) -> tuple[Column, ...]:
+    """The columns, each after those it reads. A cycle is reported, and the result is empty."""
     graph = {name: [read for read in column.reads if read in columns] for name, column in columns.items()}
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         circle = [str(name) for name in reversed(error.args[1])]
         where = columns[circle[0]].scalar
-        message = f"these columns are computed from each other: {' reads '.join(circle)}"
-        hint = "one of them must not read the next"
-        report.say("E704", message, where.line, where.column, hint, private=revealing_names(circle))
+        message = f"these columns form a cycle: {' reads '.join(circle)}"
+        hint = "change one of them so that it does not read the next"
+        report.add_problem("E704", message, where.line, where.column, hint, private=revealing_names(circle))
         return ()
     return tuple(columns[name] for name in order)
 
@@ -88,9 +88,9 @@ class Failure:
 
 
 def compute(columns: Iterable[Column], layer: Layer, values: dict[str, str]) -> tuple[Layer, list[Failure]]:
-    """What is computed for one row. ``layer`` is what the row itself says: it wins, and its nulls too.
+    """Compute the columns of one row. Values in ``layer``, the row itself, take precedence, including nulls.
 
-    ``values`` holds the texts that formulas read, by name, and is filled as columns are computed.
+    ``values`` holds the texts that formulas read, by name. Computed texts are added to it.
     """
     made = Layer()
     failures: list[Failure] = []
@@ -129,6 +129,6 @@ def _run(column: Column, program: Program, values: Mapping[str, str]) -> str:
     if column.name == "key":
         blank = next((name for name in program.required if not values.get(name, "").strip()), None)
         if blank is not None:
-            hint = "every row needs it; or say what stands in for it: coalesce(row.a, row.b)"
-            raise FormulaProblem("E706", f"{blank} is empty, and the key is made of it", hint)
+            hint = "fill it in every row, or give an alternative: coalesce(row.a, row.b)"
+            raise FormulaProblem("E706", f"{blank} is empty, but the key needs it", hint)
     return program.run(values)

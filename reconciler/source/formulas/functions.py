@@ -1,4 +1,4 @@
-"""The functions of formulas beyond CEL's own. Each has one meaning; none sees a clock, a file or the network."""
+"""The functions of formulas besides CEL's own. None of them uses a clock, a file or the network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Function = Callable[..., object]
 
 
 def problem(message: str, hint: str | None = None, *, value: object = None) -> FormulaProblem:
-    """``value`` is shown after the message, and is private."""
+    """A problem of an evaluation. ``value`` is shown after the message, and is private."""
     if value is None:
         return FormulaProblem("E705", message, hint)
     shown = quoted(value) if isinstance(value, str) else repr(value)
@@ -36,7 +36,8 @@ def problem(message: str, hint: str | None = None, *, value: object = None) -> F
 
 
 def as_date(text: object, form: object = None) -> datetime:
-    """``date(text)`` reads ``2026-06-15``, also with a time of day; ``date(text, "DD/MM/YYYY")`` that form."""
+    """``date(text)`` reads ``2026-06-15``, optionally with a time of day; ``date(text, "DD/MM/YYYY")`` that
+    form."""
     if isinstance(text, datetime):
         return datetime.combine(text.date(), datetime.min.time(), UTC)
     if not isinstance(text, str):
@@ -44,17 +45,17 @@ def as_date(text: object, form: object = None) -> datetime:
     trimmed = text.strip()
     if not trimmed:
         raise problem("date: the cell is empty")
-    hint = 'write 2026-06-15, or say how it is written: date(row.due, "DD/MM/YYYY")'
+    hint = 'write 2026-06-15, or specify the format: date(row.due, "DD/MM/YYYY")'
     if form is None:
         match = _ISO_DATE.fullmatch(trimmed)
         if match is None:
-            raise problem("date: no date", hint, value=text)
+            raise problem("date: not a date", hint, value=text)
         return _midnight(match[1], text)
     if not isinstance(form, str) or set(_PART.findall(form)) not in ({"YYYY", "MM", "DD"}, {"YY", "MM", "DD"}):
-        raise problem("date: the form needs YYYY, MM and DD once", 'such as "DD/MM/YYYY"')
+        raise problem("date: the format needs YYYY, MM and DD once each", 'write a format such as "DD/MM/YYYY"')
     match = _form(form).fullmatch(trimmed)
     if match is None:
-        raise problem(f"date: not written as {form}", hint, value=text)
+        raise problem(f"date: not in the format {form}", hint, value=text)
     parts = match.groupdict()
     year = parts.get("y") or f"20{parts['s']}"
     return _midnight(f"{year}-{parts['m']:0>2}-{parts['d']:0>2}", text)
@@ -74,18 +75,18 @@ def _midnight(iso: str, text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(iso), datetime.min.time(), UTC)
     except ValueError as error:
-        raise problem("date: no day of the calendar", value=text) from error
+        raise problem("date: there is no such day", value=text) from error
 
 
 def days(count: object) -> timedelta:
     """``date(row.due) - days(3)``"""
     if isinstance(count, bool) or not isinstance(count, int) or abs(count) > _MAX_DAYS:
-        raise problem("days: expected a whole number", "days(int(row.n)) reads a cell", value=count)
+        raise problem("days: expected a whole number", "for a cell, write days(int(row.n))", value=count)
     return timedelta(days=count)
 
 
 def workdays(holidays: frozenset[date]) -> Function:
-    """``workdays(date, n)``: n working days later, or earlier where n is negative; 0 is the day itself."""
+    """``workdays(date, n)``: n working days later, or earlier if n is negative; 0 is the day itself."""
 
     def move(start: object, count: object) -> datetime:
         if isinstance(count, bool) or not isinstance(count, int) or abs(count) > _MAX_WORKDAYS:
@@ -97,7 +98,7 @@ def workdays(holidays: frozenset[date]) -> Function:
                 if day.weekday() < _SATURDAY and day.date() not in holidays:
                     left -= 1
         except OverflowError as error:
-            raise problem("workdays: out of the calendar") from error
+            raise problem("workdays: the result is out of range") from error
         return day
 
     return move
@@ -117,14 +118,16 @@ def weekday(day: object) -> int:
 
 
 def e164(text: object, region: object) -> str:
-    """A number as people write it in a region (``MX``) in E.164. Impossible ones are errors."""
+    """Convert a number as written in a region (``MX``) to E.164. Impossible numbers are errors."""
     if not isinstance(region, str) or not isinstance(text, str):
-        raise problem('e164 takes a text and a region, as in e164(row.phone, "MX")')
+        raise problem('e164: expected a text and a region, as in e164(row.phone, "MX")')
     if not text.strip():
         raise problem("e164: the cell is empty")
     if SPOILED_NUMBER.fullmatch(text.strip()):
-        hint = "the digits are lost: format the column as text in the spreadsheet, and export it again"
-        raise problem("e164: a spreadsheet rounded this number", hint, value=text)
+        hint = (
+            "digits were lost: format the column as text in the spreadsheet, enter the number again, and export it"
+        )
+        raise problem("e164: a spreadsheet program rounded this number", hint, value=text)
     return _e164(text, region)
 
 
@@ -133,7 +136,7 @@ def _e164(text: str, region: str) -> str:
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
     if region not in phonenumbers.SUPPORTED_REGIONS:
-        raise problem(f"e164: {region!r} is no region", "two capital letters such as MX, US or ES")
+        raise problem(f"e164: {region!r} is not a region", "write two capital letters such as MX, US or ES")
     try:
         number = parse_number(text, region)
     except PhoneNumberError as error:
@@ -142,10 +145,10 @@ def _e164(text: str, region: str) -> str:
 
 
 def money(amount: object, decimal: object = None) -> str:
-    """An amount as plain text: ``$1,234.50`` is ``1234.50``, its digits as written; a number gets two decimals.
-    ``R$ 1.234,50``, ``1'234.50``, ``12,34,567.89`` and ``($1,234.50)``, which is negative, are read too.
+    """An amount as plain text: ``$1,234.50`` is ``1234.50``, digits unchanged; a number gets two decimals.
+    It also reads ``R$ 1.234,50``, ``1'234.50``, ``12,34,567.89`` and ``($1,234.50)``, which is negative.
 
-    ``money(text, ",")`` says what stands before the decimals, where ``1.234`` could mean two things.
+    ``money(text, ",")`` sets the decimal mark, for texts such as ``1.234`` that have two interpretations.
     """
     if isinstance(amount, int | float) and not isinstance(amount, bool):
         exact = Decimal(number_text(amount))
@@ -153,26 +156,26 @@ def money(amount: object, decimal: object = None) -> str:
     if not isinstance(amount, str):
         raise problem("money: expected a text or a number", value=amount)
     if decimal not in {None, ".", ","}:
-        raise problem('money: the decimal mark is "." or ","')
+        raise problem('money: the decimal mark must be "." or ","')
     found = readings(amount, None if decimal is None else str(decimal))
     if not found:
-        raise problem("money: no amount", value=amount)
+        raise problem("money: not an amount", value=amount)
     if len(found) > 1:
         shown = (quoted(amount), *found)
         message = "money: {} could be {} or {}".format(*shown)
-        raise FormulaProblem("E705", message, 'say which: money(row.amount, ".")', private=shown)
+        raise FormulaProblem("E705", message, 'specify the decimal mark: money(row.amount, ".")', private=shown)
     return found[0]
 
 
 def coalesce(*texts: object) -> object:
-    """The first that is not empty. A date is never empty, and the engine takes none where any type may come."""
+    """The first argument that is not empty. The engine cannot return a date where any type is possible."""
     if any(isinstance(text, datetime | timedelta) for text in texts):
-        raise problem("coalesce takes texts and numbers", "write date(coalesce(row.a, row.b))")
+        raise problem("coalesce: expected texts or numbers", "for a date, write date(coalesce(row.a, row.b))")
     return next((text for text in texts if text is not None and text != ""), "")
 
 
 def slug(text: object) -> str:
-    """Small letters, digits and dashes, for keys: ``Peña & Cía`` is ``pena-cia``."""
+    """Lowercase letters, digits and dashes, for keys: ``Peña & Cía`` is ``pena-cia``."""
     if not isinstance(text, str):
         raise problem("slug: expected text", value=text)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()

@@ -1,8 +1,8 @@
-"""One formula, compiled once and run for each row. The only module that touches the CEL engine.
+"""Compile a formula once and run it for each row, with the CEL engine.
 
-The engine is ``cel-expr-python``, the CEL project's own runtime (C++, 4-9 us a run). Each ``row.name`` becomes a
-variable of its own before the formula is compiled, so that a run is given the cells it reads and nothing else.
-The engine checks types when it compiles: cells are texts, and functions return what their annotations say.
+The engine is ``cel-expr-python``, the CEL project's own runtime (C++, 4-9 us a run). Before compilation each
+``row.name`` is replaced by its own variable, so that a run gets only the cells it reads. The engine checks types
+at compile time: cells are texts, and functions return the types of their annotations.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _BUILTIN = (
     "timestamp", "duration", "dyn", "type", "has", "getFullYear", "getMonth", "getDate", "getDayOfMonth",
     "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds",
 )  # fmt: skip
-_REMEMBERED = 4096  # results of a formula: cells such as dates and currencies repeat
+_CACHED = 4096  # results per formula: cells such as dates and currencies repeat
 _CLOCKS = frozenset({"now", "today", "time"})
 _COMPILE_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
-_INSTANT = re.compile(r"\btimestamp\s*\(")  # what it makes is a moment, at midnight too
-_DATE = re.compile(r"\s*(?:date|workdays)\s*\(")  # what the whole formula makes is a day
-_TYPES_HINT = "a cell is text: write int(row.n), double(row.n), or string(n)"
+_INSTANT = re.compile(r"\btimestamp\s*\(")  # the result is an instant, even at midnight
+_DATE = re.compile(r"\s*(?:date|workdays)\s*\(")  # the result of the whole formula is a day
+_TYPES_HINT = "cells are text: convert with int(row.n), double(row.n) or string(n)"
 
 
 class Engine:
-    """The functions that formulas share, and the problem that one of them raised last.
+    """The functions that formulas share, and the last problem that one of them raised.
 
-    ``prepare`` is told each table that a formula looks up in; it raises ``FormulaProblem`` where there is none.
+    ``prepare`` is called with each table that a formula uses; it raises ``FormulaProblem`` for an unknown one.
 
-    The engine turns what a Python function raises into a text of its own; ``raised`` knows the problem itself.
+    The engine converts an exception of a Python function to a text; ``raised`` returns the original problem.
     """
 
     def __init__(self, functions: Mapping[str, Function], prepare: Callable[[str], None]) -> None:
@@ -55,15 +55,15 @@ class Engine:
         self._extension = extension(functions, self._watched)
 
     def compile(self, formula: str, names: Mapping[str, str]) -> Program:
-        """The program of a formula without its ``=``. ``names`` are the values of ``plan.name``.
+        """Compile a formula without its ``=``. ``names`` are the values of ``plan.name``.
 
         Raises:
-            FormulaProblem: it cannot be read, is over a limit, or names something unknown.
+            FormulaProblem: it is invalid, exceeds a limit, or uses an unknown name.
         """
         scanned = scan(formula)
         for read in scanned.plan_names:
             if read.name not in names:
-                raise FormulaProblem("E703", f"no plan.{read.name}", f"known: {', '.join(names)}")
+                raise FormulaProblem("E703", f"unknown name plan.{read.name}", f"use one of: {', '.join(names)}")
         chains = sorted((*scanned.reads, *scanned.plan_names), key=lambda read: read.start)
         variables = {read: f"__{index}" for index, read in enumerate(chains)}
         expression = self._compile(_renamed(formula, variables), variables.values())
@@ -76,15 +76,15 @@ class Engine:
         return Program(self, formula, expression, reads, constants, tuple(required), tables)
 
     def raised(self) -> FormulaProblem | None:
-        """What a function raised since ``forget``."""
+        """The problem that a function raised since ``forget``, or None."""
         return self._raised
 
     def forget(self) -> None:
-        """Before a run: what an earlier one raised is no longer of interest."""
+        """Clear the problem of an earlier run."""
         self._raised = None
 
     def failure(self, result: cel.Value) -> str | None:
-        """The engine's message where ``result`` is an error."""
+        """The engine's message if ``result`` is an error, or None."""
         return str(result.plain_value()) if result.type() == self._cel.Type.ERROR else None
 
     def _compile(self, formula: str, variables: Iterable[str]) -> cel.Expression:
@@ -95,13 +95,13 @@ class Engine:
             raise self._unreadable(formula, str(error)) from None
 
     def _unreadable(self, formula: str, text: str) -> FormulaProblem:
-        """The engine's first complaint about a formula as a problem of the user's."""
+        """Convert the engine's first compile error to a problem."""
         match = _COMPILE_ERROR.search(text)
         if "recursion" in text:
-            message = f"the formula has more than {MAX_DEPTH} operators in a row, or parts within each other"
-            return FormulaProblem("E702", message, "compute a part in a column of its own: part: '=...', row.part")
+            message = f"the formula has more than {MAX_DEPTH} operators in a row, or nested parts"
+            return FormulaProblem("E702", message, "compute a part in a separate column: part: '=...', row.part")
         if match is None:
-            return FormulaProblem("E701", "the formula cannot be read")
+            return FormulaProblem("E701", "invalid formula")
         line, column, message = int(match[1]), int(match[2]), match[3]
         unknown = _UNDECLARED.search(message)
         if unknown is not None:
@@ -110,17 +110,19 @@ class Engine:
         place = f" at character {column}"
         if message.startswith("Syntax error: "):
             detail = _wording(message.removeprefix("Syntax error: "))
-            return FormulaProblem("E701", f"the formula cannot be read{place}: {detail}")
-        return FormulaProblem("E701", f"the types do not fit{place}: {_type_error(message)}", _TYPES_HINT)
+            return FormulaProblem("E701", f"invalid formula{place}: {detail}")
+        return FormulaProblem("E701", f"type mismatch{place}: {_type_error(message)}", _TYPES_HINT)
 
     def _unknown(self, name: str, *, called: bool) -> FormulaProblem:
         if not called:
-            return FormulaProblem("E703", f"no name {name}", f"write row.{name} for a cell, or quote a text")
+            return FormulaProblem(
+                "E703", f"unknown name {name}", f"write row.{name} for a cell, or put a text in quotes"
+            )
         if name in self._names or name in _BUILTIN:
-            return FormulaProblem("E701", f"{name}: another number of arguments is expected")
+            return FormulaProblem("E701", f"{name}: wrong number of arguments")
         if name in _CLOCKS:
-            return FormulaProblem("E703", f"no function {name}: a formula sees no clock")
-        return FormulaProblem("E703", f"no function {name}", _near(name, (*self._names, *_BUILTIN)))
+            return FormulaProblem("E703", f"unknown function {name}: formulas have no access to the clock")
+        return FormulaProblem("E703", f"unknown function {name}", _near(name, (*self._names, *_BUILTIN)))
 
     def _watched(self, name: str, function: Function) -> Function:
         def watched(*args: object) -> object:
@@ -134,18 +136,18 @@ class Engine:
 
 
 def _whole(name: str, result: object) -> object:
-    """The engine takes a text from Python only up to its first NUL, so none is given to it."""
+    """Refuse NUL characters: the engine would cut a text from Python at its first NUL."""
     texts = (result,) if isinstance(result, str) else result.values() if isinstance(result, Mapping) else ()
     if any("\0" in text for text in texts):
-        raise FormulaProblem("E705", f"{name}: the result holds a NUL character")
+        raise FormulaProblem("E705", f"{name}: the result contains a NUL character")
     return result
 
 
 @dataclass(slots=True)
 class Program:
-    """A compiled formula. ``reads`` maps the engine's variables to the names of cells, each with what it needs.
+    """A compiled formula. ``reads`` maps the engine's variables to the names of cells.
 
-    ``required`` are the cells read outside of ``coalesce``, ``tables`` the names of those it looks up in.
+    ``required`` are the cells read outside of ``coalesce``, ``tables`` the names of the lookup tables it uses.
     """
 
     engine: Engine
@@ -160,10 +162,10 @@ class Program:
 
     def __post_init__(self) -> None:
         self._instant = bool(_INSTANT.search(self.formula)) and not _DATE.match(self.formula)
-        self._result = lru_cache(_REMEMBERED)(self._evaluate)
+        self._result = lru_cache(_CACHED)(self._evaluate)
 
     def run(self, values: Mapping[str, str]) -> str:
-        """The result as text, empty for nothing. A cell that is not in ``values`` is empty.
+        """The result as text, empty for null. A cell that is not in ``values`` is empty.
 
         Raises:
             FormulaProblem: the formula fails on these values.
@@ -173,8 +175,8 @@ class Program:
     def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
         engine.forget()
-        if any("\0" in text for text in texts):  # the engine would read the text up to there
-            raise FormulaProblem("E705", "a cell that the formula reads holds a NUL character")
+        if any("\0" in text for text in texts):  # the engine would cut the text there
+            raise FormulaProblem("E705", "a cell that the formula reads contains a NUL character")
         try:
             result = self.compiled.eval(data={**dict(zip(self.reads, texts, strict=True)), **self.constants})
         except RuntimeError as error:
@@ -186,7 +188,7 @@ class Program:
 
 
 def _renamed(formula: str, variables: Mapping[Read, str]) -> str:
-    """The formula with a variable for each read, as wide as the read was: places in messages stay right."""
+    """The formula with a variable for each read, padded to the same width so that error positions stay correct."""
     pieces, at = [], 0
     for read, variable in variables.items():
         pieces += [formula[at : read.start], variable.ljust(read.end - read.start)]
@@ -195,19 +197,19 @@ def _renamed(formula: str, variables: Mapping[Read, str]) -> str:
 
 
 def _wording(detail: str) -> str:
-    """The parser's complaint, without the list of everything that could stand there."""
+    """The parser's message without the list of expected tokens."""
     if "<EOF>' expecting" in detail or "input at '<EOF>'" in detail:
-        return "it ends too early"
+        return "unexpected end"
     return detail.partition(" expecting ")[0][:120]
 
 
-def _near(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+def _near(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"use one of: {', '.join(sorted(names))}"
 
 
 def _type_error(message: str) -> str:
-    """The checker's complaint in the words of a formula: operators as they are written."""
+    """The type checker's message, with operators as they are written in formulas."""
     match = re.fullmatch(r"found no matching overload for '([^']+)' applied to '\((.*?)\)'", message)
     if match is None:
         return message[:160]
@@ -216,24 +218,24 @@ def _type_error(message: str) -> str:
 
 
 def _explained(text: str, formula: str) -> FormulaProblem:
-    """The engine's error (``CODE: message``) in a few words, without the values that it may quote."""
+    """Convert the engine's error (``CODE: message``) to a short message without the values that it may quote."""
     code, _, message = text.partition(": ")
     missing = re.fullmatch(r'Key not found in map : "(.*)"', message, re.DOTALL)
     if missing is not None:
         private = () if missing[1] in formula else (missing[1],)  # a name out of a cell
-        return FormulaProblem("E705", f"no column {missing[1]} in what was found", private=private)
+        return FormulaProblem("E705", f"the matching row has no column {missing[1]}", private=private)
     if "by zero" in message:
-        return FormulaProblem("E705", "a division by zero")
+        return FormulaProblem("E705", "division by zero")
     if code == "OUT_OF_RANGE" or "Timestamp" in message:
         return FormulaProblem("E705", "a number or a date is out of range")
     if message.startswith("Index error"):
-        return FormulaProblem("E705", "a list has no such item")
+        return FormulaProblem("E705", "list index out of range")
     if "No matching overloads" in message:
-        return FormulaProblem("E705", "a value of another type than is needed", _TYPES_HINT)
+        return FormulaProblem("E705", "a value of the wrong type", _TYPES_HINT)
     number = re.fullmatch(r"cannot convert string to (\w+)", message)
     if number is not None:
-        hint = "double(row.x) reads 902.50, money(row.x) $1,234.50"
-        return FormulaProblem("E705", f"{number[1]}: not a number of that kind", hint)
+        hint = "use double(row.x) for 902.50, money(row.x) for $1,234.50"
+        return FormulaProblem("E705", f"{number[1]}: not a number of that type", hint)
     made = re.fullmatch(r"String to (\w+) conversion failed", message)
     if made is not None:
         return FormulaProblem("E705", f"{made[1].lower()}: cannot read its argument")

@@ -1,4 +1,4 @@
-"""Python functions as overloads of the CEL engine: what they take and return, from their annotations."""
+"""Declare Python functions as overloads of the CEL engine, with types from their annotations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reconciler.source.formulas.functions import Function
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
-_MOST_ARGUMENTS = 30  # of a function that takes any number
+_MOST_ARGUMENTS = 30  # declared for a function with any number of arguments
 
 
 def extension(functions: Mapping[str, Function], watched: Callable[[str, Function], Function]) -> cel.CelExtension:
-    """All functions as one extension; ``watched`` wraps what the engine calls. Each is a method, too."""
+    """All functions as one extension. ``watched`` wraps each of them. Each is declared as a method, too."""
     from cel_expr_python import cel  # noqa: PLC0415 - 14 MB, only where formulas are
 
     declared = []
@@ -38,7 +38,7 @@ def extension(functions: Mapping[str, Function], watched: Callable[[str, Functio
 
 
 def _counts(function: Function) -> Iterator[int]:
-    """How many arguments it can be given."""
+    """The possible numbers of arguments."""
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return iter(range(1, _MOST_ARGUMENTS + 1))

@@ -1,7 +1,7 @@
-"""A formula before it is compiled: what it reads, and that it can neither run long nor build huge values.
+"""Analyse a formula before it is compiled: which cells it reads, and whether it could run long or use much memory.
 
-CEL itself bounds nothing: three nested ``map`` over 100 items run for 14 s. So length, depth, macros and what they
-run over are bounded here, on tokens. Tokens follow the grammar of the CEL specification.
+CEL itself has no limits: three nested ``map`` over 100 items run for 14 s. So length, depth, macros and their
+inputs are limited here, on tokens. Tokens follow the grammar of the CEL specification.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PLAIN_TEXT = re.compile(r"""(["'])([^\\]*)\1""", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``kind`` is text, number, name or mark; ``at`` the place of its first character, from 0."""
+    """A token of a formula. ``kind`` is text, number, name or mark; ``at`` is its position, from 0."""
 
     kind: str
     text: str
@@ -44,7 +44,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """``row.name`` or ``row["name"]`` from ``start`` to ``end``. ``optional``: within a ``coalesce``."""
+    """``row.name`` or ``row["name"]`` from ``start`` to ``end``. ``optional``: inside a ``coalesce``."""
 
     name: str
     start: int
@@ -54,7 +54,7 @@ class Read:
 
 @dataclass(slots=True)
 class Scanned:
-    """What a formula uses. ``tables`` are those that ``lookup`` names; ``bound`` the macros' own variables."""
+    """The names in a formula. ``tables`` are those of ``lookup``, ``bound`` the variables of macros."""
 
     reads: list[Read] = field(default_factory=list)
     plan_names: list[Read] = field(default_factory=list)
@@ -63,13 +63,15 @@ class Scanned:
 
 
 def scan(formula: str) -> Scanned:
-    """Tokens of the formula (without its ``=``), judged.
+    """Check the tokens of the formula (without its ``=``), and collect its names.
 
     Raises:
-        FormulaProblem: over a limit (E702), no tokens of CEL (E701), or a name it cannot see (E703).
+        FormulaProblem: over a limit (E702), not a CEL token (E701), or an unknown name (E703).
     """
     if len(formula) > MAX_LENGTH:
-        raise FormulaProblem("E702", f"the formula has {len(formula)} characters; {MAX_LENGTH} are read")
+        raise FormulaProblem(
+            "E702", f"the formula has {len(formula):,} characters; at most {MAX_LENGTH:,} are allowed"
+        )
     return _Scanner(_tokens(formula)).run()
 
 
@@ -88,8 +90,8 @@ def _tokens(formula: str) -> list[Token]:
 
 @lru_cache(maxsize=1024)
 def without_literals(formula: str) -> str:
-    """A formula (without its ``=``) that was read before, as it may be published: ``***`` for each text and number
-    in it, and no comments. Names of cells and of functions are left.
+    """A valid formula (without its ``=``) as it may be published: without comments, and with ``***`` for each text
+    and number. Names of cells and functions stay.
     """
     tokens = _tokens(formula)
     reads = _Scanner(tokens).run().reads
@@ -106,7 +108,7 @@ _LITERAL = re.compile(r"""'((?:[^'\\]|\\.)*)'?|"((?:[^"\\]|\\.)*)"?""")
 
 
 def literals(formula: str) -> tuple[str, ...]:
-    """The texts that stand in a formula, which may be one that cannot be read."""
+    """The string literals in a formula, which may be invalid."""
     return tuple(text for pair in _LITERAL.findall(formula) for text in pair if text and not is_harmless(text))
 
 
@@ -134,7 +136,9 @@ class _Scanner:
     def _check_totals(self) -> None:
         found = self._found
         if len(found.reads) > MAX_READS:
-            raise FormulaProblem("E702", f"the formula reads {len(found.reads)} cells; {MAX_READS} are allowed")
+            raise FormulaProblem(
+                "E702", f"the formula reads {len(found.reads)} cells; at most {MAX_READS} are allowed"
+            )
         commas = sum(token.text == "," for token in self._tokens)
         if self._macros > MAX_MACROS or (self._macros and commas > MAX_COMMAS_WITH_MACROS):
             raise FormulaProblem("E702", f"at most {MAX_MACROS} macros, over short lists, in one formula")
@@ -153,12 +157,12 @@ class _Scanner:
         if token.text in _MACROS:
             self._macros += 1
             if any(name in _MACROS for name in self._open):
-                raise FormulaProblem("E702", f"{token.text} within another macro could run for long")
+                raise FormulaProblem("E702", f"{token.text} inside another macro could run for a long time")
             if argument is not None:
                 self._found.bound.add(argument.text)
         elif token.text == "has" and argument is not None and argument.text == "row":
             raise FormulaProblem(
-                "E703", "an empty cell is an empty text", 'write row.name != "" for has(row.name)'
+                "E703", "has cannot be used: an empty cell is an empty text", 'write row.name != ""'
             )
         elif token.text == "matches":
             self._check_pattern(index)
@@ -166,19 +170,19 @@ class _Scanner:
             name = None if argument is None or argument.kind != "text" else _PLAIN_TEXT.fullmatch(argument.text)
             if name is None:
                 raise FormulaProblem(
-                    "E703", "lookup needs the name of a table in quotes", 'lookup("contacts", ...)'
+                    "E703", "lookup needs the name of a table in quotes", 'write lookup("contacts", ...)'
                 )
             self._found.tables.append(name[2])
 
     def _check_pattern(self, index: int) -> None:
-        """A pattern is compiled for each row: only a literal one without counted repeats is known to be cheap."""
+        """Accept only a literal pattern without counted repeats: others may be slow to compile for each row."""
         inside = self._tokens[index + 2 : index + 4]
         literal = len(inside) == 2 and inside[0].kind == "text" and inside[1].text == ")"
         if not literal or "{" in inside[0].text or "\\p" in inside[0].text.lower():
-            raise FormulaProblem("E702", "matches takes a pattern in quotes, without {} and \\p")
+            raise FormulaProblem("E702", "matches needs a pattern in quotes, without {} and \\p")
 
     def _name(self, index: int, token: Token) -> int:
-        """Take ``row.name`` and ``plan.name``; the result is the index of the next token to look at."""
+        """Read ``row.name`` or ``plan.name``. Returns the index of the next token."""
         if token.text not in {"row", "plan"}:
             return 0
         parts: list[str] = []
@@ -189,7 +193,7 @@ class _Scanner:
             end = self._tokens[position - 1]
         if not parts:
             hint = f"write {token.text}.name" + (' or row["Name with spaces"]' if token.text == "row" else "")
-            raise FormulaProblem("E703", f"{token.text} alone is no value", hint)
+            raise FormulaProblem("E703", f"{token.text} alone is not a value", hint)
         read = Read(".".join(parts), token.at, end.at + len(end.text), "coalesce" in self._open)
         (self._found.reads if token.text == "row" else self._found.plan_names).append(read)
         return position
@@ -202,7 +206,7 @@ class _Scanner:
         if mark == "[" and self._kind(at + 1) == "text" and self._text(at + 2) == "]":
             match = _PLAIN_TEXT.fullmatch(inner)
             if match is None:
-                raise FormulaProblem("E701", f"{inner}: write a header in plain quotes, without escapes")
+                raise FormulaProblem("E701", f"{inner}: write the header in plain quotes, without escapes")
             return match[2], at + 3
         return None
 

@@ -1,1 +1,1 @@
-"""A first plan file for a spreadsheet: what its columns seem to be, and what a person has to say."""
+"""Draft a plan file for a spreadsheet: guess the purpose of its columns, and mark what a person must fill in."""

@@ -1,4 +1,4 @@
-"""What a plan file could say of a sheet, line by line."""
+"""The draft of a plan file for a sheet, line by line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _TAKEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the plan file: a field, its value as the file has it (None: to be said), and why.
+class DraftLine:
+    """A line of the plan file: a field, its value in the file (None: to be filled in), and a note.
 
-    Without ``live`` it is a suggestion, and stands in a comment.
+    Without ``live`` it is a suggestion, written as a comment.
     """
 
     field: str
@@ -26,19 +26,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a plan file says of a sheet: its defaults, its columns, and what else a person should know."""
+    """A drafted plan file: its defaults, its columns, and notes for the person."""
 
-    defaults: tuple[Entry, ...]
-    columns: tuple[Entry, ...]
+    defaults: tuple[DraftLine, ...]
+    columns: tuple[DraftLine, ...]
     notes: tuple[str, ...]
 
     @property
-    def missing(self) -> list[Entry]:
+    def missing(self) -> list[DraftLine]:
         return [entry for entry in (*self.defaults, *self.columns) if entry.live and entry.value is None]
 
 
 def cell_of(name: str) -> str:
-    """The cell as formulas read it: ``row.due``, ``row["Fecha de pago"]``; empty where none can."""
+    """The cell in a formula: ``row.due``, ``row["Fecha de pago"]``; empty if a formula cannot name it."""
     if _NAME.fullmatch(name) and not _TAKEN.fullmatch(name):
         return f"row.{name}"
     mark = next((mark for mark in "\"'" if mark not in name), None)

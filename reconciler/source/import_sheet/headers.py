@@ -1,4 +1,4 @@
-"""What a header seems to name, in English, Spanish and Portuguese."""
+"""Guess the role of a column from its header, in English, Spanish and Portuguese."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a column may be for."""
+    """The purpose of a column."""
 
     KEY = "key"
     CONTACT = "contact"
@@ -23,7 +23,7 @@ class Role(StrEnum):
     ZONE = "timezone"
 
 
-# Words that stand in a header, without accents; a phrase of several words stands there as it is.
+# Words in headers, without accents. A phrase of several words must match as a whole.
 _WORDS: dict[Role, tuple[str, ...]] = {
     Role.KEY: (
         *("key", "clave", "chave", "id", "folio", "invoice", "factura", "fatura", "nota fiscal", "order", "orden"),
@@ -105,7 +105,7 @@ _WORDS: dict[Role, tuple[str, ...]] = {
     Role.CLOCK: ("time", "hora", "hour", "horario"),
     Role.ZONE: ("timezone", "time zone", "zona horaria", "fuso horario", "zona", "fuso", "tz"),
 }
-# Dates that are about something else than the call.
+# Dates that do not concern the call.
 _OTHER_DATES = (
     *(
         "birth",
@@ -132,17 +132,17 @@ def words(header: str) -> str:
 
 
 def fit(header: str, role: Role) -> int:
-    """How well a header names a role: 0 not at all, 2 where it says nothing else, 1 between."""
+    """How well a header matches a role: 0 not at all, 2 exactly, 1 in part."""
     text = words(header)
     found = any(f" {word} " in text for word in _WORDS[role])
     return 0 if not found else 2 if text.strip() in _WORDS[role] else 1
 
 
 def is_other_date(header: str) -> bool:
-    """A birthday, a day of payment: never a time to call."""
+    """Whether it is another date, such as a birthday or a payment date: never a time to call."""
     return any(f" {word} " in words(header) for word in _OTHER_DATES)
 
 
 def day_comes_first(header: str) -> bool:
-    """Whether people who write this header write the day before the month: all do in Spanish and Portuguese."""
+    """Whether the language of the header writes the day before the month, as Spanish and Portuguese do."""
     return not any(f" {word} " in words(header) for word in _ENGLISH_DATES)

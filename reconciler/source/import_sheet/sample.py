@@ -1,4 +1,4 @@
-"""The header of a spreadsheet and its first rows, whatever its delimiter and its encoding."""
+"""Read the header and the first rows of a spreadsheet, with any delimiter and encoding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from reconciler.domain.settings import Project
-from reconciler.source.report import Report
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.report import FileReport
+from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.header import read_header
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
@@ -21,7 +21,7 @@ _WESTERN = "windows-1252"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A named column. ``values`` are those of the first rows, without the empty ones; ``whole``: none is empty."""
+    """A named column. ``values`` are the non-empty ones of the first rows; ``whole``: none is empty."""
 
     name: str
     values: tuple[str, ...]
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``options`` are what the plan file must say of the sheet for it to be read like this."""
+    """The first rows. ``options`` are the settings in the plan file that are needed to read the sheet."""
 
     options: Options
     columns: tuple[Column, ...]
@@ -38,10 +38,10 @@ class Sample:
 
 
 def read_sample(options: Options, plan_file: str, project: Project) -> Sample:
-    """What a plan file at ``plan_file`` would read. Encoding and delimiter are guessed where nothing is said.
+    """Read the sheet as a plan file at ``plan_file`` would. Encoding and delimiter are guessed if not set.
 
     Raises:
-        SheetProblem: it cannot be read, its header is unusable, or there is nothing in it.
+        SheetProblem: it cannot be read, its header is invalid, or it is empty.
     """
     try:
         return _read(options, plan_file, project)
@@ -61,24 +61,24 @@ def read_sample(options: Options, plan_file: str, project: Project) -> Sample:
 
 
 def _read(options: Options, plan_file: str, project: Project) -> Sample:
-    report = Report(plan_file)
+    report = FileReport(plan_file)
     with open_sheet(options, plan_file, project) as grid:
         records = (record for record in grid.records() if not record.blank)
         first = next(records, None)
         if first is None:
-            raise SheetProblem("E605", "there is nothing in it", "the first row names the columns")
+            raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
         header = read_header(grid, first, report)
         if header is None:
-            found = report.found[0]
+            found = report.diagnostics[0]
             raise SheetProblem(found.code, found.message, found.hint, found.location)
         sample = list(islice(records, MOST_ROWS))
     columns = tuple(_columns(header.names, sample))
     if not sample:
-        raise SheetProblem("E605", "there is nothing below its header", "a row for each call")
+        raise SheetProblem("E605", "the sheet has no rows below its header", "add a row for each call")
     return Sample(options, columns, len(sample))
 
 
-def _columns(names: tuple[str, ...], sample: list[Record]) -> Iterator[Column]:
+def _columns(names: tuple[str, ...], sample: list[SheetRow]) -> Iterator[Column]:
     for index, name in enumerate(names):
         if name:
             texts = (record.texts[index] for record in sample if index < len(record.texts))
@@ -87,5 +87,5 @@ def _columns(names: tuple[str, ...], sample: list[Record]) -> Iterator[Column]:
 
 
 def named(text: str) -> Scalar:
-    """A file's name as a plan file would have it."""
+    """A file's name as in a plan file."""
     return Scalar(text, plain=False, line=1, column=1)

@@ -1,4 +1,4 @@
-"""What the values of a column look like: judged by the very functions that formulas will read them with."""
+"""Classify the values of a column, with the same functions that formulas use."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def are_ids(values: Values) -> bool:
 
 
 def are_names(values: Values) -> bool:
-    """Letters, and no digits, in nearly all of them."""
+    """Whether nearly all contain letters and no digits."""
     return _mostly(values, lambda text: any(map(str.isalpha, text)) and not any(map(str.isdigit, text)))
 
 
 def are_phones(values: Values) -> bool:
-    """Seven to fifteen digits and what people write between them, in nearly all of them; no dates."""
+    """Whether nearly all are seven to fifteen digits with usual separators, and they are not dates."""
     digits = re.compile(r"\D")
     return not date_forms(values) and _mostly(
         values,
@@ -51,12 +51,12 @@ def are_phones(values: Values) -> bool:
 
 
 def are_times(values: Values) -> bool:
-    """Date and time of day, as ``schedule.at`` reads them."""
+    """Whether all are a date and a time of day, as ``schedule.at`` needs them."""
     return all_of(values, check_of("schedule.at"))
 
 
 def are_mixed(values: Values) -> bool:
-    """A day and a time of day in one cell, in a form that no function takes apart."""
+    """Whether all are a date and a time of day in one cell, in a form that no function reads."""
     return not are_times(values) and all_of(values, lambda text: _MIXED.fullmatch(text.strip()))
 
 
@@ -65,7 +65,7 @@ def are_clocks(values: Values) -> bool:
 
 
 def all_two_digits(values: Values) -> bool:
-    """Whether ``at`` reads these times of day as they are: ``09:30``, and not ``9:30``."""
+    """Whether ``at`` can read these times of day without changes: ``09:30``, not ``9:30``."""
     return all_of(values, lambda text: _CLOCK.fullmatch(text.strip()))
 
 
@@ -78,12 +78,12 @@ def are_keys(values: Values) -> bool:
 
 
 def are_amounts(values: Values) -> bool:
-    """Amounts that ``money`` makes plainer: ``$1,234.50``."""
+    """Whether all are amounts and ``money`` changes some of them, such as ``$1,234.50``."""
     return all_of(values, lambda text: _runs(money, text)) and any(money(text) != text for text in values)
 
 
 def date_forms(values: Values) -> tuple[str, ...]:
-    """Every way in which all values are dates, as ``date`` takes it; ``""`` is ISO."""
+    """Every ``date`` format that matches all values; ``""`` is ISO."""
     if all_of(values, lambda text: _runs(as_date, text)):
         return ("",)
     marks = {mark for mark in "/-. " if values and mark in values[0].strip()}
@@ -92,7 +92,7 @@ def date_forms(values: Values) -> tuple[str, ...]:
 
 
 def impossible_in(values: Values, region: str) -> int:
-    """How many are no possible phone number in a region.
+    """How many are not possible phone numbers in a region.
 
     Raises:
         FormulaProblem: there is no such region.
@@ -102,7 +102,7 @@ def impossible_in(values: Values, region: str) -> int:
 
 
 def region_of(values: Iterable[str]) -> str | None:
-    """A region to read these numbers in, where all of them say their country; None elsewhere."""
+    """A region for these numbers if all of them have a country code, else None."""
     import phonenumbers  # noqa: PLC0415 - 27 ms
 
     regions = []

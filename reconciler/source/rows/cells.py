@@ -1,4 +1,4 @@
-"""A row as cells: field path to text, in layers: what the row says, what is computed, the file's defaults."""
+"""A row as cells (field path to text), in layers: the row itself, computed columns, and the file's defaults."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.yaml.nodes import MapNode, Scalar
 
 if TYPE_CHECKING:
     from reconciler.source.formulas.columns import Column
 
-# Each field under our name and under the API's own; an upper layer's replaces all of the lower one's.
+# Each field under our name and the API's name. Any of them in an upper layer replaces all of a lower one.
 AGENT = ("agent", "agent_id")
 SENDER = ("from", "from_number_id", "from_number")
 OUR_NAMES = {name: names[0] for names in (AGENT, SENDER) for name in names[1:]}
 _NAMES = {name: names for names in (AGENT, SENDER) for name in names}
-# Either of them says when a call rings.
+# The fields that set when a call rings.
 TIMING = ("schedule.at", "delay_minutes")
 _NULL_TIMING = ("schedule", *TIMING)
-# Defaults meant for phone calls, ignored where a row calls a contact.
+# Defaults for phone calls, ignored if a row calls a contact.
 PHONE_ONLY = ("full_name", "email", "country", "webhook_url")
 
 
 class Source(StrEnum):
-    """Who says what stands in a cell."""
+    """The source of a cell's value."""
 
     ROW = "row"
     SHEET = "sheet"
@@ -36,8 +36,8 @@ class Source(StrEnum):
 
 @dataclass(slots=True)
 class Cell:
-    """One value. ``origin`` is the plan file's value (row, default, inline table), a sheet's column counted from
-    0, or the computed column; of an occurrence the rule, or the time that it is moved to.
+    """One value. ``origin`` is the plan file's value (row, default, inline table), the index of a sheet's column
+    from 0, or the computed column. For an occurrence it is the rule, or the time it is moved to.
     """
 
     text: str
@@ -50,10 +50,10 @@ Cells: TypeAlias = dict[str, Cell]
 
 @dataclass(slots=True)
 class Layer:
-    """What one source says of a row. ``bad`` names fields of a wrong shape: nothing more is said of them.
+    """The values of a row from one source. ``bad`` are fields that fail the schema; they get no further errors.
 
-    ``removed`` names fields set to null, ``schedule`` is true where it writes one. ``blank`` names the fields of
-    ``TIMING`` that it should set and leaves empty.
+    ``removed`` are fields set to null; ``schedule`` is true if the layer contains a schedule. ``blank`` are the
+    fields of ``TIMING`` that the source should set, but leaves empty.
     """
 
     cells: Cells = field(default_factory=dict)
@@ -64,10 +64,11 @@ class Layer:
 
 
 def over(upper: Layer, lower: Layer) -> Layer:
-    """Both layers; the upper one wins. Its null removes a lower value, its timing replaces the lower timing.
+    """Merge two layers. The upper one takes precedence: its null removes a lower value, its timing replaces the
+    lower timing.
 
-    Where it leaves its timing blank, or sets it to null, no default stands in for it; only a formula for that very
-    field does where a cell is blank.
+    If the upper layer's timing is blank or null, no default is used for it. Only a formula for the same field can
+    fill a blank cell.
     """
     removed = set(upper.removed)
     if upper.schedule or "schedule.at" in upper.cells:
@@ -102,11 +103,11 @@ def _computed(cell: Cell, name: str, upper: Layer) -> bool:
     return name in upper.blank and cell.source is Source.FORMULA
 
 
-def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source: Source) -> Layer:
-    """A row or the defaults as they stand in a plan file. A text that starts with ``==`` starts with ``=``."""
+def layer_of(node: MapNode, path: tuple[str | int, ...], report: FileReport, source: Source) -> Layer:
+    """The layer of a row, or of the defaults, in a plan file. ``==`` at the start of a text stands for ``=``."""
     layer = Layer(bad=report.bad_in(path))
     for name, (_, value) in node.items.items():
-        if name in layer.bad or name == "repeat":  # it makes rows, and is no part of one
+        if name in layer.bad or name == "repeat":  # repeat produces rows, and is not a field of one
             continue
         if isinstance(value, MapNode):
             for inner, (_, item) in value.items.items():
@@ -119,7 +120,7 @@ def layer_of(node: MapNode, path: tuple[str | int, ...], report: Report, source:
     return layer
 
 
-def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report) -> None:
+def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: FileReport) -> None:
     if scalar.is_null:
         layer.removed.add(name)
         return
@@ -127,7 +128,9 @@ def _put(layer: Layer, name: str, scalar: Scalar, source: Source, report: Report
     if text[:1] == "=":
         if not text.startswith("=="):
             hint = "move it to columns, or write == for a text that starts with ="
-            report.say("E707", f"{name}: a formula is read only in columns", scalar.line, scalar.column, hint)
+            report.add_problem(
+                "E707", f"{name}: formulas are allowed only in columns", scalar.line, scalar.column, hint
+            )
             layer.bad.add(name.partition(".")[0])
             return
         text = text[1:]

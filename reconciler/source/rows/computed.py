@@ -1,4 +1,4 @@
-"""The computed columns of one plan file: of the whole file, and of each sheet over them."""
+"""The computed columns of one plan file: those of the whole file, which those of a sheet can replace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns
 from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.program import Engine
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT
 from reconciler.source.schema.wording import revealing_names
@@ -19,9 +19,9 @@ from reconciler.source.yaml.nodes import ListNode, MapNode
 
 
 class Computed:
-    """``columns`` are those of the whole file; ``broken`` names those that are wrong, which is reported."""
+    """``columns`` are those of the whole file; ``broken`` are the names of invalid ones, which are reported."""
 
-    def __init__(self, root: MapNode, plan: str | None, project: Project, report: Report) -> None:
+    def __init__(self, root: MapNode, plan: str | None, project: Project, report: FileReport) -> None:
         self._report = report
         self._names = {"name": plan or ""}
         self._lookups = _lookups(root, project, report)
@@ -47,29 +47,31 @@ class Computed:
         return read_columns(node, path, self._engine, self._names, self._report)
 
     def for_sheet(self, item: MapNode, index: int) -> Columns | None:
-        """The columns of one sheet, its own before the file's; None where any of them is wrong."""
+        """The columns of one sheet, which take precedence over the file's; None if any of them is invalid."""
         own, node = self._sheets[index], item.get("columns")
         whole = not isinstance(node, MapNode) or len(own) == len(node.items)
         return {**self.columns, **own} if whole and not self.broken else None
 
     def for_calls(self, *, alone: bool) -> Sequence[Column]:
-        """The columns that need nothing but fields, in order. Others are for sheets, if there are any."""
+        """The columns that only read fields, in order. Others are for sheets, if there are any."""
         fit = dict(self.columns)
-        while unfit := [column for column in fit.values() if not all(_known(read, fit) for read in column.reads)]:
+        while unfit := [
+            column for column in fit.values() if not all(_is_available(read, fit) for read in column.reads)
+        ]:
             for column in unfit:
                 del fit[column.name]
                 if alone:
-                    missing = next(read for read in column.reads if not _known(read, fit))
+                    missing = next(read for read in column.reads if not _is_available(read, fit))
                     message = f"{column.name}: the rows of calls have no column {missing!r}"
-                    hint = "read a field, such as row.metadata.invoice"
+                    hint = "use a field, such as row.metadata.invoice"
                     private = revealing_names([column.name])
-                    self._report.say(
+                    self._report.add_problem(
                         "E703", message, column.scalar.line, column.scalar.column, hint, private=private
                     )
         return in_order(fit, self._report)
 
     def _check_helpers(self) -> None:
-        """Columns that set no field and that no formula reads."""
+        """Report columns that are neither a field nor used by a formula."""
         every = [*self.columns.values(), *(column for columns in self._sheets for column in columns.values())]
         read = {name for column in every for name in column.reads}
         for column in every:
@@ -77,22 +79,22 @@ class Computed:
                 continue
             line, place = column.scalar.line, column.scalar.column
             if is_repeat(column.name):
-                self._report.say("E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1])
+                self._report.add_problem(
+                    "E806", f"column {column.name!r}: {NO_REPEAT[0]}", line, place, NO_REPEAT[1]
+                )
             else:
                 near = near_field(column.name)
-                hint = (
-                    f"did you mean {near[0]}?" if near is not None else "remove it, or read it in another column"
-                )
-                message = f"column {column.name!r} is no field, and no formula reads it"
+                hint = f"did you mean {near[0]}?" if near is not None else "remove it, or use it in another column"
+                message = f"column {column.name!r} is not a field, and no formula uses it"
                 code = "E606" if near is not None and near[1] else "W204"
-                self._report.say(code, message, line, place, hint)
+                self._report.add_problem(code, message, line, place, hint)
 
 
-def _known(name: str, columns: Columns) -> bool:
+def _is_available(name: str, columns: Columns) -> bool:
     return name in columns or schema_of(name) is not None
 
 
-def _lookups(root: MapNode, project: Project, report: Report) -> Lookups:
+def _lookups(root: MapNode, project: Project, report: FileReport) -> Lookups:
     node = root.get("tables")
     items = node.items.items() if isinstance(node, MapNode) else ()
     found = {name: options for name, (_, value) in items if (options := read_options(value)) is not None}

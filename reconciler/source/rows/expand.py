@@ -1,4 +1,4 @@
-"""A plan file to its rows: of ``calls``, of a table and of sheets, all made in one way (``frame``)."""
+"""Read the rows of a plan file: from ``calls``, a table and sheets, all with the same ``Frame``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from reconciler.domain.model import PLAN_NAME, Location, Move, Row
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Columns
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Layer, Source, layer_of
 from reconciler.source.rows.computed import Computed
 from reconciler.source.rows.frame import NOTHING, Frame, Locate, Watch
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.rows.ordinary import Kind
+from reconciler.source.rows.ordinary import RowShape
 from reconciler.source.rows.reading import PlanPlace
 from reconciler.source.rows.repeat import occurrences
 from reconciler.source.rows.rows import Identity
 from reconciler.source.schema.shape import check_shape
 from reconciler.source.sheets.grid import SheetProblem
 from reconciler.source.sheets.inline import Inline
-from reconciler.source.sheets.lookup import tell_problem
+from reconciler.source.sheets.lookup import report_problem
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options, read_options
 from reconciler.source.sheets.reading import SheetReader
@@ -31,9 +31,9 @@ SCHEMA = "callplan"
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """One plan file. ``rows`` are made, and their mistakes told, while somebody goes through them; once.
+    """One plan file. ``rows`` can be iterated once; this creates them and reports their errors.
 
-    ``name`` and ``named_at`` are set where its plan has a usable name.
+    ``name`` and ``named_at`` are set if the plan has a valid name.
     """
 
     rows: Iterator[Row | Rows]
@@ -42,10 +42,10 @@ class PlanFile:
     named_at: tuple[int, int] = (1, 1)
 
 
-def read_plan_file(root: MapNode, project: Project, report: Report, watch: Watch | None = None) -> PlanFile:
-    """A file and its rows; every mistake goes to ``report``, and a row with one is left out.
+def read_plan_file(root: MapNode, project: Project, report: FileReport, watch: Watch | None = None) -> PlanFile:
+    """Read a file and its rows. Errors are added to ``report``, and rows with errors are left out.
 
-    ``watch`` is told how each row was made.
+    ``watch`` is called with the trace of each row.
     """
     check_shape(root, SCHEMA, report)
     name_node = root.get("plan")
@@ -63,7 +63,7 @@ def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Row
 
 
 def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
-    """The rows of ``calls``. Columns that read a sheet's inputs are not theirs."""
+    """The rows of ``calls``. Columns that read a sheet's columns do not apply to them."""
     calls = root.get("calls")
     items = calls.items if isinstance(calls, ListNode) else []
     if not items:
@@ -91,14 +91,14 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
 
 
 class _Ordinary:
-    """Rows of ``calls`` of which there is nothing to say, without a cell and a layer for each."""
+    """The fast path for rows of ``calls`` without problems: it creates no cells and layers."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._kinds: dict[tuple[str | int, ...], Kind | None] = {}
+        self._kinds: dict[tuple[str | int, ...], RowShape | None] = {}
 
     def row(self, node: MapNode, index: int) -> Row | None:
-        """The row; None where it may be another. Nothing is wrong with the shape of the row at that ``index``."""
+        """The row, or None if it needs the slow path. The row at ``index`` must fit the schema."""
         texts: list[str] = []
         mark: list[str | int] = []
         for name, (_, value) in node.items.items():
@@ -121,7 +121,7 @@ class _Ordinary:
 
 
 def _takes(node: Node, texts: list[str]) -> bool:
-    """Take the text of a value, unless it is none, or another than is written."""
+    """Append the text of a value. False if it is not plain text: a map, a list, null or a formula."""
     if not isinstance(node, Scalar) or (node.plain and node.text in NULLS) or node.text[:1] == "=":
         return False
     texts.append(node.text)
@@ -146,7 +146,7 @@ def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Ro
         yield from reader.rows(computed.columns)
     except SheetProblem as found:
         where = found.location or Location(frame.report.file, node.line, node.column)
-        frame.report.tell(found.code, f"table: {found.message}", where, found.hint)
+        frame.report.add_problem_at(found.code, f"table: {found.message}", where, found.hint)
 
 
 def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
@@ -167,17 +167,17 @@ def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | R
             reader = SheetReader(grid, options.file.text, frame, Source.SHEET)
             yield from reader.rows(columns)
     except SheetProblem as found:
-        tell_problem(found, options, report)
+        report_problem(found, options, report)
         return
     if reader.dates.undated and not reader.dates.dated and options.sha256 is None:
-        message = f"{options.file.text}: calls at set times whose keys hold no date"
+        message = f"{options.file.text}: scheduled calls whose keys contain no date"
         hint = (
-            "the next export would show as changed, not as new calls: put the date in key; or pin it, sha256: ..."
+            "the next export would change these calls, not add new ones: put the date in key, or set sha256: ..."
         )
-        report.say("W205", message, options.file.line, options.file.column, hint)
+        report.add_problem("W205", message, options.file.line, options.file.column, hint)
 
 
-def _defaults(root: MapNode, report: Report) -> Layer:
+def _defaults(root: MapNode, report: FileReport) -> Layer:
     node = root.get("defaults")
     if not isinstance(node, MapNode):
         return Layer()
@@ -185,7 +185,7 @@ def _defaults(root: MapNode, report: Report) -> Layer:
     return layer_of(node, ("defaults",), report, Source.DEFAULT)
 
 
-def _moves(root: MapNode, report: Report) -> Iterator[Move]:
+def _moves(root: MapNode, report: FileReport) -> Iterator[Move]:
     node = root.get("moved")
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
         if not isinstance(item, MapNode) or any(path[:2] == ("moved", index) for path in report.bad):
@@ -196,23 +196,25 @@ def _moves(root: MapNode, report: Report) -> Iterator[Move]:
         plan, _, key = old.text.partition("/")
         to_plan, _, to_key = new.text.partition("/")
         if bool(key) is not bool(to_key):
-            message = f"a plan is moved to a plan, a row to a row: {old.text!r} and {new.text!r} are not alike"
-            report.say("E406", message, new.line, new.column, "write two plan names, or two plan/key")
+            message = f"a plan can only be moved to a plan, and a row to a row: {old.text!r} to {new.text!r}"
+            report.add_problem(
+                "E406", message, new.line, new.column, "write two plan names, or two addresses (plan/key)"
+            )
             continue
         yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))
 
 
-def _check_defaults(defaults: MapNode, report: Report) -> None:
+def _check_defaults(defaults: MapNode, report: FileReport) -> None:
     schedule, delay = defaults.get("schedule"), defaults.items.get("delay_minutes")
     if delay is not None and isinstance(schedule, MapNode) and "at" in schedule.items:
         key = delay[0]
         message = "defaults have both schedule.at and delay_minutes"
-        report.say("E306", message, key.line, key.column, "remove one of them")
+        report.add_problem("E306", message, key.line, key.column, "remove one of them")
         report.bad |= {("defaults", "schedule"), ("defaults", "delay_minutes")}
 
 
-def _identity(root: MapNode, report: Report) -> tuple[str, ...] | None:
-    """The tags a key is made of; None where rows have keys, empty where the list itself is wrong."""
+def _identity(root: MapNode, report: FileReport) -> tuple[str, ...] | None:
+    """The tags from which keys are made; None if rows have keys, empty if the list is invalid."""
     node: Node | None = root.get("identity")
     if node is None:
         return None

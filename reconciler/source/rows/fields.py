@@ -1,4 +1,4 @@
-"""Which fields a column can set, and what may stand in each: the plan file's schema, one check a column."""
+"""The fields that a column can set, and a check for the values of each, from the plan file's schema."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from reconciler.source.schema.packaged import schema_text
 from reconciler.source.schema.shape import bad_value
 from reconciler.source.yaml.nodes import BOOLEANS, JSON_NUMBER, Scalar
 
-# A number as spreadsheets show it where its digits do not fit: 1.41556E+10.
+# A number as spreadsheets show it if its digits do not fit: 1.41556E+10.
 SPOILED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}", re.ASCII)
-# As a text that nothing says is a number: only what no code or name looks like.
+# The same in text that may not be a number: only forms that no code or name has.
 ROUNDED_NUMBER = re.compile(r"[+-]?[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}", re.ASCII)
 MAPS = ("additional_data", "metadata")
 
 
 class Check(Protocol):
-    """Whether a text that is not empty may stand in a field."""
+    """Whether a non-empty text is valid in a field."""
 
     def __call__(self, text: str) -> bool: ...
 
     def all(self, texts: Sequence[str]) -> bool:
-        """Whether each of some texts may."""
+        """Whether all of the texts are valid."""
         return all(map(self, texts))
 
 
 @cache
 def fields() -> Mapping[str, JsonObject]:
-    """The schema of each field by its path; ``additional_data.`` and ``metadata.`` stand for all of theirs."""
+    """The schema of each field by its path; ``additional_data.`` and ``metadata.`` stand for all of their keys."""
     row = _member(_member(json.loads(schema_text("callplan")), "$defs"), "row")
     found: dict[str, JsonObject] = {}
     for name, node in _member(row, "properties").items():
-        if not isinstance(node, dict) or name == "repeat":  # a rule makes rows, and is no field of one
+        if not isinstance(node, dict) or name == "repeat":  # repeat produces rows, and is not a field of one
             continue
         if name in MAPS:
             found[f"{name}."] = _member(node, "additionalProperties")
@@ -54,14 +54,14 @@ def fields() -> Mapping[str, JsonObject]:
 
 @lru_cache(maxsize=4096)
 def schema_of(path: str) -> JsonObject | None:
-    """The schema of a field, None where there is no such field."""
+    """The schema of a field, or None if there is no such field."""
     head, dot, name = path.partition(".")
     return fields().get(f"{head}." if head in MAPS and dot and name else path)
 
 
 @cache
 def check_of(path: str) -> Check:
-    """What may stand in the field at ``path``, which exists."""
+    """The check for the field at ``path``, which must exist."""
     schema = schema_of(path) or {}
     types = schema.get("type")
     kinds = types if isinstance(types, list) else [types]
@@ -74,7 +74,7 @@ def check_of(path: str) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class _Text(Check):
-    """Texts of some length, and of some form."""
+    """Texts of a maximum length that match a pattern."""
 
     limit: int
     match: Callable[[str], object | None] | None
@@ -94,7 +94,7 @@ def _text_check(schema: JsonObject) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class _Boolean(Check):
-    """Words that YAML takes for a truth value."""
+    """Words that YAML reads as booleans."""
 
     def __call__(self, text: str) -> bool:
         return text in BOOLEANS
@@ -102,7 +102,7 @@ class _Boolean(Check):
 
 @dataclass(frozen=True, slots=True)
 class _Number(Check):
-    """Numbers from ``low`` to ``high``, as JSON writes them."""
+    """Numbers from ``low`` to ``high``, in JSON notation."""
 
     low: float
     high: float
@@ -122,7 +122,7 @@ def _number_check(schema: JsonObject, *, whole: bool) -> Check:
 
 
 def explain(path: str, text: str) -> tuple[str, str, str | None]:
-    """Code, message and hint for a text that ``check_of`` refused: what the schema itself says of it."""
+    """Code, message and hint for a text that ``check_of`` refused, from the schema."""
     from reconciler.source.schema.values import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
     schema = schema_of(path) or {}
@@ -130,22 +130,22 @@ def explain(path: str, text: str) -> tuple[str, str, str | None]:
     scalar = Scalar(text, "string" not in (types if isinstance(types, list) else [types]), 1, 1)
     error = next(WrittenValidator(schema).iter_errors(to_value(scalar)), None)
     if error is None:
-        return "E204", f"{path}: a value that is not allowed", None
+        return "E204", f"{path}: this value is not allowed", None
     code, message, hint = bad_value(error, scalar, tuple(path.split(".")))
     if text != text.strip():
-        hint = "remove the space at its start or end"
+        hint = "remove the spaces at its start or end"
     elif SPOILED_NUMBER.fullmatch(text):
-        hint = "a spreadsheet rounded this number: format the column as text, and export it again"
+        hint = "a spreadsheet program rounded this number: format the column as text, and export it again"
     return code, message, hint
 
 
 def is_repeat(name: str) -> bool:
-    """Whether a column is meant as a row's rule, or as a part of it."""
+    """Whether a column is meant to be ``repeat`` or a part of it."""
     return name.partition(".")[0].strip().lower() == "repeat"
 
 
 def folded(name: str) -> str:
-    """A name without the differences that people do not see: case, spaces, dashes and dots."""
+    """A name without differences in case, spaces, dashes and dots."""
     return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
 

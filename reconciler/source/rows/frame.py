@@ -1,4 +1,4 @@
-"""What all rows of one plan file share, and the one way in which a row is made of what it says."""
+"""The context that all rows of one plan file share, and how a row is made from its values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.domain.model import Location, Row
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Failure, compute
 from reconciler.source.formulas.tokens import literals
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Layer, over
 from reconciler.source.rows.ordinary import Ordinary
 from reconciler.source.rows.reading import Place, Reading
@@ -26,10 +26,10 @@ Locate: TypeAlias = Callable[[str], Location | None]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How one row was made. ``row`` is None where anything was wrong with it.
+    """How one row was made. ``row`` is None if it has an error.
 
-    ``own`` is what the row says itself, ``computed`` what its columns made; ``values`` are the texts that formulas
-    could read, and ``locate`` knows the place of one of them.
+    ``own`` holds the row's values, ``computed`` those of its columns. ``values`` are the texts that formulas could
+    read, and ``locate`` returns the location of one of them.
     """
 
     reading: Reading
@@ -48,16 +48,15 @@ NOTHING = Layer()
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One plan file: its identity and defaults, the project, and where problems go.
+    """One plan file: its identity and defaults, the project, and the report for problems.
 
-    ``watch`` is told how each row was made, where somebody asks; ``ordinary`` makes the rows of which there is
-    nothing to say.
+    ``watch``, if set, is called with the trace of each row; ``ordinary`` makes the rows without problems.
     """
 
     identity: Identity
     defaults: Layer
     project: Project
-    report: Report
+    report: FileReport
     watch: Watch | None = None
     ordinary: Ordinary = field(init=False)
 
@@ -73,16 +72,16 @@ class Frame:
         locate: Locate,
         occurrence: Occurrence | None = None,
     ) -> Row | None:
-        """One row: ``own`` over what ``columns`` compute over the defaults; None where anything is wrong.
+        """Make one row from ``own``, then the results of ``columns``, then the defaults; None if it has an error.
 
-        ``values`` are the texts that formulas may read, ``locate`` knows the place of one of them. The date of an
-        ``occurrence`` becomes the end of the key.
+        ``values`` are the texts that formulas may read, ``locate`` returns the location of one of them. The date
+        of an ``occurrence`` is appended to the key.
         """
         made = NOTHING
         if columns:
             made, failures = compute(columns, own, values)
             for failure in failures:
-                self._tell(failure, place, values, locate)
+                self._report_failure(failure, place, values, locate)
         if self.watch is None and occurrence is None:
             ordinary = self.ordinary.row(place, own, made)
             if ordinary is not None:
@@ -94,23 +93,23 @@ class Frame:
             self.watch(Trace(reading, row, self.identity, own, made, self.defaults, values, locate))
         return row
 
-    def _tell(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
-        """A formula's failure: at the first cell it reads, with the formula and what it read."""
+    def _report_failure(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
+        """Report a formula's failure at the first cell it reads, with the formula and its inputs."""
         column, problem = failure.column, failure.problem
-        told, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
+        inputs, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         where: Location | None = None
         for name in dict.fromkeys(column.reads):
             found, shown = locate(name), quoted(values.get(name, ""))
             where = where or found
             if is_private(name) and values.get(name):
                 private.append(shown)
-            told.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
+            inputs.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))
         text = column.scalar.text
         private += literals(text)
         formula = text if len(text) <= _SHOWN_FORMULA else f"{text[:_SHOWN_FORMULA]}..."
         message = f"{column.name}: {problem.message}; {formula}"
-        if told:
-            message += f", where {', '.join(told[:_SHOWN_READS])}"
-        self.report.tell(
+        if inputs:
+            message += f", where {', '.join(inputs[:_SHOWN_READS])}"
+        self.report.add_problem_at(
             problem.code, message, where or place.row(), problem.hint, private=tuple(private), cause=column.name
         )

@@ -1,4 +1,4 @@
-"""Rows of all plan files, put in order: however many there are, and with next to nothing for each in memory."""
+"""Collect the rows of all plan files, sorted by address, with little memory for each row."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from reconciler.domain.people import People, person
 
 _Name: TypeAlias = tuple[str, int]
 _UNPACK = unpacker(Row)
-_ROOM = 8  # times as much as there are numbers: every eighth shares its place with another
+_ROOM = 8  # buckets per number: about every eighth number shares its bucket with another
 
 
 @dataclass(slots=True)
 class _File:
-    """The rows of one plan, which no other file has. ``known`` is where each stands, once it must be known: rows
-    that come in order hold no address twice, and need no sorting."""
+    """The rows of one plan; no other file has the same plan. ``positions`` maps names to positions. It is built
+    only if rows are not in order: ordered rows have no duplicates, and need no sorting."""
 
     plan: str
     start: int
     end: int
     last: _Name = ("", 0)
-    known: dict[_Name, int] | None = None
+    positions: dict[_Name, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one plan, on their way from the process that made them.
+    """Rows of one plan, packed to be sent from a worker process.
 
-    ``calls`` is a hash of whom each row calls and when, the same in copies of one process. ``ascending`` says
-    whether their names are, each there once; ``first`` and ``last`` are those at the ends.
+    ``calls`` has a hash of each row's target and time, which is the same in forked processes. ``ascending`` says
+    whether the names are in ascending order without duplicates; ``first`` and ``last`` are the names at the ends.
     """
 
     plan: str
@@ -48,8 +48,8 @@ class Rows:
     ascending: bool
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Rows | None:
-        """None where there are none."""
+    def from_rows(cls, rows: Sequence[Row]) -> Rows | None:
+        """Pack the rows; None if there are none."""
         if not rows:
             return None
         names = [_name(row.address) for row in rows]
@@ -61,31 +61,31 @@ class Rows:
         return self.packed.items(_UNPACK)
 
 
-class Gathering:
-    """Takes the rows of plan after plan, and gives them back sorted by address."""
+class RowCollector:
+    """Collects the rows of one plan after another, and returns them sorted by address."""
 
     def __init__(self) -> None:
         self._kept = Keeper(pack, _UNPACK)
         self._files: list[_File] = []
-        self._calls = array("q")  # a hash of whom each row calls and when
+        self._calls = array("q")  # a hash of each row's target and time
 
     def begin(self) -> None:
-        """The rows that follow are another file's."""
+        """Start the rows of another file."""
         self._files.append(_File("", len(self._kept.items), len(self._kept.items)))
 
     def take(self, rows: Row | Rows) -> Iterator[tuple[Row, Row]]:
-        """Take what is new; of the others, each with the row that has its address already."""
+        """Add rows. Yields each duplicate with the earlier row of the same address."""
         if isinstance(rows, Rows) and self._extend(rows):
             return
         for row in rows if isinstance(rows, Rows) else (rows,):
-            known = self.add(row)
-            if known is not None:
-                yield row, known
+            earlier = self.add(row)
+            if earlier is not None:
+                yield row, earlier
 
     def _extend(self, rows: Rows) -> bool:
-        """Take rows as they are, where they go on in order."""
+        """Add packed rows unchanged if they continue in order."""
         file = self._files[-1]
-        if file.known is not None or not rows.ascending or rows.first <= file.last:
+        if file.positions is not None or not rows.ascending or rows.first <= file.last:
             return False
         self._kept.extend(rows.packed)
         self._calls.extend(rows.calls)
@@ -93,28 +93,28 @@ class Gathering:
         return True
 
     def add(self, row: Row) -> Row | None:
-        """Take a row; or give back the one that has its address already."""
+        """Add a row, or return the earlier row of the same address."""
         file, name, end = self._files[-1], (row.address.key, row.address.revision), len(self._kept.items)
-        if file.known is None and name <= file.last:
-            file.known = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
-        if file.known is not None:
-            if name in file.known:
-                return self._kept.items[file.known[name]]
-            file.known[name] = end
+        if file.positions is None and name <= file.last:
+            file.positions = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
+        if file.positions is not None:
+            if name in file.positions:
+                return self._kept.items[file.positions[name]]
+            file.positions[name] = end
         file.plan, file.last, file.end = row.address.plan, name, end + 1
         self._kept.append(row)
         self._calls.append(_moment(person(row.call.target), row))
         return None
 
     def rows(self) -> Sequence[Row]:
-        """All of them, sorted by address."""
+        """All rows, sorted by address."""
         items, order = self._kept.items, self._order()
         if isinstance(items, Spool):
             return items if isinstance(order, range) else Picked(items, order)
         return tuple(items[place] for place in order)
 
     def alike(self, people: People) -> Iterator[Row]:
-        """Those that may call one person at one time, and hardly any others; sorted by address."""
+        """The rows that may call one person at the same time, with few false positives, sorted by address."""
         calls = numbers = self._calls
         if people.numbers:
             numbers = array("q", (_moment(people.names(row.call.target)[-1], row) for row in self._kept.items))
@@ -127,31 +127,31 @@ class Gathering:
 
     def _order(self) -> Sequence[int]:
         files = sorted(self._files, key=lambda file: file.plan)
-        if all(file.known is None for file in files) and files == self._files:
+        if all(file.positions is None for file in files) and files == self._files:
             return range(len(self._kept.items))
         order = array("Q")
         for file in files:
-            if file.known is None:
+            if file.positions is None:
                 order.extend(range(file.start, file.end))
             else:
-                order.extend(file.known[name] for name in sorted(file.known))
+                order.extend(file.positions[name] for name in sorted(file.positions))
         return order
 
 
 def _repeated(numbers: Sequence[int]) -> set[int]:
-    """Those that are there more than once; hashes, of which few share their last bits."""
+    """The numbers that occur more than once. They are hashes, so few share their last bits."""
     last = (1 << (_ROOM * len(numbers)).bit_length()) - 1
-    met, shared = bytearray(last + 1), set()
+    seen, shared = bytearray(last + 1), set()
     for number in numbers:
-        if met[number & last]:
+        if seen[number & last]:
             shared.add(number & last)
-        met[number & last] = 1
+        seen[number & last] = 1
     counts = Counter(number for number in numbers if number & last in shared)
     return {number for number, count in counts.items() if count > 1}
 
 
 def _moment(name: str, row: Row) -> int:
-    """A hash of whom a row calls, and when."""
+    """A hash of a row's target and time."""
     return hash((name, row.rings_at))
 
 

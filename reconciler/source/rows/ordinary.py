@@ -1,7 +1,7 @@
-"""Rows of which there is nothing to say, made quickly: all others are left to ``rows``, which explains.
+"""The fast path for rows without problems. All others are left to ``rows``, which reports the problems.
 
-Rows that set the same fields are of one kind. What depends on the names alone is found out once a kind; what is
-left for each row are its texts, and most of those were met before. Both ways judge by the same functions.
+Rows that set the same fields share a shape. What depends on field names only is computed once per shape. Each row
+adds its texts, most of which are cached. Both paths use the same functions to check them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ _Texts: TypeAlias = "tuple[str | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """Rows that set the same fields. Their texts are in one tuple: the row's, what is computed, then ``fixed``,
-    which are those of the defaults and None. ``fields`` takes ``_FIELDS`` out of it; the rest are places in it.
+class RowShape:
+    """Rows that set the same fields. Their texts are in one tuple: the row's, the computed ones, then ``fixed``,
+    which holds those of the defaults and a None. ``fields`` selects ``_FIELDS`` from it; the other members are
+    positions in it.
     """
 
     fixed: _Texts
@@ -49,18 +50,18 @@ class Kind:
 
 
 class Ordinary:
-    """Makes the ordinary rows of one plan file."""
+    """Makes the rows of one plan file that have no problems."""
 
     def __init__(self, identity: Identity, defaults: Layer, project: Project) -> None:
         self._identity = identity
         self._defaults = defaults
-        self._kinds: dict[object, Kind | None] = {}
+        self._kinds: dict[object, RowShape | None] = {}
         self._agent = lru_cache(1024)(lambda text: agent_id(text, project))
         self._sender = lru_cache(1024)(lambda text, contact: sender_id(text, project, contact=contact))
         self._forbidden = lru_cache(1024)(lambda url: webhook_problem(url, project))
 
     def row(self, place: Place, own: Layer, made: Layer) -> Row | None:
-        """The row that ``own`` makes over ``made`` and the defaults; None where anything about it is unusual."""
+        """The row from ``own``, ``made`` and the defaults; None if it needs the slow path."""
         kind = self.kind(own, made)
         if kind is None:
             return None
@@ -69,8 +70,8 @@ class Ordinary:
             texts += [cell.text for cell in made.cells.values()]
         return self.row_of(kind, texts, place.row())
 
-    def kind(self, own: Layer, made: Layer) -> Kind | None:
-        """The kind of the rows that set the same fields; None where they are unusual."""
+    def kind(self, own: Layer, made: Layer) -> RowShape | None:
+        """The shape of the rows that set the same fields; None if they need the slow path."""
         if own.bad or own.removed or made.bad:
             return None
         mark = (own.schedule, own.blank, *own.cells, None, made.blank, *made.cells)
@@ -79,8 +80,8 @@ class Ordinary:
             kind = self._kinds[mark] = self._kind(own, made)
         return kind
 
-    def _kind(self, own: Layer, made: Layer) -> Kind | None:
-        """None where the names alone are unusual: a target or a zone is missing, two timings, and the like."""
+    def _kind(self, own: Layer, made: Layer) -> RowShape | None:
+        """None if the field names already need the slow path: no target, no zone, two timings, and so on."""
         first = len(own.cells)
         upper = Layer(_numbered(own.cells, 0, Source.ROW), schedule=own.schedule, blank=own.blank)
         computed = Layer(_numbered(made.cells, first, Source.FORMULA), blank=made.blank)
@@ -99,7 +100,7 @@ class Ordinary:
                 at[name] = first + len(made.cells) + len(fixed)
                 fixed.append(cell.text)
         nothing = first + len(made.cells) + len(fixed)
-        return Kind(
+        return RowShape(
             fixed=(*fixed, None),
             fields=itemgetter(*(at.get(name, nothing) for name in _FIELDS)),
             tags=tuple(at[f"metadata.{tag}"] for tag in self._identity.tags or ()),
@@ -127,8 +128,8 @@ class Ordinary:
             )
         )
 
-    def row_of(self, kind: Kind, own: Sequence[str], source: Location) -> Row | None:
-        """The row of a kind whose own texts, and those computed for it, are these; None where they are unusual."""
+    def row_of(self, kind: RowShape, own: Sequence[str], source: Location) -> Row | None:
+        """The row of a shape with these texts (its own and computed ones); None if it needs the slow path."""
         texts = (*own, *kind.fixed)
         (
             key, revision, enabled, distinct,
@@ -165,16 +166,16 @@ class Ordinary:
         )
 
     def _joined(self, tags: list[str | None]) -> str | None:
-        """The key that tags make; None where one is empty, or they make none."""
+        """The key from tags; None if a tag is empty, or the key is invalid."""
         texts = [text for text in tags if text]
         key = "/".join(texts)
         return key if len(texts) == len(tags) and ROW_KEY.fullmatch(key) else None
 
 
 def _under_our_names(cells: Cells) -> tuple[Cells, set[str]]:
-    """The cells with the API's names replaced by ours, and the names that were.
+    """The cells with the API's names replaced by ours, and the set of replaced names.
 
-    They stay as they are where one field has two names, or the name of the other kind of call.
+    Nothing is replaced if one field has two names, or a name belongs to the other type of call.
     """
     ids = cells.keys() & OUR_NAMES.keys()
     if not ids:
@@ -186,7 +187,7 @@ def _under_our_names(cells: Cells) -> tuple[Cells, set[str]]:
 
 
 def _numbered(cells: Cells, first: int, source: Source) -> Cells:
-    """Cells that say where among a row's texts theirs stands."""
+    """Cells with the positions of their texts in the tuple of a row."""
     return {name: Cell("", source, index) for index, name in enumerate(cells, start=first)}
 
 

@@ -1,4 +1,4 @@
-"""Who is called, by whom, from which number."""
+"""The called person, the agent and the sender number of a row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.source.schema.wording import quoted
 ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 
 
-# By whether a row calls a contact: the name of its caller that belongs to the other kind of call.
+# By whether a row calls a contact: the sender field that belongs to the other type of call.
 OTHER_SENDER = {True: "from_number", False: "from_number_id"}
 
 
@@ -38,7 +38,7 @@ class Parties:
 
 
 def read_parties(reading: Reading, project: Project) -> Parties:
-    """Resolve aliases and check numbers; what is wrong is reported, and the row fails."""
+    """Resolve aliases and check numbers. Errors are reported, and fail the row."""
     contact = reading.text("contact_id")
     is_contact = contact is not None
     _check_target(reading)
@@ -46,10 +46,12 @@ def read_parties(reading: Reading, project: Project) -> Parties:
     if is_contact:
         for field in PHONE_ONLY:
             if reading.cell(field) is not None:
-                hint = "the service knows the contact; remove it, or call a to_number"
-                reading.wrong("E310", field, f"{field} belongs to phone calls, and this row calls a contact", hint)
+                hint = "remove it (the service has the contact's data), or call a to_number"
+                reading.wrong("E310", field, f"{field} is for phone calls, but this row calls a contact", hint)
     elif reading.cell("to_number") is not None and reading.cell("full_name") is None:
-        reading.wrong("E311", "full_name", "a phone call needs full_name", "add full_name: ...")
+        reading.wrong(
+            "E311", "full_name", "missing field 'full_name', which a phone call needs", "add full_name: ..."
+        )
     return Parties(
         agent=_agent(reading, project),
         sender=_sender(reading, project, is_contact=is_contact),
@@ -63,31 +65,31 @@ def read_parties(reading: Reading, project: Project) -> Parties:
 
 
 def _check_target(reading: Reading) -> None:
-    """Rows whose target may be computed are judged here, all others by their shape."""
+    """Check the target of rows where it may be computed. For all others the schema does."""
     contact, number = reading.cell("contact_id"), reading.cell("to_number")
     if contact is not None and number is not None:
-        message = "a row has one target, and this one has both contact_id and to_number"
-        reading.wrong("E206", "to_number", message, "make two rows of it, or remove one of them")
+        message = "a row must have one target, but this one has both contact_id and to_number"
+        reading.wrong("E206", "to_number", message, "remove one of them, or split the row")
     elif contact is None and number is None and not reading.blocked("to_number"):
         message = "a row needs a target: contact_id, or to_number with full_name"
         reading.wrong("E206", "contact_id", message, "add contact_id: ...")
 
 
 def _named(reading: Reading, names: Sequence[str]) -> tuple[str, str | None]:
-    """Which of the names of one field a row uses, and its text; with two of them, the first."""
+    """The name of a field that a row uses, and its text. If it uses two names, the first."""
     used = [name for name in names if reading.cell(name) is not None]
     if len(used) > 1:
-        message = f"{used[0]} and {used[1]} are one field under two names"
+        message = f"{used[0]} and {used[1]} are two names of the same field"
         reading.wrong("E321", used[1], message, "remove one of them")
     return (used[0], reading.text(used[0])) if used else (names[0], None)
 
 
 def _check_sender(reading: Reading, *, is_contact: bool) -> None:
-    """The name of the other kind of call stands in defaults alone, where it is ignored."""
+    """Report a sender field of the other type of call. In defaults it is ignored."""
     name, fit = OTHER_SENDER[is_contact], OTHER_SENDER[not is_contact]
     if _is_of_other_kind(reading, is_contact=is_contact):
-        kind = "numbers, and this row calls a contact" if is_contact else "contacts, and this row calls a number"
-        reading.wrong("E310", name, f"{name} belongs to calls to {kind}", f"write {fit}, or from")
+        kind = "numbers, but this row calls a contact" if is_contact else "contacts, but this row calls a number"
+        reading.wrong("E310", name, f"{name} is for calls to {kind}", f"use {fit} or from instead")
 
 
 def _is_of_other_kind(reading: Reading, *, is_contact: bool) -> bool:
@@ -102,7 +104,12 @@ def _agent(reading: Reading, project: Project) -> str:
     if text is None and any(map(reading.blocked, AGENT)):
         return ""
     if text is None:
-        reading.wrong("E301", "agent", "no agent: who speaks?", "add agent: to the row or to defaults")
+        reading.wrong(
+            "E301",
+            "agent",
+            "missing field 'agent' (the AI agent that makes the call)",
+            "add agent: to the row or to defaults",
+        )
         return ""
     found = agent_id(text, project)
     if found is None:
@@ -114,7 +121,7 @@ def _agent(reading: Reading, project: Project) -> str:
 
 
 def agent_id(text: str, project: Project) -> str | None:
-    """What an alias stands for, or the id itself; None where it is neither."""
+    """The id of an alias, or the text itself if it is an id, else None."""
     return project.agents.get(text) or (text if ID.fullmatch(text) else None)
 
 
@@ -123,7 +130,9 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
     if text is None and (any(map(reading.blocked, SENDER)) or _is_of_other_kind(reading, is_contact=is_contact)):
         return ""
     if text is None:
-        reading.wrong("E301", "from", "no from: which number calls?", "add from: to the row or to defaults")
+        reading.wrong(
+            "E301", "from", "missing field 'from' (the number to call from)", "add from: to the row or to defaults"
+        )
         return ""
     if name == "from_number_id":
         return text
@@ -152,7 +161,7 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
 
 
 def sender_id(text: str, project: Project, *, contact: bool) -> str | None:
-    """What an alias stands for, or the id or number itself; None where there is anything to say about it."""
+    """The id or number of an alias, or the text itself if it is a valid one, else None."""
     alias = project.numbers.get(text)
     if alias is not None:
         return alias.named(contact=contact)[1]
@@ -165,25 +174,27 @@ def _near(text: str, names: Iterable[str], section: str) -> str:
     near = get_close_matches(text, names, n=1)
     if near:
         return f"did you mean {near[0]}?"
-    known = f"known: {', '.join(sorted(names)[:8])}" if names else f"{section} in reconciler.yaml is empty"
-    return f"{known}; or write the id itself"
+    known = f"use one of: {', '.join(sorted(names)[:8])}" if names else f"{section} in reconciler.yaml is empty"
+    return f"{known}; or write the id"
 
 
 def _number(reading: Reading, field: str) -> str | None:
-    """An E.164 number. Impossible ones are errors, unassigned ones warnings: number plans change."""
+    """An E.164 number. Impossible ones are errors; unassigned ones are warnings, as numbering plans change."""
     text = reading.text(field)
     if text is None:
         return None
     verdict = judge_number(text)
     if verdict == "impossible":
-        message = f"{field} {quoted(text)} is no possible phone number"
-        hint = "check country code and length: + country code, then the number without spaces"
+        message = f"{field} {quoted(text)} is not a possible phone number"
+        hint = "check the country code and the length; write +, the country code and the number without spaces"
         reading.wrong("E304", field, message, old_mexican_hint(text) or hint)
     elif verdict == "local":
-        message = f"{field} {quoted(text)} is a number without its area code"
+        message = f"{field} {quoted(text)} has no area code"
         reading.wrong("E304", field, message, "add the area code after the country code")
     elif verdict == "unassigned":
-        reading.warn("W202", field, f"{field} {quoted(text)} is in no known number range", "check it")
+        reading.warn(
+            "W202", field, f"{field} {quoted(text)} is outside the known number ranges", "check the number"
+        )
     return text
 
 
@@ -198,15 +209,15 @@ def _webhook(reading: Reading, project: Project) -> str | None:
 
 
 def webhook_problem(url: str, project: Project) -> tuple[str, str] | None:
-    """What is wrong with it, and a hint; None where the operator lets data go there."""
+    """A message and a hint; None if the operator allows this host."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
         host, parts = "", urlsplit("")
     if not host or parts.username is not None:
-        return "webhook_url is not a plain https URL", "such as https://host/path"
+        return "webhook_url is not a plain https URL", "write a URL such as https://host/path"
     if host not in project.webhook_hosts:
-        hint = f"an operator may add {host} to policy.webhook_hosts in reconciler.yaml"
-        return f"webhook_url may not point to {host}", hint
+        hint = f"to allow it, add {host} to policy.webhook_hosts in reconciler.yaml"
+        return f"webhook_url points to {host}, which is not allowed", hint
     return None

@@ -1,4 +1,4 @@
-"""Phone numbers as people write them: one number that can be dialled from anywhere, or an error that says why."""
+"""Parse phone numbers as people write them into numbers that can be dialled from anywhere."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-# Digits, signs that separate them, invisible marks of copied text, and an apostrophe that a spreadsheet left.
+# Digits, separators, invisible characters of copied text, and the apostrophe of spreadsheets.
 _CATEGORIES = frozenset({"Nd", "Zs", "Zl", "Zp", "Cc", "Cf", "Pd", "Ps", "Pe"})
 _SIGNS = frozenset("+./'\uff0b\uff0f\u2212\u00b7\u2019")
-# Mexico dials 10 digits since August 2019: no 1 after +52, and neither 01, 044 nor 045 before the number.
+# Since August 2019 Mexico dials 10 digits: no 1 after +52, and no 01, 044 or 045 before the number.
 _OLD_MEXICAN = re.compile(r"(?:(\+?(?:00)?52)?(01|04[45])|(\+(?:00)?52|(?:00)?52)(1))[0-9]{10}", re.ASCII)
 _LONGEST_AREA_CODE = 5  # Germany's, ITU-T E.164 national numbering plans
 _DECIMAL = re.compile(r"\+?[0-9]+\.0", re.ASCII)
@@ -21,7 +21,7 @@ _SEPARATORS = re.compile(r"[\s().-]")
 
 
 class PhoneNumberError(ValueError):
-    """What a text is instead of one phone number, and a hint."""
+    """Why a text is not one phone number, and a hint."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -29,37 +29,37 @@ class PhoneNumberError(ValueError):
 
 
 def parse_number(text: str, region: str) -> PhoneNumber:
-    """The number that a text is in a region, which the library knows.
+    """Parse a number as written in a region, which the library must support.
 
     Raises:
-        PhoneNumberError: it is no number, more than one, or one that cannot be dialled from abroad.
+        PhoneNumberError: it is not a number, more than one, or cannot be dialled from abroad.
     """
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
-        raise PhoneNumberError("no number", "write its digits, such as +525512345678") from error
+        raise PhoneNumberError("not a phone number", "write its digits, such as +525512345678") from error
     if number.extension:
-        hint = "calls reach no extension: leave it out where the number alone is right"
-        raise PhoneNumberError("a number with an extension", hint)
+        hint = "remove the extension: calls cannot reach one"
+        raise PhoneNumberError("the number has an extension", hint)
     if _DECIMAL.fullmatch(text.strip()):
         hint = "format the column as text in the spreadsheet, and export it again"
-        raise PhoneNumberError("a number that a spreadsheet made a decimal", hint)
+        raise PhoneNumberError("a spreadsheet program changed the number to a decimal", hint)
     if any(unicodedata.category(char) not in _CATEGORIES and char not in _SIGNS for char in text):
-        hint = "write digits alone: letters and other signs may belong to a name or to a second number"
-        raise PhoneNumberError("a number and something else", hint)
+        hint = "write only digits: letters and other characters may belong to a name or a second number"
+        raise PhoneNumberError("the number is followed or preceded by other text", hint)
     if _has_two(text, region):
-        raise PhoneNumberError("one number or two", "write one number, without a slash")
+        raise PhoneNumberError("this may be two numbers", "write one number, without a slash")
     if is_local(number):
-        raise PhoneNumberError("a number without its area code", "add the area code")
+        raise PhoneNumberError("the number has no area code", "add the area code")
     if not phonenumbers.is_possible_number(number):
-        raise PhoneNumberError(f"no possible number in {region}", old_mexican_hint(text) or "check the length")
+        raise PhoneNumberError(f"not a possible number in {region}", old_mexican_hint(text) or "check the length")
     return number
 
 
 def _has_two(text: str, region: str) -> bool:
-    """Whether what stands before a slash is too long for an area code, as in ``030 123456/57``."""
+    """Whether the part before a slash is too long for an area code, as in ``030 123456/57``."""
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
     before, _, _ = text.replace("\uff0f", "/").rpartition("/")
@@ -71,7 +71,7 @@ def _has_two(text: str, region: str) -> bool:
 
 
 def is_local(number: PhoneNumber) -> bool:
-    """Whether a number can only be dialled in its own area, as the library knows lengths."""
+    """Whether a number can only be dialled in its own area, according to the library's lengths."""
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
     kinds = phonenumbers.PhoneNumberType
@@ -105,12 +105,10 @@ def judge_number(text: str) -> str:
 
 
 def old_mexican_hint(text: str) -> str | None:
-    """What to drop from a number in a form that Mexico gave up; None for others."""
+    """A hint for a number in an old Mexican format; None for others."""
     match = _OLD_MEXICAN.fullmatch(_SEPARATORS.sub("", text))
     if match is None:
         return None
     prefix = match[2] or match[4]
     place = "after +52" if match[4] or match[1] else "at its start"
-    return (
-        f"Mexican numbers have no {prefix} any more: drop the {prefix} {place}, write +52 and the last 10 digits"
-    )
+    return f"remove the {prefix} {place}, which Mexican numbers no longer have: write +52 and the last 10 digits"

@@ -1,4 +1,4 @@
-"""One row while it is read: its cells, its place, and whether anything was wrong with it."""
+"""One row while it is read: its cells, its location, and whether it has errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from reconciler.domain.masking import is_private
 from reconciler.domain.model import Address, Location
 from reconciler.domain.sensitive import is_harmless
-from reconciler.source.report import Hint, Report
+from reconciler.source.report import FileReport, Hint
 from reconciler.source.rows.cells import Cell, Layer, Source
 from reconciler.source.rows.repeat import Occurrence
 from reconciler.source.schema.wording import revealing_names
@@ -17,19 +17,19 @@ from reconciler.source.yaml.nodes import MapNode, Node, Scalar
 
 
 class Place(Protocol):
-    """Where a row stands."""
+    """The locations of a row."""
 
     def row(self) -> Location:
-        """The row itself."""
+        """The start of the row."""
 
     def last_line(self) -> int:
-        """Where the row ends."""
+        """The last line of the row."""
 
     def field(self, field: str) -> Location:
-        """Where the row names a field that has no usable value; the row where it does not."""
+        """The name of a field without a valid value; the row if it does not name the field."""
 
     def cell(self, cell: Cell) -> Location:
-        """A value that the row itself writes."""
+        """A value in the row itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class PlanPlace:
 
 @dataclass(slots=True)
 class Reading:
-    """The row at ``place``. ``failed`` once anything was wrong: then there is no row."""
+    """The row at ``place``. ``failed`` is set by any error: then there is no row."""
 
     place: Place
     merged: Layer
-    report: Report
+    report: FileReport
     writes_schedule: bool = False
     occurrence: Occurrence | None = None
     address: Address | None = None
@@ -73,7 +73,7 @@ class Reading:
         return None if cell is None else cell.text
 
     def texts(self, field: str) -> dict[str, str]:
-        """A free map, in the order of the file: the defaults' entries first."""
+        """The entries of a free map, in the order of the file: those of the defaults first."""
         prefix = f"{field}."
         cells = self.merged.cells
         return {name.removeprefix(prefix): cell.text for name, cell in cells.items() if name.startswith(prefix)}
@@ -82,35 +82,35 @@ class Reading:
         return bool(self.merged.bad) and field.partition(".")[0] in self.merged.bad
 
     def wrong(self, code: str, field: str, message: str, hint: Hint = None, *, names: Iterable[str] = ()) -> None:
-        """An error at a field's value, or at the row where it has none; silent where the shape is wrong.
+        """Report an error at a field's value, or at the row if it has none. Ignored if the field fails the schema.
 
-        ``names`` are those that the message holds without quotes.
+        ``names`` are the names that the message contains without quotes.
         """
         self.failed = True
         if self.blocked(field):
             return
         cell = self.cell(field)
-        where = self.place.field(field) if cell is None else self.where(cell)
+        where = self.place.field(field) if cell is None else self.location_of(cell)
         if cell is not None and not isinstance(cell.origin, Scalar | int):
             message += f" (computed by {cell.origin.name}, line {cell.origin.scalar.line} of {self.report.file})"
         cause = f"{field} in defaults" if cell is not None and cell.source is Source.DEFAULT else field
         private = (*self._private(), *revealing_names(names))
-        self.report.tell(code, message, where, hint, private=private, address=self.address, cause=cause)
+        self.report.add_problem_at(code, message, where, hint, private=private, address=self.address, cause=cause)
 
     def _private(self) -> tuple[str, ...]:
-        """What no message about this row may tell in public, whichever field it is about."""
+        """The values that masked messages about this row must hide, whichever field they concern."""
         cells = self.merged.cells.items()
         values = [cell.text for name, cell in cells if is_private(name) and not is_harmless(cell.text)]
         return (*values, *revealing_names(part for name, _ in cells for part in name.split(".")))
 
-    def where(self, cell: Cell) -> Location:
-        """Where a value stands; the row for a computed one."""
+    def location_of(self, cell: Cell) -> Location:
+        """The location of a value; the row for a computed one."""
         if cell.source is Source.DEFAULT:
             return _in_plan(self.report.file, cell) or self.place.row()
         return self.place.row() if cell.source is Source.FORMULA else self.place.cell(cell)
 
     def warn(self, code: str, field: str, message: str, hint: Hint = None) -> None:
-        """A warning at the same place."""
+        """Report a warning at the same location."""
         failed = self.failed
         self.wrong(code, field, message, hint)
         self.failed = failed

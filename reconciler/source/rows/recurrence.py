@@ -1,7 +1,7 @@
-"""The dates of a recurrence rule (RFC 5545), with no clock: ``FREQ=WEEKLY;BYDAY=MO`` from one date to another.
+"""The dates of a recurrence rule (RFC 5545) without times: ``FREQ=WEEKLY;BYDAY=MO`` from one date to another.
 
-Rules come round daily at most, and say neither a time of day nor an end. What the RFC forbids, or its readers
-understand in different ways, is refused: nobody is called on a day that was not meant.
+Rules recur daily at most, and have no time of day and no end. Rules that the RFC forbids, or that implementations
+interpret differently, are refused, so that nobody is called on an unintended day.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DAY_NAMING = ("BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY")
 
 
 class RecurrenceError(ValueError):
-    """What is wrong: a diagnostic's code, the field of ``repeat`` it stands in, and a hint."""
+    """An invalid rule: a diagnostic's code, the field of ``repeat`` it concerns, and a hint."""
 
     def __init__(self, code: str, field: str, message: str, hint: str) -> None:
         super().__init__(message)
@@ -43,10 +43,10 @@ class RecurrenceError(ValueError):
 
 
 def dates(rule: str, start: date, *, until: date | None = None, count: int | None = None) -> list[date]:
-    """The dates that ``rule`` gives, in order, from ``start`` on: to ``until``, included, or ``count`` many.
+    """The dates of ``rule`` in order, from ``start`` to ``until`` (both included), or the first ``count``.
 
     Raises:
-        RecurrenceError: the rule cannot be read, or gives no dates, too few for ``count``, or more than 400.
+        RecurrenceError: the rule is invalid, or has no dates, fewer than ``count``, or more than 400.
     """
     parts, last = _checked(rule), _last(start, until)
     found: list[date] = []
@@ -54,27 +54,32 @@ def dates(rule: str, start: date, *, until: date | None = None, count: int | Non
         if len(found) == count:
             break
         if len(found) == MAX_DATES:
-            raise RecurrenceError("E803", "rule", f"more than {MAX_DATES} dates", "end earlier, or split the row")
+            raise RecurrenceError(
+                "E803",
+                "rule",
+                f"the rule has more than {MAX_DATES} dates",
+                "choose an earlier end, or split the row",
+            )
         found.append(day)
     if not found:
         raise RecurrenceError(
-            "E803", "rule", "the rule gives no date between from and its end", "check rule, from and until"
+            "E803", "rule", "the rule has no date between from and its end", "check rule, from and until"
         )
     if count is not None and len(found) < count:
-        message = f"the rule gives only {len(found)} dates within {_LONGEST_YEARS} years"
-        raise RecurrenceError("E803", "count", message, "choose a rule that comes round more often, or fewer")
+        message = f"the rule has only {len(found)} of {count} dates within {_LONGEST_YEARS} years"
+        raise RecurrenceError("E803", "count", message, "choose a more frequent rule, or a lower count")
     return found
 
 
 def _last(start: date, until: date | None) -> date:
-    """The last day that counts: a rule that never comes round must end, too."""
+    """The last possible day. It bounds the search for rules without any date."""
     longest = date(min(start.year + _LONGEST_YEARS, date.max.year), 12, 31)
     if until is not None and until < start:
         raise RecurrenceError(
-            "E803", "until", f"until {until} lies before from", "until is the last day that counts"
+            "E803", "until", f"until {until} is before from", "choose a later date: until is the last possible day"
         )
     if until is not None and until > longest:
-        message = f"until {until} lies more than {_LONGEST_YEARS} years after from"
+        message = f"until {until} is more than {_LONGEST_YEARS} years after from"
         raise RecurrenceError("E803", "until", message, "choose an earlier date")
     return until or longest
 
@@ -99,19 +104,21 @@ def _integers(parts: Mapping[str, str], name: str) -> list[int]:
 
 
 def _checked(rule: str) -> dict[str, str]:
-    """The parts of a rule by name, once each of them and all together have one meaning."""
+    """The parts of a rule by name, after each of them and their combination have been checked."""
     text = rule.strip().upper().removeprefix("RRULE:")
     parts: dict[str, str] = {}
     for part in text.split(";"):
         name, _, value = part.partition("=")
         if name in _ENDS:
-            raise _unreadable(f"{name} stands outside of the rule", f"write {_ENDS[name]}: beside rule:")
+            raise _unreadable(f"{name} is not allowed in the rule", f"write {_ENDS[name]}: next to rule:")
         if name not in _PARTS:
-            raise _unreadable(f"{_cut(part)!r} is no part of a rule here", f"known here: {', '.join(_PARTS)}")
+            raise _unreadable(
+                f"{_cut(part)!r} is not a supported part of a rule", f"use one of: {', '.join(_PARTS)}"
+            )
         if name in parts:
-            raise _unreadable(f"{name} is there twice", "give it once, its values with commas between them")
+            raise _unreadable(f"duplicate part {name}", "write it once, with commas between its values")
         if not _readable(name, value):
-            raise _unreadable(f"{name} cannot be {_cut(value)!r}", _expected(name))
+            raise _unreadable(f"invalid value for {name}: {_cut(value)!r}", _expected(name))
         parts[name] = value
     _check_together(parts)
     return parts
@@ -133,79 +140,79 @@ def _within(text: str, limits: tuple[int, int]) -> bool:
 
 def _expected(name: str) -> str:
     if name == "FREQ":
-        return f"at most daily: {', '.join(_FREQUENCIES)}"
+        return f"use one of: {', '.join(_FREQUENCIES)}"
     if name in {"WKST", "BYDAY"}:
-        return f"of {', '.join(_DAYS)}" + (
-            ", with 1 for the first or -1 for the last one before it" * (name == "BYDAY")
+        return f"use {', '.join(_DAYS)}" + (
+            ", with a number before it such as 1 for the first or -1 for the last" * (name == "BYDAY")
         )
     low, high = _NUMBERS[name]
-    return f"a whole number from {low} to {high}" + (", not 0" if low < 0 else "")
+    return f"use a whole number from {low} to {high}" + (", not 0" if low < 0 else "")
 
 
 def _check_together(parts: Mapping[str, str]) -> None:
-    """Refuse what RFC 5545 forbids, and what its readers take to mean different days.
+    """Refuse combinations that RFC 5545 forbids, or that implementations interpret as different days.
 
-    Both would call on days that nobody meant. The sources of each difference are named where it is checked.
+    Both could call people on unintended days. The checks cite the sources of the differences.
     """
     frequency = parts.get("FREQ")
     if frequency is None:
-        raise _unreadable("a rule needs FREQ", "such as FREQ=WEEKLY;BYDAY=MO")
+        raise _unreadable("the rule has no FREQ", "add it, such as FREQ=WEEKLY;BYDAY=MO")
     for name in ("BYWEEKNO", "BYYEARDAY"):
         if name in parts and frequency != "YEARLY":
-            raise _unreadable(f"{name} does not go with FREQ={frequency}", "write FREQ=YEARLY")
+            raise _unreadable(f"{name} cannot be used with FREQ={frequency}", "write FREQ=YEARLY")
     if "BYMONTHDAY" in parts and frequency == "WEEKLY":
-        raise _unreadable("BYMONTHDAY does not go with FREQ=WEEKLY", "write FREQ=MONTHLY or FREQ=DAILY")
+        raise _unreadable("BYMONTHDAY cannot be used with FREQ=WEEKLY", "write FREQ=MONTHLY or FREQ=DAILY")
     _check_nth_weekdays(parts, frequency)
     _check_years(parts, frequency)
     if "BYSETPOS" not in parts:
         return
     if not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
-        raise _unreadable("BYSETPOS chooses among the days of another part", "such as BYDAY=MO,TU,WE,TH,FR")
+        raise _unreadable("BYSETPOS needs another BY part to select from", "add one, such as BYDAY=MO,TU,WE,TH,FR")
     if frequency == "DAILY":
-        message = "BYSETPOS does not go with FREQ=DAILY: there is one day to choose from"
+        message = "BYSETPOS cannot be used with FREQ=DAILY, which has only one day to select from"
         raise _unreadable(message, "write FREQ=WEEKLY, FREQ=MONTHLY or FREQ=YEARLY")
 
 
 def _check_nth_weekdays(parts: Mapping[str, str], frequency: str) -> None:
-    """An nth weekday is one of a month or of a year, of no other set of days."""
+    """An nth weekday must be one of a month or a year."""
     numbers = [int(item[:-2]) for item in parts.get("BYDAY", "").split(",") if item[:-2]]
     if not numbers:
         return
     if frequency in {"DAILY", "WEEKLY"} or "BYWEEKNO" in parts:
         other = "BYWEEKNO" if "BYWEEKNO" in parts else f"FREQ={frequency}"
         raise _unreadable(
-            f"BYDAY={_cut(parts['BYDAY'])} does not go with {other}", "an nth day needs MONTHLY or YEARLY"
+            f"BYDAY={_cut(parts['BYDAY'])} cannot be used with {other}", "use MONTHLY or YEARLY for an nth weekday"
         )
     for name in ("BYMONTHDAY", "BYYEARDAY"):
         if name in parts:
-            message = f"BYDAY={_cut(parts['BYDAY'])} with {name} is read in different ways"
-            raise _unreadable(message, f"name the weekdays without a number, or leave out {name}")
+            message = f"BYDAY={_cut(parts['BYDAY'])} with {name} is ambiguous"
+            raise _unreadable(message, f"write the weekdays without a number, or remove {name}")
     if (frequency == "MONTHLY" or "BYMONTH" in parts) and max(map(abs, numbers)) > _MOST_IN_A_MONTH:
         raise _unreadable(
-            f"BYDAY={_cut(parts['BYDAY'])}: a month has a weekday at most {_MOST_IN_A_MONTH} times",
+            f"BYDAY={_cut(parts['BYDAY'])}: a weekday occurs at most {_MOST_IN_A_MONTH} times in a month",
             "choose a number from -5 to 5",
         )
 
 
 def _check_years(parts: Mapping[str, str], frequency: str) -> None:
-    """Parts of a year that are read in different ways.
+    """Refuse parts of yearly rules that implementations interpret differently.
 
-    BYMONTHDAY alone: each month for dateutil, the month of the start for ical.js. Days named in two ways: days
-    of either in the RFC's table, of both in dateutil (ical-org/ical.net issue 791). Weeks that span two years: of
-    the week's year, or of the day's (libical pull request 941).
+    BYMONTHDAY alone: every month in dateutil, the month of the start in ical.js. Days given by two parts: the
+    union in the RFC's table, the intersection in dateutil (ical-org/ical.net issue 791). Weeks that span two
+    years: they belong to the week's year, or to the day's (libical pull request 941).
     """
     if frequency == "YEARLY" and "BYMONTHDAY" in parts and not {"BYMONTH", "BYYEARDAY", "BYWEEKNO"} & parts.keys():
-        message = "FREQ=YEARLY;BYMONTHDAY is read in different ways: in each month, or in the month of from only"
-        raise _unreadable(message, "write FREQ=MONTHLY, or name the months: BYMONTH=1")
+        message = "FREQ=YEARLY;BYMONTHDAY is ambiguous: it can mean every month, or only the month of from"
+        raise _unreadable(message, "write FREQ=MONTHLY, or add the months: BYMONTH=1")
     for name in ("BYWEEKNO", "BYYEARDAY"):
         others = [other for other in _DAY_NAMING if other in parts and other != name]
         if name in parts and others:
-            message = f"{name} with {others[0]} is read in different ways: as days of both, or as days of either"
-            raise _unreadable(message, f"leave out {name} or {others[0]}")
+            message = f"{name} with {others[0]} is ambiguous: it can mean days that match both, or either"
+            raise _unreadable(message, f"remove {name} or {others[0]}")
     if "BYWEEKNO" in parts and ("BYSETPOS" in parts or int(parts.get("INTERVAL", "1")) > 1):
         other = "BYSETPOS" if "BYSETPOS" in parts else "INTERVAL"
-        message = f"BYWEEKNO with {other} is read in different ways where a week spans two years"
-        raise _unreadable(message, f"leave out {other}, or choose days with BYMONTH")
+        message = f"BYWEEKNO with {other} is ambiguous for weeks that span two years"
+        raise _unreadable(message, f"remove {other}, or choose the days with BYMONTH")
 
 
 def _cut(text: str) -> str:

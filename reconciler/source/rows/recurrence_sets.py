@@ -1,7 +1,7 @@
 """The recurrence set of a rule: RFC 5545, section 3.3.10, for rules that recur daily at most.
 
 A frequency divides time into periods: days, weeks, months or years. Each period has a set of days. A BY part
-expands that set or limits it, as the table of the RFC says. BYSETPOS then picks from the whole set of the period.
+expands or limits that set, as defined by the RFC's table. BYSETPOS then selects from the whole set of the period.
 Days outside start and end are dropped last.
 
 Days are ordinals (``date.toordinal``): a week may reach beyond the first and the last year of the calendar.
@@ -20,10 +20,10 @@ _MONTHS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule whose parts go together (``recurrence`` checks that). Weekdays count from 0, Monday.
+    """A valid rule (``recurrence`` checks it). Weekdays count from 0, Monday.
 
-    Each of ``weekdays`` is (n, weekday): the nth of its month or year, from the end where n is negative, or all of
-    them where n is 0. An empty part is one that the rule does not have.
+    Each of ``weekdays`` is (n, weekday): the nth of its month or year, from the end if n is negative, or all of
+    them if n is 0. An empty part is absent from the rule.
     """
 
     frequency: str
@@ -49,7 +49,7 @@ def occurrences(rule: Rule, start: date, end: date) -> Iterator[date]:
 
 
 def _completed(rule: Rule, start: date) -> Rule:
-    """The rule with what the RFC takes from the start where the rule does not say it."""
+    """The rule with absent parts taken from the start, as the RFC requires."""
     if rule.weekdays or rule.month_days or rule.year_days or rule.frequency == "DAILY":
         return rule
     if rule.frequency == "WEEKLY" or rule.weeks:
@@ -60,7 +60,7 @@ def _completed(rule: Rule, start: date) -> Rule:
 
 
 def _periods(rule: Rule, start: date, end: date) -> Iterator[Iterable[int]]:
-    """The set of each period, in order; the last may lie beyond ``end``."""
+    """The set of each period, in order. The last may go beyond ``end``."""
     if rule.frequency == "DAILY":
         days = range(start.toordinal(), end.toordinal() + 1, rule.interval)
         return ((day,) for day in days if _fits(rule, day))
@@ -76,13 +76,14 @@ def _periods(rule: Rule, start: date, end: date) -> Iterator[Iterable[int]]:
             for year, month in months
             if not rule.months or month + 1 in rule.months
         )
-    if rule.weeks:  # a week counts to the year of its fourth day, which may not be the year of each of its days
+    # A week belongs to the year of its fourth day, which may differ from the year of its other days.
+    if rule.weeks:
         return (_days_of_weeks(rule, year) for year in range(start.year - 1, end.year + 2))
     return (_days_of_year(rule, year) for year in range(start.year, end.year + 1, rule.interval))
 
 
 def _fits(rule: Rule, day: int) -> bool:
-    """Whether a day is within every limit of a daily rule."""
+    """Whether a day matches every limit of a daily rule."""
     on = date.fromordinal(day)
     if not _in_months(rule, day) or (rule.weekdays and (0, on.weekday()) not in rule.weekdays):
         return False
@@ -106,7 +107,7 @@ def _days_of_year(rule: Rule, year: int) -> set[int]:
 
 
 def _days_of_weeks(rule: Rule, year: int) -> set[int]:
-    """Week 1 is the first that has four days of its year, so 4 January is in it."""
+    """Week 1 is the first with at least four days in its year, so it contains 4 January."""
     first, after = (_week_of(_new_year(number) + 3, rule.week_start) for number in (year, year + 1))
     weeks = (week for number in rule.weeks for week in _nth(range(first, after, _WEEK), number))
     return {day for week in weeks for day in _days_of_week(rule, week)}
@@ -117,7 +118,7 @@ def _days_of_week(rule: Rule, week: int) -> set[int]:
 
 
 def _chosen(period: range, numbers: Sequence[int], weekdays: Sequence[tuple[int, int]]) -> set[int]:
-    """The days of a month or year with one of the numbers and of one of the weekdays, where these are given."""
+    """The days of a month or year that match one of the numbers and one of the weekdays, if these are given."""
     numbered = {day for number in numbers for day in _nth(period, number)}
     named: set[int] = set()
     for n, weekday in weekdays:
@@ -129,7 +130,7 @@ def _chosen(period: range, numbers: Sequence[int], weekdays: Sequence[tuple[int,
 
 
 def _nth(items: Sequence[int], n: int) -> Sequence[int]:
-    """The nth item, from the end where n is negative; empty where there are fewer."""
+    """The nth item, from the end if n is negative; empty if there are fewer."""
     index = n - 1 if n > 0 else len(items) + n
     return items[index : index + 1] if index >= 0 else ()
 
@@ -144,6 +145,6 @@ def _week_of(day: int, week_start: int) -> int:
 
 
 def _new_year(year: int) -> int:
-    """1 January of a year, which may lie outside the range of ``date``."""
+    """1 January of a year, which may be outside the range of ``date``."""
     before = year - 1
     return before * 365 + before // 4 - before // 100 + before // 400 + 1

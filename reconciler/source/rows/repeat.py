@@ -1,7 +1,7 @@
-"""``repeat`` on a row of ``calls``: the row as one row for each date of a rule.
+"""``repeat`` in a row of ``calls``: expand it to one row for each date of a rule.
 
-An occurrence is named by its nominal date, the one that the rule gives it, wherever it is moved to: widening a
-rule, or skipping or moving a date, leaves the names of all others as they are.
+The key of an occurrence contains its nominal date, the one that the rule gives it, even if it is moved. So
+extending a rule, or skipping or moving a date, does not change the keys of other occurrences.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from reconciler.domain import times
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Cell, Layer, Source
 from reconciler.source.rows.recurrence import RecurrenceError, dates
 from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
@@ -19,17 +19,17 @@ from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One date of a rule; ``at`` is its wall time, of the rule or of ``move``."""
+    """One date of a rule; ``at`` is its wall time, from the rule or from ``move``."""
 
     day: date
     at: Cell
     rule: Scalar
 
 
-def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Layer, Occurrence | None]]:
-    """What a row says for each of its occurrences; once where it does not repeat.
+def occurrences(item: MapNode, own: Layer, report: FileReport) -> Iterator[tuple[Layer, Occurrence | None]]:
+    """The layer of a row for each of its occurrences; one if it does not repeat.
 
-    A repeat that is wrong is reported. The row comes once then, with nothing more to say of its timing.
+    An invalid repeat is reported. The row is then returned once, without further errors about its timing.
     """
     if "repeat" not in item.items:
         yield own, None
@@ -37,7 +37,7 @@ def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Lay
     key, node = item.items["repeat"]
     found: list[Occurrence] = []
     if _timed_once(own, report) and isinstance(node, MapNode) and "repeat" not in own.bad:
-        found = _Reader(key, node, report).read()
+        found = _RepeatReader(key, node, report).read()
     if not found:
         yield replace(own, bad=own.bad | {"repeat", "schedule"}), None
     for occurrence in found:
@@ -45,29 +45,29 @@ def occurrences(item: MapNode, own: Layer, report: Report) -> Iterator[tuple[Lay
         yield replace(own, cells=cells, schedule=True), occurrence
 
 
-def _timed_once(own: Layer, report: Report) -> bool:
-    """Whether the rule alone says when the row calls."""
+def _timed_once(own: Layer, report: FileReport) -> bool:
+    """Whether only the rule sets the time of the call."""
     for name in ("schedule.at", "delay_minutes"):
         cell = own.cells.get(name)
         if cell is not None and isinstance(cell.origin, Scalar):
-            message = f"a row has one timing, and this one has both repeat and {name}"
-            hint = "the first date and the time of day stand in repeat.from: remove one of them"
-            report.say("E306", message, cell.origin.line, cell.origin.column, hint)
+            message = f"a row must have one timing, but this one has both repeat and {name}"
+            hint = "remove one of them; repeat.from has the first date and the time of day"
+            report.add_problem("E306", message, cell.origin.line, cell.origin.column, hint)
             return False
     return True
 
 
-class _Reader:
-    """Reads one repeat, whose shape is right. ``_failed`` once anything was wrong, which is reported."""
+class _RepeatReader:
+    """Reads one repeat that fits the schema. ``_failed`` is set by any error, which is reported."""
 
-    def __init__(self, key: Scalar, node: MapNode, report: Report) -> None:
+    def __init__(self, key: Scalar, node: MapNode, report: FileReport) -> None:
         self._key = key
         self._node = node
         self._report = report
         self._failed = False
 
     def read(self) -> list[Occurrence]:
-        """The occurrences, in the order of their dates; none where anything is wrong."""
+        """The occurrences, ordered by date; none if there is an error."""
         start, rule = self._scalar("from"), self._scalar("rule")
         first = self._wall(start) if start is not None else None
         skipped, moved = self._skipped(), self._moved()
@@ -81,11 +81,16 @@ class _Reader:
         return [Occurrence(day, at, rule) for day, at in made.items()]
 
     def _nominal(self, rule: Scalar, start: date) -> list[date]:
-        """The dates of the rule between its ends."""
+        """The dates of the rule, from its start to its end."""
         until, count = self._scalar("until"), self._scalar("count")
         if (until is None) is (count is None):
             message = "repeat has no end" if until is None else "repeat has both until and count"
-            self._wrong("E802", message, count or self._key, "until: the last date, or count: how many dates")
+            self._wrong(
+                "E802",
+                message,
+                count or self._key,
+                "set either until: (the last date) or count: (the number of dates)",
+            )
             return []
         last = self._day(until) if until is not None else None
         if until is not None and last is None:
@@ -99,18 +104,19 @@ class _Reader:
     def _check(
         self, nominal: list[date], skipped: Mapping[date, Scalar], moved: Mapping[date, tuple[Scalar, Cell]]
     ) -> None:
-        """Only dates of the rule are skipped or moved, none is both, and one is left."""
+        """Check that skipped and moved dates are dates of the rule, none is both, and at least one date is
+        left."""
         known = frozenset(nominal)
         places = [*skipped.items(), *((day, where) for day, (where, _) in moved.items())]
         for day, where in places:
             if day not in known:
                 near = min(nominal, key=lambda other: abs(other - day))
-                self._wrong("E804", f"{day} is no date of this rule", where, f"the nearest one is {near}")
+                self._wrong("E804", f"{day} is not a date of this rule", where, f"the nearest date is {near}")
         for day in skipped.keys() & moved.keys():
             self._wrong("E804", f"{day} is both skipped and moved", moved[day][0], "remove one of them")
         if known == skipped.keys():
-            hint = "enabled: false holds back a whole row"
-            self._wrong("E803", "every date of the rule is skipped", self._key, hint)
+            hint = "use enabled: false to disable the row"
+            self._wrong("E803", "all dates of the rule are skipped", self._key, hint)
 
     def _skipped(self) -> dict[date, Scalar]:
         node = self._node.get("skip")
@@ -118,7 +124,7 @@ class _Reader:
         return {day: item for item in items if (day := self._day(item)) is not None}
 
     def _moved(self) -> dict[date, tuple[Scalar, Cell]]:
-        """By nominal date, where that stands and the time it is moved to."""
+        """By nominal date: its node, and the time it is moved to."""
         node = self._node.get("move")
         found: dict[date, tuple[Scalar, Cell]] = {}
         for key, value in node.items.values() if isinstance(node, MapNode) else ():
@@ -135,16 +141,21 @@ class _Reader:
         try:
             return date.fromisoformat(scalar.text)
         except ValueError:
-            self._wrong("E313", f"{scalar.text} is no day of the calendar", scalar, "such as 2026-08-31")
+            self._wrong("E313", f"{scalar.text} is not a valid date", scalar, "write a date such as 2026-08-31")
             return None
 
     def _wall(self, scalar: Scalar) -> datetime | None:
         try:
             return times.parse_wall(scalar.text)
         except ValueError:
-            self._wrong("E313", f"{scalar.text} is no real date and time", scalar, "such as 2026-06-01 10:00:00")
+            self._wrong(
+                "E313",
+                f"{scalar.text} is not a valid date and time",
+                scalar,
+                "write a time such as 2026-06-01 10:00:00",
+            )
             return None
 
     def _wrong(self, code: str, message: str, where: Scalar, hint: str) -> None:
-        self._report.say(code, message, where.line, where.column, hint)
+        self._report.add_problem(code, message, where.line, where.column, hint)
         self._failed = True

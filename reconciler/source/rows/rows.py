@@ -1,4 +1,4 @@
-"""One row: identity first, then the call."""
+"""Read one row: first its identity, then the call."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reconciler.source.yaml.nodes import BOOLEANS
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes a row's address: the plan's name (None where it is unusable) and the tags of ``identity``.
+    """The source of a row's address: the plan's name (None if it is invalid) and the tags of ``identity``.
 
-    ``tags`` is None where rows have keys, empty where the list itself is wrong.
+    ``tags`` is None if rows have keys, and empty if the list is invalid.
     """
 
     plan: str | None
@@ -28,7 +28,7 @@ class Identity:
 
 
 def read_row(reading: Reading, identity: Identity, project: Project) -> Row | None:
-    """The row; None where anything of it is wrong, which is reported."""
+    """The row, or None if it has errors, which are reported."""
     key = _key(reading, identity.tags)
     if key is not None and reading.occurrence is not None:
         key = _dated(key, reading.occurrence, reading)
@@ -67,11 +67,11 @@ def read_row(reading: Reading, identity: Identity, project: Project) -> Row | No
 
 
 def _check_names(reading: Reading) -> None:
-    """A name in two Unicode forms looks like one, and would be sent twice with two values."""
+    """Refuse one name in two Unicode forms: it looks like one name, but would be sent twice."""
     seen: dict[str, str] = {}
     for name in reading.merged.cells:
         if not name.isascii() and seen.setdefault(normalize("NFC", name), name) != name:
-            message = f"{name} is there twice, in two Unicode forms that look alike"
+            message = f"duplicate name {name}, in two Unicode forms that look alike"
             reading.wrong("E322", name, message, "keep one of them", names=name.split("."))
 
 
@@ -79,12 +79,12 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
     text = reading.text("key")
     if identity is None:
         if text is None:
-            hint = "add key: ..., a name that stays the same when rows move; or identity: at the top of the file"
-            reading.wrong("E316", "key", "a row needs a key", hint)
+            hint = "add key: ..., a name that never changes, or identity: at the top of the file"
+            reading.wrong("E316", "key", "missing field 'key'", hint)
         return text
     if text is not None:
-        hint = "remove the key, or the file's identity"
-        reading.wrong("E317", "key", "identity makes the key of this file's rows, so a row has none", hint)
+        hint = "remove the key, or remove identity from the file"
+        reading.wrong("E317", "key", "this file creates keys from identity, so a row must not have a key", hint)
         return None
     values = reading.texts("metadata")
     missing = [tag for tag in identity if not values.get(tag)]
@@ -94,27 +94,27 @@ def _key(reading: Reading, identity: tuple[str, ...] | None) -> str | None:
             reading.wrong(
                 "E318",
                 "metadata",
-                f"identity needs metadata.{missing[0]}, which this row lacks",
+                f"missing metadata.{missing[0]}, which identity needs",
                 hint,
                 names=missing[:1],
             )
         return None
     made = "/".join(values[tag] for tag in identity)
     if not ROW_KEY.fullmatch(made):
-        hint = "up to 128 letters, digits and . _ : / -, starting with a letter or digit"
+        hint = "use up to 128 letters, digits and . _ : / -, starting with a letter or digit"
         reading.wrong(
-            "E319", f"metadata.{identity[0]}", f"identity makes the key {quoted(made)}, which is none", hint
+            "E319", f"metadata.{identity[0]}", f"identity gives {quoted(made)}, which is not a valid key", hint
         )
         return None
     return made
 
 
 def _dated(key: str, occurrence: Occurrence, reading: Reading) -> str | None:
-    """The key of an occurrence, which becomes its cell."""
+    """The key of an occurrence. It is also set as the row's cell."""
     dated = f"{key}/{occurrence.day}"
     if not ROW_KEY.fullmatch(dated):
-        message = f"the key {quoted(key)} leaves no room for the date of an occurrence"
-        reading.wrong("E805", "key", message, "up to 117 characters where a row repeats")
+        message = f"the key {quoted(key)} is too long for the date of an occurrence"
+        reading.wrong("E805", "key", message, "shorten it to at most 117 characters, as the row repeats")
         return None
     reading.merged.cells["key"] = Cell(dated, Source.REPEAT, occurrence.rule)
     return dated

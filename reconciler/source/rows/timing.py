@@ -1,4 +1,4 @@
-"""When a call rings: a schedule, a delay, or at once."""
+"""The time of a call: a schedule, a delay, or immediately."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _WRITTEN_OUT = len("2000-01-01 00:00:00")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay: at once (``delay_minutes: 0``).
+    """``rings_at`` is the scheduled instant in UTC. No schedule and no delay means immediately (``delay_minutes:
+    0``).
 
-    ``called`` is the zone of the called person.
+    ``called`` is the time zone of the called person.
     """
 
     schedule: Schedule | None = None
@@ -36,11 +37,11 @@ class Timing:
 
 
 def read_timing(reading: Reading) -> Timing:
-    """The row's timing; what is wrong is reported, and the row fails."""
+    """The row's timing. Errors are reported, and fail the row."""
     place_by, called = _place_by(reading), _called(reading)
     at, delay = reading.cell("schedule.at"), reading.cell("delay_minutes")
     if at is not None and delay is not None:
-        message = "a row has one timing, and this one has both schedule.at and delay_minutes"
+        message = "a row must have one timing, but this one has both schedule.at and delay_minutes"
         reading.wrong("E306", "delay_minutes", message, "remove one of them")
         return Timing()
     if at is not None:
@@ -48,32 +49,32 @@ def read_timing(reading: Reading) -> Timing:
         return Timing(schedule, rings_at, None, place_by, called)
     if reading.writes_schedule:
         hint = "add at: 2026-06-15 14:30:00"
-        reading.wrong("E307", "schedule", "the row writes a schedule without at", hint)
+        reading.wrong("E307", "schedule", "the row's schedule has no 'at'", hint)
     elif delay is None:
         _missing(reading)
     elif place_by is None and not any(map(reading.blocked, ("place_by", "schedule", "delay_minutes"))):
-        message = "no place_by: applied late, this call rings late, at night as well"
+        message = "missing field 'place_by': if the plan is applied late, this call rings late, even at night"
         reading.warn("W201", "row", message, "add place_by: 2026-06-15T18:00:00Z")
     return Timing(None, None, minutes(delay.text) if delay is not None else None, place_by, called)
 
 
 def _missing(reading: Reading) -> None:
-    """Nothing says when the call rings, and nothing is ever taken for "at once"."""
+    """Report a missing time. It never means "immediately"."""
     if any(map(reading.blocked, ("schedule", "delay_minutes"))):
         reading.failed = True
         return
     blank = sorted(reading.merged.blank, key=TIMING.index)
-    hint = "write schedule: {at: 2026-06-15 14:30:00}, or delay_minutes: 0 to call at once"
+    hint = "write schedule: {at: 2026-06-15 14:30:00}, or delay_minutes: 0 to call immediately"
     if blank:
         named, verb = " and ".join(blank), "is" if len(blank) == 1 else "are"
-        hint = "fill it in" if blank == ["schedule.at"] else "fill it in; 0 calls at once"
-        reading.wrong("E320", blank[0], f"{named} {verb} empty, so nothing says when this call rings", hint)
+        hint = "fill it in" if blank == ["schedule.at"] else "fill it in; 0 means immediately"
+        reading.wrong("E320", blank[0], f"{named} {verb} empty, so the call has no time", hint)
     else:
-        reading.wrong("E320", "row", "the row does not say when the call rings", hint)
+        reading.wrong("E320", "row", "the row has no time for the call", hint)
 
 
 def minutes(text: str) -> float | None:
-    """0 is at once, which is no delay; whole minutes are whole numbers."""
+    """The delay in minutes: None for 0 (immediately), an integer for whole minutes."""
     value = float(text)
     whole = int(value)
     return (whole if value == whole else value) or None
@@ -88,15 +89,15 @@ def _place_by(reading: Reading) -> datetime | None:
         reading.wrong(
             "E308",
             "place_by",
-            f"place_by {quoted(text)} is no real time",
-            f"such as 2026-06-15T18:00:00Z, in {times.RANGE}",
+            f"place_by {quoted(text)} is not a valid time",
+            f"write a time such as 2026-06-15T18:00:00Z, in {times.RANGE}",
         )
     return found
 
 
 @lru_cache(maxsize=4096)
 def instant(text: str) -> datetime | None:
-    """An RFC 3339 time in UTC, None where it is none."""
+    """An RFC 3339 time in UTC, or None if it is invalid."""
     try:
         return times.parse_instant(text)
     except ValueError:
@@ -111,15 +112,15 @@ def _called(reading: Reading) -> str | None:
 
 
 def _no_place(reading: Reading, field: str, name: str, wall: datetime | None) -> None:
-    """Report a zone. Its hint takes time, and is made only where it is shown."""
+    """Report an invalid zone. Its hint is slow to compute, so it is only computed if it is shown."""
     reading.wrong("E312", field, zone_problem(name, wall)[0], lambda: zone_problem(name, wall)[1])
 
 
 def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | None]:
     name = reading.text("schedule.timezone")
     if name is None:
-        hint = "add timezone: America/Mexico_City to the row's schedule, or to defaults"
-        reading.wrong("E309", "schedule.at", "a schedule without timezone; a zone is never guessed", hint)
+        hint = "add timezone: (such as America/Mexico_City) to the row's schedule, or to defaults"
+        reading.wrong("E309", "schedule.at", "missing field 'timezone' in schedule", hint)
         return None, None
     found = set_time(at, name)
     if found is not None:
@@ -132,8 +133,10 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
     if zone is None:
         _no_place(reading, "schedule.timezone", name, wall)
     if wall is None:
-        message = f"schedule.at {quoted(at)} is no real date and time"
-        reading.wrong("E313", "schedule.at", message, f"such as 2026-06-15 14:30:00, in {times.RANGE}")
+        message = f"schedule.at {quoted(at)} is not a valid date and time"
+        reading.wrong(
+            "E313", "schedule.at", message, f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}"
+        )
         return None, None
     if zone is None:
         return None, None
@@ -141,10 +144,10 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
 
 
 def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
-    """A schedule and its instant in UTC; None where there is not exactly one."""
+    """A schedule and its instant in UTC; None if there is not exactly one."""
     start, within = _start(at[:_HOUR], timezone), _within(at[_HOUR:])
     if start is not None and within is not None and len(at) == _WRITTEN_OUT and at[10] == " ":
-        return Schedule(at, timezone), start + within  # nearly all times are like this
+        return Schedule(at, timezone), start + within  # the usual case
     try:
         wall = times.parse_wall(at)
         zone = times.zone(timezone) if is_place(timezone) else None
@@ -156,8 +159,7 @@ def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
 
 @lru_cache(maxsize=4096)
 def _start(hour: str, timezone: str) -> datetime | None:
-    """When an hour by the wall clock, such as ``2026-06-15 14``, starts in UTC; None where the clock does not go
-    through it once and evenly."""
+    """The start in UTC of an hour of wall time, such as ``2026-06-15 14``; None if the clocks change in it."""
     zone = times.zone(timezone) if is_place(timezone) else None
     try:
         wall = times.parse_wall(f"{hour}:00")
@@ -173,7 +175,7 @@ def _start(hour: str, timezone: str) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def _within(rest: str) -> timedelta | None:
-    """How far into its hour a wall time is whose text goes on with ``rest``, such as ``:30:00``."""
+    """The time since the full hour of a wall time that ends with ``rest``, such as ``:30:00``."""
     try:
         return times.parse_wall(f"{_MIDNIGHT}{rest}") - _FIRST
     except ValueError:
@@ -188,25 +190,27 @@ def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | Non
             "E313",
             "schedule.at",
             f"schedule.at {wall} is out of range",
-            f"such as 2026-06-15 14:30:00, in {times.RANGE}",
+            f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}",
         )
         return None
     if isinstance(found, times.Gap):
         before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
-        message = f"{wall} does not exist in {zone.key}: the clocks skip it; it could mean {before} or {after}"
+        message = (
+            f"{wall} does not exist in {zone.key}, because the clocks skip it: it could mean {before} or {after}"
+        )
         reading.wrong("E314", "schedule.at", message, _other_time(reading, "before or after the change"))
         return None
     if isinstance(found, times.Fold):
         first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
-        message = f"{wall} exists twice in {zone.key}: as {first} and as {second}"
+        message = f"{wall} is ambiguous in {zone.key}: it could mean {first} or {second}"
         reading.wrong("E315", "schedule.at", message, _other_time(reading, "that the clocks show once"))
         return None
     return found
 
 
 def _other_time(reading: Reading, which: str) -> str:
-    alone = " for this date: repeat.move" if reading.occurrence is not None else ""
-    return f"choose a time {which}{alone}"
+    move = " for this date, in repeat.move" if reading.occurrence is not None else ""
+    return f"choose a time {which}{move}"
 
 
 def _reading_of(moment: datetime, zone: ZoneInfo) -> str:

@@ -1,7 +1,7 @@
-"""Which zones a plan may name: places, whose clocks show what the called person sees. All else gets a hint.
+"""The zones that a plan may use: places, because they follow the called person's clock. Others get a hint.
 
-An offset or an abbreviation may be right for half of the year only, and its sign is read both ways: ``GMT-6`` is
-six hours behind UTC for most people, and ``Etc/GMT-6`` is six hours ahead of it (tz database, file ``etcetera``).
+An offset or an abbreviation may be correct for half of the year only, and its sign is ambiguous: for most people
+``GMT-6`` is six hours behind UTC, but ``Etc/GMT-6`` is six hours ahead of it (tz database, file ``etcetera``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OFFSET = re.compile(
 )
 _UTC = frozenset({"utc", "uct", "z", "zulu", "universal"})
 _ZERO = frozenset({"gmt", "gmt0", "greenwich"})
-# The places that are named first where many share an offset: the largest of each.
+# The places to suggest first if many share an offset: the largest of each.
 _FIRST = (
     "America/Mexico_City", "America/Bogota", "America/Lima", "America/Sao_Paulo", "America/Argentina/Buenos_Aires",
     "America/Santiago", "America/Caracas", "America/New_York", "America/Chicago", "America/Denver",
@@ -31,22 +31,22 @@ _FIRST = (
     "Australia/Sydney", "Pacific/Auckland",
 )  # fmt: skip
 _MOST_NAMED = 4
-_SHORTEST = 3  # parts of names that are looked for
+_SHORTEST = 3  # a longer text is searched for in the names of cities
 
 
 def is_place(name: str) -> bool:
-    """Whether a plan may name this zone: a place of the tz database, or ``UTC``."""
+    """Whether a plan may use this zone: a place of the tz database, or ``UTC``."""
     return name in times.places() or name == "UTC"
 
 
 def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
-    """The message and the hint for a name that is no place. ``at`` is the wall time that it is meant for."""
+    """The message and the hint for a name that is not a place. ``at`` is the scheduled wall time."""
     folded = _without_accents(name.strip().lower().replace(" ", "_"))
     bare = folded.removeprefix("etc/")
     if bare in _UTC:
         return (
             f"timezone {quoted(name)} is not a place",
-            "write UTC if you mean it; else a place, such as Europe/London",
+            "write UTC, or a place such as Europe/London",
         )
     offset = timedelta() if bare in _ZERO else _offset(name.strip())
     if offset is not None:
@@ -56,7 +56,10 @@ def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
         return what, _at_offset(offset, at)
     places = _like(name, at) if name in times.NO_PLACES else _with_abbreviation(name.strip().upper(), at)
     if places or name in times.NO_PLACES:
-        return f"timezone {quoted(name)} is an abbreviation, not a place", f"a place, such as {_listed(places)}"
+        return (
+            f"timezone {quoted(name)} is an abbreviation, not a place",
+            f"write a place, such as {_listed(places)}",
+        )
     return f"unknown timezone {quoted(name)}", _nearest(folded)
 
 
@@ -65,7 +68,7 @@ def _without_accents(text: str) -> str:
 
 
 def _offset(text: str) -> timedelta | None:
-    """What an offset means to the person who wrote it; None where it is none."""
+    """An offset as most people understand it; None if the text is not an offset."""
     found = _OFFSET.fullmatch(text)
     if found is None or (found["posix"] is None and text[:1].isdigit()):
         return None
@@ -81,22 +84,22 @@ def _utc(offset: timedelta) -> str:
 
 
 def _at_offset(offset: timedelta, at: datetime | None) -> str:
-    """The places whose clocks are ``offset`` from UTC now and at that wall time."""
+    """A hint with places whose offset from UTC is ``offset``, both now and at the wall time."""
     matches = _listed(name for name in _ordered() if all(found == offset for found in _offsets(name, at)))
     if not matches:
-        return f"a place; none has {_utc(offset)} both now and then"
-    also = "; or UTC, in capitals" if not offset else ""
-    return f"a place that has {_utc(offset)}, such as {matches}{also}"
+        return f"write a place; none has {_utc(offset)} both now and then"
+    also = "; or write UTC" if not offset else ""
+    return f"write a place with {_utc(offset)}, such as {matches}{also}"
 
 
 def _like(name: str, at: datetime | None) -> list[str]:
-    """The places whose clocks show now and at that wall time what those of an old zone name show."""
+    """The places with the same offsets as an old zone name, both now and at the wall time."""
     shown = list(_offsets(name, at))
     return [place for place in _ordered() if list(_offsets(place, at)) == shown]
 
 
 def _with_abbreviation(text: str, at: datetime | None) -> list[str]:
-    """The places whose clocks go by an abbreviation, in one season or the other."""
+    """The places that use an abbreviation, in summer or in winter."""
     season = re.sub(r"(?<=[A-Z])\d+.*", "", text)  # EST5EDT
     if not re.fullmatch(r"[A-Z]{3,5}", season) or season in {"UTC", "GMT"}:
         return []
@@ -116,12 +119,12 @@ def _clock(name: str, wall: datetime) -> datetime:
 
 @cache
 def _ordered() -> tuple[str, ...]:
-    """The places that have a country, the best known first."""
+    """The places that have a country, the largest first."""
     return tuple(dict.fromkeys((*_FIRST, *sorted(name for name in times.places() if times.zone_country(name)))))
 
 
 def _listed(names: Iterable[str]) -> str:
-    """A few of them, of different countries."""
+    """A few of the names, from different countries."""
     by_country: dict[str | None, str] = {}
     for name in names:
         by_country.setdefault(times.zone_country(name), name)
@@ -129,8 +132,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _nearest(folded: str) -> str:
-    known = {name.lower(): name for name in times.places()}
+    names = {name.lower(): name for name in times.places()}
     cities = (name for name in _ordered() if len(folded) > _SHORTEST and folded in name.rpartition("/")[2].lower())
-    exact = known.get(folded) or next(cities, None)
-    near = [exact] if exact else [known[item] for item in get_close_matches(folded, known, n=1, cutoff=0.7)]
-    return f"did you mean {near[0]}?" if near else "a place, such as America/Mexico_City"
+    exact = names.get(folded) or next(cities, None)
+    near = [exact] if exact else [names[item] for item in get_close_matches(folded, names, n=1, cutoff=0.7)]
+    return f"did you mean {near[0]}?" if near else "write a place, such as America/Mexico_City"

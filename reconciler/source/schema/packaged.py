@@ -1,4 +1,4 @@
-"""The JSON Schemas that travel with the package, and validators made of them."""
+"""The packaged JSON Schemas, and validators for them."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _SUFFIX = ".schema.json"
 
 @cache
 def _folder() -> Path:
-    """In a wheel the schemas stand inside the package; in a checkout beside it."""
+    """The schemas are inside the package in a wheel, and beside it in a checkout."""
     packaged = Path(str(resources.files("reconciler").joinpath("schemas")))
     return packaged if packaged.is_dir() else packaged.parent.parent / "schemas"
 
 
 def schema_names() -> tuple[str, ...]:
-    """The names ``schema_text`` takes, sorted."""
+    """The names for ``schema_text``, sorted."""
     return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in _folder().glob(f"*{_SUFFIX}")))
 
 
 def schema_text(name: str) -> str:
-    """One schema as its file has it. ``name`` is one of ``schema_names``."""
+    """The text of a schema file. ``name`` is one of ``schema_names``."""
     return (_folder() / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
 
 
 @cache
 def validator(name: str, *parts: str) -> Validator:
-    """A validator of values made by ``values.to_value``: patterns and lengths judge text as written.
+    """A validator of values from ``values.to_value``: patterns and lengths apply to the text as written.
 
-    With ``parts`` it judges what must fit each of those definitions. References outside the schema are never
-    followed: the registry is empty and retrieves nothing.
+    With ``parts``, a value must fit each of these definitions. References outside of the schema are never
+    followed, because the registry is empty and retrieves nothing.
     """
     from reconciler.source.schema.values import WrittenValidator  # noqa: PLC0415 - jsonschema takes 90 ms
 
@@ -46,7 +46,7 @@ def validator(name: str, *parts: str) -> Validator:
 
 
 def part_of(name: str, parts: tuple[str, ...]) -> JsonObject:
-    """A schema, or one that asks for some definitions of it."""
+    """A schema, or one that requires some of its definitions."""
     document: JsonObject = json.loads(schema_text(name))
     if not parts:
         return document

@@ -1,7 +1,7 @@
-"""What certainly fits a schema, by a compiled validator: what it doubts, jsonschema judges and explains.
+"""A fast prefilter for schemas, with a compiled validator. jsonschema checks and explains what it does not accept.
 
-It may doubt a file or a row that is right: that only costs time. It must never pass one that jsonschema
-refuses, which is why numbers are shown to it as the text they are written as, wherever a field takes both.
+It may refuse a valid file or row, which only costs time. It must never accept one that jsonschema refuses. So
+numbers are passed to it as text, in the form they are written, if a field accepts both.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TypeAlias
 import jsonschema_rs
 
 from reconciler.source.schema.packaged import part_of
-from reconciler.source.yaml.nodes import BOOLEANS, NULLS, Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import BOOLEANS, NULLS, ListNode, MapNode, Node, Scalar, ScalarType
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-_WORDS = NULLS | BOOLEANS.keys()  # which are no texts where they stand without quotes
+_WORDS = NULLS | BOOLEANS.keys()  # without quotes, these are not text
 
-# Characters that Python's \s takes for space and Rust's does not.
+# Characters that match Python's \s, but not Rust's.
 _MORE_SPACES = "\\s\\x1c-\\x1f\\x85"
 
 
-class Sieve:
-    """Compiled once a schema, or some definitions of one, all of which a row must fit (``parts``)."""
+class Prefilter:
+    """Compiled once for a schema, or for some of its definitions (``parts``), all of which a row must fit."""
 
     def __init__(self, schema: str, parts: tuple[str, ...]) -> None:
         document = part_of(schema, parts)
@@ -37,13 +37,13 @@ class Sieve:
         )
 
     def passes(self, node: Node) -> bool:
-        """Whether a file, or a row of it, certainly fits."""
+        """Whether a file, or a row of it, certainly fits the schema."""
         return self._validator.is_valid(self._plain(node, ""))
 
     def problems(self, node: Node) -> frozenset[str]:
-        """What does not fit, by the places in the schema: the same for rows that are wrong in the same way.
+        """The errors as positions in the schema: equal for rows with the same errors.
 
-        It costs a fraction of an explanation.
+        This is much faster than an explanation.
         """
         return frozenset(map(_signature, self._validator.iter_errors(self._plain(node, ""))))
 
@@ -61,11 +61,11 @@ class Sieve:
         if isinstance(node, ListNode):
             return [self._plain(item, name) for item in node.items]
         kind = node.kind
-        if kind is Kind.TEXT or (kind is Kind.NUMBER and name not in self._typed):
+        if kind is ScalarType.TEXT or (kind is ScalarType.NUMBER and name not in self._typed):
             return node.text
-        if kind is Kind.NUMBER:
+        if kind is ScalarType.NUMBER:
             return _number(node.text, whole=name in self._whole)
-        return None if kind is Kind.NULL else node.boolean
+        return None if kind is ScalarType.NULL else node.boolean
 
 
 def _signature(error: jsonschema_rs.ValidationError) -> str:
@@ -79,20 +79,20 @@ def _signature(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _number(text: str, *, whole: bool) -> float | str:
-    """A number; or the text, which fits no number: where it is infinite, or where a ``whole`` number is wanted and
-    not written in digits alone (``1e3``)."""
+    """A number; or the text, which the schema refuses, if the number is infinite, or if a ``whole`` number is
+    required but is not written with digits only (``1e3``)."""
     value = float(text)
     return text if isinf(value) or (whole and not text.lstrip("-").isdigit()) else value
 
 
 @cache
-def sieve(schema: str, *parts: str) -> Sieve:
-    """The sieve of a schema, or of some definitions of it."""
-    return Sieve(schema, parts)
+def prefilter(schema: str, *parts: str) -> Prefilter:
+    """The prefilter of a schema, or of some of its definitions."""
+    return Prefilter(schema, parts)
 
 
 def _names(schema: Json, wanted: Callable[[frozenset[str]], bool]) -> frozenset[str]:
-    """The fields that somewhere have the wanted types: what was a number there must stay one."""
+    """The fields that have the wanted types anywhere in the schema. Their numbers must stay numbers."""
     if isinstance(schema, list):
         return frozenset().union(*(_names(item, wanted) for item in schema))
     if not isinstance(schema, dict):
@@ -104,7 +104,7 @@ def _names(schema: Json, wanted: Callable[[frozenset[str]], bool]) -> frozenset[
 
 
 def _is_mention(field: Json) -> bool:
-    """Whether a field is only named, beside a ``required``, and described elsewhere."""
+    """Whether a field is only mentioned, next to ``required``, and defined elsewhere."""
     return isinstance(field, dict) and field.keys() <= {"title", "description"}
 
 
@@ -114,7 +114,7 @@ def _types(field: Json) -> frozenset[str]:
 
 
 def _stricter(schema: Json) -> Json:
-    """The schema without the words for people, and with Python's idea of a space."""
+    """The schema without error messages, and with Python's definition of whitespace."""
     if isinstance(schema, list):
         return [_stricter(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Nodes as values for ``jsonschema``, which keep the text they were written as."""
+"""Convert nodes to values for ``jsonschema``, which keep their text as written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from jsonschema import Draft202012Validator, TypeChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Node
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, ScalarType
 
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 
@@ -28,16 +28,16 @@ class WrittenFloat(float):
 
 
 def to_value(node: Node) -> Value:
-    """The node as JSON has it. Numbers are ``WrittenInt`` or ``WrittenFloat``."""
+    """The node as a JSON value. Numbers are ``WrittenInt`` or ``WrittenFloat``."""
     if isinstance(node, MapNode):
         return {key: to_value(item) for key, (_, item) in node.items.items()}
     if isinstance(node, ListNode):
         return [to_value(item) for item in node.items]
-    if node.kind is Kind.NULL:
+    if node.kind is ScalarType.NULL:
         return None
-    if node.kind is Kind.BOOLEAN:
+    if node.kind is ScalarType.BOOLEAN:
         return node.boolean
-    return _number(node.text) if node.kind is Kind.NUMBER else node.text
+    return _number(node.text) if node.kind is ScalarType.NUMBER else node.text
 
 
 def _number(text: str) -> WrittenInt | WrittenFloat:
@@ -47,7 +47,7 @@ def _number(text: str) -> WrittenInt | WrittenFloat:
 
 
 def written(value: object) -> str | None:
-    """The text of a text or a number as it stands in the file; None for anything else."""
+    """The text of a string or a number as written in the file; None for other values."""
     if isinstance(value, WrittenInt | WrittenFloat):
         return value.text
     return value if isinstance(value, str) else None
@@ -61,7 +61,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def _pattern(
     _validator: Validator, pattern: str, instance: object, _schema: Mapping[str, object]
 ) -> Iterator[ValidationError]:
-    """ECMA's ``$`` is the very end, Python's is not: an anchored pattern must match all of the text."""
+    """An anchored pattern must match the whole text: ECMA's ``$`` is the end of the text, Python's is not."""
     text = written(instance)
     if text is None:
         return
@@ -87,7 +87,7 @@ def _max_length(
 
 
 def _is_integer(_checker: TypeChecker, instance: object) -> bool:
-    """Whole numbers in digits. JSON Schema takes ``1.0`` and ``1e3`` too, which nothing here reads as whole."""
+    """Whole numbers written with digits only. JSON Schema also accepts ``1.0`` and ``1e3``; this tool does not."""
     return isinstance(instance, int) and not isinstance(instance, bool)
 
 

@@ -1,4 +1,4 @@
-"""What a schema expects and what a file holds, in a few words."""
+"""Short descriptions of what a schema expects and what a file contains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.domain.sensitive import is_harmless
-from reconciler.source.yaml.nodes import Kind, ListNode, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar, ScalarType
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -28,7 +28,7 @@ _LIMITS = {
     "maxLength": "at most {} characters",
     "minItems": "at least one item",
     "maxItems": "at most {} items",
-    "uniqueItems": "each item once",
+    "uniqueItems": "no duplicate items",
     "minProperties": "at least one field",
     "maxProperties": "at most {} fields",
 }
@@ -37,7 +37,7 @@ _MOST_LISTED = 12
 
 
 def shown(path: Iterable[str | int]) -> str:
-    """A path as a person reads it: ``calls[2].schedule.at``, rows counted from 1."""
+    """A path for people: ``calls[2].schedule.at``, rows counted from 1."""
     text = ""
     for part in path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
@@ -45,35 +45,35 @@ def shown(path: Iterable[str | int]) -> str:
 
 
 def revealing_names(path: Iterable[str | int]) -> tuple[str, ...]:
-    """The names in a path that masked output must hide: a person's name may stand there by mistake."""
+    """The names in a path that masked output must hide: one may be a person's name by mistake."""
     return tuple(part for part in path if isinstance(part, str) and not is_harmless(part))
 
 
-def found(node: Node) -> str:
-    """What stands there."""
+def describe(node: Node) -> str:
+    """A node as a message names it."""
     if isinstance(node, MapNode):
         return "a map"
     if isinstance(node, ListNode):
         return "a list"
-    if node.kind is Kind.NULL:
+    if node.kind is ScalarType.NULL:
         return "nothing"
-    if node.kind is Kind.TEXT:
+    if node.kind is ScalarType.TEXT:
         return quoted(node.text) if node.plain else f"the text {quoted(node.text)}"
     return node.text
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, cut where it is long."""
+    """The text in quotes, shortened if it is long."""
     return repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}..."
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first of some names, in quotes."""
+    """The first few names, in quotes."""
     return ", ".join(map(quoted, islice(names, _MOST_LISTED)))
 
 
 def expected(error: ValidationError, node: Node) -> tuple[str, str | None]:
-    """What the schema wants, and a hint where one helps."""
+    """What the schema expects, and a hint or None."""
     schema: Mapping[str, object] = error.schema if isinstance(error.schema, Mapping) else {}
     phrase = schema.get("errorMessage")
     limit = error.validator_value
@@ -84,14 +84,14 @@ def expected(error: ValidationError, node: Node) -> tuple[str, str | None]:
     phrase = _LIMITS.get(str(error.validator))
     if error.validator == "enum" and isinstance(limit, list):
         return " or ".join(str(item) for item in limit), None
-    return (phrase.format(limit) if phrase else f"what {error.validator} allows"), None
+    return (phrase.format(limit) if phrase else f"a value that {error.validator} allows"), None
 
 
 def expected_name(error: ValidationError) -> str:
-    """What a name in a free map may be."""
+    """What the schema expects of a name in a free map."""
     schema: Mapping[str, object] = error.schema if isinstance(error.schema, Mapping) else {}
     phrase = schema.get("errorMessage")
-    return phrase if isinstance(phrase, str) else "allowed"
+    return phrase if isinstance(phrase, str) else "an allowed name"
 
 
 def _types(limit: object) -> str:
@@ -113,9 +113,9 @@ def _type_hint(limit: object, node: Node) -> str | None:
         if not node.plain and digits.isdigit():
             return f"write {digits} without quotes"
         if node.text.lstrip("+-").isdigit():
-            return f"write {digits or '0'}: no leading zeros and no plus"
-        if "integer" in names and node.kind is Kind.NUMBER:
-            return "write it in digits alone, such as 1000"
-    if "string" in names and node.kind is Kind.BOOLEAN:
-        return f'quote it: "{node.text}"'
+            return f"write {digits or '0'}, without leading zeros and plus"
+        if "integer" in names and node.kind is ScalarType.NUMBER:
+            return "write it with digits only, such as 1000"
+    if "string" in names and node.kind is ScalarType.BOOLEAN:
+        return f'put it in quotes: "{node.text}"'
     return None

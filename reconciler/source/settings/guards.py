@@ -1,4 +1,4 @@
-"""``policy`` in ``reconciler.yaml``, read into the rules that guards enforce."""
+"""Read ``policy`` from ``reconciler.yaml``: the rules that guards enforce."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 from reconciler.domain.policy import WEEK, Days, Hours, Policy, Strictness, Window, days_of
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.settings.jurisdictions import jurisdictions
 from reconciler.source.settings.members import child_map, child_text, read_integer, read_span
 from reconciler.source.settings.safeguards import (
@@ -21,8 +21,8 @@ from reconciler.source.settings.safeguards import (
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 
-def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Policy:
-    """The policy of a file whose shape was found right; what contradicts itself is reported."""
+def read_policy(node: MapNode, days_off: frozenset[date], report: FileReport) -> Policy:
+    """The policy of a file that fits the schema. Contradictions are reported."""
     guards, hours = node.get("guards"), node.get("calling_hours")
     known = jurisdictions() if "jurisdictions" in node.items else {}
     peak = child_map(node, "peak")
@@ -49,21 +49,21 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: Report) -> Pol
     return policy
 
 
-def _check_idle(node: MapNode, policy: Policy, report: Report) -> None:
-    """Warn of a guard that is set, and cannot find anything because what it goes by is not."""
+def _check_idle(node: MapNode, policy: Policy, report: FileReport) -> None:
+    """Warn about a guard that is configured but has no effect, because the setting it needs is missing."""
     for name, (key, value) in child_map(node, "guards").items.items():
         is_off = isinstance(value, Scalar) and value.text == Strictness.OFF
         setting, is_set = _GOES_BY.get(name, ("", lambda _: True))
         if not is_off and not is_set(policy):
-            message = f"guard {name} is set, and policy.{setting} is not, so the guard finds nothing"
-            report.say("W901", message, key.line, key.column, f"set policy.{setting}, or remove the guard")
+            message = f"guard {name} has no effect, because policy.{setting} is not set"
+            report.add_problem("W901", message, key.line, key.column, f"set policy.{setting}, or remove the guard")
 
 
 def _has_person_limit(name: str) -> Callable[[Policy], bool]:
     return lambda policy: getattr(policy.per_person, name, None) is not None
 
 
-# What each guard goes by, where it needs a setting of its own.
+# The setting that each guard needs, if any.
 _GOES_BY: Mapping[str, tuple[str, Callable[[Policy], bool]]] = {
     "G001": ("calling_hours", lambda policy: policy.has_hours),
     "G002": ("calling_hours", lambda policy: policy.has_hours),
@@ -88,12 +88,12 @@ _GOES_BY: Mapping[str, tuple[str, Callable[[Policy], bool]]] = {
 }
 
 
-def read_day(scalar: Scalar, report: Report) -> date | None:
-    """A date of the right form; one that does not exist is reported."""
+def read_day(scalar: Scalar, report: FileReport) -> date | None:
+    """A date in the correct form. One that does not exist is reported."""
     try:
         return date.fromisoformat(scalar.text)
     except ValueError:
-        report.say("E313", f"{scalar.text!r} is no day of the calendar", scalar.line, scalar.column)
+        report.add_problem("E313", f"{scalar.text!r} is not a valid date", scalar.line, scalar.column)
         return None
 
 
@@ -110,7 +110,7 @@ def _scalars(node: Node | None) -> Iterator[Scalar]:
             yield item
 
 
-def _hours(node: MapNode, report: Report) -> Hours:
+def _hours(node: MapNode, report: FileReport) -> Hours:
     blackout = node.get("blackout")
     days = [_blackout(item, report) for item in blackout.items] if isinstance(blackout, ListNode) else []
     return Hours(
@@ -120,31 +120,33 @@ def _hours(node: MapNode, report: Report) -> Hours:
     )
 
 
-def _week(node: MapNode, report: Report) -> tuple[tuple[Window, ...], ...]:
+def _week(node: MapNode, report: FileReport) -> tuple[tuple[Window, ...], ...]:
     week: dict[int, tuple[Window, ...]] = {}
     windows = node.get("windows")
     for name, (key, value) in windows.items.items() if isinstance(windows, MapNode) else ():
         read = tuple(_windows(value, report))
         for day in days_of(name):
             if day in week:
-                hint = "name each day once"
-                report.say("E901", f"calling_hours has {WEEK[day]} twice", key.line, key.column, hint)
+                hint = "write each day only once"
+                report.add_problem(
+                    "E901", f"duplicate day {WEEK[day]} in calling_hours", key.line, key.column, hint
+                )
             week[day] = read
     return tuple(week.get(day, ()) for day in range(7))
 
 
-def _windows(node: Node, report: Report) -> Iterator[Window]:
+def _windows(node: Node, report: FileReport) -> Iterator[Window]:
     for item in _scalars(node):
         if item.text != "none":
             try:
                 yield Window.parse(item.text)
             except ValueError as error:
-                hint = "over midnight: write two, such as [00:00-02:00, 22:00-24:00]"
-                report.say("E901", str(error), item.line, item.column, hint)
+                hint = "to include midnight, write two windows, such as [00:00-02:00, 22:00-24:00]"
+                report.add_problem("E901", str(error), item.line, item.column, hint)
 
 
-def _blackout(node: Node, report: Report) -> Days | None:
-    """One day, or the days from one to another."""
+def _blackout(node: Node, report: FileReport) -> Days | None:
+    """One day, or a range of days."""
     ends = [node, node] if isinstance(node, Scalar) else []
     if isinstance(node, MapNode):
         ends = [item for name in ("from", "to") if isinstance(item := node.get(name), Scalar)]
@@ -152,11 +154,13 @@ def _blackout(node: Node, report: Report) -> Days | None:
     if first is None or last is None:
         return None
     if last < first:
-        report.say("E901", f"a blackout that ends before it starts: {first} to {last}", node.line, node.column)
+        report.add_problem(
+            "E901", f"the blackout ends before it starts: {first} to {last}", node.line, node.column
+        )
     return Days(first, last)
 
 
-def _has_holidays(scalar: Scalar, report: Report) -> bool:
+def _has_holidays(scalar: Scalar, report: FileReport) -> bool:
     import holidays  # noqa: PLC0415 - 40 ms, spent where a policy names holidays
 
     country, _, part = scalar.text.partition("-")
@@ -164,7 +168,9 @@ def _has_holidays(scalar: Scalar, report: Report) -> bool:
     if country in known and (not part or part in known[country]):
         return True
     what = (
-        f"no part {part!r} of {country} is known" if country in known else f"no holidays are known of {country!r}"
+        f"unknown subdivision {part!r} of {country}" if country in known else f"no holidays known for {country!r}"
     )
-    report.say("E902", what, scalar.line, scalar.column, "an ISO 3166 code such as CO or ES-MD; else use blackout")
+    report.add_problem(
+        "E902", what, scalar.line, scalar.column, "write an ISO 3166 code such as CO or ES-MD, or use blackout"
+    )
     return False

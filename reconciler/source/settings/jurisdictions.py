@@ -1,4 +1,4 @@
-"""Calling hours by law: the presets that travel with the package, each with its citation. Not legal advice."""
+"""Legal calling hours: the packaged presets, each with its citation. Not legal advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.domain.policy import Hours, Jurisdiction, Window, days_of
 
 @cache
 def jurisdictions() -> dict[str, Jurisdiction]:
-    """All presets by their code, as ``data/jurisdictions.json`` has them."""
+    """All presets in ``data/jurisdictions.json``, by code."""
     data = resources.files("reconciler").joinpath("data", "jurisdictions.json").read_bytes()
     listed = members(members(json.loads(data))["jurisdictions"])
     return {code: _jurisdiction(code, members(value)) for code, value in listed.items()}

@@ -1,4 +1,4 @@
-"""Lists of people, as operators keep them: numbers and contact ids in a CSV file or a workbook."""
+"""Read lists of people: numbers and contact ids in a CSV file or a workbook."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.domain.times import FARTHEST_EAST
 from reconciler.source.formulas.functions import e164
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.rows.parties import ID
 from reconciler.source.schema.wording import quoted
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem, refuse_flaws
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.yaml.nodes import Scalar
@@ -26,37 +26,37 @@ _NUMBER_HEADERS = frozenset(
     | {"número", "numero", "teléfono", "telefono", "celular", "móvil", "movil"}
 )
 _CONTACT_HEADERS = frozenset({"contactid", "contact", "id"})
-_ANY_COUNTRY = "US"  # what starts with + says its own
+_ANY_COUNTRY = "US"  # not used for numbers that start with +
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """Whom one line names, in the form of ``person``: by ids, by numbers, or by both."""
+class _ListLine:
+    """The person in one line, in the form of ``person``: contact ids, numbers, or both."""
 
     contacts: tuple[str, ...]
     numbers: tuple[str, ...]
 
 
 def read_people(project: Project, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
-    """All lists of the policy, and what is wrong with them: at its own place, or where a file is named.
+    """Read all lists of the policy. Problems are located in the list, or where the policy names the file.
 
-    With errors the lists hold what could be read; nothing may be placed then.
+    With errors, the lists contain only what could be read, and nothing may be placed.
     """
-    report, policy = Report(PROJECT_FILE), project.policy
+    report, policy = FileReport(PROJECT_FILE), project.policy
     suppressed = tuple(_suppressed(item, project, report, now) for item in policy.suppression)
     numbers: dict[str, str] = {}
     if policy.contacts is not None:
         for line in _lines(policy.contacts, project, report):
             numbers |= {contact: number for contact in line.contacts for number in line.numbers[:1]}
     report.finish()
-    return People(suppressed, numbers), by_place(report.found)
+    return People(suppressed, numbers), by_place(report.diagnostics)
 
 
-def _suppressed(file: SuppressionFile, project: Project, report: Report, now: datetime) -> Suppressed:
+def _suppressed(file: SuppressionFile, project: Project, report: FileReport, now: datetime) -> Suppressed:
     if file.as_of > (now + FARTHEST_EAST).date():
-        message = f"{file.list.file}: as_of {file.as_of} lies ahead"
-        report.tell("E913", message, file.list.source, "the day on which the list was fetched")
+        message = f"{file.list.file}: as_of {file.as_of} is in the future"
+        report.add_problem_at("E913", message, file.list.source, "write the day on which you fetched the list")
     persons: set[str] = set()
     numbers_only = False
     for line in _lines(file.list, project, report):
@@ -65,33 +65,33 @@ def _suppressed(file: SuppressionFile, project: Project, report: Report, now: da
     return Suppressed(file, frozenset(persons), numbers_only)
 
 
-def _lines(file: ListFile, project: Project, report: Report) -> Iterator[_Line]:
-    """The lines that name somebody. Reading ends at the first problem of the file itself."""
+def _lines(file: ListFile, project: Project, report: FileReport) -> Iterator[_ListLine]:
+    """The lines with a person. Reading ends at the first problem of the file itself."""
     name = Scalar(file.file, plain=True, line=file.source.line, column=file.source.column)
     is_workbook = file.file.lower().endswith((".xlsx", ".ods"))
-    options = Options(name, hidden="include" if is_workbook else None)  # a hidden person is in the list, too
+    options = Options(name, hidden="include" if is_workbook else None)  # include people in hidden rows
     try:
         with open_sheet(options, PROJECT_FILE, project) as grid:
             records = (record for record in grid.records() if not record.blank)
             header = next(records, None)
             if header is None:
-                raise SheetProblem("E605", "there is nothing in it", "the first row names the columns")
-            reader = _Reader(grid, header, file, report)
+                raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
+            reader = _ListReader(grid, header, file, report)
             for count, record in enumerate(records, start=1):
                 if count > project.limits.sheet_rows:
-                    raise SheetProblem("E603", f"more than {project.limits.sheet_rows} rows")
+                    raise SheetProblem("E603", f"more than {project.limits.sheet_rows:,} rows")
                 if line := reader.line(record):
                     yield line
     except SheetProblem as found:
         where = found.location or file.source
         message = found.message if found.location else f"{file.file}: {found.message}"
-        report.tell(found.code, message, where, found.hint)
+        report.add_problem_at(found.code, message, where, found.hint)
 
 
-class _Reader:
-    """Reads the lines of one list. Columns are found by their headers; all others are left alone."""
+class _ListReader:
+    """Reads the lines of one list. Columns are identified by their headers; others are ignored."""
 
-    def __init__(self, grid: Grid, header: Record, file: ListFile, report: Report) -> None:
+    def __init__(self, grid: Grid, header: SheetRow, file: ListFile, report: FileReport) -> None:
         self._grid = grid
         self._file = file
         self._report = report
@@ -103,50 +103,58 @@ class _Reader:
         if file.country is not None:
             _check_country(file.country)
         if not self._numbers and not self._contacts:
-            hint = "name a column number or contact_id in the first row; in .csv columns are separated by commas"
-            raise SheetProblem("E911", "no column names people", hint, grid.locate(header, None))
+            hint = "name a column 'number' or 'contact_id' in the first row; in .csv separate columns with commas"
+            raise SheetProblem("E911", "no column for numbers or contacts", hint, grid.locate(header, None))
 
-    def line(self, record: Record) -> _Line | None:
-        """Whom a record names, None where a cell of it cannot be read or where it names nobody; both are told."""
+    def line(self, record: SheetRow) -> _ListLine | None:
+        """The person of a record. None if a cell is invalid, or there is no person; both are reported."""
         if len(record.texts) != self._width:
-            message = f"the row has {len(record.texts)} cells, and the header {self._width}"
+            message = f"the row has {len(record.texts)} cells, but the header has {self._width}"
             raise SheetProblem("E607", message, None, self._grid.locate(record, None))
         refuse_flaws(self._grid, record, (*self._contacts, *self._numbers))
         contacts = [self._contact(record, index) for index in self._contacts if record.texts[index].strip()]
         numbers = [self._number(record, index) for index in self._numbers if record.texts[index].strip()]
         if not contacts and not numbers:
             where = self._grid.locate(record, None)
-            self._report.tell("E912", "this line names nobody", where, "fill in the cell, or remove the line")
-        known = _Line(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
+            self._report.add_problem_at(
+                "E912", "this line has no number or contact", where, "fill in the cell, or remove the line"
+            )
+        known = _ListLine(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
         return known if known.contacts or known.numbers else None
 
-    def _contact(self, record: Record, index: int) -> str | None:
+    def _contact(self, record: SheetRow, index: int) -> str | None:
         text = record.texts[index].strip()
         if ID.fullmatch(text):
             return person(text)
-        self._unread(record, index, "no contact id", "a UUID, as in contact_id of a row")
+        self._unread(record, index, "not a contact id", "write a UUID, as in contact_id of a row")
         return None
 
-    def _number(self, record: Record, index: int) -> str | None:
+    def _number(self, record: SheetRow, index: int) -> str | None:
         text = record.texts[index].strip()
         country = self._file.country
         if country is None and not text.startswith("+"):
-            hint = "write it with + and its country code, or say country: US beside file:"
-            self._unread(record, index, "a number without its country", hint)
+            hint = "write it with + and its country code, or add country: (such as US) next to file:"
+            self._unread(record, index, "the number has no country code", hint)
             return None
         try:
             return person(e164(text, country or _ANY_COUNTRY))
         except FormulaProblem as found:
-            self._unread(record, index, "no possible phone number", found.hint or "check country code and length")
+            self._unread(
+                record, index, "not a possible phone number", found.hint or "check the country code and the length"
+            )
             return None
 
-    def _unread(self, record: Record, index: int, what: str, hint: str) -> None:
+    def _unread(self, record: SheetRow, index: int, what: str, hint: str) -> None:
         shown = quoted(record.texts[index].strip())
-        self._report.tell("E912", f"{what}: {shown}", self._grid.locate(record, index), hint, private=(shown,))
+        self._report.add_problem_at(
+            "E912", f"{what}: {shown}", self._grid.locate(record, index), hint, private=(shown,)
+        )
 
 
 def _check_country(name: str) -> None:
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
     if name not in phonenumbers.SUPPORTED_REGIONS:
-        raise SheetProblem("E204", f"country {quoted(name)} is no region", "two capital letters such as US or MX")
+        raise SheetProblem(
+            "E204", f"country {quoted(name)} is unknown", "write two capital letters such as US or MX"
+        )

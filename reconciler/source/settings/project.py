@@ -1,4 +1,4 @@
-"""``reconciler.yaml``: found, checked, and read into settings."""
+"""Find ``reconciler.yaml``, validate it, and read the settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.domain.settings import (
 )
 from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_TIMEOUT
-from reconciler.source.report import Report, by_place
+from reconciler.source.report import FileReport, by_place
 from reconciler.source.schema.shape import check_shape
 from reconciler.source.settings.guards import read_day, read_policy
 from reconciler.source.settings.members import child_map, child_text, read_integer, read_rate, read_seconds
@@ -33,7 +33,7 @@ Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
 
 
 def find_project(start: Path) -> Path:
-    """The nearest folder, from ``start`` upwards, that holds a project file; ``start`` where there is none."""
+    """The nearest folder with a project file, from ``start`` upwards; ``start`` if there is none."""
     start = start.resolve()
     for folder in (start, *start.parents):
         if files.exists(folder / PROJECT_FILE):
@@ -42,9 +42,9 @@ def find_project(start: Path) -> Path:
 
 
 def load_project(root: Path) -> Loaded:
-    """The settings of the project at ``root``, its file (None where there is none), and what is wrong with it.
+    """The settings of the project at ``root``, its file (None if there is none), and its problems.
 
-    With errors the settings hold what could be read; nothing may be applied then.
+    With errors, the settings contain only what could be read, and nothing may be applied.
     """
     path = root / PROJECT_FILE
     if not files.exists(path):
@@ -53,9 +53,9 @@ def load_project(root: Path) -> Loaded:
 
 
 def load_policy(project: Project, path: Path, name: str) -> Loaded:
-    """The project with the policy of another file, a whole project file or a map with ``policy`` alone.
+    """The project with the policy of another file: a whole project file, or a map with only ``policy``.
 
-    ``name`` is what diagnostics call the file. With errors the policy holds what could be read.
+    ``name`` is the file's name in diagnostics. With errors, the policy contains only what could be read.
     """
     other, document, diagnostics = _load(
         project.root, name, lambda: files.read_named(path, files.MAX_SETTINGS), alone=True
@@ -71,7 +71,7 @@ def load_policy(project: Project, path: Path, name: str) -> Loaded:
 
 
 def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = False) -> Loaded:
-    """One file, whose bytes ``read`` gives. With ``alone`` it may have ``policy`` and nothing else."""
+    """Load one file with ``read``. With ``alone``, a file with only ``policy`` is accepted, too."""
     try:
         data = read()
     except OSError as error:
@@ -84,17 +84,17 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
     node = document.root
     if alone and list(node.items) == ["policy"]:
         node = MapNode(1, 1, {"version": (Scalar("version", True, 1, 1), Scalar("1", True, 1, 1)), **node.items})
-    report = Report(name, list(document.diagnostics))
+    report = FileReport(name, list(document.diagnostics))
     check_shape(node, "project", report)
     if report.errors:
         report.finish()
-        return Project(root), document, by_place(report.found)
+        return Project(root), document, by_place(report.diagnostics)
     settings = _settings(root, node, report)
     report.finish()
-    return settings, document, by_place(report.found)
+    return settings, document, by_place(report.diagnostics)
 
 
-def _settings(root: Path, node: MapNode, report: Report) -> Project:
+def _settings(root: Path, node: MapNode, report: FileReport) -> Project:
     state = child_map(node, "state")
     policy = child_map(node, "policy")
     max_age = read_seconds(policy, "plan_max_age", report)
@@ -117,7 +117,8 @@ def _settings(root: Path, node: MapNode, report: Report) -> Project:
 
 
 def settings_cells(document: Document | None) -> dict[str, str]:
-    """The settings as a flat map from path (``policy.webhook_hosts``) to text as written; a list is one text."""
+    """The settings as a flat mapping from path (``policy.webhook_hosts``) to text as written; a list is one
+    text."""
     return {} if document is None else dict(_flat(document.root, ""))
 
 
@@ -131,20 +132,20 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
         yield path, node.text
 
 
-def _holidays(policy: MapNode, report: Report) -> frozenset[date]:
+def _holidays(policy: MapNode, report: FileReport) -> frozenset[date]:
     found = policy.get("holidays")
     items = found.items if isinstance(found, ListNode) else ()
     days = (read_day(item, report) for item in items if isinstance(item, Scalar))
     return frozenset(day for day in days if day is not None)
 
 
-def _limits(node: MapNode, report: Report) -> Limits:
+def _limits(node: MapNode, report: FileReport) -> Limits:
     standard = Limits()
     rows, size = read_integer(node, "sheet_rows", report), read_integer(node, "sheet_bytes", report)
     return Limits(standard.sheet_rows if rows is None else rows, standard.sheet_bytes if size is None else size)
 
 
-def _provider(node: MapNode, report: Report) -> ProviderSettings:
+def _provider(node: MapNode, report: FileReport) -> ProviderSettings:
     standard = ProviderSettings()
     concurrency = read_integer(node, "concurrency", report)
     timeout = read_seconds(node, "timeout", report, most=MAX_TIMEOUT)
@@ -156,8 +157,8 @@ def _provider(node: MapNode, report: Report) -> ProviderSettings:
     )
 
 
-def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
-    """Two names: with one for both, a request would lose the time of its call."""
+def _schedule_fields(node: MapNode, report: FileReport) -> ScheduleFields:
+    """Two different names: with the same one, a request would lose the time of its call."""
     standard = ScheduleFields()
     fields = ScheduleFields(
         at=child_text(node, "at") or standard.at, timezone=child_text(node, "timezone") or standard.timezone
@@ -165,8 +166,8 @@ def _schedule_fields(node: MapNode, report: Report) -> ScheduleFields:
     if fields.at == fields.timezone:
         written = [item for item in (node.get("at"), node.get("timezone")) if isinstance(item, Scalar)]
         message = f"schedule_fields: at and timezone are both {fields.at!r}"
-        hint = "the service needs two different names, such as date and timezone"
-        report.say("E204", message, written[-1].line, written[-1].column, hint)
+        hint = "choose two different names, such as date and timezone"
+        report.add_problem("E204", message, written[-1].line, written[-1].column, hint)
         return standard
     return fields
 

@@ -1,1 +1,1 @@
-"""Rows from spreadsheets: delimited text, workbooks, and tables written in a plan file, all read alike."""
+"""Read rows from delimited text, workbooks, and tables in a plan file, through one interface."""

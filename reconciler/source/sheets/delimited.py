@@ -1,4 +1,4 @@
-"""Delimited text: ``.csv`` and ``.tsv``, read line by line."""
+"""Read delimited text (``.csv`` and ``.tsv``) line by line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from reconciler.domain.model import Location
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, SheetProblem, SheetRow, letters
 from reconciler.source.sheets.guard import unguarded
 
-_HEAD = 64  # bytes, in which a first line that names the delimiter ends
-_SEPARATOR = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)  # for spreadsheets, which do not show it
-# What a spreadsheet shows, and writes, where it has no value: in English, Spanish, Portuguese, French and German.
+_HEAD = 64  # bytes; a first line that sets the delimiter is shorter
+_SEPARATOR = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)  # read, but not shown, by spreadsheet programs
+# The error values of spreadsheets in English, Spanish, Portuguese, French and German.
 _ERRORS = frozenset(
     {
         "#REF!",
@@ -38,7 +38,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Delimited(Grid):
-    """A text file of records, some over several lines. ``raw`` is read once, from its start."""
+    """A text file of records, which may span several lines. ``raw`` is read once, from its start."""
 
     def __init__(
         self, raw: io.BufferedReader, name: str, encoding: str | None, delimiter: str | None, usual: str
@@ -46,14 +46,14 @@ class Delimited(Grid):
         head = raw.peek(_HEAD)[:_HEAD]
         marked = head[:2] in _UTF16_MARKS
         if encoding == "utf-8" and marked:
-            raise SheetProblem("E602", "the file is UTF-16", "say encoding: utf-16, or save it as CSV UTF-8")
+            raise SheetProblem("E602", "the file is UTF-16", "set encoding: utf-16, or save it as CSV UTF-8")
         encoding = encoding or ("utf-16" if marked else "utf-8")
         self._name = name
         self._raw = raw
         self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         named = _SEPARATOR.match(head.decode(self._encoding, errors="ignore"))
         if named is not None and delimiter not in {None, named[1]}:
-            message = f"the file says sep={named[1]}, and the plan file delimiter: {delimiter!r}"
+            message = f"the file has sep={named[1]}, but the plan file has delimiter: {delimiter!r}"
             raise SheetProblem("E602", message, "remove delimiter:", Location(name, 1, 1))
         self._names_delimiter = named is not None
         self._delimiter = named[1] if named is not None else delimiter or usual
@@ -63,16 +63,16 @@ class Delimited(Grid):
         self._read = 0
         self._number = 0
 
-    def records(self) -> Iterator[Record]:
-        """Each with its raw lines, from which the place of a cell is worked out where it is needed."""
+    def records(self) -> Iterator[SheetRow]:
+        """Each record with its raw lines, from which the position of a cell can be computed."""
         with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
             if self._names_delimiter:
                 next(self._text)
                 self._read = 1
             yield from self._parsed(self._text)
 
-    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
-        del records  # what they would give next is in the lines that follow
+    def take(self, records: Iterator[SheetRow], count: int) -> Iterator[SheetRow]:
+        del records  # not used: this reads the following lines directly
         while count > 0 and (lines := self._next_lines(count)):
             if _are_bare(lines):
                 count -= len(lines)
@@ -84,8 +84,8 @@ class Delimited(Grid):
                     count -= 1
                     yield record
 
-    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
-        """Without a look into lines in which nothing can be wrong."""
+    def pass_over(self, records: Iterator[SheetRow], count: int) -> tuple[int, int]:
+        """Skips plain lines, which cannot have problems, without parsing them."""
         del records
         read = filled = 0
         while read < count and (lines := self._next_lines(count - read)):
@@ -101,13 +101,13 @@ class Delimited(Grid):
         return read, filled
 
     def _next_lines(self, count: int) -> list[str]:
-        """Up to ``count`` lines. What keeps more of them from being read is raised when those were seen."""
+        """Up to ``count`` lines. A decoding error is raised by the next call, after these lines."""
         if self._failed is not None:
             raise self._not_decoded(self._failed)
         lines: list[str] = []
         try:
             for line in islice(self._text, count):
-                lines.append(line)  # noqa: PERF402 - those before an error count
+                lines.append(line)  # noqa: PERF402 - lines before an error are kept
         except UnicodeDecodeError as error:
             if not lines:
                 raise self._not_decoded(error) from error
@@ -117,18 +117,18 @@ class Delimited(Grid):
     def _unread(self) -> Iterator[str]:
         if self._failed is not None:
             raise self._failed
-        for line in self._text:  # noqa: UP028 - which would close the file with this iterator
+        for line in self._text:  # noqa: UP028 - yield from would close the file with this iterator
             yield line
 
-    def _opened(self, lines: Sequence[str]) -> Iterator[Record]:
-        """The records that start in lines just read; the last may end in lines that follow."""
+    def _opened(self, lines: Sequence[str]) -> Iterator[SheetRow]:
+        """The records that start in the given lines; the last may end in the following lines."""
         end = self._read + len(lines)
         for record in self._parsed(chain(lines, self._unread())):
             yield record
             if self._read >= end:
                 return
 
-    def _parsed(self, text: Iterable[str]) -> Iterator[Record]:
+    def _parsed(self, text: Iterable[str]) -> Iterator[SheetRow]:
         reader = csv.reader(self._seen(text), delimiter=self._delimiter, strict=True)
         while True:
             lines = self._lines = []
@@ -143,10 +143,10 @@ class Delimited(Grid):
                 raise self._not_decoded(error) from error
             yield self._record(line, texts, lines)
 
-    def _record(self, line: int, texts: list[str], lines: list[str]) -> Record:
+    def _record(self, line: int, texts: list[str], lines: list[str]) -> SheetRow:
         """The next record, which starts at ``line``."""
         self._number += 1
-        record = Record(self._number, line, texts, lines, NO_FLAWS)
+        record = SheetRow(self._number, line, texts, lines, NO_FLAWS)
         if len(lines) != 1 or len(texts) > MAX_COLUMNS or not _is_plain(lines[0]):
             self._look_into(record)
         return record
@@ -157,12 +157,15 @@ class Delimited(Grid):
             self._read += 1
             yield line
 
-    def _look_into(self, record: Record) -> None:
-        """Take back what was written to keep a cell from being a formula, and refuse what nobody reads."""
+    def _look_into(self, record: SheetRow) -> None:
+        """Remove protections against formulas, and refuse what exceeds a limit or is invalid."""
         texts = record.texts
         if len(texts) > MAX_COLUMNS:
             raise SheetProblem(
-                "E603", f"{len(texts)} columns; {MAX_COLUMNS} are read", None, self.locate(record, None)
+                "E603",
+                f"{len(texts):,} columns; at most {MAX_COLUMNS:,} are allowed",
+                None,
+                self.locate(record, None),
             )
         record.texts = [unguarded(cell) for cell in texts]
         if flaws := {column: _flaw(cell) for column, cell in enumerate(texts) if _is_error(cell.strip())}:
@@ -170,11 +173,13 @@ class Delimited(Grid):
         for column, cell in enumerate(record.texts):
             if len(cell) > MAX_CELL:
                 where = self.locate(record, column)
-                raise SheetProblem("E603", f"a cell of {len(cell)} characters; {MAX_CELL} are read", None, where)
+                raise SheetProblem(
+                    "E603", f"a cell of {len(cell):,} characters; at most {MAX_CELL:,} are allowed", None, where
+                )
             if "\0" in cell:
                 raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
 
-    def locate(self, record: Record, column: int | None) -> Location:
+    def locate(self, record: SheetRow, column: int | None) -> Location:
         """Line and column of the cell's first character in the file."""
         if column is None:
             return Location(self._name, record.line, 1)
@@ -185,19 +190,21 @@ class Delimited(Grid):
     def _broken(self, error: csv.Error, line: int) -> SheetProblem:
         where = Location(self._name, line, 1)
         if "field limit" in str(error):
-            return SheetProblem("E603", f"a cell of more than {MAX_CELL} characters", "is a quote missing?", where)
+            return SheetProblem(
+                "E603", f"a cell of more than {MAX_CELL:,} characters", "check for a missing quote", where
+            )
         after = _AFTER_QUOTE.search(self._lines[-1]) if self._lines and "expected after" in str(error) else None
         if after is not None and after[1] != self._delimiter:
             is_tab = after[1].startswith("\t")
             rest = self._lines[-1][after.start(1) :].lstrip()
             if after[1].isspace() and (not is_tab or not rest or rest.startswith(self._delimiter)):
                 blank = "tab" if is_tab else "blank"
-                message = f"there is a {blank} between a closing quote and the delimiter"
+                message = f"{blank} between a closing quote and the delimiter"
                 return SheetProblem("E602", message, f"remove the {blank}", where)
             mark = "a tab" if is_tab else repr(after[1])
-            hint = 'say delimiter: "\\t"' if is_tab else f'say delimiter: "{after[1]}"'
+            hint = 'set delimiter: "\\t"' if is_tab else f'set delimiter: "{after[1]}"'
             return SheetProblem("E602", f"a quoted cell is followed by {mark}", hint, where)
-        hint = 'a cell that holds quotes is written "like ""this"" one"'
+        hint = 'write a cell that contains quotes "like ""this"" one"'
         return SheetProblem("E602", f"the quotes of this record do not match: {error}", hint, where)
 
     def _not_decoded(self, error: UnicodeDecodeError) -> SheetProblem:
@@ -213,7 +220,7 @@ class Delimited(Grid):
                 break
         byte = error.object[error.start]
         is_utf8 = self._encoding == "utf-8-sig"
-        hint = "save it as UTF-8, or say encoding: windows-1252" if is_utf8 else "save it as UTF-8"
+        hint = "save it as UTF-8, or set encoding: windows-1252" if is_utf8 else "save it as UTF-8"
         shown = "UTF-8" if is_utf8 else self._encoding
         return SheetProblem("E602", f"byte 0x{byte:02x} is not {shown}", hint, Location(self._name, line, column))
 
@@ -223,22 +230,22 @@ def _is_error(text: str) -> bool:
 
 
 def _flaw(text: str) -> str:
-    return f"the spreadsheet showed {text.strip()} here"
+    return f"the spreadsheet program showed {text.strip()} here"
 
 
 def _is_plain(line: str) -> bool:
-    """Whether the cells of a line are as they are written, and none is too long."""
+    """Whether a line needs no further checks: no special characters, and not too long."""
     return len(line) <= MAX_CELL and "'" not in line and "\0" not in line and "#" not in line
 
 
 def _are_bare(lines: Sequence[str]) -> bool:
-    """Whether each line is one record, and none of its cells is more than its text."""
+    """Whether each line is one record without quotes, and within the limits."""
     text = "".join(lines)
     return '"' not in text and "\0" not in text and max(map(len, lines)) <= MAX_COLUMNS
 
 
 def _find(lines: list[str], column: int, delimiter: str) -> tuple[int, int]:
-    """Line (from 0) and character (from 0) where a cell of a record starts."""
+    """The position of a cell in a record: line and character, both from 0."""
     if len(lines) == 1 and '"' not in lines[0]:
         line = lines[0].rstrip("\r\n")
         cells = line.split(delimiter, column)

@@ -1,7 +1,7 @@
-"""Number formats of workbooks: which make a date of a number, and how the common ones show a value.
+"""Number formats of workbooks: recognise date formats, and apply the common formats.
 
-ECMA-376 part 1, 18.8.30 (built-in formats) and 18.8.31 (format codes). Only forms that look the same in
-every language are shown; any other is None, so that its reader can warn. This is no engine of formats.
+ECMA-376 part 1, 18.8.30 (built-in formats) and 18.8.31 (format codes). Only formats that do not depend on the
+language are supported. For others the functions return None, so that the caller can warn.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ BUILT_IN = {
     46: "[h]:mm:ss", 47: "mmss.0", 48: "##0.0E+0", 49: "@",
 }  # fmt: skip
 _EAST_ASIAN_DATES = frozenset({*range(27, 37), *range(50, 59)})
-UNKNOWN = "[?]"  # a form that is not told
-# A part of a code: quoted text, an escaped character, a gap as wide as a character, a fill, a bracket, the rest.
+UNKNOWN = "[?]"  # an unknown built-in format
+# The parts of a code: quoted text, an escaped character, padding, a fill, a bracket, anything else.
 _TOKEN = re.compile(
     r'"([^"]*)"|\\(.)|_(.)|\*(.)|\[([^\]]*)\]|(General|AM/PM|A/P|y+|m+|d+|h+|s+|.)',
     re.IGNORECASE | re.DOTALL,
 )
-# A currency and a language; F800 and F400 stand for the form that the machine is set to.
+# A currency and a language. F800 and F400 stand for the system's formats.
 _CURRENCY = re.compile(r"\$([^-]*)(?:-(?!F[48]00)(?:[0-9A-F]{1,4}|[A-Z]{2,3}-[A-Z]{2}))?", re.IGNORECASE)
 _COLOURS = re.compile(r"black|blue|cyan|green|magenta|red|white|yellow|color ?\d+", re.IGNORECASE)
 _ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
@@ -36,43 +36,44 @@ _DATE_LETTERS = frozenset("ymdhs")
 
 
 def built_in(number: int) -> str:
-    """The code of a format that a workbook only numbers."""
+    """The code of a built-in format, which a workbook refers to by number."""
     return BUILT_IN.get(number, "*yyyy/m/d" if number in _EAST_ASIAN_DATES else UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """``kind`` is ``text`` (shown as it stands), ``code`` (a letter or mark of the format) or ``other``."""
+class FormatToken:
+    """A part of a format code. ``kind`` is ``text`` (literal), ``code`` (a letter or mark), ``elapsed`` or
+    ``other``."""
 
     kind: str
     text: str
 
 
 @lru_cache(maxsize=1024)
-def sections(code: str) -> tuple[tuple[Token, ...], ...]:
+def sections(code: str) -> tuple[tuple[FormatToken, ...], ...]:
     """The sections of a format code: for positive numbers, negative ones, zero, and texts."""
-    found: list[list[Token]] = [[]]
+    found: list[list[FormatToken]] = [[]]
     for quoted, escaped, pad, fill, bracket, rest in _TOKEN.findall(code):
         if rest == ";":
             found.append([])
         elif bracket:
             found[-1].extend(_bracket(bracket))
         elif quoted or escaped:
-            found[-1].append(Token("text", quoted or escaped))
+            found[-1].append(FormatToken("text", quoted or escaped))
         elif pad or fill:
-            continue  # a gap that only aligns
+            continue  # only for alignment
         elif rest:
-            found[-1].append(Token("code", rest))
+            found[-1].append(FormatToken("code", rest))
     return tuple(map(tuple, found))
 
 
-def _bracket(text: str) -> list[Token]:
+def _bracket(text: str) -> list[FormatToken]:
     currency = _CURRENCY.fullmatch(text)
     if currency is not None:
-        return [Token("text", currency[1])] if currency[1] else []
+        return [FormatToken("text", currency[1])] if currency[1] else []
     if _COLOURS.fullmatch(text):
         return []
-    return [Token("elapsed" if _ELAPSED.fullmatch(text) else "other", text)]
+    return [FormatToken("elapsed" if _ELAPSED.fullmatch(text) else "other", text)]
 
 
 @lru_cache(maxsize=1024)
@@ -87,12 +88,12 @@ def is_date(code: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_elapsed(code: str) -> bool:
-    """Whether it shows a length of time: ``[h]:mm``."""
+    """Whether the format shows a duration: ``[h]:mm``."""
     return any(token.kind == "elapsed" for token in sections(code)[0])
 
 
 def shown_number(value: Decimal, code: str) -> str | None:
-    """A number as the format shows it; None where that cannot be told."""
+    """A number in the format; None if the format is not supported."""
     parts = sections(code)
     if len(parts) > 4 or any(token.kind in {"other", "elapsed"} for part in parts for token in part):
         return None
@@ -105,8 +106,8 @@ def shown_number(value: Decimal, code: str) -> str | None:
     return f"-{text}" if negative else text
 
 
-def _in_section(value: Decimal, tokens: tuple[Token, ...]) -> str | None:
-    """Of ``value``, which is not negative; signs are the section's own."""
+def _in_section(value: Decimal, tokens: tuple[FormatToken, ...]) -> str | None:
+    """Format ``value``, which must not be negative, in one section. The section contains the signs."""
     before: list[str] = []
     places, after = "", ""
     tokens = _without_blanks(tokens)
@@ -114,7 +115,7 @@ def _in_section(value: Decimal, tokens: tuple[Token, ...]) -> str | None:
     for token in tokens:
         if token.kind == "code" and token.text in "#0,.":
             if after:
-                return None  # digits on two sides of a text, as in telephone numbers
+                return None  # digits on both sides of a text, as in phone numbers
             places += token.text
             continue
         if token.kind == "code" and token.text not in "%$€£¥+-() /:":
@@ -127,19 +128,19 @@ def _in_section(value: Decimal, tokens: tuple[Token, ...]) -> str | None:
     return None if number is None else f"{''.join(before)}{number}{after}".strip()
 
 
-def _without_blanks(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Without the ``?`` that only align: those of a section that shows no digit."""
+def _without_blanks(tokens: tuple[FormatToken, ...]) -> tuple[FormatToken, ...]:
+    """Remove every ``?`` in a section without digits, where it is only for alignment."""
     if any(token.kind == "code" and token.text in "#0" for token in tokens):
         return tokens
-    return tuple(token for token in tokens if token != Token("code", "?"))
+    return tuple(token for token in tokens if token != FormatToken("code", "?"))
 
 
 def shows_text_as_it_is(code: str) -> bool:
-    """Whether a text in a cell of this format is shown without additions."""
+    """Whether the format shows a text unchanged."""
     last = sections(code)[-1]
-    if Token("code", "@") not in last:
+    if FormatToken("code", "@") not in last:
         return len(sections(code)) < 4
-    return all(token == Token("code", "@") for token in last)
+    return all(token == FormatToken("code", "@") for token in last)
 
 
 def _digits(value: Decimal, places: str) -> str | None:
@@ -163,8 +164,8 @@ def _digits(value: Decimal, places: str) -> str | None:
 
 
 def shown_date(value: datetime, code: str) -> str | None:
-    """A date or time as the format shows it; None where that cannot be told, or depends on a language."""
-    if code.startswith("*"):  # BUILT_IN marks so what follows the machine's language
+    """A date or time in the format; None if it is not supported, or depends on the language."""
+    if code.startswith("*"):  # in BUILT_IN: depends on the system's language
         return None
     tokens = sections(code)[0]
     letters = [token.text.lower() if token.kind == "code" else "" for token in tokens]
@@ -190,7 +191,7 @@ def _date_part(value: datetime, letters: list[str], index: int, *, twelve: bool)
         return f"{value.minute:0{len(letter)}d}"
     hour = (value.hour + 11) % 12 + 1 if twelve else value.hour
     if letter in {"mmm", "mmmm"}:
-        return None  # the month's name in the language of whoever opens it
+        return None  # the month's name depends on the language
     forms = {
         "yyyy": f"{value.year:04d}", "yy": f"{value.year % 100:02d}", "mm": f"{value.month:02d}",
         "m": str(value.month), "dd": f"{value.day:02d}", "d": str(value.day), "hh": f"{hour:02d}", "h": str(hour),
@@ -202,7 +203,7 @@ def _date_part(value: datetime, letters: list[str], index: int, *, twelve: bool)
 
 
 def _is_minute(letters: list[str], index: int) -> bool:
-    """``m`` after hours or before seconds is minutes (18.8.31)."""
+    """``m`` after hours or before seconds means minutes (18.8.31)."""
     marks = [text for text in letters[:index] if text and text[0] in _DATE_LETTERS]
     ahead = [text for text in letters[index + 1 :] if text and text[0] in _DATE_LETTERS]
     return bool((marks and marks[-1][0] == "h") or (ahead and ahead[0][0] == "s"))
@@ -210,5 +211,5 @@ def _is_minute(letters: list[str], index: int) -> bool:
 
 @lru_cache(maxsize=1024)
 def has_day(code: str) -> bool:
-    """Whether the format shows a day or a year, which a time alone has none of."""
+    """Whether the format shows a day or a year, which a time of day does not have."""
     return any(token.kind == "code" and token.text[0].lower() in "yd" for token in sections(code)[0])

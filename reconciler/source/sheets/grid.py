@@ -1,4 +1,4 @@
-"""What every kind of sheet is to its readers: records of texts, the header first, each with its place."""
+"""The interface of all sheets: records of texts with their locations, the header first."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reconciler.domain.model import Location
 
 MAX_COLUMNS = 1000
 MAX_CELL = 10_000
-MEND = "correct it in the spreadsheet, and save it there"
+MEND = "correct it in the spreadsheet program, and save the file"
 NO_FLAWS: Mapping[int, str] = MappingProxyType({})
 
 
-class SheetProblem(Exception):  # noqa: N818 - a problem of the user's, told as a diagnostic
-    """A sheet cannot be read, or not further. ``location`` is None where the ``file:`` value is to blame."""
+class SheetProblem(Exception):  # noqa: N818 - a user's mistake, reported as a diagnostic
+    """A sheet cannot be read, or not any further. ``location`` is None if the problem concerns ``file:``."""
 
     def __init__(self, code: str, message: str, hint: str | None = None, location: Location | None = None) -> None:
         super().__init__(message)
@@ -27,17 +27,17 @@ class SheetProblem(Exception):  # noqa: N818 - a problem of the user's, told as 
         self.location = location
 
     def __reduce__(self) -> tuple[type[SheetProblem], tuple[str, str, str | None, Location | None]]:
-        """It may be met in another process than the one that tells it."""
+        """Support pickling: a worker process sends it to the main process."""
         return SheetProblem, (self.code, self.message, self.hint, self.location)
 
 
 @dataclass(slots=True)
-class Record:
-    """One row of a sheet. ``number`` counts as the spreadsheet does, ``line`` is where it starts in the file.
+class SheetRow:
+    """One row of a sheet. ``number`` is its row number in the spreadsheet, ``line`` its first line in the file.
 
-    ``flaws`` says of cells why the spreadsheet itself has no value for them; ``raw`` is the reader's own.
-    ``displayed`` is how a workbook shows cells, where that is not their text; ``undisplayed`` names the formats of
-    cells of which that cannot be told.
+    ``flaws`` are the reasons why cells have no value; ``raw`` is private data of the reader. ``displayed`` are the
+    texts that a workbook shows for cells, if they differ from the stored text; ``undisplayed`` are the unsupported
+    formats of cells.
     """
 
     number: int
@@ -53,35 +53,36 @@ class Record:
         return not self.flaws and not any(map(str.strip, self.texts))
 
     def sent(self, direct: Set[int]) -> list[str]:
-        """The texts, those of the columns ``direct`` as the workbook shows them."""
+        """The texts. For the columns ``direct`` these are the texts that the workbook shows."""
         if not self.displayed:
             return self.texts
         return [self.displayed.get(i, text) if i in direct else text for i, text in enumerate(self.texts)]
 
 
 class Grid(Protocol):
-    """A sheet that is open for reading. Copies of this process may go on reading it, each for itself."""
+    """A sheet that is open for reading. Forked processes can continue reading it independently."""
 
-    def records(self) -> Iterator[Record]:
-        """All records, once. Raises ``SheetProblem`` where reading ends too early."""
+    def records(self) -> Iterator[SheetRow]:
+        """All records, once. Raises ``SheetProblem`` if the sheet cannot be read to its end."""
         ...
 
-    def locate(self, record: Record, column: int | None) -> Location:
-        """The place of a cell (its column counts from 0), or of the whole record."""
+    def locate(self, record: SheetRow, column: int | None) -> Location:
+        """The location of a cell (columns count from 0), or of the whole record."""
         ...
 
-    def take(self, records: Iterator[Record], count: int) -> Iterator[Record]:
-        """The next ``count`` of ``records``, which this grid gave. Raises ``SheetProblem`` as they do."""
+    def take(self, records: Iterator[SheetRow], count: int) -> Iterator[SheetRow]:
+        """The next ``count`` of ``records``, which come from this grid. Raises ``SheetProblem`` as ``records``
+        does."""
         return islice(records, count)
 
-    def pass_over(self, records: Iterator[Record], count: int) -> tuple[int, int]:
-        """Do without the next ``count`` of ``records``: how many there were, and how many hold anything."""
+    def pass_over(self, records: Iterator[SheetRow], count: int) -> tuple[int, int]:
+        """Skip the next ``count`` of ``records``. Returns the number of skipped records, and of non-blank ones."""
         blank = [record.blank for record in islice(records, count)]
         return len(blank), blank.count(False)
 
 
-def refuse_flaws(grid: Grid, record: Record, columns: Iterable[int]) -> None:
-    """Raise ``SheetProblem`` where one of these cells has no value of its own."""
+def refuse_flaws(grid: Grid, record: SheetRow, columns: Iterable[int]) -> None:
+    """Raise ``SheetProblem`` if one of these cells has no value."""
     for column in columns:
         if (flaw := record.flaws.get(column)) is not None:
             raise SheetProblem("E608", flaw, MEND, grid.locate(record, column))

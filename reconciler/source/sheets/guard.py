@@ -1,7 +1,7 @@
-"""Cells that no spreadsheet takes for a formula, and back again exactly (OWASP, CSV injection).
+"""Protect cells against being read as formulas, and remove the protection again (OWASP, CSV injection).
 
-A formula starts with ``= + - @`` in some spreadsheet, also in the full width of East Asian keyboards, and also
-after white space. A tab or a line break may start a cell of its own, and an apostrophe is the guard itself.
+In some spreadsheet programs a formula starts with ``= + - @``, also in their full-width forms, and also after
+white space. A tab or a line break may start a new cell. The protection is an apostrophe, so that needs it, too.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """What ``guarded`` was given; any other text as it is."""
+    """The inverse of ``guarded``; any other text is not changed."""
     return text[1:] if text[:1] == "'" and risky(text[1:]) else text
 
 
 def risky(text: str) -> bool:
-    """Whether a spreadsheet could take the text for something else than text."""
+    """Whether a spreadsheet program could read the text as something other than text."""
     if text[:1].isalnum():
         return False
     return text.startswith(_BREAKS) or text.lstrip().startswith(_RISKY)

@@ -1,4 +1,4 @@
-"""The header of a sheet: which column sets a field, which is an input, and what is wrong with either."""
+"""Read the header of a sheet: columns that set a field, columns that are inputs, and problems with them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from reconciler.source.report import Report
+from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT, SYNONYMS
-from reconciler.source.sheets.grid import MEND, Grid, Record
+from reconciler.source.sheets.grid import MEND, Grid, SheetRow
 
 _MARKS = (";", ",", "\t", "|")
 MAP_NAMES = (*MAPS, "schedule")
@@ -17,26 +17,26 @@ MAP_NAMES = (*MAPS, "schedule")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Names by column; a column without a name has an empty one. ``fields`` are those that set a field."""
+    """Names by column, empty for a column without a name. ``fields`` are the columns that set a field."""
 
     names: tuple[str, ...]
     fields: tuple[tuple[int, str], ...]
     inputs: tuple[tuple[int, str], ...]
 
 
-def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
-    """The header, None where it is unusable; everything wrong with it is reported."""
+def read_header(grid: Grid, record: SheetRow, report: FileReport) -> Header | None:
+    """The header, or None if it is invalid. All problems are reported."""
     names = tuple(text.strip() for text in record.texts)
     seen: dict[str, int] = {}
     usable = True
     found_fields: list[tuple[int, str]] = []
     if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)) is not None:
         shown = "\\t" if mark == "\t" else mark
-        message = f"one column only, and its header holds {shown!r}"
-        report.tell("E606", message, grid.locate(record, 0), f'say delimiter: "{shown}"')
+        message = f"one column only, and its header contains {shown!r}"
+        report.add_problem_at("E606", message, grid.locate(record, 0), f'set delimiter: "{shown}"')
         return None
     for index, flaw in record.flaws.items():
-        report.tell("E608", f"in the row of the header: {flaw}", grid.locate(record, index), MEND)
+        report.add_problem_at("E608", f"in the header: {flaw}", grid.locate(record, index), MEND)
         usable = False
     if not usable:
         return None
@@ -44,7 +44,7 @@ def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
     for index, name in enumerate(names):
         problem = _problem(name, seen)
         if problem is not None:
-            report.tell("E606", problem[0], grid.locate(record, index), problem[1])
+            report.add_problem_at("E606", problem[0], grid.locate(record, index), problem[1])
             usable = False
         elif name:
             seen[name] = index
@@ -54,18 +54,18 @@ def read_header(grid: Grid, record: Record, report: Report) -> Header | None:
 
 def _problem(name: str, seen: dict[str, int]) -> tuple[str, str] | None:
     if name in seen:
-        return f"header {name!r} is here a second time", "give one of the columns another name"
+        return f"duplicate header {name!r}", "rename one of the columns"
     if name.startswith("metadata.reconciler_"):
-        return f"header {name!r}: tags that start with reconciler_ are taken", "choose another name"
+        return f"header {name!r}: tags that start with reconciler_ are reserved", "choose another name"
     head = name.partition(".")[0]
     if head in MAP_NAMES and schema_of(name) is None:
-        known = ", ".join(item for item in fields() if item.startswith(f"{head}."))
-        return f"header {name!r} names no field", f"known: {known}name" if head in MAPS else f"known: {known}"
+        names = ", ".join(item for item in fields() if item.startswith(f"{head}."))
+        return f"header {name!r} is not a field", f"use {names}name" if head in MAPS else f"use one of: {names}"
     return None
 
 
 def near_field(name: str) -> tuple[str, bool] | None:
-    """The field that a name resembles; and whether it is misspelt, or means something of the kind (``phone``)."""
+    """The field that a name is similar to, and whether it is a misspelling (else a synonym, such as ``phone``)."""
     same = {folded(item): item for item in fields()}
     plain = folded(name)
     if plain in same:
@@ -77,17 +77,19 @@ def near_field(name: str) -> tuple[str, bool] | None:
     return (same[near[0]], True) if near else None
 
 
-def check_unread(grid: Grid, record: Record, header: Header, read: Collection[str], report: Report) -> None:
-    """Inputs that no formula reads: one that is nearly a field is an error, any other a warning."""
+def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[str], report: FileReport) -> None:
+    """Report inputs that no formula uses: an error if the name is similar to a field, else a warning."""
     for index, name in header.inputs:
         if name in read:
             continue
         near = near_field(name)
         where = grid.locate(record, index)
         if is_repeat(name):
-            report.tell("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
+            report.add_problem_at("E806", f"header {name!r}: {NO_REPEAT[0]}", where, NO_REPEAT[1])
         elif near is not None and near[1]:
-            report.tell("E606", f"header {name!r} is nearly the field {near[0]}", where, f"write it as {near[0]}")
+            report.add_problem_at(
+                "E606", f"header {name!r} is similar to the field {near[0]}", where, f"rename it to {near[0]}"
+            )
         else:
-            hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or read it in columns:"
-            report.tell("W204", f"header {name!r} is no field, and no formula reads it", where, hint)
+            hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or use it in columns:"
+            report.add_problem_at("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)

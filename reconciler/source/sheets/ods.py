@@ -1,4 +1,4 @@
-"""OpenDocument spreadsheets: each cell says its value, and how it is shown (OpenDocument 1.3 part 3, 9)."""
+"""Read OpenDocument spreadsheets. Each cell has its value and the shown text (OpenDocument 1.3 part 3, 9)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
-from reconciler.source.sheets.grid import MAX_COLUMNS, Record, SheetProblem
+from reconciler.source.sheets.grid import MAX_COLUMNS, SheetProblem, SheetRow
 from reconciler.source.sheets.package import Package, damaged
 from reconciler.source.sheets.parts import Area, Sheet, Survey
 from reconciler.source.sheets.values import Value, empty_record, number_text, plain_number
@@ -29,7 +29,7 @@ class OdsBook:
 
     def __init__(self, package: Package) -> None:
         if b"encryption-data" in b"".join(package.pieces("META-INF/manifest.xml")):
-            raise SheetProblem("E602", "this is a workbook with a password", "save it without a password")
+            raise SheetProblem("E602", "the workbook has a password", "save it without a password")
         if _CONTENT not in package:
             raise damaged("it has no content.xml")
         self._package = package
@@ -48,14 +48,14 @@ class OdsBook:
             self.sheets.append(Sheet(sheet, sheet, attributes.get(f"{_TABLE}style-name") in self._hidden_styles))
 
     def survey(self, sheet: Sheet) -> Survey:
-        """Read a sheet once without holding a cell of it."""
+        """Read a sheet once without storing cells."""
         reader = _TableReader(sheet.name)
         for _ in self._read(reader):
             pass
         return reader.survey
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
-        """The rows that hold anything, each ``width`` cells wide."""
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
+        """The rows with content, each ``width`` cells wide."""
         for number, cells in self._read(_TableReader(sheet.name)):
             record = empty_record(number, width)
             for column, value in cells.items():
@@ -64,16 +64,16 @@ class OdsBook:
 
     def _read(self, reader: _TableReader) -> Iterator[tuple[int, dict[int, Value]]]:
         for _ in chain(self._package.parsing(_CONTENT, reader.start, reader.end, reader.text), [None]):
-            yield from reader.taken()
+            yield from reader.completed()
 
 
 class _TableReader:
-    """Reads one table. Rows that repeat another are given as often as they are there."""
+    """Reads one table. Repeated rows are returned once for each repetition."""
 
     def __init__(self, name: str) -> None:
         self.survey = Survey()
         self._name = name
-        self._depth = 0  # tables inside a cell are not the sheet's
+        self._depth = 0  # nested tables inside a cell are ignored
         self._row = self._column = 0
         self._hidden_columns: list[range] = []
         self._columns = 0
@@ -84,8 +84,8 @@ class _TableReader:
         self._in_text = self._notes = 0
         self._done: list[tuple[int, dict[int, Value]]] = []
 
-    def taken(self) -> list[tuple[int, dict[int, Value]]]:
-        """The rows that ended since the last call."""
+    def completed(self) -> list[tuple[int, dict[int, Value]]]:
+        """The rows that were completed since the last call."""
         done, self._done = self._done, []
         return done
 
@@ -167,19 +167,19 @@ class _TableReader:
 
 
 def _value(attributes: dict[str, str], shown: str) -> Value | None:
-    """A cell, None where it is empty."""
+    """The value of a cell, or None if it is empty."""
     kind = attributes.get(f"{_OFFICE}value-type")
     formula = f"{_TABLE}formula" in attributes
     if attributes.get(_CALC) == "error" or (formula and _ERROR.fullmatch(shown)):
-        return Value(flaw=f"the spreadsheet shows {shown or 'an error'} here")
+        return Value(flaw=f"the spreadsheet program shows {shown or 'an error'} here")
     if kind is None:
         if formula and not shown:
-            return Value(flaw="a formula without a value: it was never calculated")
+            return Value(flaw="this formula has no value, because it was never calculated")
         return Value(shown, shown) if shown else None
     if kind in _NUMBERS:
         number = number_text(plain_number(attributes.get(f"{_OFFICE}value", "")))
         if len(number.lstrip("-").partition(".")[0]) > 15:
-            return Value(number, flaw="a number of more than 15 digits, which a spreadsheet rounds")
+            return Value(number, flaw="this number has more than 15 digits, so spreadsheet programs round it")
         return Value(number, shown or number)
     if kind == "boolean":
         text = attributes.get(f"{_OFFICE}boolean-value", "")
@@ -193,11 +193,11 @@ def _value(attributes: dict[str, str], shown: str) -> Value | None:
 
 
 def _date(text: str, shown: str) -> Value:
-    """Rounded to the second, as fractions of days are no exact seconds."""
+    """A date and time rounded to the second, because spreadsheets store them as fractions of days."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return Value(flaw=f"{text!r} is no date")
+        return Value(flaw=f"{text!r} is not a date")
     if moment.microsecond:
         moment = (moment + timedelta(microseconds=500_000)).replace(microsecond=0)
     stored = moment.isoformat(" ", "seconds") if "T" in text else text
@@ -207,7 +207,7 @@ def _date(text: str, shown: str) -> Value:
 def _time(text: str, shown: str) -> Value:
     match = _DURATION.fullmatch(text)
     if match is None:
-        return Value(flaw=f"{text!r} is no time of day")
+        return Value(flaw=f"{text!r} is not a time of day")
     rounded_up = (match[4] or "0")[0] >= "5"
     seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3]) + rounded_up
     stored = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
@@ -217,5 +217,5 @@ def _time(text: str, shown: str) -> Value:
 def _count(attributes: dict[str, str], name: str) -> int:
     text = attributes.get(name, "1")
     if not text.isdecimal() or not 0 < len(text) < 9 or int(text) > _MAX_COUNT:
-        raise damaged(f"a count of {text[:20]!r}")
+        raise damaged(f"invalid count {text[:20]!r}")
     return int(text)

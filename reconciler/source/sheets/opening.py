@@ -1,4 +1,4 @@
-"""From the ``file:`` of a plan file to an open sheet. Nothing outside of the project is ever opened."""
+"""Open the sheet that ``file:`` in a plan file names. Files outside of the project are never opened."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[Grid]:
-    """The sheet that a plan file names; ``plan_file`` is relative to the project.
+    """Open the sheet that a plan file names; ``plan_file`` is relative to the project.
 
     Raises:
-        SheetProblem: it may not be read, cannot be, or is too big.
+        SheetProblem: it may not be read, cannot be read, or is too large.
     """
     path = _resolve(options.file.text, plan_file, project)
     suffix = path.suffix.lower()
@@ -44,9 +44,11 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
             if options.sheet is not None:
                 raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
             if (kind := kind_of_container(raw)) is not None:
-                raise SheetProblem("E602", f"this is {kind}, not text", "name it as what it is, such as .xlsx")
+                raise SheetProblem(
+                    "E602", f"this is {kind}, not text", "rename it with the correct ending, such as .xlsx"
+                )
             if options.hidden is not None:
-                raise SheetProblem("E602", f"a {suffix} file hides nothing", "remove hidden:")
+                raise SheetProblem("E602", f"a {suffix} file has no hidden rows", "remove hidden:")
             yield Delimited(raw, name, options.encoding, options.delimiter, _TEXTS[suffix])
         else:
             if options.encoding is not None or options.delimiter is not None:
@@ -55,17 +57,22 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
 
 
 def _resolve(text: str, plan_file: str, project: Project) -> Path:
-    """The file itself: relative, without ``..``, and inside the project when all links are followed."""
+    """The path of the file. It must be relative, without ``..``, and inside the project after resolving links."""
     wanted = PurePosixPath(text)
     if wanted.is_absolute() or "\\" in text or (len(text) > 1 and text[1] == ":"):
-        raise SheetProblem("E601", "the path is absolute, or not written with /", "a path relative to this file")
+        raise SheetProblem(
+            "E601", "the path is absolute, or not written with /", "write a path relative to this file"
+        )
     if ".." in wanted.parts:
-        raise SheetProblem("E601", "the path leads upwards", "keep sheets beside or below the plan file")
+        raise SheetProblem(
+            "E601", "the path contains ..", "keep sheets in the folder of the plan file or below it"
+        )
     suffix = wanted.suffix.lower()
     if suffix not in {*_TEXTS, ".xlsx", ".ods"}:
         others = {".xls", ".xlsm", ".xlsb", ".fods", ".numbers"}
-        hint = "save it as .xlsx or .csv" if suffix in others else ".csv, .tsv, .xlsx or .ods"
-        raise SheetProblem("E602", f"a file that ends in {suffix or 'nothing'} is no sheet", hint)
+        hint = "save it as .xlsx or .csv" if suffix in others else "use a .csv, .tsv, .xlsx or .ods file"
+        message = f"{suffix} files are not supported" if suffix else "the file's name has no ending"
+        raise SheetProblem("E602", message, hint)
     try:
         path = (project.root / PurePosixPath(plan_file).parent / wanted).resolve(strict=True)
         if not path.is_relative_to(project.root.resolve()):
@@ -78,7 +85,7 @@ def _resolve(text: str, plan_file: str, project: Project) -> Path:
 
 @contextmanager
 def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
-    """A regular file of the project."""
+    """Open a regular file of the project."""
     try:
         handle = open_in_project(project.root, path)
         raw: io.BufferedReader = io.BufferedReader(_ByPlace(handle), _CHUNK)
@@ -91,13 +98,13 @@ def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
 
 
 class _ByPlace(io.RawIOBase):
-    """An open file that is read from a place of its own: copies of this process do not move each other's."""
+    """An open file with its own position, so that forked processes do not change each other's position."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._at = 0
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what a BufferedReader gives
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
         data = os.pread(self._handle, len(buffer), self._at)
         buffer[: len(data)] = data
         self._at += len(data)
@@ -129,8 +136,8 @@ class _ByPlace(io.RawIOBase):
 def _check_size(raw: io.BufferedReader, project: Project) -> None:
     size, limit = os.fstat(raw.fileno()).st_size, project.limits.sheet_bytes
     if size > limit:
-        hint = "an operator may raise limits.sheet_bytes in reconciler.yaml"
-        raise SheetProblem("E603", f"the file has {size} bytes; {limit} are read", hint)
+        hint = "raise limits.sheet_bytes in reconciler.yaml, or split the file"
+        raise SheetProblem("E603", f"the file has {size:,} bytes; at most {limit:,} are allowed", hint)
 
 
 def _check_content(raw: io.BufferedReader, pinned: str) -> None:
@@ -139,5 +146,5 @@ def _check_content(raw: io.BufferedReader, pinned: str) -> None:
         found.update(chunk)
     raw.seek(0)
     if found.hexdigest() != pinned:
-        hint = f"if the new content is meant: sha256: {found.hexdigest()}"
-        raise SheetProblem("E604", f"the file is not the pinned one: its SHA-256 is {found.hexdigest()}", hint)
+        hint = f"if the new content is correct, set sha256: {found.hexdigest()}"
+        raise SheetProblem("E604", f"the file does not match the pinned sha256: it is {found.hexdigest()}", hint)

@@ -1,4 +1,4 @@
-"""What a plan file says of one spreadsheet file."""
+"""The settings of one spreadsheet file in a plan file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.source.yaml.nodes import MapNode, Node, Scalar
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``file`` is the scalar that names it; the others are None where the file says nothing."""
+    """``file`` is the scalar with the file's name; the others are None if they are not set."""
 
     file: Scalar
     sheet: str | None = None
@@ -21,7 +21,7 @@ class Options:
 
 
 def read_options(node: Node) -> Options | None:
-    """The options of ``{file: ..., ...}`` or of a bare file name; None where there is no usable name."""
+    """The options of ``{file: ..., ...}`` or of a bare file name; None if there is no valid name."""
     if isinstance(node, Scalar):
         return Options(node) if node.text else None
     if not isinstance(node, MapNode):

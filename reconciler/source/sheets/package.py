@@ -1,7 +1,7 @@
-"""A workbook as the ZIP package that it is: its parts, unpacked in pieces, and never more bytes than allowed.
+"""The ZIP package of a workbook: unpack its parts in pieces, up to a limit of bytes.
 
-Sizes that a package states of itself may be lies, so each part is unpacked once and counted before anything reads
-it. Part names are compared without regard to case (ECMA-376 part 2, 6.3.5).
+The sizes in a package may be wrong, so each part is unpacked once and counted before it is read. Part names are
+compared case-insensitively (ECMA-376 part 2, 6.3.5).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ End = Callable[[str], None]
 Text = Callable[[str], None]
 
 
-def damaged(detail: str, hint: str = "open it in the spreadsheet, and save it again") -> SheetProblem:
+def damaged(detail: str, hint: str = "open it in the spreadsheet program, and save it again") -> SheetProblem:
     return SheetProblem("E602", f"the workbook is damaged: {detail}", hint)
 
 
 def kind_of_container(raw: io.BufferedReader) -> str | None:
-    """What a file that is not delimited text is, by its first bytes; None where it may be text."""
+    """The type of a file that is not delimited text, by its first bytes; None if it may be text."""
     head = raw.peek(8)[:8]
     if head.startswith(b"PK\x03\x04"):
         return "a ZIP package, as workbooks are"
@@ -45,52 +45,55 @@ def kind_of_container(raw: io.BufferedReader) -> str | None:
 
 
 class Package:
-    """The parts of a workbook. Raises ``SheetProblem`` where it is none, or unpacks to over ``limit`` bytes."""
+    """The parts of a workbook. Raises ``SheetProblem`` if it is not one, or unpacks to more than ``limit``
+    bytes."""
 
     def __init__(self, raw: io.BufferedReader, limit: int) -> None:
         self._raw = raw
         kind = kind_of_container(raw)
         if kind is None or not kind.startswith("a ZIP"):
             hint = "save it without a password" if kind and "password" in kind else "save it as .xlsx"
-            raise SheetProblem("E602", f"this is {kind or 'no workbook'}", hint)
+            raise SheetProblem("E602", f"this is {kind or 'not a workbook'}", hint)
         try:
             with ZipFile(raw) as package:
                 parts = package.infolist()
         except (BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise SheetProblem("E602", "this is no workbook", "is the file whole?") from error
+            raise SheetProblem("E602", "this is not a workbook", "check that the file is complete") from error
         if len(parts) > _MAX_PARTS:
-            raise SheetProblem("E603", f"a workbook of {len(parts):,} parts; {_MAX_PARTS:,} are read")
+            raise SheetProblem(
+                "E603", f"the workbook has {len(parts):,} parts; at most {_MAX_PARTS:,} are allowed"
+            )
         self._parts = {part.filename.lower(): part for part in parts}
         if len(self._parts) != len(parts):
-            raise damaged("two of its parts have one name")
+            raise damaged("two of its parts have the same name")
         left = limit
         for part in parts:
             for piece in self._pieces(part):
                 left -= len(piece)
                 if left < 0:
-                    hint = "an operator may raise limits.sheet_bytes in reconciler.yaml"
-                    raise SheetProblem("E603", f"the workbook unpacks to more than {limit} bytes", hint)
+                    hint = "raise limits.sheet_bytes in reconciler.yaml, or split the file"
+                    raise SheetProblem("E603", f"the workbook unpacks to more than {limit:,} bytes", hint)
 
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._parts
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """A part unpacked; nothing where there is none."""
+        """The pieces of an unpacked part; none if there is no such part."""
         part = self._parts.get(name.lower())
         return self._pieces(part) if part is not None else iter(())
 
     def parse(self, name: str, start: Start, end: End | None = None, text: Text | None = None) -> None:
-        """Read a part of XML whole."""
+        """Parse a whole XML part."""
         for _ in self.parsing(name, start, end, text):
             pass
 
     def parsing(self, name: str, start: Start, end: End | None = None, text: Text | None = None) -> Iterator[None]:
-        """Read a part of XML, one piece with each step; nothing where ``name`` is empty.
+        """Parse an XML part, one piece in each step; nothing if ``name`` is empty.
 
         Handlers get an element's namespace, a space, and its name.
 
         Raises:
-            SheetProblem: it is no XML, or declares a document type, in which entities could grow.
+            SheetProblem: it is not XML, or declares a document type, whose entities could expand.
         """
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
@@ -108,14 +111,14 @@ class Package:
             raise damaged(f"{name}: {error}") from error
 
     def _pieces(self, part: ZipInfo) -> Iterator[bytes]:
-        """A part unpacked, however much it says it is. Each iterator keeps its own place in the file."""
+        """Unpack a part, ignoring its declared size. Each iterator has its own position in the file."""
         if part.flag_bits & 1:
-            raise SheetProblem("E602", "this is a workbook with a password", "save it without a password")
+            raise SheetProblem("E602", "the workbook has a password", "save it without a password")
         self._raw.seek(part.header_offset)
         try:
             mark, name, extra = _LOCAL_HEADER.unpack(self._raw.read(_LOCAL_HEADER.size))
         except struct.error as error:
-            raise damaged("it is cut off") from error
+            raise damaged("it is truncated") from error
         if mark != b"PK\x03\x04" or part.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
             raise damaged(f"the part {part.filename} cannot be unpacked")
         place = part.header_offset + _LOCAL_HEADER.size + name + extra
@@ -125,7 +128,7 @@ class Package:
             self._raw.seek(place)
             packed = self._raw.read(min(_PIECE, left))
             if not packed:
-                raise damaged("it is cut off")
+                raise damaged("it is truncated")
             left -= len(packed)
             place += len(packed)
             if inflate is None:
@@ -139,7 +142,7 @@ class Package:
                 raise damaged(f"the part {part.filename} cannot be unpacked") from error
 
     def relations(self, part: str) -> dict[str, tuple[str, str]]:
-        """What a part points at: by id the last word of the type, and the part."""
+        """The relationships of a part by id: the last part of the type, and the target part."""
         found: dict[str, tuple[str, str]] = {}
 
         def start(name: str, attributes: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What every format of workbook says of its sheets, before their cells are read."""
+"""The common interface of workbook formats: sheets, their extent, and hidden or merged cells."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from reconciler.source.sheets.grid import Record, SheetProblem, letters
+from reconciler.source.sheets.grid import SheetProblem, SheetRow, letters
 
-_MAX_GAP = 100_000  # rows; nobody leaves so many empty on purpose
+_MAX_GAP = 100_000  # empty rows; a larger gap is certainly a mistake
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """``part`` is where the format keeps it."""
+    """A sheet. ``part`` is its location in the workbook."""
 
     name: str
     part: str
@@ -22,7 +22,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Rows count from 1, columns from 0; both ends belong to it."""
+    """A range of cells. Rows count from 1, columns from 0; both ends are included."""
 
     top: int
     left: int
@@ -35,7 +35,7 @@ class Area:
 
 @dataclass(slots=True)
 class Survey:
-    """How far the cells reach that hold anything, and which of them are hidden or merged."""
+    """The extent of the cells with content, and which of them are hidden or merged."""
 
     width: int = 0
     last_row: int = 0
@@ -44,10 +44,10 @@ class Survey:
     merged: list[Area] = field(default_factory=list)
 
     def add(self, row: int, column: int, *, row_hidden: bool, column_hidden: bool) -> None:
-        """A cell that holds something. Raises ``SheetProblem`` where it is far below all others."""
+        """Add a cell with content. Raises ``SheetProblem`` if it is far below all others."""
         if row > self.last_row + _MAX_GAP:
-            message = f"the cell {letters(column)}{row} stands {row - self.last_row:,} rows below the others"
-            raise SheetProblem("E603", message, "clear it: delete the rows, not only their contents")
+            message = f"the cell {letters(column)}{row} is {row - self.last_row:,} rows below the others"
+            raise SheetProblem("E603", message, "delete the rows, not only their contents")
         self.last_row = max(row, self.last_row)
         self.width = max(column + 1, self.width)
         if row_hidden and self.hidden_rows[-1:] != [row]:
@@ -62,14 +62,14 @@ class Book(Protocol):
     sheets: list[Sheet]
 
     def survey(self, sheet: Sheet) -> Survey:
-        """Read a sheet once without holding a cell of it."""
+        """Read a sheet once without storing cells."""
         ...
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
-        """The rows that hold anything, each ``width`` cells wide."""
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
+        """The rows with content, each ``width`` cells wide."""
         ...
 
 
 def is_true(text: str | None) -> bool:
-    """A boolean of XML Schema; absent is false."""
+    """Parse a boolean of XML Schema; absent means false."""
     return text is not None and text.strip().lower() not in {"0", "false", "off"}

@@ -1,4 +1,4 @@
-"""The rows of one sheet. What can be known of a column is found out once, not for each cell."""
+"""Read the rows of one sheet. Properties of columns are computed once, not for each cell."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from reconciler.bulk import spool
 from reconciler.domain.masking import is_private
 from reconciler.domain.model import Location, Row
 from reconciler.source.formulas.columns import Column, Columns, in_order
-from reconciler.source.report import Kind
+from reconciler.source.report import ProblemKind
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
 from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
 from reconciler.source.rows.frame import NOTHING, Frame
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.rows.ordinary import Kind as RowKind
+from reconciler.source.rows.ordinary import RowShape
 from reconciler.source.schema.wording import listed, quoted, revealing_names
-from reconciler.source.sheets.grid import MEND, Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
-from reconciler.source.sheets.sharing import Dates, Filled, shared
+from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
 
 
 @dataclass(frozen=True, slots=True)
 class SheetPlace:
-    """A record of a sheet. ``columns`` are the indexes of its fields."""
+    """The locations of a record in a sheet. ``columns`` are the indexes of its fields."""
 
     grid: Grid
-    record: Record
+    record: SheetRow
     columns: dict[str, int]
 
     def row(self) -> Location:
@@ -60,14 +60,14 @@ class SheetReader:
         self.dates = Dates()
 
     def rows(self, columns: Columns) -> Iterator[Row | Rows]:
-        """Every row that is right; everything wrong is reported. Raises ``SheetProblem`` where reading ends.
+        """Every valid row. Errors are reported. Raises ``SheetProblem`` if the sheet cannot be read any further.
 
-        The rows of long sheets are made by several processes, many at a time.
+        The rows of long sheets are made by several processes, in batches.
         """
         records = self._grid.records()
         first = next((record for record in records if not record.blank), None)
         if first is None:
-            raise SheetProblem("E605", "there is nothing in it", "the first row names the columns")
+            raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
         report = self._frame.report
         header = read_header(self._grid, first, report)
         if header is None:
@@ -78,7 +78,7 @@ class SheetReader:
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
-        filled, count = Filled(self._grid, records, self._frame.project.limits.sheet_rows), 0
+        filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
         while count <= spool.MOST_HELD or self._frame.watch is not None:
             group = filled.group(spool.PART)
             for row in lines.rows(group.records):
@@ -89,13 +89,15 @@ class SheetReader:
             count += len(group.records)
             if group.last:
                 if not count and not any(path[:1] == ("table",) for path in report.bad):
-                    hint = "a row for each call; with hidden: skip, hidden rows are left out"
-                    report.tell("W208", "there is no row below the header", self._grid.locate(first, None), hint)
+                    hint = "add a row for each call; with hidden: skip, hidden rows are not read"
+                    report.add_problem_at(
+                        "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
+                    )
                 return
         yield from shared(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
-        """Whether every name that a formula reads is one: of a header, a column, a default or a field."""
+        """Report unknown names in formulas: each must be a header, a column, a default or a field."""
         known = {*header.names, *columns, *self._frame.defaults.cells} - {""}
         report, good = self._frame.report, True
         for column in columns.values():
@@ -104,20 +106,23 @@ class SheetReader:
                 if name in known or field:
                     continue
                 near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has: {listed(sorted(known))}"
+                hint = f"did you mean {near[0]!r}?" if near else f"use one of: {listed(sorted(known))}"
                 message = f"{column.name}: {self._name} has no column {quoted(name)}"
                 private = revealing_names([column.name])
-                report.say("E703", message, column.scalar.line, column.scalar.column, hint, private=private)
+                report.add_problem(
+                    "E703", message, column.scalar.line, column.scalar.column, hint, private=private
+                )
                 good = False
         return good
 
 
 _ROUNDED_WITHIN = re.compile(rf"^\s*{ROUNDED_NUMBER.pattern}\s*$", re.ASCII | re.MULTILINE)
-_Taken: TypeAlias = "tuple[RowKind, Callable[[Sequence[str]], Sequence[str]]]"  # a kind, and what takes its texts
+# A row shape, and the function that selects its texts.
+_Taken: TypeAlias = "tuple[RowShape, Callable[[Sequence[str]], Sequence[str]]]"
 
 
 class _Lines:
-    """Records of one sheet to rows."""
+    """Converts the records of one sheet to rows."""
 
     def __init__(
         self, grid: Grid, header: Header, columns: Sequence[Column], frame: Frame, source: Source
@@ -144,14 +149,14 @@ class _Lines:
         self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
         self._refused: dict[str, str] = {}  # the code of the last problem in each column
 
-    def rows(self, records: Sequence[Record]) -> list[Row]:
-        """Their rows; what is wrong with the others is reported."""
+    def rows(self, records: Sequence[SheetRow]) -> list[Row]:
+        """The rows of the valid records. Errors in the others are reported."""
         made = () if self._explained else self._ordinary(records)
         rows = (row or self._row(record) for record, row in zip_longest(records, made))
         return [row for row in rows if row is not None]
 
-    def _row(self, record: Record) -> Row | None:
-        """The row of a record of which there may be something to say."""
+    def _row(self, record: SheetRow) -> Row | None:
+        """The slow path: the row of a record that may have problems."""
         if not self._fits(record):
             return None
         own = self._cells(record)
@@ -170,9 +175,9 @@ class _Lines:
 
         return self._frame.row(place, own, self._columns, values, locate)
 
-    def _ordinary(self, records: Sequence[Record]) -> Sequence[Row | None]:
-        """The rows of records, in their order: found by a look at the texts of each column. None where there may
-        be something to say of one; () where there may be of any."""
+    def _ordinary(self, records: Sequence[SheetRow]) -> Sequence[Row | None]:
+        """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
+        records need it."""
         width = len(self._header.names)
         if any(record.flaws or record.undisplayed or len(record.texts) != width for record in records):
             return ()
@@ -182,8 +187,8 @@ class _Lines:
             self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
         ]
 
-    def _made(self, record: Record, filled: tuple[bool | None, ...]) -> Row | None:
-        """The row that sets the ``filled`` fields; None where some text is None of them."""
+    def _made(self, record: SheetRow, filled: tuple[bool | None, ...]) -> Row | None:
+        """The row that sets the ``filled`` fields; None if a field is invalid."""
         if filled not in self._kinds:
             self._kinds[filled] = self._kind(record, filled)
         taken = self._kinds[filled]
@@ -192,31 +197,33 @@ class _Lines:
         kind, own = taken
         return self._frame.ordinary.row_of(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
 
-    def _kind(self, record: Record, filled: tuple[bool | None, ...]) -> _Taken | None:
+    def _kind(self, record: SheetRow, filled: tuple[bool | None, ...]) -> _Taken | None:
         kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
         indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
         return None if kind is None else (kind, _picking(indexes))
 
-    def _fits(self, record: Record) -> bool:
-        """As many cells as the header, and none without a name."""
+    def _fits(self, record: SheetRow) -> bool:
+        """Whether the record has as many cells as the header, and no value in a column without a name."""
         texts, width = record.texts, len(self._header.names)
         report = self._frame.report
         if len(texts) != width:
             extra = next((index for index in range(width, len(texts)) if texts[index].strip()), None)
             if extra is not None or len(texts) < width:
-                message = f"the row has {len(texts)} cells, and the header {width}"
-                hint = "is a cell missing, or one with the delimiter in it not quoted?"
-                report.tell("E607", message, self._grid.locate(record, extra), hint)
+                message = f"the row has {len(texts)} cells, but the header has {width}"
+                hint = "check for a missing cell, or a cell that contains the delimiter and is not quoted"
+                report.add_problem_at("E607", message, self._grid.locate(record, extra), hint)
                 return False
         for index in self._nameless:
             if texts[index].strip():
                 hint = "name the column in the header, or clear its cells"
-                report.tell("E606", "a value in a column without a header", self._grid.locate(record, index), hint)
+                report.add_problem_at(
+                    "E606", "this value is in a column without a header", self._grid.locate(record, index), hint
+                )
                 return False
         return True
 
-    def _cells(self, record: Record) -> Layer:
-        """The fields that the record sets; an empty cell is an absent field."""
+    def _cells(self, record: SheetRow) -> Layer:
+        """The fields that the record sets. An empty cell is an absent field."""
         layer, texts, source = Layer(), record.sent(self._direct), self._source
         cells = layer.cells
         for index, path, check in self._fields:
@@ -230,9 +237,9 @@ class _Lines:
             if ROUNDED_NUMBER.fullmatch(text.strip()):
                 hint = "format the column as text in the spreadsheet, and export it again"
                 where = self._grid.locate(record, index)
-                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet rounded"
+                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet program rounded"
                 private = revealing_names(path.split("."))
-                self._frame.report.tell("W206", message, where, hint, private=private, cause=path)
+                self._frame.report.add_problem_at("W206", message, where, hint, private=private, cause=path)
             cells[path] = Cell(text, source, index)
             layer.schedule |= path == "schedule.at"
         layer.blank = self._timing if cells.keys().isdisjoint(self._timing) else frozenset()
@@ -244,35 +251,39 @@ class _Lines:
                 name = self._header.names[index]
                 where = self._grid.locate(record, index)
                 private = revealing_names([name])
-                self._frame.report.tell("E608", f"{name}: {flaw}", where, MEND, private=private, cause=name)
+                self._frame.report.add_problem_at(
+                    "E608", f"{name}: {flaw}", where, MEND, private=private, cause=name
+                )
                 layer.bad.add(name.partition(".")[0])
         self._warn_of_formats(record)
         return layer
 
-    def _warn_of_formats(self, record: Record) -> None:
+    def _warn_of_formats(self, record: SheetRow) -> None:
         for index in sorted(self._direct & record.undisplayed.keys()):
             name, where = self._header.names[index], self._grid.locate(record, index)
             sent = quoted(record.texts[index])
             message = f"{name}: the number format {record.undisplayed[index]!r} is not supported; {sent} is sent"
             private = (sent, *revealing_names([name]))
             hint = "format the column as text or as a plain number, or write a formula for the field"
-            self._frame.report.tell("W207", message, where, hint, private=private, cause=name)
+            self._frame.report.add_problem_at("W207", message, where, hint, private=private, cause=name)
 
-    def _refuse(self, record: Record, index: int, path: str, text: str) -> None:
-        """Say what is wrong with a cell; once the last such problem of its column was only counted, count."""
+    def _refuse(self, record: SheetRow, index: int, path: str, text: str) -> None:
+        """Report an invalid cell. If the report already has many such problems of its column, only count it."""
         report, known = self._frame.report, self._refused.get(path)
         where = self._grid.locate(record, index)
-        if known is not None and report.is_full(Kind(where.file, known, path)):
-            report.omit(Kind(where.file, known, path))
+        if known is not None and report.is_full(ProblemKind(where.file, known, path)):
+            report.omit(ProblemKind(where.file, known, path))
             return
         code, message, hint = explain(path, text)
         self._refused[path] = code
         values = (quoted(text), text) if is_private(path) else ()
-        report.tell(code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path)
+        report.add_problem_at(
+            code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path
+        )
 
 
 def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
-    """Of each text of a column whether it holds anything; None where it may not be what it should."""
+    """For each text of a column, whether it is not empty; None if it may be invalid."""
     if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and not _has_rounded(texts):
         return [True] * len(texts)
     return [_is_filled(text, check) for text in texts]
@@ -285,12 +296,12 @@ def _is_filled(text: str, check: Check) -> bool | None:
 
 
 def _has_rounded(texts: Sequence[str]) -> bool:
-    """Whether one of some texts may be a number that was rounded."""
+    """Whether one of the texts may be a rounded number."""
     return _ROUNDED_WITHIN.search("\n".join(texts)) is not None
 
 
 def _picking(indexes: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
-    """What takes the texts at these places."""
+    """A function that selects the texts at these indexes."""
     if len(indexes) < 2:
         return lambda texts: [texts[index] for index in indexes]
     return itemgetter(*indexes)

@@ -1,4 +1,4 @@
-"""The rows of a long sheet, made by several processes: each reads all records, and makes rows of its share."""
+"""Make the rows of a long sheet in several processes: each reads all records, and makes the rows of its share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from reconciler.bulk import spool
 from reconciler.bulk.parallel import spread
 from reconciler.domain.model import Row
-from reconciler.source.report import Report, Sent
+from reconciler.source.report import FileReport, WorkerProblems
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.sheets.grid import Grid, Record, SheetProblem
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
 
 @dataclass(slots=True)
 class Dates:
-    """Whether a scheduled row has a key with a date, and whether one before it has a key without."""
+    """Whether a scheduled row has a date in its key, and whether an earlier one has none."""
 
     dated: bool = False
     undated: bool = False
@@ -29,23 +29,23 @@ class Dates:
             self.undated |= not self.dated
 
     def add_all(self, later: Dates) -> None:
-        """What is known of the rows that follow."""
+        """Add the result of the following rows."""
         if not self.dated:
             self.dated = later.dated
             self.undated |= later.undated
 
 
-class Filled:
-    """Records of a grid that hold anything, as many as are read."""
+class NonBlankRows:
+    """The non-blank records of a grid, up to a maximum number."""
 
-    def __init__(self, grid: Grid, records: Iterator[Record], most: int) -> None:
+    def __init__(self, grid: Grid, records: Iterator[SheetRow], most: int) -> None:
         self._grid = grid
         self._records = records
         self._most = most
         self._count = 0
 
     def group(self, count: int) -> Group:
-        """Those among the next ``count`` records."""
+        """The non-blank ones of the next ``count`` records."""
         group = Group()
         try:
             for record in self._grid.take(self._records, count):
@@ -58,14 +58,14 @@ class Filled:
         group.last = count > 0 or group.problem is not None
         return group
 
-    def _add(self, record: Record) -> None:
+    def _add(self, record: SheetRow) -> None:
         self._count += 1
         if self._count > self._most:
-            hint = "an operator may raise limits.sheet_rows in reconciler.yaml"
-            raise SheetProblem("E603", f"more than {self._most} rows", hint, self._grid.locate(record, None))
+            hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
+            raise SheetProblem("E603", f"more than {self._most:,} rows", hint, self._grid.locate(record, None))
 
     def pass_over(self, count: int) -> bool:
-        """Do without the next ``count`` records; whether there may be more after them."""
+        """Skip the next ``count`` records. Returns whether there may be more after them."""
         try:
             read, filled = self._grid.pass_over(self._records, count)
         except SheetProblem:
@@ -76,20 +76,20 @@ class Filled:
 
 @dataclass(slots=True)
 class Group:
-    """Some records. ``problem`` is what ended the reading after them; ``last`` says whether it has ended."""
+    """Some records. ``problem`` is the error after them, if any; ``last``: there are no more records."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[SheetRow] = field(default_factory=list)
     problem: SheetProblem | None = None
     last: bool = False
 
 
 def shared(
-    records: Filled, make: Callable[[Sequence[Record]], Sequence[Row]], report: Report, dates: Dates
+    records: NonBlankRows, make: Callable[[Sequence[SheetRow]], Sequence[Row]], report: FileReport, dates: Dates
 ) -> Iterator[Rows]:
-    """The rows that ``make`` makes of records, many at a time, each with its date told to ``dates``.
+    """The rows that ``make`` returns for records, in batches. Their dates are added to ``dates``.
 
-    What ``make`` tells ``report``, that is told in the order of the records. Raises ``SheetProblem`` where reading
-    ends.
+    Problems are added to ``report`` in the order of the records. Raises ``SheetProblem`` if the sheet cannot be
+    read any further.
     """
     groups = _Groups(records)
 
@@ -105,7 +105,7 @@ def shared(
             report.elsewhere = None
         for row in rows:
             made.dates.add(row)
-        made.rows = Rows.of(rows)
+        made.rows = Rows.from_rows(rows)
         return made
 
     for made in spread(part):
@@ -119,24 +119,24 @@ def shared(
 
 @dataclass(slots=True)
 class _Part:
-    """What a process made of some records. ``sent`` are their problems, ``problem`` is what ended the reading."""
+    """The results of a process for some records. ``sent`` are their problems; ``problem`` ended the reading."""
 
     problem: SheetProblem | None
-    sent: Sent = field(default_factory=Sent)
+    sent: WorkerProblems = field(default_factory=WorkerProblems)
     dates: Dates = field(default_factory=Dates)
     rows: Rows | None = None
 
 
 class _Groups:
-    """Groups of records by number, asked for in ascending order."""
+    """Groups of records by number. They must be requested in ascending order."""
 
-    def __init__(self, records: Filled) -> None:
+    def __init__(self, records: NonBlankRows) -> None:
         self._records = records
         self._next = 0
         self._ended = False
 
     def at(self, number: int) -> Group | None:
-        """None where reading ended before it."""
+        """The group, or None if the records ended before it."""
         while self._next < number and not self._ended:
             self._ended = not self._records.pass_over(spool.PART)
             self._next += 1

@@ -1,4 +1,4 @@
-"""The values of cells: as formulas read them (ISO dates, plain numbers), and as the workbook shows them."""
+"""Convert cells to texts: the stored value for formulas (ISO dates, plain numbers), and the shown text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from decimal import Decimal
 from typing import cast
 
 from reconciler.source.sheets import formats
-from reconciler.source.sheets.grid import Record
+from reconciler.source.sheets.grid import SheetRow
 from reconciler.source.sheets.package import Package, damaged
 
 _MAX_EXACT = 10**15  # spreadsheets keep 15 digits
 _MAX_SERIAL = 2_958_466  # the day after 9999-12-31
 _DAY = 86_400  # seconds
-_LEAP_1900 = 60  # the serial of 29 February 1900, which never was
-# Serials count days from here; those before March 1900 are one more, for the day that never was (18.17.4.1).
-_EPOCH_1900 = datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet's times have no zone
+_LEAP_1900 = 60  # the serial of 29 February 1900, which did not exist
+# Serials count days from here. Before March 1900 add one day, because of the nonexistent day (18.17.4.1).
+_EPOCH_1900 = datetime(1899, 12, 30)  # noqa: DTZ001 - times in spreadsheets have no zone
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A cell's number format. ``General`` shows a number as it is."""
+    """A cell's number format. ``General`` shows a number unchanged."""
 
     code: str = formats.GENERAL
     keeps_text: bool = True  # shows a text without additions
@@ -32,15 +32,15 @@ class Style:
 
 @dataclass(slots=True)
 class Value:
-    """``text`` is what is stored, ``displayed`` what is shown, None where that cannot be told."""
+    """``text`` is the stored value, ``displayed`` the shown text, or None if it cannot be determined."""
 
     text: str = ""
     displayed: str | None = ""
     code: str = formats.GENERAL
     flaw: str | None = None
 
-    def put_into(self, record: Record, column: int) -> None:
-        """Set a cell of a record, whose maps are its own."""
+    def put_into(self, record: SheetRow, column: int) -> None:
+        """Set a cell of a record from ``empty_record``."""
         record.texts[column] = self.text
         if self.flaw is not None:
             _own(record.flaws)[column] = self.flaw
@@ -50,9 +50,9 @@ class Value:
             _own(record.displayed)[column] = self.displayed
 
 
-def empty_record(number: int, width: int) -> Record:
-    """A row whose cells may be put into it."""
-    return Record(number, number, [""] * width, flaws={}, displayed={}, undisplayed={})
+def empty_record(number: int, width: int) -> SheetRow:
+    """A record whose cells can be set."""
+    return SheetRow(number, number, [""] * width, flaws={}, displayed={}, undisplayed={})
 
 
 def _own(items: Mapping[int, str]) -> MutableMapping[int, str]:
@@ -60,12 +60,12 @@ def _own(items: Mapping[int, str]) -> MutableMapping[int, str]:
 
 
 def plain(text: str) -> Value:
-    """A value that is shown as it is stored."""
+    """A value that is shown unchanged."""
     return Value(text, text)
 
 
 def read_value(kind: str, text: str, style: Style) -> Value:
-    """A value that is no number."""
+    """Read a value that is not a number."""
     if kind == "b":
         return plain("true" if text.strip() in {"1", "true"} else "false")
     if kind == "d":
@@ -75,32 +75,34 @@ def read_value(kind: str, text: str, style: Style) -> Value:
 
 
 def plain_number(text: str) -> Decimal:
-    """A number as spreadsheets keep it: 15 digits. Raises ``SheetProblem`` where it is none."""
+    """A number with 15 digits, as in spreadsheets. Raises ``SheetProblem`` if it is not a number."""
     try:
         value = float(text)
     except ValueError:
-        raise damaged(f"a number {text[:40]!r}") from None
+        raise damaged(f"invalid number {text[:40]!r}") from None
     if not math.isfinite(value):
-        raise damaged(f"a number {text[:40]!r}")
+        raise damaged(f"invalid number {text[:40]!r}")
     return Decimal(format(value, ".15g")) + 0
 
 
 def number_text(value: Decimal) -> str:
-    """Without a needless fraction or exponent."""
+    """The number without trailing zeros and exponent."""
     text = format(value, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
 def number_value(text: str, style: Style, *, epoch_1904: bool) -> Value:
-    """A number, which the format may make a date."""
+    """Read a number, which is a date if the format says so."""
     if not text:
         return Value()
     if style.code == formats.GENERAL and text.isdigit() and len(text) < 16 and text[0] != "0":
-        return plain(text)  # most numbers
+        return plain(text)  # the usual case
     value, code = plain_number(text), style.code
     if abs(value) >= _MAX_EXACT:
-        return Value(number_text(value), flaw="a number of more than 15 digits, which a spreadsheet rounds")
+        return Value(
+            number_text(value), flaw="this number has more than 15 digits, so spreadsheet programs round it"
+        )
     if code != formats.GENERAL and formats.is_date(code):
         return _date_value(float(text), code, epoch_1904=epoch_1904)
     stored = number_text(value)
@@ -111,7 +113,7 @@ def number_value(text: str, style: Style, *, epoch_1904: bool) -> Value:
 
 def _date_value(serial: float, code: str, *, epoch_1904: bool) -> Value:
     if serial < 0 or (not epoch_1904 and int(serial) == _LEAP_1900) or serial >= _MAX_SERIAL:
-        return Value(flaw=f"{serial:g} is no date: the spreadsheet counts days from 1900, without 1900-02-29")
+        return Value(flaw=f"{serial:g} is not a date: it must be a number of days from 1900, except 1900-02-29")
     seconds = math.floor(serial * _DAY + 0.5)
     if formats.is_elapsed(code):
         return Value(f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}", None, code)
@@ -121,7 +123,7 @@ def _date_value(serial: float, code: str, *, epoch_1904: bool) -> Value:
         moment = _EPOCH_1900 + timedelta(days=serial < _LEAP_1900, seconds=seconds)
     if serial < 1:
         if seconds == _DAY:
-            return Value(flaw="a time less than a second before midnight")
+            return Value(flaw="this time is less than a second before midnight")
         shows_day = formats.has_day(code)
         shown = None if shows_day else formats.shown_date(moment, code)
         return Value(moment.time().isoformat("seconds"), shown, code)
@@ -152,6 +154,6 @@ def styles_of(package: Package, part: str, names: Mapping[str, str]) -> list[Sty
     try:
         package.parse(part, start, end)
     except KeyError as error:
-        raise damaged("a number format without a number") from error
+        raise damaged("a number format has no id") from error
     found = [codes.get(number) or formats.built_in(number) for number in numbers]
     return [Style(code, formats.shows_text_as_it_is(code)) for code in found]

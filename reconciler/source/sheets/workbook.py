@@ -1,8 +1,8 @@
-"""Workbooks: one sheet of an ``.xlsx`` or ``.ods`` file, with the values that the spreadsheet last calculated.
+"""Read one sheet of an ``.xlsx`` or ``.ods`` workbook, with the last calculated values of formulas.
 
-Read by our own parsers over expat, as a stream in two passes: the first sees how far the sheet reaches and what is
-hidden or merged, the second makes the rows. ``python-calamine`` builds the whole grid before anything can be
-checked, and knows neither hidden rows nor formats; ``openpyxl`` knows both only when it holds the whole workbook.
+Our own parsers, based on expat, stream a sheet in two passes: the first finds its extent and what is hidden or
+merged, the second makes the rows. ``python-calamine`` builds the whole grid before anything can be checked, and
+does not support hidden rows and formats; ``openpyxl`` supports both only if it loads the whole workbook.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.domain.model import Location
 from reconciler.source.schema.wording import listed
-from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, Record, SheetProblem, letters
+from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, Grid, SheetProblem, SheetRow, letters
 from reconciler.source.sheets.ods import MIMETYPE, OdsBook
 from reconciler.source.sheets.package import Package
 from reconciler.source.sheets.parts import Area, Book, Sheet
 from reconciler.source.sheets.xlsx import XlsxBook
 
-_HINT = "hidden: skip leaves them out, hidden: include reads them; or show them in the spreadsheet"
+_HINT = "set hidden: skip to ignore them, or hidden: include to read them, or unhide them in the spreadsheet"
 
 
 class Workbook(Grid):
-    """One sheet of a workbook; ``sheet`` may be None where there is only one that can be seen.
+    """One sheet of a workbook. ``sheet`` may be None if only one sheet is visible.
 
-    ``hidden`` says what hidden rows, columns and sheets are: ``include``, ``skip``, or None where nobody said.
+    ``hidden`` is the setting for hidden rows, columns and sheets: ``include``, ``skip``, or None if it is not set.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Workbook(Grid):
         self._sheet = _choose(self._book.sheets, sheet, hidden)
         survey = self._survey = self._book.survey(self._sheet)
         if survey.width > MAX_COLUMNS:
-            hint = "clear the cells to the right"
-            raise SheetProblem("E603", f"{survey.width:,} columns; {MAX_COLUMNS:,} are read", hint)
+            hint = "delete the columns on the right that are not needed"
+            raise SheetProblem("E603", f"{survey.width:,} columns; at most {MAX_COLUMNS:,} are allowed", hint)
         self._skipped_rows: frozenset[int] = frozenset()
         self._skipped_columns: frozenset[int] = frozenset()
         if hidden == "skip":
@@ -49,15 +49,15 @@ class Workbook(Grid):
         rows, columns = self._survey.hidden_rows, sorted(self._survey.hidden_columns)
         if rows:
             many = "1 row is hidden" if len(rows) == 1 else f"{len(rows):,} rows are hidden"
-            where = self.locate(Record(rows[0], rows[0], []), None)
-            raise SheetProblem("E609", f"{many}, by a filter or by hand", _HINT, where)
+            where = self.locate(SheetRow(rows[0], rows[0], []), None)
+            raise SheetProblem("E609", f"{many}, by a filter or manually", _HINT, where)
         if columns:
             many = "column {} is hidden" if len(columns) == 1 else "columns {} are hidden"
-            where = self.locate(Record(1, 1, []), columns[0])
+            where = self.locate(SheetRow(1, 1, []), columns[0])
             raise SheetProblem("E609", many.format(listed([letters(column) for column in columns])), _HINT, where)
 
-    def records(self) -> Iterator[Record]:
-        """Every row that holds anything, the first row being the first of them."""
+    def records(self) -> Iterator[SheetRow]:
+        """Every row with content."""
         merged = _Merged(self._survey.merged)
         read = 0
         for record in self._book.records(self._sheet, self._survey.width):
@@ -71,25 +71,25 @@ class Workbook(Grid):
                 record.flaws = {**record.flaws, **merged.flaws(record.number, self._survey.width)}
             yield record
         if read < 2 and self._skipped_rows:
-            hint = "hidden: include reads them; or show the rows that are meant"
-            raise SheetProblem("E605", "every row below the header is hidden", hint)
+            hint = "set hidden: include to read them, or unhide the rows that you need"
+            raise SheetProblem("E605", "all rows below the header are hidden", hint)
 
-    def _check(self, record: Record) -> None:
+    def _check(self, record: SheetRow) -> None:
         for column, text in enumerate(record.texts):
             if len(text) > MAX_CELL:
-                message = f"a cell of {len(text):,} characters; {MAX_CELL:,} are read"
+                message = f"a cell of {len(text):,} characters; at most {MAX_CELL:,} are allowed"
                 raise SheetProblem("E603", message, None, self.locate(record, column))
             if "\0" in text:
                 raise SheetProblem("E102", "NUL character", "remove it", self.locate(record, column))
 
-    def locate(self, record: Record, column: int | None) -> Location:
-        """``June!B7``; line and column are those of the cell."""
+    def locate(self, record: SheetRow, column: int | None) -> Location:
+        """A location such as ``June!B7``; line and column are those of the cell."""
         cell = f"{self._sheet.name}!{letters(column or 0)}{record.number}"
         return Location(self._name, record.number, (column or 0) + 1, cell)
 
 
 class _Merged:
-    """Areas of merged cells, by the rows as they come."""
+    """Areas of merged cells, for rows in ascending order."""
 
     def __init__(self, areas: list[Area]) -> None:
         self._waiting = sorted(areas, key=lambda area: area.top, reverse=True)
@@ -102,13 +102,13 @@ class _Merged:
             return {}
         self._open = [area for area in self._open if area.bottom >= number]
         return {
-            column: f"the cells {area} are merged, so that only the first has a value"
+            column: f"the cells {area} are merged, so only the first one has a value"
             for area in self._open
             for column in range(area.left, min(area.right + 1, width))
         }
 
 
-def _clear(record: Record, column: int) -> None:
+def _clear(record: SheetRow, column: int) -> None:
     record.texts[column] = ""
     for items in (record.flaws, record.displayed, record.undisplayed):
         if isinstance(items, dict):
@@ -116,14 +116,14 @@ def _clear(record: Record, column: int) -> None:
 
 
 def _open(package: Package, name: str) -> Book:
-    """The workbook in its format, which is the one that its name says."""
+    """Open the workbook. Its format must match its name."""
     is_ods = b"".join(package.pieces("mimetype")).strip().startswith(MIMETYPE)
     named_ods = name.lower().endswith(".ods")
     if is_ods != named_ods:
         what, right = (
-            ("an OpenDocument spreadsheet", ".ods") if is_ods else ("no OpenDocument spreadsheet", ".xlsx")
+            ("an OpenDocument spreadsheet", ".ods") if is_ods else ("not an OpenDocument spreadsheet", ".xlsx")
         )
-        raise SheetProblem("E602", f"this is {what}", f"save it as {right}, or name it so")
+        raise SheetProblem("E602", f"this is {what}", f"save it as {right}, or rename it to {right}")
     return OdsBook(package) if is_ods else XlsxBook(package)
 
 
@@ -131,14 +131,14 @@ def _choose(sheets: list[Sheet], wanted: str | None, hidden: str | None) -> Shee
     names = [sheet.name for sheet in sheets]
     if wanted is not None:
         if names.count(wanted) != 1:
-            raise SheetProblem("E602", f"no sheet {wanted!r} in the workbook", f"it has: {listed(names)}")
+            raise SheetProblem("E602", f"no sheet {wanted!r} in the workbook", f"use one of: {listed(names)}")
         chosen = sheets[names.index(wanted)]
         if chosen.hidden and hidden != "include":
-            hint = "hidden: include reads it; or show it in the spreadsheet"
+            hint = "set hidden: include to read it, or unhide it in the spreadsheet"
             raise SheetProblem("E609", f"the sheet {wanted!r} is hidden", hint)
         return chosen
     seen = [sheet for sheet in sheets if hidden == "include" or not sheet.hidden]
     if len(seen) != 1:
         shown = ", ".join(sheet.name for sheet in seen or sheets)[:200]
-        raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"say sheet: {shown}")
+        raise SheetProblem("E602", f"the workbook has {len(seen)} visible sheets", f"set sheet: to one of {shown}")
     return seen[0]

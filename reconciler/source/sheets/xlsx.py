@@ -1,7 +1,7 @@
-"""Office Open XML workbooks: the sheets of a package, and the cells of one, read as a stream.
+"""Read Office Open XML workbooks: the sheets of a package, and the cells of a sheet as a stream.
 
-One parser reads values, errors, formulas and formats, so that no spelling of the XML is seen by one of them and
-not by another: prefixes, the Strict namespaces, cells without a reference. ECMA-376 part 1, 18.3.
+One parser reads values, errors, formulas and formats, so that all of them support the same XML variants: prefixes,
+the Strict namespaces, cells without a reference. ECMA-376 part 1, 18.3.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
-from reconciler.source.sheets.grid import Record, SheetProblem
+from reconciler.source.sheets.grid import SheetProblem, SheetRow
 from reconciler.source.sheets.package import Package, damaged
 from reconciler.source.sheets.parts import Area, Sheet, Survey, is_true
 from reconciler.source.sheets.values import Style, Value, empty_record, number_value, read_value, styles_of
@@ -41,7 +41,7 @@ class XlsxBook:
         if self._part.lower().endswith(".bin"):
             raise SheetProblem("E602", "this is an .xlsb workbook", "save it as .xlsx")
         if self._part not in package:
-            raise SheetProblem("E602", "this is no workbook", "is it an .xlsx file, and whole?")
+            raise SheetProblem("E602", "this is not a workbook", "check that it is a complete .xlsx file")
         self._relations = package.relations(self._part)
         self._epoch_1904 = False
         self.sheets: list[Sheet] = []
@@ -59,19 +59,19 @@ class XlsxBook:
                 self.sheets.append(Sheet(attributes.get("name", ""), path, hidden))
 
     def survey(self, sheet: Sheet) -> Survey:
-        """How far the sheet reaches, and what of it is hidden or merged. Holds no cell."""
+        """The extent of the sheet, and what is hidden or merged. Does not store cells."""
         if sheet.part not in self._package:
             raise damaged(f"the sheet {sheet.name} is missing")
         surveyor = _Surveyor()
         self._package.parse(sheet.part, surveyor.start)
         return surveyor.survey
 
-    def records(self, sheet: Sheet, width: int) -> Iterator[Record]:
-        """The rows that hold anything, each ``width`` cells wide."""
+    def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
+        """The rows with content, each ``width`` cells wide."""
         reader = _RowReader(width, self._shared, self._styles, epoch_1904=self._epoch_1904)
         for _ in self._package.parsing(sheet.part, reader.start, reader.end, reader.text):
-            yield from reader.taken()
-        yield from reader.taken()
+            yield from reader.completed()
+        yield from reader.completed()
 
     @cached_property
     def _shared(self) -> list[str]:
@@ -84,14 +84,14 @@ class XlsxBook:
         return styles_of(self._package, self._related("styles"), NAMES)
 
     def _related(self, kind: str) -> str:
-        """The part of a kind; empty where the workbook has none, though it may name one."""
+        """The part of a type; empty if the workbook does not contain it."""
         return next(
             (path for found, path in self._relations.values() if found == kind and path in self._package), ""
         )
 
 
 class _Position:
-    """Where the cell that starts stands: as its reference says, or right of the one before."""
+    """The position of the current cell: from its reference, or to the right of the previous cell."""
 
     def __init__(self) -> None:
         self.row = 0
@@ -111,17 +111,17 @@ class _Position:
             return
         match = _REFERENCE.fullmatch(reference)
         if match is None or int(match[2]) != self.row:
-            raise damaged(f"a cell {reference!r} in row {self.row}")
+            raise damaged(f"invalid cell reference {reference!r} in row {self.row}")
         column = self._columns.get(match[1])
         if column is None:
             column = self._columns[match[1]] = column_number(match[1])
         if column <= self.column:
-            raise damaged(f"the cell {reference} is there twice, or in no order")
+            raise damaged(f"the cell {reference} is duplicated, or out of order")
         self.column = column
 
 
 class _Surveyor:
-    """Sees that cells hold something, not what."""
+    """Detects which cells have content, without reading it."""
 
     def __init__(self) -> None:
         self.survey = Survey()
@@ -150,7 +150,7 @@ class _Surveyor:
 
 
 class _RowReader:
-    """Makes records of the rows of a sheet."""
+    """Converts the rows of a sheet to records."""
 
     def __init__(self, width: int, shared: list[str], styles: list[Style], *, epoch_1904: bool) -> None:
         self._width = width
@@ -158,16 +158,16 @@ class _RowReader:
         self._styles = styles
         self._epoch_1904 = epoch_1904
         self._at = _Position()
-        self._done: list[Record] = []
-        self._record = Record(0, 0, [])
+        self._done: list[SheetRow] = []
+        self._record = SheetRow(0, 0, [])
         self._attributes: dict[str, str] = {}
         self._pieces: list[str] = []
-        self._taking = self._has_value = self._has_formula = False
+        self._in_text = self._has_value = self._has_formula = False
         self._filled = False
         self._phonetic = 0
 
-    def taken(self) -> list[Record]:
-        """The rows that ended since the last call."""
+    def completed(self) -> list[SheetRow]:
+        """The rows that were completed since the last call."""
         done, self._done = self._done, []
         return done
 
@@ -179,7 +179,7 @@ class _RowReader:
             self._pieces = []
             self._has_value = self._has_formula = False
         elif name in {"v", "t"}:
-            self._taking = not self._phonetic
+            self._in_text = not self._phonetic
             self._has_value = True
         elif name == "f":
             self._has_formula = True
@@ -191,13 +191,13 @@ class _RowReader:
             self._filled = False
 
     def text(self, text: str) -> None:
-        if self._taking:
+        if self._in_text:
             self._pieces.append(text)
 
     def end(self, name: str) -> None:
         name = NAMES.get(name, "")
         if name in {"v", "t"}:
-            self._taking = False
+            self._in_text = False
         elif name == "rPh":
             self._phonetic -= 1
         elif name == "c":
@@ -210,9 +210,9 @@ class _RowReader:
     def _value(self) -> Value:
         kind, text = self._attributes.get("t", "n"), "".join(self._pieces)
         if kind == "e":
-            return Value(flaw=f"the spreadsheet shows {text or 'an error'} here")
+            return Value(flaw=f"the spreadsheet program shows {text or 'an error'} here")
         if self._has_formula and (not self._has_value or (not text and kind != "str")):
-            return Value(flaw="a formula without a value: it was never calculated")
+            return Value(flaw="this formula has no value, because it was never calculated")
         style = self._style()
         if kind == "n":
             return number_value(text.strip(), style, epoch_1904=self._epoch_1904)
@@ -236,32 +236,32 @@ class _RowReader:
 
 
 class _SharedStrings:
-    """Texts that cells name by number; without what only says how to pronounce them."""
+    """The texts that cells refer to by number, without phonetic readings."""
 
     def __init__(self) -> None:
         self.strings: list[str] = []
         self._pieces: list[str] = []
-        self._taking = False
+        self._in_text = False
         self._phonetic = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         del attributes
         name = NAMES.get(name, "")
         if name == "t":
-            self._taking = not self._phonetic
+            self._in_text = not self._phonetic
         elif name == "rPh":
             self._phonetic += 1
         elif name == "si":
             self._pieces = []
 
     def text(self, text: str) -> None:
-        if self._taking:
+        if self._in_text:
             self._pieces.append(text)
 
     def end(self, name: str) -> None:
         name = NAMES.get(name, "")
         if name == "t":
-            self._taking = False
+            self._in_text = False
         elif name == "rPh":
             self._phonetic -= 1
         elif name == "si":
@@ -269,12 +269,12 @@ class _SharedStrings:
 
 
 def unescaped(text: str) -> str:
-    """Without the escapes of characters that XML cannot hold: ``_x000D_``."""
+    """Replace escapes of characters that are not allowed in XML: ``_x000D_``."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
 
 
 def column_number(text: str) -> int:
-    """``A`` is 0."""
+    """The index of a column name, from 0 for ``A``."""
     number = 0
     for char in text.upper():
         number = number * 26 + ord(char) - ord("A") + 1
@@ -285,7 +285,7 @@ def _area(reference: str) -> Area:
     found = [_REFERENCE.fullmatch(part) for part in reference.split(":")]
     first, last = found[0], found[-1]
     if first is None or last is None or len(found) > 2:
-        raise damaged(f"merged cells {reference!r}")
+        raise damaged(f"invalid merged cells {reference!r}")
     return Area(int(first[2]), column_number(first[1]), int(last[2]), column_number(last[1]))
 
 

@@ -1,14 +1,15 @@
 """The events of one YAML document, from libyaml.
 
-libyaml reads YAML 1.1. Where YAML 1.2 gives a text another meaning, or none, the text is refused. libyaml 0.2.5
-and 0.2.6, compared with the YAML test suite (https://github.com/yaml/yaml-test-suite), silently drop:
+libyaml reads YAML 1.1. Text that has another meaning in YAML 1.2, or is invalid there, is refused. According to
+the YAML test suite (https://github.com/yaml/yaml-test-suite), libyaml 0.2.5 and 0.2.6 silently drop:
 
-- ``?`` right before a text in ``{ }`` and ``[ ]``, as the mark of a key. In YAML 1.2 it begins the text (section
-  7.3.3, rule 126);
-- ``#`` and the rest of its line right after a quote, a bracket, a comma, a colon, or the ``|`` or ``>`` of a text
-  block, as a comment. In YAML 1.2 a comment stands apart (section 6.6, rule 75).
+- ``?`` directly before a text in ``{ }`` and ``[ ]``, as a key indicator. In YAML 1.2 it is part of the text
+  (section 7.3.3, rule 126);
+- ``#`` and the rest of its line, as a comment, directly after a quote, a bracket, a comma, a colon, or the ``|``
+or
+  ``>`` of a text block. In YAML 1.2 a comment must be separated (section 6.6, rule 75).
 
-A file without a last line break gets one: without it, a text block that ends the file has another value.
+A line break is added to a file without a final one, because it would change the value of a text block at the end.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _BETWEEN_VALUES = re.compile(r"(?:[^?#]|\?(?=\s)|(?<!\S)#[^\r\n]*+)*+")
 
 
 def refused_directive(text: str) -> tuple[int, str] | None:
-    """The first line at a file's head that starts with ``%`` and is not ``%YAML 1.2``.
+    """The first directive of a file that is not ``%YAML 1.2``.
 
-    None may come through: libyaml takes quadratic time in the number of ``%TAG`` lines.
+    Directives must be refused, because libyaml takes quadratic time in the number of ``%TAG`` lines.
 
     Returns:
         Its index in ``text`` and the line, or None.
@@ -47,12 +48,12 @@ def refused_directive(text: str) -> tuple[int, str] | None:
 
 
 def events(text: str) -> Iterator[yaml.Event]:
-    """The first document's events, and the start of a second one where there is one.
+    """The events of the first document, and the start of a second one if there is one.
 
-    What follows that start is not read: a second document is an error whatever it holds.
+    The second document is not read, because it is an error in any case.
 
     Raises:
-        yaml.MarkedYAMLError: ``text`` is no YAML, or has another meaning in YAML 1.2.
+        yaml.MarkedYAMLError: ``text`` is not valid YAML, or has another meaning in YAML 1.2.
     """
     text = text if text.endswith(("\n", "\r")) else f"{text}\n"
     parsed: Iterable[yaml.Event] = iter(yaml.CSafeLoader(text).get_event, None)
@@ -66,7 +67,7 @@ def events(text: str) -> Iterator[yaml.Event]:
 
 
 def _second_document(text: str, end: yaml.DocumentEndEvent) -> yaml.DocumentStartEvent | None:
-    """The start of a second document, found in the text: libyaml would first read all its directives."""
+    """The start of a second document, searched in the text because libyaml would read all its directives first."""
     between = _BETWEEN_DOCUMENTS.match(text, _span(end)[1])
     at = between.end() if between else len(text)
     if at >= len(text) or not (end.explicit or _DOCUMENT_START.match(text, at)):
@@ -76,7 +77,7 @@ def _second_document(text: str, end: yaml.DocumentEndEvent) -> yaml.DocumentStar
 
 
 def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
-    """The events up to the first sign that libyaml drops: between two values, or in the header of a text block."""
+    """Check the events for characters that libyaml drops: between two values, or in the header of a text block."""
     read = 0
     for event in parsed:
         start, end = _span(event)
@@ -89,7 +90,7 @@ def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
                 raise _refusal(text, header.end() - 1)
             start = end
         yield event
-        read = max(read, start)  # not a collection's end: the start of a map in [ ] ends after its ?
+        read = max(read, start)  # use the start of a collection: the start event of a map in [ ] ends after its ?
 
 
 def _refusal(text: str, at: int) -> yaml.MarkedYAMLError:
@@ -98,13 +99,13 @@ def _refusal(text: str, at: int) -> yaml.MarkedYAMLError:
 
 
 def _span(event: yaml.Event) -> tuple[int, int]:
-    """The indices in the text where an event starts and ends; libyaml gives every event both."""
+    """The start and end index of an event in the text; libyaml sets both for every event."""
     start, end = event.start_mark, event.end_mark
     return (start.index if start else 0, end.index if end else 0)
 
 
 def place(text: str, index: int) -> tuple[int, int]:
-    """Line and column, from 1, of a character; CRLF, CR and LF each end a line."""
+    """The line and column of a character, from 1; CRLF, CR and LF each end a line."""
     before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 

@@ -1,8 +1,8 @@
-"""Strict YAML: from the parser's event stream straight to nodes, with a diagnostic for everything else.
+"""Load strict YAML: nodes from the parser's event stream, with a diagnostic for everything that is not supported.
 
-libyaml reads YAML 1.1's syntax; what differs between 1.1 and 1.2 is refused: here raw line separators other than
-LF, CR and CRLF, and control characters, the rest in ``_events``. Types are not the parser's business: a scalar
-keeps its text (``nodes.Scalar``).
+libyaml reads YAML 1.1. Differences from YAML 1.2 are refused: line separators other than LF, CR and CRLF, and
+control characters in this module, the others in ``events``. The parser does not convert types: a scalar keeps its
+text (``nodes.Scalar``).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from reconciler.source.yaml.mistakes import recognise
 from reconciler.source.yaml.nodes import Node
 from reconciler.source.yaml.syntax import explain_syntax
 
-_BOMS = (  # the longer ones first: a UTF-32 mark starts like a UTF-16 one
+_BOMS = (  # the longer ones first, because a UTF-32 mark can start like a UTF-16 mark
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
 _UTF8_BOM = b"\xef\xbb\xbf"
-_MAX_FORBIDDEN = 20  # a file with more is no text
+_MAX_FORBIDDEN = 20  # reported per file
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file as read. ``root`` is None where it is unusable, ``text`` is empty where it could not be decoded."""
+    """A loaded file. ``root`` is None if the file is invalid; ``text`` is empty if it could not be decoded."""
 
     file: str
     text: str
@@ -44,23 +44,23 @@ class Document:
 
 
 def require_libyaml() -> None:
-    """Check that PyYAML brings libyaml, as its wheels do.
+    """Check that PyYAML includes libyaml, as its wheels do.
 
     Raises:
-        ReconcilerError: it was built without.
+        ReconcilerError: it was built without libyaml.
     """
     if not yaml.__with_libyaml__:
         raise ReconcilerError(
-            "PyYAML is installed without libyaml, and YAML files cannot be read",
+            "PyYAML is installed without libyaml, so YAML files cannot be read",
             hint="reinstall it from a wheel: pip install --force-reinstall --only-binary pyyaml pyyaml; "
-            "where it has none, install libyaml and its headers first",
+            "if there is no wheel for your system, install libyaml and its headers first",
         )
 
 
 def load(data: bytes, file: str) -> Document:
-    """Read one YAML file, whatever bytes it holds.
+    """Load one YAML file from any bytes.
 
-    A diagnostic is an error always: a file is fit for use only where there are none, even if it has a ``root``.
+    All diagnostics are errors: a file with diagnostics must not be used, even if it has a ``root``.
 
     Raises:
         ReconcilerError: PyYAML was built without libyaml.
@@ -81,7 +81,7 @@ def load(data: bytes, file: str) -> Document:
 
 
 def _build(builder: Builder, text: str, file: str) -> Node | None:
-    """The root, None where the file is unusable; what is wrong is added to the builder's diagnostics."""
+    """The root, or None if the file is invalid. Problems are added to the builder's diagnostics."""
     try:
         builder.build(events(text))
     except TooDeep:
@@ -95,7 +95,9 @@ def _build(builder: Builder, text: str, file: str) -> Node | None:
 def _decode(data: bytes, file: str) -> tuple[str, Diagnostic | None]:
     for mark, name in _BOMS:
         if data.startswith(mark):
-            return "", _error("E101", f"the file is {name}; plan files are UTF-8", file, 1, 1, "save it as UTF-8")
+            return "", _error(
+                "E101", f"the file is {name}; plan files must be UTF-8", file, 1, 1, "save it as UTF-8"
+            )
     data = data.removeprefix(_UTF8_BOM)
     try:
         return data.decode("utf-8"), None
@@ -112,10 +114,10 @@ def _directive(text: str, file: str) -> Diagnostic | None:
         return None
     index, line = refused
     where = place(text, index)
-    for name, reason in (("%YAML ", "files are read as YAML 1.2"), ("%TAG ", "tags are not read")):
+    for name, reason in (("%YAML ", "files are read as YAML 1.2"), ("%TAG ", "tags are not supported")):
         if line.startswith(name):
             return _error("E108", f"{line[:40].rstrip()}: {reason}", file, *where, "remove the directive")
-    return _error("E103", "a line may not start with % unless it is quoted", file, *where, "quote the value")
+    return _error("E103", "a line must not start with % unless it is quoted", file, *where, "quote the value")
 
 
 def _forbidden(match: re.Match[str], text: str, file: str) -> Diagnostic:
@@ -123,9 +125,9 @@ def _forbidden(match: re.Match[str], text: str, file: str) -> Diagnostic:
     line, column = place(text, match.start())
     escape = f"\\x{char:02x}" if char < 0x100 else f"\\u{char:04x}"
     if char == 0:
-        return _error("E102", "NUL character", file, line, column, "remove it; is this a text file?")
+        return _error("E102", "NUL character", file, line, column, "remove it, and check that this is a text file")
     hint = f'remove it, or write it as "{escape}" in double quotes'
-    return _error("E102", f"character U+{char:04X} may not stand in a YAML file", file, line, column, hint)
+    return _error("E102", f"character U+{char:04X} is not allowed in a YAML file", file, line, column, hint)
 
 
 def _error(code: str, message: str, file: str, line: int, column: int, hint: str) -> Diagnostic:

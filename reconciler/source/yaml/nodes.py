@@ -1,4 +1,4 @@
-"""What a YAML file holds, with the place and the text of every value exactly as written."""
+"""The nodes of a YAML file, with the position and the exact text of every value."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
-class Kind(StrEnum):
-    """What a scalar is. Quoted and block scalars are always text."""
+class ScalarType(StrEnum):
+    """The type of a scalar. Quoted and block scalars are always text."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -24,10 +24,10 @@ class Kind(StrEnum):
 
 
 class Scalar(Struct, gc=False):
-    """One value. ``plain`` is true where it stands without quotes and is no block scalar.
+    """One value. ``plain`` is true if it is not quoted and not a block scalar.
 
-    Only numbers in JSON's grammar are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, so
-    that no two YAML readers can disagree about a value this tool acts on.
+    Only JSON numbers are numbers: ``0042``, ``+5``, ``0x1F``, ``1_000`` and ``10:30`` are text, because YAML
+    implementations interpret them differently.
     """
 
     text: str
@@ -36,17 +36,17 @@ class Scalar(Struct, gc=False):
     column: int
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ScalarType:
         text = self.text
         if not self.plain:
-            return Kind.TEXT
+            return ScalarType.TEXT
         if text in NULLS:
-            return Kind.NULL
+            return ScalarType.NULL
         if text in BOOLEANS:
-            return Kind.BOOLEAN
+            return ScalarType.BOOLEAN
         if text[0] in "-0123456789" and len(text) <= _MAX_NUMBER_LENGTH and JSON_NUMBER.fullmatch(text):
-            return Kind.NUMBER
-        return Kind.TEXT
+            return ScalarType.NUMBER
+        return ScalarType.TEXT
 
     @property
     def is_null(self) -> bool:
@@ -59,7 +59,7 @@ class Scalar(Struct, gc=False):
 
 
 class MapNode(Struct, gc=False):
-    """A map. ``items`` is keyed by the keys' text, in the order of the file; duplicates are not in it."""
+    """A map. ``items`` has the keys' texts as keys, in the order of the file, without duplicates."""
 
     line: int
     column: int

@@ -10,8 +10,8 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from reconciler.domain.claims import Claim, Lot, Runner, Standing
-from reconciler.domain.events import Event, Kind
+from reconciler.domain.claims import Claim, JointProgress, Runner, SharedRow
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Intent, Result, Run, Seen
 from reconciler.errors import StateLocked
@@ -204,11 +204,11 @@ class PostgresJointStore(Store):
             for event in events:
                 self._connection.execute(sql, (json.dumps(event.to_json()), *at(event.address)))
 
-    def standing(self) -> Standing:
+    def standing(self) -> JointProgress:
         [row] = self._all(_STANDING, (self._run_id,))
-        return Standing(row["total"], row["unsent"], row["flying"])
+        return JointProgress(row["total"], row["unsent"], row["flying"])
 
-    def lots(self) -> Sequence[Lot]:
+    def lots(self) -> Sequence[SharedRow]:
         rows = self._all("select plan, key, revision, outcome from claims order by position", ())
         return [_lot(to_address(row), row["outcome"]) for row in rows]
 
@@ -216,11 +216,11 @@ class PostgresJointStore(Store):
         return frozenset(to_address(row) for row in self._all(_ORPHANS, (self._run_id,)))
 
 
-def _lot(address: Address, outcome: str | None) -> Lot:
+def _lot(address: Address, outcome: str | None) -> SharedRow:
     if outcome is None or outcome == _SENT:
-        return Lot(address, sent=outcome is not None)
+        return SharedRow(address, sent=outcome is not None)
     told = json.loads(outcome)
     reasons = tuple(told.get("reasons", ()))
-    return Lot(
-        address, event=Event(Kind(told["type"]), address, told.get("call_id"), told.get("message"), reasons)
+    return SharedRow(
+        address, event=Event(EventKind(told["type"]), address, told.get("call_id"), told.get("message"), reasons)
     )

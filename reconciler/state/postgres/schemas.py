@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.domain.chain import Kind, Note
+from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
@@ -107,7 +107,7 @@ def begin(statements: Statements, lineage: str, by: JsonObject) -> None:
         "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
         (lineage, format_instant(now), new_secret()),
     )
-    ledger.append(statements, [Note(Kind.CREATED, now, None, {"state": ledger.about(statements), **by})])
+    ledger.append(statements, [Note(EntryKind.CREATED, now, None, {"state": ledger.about(statements), **by})])
 
 
 def upgrade(connection: Connection, steps: Iterable[str]) -> None:
