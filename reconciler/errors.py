@@ -1,6 +1,6 @@
-"""Every way a command can end, and every exception that carries one.
+"""The exit codes, and the exceptions that carry one.
 
-The exit codes are the contract of the command line; a script reads them. Exceptions derived from
+The exit codes are part of the command line's contract, because scripts read them. Exceptions derived from
 ``ReconcilerError`` are mapped to them in one place (``reconciler.cli``).
 """
 
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit code says."""
+    """The exit codes of commands."""
 
     DONE = 0
     ERROR = 1
@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 
 class ReconcilerError(Exception):
-    """Something a person can act on: a message, a hint where there is one, and an exit code."""
+    """An error that a person can act on: a message, an optional hint, and an exit code."""
 
     exit_code = ExitCode.ERROR
 
@@ -42,29 +42,29 @@ class UsageError(ReconcilerError):
 
 
 class StateError(ReconcilerError):
-    """The state is missing, foreign, newer than this version, corrupt, or cannot be written."""
+    """The state is missing, foreign, newer than this version, corrupt, or not writable."""
 
 
-class StateMissing(StateError):  # noqa: N818 - named for what the user is told
-    """No state where one is expected. Never taken for an empty one."""
+class StateMissing(StateError):  # noqa: N818 - named after the user's message
+    """There is no state where one is expected. It is never treated as an empty one."""
 
 
-class StateLocked(ReconcilerError):  # noqa: N818 - named for what the user is told
+class StateLocked(ReconcilerError):  # noqa: N818 - named after the user's message
     """Another run holds the state."""
 
     exit_code = ExitCode.LOCKED
 
 
-class Refused(ReconcilerError):  # noqa: N818 - named for what the user is told
-    """A guard, a stale or tampered plan, or a person said no."""
+class Refused(ReconcilerError):  # noqa: N818 - named after the user's message
+    """Refused by a guard, because of a stale or tampered plan, or by a person."""
 
     exit_code = ExitCode.REFUSED
 
 
-class LookupFailed(ReconcilerError):  # noqa: N818 - named for what the user is told
-    """The service could not be asked which calls it has. Never read as: it has none.
+class LookupFailed(ReconcilerError):  # noqa: N818 - named after the user's message
+    """The service could not be queried for its calls. This never means that it has none.
 
-    ``status`` is the HTTP status where it answered with an error.
+    ``status`` is the HTTP status if it answered with an error.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, status: int | None = None) -> None:
@@ -72,17 +72,17 @@ class LookupFailed(ReconcilerError):  # noqa: N818 - named for what the user is 
         self.status = status
 
 
-class CheckpointFailed(ReconcilerError):  # noqa: N818 - named for what the user is told
-    """The state could not be carried to where it outlives this machine: nothing more is sent."""
+class CheckpointFailed(ReconcilerError):  # noqa: N818 - named after the user's message
+    """The state could not be saved outside of this machine, so nothing more is sent."""
 
     exit_code = ExitCode.INCOMPLETE
 
 
 class Outcome(Exception):  # noqa: N818 - an outcome, not always an error
-    """What became of a request that was not plainly answered with a placed call.
+    """The outcome of a request without a clear answer that the call was placed.
 
-    A provider translates each of its transport's exceptions into exactly one of the three subclasses;
-    nothing else may leave it.
+    A provider translates each exception of its transport into exactly one of the three subclasses and raises no
+    others.
     """
 
     def __init__(self, message: str, *, evidence: str | None = None) -> None:
@@ -92,9 +92,9 @@ class Outcome(Exception):  # noqa: N818 - an outcome, not always an error
 
 
 class NotSent(Outcome):
-    """Proven: no byte of the request left this machine, or the service said it did not take it (429).
+    """It is proven that no byte of the request left this machine, or the service answered 429.
 
-    The only outcome after which the same request may be sent again. ``retry_after`` is in seconds.
+    Only after this outcome may the same request be sent again. ``retry_after`` is in seconds.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, throttled: bool = False) -> None:
@@ -106,7 +106,7 @@ class NotSent(Outcome):
 class Rejected(Outcome):
     """The service refused the request: no call exists. ``status`` is the HTTP status.
 
-    ``fatal`` is true where every further request would be refused too (401, 403): the run stops.
+    ``fatal``: every further request would be refused too (401, 403), so the run stops.
     """
 
     def __init__(self, message: str, *, status: int, fatal: bool = False, evidence: str | None = None) -> None:
@@ -116,4 +116,4 @@ class Rejected(Outcome):
 
 
 class OutcomeUnknown(Outcome):
-    """The call may or may not exist. Never sent again without evidence or a person's word."""
+    """The call may or may not exist. It is never sent again without evidence or a person's decision."""

@@ -12,8 +12,8 @@ from reconciler.domain.model import Address, Call, Diagnostic, Entry, Location, 
 from reconciler.domain.plan import Action, Base, CellDiff, Change, GitRevision, Plan
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import scheduled_instant
-from reconciler.evidence.outcomes import Drift, Kind, Report, Standing
-from reconciler.render.html.around import Around
+from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
+from reconciler.render.html.around import LoadContext
 from reconciler.render.origins import Origins
 from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 
@@ -124,16 +124,16 @@ def origins() -> Origins:
     return {address("june/inv-1"): Provenance(Location(FILE, 8, 5), fields, 12)}
 
 
-def around() -> Around:
+def around() -> LoadContext:
     """Two calls a minute are allowed, and june/inv-2 rings as it was asked for before somebody edited its row."""
     call = create("june/inv-2").call
     assert call is not None
     rings = datetime(2031, 6, 1, 20, 30, tzinfo=UTC)
     entry = Entry(address("june/inv-2"), Status.PLACED, call, "d1:", NOW, rings, "call-7")
-    return Around((entry,), per_minute=2, per_number=9)
+    return LoadContext((entry,), per_minute=2, per_number=9)
 
 
-def report() -> Report:
+def report() -> OutcomeReport:
     """Calls that came to all there is, two hours before the last of them; and what the service and the state
     disagree about."""
     call = create("june/inv-1").call
@@ -159,20 +159,20 @@ def report() -> Report:
         if word == "stopped":
             entry = structs.replace(entry, stopped_at=NOW)
         remote = RemoteCall(f"call-{number}", "completed", NOW, result=word, reason="hung up", duration=61.5)
-        standings.append(Standing(entry, word, remote))
+        standings.append(CallOutcome(entry, word, remote))
     for number, (status, word) in enumerate(((Status.FAILED, "refused"), (Status.UNCERTAIN, "uncertain"))):
         said = "422: no such agent" if word == "refused" else None
         entry = Entry(address(f"may/odd-{number}"), status, call, "d1:", NOW, NOW + DAY, error=said)
-        standings.append(Standing(entry, word))
+        standings.append(CallOutcome(entry, word))
     message = "placed twice: the state has call-1, and the tags of call-99 (scheduled) name it too"
     drift = [
-        Drift(Kind.DUPLICATE, address("june/inv-1"), "call-99", message, "scheduled"),
+        Drift(DriftKind.DUPLICATE, address("june/inv-1"), "call-99", message, "scheduled"),
         Drift(
-            Kind.NOT_STOPPED,
+            DriftKind.NOT_STOPPED,
             address("may/inv-6"),
             "call-6",
             "recorded as stopped by hand, but scheduled",
             "scheduled",
         ),
     ]
-    return Report(NOW, "lin-1", 12, standings, drift)
+    return OutcomeReport(NOW, "lin-1", 12, standings, drift)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar, overload
 
 from reconciler.bulk.parallel import spread
 from reconciler.errors import ReconcilerError
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -166,7 +166,7 @@ class Spool(Lazy[T]):
 
 
 def _no_room(error: OSError) -> ReconcilerError:
-    message = f"what this takes does not fit into a temporary file: {told(error)}"
+    message = f"what this takes does not fit into a temporary file: {error_message(error)}"
     return ReconcilerError(message, hint=next_step(error) or "TMPDIR=FOLDER chooses another place for it")
 
 

@@ -1,4 +1,4 @@
-"""The command line. Thin: it reads options, wires adapters, prints, and maps errors to exit codes."""
+"""The command line. It reads options, connects the adapters, prints, and maps errors to exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from reconciler import __version__
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 _COMMANDS = {
     "init": LazyCommand("init:init", "Make a project here: reconciler.yaml and an empty state."),
@@ -39,7 +39,7 @@ _COMMANDS = {
 }
 
 _EPILOG = examples(
-    "reconciler demo                # the whole story on a sandbox, in seconds",
+    "reconciler demo                # a tour on a sandbox, in seconds",
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
@@ -55,17 +55,17 @@ _EPILOG = examples(
 )
 @click.version_option(__version__, "-V", "--version", message="reconciler %(version)s")
 @click.option("-C", "--directory", metavar="DIR", default=".", help="Work as if started in DIR.")
-@click.option("--no-color", is_flag=True, help="No colour. NO_COLOR does the same.")
+@click.option("--no-color", is_flag=True, help="Disable colour, like NO_COLOR.")
 @click.pass_context
 def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
     """Declare outbound calls in YAML, review the plan, place each call at most once."""
     from reconciler.cli.app import App  # noqa: PLC0415 - what --version and --help do without
 
-    ctx.obj = App.of(directory, no_color=no_color)
+    ctx.obj = App.from_options(directory, no_color=no_color)
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command line; the result is its exit code."""
+    """Run a command line and return its exit code."""
     if "_RECONCILER_COMPLETE" in os.environ:
         from reconciler.cli import shells  # noqa: F401, PLC0415 - it tells click how shells ask
 
@@ -83,8 +83,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             where = "the output" if error.filename is None else str(error.filename)
-            _complain(ReconcilerError(f"{where}: {told(error)}", hint=next_step(error)))
-        # Where it was our output, say nothing more on it, and keep Python from flushing at exit.
+            _complain(ReconcilerError(f"{where}: {error_message(error)}", hint=next_step(error)))
+        # If writing our output failed, print nothing more to it, and keep Python from flushing it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR
     return int(result) if isinstance(result, int) else ExitCode.DONE

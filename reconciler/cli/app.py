@@ -1,4 +1,4 @@
-"""What every command needs: where it works, how it prints, and the clock."""
+"""What every command needs: its folder, its output, and the clock."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import parse_instant
 from reconciler.errors import UsageError
 from reconciler.quantities import MAX_DURATION, MAX_INTEGER, parse_duration, parse_integer, parse_number
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.escape import for_json, inert_json
 from reconciler.state.postgres.url import is_server, parse
 from reconciler.system.environment import BASE_URL, STATE, empty_variables, variable
 
 
 class SystemClock:
-    """The real time, in UTC."""
+    """The current time, in UTC."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -33,23 +33,23 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """``directory`` is where the command works; ``color`` is false where it was refused."""
+    """``directory`` is the folder in which the command works; ``color`` is false if colour is disabled."""
 
     directory: Path
     color: bool
 
     @classmethod
-    def of(cls, directory: str, *, no_color: bool) -> App:
+    def from_options(cls, directory: str, *, no_color: bool) -> App:
         path = Path(directory)
         if not path.is_dir():
             raise UsageError(f"no such folder: {directory}")
         return cls(path.resolve(), not no_color and not os.environ.get("NO_COLOR"))
 
-    def look(self, stream: TextIO, *, reveal: bool = False) -> Look:
-        """How to print on ``stream``: private values only on a terminal, or where asked for."""
+    def look(self, stream: TextIO, *, reveal: bool = False) -> OutputStyle:
+        """The output settings for ``stream``: private values are shown only on a terminal, or with ``reveal``."""
         if not stream.isatty():
-            return Look(masked=not reveal)
-        return Look(
+            return OutputStyle(masked=not reveal)
+        return OutputStyle(
             width=shutil.get_terminal_size().columns,
             color=self.color and os.environ.get("TERM") != "dumb",
             masked=is_public(stream) and not reveal,
@@ -73,11 +73,11 @@ class Instant(click.ParamType[datetime]):
 
 
 class ReportsEnvironment(click.Command):
-    """A command that reports empty variables as findings, where others end with an error."""
+    """A command that reports empty variables as check results, where other commands fail."""
 
 
 class EnvironmentOption(click.Option):
-    """An option that a variable of ours can give. Click takes an empty variable for one that is not set."""
+    """An option with an environment variable of ours. Click treats an empty variable as unset; this reports it."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         if not isinstance(self.envvar, str) or ctx.resilient_parsing:
@@ -88,13 +88,13 @@ class EnvironmentOption(click.Option):
 
     def type_cast_value(self, ctx: click.Context, value: object) -> object:
         if isinstance(value, str) and not value.strip() and not ctx.resilient_parsing:
-            raise UsageError(f"{self.opts[0]} is empty", hint="leave it out, or check the variable that fills it")
+            raise UsageError(f"{self.opts[0]} is empty", hint="omit it, or check the variable that sets it")
         return super().type_cast_value(ctx, value)
 
 
 now_option = click.option("--now", type=Instant(), metavar="TIME", help="Plan as of this time (RFC 3339).")
 reveal_option = click.option(
-    "--reveal", is_flag=True, help="Show numbers, names and data that are masked otherwise."
+    "--reveal", is_flag=True, help="Show numbers, names and data, which are masked by default."
 )
 
 
@@ -106,10 +106,12 @@ def _without_password(ctx: click.Context, param: click.Parameter, value: str | N
 
 
 def refuse_password(url: str, where: str) -> None:
-    """Raises ``UsageError`` for a password on the command line: every user of a machine can read those of all."""
+    """Raise ``UsageError`` for a password on the command line, because every user of a machine can read
+    arguments.
+    """
     if is_server(url) and parse(url).secret:
-        hint = "PGPASSWORD, PGPASSFILE or a service file give it; RECONCILER_STATE may hold it"
-        raise UsageError(f"{where} holds a password, which every user of this machine could read", hint=hint)
+        hint = "set it with PGPASSWORD, PGPASSFILE or a service file, or in RECONCILER_STATE"
+        raise UsageError(f"{where} contains a password, which every user of this machine could read", hint=hint)
 
 
 state_option = click.option(
@@ -119,36 +121,38 @@ state_option = click.option(
     metavar="PATH|URL",
     envvar=STATE,
     callback=_without_password,
-    help="The state file, postgresql://…, or snapshot:FILE to plan only; comes before reconciler.yaml. "
+    help="The state file, postgresql://…, or snapshot:FILE to plan only. Overrides reconciler.yaml. "
     "[env: RECONCILER_STATE]",
 )
 
 
 def revealed() -> bool:
-    """Whether the command was given ``--reveal``."""
+    """Whether the command was called with ``--reveal``."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.params.get("reveal"))
 
 
 def is_public(stream: TextIO) -> bool:
-    """Whether others may read what is printed there: all but a terminal, and a terminal of CI too."""
+    """Whether others may read what is printed there: true for everything except a terminal outside of CI."""
     return not stream.isatty() or bool(os.environ.get("CI"))
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """Print a message and a line break; masked, but on a terminal or with ``--reveal``."""
+    """Print a message and a line break, masked except on a terminal or with ``--reveal``."""
     public = is_public(sys.stderr if err else sys.stdout) and not revealed()
     click.echo(mask_text(text) if public else text, err=err)
 
 
 def echo(text: str | bytes, *, err: bool = False) -> None:
-    """Print as it is, without a line break of its own; flushed, so that a script sees each line at once."""
+    """Print unchanged, without an added line break; flushed, so that a script sees each line at once."""
     click.echo(text, err=err, nl=False)
     (sys.stderr if err else sys.stdout).flush()
 
 
 def echo_file(document: bytes) -> None:
-    """Print a JSON file of ours as it is read again; on a terminal so that nothing in it acts."""
+    """Print one of our JSON files in a form that can be read again; on a terminal, with control characters
+    escaped.
+    """
     echo(inert_json(document) if sys.stdout.isatty() else document)
 
 
@@ -158,7 +162,9 @@ def echo_json(document: object, *, indent: int | None = 2) -> None:
 
 
 def to_json(document: object, *, indent: int | None = 2) -> str:
-    """A JSON document as it is printed, with a line break: inert, and its texts masked unless ``--reveal``."""
+    """A JSON document as it is printed, with a line break: escaped, and its texts masked unless ``--reveal`` is
+    set.
+    """
     document = document if revealed() else mask_json(document)
     return for_json(json.dumps(document, ensure_ascii=False, indent=indent)) + "\n"
 
@@ -180,7 +186,7 @@ class Duration(click.ParamType[float]):
 
 
 class Integer(click.ParamType[int]):
-    """A whole number in plain digits: ``click.INT`` takes ``1_000`` and digits of other scripts too."""
+    """A whole number in plain digits. ``click.INT`` also accepts ``1_000`` and digits of other scripts."""
 
     name = "integer"
 
@@ -196,7 +202,7 @@ class Integer(click.ParamType[int]):
 
 
 class Number(click.ParamType[float]):
-    """A number in plain digits, 0 or more: ``click.FLOAT`` takes ``nan``, ``inf`` and ``1e3`` too."""
+    """A number in plain digits, 0 or more. ``click.FLOAT`` also accepts ``nan``, ``inf`` and ``1e3``."""
 
     name = "number"
 
@@ -213,12 +219,12 @@ lock_option = click.option(
 key_option = click.option(
     "--api-key-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file, or a pipe such as <(pass show key), that holds the key.",
+    help="A file with the key, or a pipe such as <(pass show key).",
 )
 url_option = click.option(
     "--base-url",
     cls=EnvironmentOption,
     metavar="URL",
     envvar=BASE_URL,
-    help="https, or http on loopback. [env: CONTACTSHIP_BASE_URL]",
+    help="URL of the API: https, or http on loopback. [env: CONTACTSHIP_BASE_URL]",
 )

@@ -1,4 +1,4 @@
-"""What may be placed of the files: the rows that were approved, where only those are wanted."""
+"""Decide what may be placed from the files: only approved rows, if approval is required."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ from reconciler.savedplan.planfile import plan_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.cli.commits import Origin
+    from reconciler.cli.commits import CommitOrigin
     from reconciler.domain.events import Event
     from reconciler.domain.facts import RowApproval
     from reconciler.domain.ports import StateStore
     from reconciler.evidence.conflicts import FileRows
     from reconciler.source.sources import Sources
 
-_RUNS = 10_000  # an hourly job takes a year for them; a saved plan is too old after days
-_ROW_GONE = "the row is gone or disabled"
+_RUNS = 10_000  # an hourly job needs a year for these; a saved plan expires after days
+_ROW_GONE = "the row was removed or disabled"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A plan to apply, and what it must pass under the lock.
+    """A plan to apply, and the checks that it must pass under the lock.
 
-    ``sources`` are the files it was made of, None for a saved plan; ``scope`` names their plans where only some
-    were asked for. ``approved`` are plans that people reviewed before, by plan id; with ``only_approved``, rows
-    that were not approved are not placed. ``stale`` are such rows. ``files`` are all
-    rows that the files ask for, None for a saved plan.
+    ``sources`` are the files that it was made from, None for a saved plan; ``scope`` names their plans if only
+    some were selected. ``approved`` are plans that people reviewed, by plan id; with ``only_approved``, other rows
+    are not placed. ``stale`` are such rows. ``files`` are all current rows of the files, None for a saved plan.
     """
 
     plan: Plan
-    origin: Origin
+    origin: CommitOrigin
     sources: Sources | None = None
     scope: frozenset[str] | None = None
     approved: Mapping[str, Plan] = field(default_factory=dict)
@@ -57,14 +56,14 @@ class Job:
 
 
 def read_approved(app: App, workspace: Workspace, paths: Sequence[Path], now: datetime) -> dict[str, Plan]:
-    """The saved plans at ``paths``, by plan id; ``now`` is the clock that their age is judged by.
+    """The saved plans at ``paths``, by plan id; their age is measured at ``now``.
 
-    A saved plan of a pull request is usually made where no key is, and is only an allow-list: it need not be
-    signed, unless the policy requires it.
+    A saved plan of a pull request is usually made without the key, and is only an allow-list, so it need not be
+    signed unless the policy requires it.
 
     Raises:
-        Refused: one of them stands in the checkout, is no plan, was changed, is not signed where it must be, or is
-            too old.
+        Refused: one of them is in the checkout, is not a plan, was changed, lacks a required signature, or is too
+            old.
     """
     if not paths:
         return {}
@@ -79,21 +78,23 @@ def read_approved(app: App, workspace: Workspace, paths: Sequence[Path], now: da
 
 
 def _check_outside(path: Path, root: Path) -> None:
-    """Whoever can change the files could also commit a plan among them, or a link to one."""
+    """Refuse a plan in the checkout: anyone who can change the files could also commit a plan, or a link to
+    one.
+    """
     checkout = git.top(root)
     for name in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):  # noqa: PTH100 - links are kept
         if any(folder.exists() and folder.samefile(checkout) for folder in name.parents):
-            hint = "put it elsewhere: in CI, download it to $RUNNER_TEMP or a folder made with mktemp -d"
+            hint = "move it elsewhere: in CI, download it to $RUNNER_TEMP or to a folder from mktemp -d"
             raise Refused(f"{path}: an approved plan must not come from the checkout of the plan files", hint=hint)
 
 
 def admit(workspace: Workspace, job: Job, store: StateStore, run_id: str, now: datetime) -> Job:
-    """Under the lock: check and record the commit, record new approvals, end old ones, and leave out what was not
-    approved.
+    """Under the lock: check and record the commit, record new approvals, end old ones, and remove the rows that
+    were not approved.
 
     Raises:
-        Refused: the commit may not be applied; the files move what no approved plan moves; or there are more calls
-            to place than ``max_calls``.
+        Refused: the commit may not be applied, the files move an address that no approved plan moves, or there are
+            more calls to place than ``max_calls``.
     """
     if job.only_approved:
         approval.check_moves(job.plan, job.approved.values())
@@ -131,8 +132,9 @@ def _approve(
 
 
 def _withdraw(store: StateStore, unasked: Mapping[str, Sequence[RowApproval]], run_id: str, now: datetime) -> None:
-    """Record, once for each plan, that what it approves of rows that are gone has ended: if such a row comes back,
-    that plan does not approve it."""
+    """Record, once for each plan, that its approval of removed rows has ended. If such a row returns, the plan no
+    longer approves it.
+    """
     withdrawn = _find_withdrawn(store)
     for plan_hash, items in unasked.items():
         new = [item for item in items if (plan_hash, str(item.address)) not in withdrawn]
@@ -145,12 +147,12 @@ def _find_withdrawn(store: StateStore) -> set[tuple[str, str]]:
     try:
         return approval.find_withdrawn(chain.read(link.entry) for link in store.ledger())
     except (ValueError, LookupError) as error:
-        hint = "reconciler audit verify shows what is wrong"
+        hint = "run reconciler audit verify for details"
         raise StateError(f"the ledger of the state is damaged: {error}", hint=hint) from error
 
 
 def _may_be_withdrawn(new: Sequence[RowApproval], store: StateStore, run_id: str) -> bool:
-    """Whether a plan that an earlier run was given approves a row that is not approved by it in the state."""
+    """Whether an earlier run had this plan, and the state does not have the approval of one of its rows."""
     earlier = {item.plan_id for run in store.runs(_RUNS) if run.id != run_id for item in run.approvals}
     again = [item for item in new if item.plan_id in earlier]
     approvals = store.approved() if again else {}

@@ -1,4 +1,4 @@
-"""The files of the base that a branch is compared with: taken from git's objects, read by the ordinary loader."""
+"""The files of the base that a branch is compared with, read from git objects by the normal loader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.domain.plan import Base
 from reconciler.errors import ReconcilerError
 from reconciler.source.settings.project import load_project, settings_cells
 from reconciler.source.sources import load_sources
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from reconciler.domain.settings import Project
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".tsv", ".xlsx"})
-_NOTHING_THERE = "E403"  # the base may well have no plan files
+_NOTHING_THERE = "E403"  # the base may have no plan files
 
 
 @dataclass(frozen=True, slots=True)
 class BaseFiles:
-    """What the base's files say, and at most one warning that some could not be read."""
+    """The rows of the base's files, and at most one warning that some could not be read."""
 
     base: Base
     rows: Sequence[Row]
@@ -38,16 +38,16 @@ class BaseFiles:
 
 
 def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) -> BaseFiles:
-    """The rows of the commit that ``ref`` leads to, and the settings in which the project differs from it.
+    """The rows of the commit that ``ref`` resolves to, and the settings in which the project differs from it.
 
-    Errors in its files fail nothing: what cannot be read there counts as absent.
+    Errors in its files are not fatal: what cannot be read counts as absent.
 
     Raises:
-        ReconcilerError: not in git, no such commit, or no place to put its files for a moment.
+        ReconcilerError: not in git, no such commit, or its files could not be written to a temporary folder.
     """
     project = workspace.project
     commit = git.base_commit(project.root, ref)
-    ref = os.fsencode(ref).decode(errors="replace")  # a ref may be any bytes, a plan is UTF-8
+    ref = os.fsencode(ref).decode(errors="replace")  # a ref may contain any bytes, a plan is UTF-8
     suffixes = _SUFFIXES | {PurePosixPath(pattern).suffix for pattern in project.plans}
     blobs = list(git.files(project.root, commit, suffixes))
     named = [os.path.relpath(app.directory / path, project.root) for path in paths]
@@ -59,7 +59,7 @@ def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) ->
             old, document, problems = load_project(root)
             rows, found = _load(old, [root / name for name in named if not name.startswith("..")])
     except OSError as error:
-        message = f"--base: its files cannot be put anywhere: {told(error)}"
+        message = f"--base: cannot write its files to a temporary folder: {error_message(error)}"
         raise ReconcilerError(message, hint=next_step(error)) from error
     unread = sum(item.is_error and item.code != _NOTHING_THERE for item in (*problems, *found))
     settings = identity.diff_cells(settings_cells(document), settings_cells(workspace.document))
@@ -67,9 +67,10 @@ def load_base(app: App, workspace: Workspace, paths: Sequence[str], ref: str) ->
 
 
 def _write(root: Path, blob: git.Blob) -> None:
-    """Put a file of a commit below ``root``. One that is no ordinary file is empty there: who asks for it is told.
+    """Write a file of a commit below ``root``. A file that is not a regular one becomes empty; its readers report
+    it.
 
-    Where two names clash (on a file system that does not tell cases apart), the first one is kept.
+    If two names clash (on a case-insensitive file system), the first one is kept.
     """
     path = root.joinpath(*blob.parts)
     with contextlib.suppress(FileExistsError, NotADirectoryError):
@@ -79,7 +80,7 @@ def _write(root: Path, blob: git.Blob) -> None:
 
 
 def _load(project: Project, named: Sequence[Path]) -> tuple[Sequence[Row], Iterable[Diagnostic]]:
-    """All rows of the project, and those of the named files that it has, sorted by address."""
+    """All rows of the project, and those of the named files that it contains, sorted by address."""
     sources = load_sources(project, None)
     there = [path for path in named if path.exists()]
     if not there:
@@ -93,6 +94,6 @@ def _warned(ref: str, commit: str, unread: int) -> tuple[Diagnostic, ...]:
     if not unread:
         return ()
     what = "1 problem" if unread == 1 else f"{unread} problems"
-    message = f"base {ref} ({commit[:12]}): {what} in its files; what cannot be read there counts as absent"
-    hint = "rows may be called introduced that the base has already; mend its files, or choose another base"
+    message = f"base {ref} ({commit[:12]}): {what} in its files. Rows that cannot be read count as absent"
+    hint = "rows that the base has may be reported as introduced. Fix its files, or choose another base"
     return (Diagnostic(Severity.WARNING, "W601", message, None, hint),)

@@ -1,4 +1,4 @@
-"""What the shell offers for an argument. A completion that cannot be made is empty, and says nothing."""
+"""Shell completions for arguments. If completions cannot be computed, the result is empty, without an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.source.settings.project import find_project, load_project
 from reconciler.system.environment import STATE, variable
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-_MOST = 200  # more than that nobody reads, and the state may hold a million
+_MOST = 200  # a longer list is useless, and the state may have a million addresses
 
 
 def _quietly(offer: Callable[[click.Context, str], Iterable[CompletionItem]]) -> Completer:
@@ -34,8 +34,8 @@ def _quietly(offer: Callable[[click.Context, str], Iterable[CompletionItem]]) ->
 
 
 def _app(ctx: click.Context) -> App:
-    """While the shell asks, no command has run yet: the options are all there is."""
-    return App.of(str(ctx.find_root().params.get("directory") or "."), no_color=True)
+    """During completion no command has run yet, so only the options are available."""
+    return App.from_options(str(ctx.find_root().params.get("directory") or "."), no_color=True)
 
 
 def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
@@ -56,12 +56,12 @@ def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[Completi
 
 
 def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    """The project's plan files, seen from where the command works; other files where none of them fits."""
+    """The project's plan files, relative to the working folder; other files if none matches."""
     app, found = _app(ctx), False
     project, _, _ = load_project(find_project(app.directory))
     for path in files.plan_files(project, None)[0]:
         name = os.path.relpath(path, app.directory)
-        name = f"./{name}" if name.startswith("-") else name  # else it would be read as an option
+        name = f"./{name}" if name.startswith("-") else name  # otherwise it would be read as an option
         if name.startswith(incomplete):
             found = True
             yield CompletionItem(name)
@@ -75,7 +75,7 @@ def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
 
 
 def _subjects(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    """What ``help`` explains."""
+    """The arguments of ``help``."""
     root = ctx.find_root()
     commands = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
     told = (

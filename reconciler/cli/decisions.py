@@ -1,4 +1,4 @@
-"""Many decisions in one file: unknown outcomes out to CSV, a person's words back in, all or none."""
+"""Decisions in a CSV file: write the unknown outcomes, and read the decisions back, all or none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from reconciler.domain.ports import Decision
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
-from reconciler.system.failures import next_step, told
+from reconciler.render.words import counted
+from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 
 COLUMNS = (
@@ -29,7 +30,7 @@ _SHOWN_PROBLEMS = 20
 
 
 def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry], conflicts: Iterable[Conflict]) -> None:
-    """Write one line for each unknown outcome and each conflict, with empty cells for the decision. Mode 0600."""
+    """Write a line for each unknown outcome and each conflict, with empty cells for the decision. Mode 0600."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
@@ -54,30 +55,33 @@ def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry], conf
 
 
 def _harmless(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet reads as a formula."""
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 def read_decisions(
     path: Path, known: Mapping[Address, Entry], conflicts: Mapping[Address, Conflict], now: datetime
 ) -> list[Decision]:
-    """The decisions of a file that ``export_decisions`` wrote and a person filled in; empty ones are left out.
+    """The decisions in a file that ``export_decisions`` wrote and a person filled in; empty ones are skipped.
 
     Raises:
-        ReconcilerError: anything in the file is wrong; every problem is named, with its line.
+        ReconcilerError: the file has errors; every one is reported with its line.
     """
     try:
         text = read_named(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ReconcilerError(f"{path.name} is not text in UTF-8", hint="save it as CSV in UTF-8") from error
     except OSError as error:
-        raise ReconcilerError(f"{path.name} cannot be read: {told(error)}", hint=next_step(error)) from error
+        raise ReconcilerError(
+            f"{path.name} cannot be read: {error_message(error)}", hint=next_step(error)
+        ) from error
     decisions, problems = _decisions(_lines(path, text), known, conflicts, now)
     if problems:
         problems = [f"{path.name}:{problem}" for problem in problems]
         more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
         listed = "\n".join(problems[:_SHOWN_PROBLEMS])
-        raise ReconcilerError(f"nothing was recorded, {len(problems)} wrong in {path.name}:\n{listed}{more}")
+        found = counted(len(problems), "error")
+        raise ReconcilerError(f"nothing was recorded, {found} in {path.name}:\n{listed}{more}")
     return list(decisions.values())
 
 
@@ -90,7 +94,7 @@ def _lines(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
     except csv.Error as error:
         raise ReconcilerError(f"{path.name}:{reader.line_num}: {error}") from error
     if missing:
-        hint = "save it as CSV with commas; some spreadsheets write semicolons" if ";" in text else None
+        hint = "save it as CSV with commas; some spreadsheets use semicolons" if ";" in text else None
         raise ReconcilerError(f"{path.name} has no column {', '.join(sorted(missing))}", hint=hint)
     return [(line, {name: (cells.get(name) or "").strip() for name in COLUMNS}) for line, cells in rows]
 
@@ -101,7 +105,7 @@ def _decisions(
     conflicts: Mapping[Address, Conflict],
     now: datetime,
 ) -> tuple[dict[Address, Decision], list[str]]:
-    """What the lines say, and what is wrong in them, each problem with its line."""
+    """The decisions in the lines, and the errors, each with its line."""
     decisions: dict[Address, Decision] = {}
     problems: list[str] = []
     owners = {entry.call_id: entry.address for entry in known.values() if entry.call_id}
@@ -119,60 +123,62 @@ def _decisions(
 
 
 def _check_new(decision: Decision, decisions: Mapping[Address, Decision], owners: dict[str, Address]) -> None:
-    """Note whose call it is. Raises ``ValueError`` for an address that was decided, or the call of another one."""
+    """Record the owner of the call. Raises ``ValueError`` for an address with two decisions, or a call of another
+    address.
+    """
     if decision.address in decisions:
-        raise ValueError(f"{decision.address} is decided twice")
+        raise ValueError(f"{decision.address} has two decisions")
     if decision.call_id is not None:
         owner = owners.setdefault(decision.call_id, decision.address)
         if owner != decision.address:
-            raise ValueError(f"{decision.call_id} is the call of {owner} already")
+            raise ValueError(f"{decision.call_id} is already the call of {owner}")
 
 
 def _read(
     cells: Mapping[str, str], known: Mapping[Address, Entry], conflicts: Mapping[Address, Conflict], now: datetime
 ) -> Decision | None:
-    """One line. Raises ``ValueError`` where it is wrong; None where nothing was decided."""
+    """Read one line. Raises ``ValueError`` if it is wrong; returns None if it has no decision."""
     word, call_id, reason = cells["decision"].lower(), cells["call_id"], cells["reason"]
     if not word and not call_id:
         return None
     if MASK in cells["address"]:
-        raise ValueError(f"{cells['address']} is masked; write the list again with --reveal")
+        raise ValueError(f"{cells['address']} is masked; export the list again with --reveal")
     address = Address.parse(cells["address"])
     entry = known.get(address)
     in_conflict = address in conflicts and (entry is None or not (entry.placed or entry.unknown))
     if entry is None and not in_conflict:
-        raise ValueError(f"the state holds nothing at {address}")
+        raise ValueError(f"the state has no entry for {address}")
     if not word and entry is not None and call_id == entry.call_id:
-        return None  # a list of calls to stop has their ids
+        return None  # a list of calls to stop contains their ids
     words = CONFLICT_WORDS if in_conflict else WORDS
     if word not in words:
-        raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(words)}, or nothing")
+        raise ValueError(f"decision {cells['decision']!r}; expected {', '.join(words)}, or an empty cell")
     if word in {"stopped", "let-ring"}:
         ahead = Decision(address, now, reason, stopped=word == "stopped", let_ring=word == "let-ring")
         return _read_ahead(ahead, entry, call_id)
     if (word == "placed") is not bool(call_id):
-        raise ValueError(f"{address}: placed needs a call_id, and only placed has one")
+        raise ValueError(f"{address}: call_id is required for placed, and not allowed otherwise")
     _check_reason(address, reason)
     if word == "distinct":
         return Decision(address, now, reason, distinct=True)
     if entry is not None and not entry.unknown and not in_conflict:
-        raise ValueError(f"{address} is {entry.status}: there is nothing to settle")
+        raise ValueError(f"{address} is {entry.status}: there is nothing to resolve")
     status = Status.PLACED if word == "placed" else Status.RULED_OUT
     return Decision(address, now, reason, status, call_id or None)
 
 
 def _read_ahead(decision: Decision, entry: Entry | None, call_id: str) -> Decision:
-    """A decision about a call that is placed and ahead. Raises ``ValueError`` where there is none."""
+    """A decision about a pending placed call. Raises ``ValueError`` if there is none."""
     address = decision.address
     if entry is None or not entry.placed:
         status = "not in the state" if entry is None else entry.status
-        raise ValueError(f"{address} is {status}: only a placed call can be stopped, or is to ring")
+        raise ValueError(f"{address} is {status}: only a placed call can be stopped or allowed to ring")
     if call_id not in {"", entry.call_id}:
-        raise ValueError(f"{address}: the state has {entry.call_id} there, and not {call_id}")
+        raise ValueError(f"{address}: the call in the state is {entry.call_id}, not {call_id}")
     _check_reason(address, decision.reason)
     return decision
 
 
 def _check_reason(address: Address, reason: str) -> None:
     if not reason:
-        raise ValueError(f"{address}: a decision needs its reason")
+        raise ValueError(f"{address}: a decision needs a reason")

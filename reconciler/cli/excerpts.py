@@ -1,4 +1,4 @@
-"""The source lines that problems stand in."""
+"""The source lines of problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Excerpts:
-    """The source line of a location, with a caret, where the file is at hand."""
+    """The source line of a location, with a caret, if the file is available."""
 
     sources: Sources
 
@@ -36,7 +36,9 @@ class Excerpts:
         return read
 
     def _sheet_line(self, location: Location) -> str | None:
-        """A line of a sheet, which nobody holds in memory; never shown masked, for all of it may be private."""
+        """A line of a sheet, which is not held in memory. It is never shown masked, because all of it may be
+        private.
+        """
         path = self.sources.root / location.file
         if path.suffix.lower() not in {".csv", ".tsv"}:
             return None

@@ -1,8 +1,8 @@
-"""The git repository around a project: its commit, the files of another commit, how two commits are related.
+"""The git repository around a project: its commit, the files of another commit, and the relation of two commits.
 
-No program is started: a tree that others wrote can configure git to run any command (filters, fsmonitor, ssh).
-Objects and the index are read by libgit2, which starts none and fetches nothing. It is imported only inside a
-repository: that takes 0.1 s.
+No program is started, because an untrusted work tree can configure git to run any command (filters, fsmonitor,
+ssh). libgit2 reads the objects and the index; it starts no program and fetches nothing. It is imported only inside
+a repository, because the import takes 0.1 s.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Relation(Enum):
-    """Whether one commit is an ancestor of another. Every commit is its own; UNKNOWN: this clone cannot tell."""
+    """Whether one commit is an ancestor of another. Every commit is its own ancestor. UNKNOWN: the history is
+    incomplete.
+    """
 
     ANCESTOR = "ancestor"
     NOT_ANCESTOR = "not_ancestor"
@@ -31,16 +33,16 @@ class Relation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One file of a commit: its parts below the project's folder, and its bytes; None for links and submodules."""
+    """One file of a commit: its path below the project's folder, and its bytes; None for links and submodules."""
 
     parts: tuple[str, ...]
     data: bytes | None
 
 
 def revision(root: Path) -> GitRevision | None:
-    """The commit of ``root`` and whether the work tree differs from it; None where there is no readable commit.
+    """The commit of ``root``, and whether the work tree differs from it; None if there is no readable commit.
 
-    Untracked files count unless they are ignored. What cannot be compared counts as different.
+    Untracked files count as differences unless they are ignored, and so does everything that cannot be compared.
     """
     repository = _open(root)
     commit = repository.head() if repository is not None else None
@@ -50,7 +52,7 @@ def revision(root: Path) -> GitRevision | None:
 
 
 def head(root: Path) -> str | None:
-    """The commit that is checked out at ``root``; None where there is no readable one."""
+    """The commit that is checked out at ``root``; None if there is no readable one."""
     repository = _open(root)
     return None if repository is None else repository.head()
 
@@ -62,7 +64,9 @@ def relation(root: Path, commit: str, descendant: str) -> Relation:
 
 
 def folder(root: Path) -> str:
-    """Where ``root`` stands in its repository, with a slash at its end; empty at the top, and outside git."""
+    """The path of ``root`` in its repository, with a slash at its end; empty for the top folder, and
+    outside git.
+    """
     root = root.resolve()
     above = _top(root)
     inside = root.relative_to(root if above is None else above).as_posix()
@@ -71,15 +75,15 @@ def folder(root: Path) -> str:
 
 
 def base_commit(root: Path, ref: str) -> str:
-    """The commit where HEAD left ``ref``; that of ``ref`` itself where this clone holds no such commit.
+    """The merge base of HEAD and ``ref``; the commit of ``ref`` itself if this clone does not have one.
 
     Raises:
-        ReconcilerError: no repository that can be read, or no such commit here.
+        ReconcilerError: there is no readable repository, or no such commit in it.
     """
     repository, _ = _must_open(root)
     commit = repository.resolve(ref)
     if commit is None:
-        hint = f"fetch it first (git fetch origin {ref}); in CI, check out with its history (fetch-depth: 0)"
+        hint = f"fetch it first (git fetch origin {ref}); in CI, check out the full history (fetch-depth: 0)"
         if repository.resolve(f"origin/{ref}") is not None:
             hint = f"did you mean origin/{ref}?"
         raise ReconcilerError(f"--base: no commit {ref!r} in this clone", hint=hint)
@@ -93,7 +97,8 @@ def top(root: Path) -> Path:
 
 
 def files(root: Path, commit: str, suffixes: Iterable[str]) -> Iterator[Blob]:
-    """The files of ``commit`` in the folder of ``root`` with one of these suffixes; none where there is no folder.
+    """The files of ``commit`` in the folder of ``root`` with one of these suffixes; none if there is no such
+    folder.
 
     Raises:
         ReconcilerError: an object is damaged, or is not in this clone.
@@ -105,12 +110,12 @@ def files(root: Path, commit: str, suffixes: Iterable[str]) -> Iterator[Blob]:
 
 
 def _top(root: Path) -> Path | None:
-    """The nearest folder that holds ``.git``. Never a bare repository: ordinary files can look like one."""
+    """The nearest folder with ``.git``. Never a bare repository, because ordinary files can look like one."""
     return next((folder for folder in (root, *root.parents) if os.path.lexists(folder / ".git")), None)
 
 
 def _open(root: Path) -> Repository | None:
-    """The repository of ``root``; None where there is none, or it cannot be read."""
+    """The repository of ``root``; None if there is none, or it cannot be read."""
     try:
         return _must_open(root)[0]
     except ReconcilerError:
@@ -120,7 +125,7 @@ def _open(root: Path) -> Repository | None:
 def _must_open(root: Path) -> tuple[Repository, Path]:
     top = _top(root.resolve())
     if top is None:
-        hint = "a base needs a git work tree whose history is in this clone"
+        hint = "--base needs a git work tree with its history"
         raise ReconcilerError(f"--base: not a git repository, nor any folder above: {root}", hint=hint)
     from reconciler.cli.repository import Repository  # noqa: PLC0415 - libgit2, where there is a repository
 

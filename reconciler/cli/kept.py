@@ -1,7 +1,7 @@
-"""Calls that have ended, kept beside the state, so that the service is not asked for them again.
+"""A cache of ended calls beside the state, so that they are not queried again.
 
-Not part of the state: no lock, no serial, nothing that a plan or an apply reads. A cache: where it cannot be
-written, is damaged or deleted, those calls are asked for again.
+It is not part of the state: it has no lock and no serial, and plans and applies do not read it. If it cannot be
+written, is damaged or was deleted, those calls are queried again.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from reconciler.system.files import MAX_DOCUMENT, read_in_project
 _VERSION = 1
 
 
-def beside(state: Path) -> Path:
-    """Where the calls of a state in a file are kept."""
+def file_cache_path(state: Path) -> Path:
+    """The path of the cache for a state in a file."""
     return state.with_name(f"{state.name}.ended.json")
 
 
-def within(project: Path, lineage: str) -> Path:
-    """Where the calls of a state on a server are kept: in the project's own folder, which git ignores."""
+def server_cache_path(project: Path, lineage: str) -> Path:
+    """The path of the cache for a state on a server: in the project's own folder, which git ignores."""
     return project / STATE_FOLDER / f"{hashlib.sha256(lineage.encode()).hexdigest()[:32]}.ended.json"
 
 
 def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
-    """The calls kept for this state, by id; none where there are none, or none that can be read."""
+    """The cached calls of this state, by id; empty if there is no readable cache."""
     try:
         document = documents.members(json.loads(read_in_project(path.parent, path, MAX_DOCUMENT)))
         if document.get("version") != _VERSION or document.get("lineage") != lineage:
@@ -48,7 +48,7 @@ def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
 
 
 def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
-    """Keep these calls and no others."""
+    """Replace the cache with these calls."""
     listed: JsonObject = {call_id: _document(call) for call_id, call in sorted(calls.items())}
     document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
     with contextlib.suppress(ReconcilerError, OSError):
@@ -70,7 +70,7 @@ def _document(call: RemoteCall) -> JsonValue:
 def _call(call_id: str, item: JsonObject) -> RemoteCall:
     duration = item["duration"]
     if isinstance(duration, bool) or not isinstance(duration, int | float | None):
-        raise TypeError("a duration is a number")
+        raise TypeError("a duration must be a number")
     return RemoteCall(
         id=call_id,
         status=documents.text(item["status"]),

@@ -1,4 +1,4 @@
-"""From files and state to a plan: shared by the commands that start from plan files."""
+"""Make a plan from files and state; shared by the commands that read plan files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
     from reconciler.source.rows.frame import Watch
     from reconciler.source.sources import Sources
 
-_ALL = 1_000_000  # runs: more than any state has
+_ALL = 1_000_000  # more runs than any state has
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Which plan is asked for. ``base`` is the git ref to compare the files with, ``lifted`` are guards that a
-    person lifts for it."""
+    """The plan to make. ``base`` is the git ref to compare the files with, ``lifted`` are overridden guards."""
 
     paths: tuple[str, ...]
     now: datetime
@@ -55,7 +54,7 @@ class Request:
 
 
 def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
-    """Load, compare with the state, and judge.
+    """Load the files, compare them with the state, and apply the guards.
 
     Raises:
         StateError: the state is missing (unless ``no_state``), foreign or unusable.
@@ -64,7 +63,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     base = _load_base(app, workspace, request)
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
-    placed = known(workspace, request, context, () if base is None else base.rows)
+    placed = read_entries(workspace, request, context, () if base is None else base.rows)
     with placed as (found, entries), collector.paused():
         state = EntryIndex.from_entries(entries)
         if state and not request.paths:
@@ -75,22 +74,22 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
 
 
 def _files_gone(item: Diagnostic) -> Diagnostic:
-    """That there is no plan file at all is no error where calls were placed: all rows were removed."""
+    """Turn the error for missing plan files into a warning if calls were placed: then all rows were removed."""
     if item.code != "E403" or item.location is not None:
         return item
-    hint = "if the files are elsewhere, set plans in reconciler.yaml before anybody deletes a call"
+    hint = "if the files are elsewhere, set plans in reconciler.yaml before you delete any calls"
     return replace(
         item, severity=Severity.WARNING, message=f"{item.message}: all rows count as removed", hint=hint
     )
 
 
 def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
-    """A warning for each pause that concerns one of these plans. A snapshot does not tell of pauses."""
+    """A warning for each pause that affects one of these plans. A snapshot does not contain pauses."""
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
     with workspace.reader() as reader:
         pauses = [pause for pause in reader.pauses() if pause.plan is None or pause.plan in plans]
-    hint = "apply sends nothing for it until somebody resumes it: "
+    hint = "apply sends nothing for it until you resume it: "
     return [
         Diagnostic(Severity.WARNING, "W401", describe_pause(pause), hint=hint + resume_command(pause))
         for pause in pauses
@@ -105,10 +104,10 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 
 @contextmanager
-def known(
+def read_entries(
     workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
-    """What was placed, and the context that says from where. A snapshot's old values are told from ``base``."""
+    """The placed calls, and the context with their source. The old values of a snapshot come from ``base``."""
     if request.no_state or not workspace.trusted:
         yield context, ()
     elif workspace.snapshot:
@@ -124,8 +123,9 @@ def known(
 
 
 def overridden_guards(reader: StateReader, context: Context) -> dict[Address, frozenset[str]]:
-    """Of each call that is ahead the guards that were lifted for the run that placed it, of those that could
-    forbid it today. Hardly any policy lets anybody lift one of these."""
+    """For each pending call, the guards that were overridden for the run that placed it, limited to those that
+    could forbid it today. Few policies allow this for any guard.
+    """
     codes = context.policy.overridable & PLACED_CODES
     if not codes:
         return {}
@@ -139,21 +139,23 @@ def overridden_guards(reader: StateReader, context: Context) -> dict[Address, fr
 
 
 def intents_of_rows(app: App, workspace: Workspace, addresses: Collection[Address], now: datetime) -> list[Intent]:
-    """What an attempt at each of these rows would be, from the plan files.
+    """The attempt for each of these rows, from the plan files.
 
     Raises:
-        ReconcilerError: no plan file has one of them.
+        ReconcilerError: a row is in no plan file.
     """
     if not addresses:
         return []
     rows = {row.address: row for row in workspace.sources(app, ()).rows if row.address in addresses}
     if missing := sorted(set(addresses) - rows.keys()):
-        raise ReconcilerError(f"no plan file has a row {missing[0]}", hint="reconciler plan lists the addresses")
+        raise ReconcilerError(
+            f"no plan file has a row {missing[0]}", hint="run reconciler plan to list the addresses"
+        )
     return [intent_of(address, rows[address].call, rows[address].rings_at, now) for address in addresses]
 
 
 def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: datetime) -> Intent:
-    """What an attempt at a call would be."""
+    """The attempt for a call."""
     rings_at = ring_time(scheduled_at, call.delay_minutes, now)
     return Intent(address, call, identity.digest(call), wire.endpoint(call), rings_at)
 
@@ -161,8 +163,9 @@ def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: 
 def planning(
     app: App, workspace: Workspace, request: Request, watch: Watch | None = None
 ) -> tuple[Context, Sources]:
-    """The files of a plan, with what is wrong with them and with the lists of people, and its context before a
-    state is known. ``watch`` is told how each row was made."""
+    """The files of a plan, with the errors in them and in the lists of people, and its context without a state.
+    ``watch`` receives the origin of each row.
+    """
     people, problems = workspace.people(request.now)
     sources = workspace.sources(app, request.paths, watch, people)
     sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
@@ -172,7 +175,7 @@ def planning(
 
 
 def make_context(workspace: Workspace, request: Request) -> Context:
-    """The engine's context before a state is known."""
+    """The context of the diff before the state is read."""
     context = Context(
         now=request.now,
         tool_version=__version__,

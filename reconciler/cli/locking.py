@@ -1,4 +1,4 @@
-"""Who holds a state's lock, as text and as JSON: one run, or the runners who place one plan together."""
+"""Who holds a state's lock, as text and as JSON: one run, or several runners of one plan."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 
 
 def lock_text(lock: Lock, now: datetime) -> str:
-    """A line, or one for each runner."""
+    """One line, or one for each runner."""
     if not lock.held:
-        return "Nobody holds the lock.\n"
+        return "The lock is not held.\n"
     if lock.run is None:
-        return "Locked by a run that the state does not name.\n"
+        return "Locked by a run that is not in the state.\n"
     if not lock.runners:
         return for_terminal(f"Locked by {told(lock.run, now)}.") + "\n"
     count = len(lock.runners)
@@ -35,13 +35,13 @@ def lock_text(lock: Lock, now: datetime) -> str:
 
 
 def _counts(runner: Runner) -> str:
-    """``claimed`` are rows that are to be sent, ``flying`` requests under way."""
+    """``claimed`` are rows to send, ``flying`` requests in flight."""
     told = [(getattr(runner, name), name) for name in _COUNTS]
     return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
 
 
 def lock_json(lock: Lock, *, line: bool = False) -> str:
-    """One document; on one line where more of them follow."""
+    """One document; on one line if more of them follow."""
     members = {
         "locked": lock.held,
         "holder": None if lock.run is None else _run(lock.run),

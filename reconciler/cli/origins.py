@@ -1,4 +1,4 @@
-"""Where the values of a plan came from, for ``plan --explain``."""
+"""The origins of a plan's values, for ``plan --explain``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Plan, sources: Sources) -> Origins:
-    """Where the values came from of each call to place and of each changed row.
+    """The origins of the values of each call to place and of each changed row.
 
-    The files are read a second time, so that a plan costs nothing more where nobody asks. A row that was edited
-    meanwhile is left out. ``sources`` are what the plan was made from.
+    The files are read a second time, so that a plan without ``--explain`` costs nothing extra. A row that was
+    edited meanwhile is skipped. ``sources`` are what the plan was made from.
     """
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
     found: Shelf[Address, Provenance] = Shelf(pack, unpacker(Provenance))

@@ -1,9 +1,8 @@
-"""Writing what a person names on the command line. A file is written whole or not at all.
+"""Write to the paths that a person names on the command line. A file is written completely or not at all.
 
-- A regular file is replaced at once by a new one. Outside the project, a link to it is followed.
-- A device or a pipe (``/dev/null``, ``/dev/stdout``, ``/dev/fd/3``) is written to as it is.
-- A link that stands in the project is refused: whoever may send a pull request may have put it there, and it would
-  choose the file that is overwritten.
+- A regular file is atomically replaced by a new one. Links outside the project are followed.
+- A device or a pipe (``/dev/null``, ``/dev/stdout``, ``/dev/fd/3``) is written to directly.
+- A link in the project is refused: a pull request may have added it to choose which file is overwritten.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from typing import IO
 
 from reconciler.errors import ReconcilerError
 from reconciler.source.settings.project import find_project
-from reconciler.system.failures import FileRefused, next_step, told
+from reconciler.system.failures import FileRefused, error_message, next_step
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/([0-9]{1,6})|(stdout)|(stderr))|/proc/self/fd/([0-9]{1,6})", re.ASCII)
 
 
 def write_private(directory: Path, file: str | Path, data: bytes) -> None:
-    """Write ``data`` as ``writing_private`` does."""
+    """Write ``data`` with ``writing_private``."""
     with writing_private(directory, file) as opened:
         opened.write(data)
 
 
 def writing_private(directory: Path, file: str | Path) -> AbstractContextManager[IO[bytes]]:
-    """A file to write to, of mode 0600. It takes the place of ``file`` once the block ends without an error.
+    """A file to write to, with mode 0600. It replaces ``file`` when the block ends without an error.
 
     Raises:
         ReconcilerError: it cannot be written.
@@ -40,7 +39,7 @@ def writing_private(directory: Path, file: str | Path) -> AbstractContextManager
 
 
 def write_text(directory: Path, file: str | Path, text: str, *, replace: bool) -> None:
-    """Write a text that others may read, as the umask says. Without ``replace`` nothing may be there.
+    """Write a text file with the permissions of the umask. Without ``replace``, the file must not exist.
 
     Raises:
         ReconcilerError: it cannot be written.
@@ -56,10 +55,10 @@ def write_text(directory: Path, file: str | Path, text: str, *, replace: bool) -
 
 
 def output_path(directory: Path, file: str | Path) -> Path:
-    """Where the file really stands that a person named, links followed.
+    """The real path of the named file, with links resolved.
 
     Raises:
-        ReconcilerError: a link of the project is on the way.
+        ReconcilerError: the path contains a link in the project.
     """
     named = Path(os.path.abspath(directory / file))  # noqa: PTH100 - links are compared with this
     real = Path(os.path.realpath(named))
@@ -72,17 +71,18 @@ def output_path(directory: Path, file: str | Path) -> Path:
 
 @contextlib.contextmanager
 def _writing(file: str | Path, opening: Callable[[], AbstractContextManager[IO[bytes]]]) -> Iterator[IO[bytes]]:
-    """The system's errors as ``ReconcilerError``."""
+    """Convert the system's errors to ``ReconcilerError``."""
     try:
         with opening() as opened:
             yield opened
     except OSError as error:
-        raise ReconcilerError(f"cannot write {file}: {told(error)}", hint=next_step(error)) from error
+        raise ReconcilerError(f"cannot write {file}: {error_message(error)}", hint=next_step(error)) from error
 
 
 def _opened(directory: Path, file: str | Path, new_mode: int | None = None) -> AbstractContextManager[IO[bytes]]:
-    """A stream, a device or a pipe as it is, or a file that is replaced: of mode 0600, or where ``new_mode`` is
-    given of its own mode, and of that one where it is new."""
+    """A stream, a device or a pipe directly, or a file that is replaced: with mode 0600, or with ``new_mode`` the
+    mode of the existing file, and ``new_mode`` for a new one.
+    """
     if match := _DESCRIPTOR.fullmatch(str(directory / file)):
         number = match[1] or match[4]
         return os.fdopen(os.dup(int(number) if number else 1 if match[2] else 2), "wb")
@@ -94,13 +94,13 @@ def _opened(directory: Path, file: str | Path, new_mode: int | None = None) -> A
     if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC), "wb")
     if not stat.S_ISREG(mode):
-        raise FileRefused("it is a folder, a socket or a disk", "name a file")
+        raise FileRefused("it is a folder, a socket or a disk", "use the name of a file")
     return _replacing(path, stat.S_IMODE(mode) if new_mode else 0o600)
 
 
 @contextlib.contextmanager
 def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    """A new file beside ``path`` that takes its place at the end."""
+    """A new file next to ``path`` that replaces it at the end."""
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     with _creating(temporary, mode) as file:
         yield file
@@ -113,7 +113,7 @@ def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _creating(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    """A new file, whole on the disk at the end; none is left where that fails."""
+    """A new file, synced to disk at the end; it is removed on failure."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -121,6 +121,6 @@ def _creating(path: Path, mode: int) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        with contextlib.suppress(OSError):  # what kept it from being written may keep it from being removed
+        with contextlib.suppress(OSError):  # the cause of the failed write may also prevent the removal
             path.unlink(missing_ok=True)
         raise

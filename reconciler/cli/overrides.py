@@ -1,4 +1,6 @@
-"""``--override CODE=REASON``: a guard lifted for one plan, by a person who says why. There is no other way."""
+"""``--override CODE=REASON``: override a guard for one plan, with a reason. This is the only way to
+override one.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,17 @@ override_option = click.option(
     "overrides",
     multiple=True,
     metavar="CODE=REASON",
-    help="Lift a guard for this plan, and say why. Recorded with the plan and the run. Repeatable.",
+    help="Override a guard for this plan, with a reason. Recorded with the plan and the run. Repeatable.",
 )
 
 
 def read_overrides(texts: Iterable[str], policy: Policy) -> tuple[Lifted, ...]:
-    """What a person lifts.
+    """The overridden guards.
 
     Raises:
-        UsageError: no code, an unknown one, one twice, no real reason, or a guard that blocks nothing anyway.
-        Refused: a guard that the policy does not let anybody lift.
+        UsageError: a code is missing, unknown or repeated, a reason is too short, or a guard does not block
+            anyway.
+        Refused: the policy does not allow overriding this guard.
     """
     found: dict[str, Lifted] = {}
     for text in texts:
@@ -45,26 +48,26 @@ def read_overrides(texts: Iterable[str], policy: Policy) -> tuple[Lifted, ...]:
 
 
 def check_used(lifted: Sequence[Lifted], codes: Iterable[str]) -> None:
-    """Whether each lifted guard had something to say; ``codes`` are those that had.
+    """Check that each overridden guard objected to something; ``codes`` are those that did.
 
     Raises:
-        UsageError: one had nothing: then nobody would know what was overridden.
+        UsageError: one did not, so that the override would have no known effect.
     """
     said = set(codes)
     for item in lifted:
         if item.code not in said:
-            hint = "leave it out: an override is for what the plan shows as blocked"
+            hint = "omit it: override only guards that block calls in the plan"
             raise UsageError(f"--override {item.code}: this guard blocks nothing here", hint=hint)
 
 
 def offer(plan: Plan, policy: Policy) -> str | None:
-    """How to lift what blocks a plan; None where something else than guards that may be lifted blocks it."""
+    """How to override what blocks a plan; None if it is blocked by anything that cannot be overridden."""
     blocked = plan.with_action(Action.BLOCKED)
     codes = sorted({reason for change in blocked for reason in change.reasons})
     if not codes or not policy.overridable.issuperset(codes):
         return None
     flags = " ".join(f"--override {code}=REASON" for code in codes)
-    return f"If it is meant, save the plan with a reason: reconciler plan --out FILE {flags}"
+    return f"If this is intended, save the plan with a reason: reconciler plan --out FILE {flags}"
 
 
 def _read(text: str) -> Lifted:
@@ -72,14 +75,18 @@ def _read(text: str) -> Lifted:
     code, separator, reason = text.partition("=")
     code, reason = code.strip().upper(), reason.strip()
     if not separator:
-        raise UsageError(f"--override {text}: no reason", hint='--override G006="the launch, agreed with legal"')
+        raise UsageError(
+            f"--override {text}: missing reason", hint='use --override G006="the launch, agreed with legal"'
+        )
     if code not in GUARD_CODES:
         near = get_close_matches(code, GUARD_CODES, n=1)
-        hint = f"did you mean {near[0]} ({GUARD_CODES[near[0]]})?" if near else "plan names the code"
+        hint = (
+            f"did you mean {near[0]} ({GUARD_CODES[near[0]]})?" if near else "run reconciler plan to see the code"
+        )
         raise UsageError(f"--override {code}: no guard has this code", hint=hint)
     if len(reason) < MIN_REASON or not reason.isprintable():
-        hint = f"one line of at least {MIN_REASON} characters: who reads the ledger must understand it"
-        raise UsageError(f"--override {code}: the reason says nothing", hint=hint)
+        hint = f"write one line of at least {MIN_REASON} characters; it is recorded in the ledger"
+        raise UsageError(f"--override {code}: the reason is too short", hint=hint)
     return Lifted(code, reason)
 
 
@@ -87,7 +94,9 @@ def _check(code: str, policy: Policy) -> None:
 
     if code not in policy.overridable:
         may = ", ".join(sorted(policy.overridable)) or "none"
-        hint = f"policy.overridable in reconciler.yaml says which may be: {may}"
+        hint = f"policy.overridable in reconciler.yaml lists the guards that may be: {may}"
         raise Refused(f"{code} ({GUARD_CODES[code]}) may not be overridden", hint=hint)
     if not blocks(code, policy):
-        raise UsageError(f"--override {code}: this guard blocks nothing", hint="the policy does not enforce it")
+        raise UsageError(
+            f"--override {code}: this guard blocks nothing", hint="omit it: the policy does not enforce this guard"
+        )

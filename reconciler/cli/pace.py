@@ -1,4 +1,4 @@
-"""How an apply gets on: what came of the calls so far, how fast, and how long the rest will take."""
+"""The progress of an apply: the outcomes so far, the rate, and the time left."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import timedelta
 from reconciler.domain.events import Event, EventKind, Tally
 
 _ADVANCING = frozenset({EventKind.PLACED, EventKind.FAILED, EventKind.UNCERTAIN, EventKind.NOT_SENT})
-_SETTLED = 1.0  # seconds before a rate says anything
+_SETTLED = 1.0  # seconds before the rate is shown
 
 
 class Pace:
-    """Counts events. ``total`` is how many calls are to be placed, ``clock`` is in seconds and never goes back."""
+    """Counts events. ``total`` is the number of calls to place, ``clock`` returns monotonic seconds."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.total = total
@@ -23,14 +23,14 @@ class Pace:
         self._tally = Tally()
 
     def add(self, event: Event) -> bool:
-        """Whether one more of the calls to place came to an end."""
+        """Count an event; returns whether one more of the calls to place has ended."""
         self._tally.add(event)
         advanced = event.kind in _ADVANCING
         self.done += advanced
         return advanced
 
-    def told(self) -> str:
-        """``31 placed, 1 failed; 4.9/s, 55 s left``; only what is known yet."""
+    def describe(self) -> str:
+        """``31 placed, 1 failed; 4.9/s, 55 s left``; parts that are unknown are omitted."""
         counts = {name: count for name, count in self._tally.summary().items() if count}
         outcomes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
         return "; ".join(part for part in (outcomes, self._speed()) if part)

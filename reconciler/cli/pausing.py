@@ -1,4 +1,4 @@
-"""What ``pause`` and ``resume`` share: the write beside a running apply, and the checkpoint that carries it."""
+"""Shared by ``pause`` and ``resume``: the write during a running apply, and the checkpoint after it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ checkpoint_option = click.option(
     cls=EnvironmentOption,
     envvar=CHECKPOINT,
     metavar="CMD",
-    help="Run CMD afterwards, as apply does: it carries the state to where it outlives this machine. "
+    help="Run CMD afterwards, as apply does, to save the state where it outlives this machine. "
     "[env: RECONCILER_CHECKPOINT]",
 )
 
 
 def check_reason(reason: str) -> str:
-    """The reason without spaces around it. Raises ``UsageError`` where nothing is left."""
+    """The reason without surrounding spaces. Raises ``UsageError`` if it is empty."""
     if not reason.strip():
-        raise UsageError("--reason is empty", hint="say why: it is shown to whoever applies")
+        raise UsageError("--reason is empty", hint="enter a reason; apply shows it")
     return reason.strip()
 
 
@@ -47,10 +47,10 @@ def write_pause(
     checkpoint: str | None,
     write: Callable[[PauseStore, Run], None],
 ) -> int:
-    """Write a pause or its end, also while a run holds the lock; the result is the exit code.
+    """Write a pause or its end, even while a run holds the lock; returns the exit code.
 
     Raises:
-        Refused: the runs of this state carry it elsewhere, and no checkpoint was given.
+        Refused: the runs of this state use a checkpoint, and none was given.
     """
     run = new_run(command)
     carrier = open_checkpoint(app, workspace, checkpoint, run.id)
@@ -63,7 +63,7 @@ def write_pause(
 
 
 def _check_not_carried(reader: StateReader, command: str) -> None:
-    """Raises ``Refused`` where the latest apply was given a checkpoint."""
+    """Raise ``Refused`` if the latest apply had a checkpoint."""
     carried = False
     for link in reader.ledger():
         record = read(link.entry)
@@ -71,6 +71,6 @@ def _check_not_carried(reader: StateReader, command: str) -> None:
             carried = record.content.get("checkpoint") is True
     if carried:
         raise Refused(
-            f"the latest apply carried the state elsewhere: what {command} writes on this disk alone is lost",
-            hint="--checkpoint CMD, as for apply; --checkpoint none where this disk is the one that counts",
+            f"the latest apply used a checkpoint: a {command} that is written only to this disk would be lost",
+            hint="pass --checkpoint CMD, as for apply, or --checkpoint none if this disk has the current state",
         )

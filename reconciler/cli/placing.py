@@ -1,4 +1,4 @@
-"""The effect: the lock, the workers' connections, signals, and the summary in every case."""
+"""Run an apply: the lock, the workers' connections, signals, and the summary in every case."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, say
 from reconciler.cli.approval import admit
-from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_where_disks_are_forgotten
+from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
 from reconciler.cli.loading import make_context, overridden_guards
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
@@ -23,7 +23,7 @@ from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
     DEFAULT_BASE_URL,
-    Origin,
+    ServiceOrigin,
     is_exposed,
     parse_origin,
     read_api_key,
@@ -63,14 +63,14 @@ _SIGNALS = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where calls are placed and how fast. ``rate`` in requests a second, ``timeout`` in seconds.
+    """Where and how fast calls are placed. ``rate`` in requests a second, ``timeout`` in seconds.
 
-    ``checkpoint`` is the command that carries the state, ``none`` where somebody said that its disk is kept.
-    ``schedule_fields`` are the names that the service must have understood (None: that is not checked).
-    ``join`` says that other runners may place the same plan.
+    ``checkpoint`` is the command that saves the state, or ``none`` to declare that its disk is kept.
+    ``schedule_fields`` are the field names to check (None: not checked). ``join``: other runners may place the
+    same plan.
     """
 
-    origin: Origin
+    origin: ServiceOrigin
     key_file: Path | None
     key_variable: str | None = field(repr=False)
     rate: float | None
@@ -82,11 +82,11 @@ class Target:
     join: bool = False
 
     @classmethod
-    def of(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
-        """The project's settings, and where requests go: the flag or the environment, never a file.
+    def from_options(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
+        """The project's settings, and the URL from the option or the environment, never from a file.
 
         Raises:
-            UsageError: a base URL that may not be used, or an empty variable in place of a key.
+            UsageError: a base URL that may not be used, or an empty variable for the key.
         """
         provider = workspace.project.provider
         origin = parse_origin(base_url or DEFAULT_BASE_URL)
@@ -99,7 +99,7 @@ class Target:
         return self.key_file is not None or self.key_variable is not None
 
     def key(self) -> str:
-        """The key; a warning where others may read its file. Raises ``ReconcilerError`` where there is none."""
+        """The key; warns if other users may read its file. Raises ``ReconcilerError`` if there is none."""
         key = read_api_key(self.key_file, self.key_variable)
         if self.key_file is not None and is_exposed(self.key_file):
             message = f"warning: other users of this machine may read {self.key_file} (chmod 600 {self.key_file})"
@@ -117,7 +117,7 @@ def place(
     lock_timeout: float,
     as_json: bool,
 ) -> int:
-    """Apply an approved plan under the state's lock; the summary is told whenever the lock was obtained."""
+    """Apply an approved plan under the state's lock; the summary is printed whenever the lock was acquired."""
     run = _new_run(workspace, job, request, _details(workspace, job, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with ExitStack() as stack:
@@ -131,7 +131,7 @@ def place(
             key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
             with reporter(app, orders, as_json=as_json, addresses=addresses) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
-                    warn_where_disks_are_forgotten(report.note)
+                    warn_about_temporary_disk(report.note)
                 report.started(run.id, run.plan_id or "")
                 workers = target.concurrency if target.join else min(target.concurrency, orders)
                 code = asyncio.run(_run(apply, target, key, workers, report, checkpoint))
@@ -152,14 +152,14 @@ def place(
 
 
 def _addresses(job: Job, store: StateStore) -> AddressMask:
-    """The addresses that events may name, as they may be published."""
+    """The masked addresses for events."""
     rows = job.plan.changes if job.files is None else job.files.changes
     plans = chain(rows, *(plan.changes for plan in job.approved.values()))
     return AddressMask(plans, store.unknown_entries())
 
 
 def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
-    """What the ledger keeps of an apply: what was approved, under which settings, and how it is placed."""
+    """What the ledger records about an apply: the approved plan, the settings, and how it is placed."""
     plan = job.plan
     counts = {name: count for name, count in summary(plan).items() if count}
     policy = workspace.project.policy
@@ -204,7 +204,7 @@ def _apply(
     tally: Tally,
     joint: JointStore | None,
 ) -> Apply:
-    """The apply of a job, once it belongs to this state and this moment (``Refused`` where it does not)."""
+    """The apply of a job, after the checks against this state and this moment (``Refused`` if one fails)."""
 
     def apply(context: Context) -> Apply:
         if joint is not None:
@@ -212,13 +212,13 @@ def _apply(
         return Apply(job.plan, store, run_id, context, clock, tally, job.stale, job.files)
 
     clock = SystemClock()
-    now = max(request.now, clock.now())  # the lock or a person's answer may have taken long
+    now = max(request.now, clock.now())  # waiting for the lock or for confirmation may have taken long
     for plan in (job.plan, *job.approved.values()):
         check_applicable(plan, store, now)
     people, problems = workspace.people(now)
     if any(item.is_error for item in problems):
-        hint = "reconciler validate shows them"
-        raise ReconcilerError("the lists of people in the policy have errors: nothing was placed", hint=hint)
+        hint = "run reconciler validate to see them"
+        raise ReconcilerError("the people lists of the policy have errors: nothing was placed", hint=hint)
     job = admit(workspace, job, store, run_id, clock.now())
     context = make_context(workspace, replace(request, now=now, lifted=job.plan.lifted))
     context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
@@ -241,24 +241,24 @@ async def _run(
         caught.append(_SIGNALS[number])
         if len(caught) == 1:
             job.stop(SIGNALLED)
-            report.note("stopping: finishing the requests in flight (again to stop at once)")
+            report.note("stopping: finishing the requests in flight (repeat to stop at once)")
         elif task is not None:
             task.cancel()
 
-    def tell(event: Event) -> None:
+    def emit_event(event: Event) -> None:
         try:
             report.event(event)
-        except OSError as error:  # nobody reads on, or the disk is full: what is in flight must be recorded still
-            job.stop(f"the output cannot be written: {error.strerror}")
+        except OSError as error:  # the reader is gone or the disk is full; calls in flight must still be recorded
+            job.stop(f"cannot write the output: {error.strerror}")
 
     for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup has a run outlive its terminal
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a run outlives its terminal
             asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
     async with AsyncExitStack() as stack:
         service = _open(stack, target, key, workers, report)
         service = replace(service, checkpoint=checkpoint, whole=report.whole)
         try:
-            await job.run(service, tell)
+            await job.run(service, emit_event)
         except asyncio.CancelledError:
             if not caught:
                 raise
@@ -267,7 +267,7 @@ async def _run(
 
 
 def _open(stack: AsyncExitStack, target: Target, key: str | None, workers: int, report: Reporter) -> Service:
-    """The connections of a run, closed with ``stack``; without a key there are none."""
+    """The connections of a run, closed with ``stack``; none without a key."""
     if key is None:
         return Service((), None, target.rate, report.note, target.preflight)
     clock = ServiceClock()

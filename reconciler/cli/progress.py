@@ -1,4 +1,4 @@
-"""How an apply is told: events as JSON lines, a progress bar on a terminal, or a line now and then in a log."""
+"""The progress of an apply: JSON events, a progress bar on a terminal, or occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _QUIET = frozenset({"placed", "skipped"})
 class Reporter:
     """In a log: each problem, a line for every hundred calls, and the counts at the end.
 
-    ``addresses`` masks what is printed; None where nothing is to be masked.
+    ``addresses`` masks the output; None if nothing is masked.
     """
 
     def __init__(self, total: int, addresses: AddressMask | None = None) -> None:
@@ -45,45 +45,45 @@ class Reporter:
             self.advanced()
         if event.kind is EventKind.NOT_SENT:
             if event.message in self._unsent:
-                return  # where a run stops, all that is left shares the reason, and is counted at the end
+                return  # when a run stops, all remaining calls have the same reason and are counted at the end
             self._unsent.add(event.message)
         if event.kind not in _QUIET:
             address = event.address if self.addresses is None else self.addresses.address(event.address)
             self.note(f"{event.kind.value.replace('_', ' ')}: {address}: {event.message or ''}")
 
     def advanced(self) -> None:
-        """One more address came to an end."""
+        """One more address has ended."""
         if self.pace.done % _EVERY == 0:
-            self.note(f"{self.pace.done:,} of {self.total:,}: {self.pace.told()}")
+            self.note(f"{self.pace.done:,} of {self.total:,}: {self.pace.describe()}")
 
     def whole(self, done: int, total: int) -> None:
-        """How far all runners are together, where there are several; a tenth at a time."""
-        self.pace.total = 0  # how long the rest takes is not up to this one alone
+        """The progress of all runners together, if there are several, in steps of a tenth."""
+        self.pace.total = 0  # the time left does not depend on this runner alone
         tenth = 10 * done // total if total else 10
         if tenth > self._tenth:
             self._tenth = tenth
-            self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.told() or 'nothing yet'}")
+            self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.describe() or 'nothing yet'}")
 
     def note(self, text: str) -> None:
         say(for_terminal(text if self.addresses is None else self.addresses.text(text)), err=True)
 
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
-            self.note(f"stopped before the end: {tally.stopped}")
+            self.note(f"stopped early: {tally.stopped}")
         if tally.unexplained and tally.stopped != SIGNALLED:
-            self.note("hint: reconciler doctor looks for what is in the way; then apply again")
+            self.note("hint: run reconciler doctor to find the cause, then apply again")
         if tally.to_stop:
             shown = f"{counted(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
-            self.note(f"{shown}: reconciler status --to-stop lists them")
+            self.note(f"{shown}. Run reconciler status --to-stop to list them")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
         if told:
             say(f"Applied: {told}.")
         else:
-            say("Nothing was sent." if tally.refused else "Applied: nothing to do.")
+            say("Nothing was sent." if tally.refused else "Applied: no changes.")
 
 
 class JsonReporter(Reporter):
-    """One event a line on the output stream, flushed at once."""
+    """One event on each line of the output stream, flushed at once."""
 
     def started(self, run_id: str, plan_id: str) -> None:
         self._print({"type": "started", "run": run_id, "plan_id": plan_id, "to_place": self.total})
@@ -92,7 +92,7 @@ class JsonReporter(Reporter):
         self._print(event.to_json() if self.addresses is None else self.addresses.json(event.to_json()))
 
     def whole(self, done: int, total: int) -> None:
-        """Each event tells of this runner; what the others do is told by theirs."""
+        """Each event belongs to this runner; the other runners report their own."""
 
     def finished(self, tally: Tally) -> None:
         stopped = {} if tally.stopped is None else {"stopped": tally.stopped}
@@ -107,7 +107,7 @@ class JsonReporter(Reporter):
 class BarReporter(Reporter):
     """A progress bar on the terminal's error stream; problems are printed above it.
 
-    ``show`` is given how many are done of how many, and what is told beside the bar.
+    ``show`` receives the number of ended calls, the total, and the text beside the bar.
     """
 
     def __init__(self, total: int, show: Callable[[int, int, str], None], say: Callable[[str], None]) -> None:
@@ -118,7 +118,7 @@ class BarReporter(Reporter):
 
     def advanced(self) -> None:
         done, total = self._shared or (self.pace.done, self.total)
-        self._show(done, total, f"this runner: {self.pace.told()}" if self._shared else self.pace.told())
+        self._show(done, total, f"this runner: {self.pace.describe()}" if self._shared else self.pace.describe())
 
     def whole(self, done: int, total: int) -> None:
         self.pace.total = 0
@@ -133,8 +133,9 @@ class BarReporter(Reporter):
 def reporter(
     app: App, total: int, *, as_json: bool, addresses: Callable[[], AddressMask] | None = None
 ) -> Iterator[Reporter]:
-    """The reporter that fits where the output goes. ``total`` is how many calls are to be placed; ``addresses`` is
-    asked for where they are to be masked."""
+    """The reporter for this output. ``total`` is the number of calls to place; ``addresses`` is called if they
+    must be masked.
+    """
     public = (as_json or is_public(sys.stderr)) and not revealed()
     mask = addresses() if public and addresses is not None else None
     if as_json:

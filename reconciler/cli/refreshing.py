@@ -1,4 +1,4 @@
-"""One look at where the calls stand: the files against the state, and the state against the service."""
+"""Compare the files with the state, and the state with the service."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.evidence.matching import Lineage
-from reconciler.evidence.outcomes import Answers, Report, drift, ended, stand
-from reconciler.evidence.refresh import ask
+from reconciler.evidence.outcomes import Answers, OutcomeReport, drift, ended, stand
+from reconciler.evidence.refresh import query_calls
 
 if TYPE_CHECKING:
     from reconciler.cli.placing import Target
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from reconciler.source.sources import Sources
 
 NO_KEY = f"no API key ({API_KEY_VARIABLE} or --api-key-file)"
-SNAPSHOT = "a snapshot holds no call ids"
+SNAPSHOT = "a snapshot has no call ids"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is looked at. ``not_asked`` says why the service is not to be asked, None where it is."""
+class StatusQuery:
+    """What to check. ``not_asked`` is the reason why the service is not queried, None if it is."""
 
     paths: tuple[str, ...]
     plans: tuple[str, ...]
@@ -43,16 +43,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What was found. ``failed`` is why the service, asked, gave no answer.
+class StatusResult:
+    """The result. ``failed`` is the error if the service could not be queried.
 
-    ``scope`` are the plans looked at, None where all are. ``new_to_stop`` says that some call to stop by hand was
-    not shown by any apply; not known of a snapshot.
+    ``scope`` are the checked plans, None for all. ``new_to_stop``: a call to stop by hand was not shown by any
+    apply yet; unknown for a snapshot.
     """
 
     plan: Plan
     sources: Sources
-    report: Report
+    report: OutcomeReport
     scope: Collection[str] | None
     failed: LookupFailed | None = None
     new_to_stop: bool = False
@@ -61,7 +61,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What was read of a state, at one moment."""
+    """The data that was read from a state at one moment."""
 
     lineage: Lineage
     serial: int
@@ -70,19 +70,21 @@ class _State:
     pauses: Sequence[Pause]
 
 
-def look(app: App, workspace: Workspace, question: Question, now: datetime) -> Look:
-    """Plan, read the state, and ask the service. Nothing is locked, and no state is written.
+def look(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -> StatusResult:
+    """Plan, read the state, and query the service. Nothing is locked, and no state is written.
 
     Raises:
         StateError: the state is missing, foreign or unusable.
-        ReconcilerError: nobody knows a plan of that name.
+        ReconcilerError: there is no plan of that name.
     """
     plan, sources = make_plan(app, workspace, Request(question.paths, now))
     if workspace.snapshot or not workspace.trusted:
         why = SNAPSHOT if workspace.snapshot else None
         chosen = _chosen(question, {change.address.plan for change in plan.changes})
         scope = sources.plans if question.paths else chosen
-        return Look(_only(plan, chosen), sources, Report(now, plan.lineage, plan.serial, not_asked=why), scope)
+        return StatusResult(
+            _only(plan, chosen), sources, OutcomeReport(now, plan.lineage, plan.serial, not_asked=why), scope
+        )
     state = _read(workspace)
     named = {entry.address.plan for entry in state.entries} | {change.address.plan for change in plan.changes}
     chosen = _chosen(question, named)
@@ -91,11 +93,11 @@ def look(app: App, workspace: Workspace, question: Question, now: datetime) -> L
     plan = _only(plan, chosen)
     new = any(call.address not in state.to_stop_known for call in plan.to_stop)
     pauses = [pause for pause in state.pauses if scope is None or pause.plan is None or pause.plan in scope]
-    return Look(plan, sources, report, scope, failed, new, pauses)
+    return StatusResult(plan, sources, report, scope, failed, new, pauses)
 
 
-def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None:
-    """The plans that are named; None where none is."""
+def _chosen(question: StatusQuery, known: Collection[str]) -> frozenset[str] | None:
+    """The named plans; None if no plan is named."""
     for name in question.plans:
         if name not in known:
             raise unknown_plan(name, known)
@@ -103,10 +105,10 @@ def _chosen(question: Question, known: Collection[str]) -> frozenset[str] | None
 
 
 def unknown_plan(name: str, known: Collection[str]) -> ReconcilerError:
-    """The error for a plan's name that nobody knows."""
+    """The error for the name of a plan that does not exist."""
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else "reconciler state list shows what the state knows"
-    return ReconcilerError(f"neither the files nor the state hold a plan {name!r}", hint=hint)
+    hint = f"did you mean {near[0]}?" if near else "run reconciler state list to see the plans in the state"
+    return ReconcilerError(f"neither the files nor the state have a plan {name!r}", hint=hint)
 
 
 def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
@@ -124,28 +126,30 @@ def _read(workspace: Workspace) -> _State:
 
 
 def _refresh(
-    workspace: Workspace, question: Question, state: _State, scope: Collection[str] | None, now: datetime
-) -> tuple[Report, LookupFailed | None]:
-    """Ask for the calls that can still change, and keep those that have ended.
+    workspace: Workspace, question: StatusQuery, state: _State, scope: Collection[str] | None, now: datetime
+) -> tuple[OutcomeReport, LookupFailed | None]:
+    """Query the calls that can still change, and cache those that have ended.
 
-    The state is read again afterwards: an apply beside this may have placed what the service has listed.
+    The state is read again afterwards, because a running apply may have placed calls that the service has listed.
     """
     on_server = workspace.file is None
     place = (
-        kept.within(workspace.project.root, state.lineage.id) if on_server else kept.beside(workspace.state_path)
+        kept.server_cache_path(workspace.project.root, state.lineage.id)
+        if on_server
+        else kept.file_cache_path(workspace.state_path)
     )
     before = kept.read(place, state.lineage.id)
     answers, failed = None, None
     if question.not_asked is None:
         wanted = [entry for entry in _within(state, scope) if entry.placed and entry.call_id not in before]
         try:
-            answers = asyncio.run(_ask(question.target, wanted))
+            answers = asyncio.run(_query(question.target, wanted))
             state = _read(workspace)
         except LookupFailed as error:
             failed = error
     entries = _within(state, scope)
     standings = [stand(entry, answers, before, now) for entry in entries]
-    report = Report(now, state.lineage.id, state.serial, standings, not_asked=question.not_asked)
+    report = OutcomeReport(now, state.lineage.id, state.serial, standings, not_asked=question.not_asked)
     if answers is None:
         return (report if failed is None else replace(report, not_asked=failed.message)), failed
     over = before | _ended(state.entries, answers, now)
@@ -160,7 +164,7 @@ def _within(state: _State, scope: Collection[str] | None) -> list[Entry]:
 
 
 def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[str, RemoteCall]:
-    """The calls of the state that have ended, without what only the listing needs."""
+    """The ended calls of the state, without the data that only the listing needs."""
     found = {}
     for entry in entries:
         call = answers.calls.get(entry.call_id or "")
@@ -170,10 +174,10 @@ def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[st
     return found
 
 
-async def _ask(target: Target, wanted: Sequence[Entry]) -> Answers:
+async def _query(target: Target, wanted: Sequence[Entry]) -> Answers:
 
     register = CallListing(target.origin, target.key(), target.timeout)
     try:
-        return await ask(register, wanted, SystemClock().now())
+        return await query_calls(register, wanted, SystemClock().now())
     finally:
         await register.aclose()

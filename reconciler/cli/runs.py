@@ -1,4 +1,4 @@
-"""Who runs a command, where and when: written into the state with all it does."""
+"""Who runs a command, where and when; recorded in the state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def new_run(
     overrides: tuple[Override, ...] = (),
     details: JsonObject | None = None,
 ) -> Run:
-    """A run that starts now, on this host, by this person or CI actor. ``details`` are told to the ledger."""
+    """A run that starts now, on this host, by this person or CI actor. ``details`` are recorded in the ledger."""
     return Run(
         id=str(uuid.uuid4()),
         command=command,
@@ -44,14 +44,14 @@ def new_run(
     )
 
 
-def founder(command: str) -> JsonObject:
-    """Who makes a state, as its ledger begins."""
+def creation_details(command: str) -> JsonObject:
+    """Who creates a state, for the first entry of its ledger."""
     who = new_run(command)
     return {"command": command, "host": who.host, "actor": who.actor, "tool_version": __version__, **who.details}
 
 
 def ci_url() -> str | None:
-    """Where the log of this CI job stands; None outside of CI. What a URL could hold of a secret is left out."""
+    """The URL of this CI job's log; None outside of CI. Parts of a URL that could contain a secret are removed."""
     found = {name: os.environ.get(name, "") for name in (*_GITHUB, *_JOB_URLS)}
     server, repository, run = (found[name] for name in _GITHUB)
     named = f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
@@ -66,5 +66,5 @@ def _actor() -> str:
             return os.environ[name]
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id, as in some containers
+    except (KeyError, OSError):  # this user id has no name, for example in some containers
         return f"uid {os.getuid()}"

@@ -1,4 +1,4 @@
-"""Looking up what is unknown or in conflict, and listing what is left of it."""
+"""Look up unknown outcomes and conflicts, and list what is left."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCK
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What a person has to settle."""
+class Unresolved:
+    """The outcomes and conflicts that are left for a person."""
 
     unknown: Sequence[Entry]
     conflicts: Sequence[Conflict]
 
     @classmethod
-    def of(cls, reader: StateReader) -> Left:
+    def from_reader(cls, reader: StateReader) -> Unresolved:
         kept = unresolved(reader)
         return cls(reader.unknown_entries(), [kept[address] for address in sorted(kept)])
 
@@ -66,12 +66,12 @@ class Left:
 
 
 def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float, *, as_json: bool) -> int:
-    """Ask the service about all that is unknown or in conflict, and show what was found and what is left.
+    """Query the service about all unknown outcomes and conflicts, and show the results and what is left.
 
-    Without a key, conflicts are listed all the same.
+    Without a key, conflicts are still listed.
     """
     with workspace.reader() as reader:
-        left = Left.of(reader)
+        left = Unresolved.from_reader(reader)
         begun = left.count or reader.conflicts()
     adopted: list[Match] = []
     rows: FileRows | None = None
@@ -84,7 +84,7 @@ def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float,
                 rows = _end_conflicts(app, workspace, store, run.id)
                 if key is not None:
                     adopted = asyncio.run(_settle(store, run.id, target, key, rows))
-                left = Left.of(store)
+                left = Unresolved.from_reader(store)
                 code = left.code
             finally:
                 store.end_run(run.id, SystemClock().now(), code, {"adopted": len(adopted)})
@@ -92,14 +92,14 @@ def look_up(app: App, workspace: Workspace, target: Target, lock_timeout: float,
     return left.code
 
 
-def _addresses(left: Left, rows: FileRows | None) -> AddressMask:
-    """The addresses of what is left, as they may be published. A conflict's call is known from its row alone."""
+def _addresses(left: Unresolved, rows: FileRows | None) -> AddressMask:
+    """The masked addresses of what is left. The call of a conflict is known only from its row."""
     found = () if rows is None else (rows.at(item.address) for item in left.conflicts)
     return AddressMask(filter(None, found), left.unknown)
 
 
 def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: str) -> FileRows | None:
-    """Forget the conflicts that are over. The result is what the files ask for, None where that is not known."""
+    """End the conflicts that no longer apply. Returns the rows of the files, None if they cannot be read."""
     if not store.conflicts():
         return None
     now = SystemClock().now()
@@ -125,7 +125,7 @@ async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows
 
 
 def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
-    """The attempt that a row in conflict would have been at a moment."""
+    """The attempt for a row in conflict at a given moment."""
 
     def intent(address: Address, at: datetime) -> Intent | None:
         change = rows.at(address)
@@ -136,7 +136,7 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
     return intent
 
 
-def _show(adopted: Sequence[Match], left: Left, addresses: AddressMask, *, as_json: bool) -> None:
+def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *, as_json: bool) -> None:
 
     unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
     conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]
@@ -161,6 +161,6 @@ def _show(adopted: Sequence[Match], left: Left, addresses: AddressMask, *, as_js
         named = f"{addresses.address(address)}: {addresses.text(text)}" if public else f"{address}: {text}"
         say(for_terminal(named))
     if unknown or not conflicts:
-        say(f"{len(unknown):,} with an unknown outcome." if unknown else "Nothing is unknown.")
+        say(f"{len(unknown):,} with an unknown outcome." if unknown else "No unknown outcomes.")
     if conflicts:
         say(f"{len(conflicts):,} in conflict.")

@@ -1,6 +1,7 @@
-"""Completion in bash, zsh and fish: what is typed so far, and values quoted so that no shell acts on them.
+"""Completion in bash, zsh and fish: parse the typed text, and quote values so that the shell does not interpret
+them.
 
-Click's own scripts insert values as they are, split words at colons (our addresses hold them), let globs expand.
+Click's own scripts insert values unquoted, split words at colons (which our addresses contain), and expand globs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from click.shell_completion import (
 
 VARIABLE = "_RECONCILER_COMPLETE"
 
-# Bash puts in place of $2, which starts behind the last of its word breaks, or behind an opening quote: what is
-# printed here only goes on from there, quoted as that goes on.
+# Bash replaces $2, which starts after its last word break, or after an opening quote. So the
+# output only continues the text from there, with the same quoting.
 _BASH = r"""
 %(complete_func)s() {
     local completion
@@ -38,7 +39,7 @@ _BASH = r"""
 complete -o nosort -F %(complete_func)s %(prog_name)s
 """
 
-# compadd quotes what it inserts, as the word was begun.
+# compadd quotes what it inserts, like the start of the word.
 _ZSH = r"""
 #compdef %(prog_name)s
 
@@ -64,7 +65,7 @@ else
 fi
 """
 
-# Fish quotes what it inserts, as the word was begun.
+# Fish quotes what it inserts, like the start of the word.
 _FISH = r"""
 function %(complete_func)s
     set -lx COMP_WORDS (commandline -cp | string collect)
@@ -87,7 +88,7 @@ complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
 
 
 class _Quote(Enum):
-    """How the place behind the last character is quoted."""
+    """The quoting at the position after the last character."""
 
     NONE = ""
     SINGLE = "'"
@@ -108,8 +109,8 @@ _ESCAPED_IN_FISH = {_Quote.DOUBLE: frozenset('$"\\'), _Quote.SINGLE: frozenset("
 class _Typed:
     """A command line up to the cursor: its words without quotes, the last one unfinished.
 
-    ``literal``: the last word means nothing but its own text; else nothing is offered for it, because what a shell
-    makes of ``$(``, ``~`` or ``*`` is not ours to go on from.
+    ``literal``: the last word stands for its own text. Otherwise nothing is offered, because the result of ``$(``,
+    ``~`` or ``*`` is not known here.
     """
 
     words: list[str]
@@ -143,7 +144,7 @@ class _Typed:
         self.literal = True
 
     def _escape(self, following: str | None, escaped: frozenset[str] | None) -> None:
-        """A backslash and what follows it: it stays where a quote gives it no meaning."""
+        """A backslash and the character after it: the backslash stays if the quoting gives it no meaning."""
         if following is None:
             self.literal = False
         elif escaped is None or following in escaped:
@@ -153,7 +154,7 @@ class _Typed:
 
 
 class _Safe(ShellComplete):
-    """Offers the whole word, and only words that a terminal can show and a command takes for a value."""
+    """Offers the whole word, and only words that are printable and that a command accepts as a value."""
 
     _fish = False
     _typed: _Typed
@@ -174,7 +175,7 @@ class _Safe(ShellComplete):
 
 
 def _is_safe(value: str, incomplete: str) -> bool:
-    """Whether it goes on from what is typed, shows on a terminal as it is, and is no option that nobody began."""
+    """Whether it continues the typed text, is printable, and is not an option that was not started."""
     begun = value.startswith(incomplete) and (incomplete.startswith("-") or not value.startswith("-"))
     return begun and value.isprintable()
 
@@ -185,12 +186,12 @@ def _shown(text: str) -> str:
 
 @add_completion_class
 class Bash(_Safe, BashComplete):
-    """Bash inserts what it is given, so that is quoted here."""
+    """Bash inserts completions unquoted, so they are quoted here."""
 
     source_template = _BASH
 
     def source(self) -> str:
-        """The script; click would start a bash to learn its version."""
+        """The script. Click would start bash to find its version."""
         return ShellComplete.source(self)
 
     def format_completion(self, item: CompletionItem[str]) -> str:
@@ -199,7 +200,7 @@ class Bash(_Safe, BashComplete):
 
 
 def quote_for_bash(text: str, quote: _Quote) -> str:
-    """``text`` as it goes on within ``quote``. History (``!``) acts between double quotes, too."""
+    """``text`` as it continues within ``quote``. History expansion (``!``) also works inside double quotes."""
     match quote:
         case _Quote.SINGLE:
             return text.replace("'", "'\\''")
@@ -211,7 +212,7 @@ def quote_for_bash(text: str, quote: _Quote) -> str:
 
 @add_completion_class
 class Zsh(_Safe, ZshComplete):
-    """Three lines for each: its type, its value, and how it is shown."""
+    """Three lines for each: its type, its value, and its label."""
 
     source_template = _ZSH
 
@@ -222,7 +223,7 @@ class Zsh(_Safe, ZshComplete):
 
 @add_completion_class
 class Fish(_Safe, FishComplete):
-    """One line for each: its type, its value, and what is said of it."""
+    """One line for each: its type, its value, and its description."""
 
     source_template = _FISH
     _fish = True

@@ -1,4 +1,4 @@
-"""Printing plans and problems in the form that was asked for."""
+"""Print plans and problems in the requested format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.cli.app import App, echo
 from reconciler.cli.output import writing_private
 from reconciler.errors import UsageError
 from reconciler.render import csv, github, json, junit, markdown, sarif
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.text import render_diagnostics, render_plan, write_plan
 from reconciler.render.words import counted
 from reconciler.source.settings.project import find_project
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.cli.excerpts import Excerpts
     from reconciler.domain.model import Diagnostic
     from reconciler.domain.plan import Plan
-    from reconciler.render.html.around import Around
+    from reconciler.render.html.around import LoadContext
     from reconciler.render.origins import Origins
 
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
@@ -36,13 +36,13 @@ _CHUNK = 1 << 20
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
-full_option = click.option("--full", is_flag=True, help="Fold no long list in text on a terminal.")
+full_option = click.option("--full", is_flag=True, help="Do not shorten long lists on a terminal.")
 
 
 def form_options(command: _F) -> _F:
     """``--format``, ``--json`` and ``--output``, for ``printouts``."""
     form = click.option(
-        "--format", "forms", type=click.Choice(_FORMATS), multiple=True, help="How to show it; text if not given."
+        "--format", "forms", type=click.Choice(_FORMATS), multiple=True, help="Output format. Default: text."
     )
     as_json = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
     output = click.option(
@@ -50,24 +50,27 @@ def form_options(command: _F) -> _F:
         "outputs",
         metavar="FILE",
         multiple=True,
-        help="Print to a file, one for each --format, in order; - is the standard output.",
+        help="Output file, one for each --format in order; - is the standard output.",
     )
     return form(as_json(output(command)))
 
 
 def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) -> list[tuple[str, str]]:
-    """Each form with the name of its file.
+    """Each format with the name of its file.
 
     Raises:
-        UsageError: not as many files as forms, one file for two, or a workbook for a terminal.
+        UsageError: the numbers of files and formats differ, a file is used twice, or a workbook would be printed
+            to a terminal.
     """
     wanted = [*forms, *(["json"] if as_json and "json" not in forms else [])] or ["text"]
     files = list(outputs) or [STDOUT]
     if len(files) != len(wanted):
         said = f"{counted(len(wanted), 'format')} and {counted(len(outputs), '--output')}"
-        raise UsageError(said, hint="give each --format an --output of its own, in the same order; - is stdout")
+        raise UsageError(
+            said, hint="pass one --output for each --format, in the same order; - is the standard output"
+        )
     if len({os.path.normpath(file) for file in files}) < len(files):
-        raise UsageError("two formats for one --output")
+        raise UsageError("two formats have the same --output")
     pairs = list(zip(wanted, files, strict=True))
     for form, file in pairs:
         check_place(form, file)
@@ -75,13 +78,15 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
 
 
 def check_place(form: str, file: str) -> None:
-    """Raises ``UsageError`` where a workbook would go to a terminal."""
+    """Raise ``UsageError`` if a workbook would be printed to a terminal."""
     if form == "xlsx" and file == STDOUT and sys.stdout.isatty():
-        raise UsageError("a workbook is nothing for a terminal", hint="--output FILE.xlsx, or a pipe")
+        raise UsageError(
+            "a workbook cannot be printed to a terminal", hint="pass --output FILE.xlsx, or use a pipe"
+        )
 
 
 def put(app: App, data: bytes | Iterable[bytes], file: str) -> None:
-    """On the standard output, or whole into a file. ``data`` may come in pieces."""
+    """Print to the standard output, or write a complete file. ``data`` may be in pieces."""
     chunks = [data] if isinstance(data, bytes) else _chunks(data)
     if file == STDOUT:
         for chunk in chunks:
@@ -110,15 +115,15 @@ def print_plan(
     reveal: bool,
     excerpts: Excerpts | None = None,
     origins: Origins | None = None,
-    around: Around | None = None,
+    around: LoadContext | None = None,
     full: bool = False,
     now: datetime | None = None,
 ) -> None:
-    """The plan in each form, on the standard output or whole into its file.
+    """Print the plan in each format, to the standard output or to its file.
 
-    ``excerpts`` are of its files, where they are what the plan was made from. ``origins`` say where its values
-    came from, in the forms that have room for it; ``around`` is what a page judges its load by. On a terminal,
-    text says how far ahead calls are of ``now``, the real time if not given, and folds long lists unless ``full``.
+    ``excerpts`` belong to the files that the plan was made from. ``origins`` are the origins of values, for the
+    formats that show them; ``around`` is the context for the load on the HTML page. On a terminal, text shows
+    times relative to ``now`` (default: the current time), and shortens long lists unless ``full``.
     """
     for form, file in wanted:
         if form == "text" and file == STDOUT:
@@ -142,7 +147,9 @@ def show_text(
     now: datetime | None = None,
     origins: Origins | None = None,
 ) -> None:
-    """The plan as text on the standard output; private values are seen on a terminal, or with ``reveal``."""
+    """Print the plan as text to the standard output; private values are shown on a terminal, or with
+    ``reveal``.
+    """
     look = app.look(sys.stdout, reveal=reveal)
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
@@ -151,13 +158,13 @@ def show_text(
 
 
 def _text(plan: Plan, origins: Origins | None, *, masked: bool) -> bytes:
-    return render_plan(plan, Look(masked=masked), origins).encode()
+    return render_plan(plan, OutputStyle(masked=masked), origins).encode()
 
 
 def _plan_bytes(
     app: App, plan: Plan, form: str, origins: Origins | None, *, masked: bool
 ) -> bytes | Iterator[bytes]:
-    """For a file, or for another program: private values are seen with ``--reveal`` alone."""
+    """For a file or another program: private values are shown only with ``--reveal``."""
     if form == "xlsx":
         from reconciler.render import xlsx  # noqa: PLC0415 - its library takes 40 ms to import
 
@@ -177,12 +184,12 @@ def _plan_bytes(
 
 
 def _page(
-    plan: Plan, excerpts: Excerpts | None, origins: Origins | None, around: Around | None, *, masked: bool
+    plan: Plan, excerpts: Excerpts | None, origins: Origins | None, around: LoadContext | None, *, masked: bool
 ) -> bytes:
     from reconciler.render import html  # noqa: PLC0415 - jinja2
     from reconciler.render.html.around import NOTHING  # noqa: PLC0415
 
-    read = html.nowhere if excerpts is None else excerpts.reader(masked=masked)
+    read = html.no_excerpt if excerpts is None else excerpts.reader(masked=masked)
     page = html.render_plan(plan, masked=masked, excerpt=read, around=around or NOTHING, origins=origins)
     return page.encode()
 
@@ -190,7 +197,7 @@ def _page(
 def show_problems(
     app: App, diagnostics: tuple[Diagnostic, ...], excerpts: Excerpts, *, reveal: bool = False, err: bool = True
 ) -> None:
-    """Every problem with its source line, on the error stream unless problems are the result."""
+    """Print every problem with its source line, to the error stream unless problems are the result."""
     if diagnostics:
         look = app.look(sys.stderr if err else sys.stdout, reveal=reveal)
         echo(render_diagnostics(diagnostics, excerpts.reader(masked=look.masked), look), err=err)

@@ -1,11 +1,11 @@
-"""What the page of a plan tells besides the plan: the policy's limits, and the calls placed before."""
+"""The context of a plan's HTML page: the policy's limits, and the calls placed before."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from reconciler.render.html.around import Around
+from reconciler.render.html.around import LoadContext
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
 
 
-def find_around(workspace: Workspace, request: Request, plan: Plan) -> Around:
-    """Read from the state a second time, so that a plan costs nothing more where nobody asks for its page.
+def find_load_context(workspace: Workspace, request: Request, plan: Plan) -> LoadContext:
+    """Read from the state a second time, so that other formats cost nothing extra.
 
-    Of a snapshot's calls nobody knows the numbers: the limit of calls from one number is left out.
+    The numbers of a snapshot's calls are unknown, so the limit of calls from one number is omitted.
     """
     policy = workspace.project.policy
     with ExitStack() as stack:
@@ -30,4 +30,4 @@ def find_around(workspace: Workspace, request: Request, plan: Plan) -> Around:
         elif workspace.trusted and not request.no_state:
             entries = stack.enter_context(workspace.reader()).entries()
         placed = tuple(entry for entry in entries if entry.will_ring(plan.created_at))
-    return Around(placed, policy.peak, None if workspace.snapshot else policy.number_peak)
+    return LoadContext(placed, policy.peak, None if workspace.snapshot else policy.number_peak)

@@ -1,4 +1,4 @@
-"""``reconciler status --to-stop``: the calls that a person has to stop by hand, and nothing else."""
+"""``reconciler status --to-stop``: only the calls that a person has to stop by hand."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from reconciler.cli.refreshing import look
 from reconciler.cli.showing import STDOUT, put, show_problems
 from reconciler.errors import ExitCode
 from reconciler.render import to_stop
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.csv import to_csv
 from reconciler.render.text import render_to_stop
 
 if TYPE_CHECKING:
-    from reconciler.cli.refreshing import Question
+    from reconciler.cli.refreshing import StatusQuery
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.plan import Plan
 
 
 def show_to_stop(
-    app: App, workspace: Workspace, question: Question, moment: datetime, form: tuple[str, str], *, reveal: bool
+    app: App, workspace: Workspace, question: StatusQuery, moment: datetime, form: tuple[str, str], *, reveal: bool
 ) -> int:
-    """Print the list as ``form`` (its name, and a file) wants it. Exit 3 while any call is ahead.
+    """Print the list in ``form`` (a format and a file). Exit 3 while a call is pending.
 
-    With errors in the files nobody knows which rows are gone: what is known is shown, and the exit is 1.
+    If the files have errors, removed rows cannot be detected: the known calls are shown, and the exit code is 1.
     """
     found = look(app, workspace, question, moment)
     if found.plan.errors:
@@ -45,5 +45,5 @@ def _shown(app: App, plan: Plan, name: str, file: str, *, reveal: bool) -> bytes
         return to_json({"to_stop": to_stop.documents(plan.to_stop, masked=not reveal)}, indent=2).encode()
     if name == "csv":
         return to_csv(to_stop.table(plan.to_stop, masked=not reveal))
-    look = app.look(sys.stdout, reveal=reveal) if file == STDOUT else Look(masked=not reveal)
+    look = app.look(sys.stdout, reveal=reveal) if file == STDOUT else OutputStyle(masked=not reveal)
     return render_to_stop(plan.to_stop, look).encode()

@@ -1,4 +1,4 @@
-"""One project and where its state is: what every command starts from."""
+"""A project and the place of its state, the starting point of every command."""
 
 from __future__ import annotations
 
@@ -38,18 +38,17 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "snapshot"
 _NEVER_HERE = (
-    "in a new project: reconciler state init. If calls were placed from elsewhere, bring their state here, or "
-    "make it again from the service: reconciler state rebuild. To look only: plan --no-state"
+    "in a new project, run: reconciler state init. If calls were placed from elsewhere, copy their state here, or "
+    "rebuild it from the service: reconciler state rebuild. To plan without a state: plan --no-state"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One project, and where its state is. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
+    """A project and the place of its state. ``document`` is ``reconciler.yaml``, ``diagnostics`` its problems.
 
-    ``file`` is None where the state is on a ``server``. ``snapshot`` says that the file is a snapshot of a state,
-    which can be planned against and nothing else.
-    ``policy_file`` is the file whose policy stands in for the project's.
+    ``file`` is None if the state is on a ``server``. ``snapshot``: the file is a snapshot of a state, which can
+    only be planned against. ``policy_file`` is the file whose policy replaces the project's.
     """
 
     project: Project
@@ -76,17 +75,17 @@ class Workspace:
         elif not Path(os.path.realpath(path)).is_relative_to(project.root):
             diagnostics = (*diagnostics, _outside(project))
         if snapshot and not snapshot_does:
-            hint = "plan and status take one; for everything else give the state itself: --state PATH"
-            raise Refused(f"{state_url} is a snapshot: it tells what was placed, and is not the state", hint=hint)
+            hint = "only plan and status accept a snapshot. Pass the state itself: --state PATH"
+            raise Refused(f"{state_url} is a snapshot of a state, not the state", hint=hint)
         return cls(project, path, document, diagnostics, snapshot)
 
     @property
     def lineage(self) -> str | None:
-        """The lineage that the state must have, None where any will do. ``UsageError``: its variable is empty."""
+        """The lineage that the state must have, None if any is accepted. ``UsageError``: its variable is empty."""
         return variable(LINEAGE) or self.project.lineage
 
     def under(self, app: App, policy: Path) -> Workspace:
-        """The same project under the policy of another file, to ask what its rules would say."""
+        """The same project with the policy of another file, to see what its rules would do."""
         project, document, diagnostics = load_policy(self.project, app.directory / policy, str(policy))
         found = (*self.diagnostics, *diagnostics)
         return replace(self, project=project, diagnostics=found, policy_file=document)
@@ -94,9 +93,10 @@ class Workspace:
     def sources(
         self, app: App, paths: Sequence[str], watch: Watch | None = None, people: People | None = None
     ) -> Sources:
-        """Rows of the named files and folders, or of the whole project where none are named.
+        """Rows of the named files and folders, or of the whole project if none are named.
 
-        ``watch`` is told how each row was made. ``people`` are those of ``people()``, where they were read.
+        ``watch`` receives the origin of each row. ``people`` is the result of ``people()``, if it was already
+        read.
         """
         named = [app.directory / path for path in paths] if paths else None
         with collector.paused():
@@ -105,7 +105,7 @@ class Workspace:
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
 
     def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
-        """What the lists of people say that the policy names, read now, and what is wrong with them."""
+        """The contents of the policy's people lists, read now, and the problems in them."""
         policy = self.project.policy
         if not policy.suppression and policy.contacts is None:
             return People(), ()
@@ -113,20 +113,20 @@ class Workspace:
 
     @property
     def trusted(self) -> bool:
-        """Whether the settings could be read: with errors in them, nobody knows which state is meant."""
+        """Whether the settings could be read; with errors in them, the place of the state is unknown."""
         return not any(item.is_error for item in self.diagnostics)
 
     def check(self) -> None:
-        """Raises ``ReconcilerError`` where the settings cannot be trusted."""
+        """Raise ``ReconcilerError`` if the settings have errors."""
         if not self.trusted:
-            raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="reconciler validate shows them")
+            raise ReconcilerError(f"{PROJECT_FILE} has errors", hint="run reconciler validate to see them")
 
     def settings_digest(self) -> str | None:
-        """Which ``reconciler.yaml`` it was, as a hash of its bytes; None where there is none."""
+        """A hash of the bytes of ``reconciler.yaml``; None if there is none."""
         return self.digest_of(PROJECT_FILE)
 
     def digest_of(self, path: str) -> str | None:
-        """A file of the project as a hash of its bytes; None where there is none."""
+        """A hash of the bytes of a project file; None if there is none."""
         try:
             handle = open_in_project(self.project.root, self.project.root / path)
         except FileNotFoundError:
@@ -136,19 +136,21 @@ class Workspace:
 
     @property
     def state_path(self) -> Path:
-        """The file that the state, or a snapshot of it, is in.
+        """The path of the state, or of a snapshot of it.
 
         Raises:
-            Refused: the state is on a server, and what asks for this can only do with a file.
+            Refused: the state is on a server, and the command works only on a file.
         """
         if self.file is None:
-            hint = "pg_dump copies it, and psql or pg_restore bring it back; the server's own backups hold it too"
-            raise Refused(f"this works on a state's file, and the state is on a server ({self.server})", hint=hint)
+            hint = "use pg_dump to copy it, and psql or pg_restore to restore it, or the server's own backups"
+            raise Refused(
+                f"this command needs a state in a file, but the state is on a server ({self.server})", hint=hint
+            )
         return self.file
 
     @property
     def place(self) -> Place:
-        """The state itself, wherever it is. Raises as ``check``."""
+        """The place of the state. Raises as ``check``."""
         self.check()
         if self.server is not None:
             return _postgres(self.server, self.lineage)
@@ -156,34 +158,36 @@ class Workspace:
         return SqliteState(self.state_path, self.lineage)
 
     def reader(self) -> AbstractContextManager[StateReader]:
-        """The state to read. Raises ``StateMissing`` where there is none, or no project."""
+        """The state for reading. Raises ``StateMissing`` if there is none, or no project."""
         self._check_there()
         return self.place.reader()
 
     def store(self, run: Run, lock_timeout: float) -> AbstractContextManager[StateStore]:
-        """The state to write. Raises as ``reader``."""
+        """The state for writing. Raises as ``reader``."""
         self._check_there()
         return self.place.store(run, lock_timeout)
 
     def _check_there(self) -> None:
-        """Tell a folder that is no project, and one whose state was never here, from a state that was lost."""
+        """Distinguish a folder that is not a project, and a state that never existed here, from a lost state."""
         if self.file is None or self.file.exists():
             return
         standard = self.project.root / DEFAULT_STATE
         if self.project.source is None and self.file == standard:
-            message = f"this folder is no project: it has no {PROJECT_FILE}, and no state"
-            raise StateMissing(message, hint="reconciler init makes one here; -C DIR works in another folder")
+            message = f"this folder is not a project: it has no {PROJECT_FILE} and no state"
+            raise StateMissing(
+                message, hint="run reconciler init to create one here, or pass -C DIR for another folder"
+            )
         if not self.file.parent.exists():
             raise StateMissing(f"this project has no state yet on this machine ({self.file})", hint=_NEVER_HERE)
 
     def join(self, run: Run, lock_timeout: float) -> AbstractContextManager[JointStore]:
-        """The state, beside other runners of the same plan.
+        """The state, shared with other runners of the same plan.
 
         Raises:
-            UsageError: it is a file, which one run writes at a time.
+            UsageError: it is a file, which only one run can write at a time.
         """
         if self.server is None:
-            hint = "--state postgresql://…, or RECONCILER_STATE; an SQLite state has one runner at a time"
+            hint = "pass --state postgresql://… or set RECONCILER_STATE; an SQLite state has one runner at a time"
             raise UsageError("--join needs a state in PostgreSQL", hint=hint)
 
         self.check()
@@ -200,30 +204,30 @@ def locate_server(url: str) -> Server:
     """The server of a state's URL.
 
     Raises:
-        ReconcilerError: what talks to servers is not installed.
+        ReconcilerError: psycopg is not installed.
         UsageError: the URL cannot be used.
     """
     try:
         from reconciler.state.postgres.server import resolve  # noqa: PLC0415 - psycopg, if it is installed
     except ImportError as error:
-        hint = "pip install 'call-reconciler[postgres]'"
+        hint = "install it: pip install 'call-reconciler[postgres]'"
         raise ReconcilerError(f"a state in PostgreSQL needs psycopg ({error})", hint=hint) from error
     return resolve(url)
 
 
 def _outside(project: Project) -> Diagnostic:
 
-    message = f"the state {project.state_path} is reached by a link that leads out of the project"
-    hint = "name it with --state PATH or RECONCILER_STATE"
+    message = f"the path of the state {project.state_path} has a link that leads out of the project"
+    hint = "pass it with --state PATH or RECONCILER_STATE"
     return Diagnostic(Severity.ERROR, "E404", message, project.source or Location(PROJECT_FILE), hint)
 
 
 def _locate(directory: Path, url: str) -> tuple[Path, bool]:
-    """Where a state is, and whether it is a snapshot."""
+    """The path of a state, and whether it is a snapshot."""
     scheme, separator, rest = url.partition(":")
     if separator and scheme == SNAPSHOT:
         return directory / rest, True
     if separator and len(scheme) > 1 and scheme.isalnum():
-        hint = f"give the path of an SQLite file, postgresql://…, or {SNAPSHOT}:FILE"
-        raise UsageError(f"state {scheme}: is not supported by this version", hint=hint)
+        hint = f"pass the path of an SQLite file, postgresql://…, or {SNAPSHOT}:FILE"
+        raise UsageError(f"the state {scheme}: is not supported by this version", hint=hint)
     return directory / url, False

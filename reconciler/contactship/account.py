@@ -1,7 +1,7 @@
-"""What the account has: ``GET /v1/agents`` and ``GET /v1/phone-numbers``.
+"""The account's agents and numbers: ``GET /v1/agents`` and ``GET /v1/phone-numbers``.
 
 Source: the vendor's API reference, pages list-agents and get-phone-numbers. Agents come in one list, for which no
-pages are documented: one that is not in it is asked for by its id. Numbers come in pages.
+pages are documented: an agent that is not in it is queried by its id. Numbers come in pages.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reconciler.contactship.paging import PAGE, Item, Page, read_page, read_unpaged, read_whole
+from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_page, read_unpaged
 from reconciler.contactship.reader import Reader
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.errors import LookupFailed
@@ -25,14 +25,14 @@ class RemoteNumber:
 
 async def list_agents(reader: Reader) -> frozenset[str]:
     """The ids of the account's agents. Raises ``LookupFailed``."""
-    items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "which agents it has"), "agents")
+    items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "for its agents"), "agents")
     return frozenset(_text(item, "id") for item in items)
 
 
 async def has_agent(reader: Reader, agent_id: str) -> bool:
-    """Whether the service knows an agent of that id. Raises ``LookupFailed``."""
+    """Whether the service has an agent with that id. Raises ``LookupFailed``."""
     try:
-        await reader.get(f"/v1/agents/{quote(agent_id, safe='')}", {}, f"whether it has agent {agent_id}")
+        await reader.get(f"/v1/agents/{quote(agent_id, safe='')}", {}, f"for agent {agent_id}")
     except LookupFailed as error:
         if error.status in {400, 404}:
             return False
@@ -45,15 +45,15 @@ async def list_numbers(reader: Reader) -> list[RemoteNumber]:
 
     async def page(offset: int) -> Page[RemoteNumber]:
         query = {"limit": str(PAGE), "offset": str(offset)}
-        return read_page(await reader.get("/v1/phone-numbers", query, "which numbers it has"), "numbers", _number)
+        return read_page(await reader.get("/v1/phone-numbers", query, "for its numbers"), "numbers", _number)
 
-    async with reader.whole_listing("its numbers"):
-        return await read_whole(page, "numbers")
+    async with reader.limit_listing("its numbers"):
+        return await read_all(page, "numbers")
 
 
 def _number(item: JsonValue) -> Item[RemoteNumber]:
     if not isinstance(item, dict):
-        raise LookupFailed("the service's list of numbers is not what it documents")
+        raise LookupFailed("the service's list of numbers does not match its documentation")
     number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"))
     return Item(number.id, None, number)
 
@@ -61,5 +61,5 @@ def _number(item: JsonValue) -> Item[RemoteNumber]:
 def _text(item: JsonObject, name: str) -> str:
     value = item.get(name)
     if not isinstance(value, str) or not value:
-        raise LookupFailed(f"the service lists something without {name}")
+        raise LookupFailed(f"the service lists an item without {name}")
     return value

@@ -1,7 +1,7 @@
-"""Asking the service which contacts it has: ``GET /v1/contacts``.
+"""List the service's contacts: ``GET /v1/contacts``.
 
 Source: the vendor's API reference, page get-contacts. It documents an array and no pages, so there is one request;
-an array in ``data``, as other lists have it, is read too.
+an array in ``data``, as in other lists, is accepted too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.errors import LookupFailed
 
 @dataclass(frozen=True, slots=True)
 class RemoteContact:
-    """A contact as the service lists it; empty texts where it says nothing."""
+    """A contact as the service lists it; missing fields are empty texts."""
 
     id: str
     phone_number: str
@@ -28,7 +28,7 @@ class RemoteContact:
 
 async def list_contacts(reader: Reader) -> Sequence[RemoteContact]:
     """All contacts, in the service's order. Raises ``LookupFailed``."""
-    items = await read_unpaged(lambda: reader.get("/v1/contacts", {}, "which contacts it has"), "contacts")
+    items = await read_unpaged(lambda: reader.get("/v1/contacts", {}, "for its contacts"), "contacts")
     return [_contact(item) for item in items]
 
 

@@ -1,24 +1,24 @@
-"""The ContactShip HTTP API, and the boundary where the exceptions of the transport end.
+"""The ContactShip HTTP API, and the boundary where transport exceptions are translated.
 
 Source of endpoints, fields and status codes: the vendor's API reference (docs.contactship.ai). It documents no
-idempotency key, so this adapter sends each request once and says which of three things became of it.
+idempotency key, so this adapter sends each request once and returns or raises one of four outcomes.
 
 ==============================================  ================  =============================================
 what happened                                   outcome           why
 ==============================================  ================  =============================================
 2xx, JSON with a call_id (bare or in ``data``)  Receipt           the documented answer
 no byte of the request left (transport trace)   NotSent           proven by the trace, not by a class name
-429                                             NotSent           throttled: the service says it did not take it
-400-499 but for 408 and 429                     Rejected          the service refused it: no call exists
+429                                             NotSent           throttled: the service says it refused it
+400-499 except 408 and 429                      Rejected          the service refused it: no call exists
 401, 403                                        Rejected (fatal)  every further request would be refused too
 4xx that contradicts itself                     OutcomeUnknown    HTTP/1.0, no length, more bytes behind, a call_id
-408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and nothing says that it was not taken
+408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and possibly accepted
 2xx without a usable call_id                    OutcomeUnknown    the call very likely exists
-timeout, reset, broken or half an answer        OutcomeUnknown    the request left, or may have
-an answer before the request was written        OutcomeUnknown    it is not the answer to it
-an answer before any byte of it left            NotSent           the connection is closed, and nothing left
-compressed, too large, another HTTP version     OutcomeUnknown    sent, and the answer is not read
-the total deadline passed                       OutcomeUnknown    whatever the trace says: it was cut short
+timeout, reset, broken or half an answer        OutcomeUnknown    the request was or may have been sent
+an answer before the request was written        OutcomeUnknown    it belongs to another request
+an answer before any byte of it left            NotSent           the connection is closed, nothing was sent
+compressed, too large, another HTTP version     OutcomeUnknown    sent, but the answer is not read
+the total deadline passed                       OutcomeUnknown    whatever the trace shows: interrupted
 ==============================================  ================  =============================================
 """
 
@@ -29,7 +29,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from reconciler.contactship.origin import Origin
+from reconciler.contactship.origin import ServiceOrigin
 from reconciler.contactship.reasons import explain
 from reconciler.contactship.refusals import doubt
 from reconciler.contactship.transport import FAILURES, Answer, Client, Progress, decode_json
@@ -41,26 +41,27 @@ from reconciler.domain.sensitive import MASK, mask_text
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 
 _MESSAGE_LENGTH = 200
-_LONGEST_MESSAGE = 10_000  # one that is longer is not shown at all: a value cut in two could not be masked
-_LONGEST_WAIT = 365 * 86_400.0  # seconds; a longer one would pass the end of the calendar
+_LONGEST_MESSAGE = 10_000  # a longer one is not shown: a value that was cut could not be masked
+_LONGEST_WAIT = 365 * 86_400.0  # seconds; a longer one could exceed the calendar
 _CALL_ID = re.compile(r"\S(.{0,253}\S)?")
 
 
 class ContactShip:
-    """One worker's way to the service.
+    """The connection of one worker to the service.
 
-    URLs are made here from ``origin`` and a fixed path. ``timeout`` is the deadline of one whole request, in
-    seconds.
+    URLs are built from ``origin`` and a fixed path. ``timeout`` is the deadline of a whole request, in seconds.
     """
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float, clock: ServiceClock | None = None) -> None:
+    def __init__(
+        self, origin: ServiceOrigin, api_key: str, timeout: float, clock: ServiceClock | None = None
+    ) -> None:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
         self._client = Client(api_key, timeout / 3, clock)
 
     async def place(self, request: Request) -> Receipt:
-        """Send the request once; see the table of the module for what it raises."""
+        """Send the request once; the module's table lists what it raises."""
         url = self._origin.url(f"/v1/calls/{request.endpoint}")
         progress = Progress()
         try:
@@ -71,8 +72,8 @@ class ContactShip:
         except FAILURES as error:
             reason = self._clean(explain(error).message, request.body)
             if progress.left:
-                raise OutcomeUnknown(f"the connection failed after the request left, {reason}") from error
-            raise NotSent(f"not sent, {reason}") from error
+                raise OutcomeUnknown(f"the connection failed after the request was sent: {reason}") from error
+            raise NotSent(f"not sent: {reason}") from error
         return self._judge(answer, request.body)
 
     async def _post(self, url: str, body: JsonObject, progress: Progress) -> Answer:
@@ -106,7 +107,7 @@ class ContactShip:
 def read_receipt(content: bytes) -> Receipt | None:
     """The placed call in an answer, bare or in ``data`` (an older form).
 
-    None where there is none, or its id is longer than 255 characters or holds any that cannot be printed.
+    None if there is none, or if its id is longer than 255 characters or is not printable.
     """
     answer = _json_object(content)
     inner = answer.get("data")
@@ -118,7 +119,7 @@ def read_receipt(content: bytes) -> Receipt | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, a year at most, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    """Seconds to wait, at most a year, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _LONGEST_WAIT)

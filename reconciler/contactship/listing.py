@@ -1,7 +1,7 @@
-"""Asking the service which calls it has: ``GET /v1/calls``, whole, and ``/v1/calls/{id}``; transcripts off.
+"""List the service's calls: ``GET /v1/calls``, completely, and ``/v1/calls/{id}``; without transcripts.
 
-Source: the vendor's API reference, pages list-calls and get-call. ``metadata`` is not documented in what they
-return: it is read where it is there, and never required.
+Source: the vendor's API reference, pages list-calls and get-call. ``metadata`` is not documented in their answers:
+it is read if it is there, and never required.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
 
-from reconciler.contactship.origin import Origin
-from reconciler.contactship.paging import PAGE, Item, Page, read_page, read_whole
+from reconciler.contactship.origin import ServiceOrigin
+from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_page
 from reconciler.contactship.reader import Reader
 from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.model import TAG_PREFIX, JsonObject, JsonValue
@@ -26,7 +26,9 @@ LONGEST_TEXT = 255
 class CallListing:
     """Lists calls; ``timeout`` is the deadline of one page, in seconds."""
 
-    def __init__(self, origin: Origin, api_key: str, timeout: float, clock: ServiceClock | None = None) -> None:
+    def __init__(
+        self, origin: ServiceOrigin, api_key: str, timeout: float, clock: ServiceClock | None = None
+    ) -> None:
         self._reader = Reader(origin, api_key, timeout, clock=clock)
         self._service = origin.base
 
@@ -40,19 +42,19 @@ class CallListing:
         return self._reader.server_time
 
     async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        """Every call once, oldest first; whole as ``paging`` says. Raises ``LookupFailed``."""
+        """Every call once, oldest first; complete as defined in ``paging``. Raises ``LookupFailed``."""
 
         async def page(offset: int) -> Page[RemoteCall | None]:
             query = _query(listing) | {"limit": str(PAGE), "offset": str(offset)}
-            answer = await self._reader.get("/v1/calls", query, "which calls it has")
+            answer = await self._reader.get("/v1/calls", query, "for its calls")
             return read_page(answer, "calls", _item)
 
-        async with self._reader.whole_listing("its calls"):
-            found = await read_whole(page, "calls")
+        async with self._reader.limit_listing("its calls"):
+            found = await read_all(page, "calls")
         return sorted((call for call in found if call is not None), key=lambda call: call.created_at)
 
     async def call(self, call_id: str) -> RemoteCall | None:
-        """One call, bare or in ``data``; None where the answer is 404. Raises ``LookupFailed``."""
+        """One call, bare or in ``data``; None if the answer is 404. Raises ``LookupFailed``."""
         path = f"/v1/calls/{quote(call_id, safe='')}"
         try:
             answer = _object(await self._reader.get(path, {"include_transcript": "false"}, "for one call"))
@@ -64,7 +66,7 @@ class CallListing:
         return _item(inner if isinstance(inner, dict) else answer).value
 
     async def ask_time(self) -> None:
-        """Ask once for one call, so that the service tells its time. Raises ``LookupFailed``."""
+        """Query one call once, so that the answer has the service's time. Raises ``LookupFailed``."""
         await self._reader.get("/v1/calls", {"limit": "1", "include_transcript": "false"}, "for its time", tries=1)
 
     async def aclose(self) -> None:
@@ -72,7 +74,9 @@ class CallListing:
 
 
 def _query(listing: Listing) -> dict[str, str]:
-    """The documented filters. Dates go a second further than asked, because their edges are not documented."""
+    """The documented filters. Dates are extended by a second, because it is not documented whether they are
+    inclusive.
+    """
     edge = timedelta(seconds=1)
     query = {"order": "asc", "include_transcript": "false"}
     if listing.since is not None:
@@ -88,14 +92,14 @@ def _query(listing: Listing) -> dict[str, str]:
 
 def _object(answer: JsonValue) -> JsonObject:
     if not isinstance(answer, dict):
-        raise LookupFailed("the service's list of calls is not what it documents")
+        raise LookupFailed("the service's list of calls does not match its documentation")
     return answer
 
 
 def _item(item: JsonValue) -> Item[RemoteCall | None]:
-    """A listed call; without a value where it came in, and so is none that anybody placed."""
+    """A listed call; without a value for an inbound call, which nobody placed."""
     if not isinstance(item, dict):
-        raise LookupFailed("the service lists something that is no call")
+        raise LookupFailed("the service lists an item that is not a call")
     call_id, status, created = (_text(item.get(name)) for name in ("id", "call_status", "created_at"))
     if not call_id or status is None or created is None:
         raise LookupFailed("the service lists a call without id, call_status or created_at")
@@ -134,11 +138,11 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
         return in_range(found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise LookupFailed("the service lists a call with a created_at that is no time") from error
+        raise LookupFailed("the service lists a call whose created_at is not a time") from error
 
 
 def _maybe_instant(text: str | None) -> datetime | None:
-    """A time that nothing depends on: None where it is none."""
+    """A time that nothing depends on: None if it is not a valid time."""
     try:
         return None if text is None else _instant(text)
     except LookupFailed:
@@ -146,7 +150,7 @@ def _maybe_instant(text: str | None) -> datetime | None:
 
 
 def _text(value: JsonValue) -> str | None:
-    """A text. What is left out of a longer one is told by its hash: two of them stay two."""
+    """A text. The omitted part of a long text is replaced by its hash, so that different texts stay different."""
     if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
         return value if isinstance(value, str) else None
     return f"{value[: LONGEST_TEXT - 65]}~{sha256(value.encode()).hexdigest()}"
@@ -157,7 +161,7 @@ def _seconds(value: JsonValue) -> float | None:
 
 
 def _number(text: str | None) -> str | None:
-    """A number in E.164, however it is written: ``00`` for the plus sign, spaces, brackets, dashes."""
+    """A number in E.164 from any notation: ``00`` for the plus sign, spaces, brackets, dashes."""
     if text is None:
         return None
     digits = "".join(char for char in text if char.isascii() and char.isdigit())
@@ -165,7 +169,7 @@ def _number(text: str | None) -> str | None:
 
 
 def _tags(item: JsonObject) -> dict[str, str] | None:
-    """Our tags among the call's metadata; None where it shows no metadata."""
+    """Our tags in the call's metadata; None if it has no metadata."""
     metadata = item.get("metadata")
     if not isinstance(metadata, dict):
         return None
@@ -177,7 +181,7 @@ def _tags(item: JsonObject) -> dict[str, str] | None:
 
 
 def _has_foreign_metadata(item: JsonObject) -> bool:
-    """Whether the call shows metadata, and no name among it is ours."""
+    """Whether the call has metadata, but none of our names."""
     metadata = item.get("metadata")
     return (
         isinstance(metadata, dict) and bool(metadata) and not any(name.startswith(TAG_PREFIX) for name in metadata)

@@ -1,17 +1,17 @@
-"""Reading a listing that comes in pages: all of it, or none.
+"""Read a paginated listing completely, or fail.
 
-Pages are cut from a list that lives: items come and go while it is read, and a service may miscount, cut or
-repeat. A reading is whole where
+Pages are cut from a listing that changes: items are added and removed while it is read, and a service may
+miscount, cut or repeat items. A reading is complete if
 
-- each page agrees with itself: no item twice, and no more than its ``count`` says;
-- no ``count`` on the way was higher than the number of items known by the end; and
-- each page began with an item that is older than the newest one of the page before. Then no item that was there
-  all the time can have slipped through between two pages, whatever came or went, and however the service orders
-  items of one moment. Where items have no times, or too many share one, the count must stand still and two
-  readings in a row must find the same items instead.
+- each page is consistent: no item twice, and no more items than its ``count``;
+- no ``count`` was higher than the number of items known at the end; and
+- each page began with an item that is older than the newest item of the page before. Then no item that was there
+  all the time can have been skipped between two pages, whatever was added or removed, and however the service
+  orders items of the same moment. If items have no times, or too many share one, then instead the count must not
+  change and two consecutive readings must return the same items.
 
-A reading that is not whole is followed by others, until one is, and the one after it too; after ``READINGS`` of
-them there is no listing.
+An incomplete reading is repeated, until one is complete and so is the one after it; after ``READINGS`` readings
+the listing fails.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ T = TypeVar("T")
 
 PAGE = 100
 READINGS = 5
-PAUSE = 0.1  # seconds before the second reading; before each further one twice as long
+PAUSE = 0.1  # seconds before the second reading; doubled for each further one
 MOST_ITEMS = 1_000_000
-_FULL_PAGE = 20  # the documented default of a page: what is shorter was not cut by a limit
+_FULL_PAGE = 20  # the documented default of a page: a shorter page was not cut by a limit
 _STEPS_BACK = 50  # in one reading
-_HINT = "try again in a few minutes; if it stays so, ask the service's support"
+_HINT = "try again in a few minutes. If the problem persists, contact the service's support"
 
 
 @dataclass(frozen=True, slots=True)
 class Item(Generic[T]):
-    """One item of a listing. ``created_at`` is None where the service does not say."""
+    """One item of a listing. ``created_at`` is None if the service does not return it."""
 
     id: str
     created_at: datetime | None
@@ -48,28 +48,28 @@ class Item(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One answer: some items, and how many there are in all."""
+    """One answer: some items, and the total number of items."""
 
     items: Sequence[Item[T]]
     count: int
 
 
 def read_page(answer: JsonValue, what: str, read: Callable[[JsonValue], Item[T]]) -> Page[T]:
-    """An answer of the form ``{"data": [...], "count": n}``. Raises ``LookupFailed`` where it is none."""
+    """An answer of the form ``{"data": [...], "count": n}``. Raises ``LookupFailed`` for any other form."""
     members: JsonObject = answer if isinstance(answer, dict) else {}
     data, count = members.get("data"), members.get("count")
     if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise LookupFailed(f"the service's list of {what} is not what it documents")
+        raise LookupFailed(f"the service's list of {what} does not match its documentation")
     return Page([read(item) for item in data], count)
 
 
-async def read_whole(ask: Callable[[int], Awaitable[Page[T]]], what: str) -> list[T]:
-    """Every item once, in the order in which they were found; also those that left meanwhile.
+async def read_all(ask: Callable[[int], Awaitable[Page[T]]], what: str) -> list[T]:
+    """Every item once, in the order in which they were read, including those that were removed meanwhile.
 
     ``ask`` returns the page that starts at an offset, oldest item first.
 
     Raises:
-        LookupFailed: an answer is missing or malformed, or no reading was whole.
+        LookupFailed: an answer is missing or malformed, or no reading was complete.
     """
     known: dict[str, Item[T]] = {}
     before: _Reading[T] | None = None
@@ -86,18 +86,18 @@ async def read_whole(ask: Callable[[int], Awaitable[Page[T]]], what: str) -> lis
             if in_a_row == (1 if calm else 2):
                 return [item.value for item in known.values()]
         else:
-            # a first reading without times only waits for its second one
+            # a first reading without times needs a second one
             calm, in_a_row = calm and gap == _UNCONFIRMED, 0
             problem = gap
         before = reading
-    raise _not_whole(what, problem)
+    raise _incomplete(what, problem)
 
 
 async def read_unpaged(ask: Callable[[], Awaitable[JsonValue]], what: str) -> list[JsonObject]:
-    """A listing without pages: an array, or ``{"data": [...]}``. Whole where its ``count``, if any, says so.
+    """A listing without pages: an array, or ``{"data": [...]}``. Complete if it agrees with its ``count``, if any.
 
     Raises:
-        LookupFailed: as for ``read_whole``.
+        LookupFailed: as for ``read_all``.
     """
     problem = ""
     for number in range(READINGS):
@@ -108,26 +108,26 @@ async def read_unpaged(ask: Callable[[], Awaitable[JsonValue]], what: str) -> li
         data, count = members.get("data"), members.get("count")
         objects = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
         if not isinstance(data, list) or len(objects) < len(data):
-            raise LookupFailed(f"the service's list of {what} is not what it documents")
+            raise LookupFailed(f"the service's list of {what} does not match its documentation")
         if count is None or count == len(objects):
             return objects
-        problem = f"it says that there are {count}, and lists {len(objects):,}"
-    raise _not_whole(what, problem)
+        problem = f"its count is {count}, but it lists {len(objects):,}"
+    raise _incomplete(what, problem)
 
 
-def _not_whole(what: str, problem: str) -> LookupFailed:
-    message = f"the service's list of {what} is not whole, read {READINGS} times: {problem}"
+def _incomplete(what: str, problem: str) -> LookupFailed:
+    message = f"the service's list of {what} is incomplete after {READINGS} readings: {problem}"
     return LookupFailed(message, hint=_HINT)
 
 
-_UNCONFIRMED = "two readings in a row did not find the same"
+_UNCONFIRMED = "two readings in a row returned different items"
 
 
 @dataclass(slots=True)
 class _Reading(Generic[T]):
     """One reading, from the first page to the last.
 
-    Everything older than ``covered`` that was there all the time is found; None once that cannot be said.
+    Every item older than ``covered`` that was there all the time was read; None once this cannot be guaranteed.
     """
 
     found: dict[str, Item[T]] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class _Reading(Generic[T]):
     steps_back: int = 0
 
     async def run(self, ask: Callable[[int], Awaitable[Page[T]]]) -> str | None:
-        """Read to the end; what is wrong with a page, where anything is."""
+        """Read to the end; returns the problem with a page, if any."""
         offset, back = 0, 0
         while True:
             page = await ask(offset)
@@ -146,7 +146,7 @@ class _Reading(Generic[T]):
             if (problem := self._problem(page, offset, len(fresh), stepping=back > 0)) is not None:
                 return problem
             if not self.proven and page.count != self.counts[0]:
-                return f"its pages changed while they were read, {page.count:,} after {self.counts[0]:,} in all"
+                return f"its pages changed while they were read (count {page.count:,} after {self.counts[0]:,})"
             gone = self.counts[-1] - page.count if self.counts else 0
             self.counts.append(page.count)
             self.pages += 1
@@ -156,7 +156,7 @@ class _Reading(Generic[T]):
                 offset, self.steps_back = max(0, offset - back), self.steps_back + 1
                 self.proven = self.steps_back <= _STEPS_BACK
                 continue
-            # one page that may have been cut by a limit is no end by its own word alone
+            # a page that may have been cut by a limit does not prove that it is the last one
             asked_again = self.pages > 1 or not _FULL_PAGE <= len(page.items) <= PAGE
             if offset + len(page.items) >= page.count and asked_again:
                 return None
@@ -164,14 +164,14 @@ class _Reading(Generic[T]):
             offset += self._step(page.items)
 
     def gap(self, known: dict[str, Item[T]], before: _Reading[T] | None) -> str | None:
-        """Why a reading in which each page was in order is not whole; None where it is."""
+        """Why a reading with consistent pages is incomplete; None if it is complete."""
         highest, number = max(self.counts), len(self.found)
         if number < self.counts[-1] or len(known) < highest:
-            return f"it says that there are {highest:,}, and lists {len(known):,}"
+            return f"its count is {highest:,}, but it lists {len(known):,}"
         if self.proven:
             return None
         if set(self.counts) != {number}:
-            return f"its pages changed while they were read, {min(self.counts):,} to {highest:,} in all"
+            return f"its pages changed while they were read (count {min(self.counts):,} to {highest:,})"
         same = before is not None and before.found.keys() == self.found.keys()
         return None if same else _UNCONFIRMED
 
@@ -180,27 +180,27 @@ class _Reading(Generic[T]):
         if len(ids) < number:
             return f"one page has {number - len(ids):,} of its items twice"
         if number and offset + number > page.count:
-            return f"it says that there are {page.count:,}, and a page ends at {offset + number:,}"
+            return f"its count is {page.count:,}, but a page ends at {offset + number:,}"
         if number > PAGE and (offset or number < page.count):
-            return f"a page has {number:,} items, where {PAGE} were asked for"
+            return f"a page has {number:,} items, but {PAGE} were requested"
         if not number and offset < page.count:
-            return f"it says that there are {page.count:,}, and lists nothing from {offset + 1:,} on"
+            return f"its count is {page.count:,}, but it lists nothing from {offset + 1:,} on"
         if offset + number < page.count and not fresh and not stepping:
-            return f"it gives the same items again, from {offset + 1:,} on"
+            return f"it repeats the same items from {offset + 1:,} on"
         most = 2 * (self.counts[0] if self.counts else page.count) + 1000
         if len(self.found) + fresh > min(most, MOST_ITEMS):
-            return f"it has no end: more than {len(self.found):,} are listed"
+            return f"it does not end: it lists more than {len(self.found):,}"
         return None
 
     def _joins(self, page: Page[T]) -> bool:
-        """Whether the page begins with something older than the newest one that was read before."""
+        """Whether the page begins with an item older than the newest one that was read before."""
         first = page.items[0].created_at if page.items else None
         if first is None or self.covered is None:
             return not page.items and self.covered is None
         return first < self.covered
 
     def _step(self, items: Sequence[Item[T]]) -> int:
-        """How far ahead the next page is: where it can be, at an item older than the newest of this one."""
+        """The distance to the next page: if possible, to an item older than the newest one of this page."""
         times = [item.created_at for item in items if item.created_at is not None]
         if self.proven and len(times) == len(items) and _ascending(times):
             self.covered = max(times[-1], self.covered or times[-1])

@@ -1,7 +1,7 @@
-"""Reading from the service: GET, tried again where the service or the network fails for the moment.
+"""Read from the service: GET requests, retried after temporary failures of the service or the network.
 
-Texts in an answer come as any state and terminal can hold them: NUL and half of a surrogate pair, which JSON can
-write, as escapes.
+Texts in an answer are converted so that every state and terminal can store them: NUL and lone surrogates, which
+JSON allows, become escapes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from reconciler.contactship.contactship import retry_after
-from reconciler.contactship.origin import API_KEY_VARIABLE, Origin
+from reconciler.contactship.origin import API_KEY_VARIABLE, ServiceOrigin
 from reconciler.contactship.reasons import Reason, explain
 from reconciler.contactship.transport import FAILURES, Client, ProtocolViolation, decode_json
 from reconciler.domain.clocks import ServiceClock, read_date
@@ -21,19 +21,24 @@ from reconciler.domain.model import JsonValue
 from reconciler.errors import LookupFailed
 
 _TRIES = 4
-PAUSE = 0.2  # seconds before the second try; before each further one four times as long
-_PATIENCE = 60.0  # seconds that a Retry-After may ask for
-WHOLE_LISTING = 600.0  # seconds that all pages of a listing may take
+PAUSE = 0.2  # seconds before the second try; four times as long for each further one
+_PATIENCE = 60.0  # the longest Retry-After in seconds
+WHOLE_LISTING = 600.0  # seconds for all pages of a listing
 
 
 class Reader:
-    """Asks one question at a time; ``timeout`` is the deadline of one answer, in seconds.
+    """Sends one request at a time; ``timeout`` is the deadline of one answer, in seconds.
 
-    ``tries`` is how often it asks where it gets none.
+    ``tries`` is the number of attempts for each request.
     """
 
     def __init__(
-        self, origin: Origin, api_key: str, timeout: float, tries: int = _TRIES, clock: ServiceClock | None = None
+        self,
+        origin: ServiceOrigin,
+        api_key: str,
+        timeout: float,
+        tries: int = _TRIES,
+        clock: ServiceClock | None = None,
     ) -> None:
         self._origin = origin
         self._tries = tries
@@ -47,10 +52,11 @@ class Reader:
         return self._server_time
 
     async def get(self, path: str, query: Mapping[str, str], what: str, tries: int | None = None) -> JsonValue:
-        """The answer of one GET, tried again: reading is harmless. ``what`` says what the service is asked.
+        """The answer to a GET, with retries, because reading is harmless. ``what`` describes the query, such as
+        "for its calls".
 
         Raises:
-            LookupFailed: no answer, or none that is JSON.
+            LookupFailed: no answer, or one that is not JSON.
         """
         url = self._origin.url(path) + (f"?{urlencode(query)}" if query else "")
         problem, status, asked = Reason(""), None, 0.0
@@ -74,35 +80,37 @@ class Reader:
             asked = min(retry_after(answer.headers) or 0.0, _PATIENCE)
             if 400 <= status < 500 and status not in {408, 429}:
                 break
-        message = f"the service at {self._origin.base} cannot be asked {what}: {problem.message}"
+        message = f"the service at {self._origin.base} could not be queried {what}: {problem.message}"
         raise LookupFailed(message, hint=problem.hint, status=status)
 
     @asynccontextmanager
-    async def whole_listing(self, what: str) -> AsyncIterator[None]:
-        """Bounds the time that all pages of a listing take. Raises ``LookupFailed``."""
+    async def limit_listing(self, what: str) -> AsyncIterator[None]:
+        """Limits the time for all pages of a listing. Raises ``LookupFailed``."""
         try:
             async with asyncio.timeout(WHOLE_LISTING):
                 yield
         except TimeoutError as error:
             message = f"the service did not list {what} within {WHOLE_LISTING:g} s"
-            raise LookupFailed(message, hint="is it slow, or does its list never end?") from error
+            raise LookupFailed(message, hint="the service may be slow, or its list may not end") from error
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
 
 def _refusal(status: int) -> Reason:
-    """An answer other than 200."""
+    """The reason for an answer other than 200."""
     match status:
         case 401 | 403:
-            hint = f"is the key ({API_KEY_VARIABLE}) this account's, and still valid?"
-            return Reason(f"it refuses the key (HTTP {status})", hint)
+            hint = f"check that the key ({API_KEY_VARIABLE}) belongs to this account and is still valid"
+            return Reason(f"it rejected the key (HTTP {status})", hint)
         case 404:
-            return Reason("HTTP 404", "does the base URL point at the API itself?")
+            return Reason("HTTP 404", "check that the base URL points to the API itself")
         case 429:
-            return Reason("HTTP 429", "it asks to be left alone for a while: try again later")
+            return Reason("HTTP 429", "it is limiting requests: try again later")
     if 300 <= status < 400:
-        return Reason(f"HTTP {status}", "redirects are not followed: set the base URL to where it points")
+        return Reason(
+            f"HTTP {status}", "redirects are not followed: set the base URL to the target of the redirect"
+        )
     return Reason(f"HTTP {status}", "try again later" if status >= 500 else None)
 
 
@@ -111,11 +119,11 @@ def _json(content: bytes, what: str) -> JsonValue:
         answer = decode_json(content)
         return _storable(answer) if b"\\u" in content else answer
     except (ValueError, RecursionError) as error:
-        raise LookupFailed(f"asked {what}, the service does not answer in JSON") from error
+        raise LookupFailed(f"queried {what}, the service did not answer in JSON") from error
 
 
 def _storable(value: JsonValue) -> JsonValue:
-    """The same with texts that every store can hold; only escapes (``\\uXXXX``) write others."""
+    """The same value with texts that every store can hold; only escapes (``\\uXXXX``) can contain others."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     if isinstance(value, list):

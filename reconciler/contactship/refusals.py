@@ -1,7 +1,8 @@
-"""Which refusals are believed: a call that was refused may be sent again, and a wrong one phones a person twice.
+"""Decide which refusals are trusted: a refused call may be sent again, so a false refusal would call a person
+twice.
 
-A service that took a call and then says so behind a refusal, or something between that made two answers of one,
-must not bring that about: a refusal that contradicts itself is none.
+A service may place a call and then return an error, or a proxy may mix up two answers. So a refusal that
+contradicts itself is not trusted.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ from reconciler.domain.model import JsonValue
 
 
 def doubt(answer: Answer, content: JsonValue) -> str | None:
-    """Why a refusal (4xx) of a POST is not believed, None where it is; ``content`` is what it holds, decoded."""
+    """Why a refusal (4xx) of a POST is not trusted, None if it is; ``content`` is its decoded body."""
     if not {"content-length", "transfer-encoding"} & answer.headers.keys():
-        return "it does not say how long it is"
+        return "it has no length"
     try:
         behind = _behind(answer.received)
     except h11.RemoteProtocolError:
-        return "it cannot be read a second time"
+        return "it cannot be parsed a second time"
     if behind:
-        return "more came behind it"
+        return "more data followed it"
     call_id = _named_call(content)
     return None if call_id is None else f"it names the call {call_id}"
 
 
 def _behind(received: bytes) -> bytes:
-    """What came behind the final answer to a POST (https://h11.readthedocs.io, ``trailing_data``)."""
+    """The bytes after the final answer to a POST (https://h11.readthedocs.io, ``trailing_data``)."""
     parser = h11.Connection(h11.CLIENT, MAX_ANSWER_BYTES)
     parser.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))
     parser.send(h11.EndOfMessage())
@@ -38,7 +39,7 @@ def _behind(received: bytes) -> bytes:
 
 
 def _named_call(content: JsonValue) -> JsonValue:
-    """The ``call_id`` in a refusal, wherever it stands; None where there is none, or an empty one."""
+    """The ``call_id`` anywhere in a refusal; None if there is none, or it is empty."""
     values = [content]
     while values:
         value = values.pop()

@@ -1,9 +1,9 @@
-"""HTTP over httpx's transport: one connection carries one request and its one answer.
+"""HTTP over httpx's transport: each connection carries one request and its answer.
 
-A connection that was used before may hold bytes that the service, or something between, sent behind an earlier
-answer: h11 keeps them and reads them as the next answer. So none is used twice. Nor can what arrives before a
-request has left answer it: a connection is read from until the last part of the request is written, and any byte
-that comes ends it.
+A reused connection may hold bytes that the service, or a proxy, sent after an earlier answer; h11 keeps them and
+reads them as the next answer. So no connection is used twice. An answer that arrives before the request was
+written cannot belong to it either: the connection is read until the last part of the request is written, and any
+byte that arrives ends it.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from reconciler.domain.clocks import ServiceClock, elapsed
 from reconciler.domain.model import JsonObject, JsonValue
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-_STEPS = 6  # turns of the loop: what has arrived is read within 4, and behind a TLS session ticket within 6
+_STEPS = 6  # turns of the loop: received data is read within 4, after a TLS session ticket within 6
 _CHUNK = 64 * 1024
-_MOST_HEADERS = 1024 * 1024  # bytes of an answer besides its content
-_LINGER = 0.2  # seconds; the service was asked to close the connection behind its answer
+_MOST_HEADERS = 1024 * 1024  # bytes of an answer in addition to its content
+_LINGER = 0.2  # seconds; the service was asked to close the connection after its answer
 _TOO_LARGE = f"its answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB"
 _VERSIONS = frozenset({b"HTTP/1.1", b"HTTP/1.0"})
 _CORK: int | None = getattr(socket, "TCP_CORK", None)  # Linux; see tcp(7)
 
 if find_spec("sniffio") is None:
-    # httpcore 1.0 tries to import it six times for each connection. What is known to be missing is not looked for
+    # httpcore 1.0 tries to import it six times for each connection. A module marked as missing is not searched for
     # again (docs.python.org/3/reference/import.html, "The module cache"): that saves a third of a call's cost.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
-class ProtocolViolation(Exception):  # noqa: N818 - what the service did
-    """The service sent something that cannot be taken for the answer to the request."""
+class ProtocolViolation(Exception):  # noqa: N818 - names the service's behaviour
+    """The service sent something that cannot be accepted as the answer to the request."""
 
 
 FAILURES = (httpx.TransportError, OSError, ProtocolViolation)
-"""All that sending a request and reading its answer can raise, but for a ``TimeoutError`` of the caller's."""
+"""Everything that sending a request and reading its answer can raise, except the caller's ``TimeoutError``."""
 
 
 @cache
@@ -56,9 +56,9 @@ def tls_context() -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer, its content as it was sent: never compressed.
+    """A complete answer with its content as sent, never compressed.
 
-    ``received`` is all that came on its connection: itself, and what came behind a refusal (4xx).
+    ``received`` is everything that arrived on its connection: the answer, and any bytes after a refusal (4xx).
     """
 
     status: int
@@ -68,7 +68,7 @@ class Answer:
 
 
 class Stream(Protocol):
-    """What the transport's trace shows of a connection."""
+    """The part of a connection that the transport's trace provides."""
 
     read: Callable[..., Awaitable[bytes]]
 
@@ -76,10 +76,10 @@ class Stream(Protocol):
 
 
 class Progress:
-    """How far a request came, by the transport's trace.
+    """The progress of a request, from the transport's trace.
 
-    ``left``: its first byte may have left this machine. ``written``: it was written whole. ``received`` is all
-    that came on its connection.
+    ``left``: its first byte may have left this machine. ``written``: it was written completely. ``received`` is
+    everything that arrived on its connection.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Progress:
         self._reading: asyncio.Task[bytes] | None = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """The transport's ``trace`` extension. Raises ``ProtocolViolation`` for a byte that came early."""
+        """The transport's ``trace`` extension. Raises ``ProtocolViolation`` for a byte that arrived too early."""
         match event.partition(".")[2]:
             case "connect_tcp.complete" | "start_tls.complete":
                 self._stream = info["return_value"]
@@ -106,7 +106,7 @@ class Progress:
                 self._cork(0)
 
     async def parts(self, content: bytes) -> AsyncIterator[bytes]:
-        """The body in parts. Before each of them nothing may have come."""
+        """The body in parts. No byte may have arrived before any of them."""
         for start in range(0, len(content), _CHUNK):
             await self._check_silence()
             if start + _CHUNK >= len(content):
@@ -114,7 +114,7 @@ class Progress:
             yield content[start : start + _CHUNK]
 
     def _recorded(self, read: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
-        """The stream's ``read``, which keeps what it read: httpcore does not show what came behind an answer."""
+        """The stream's ``read``, recording what it reads: httpcore does not expose bytes after an answer."""
 
         async def recorded(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
             data = await read(max_bytes, timeout)
@@ -126,24 +126,24 @@ class Progress:
         return recorded
 
     async def wait_for_more(self) -> None:
-        """Wait a moment for what comes behind the answer, which then is in ``received``."""
+        """Wait briefly for bytes after the answer, which are then in ``received``."""
         if self._stream is not None:
             self._reading = asyncio.ensure_future(self._stream.read(1))
             await asyncio.wait([self._reading], timeout=_LINGER)
 
     def _cork(self, value: int) -> None:
-        """Have the kernel keep headers back until the body follows, for 0.2 s at most: a service that refuses a
-        request on its headers alone would otherwise answer before the body was written, and none could tell that
-        answer from a stray one.
+        """Let the kernel hold headers back until the body follows, for up to 0.2 s. Otherwise a service that
+        refuses a request on its headers alone would answer before the body was written, and its answer could not
+        be told from a stray one.
         """
         if _CORK is not None and self._stream is not None:
-            with suppress(OSError):  # the connection is gone, as the next step will find
+            with suppress(OSError):  # the connection is closed; the next step detects it
                 self._stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _CORK, value)
 
     async def _check_silence(self) -> None:
-        """Raises ``ProtocolViolation`` where the service has sent anything, or closed the connection."""
+        """Raise ``ProtocolViolation`` if the service has sent anything, or closed the connection."""
         if self._stream is None:
-            raise ProtocolViolation("the connection cannot be checked for an early answer")
+            raise ProtocolViolation("the connection could not be checked for an early answer")
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._stream.read(1))
         for _ in range(_STEPS):
@@ -155,20 +155,20 @@ class Progress:
         await self.stop_listening()
 
     async def stop_listening(self) -> None:
-        """Leave what comes now to whoever reads the answer. Raises ``ProtocolViolation`` as before."""
+        """Leave further bytes to the reader of the answer. Raises ``ProtocolViolation`` as before."""
         reading, self._reading = self._reading, None
         if reading is None:
             return
         reading.cancel()
         await asyncio.wait([reading])
         if not reading.cancelled():
-            reading.exception()  # retrieved: what failed matters less than when
+            reading.exception()  # retrieved: only the time of the failure matters
             raise ProtocolViolation("it answered, or closed the connection, before the request was sent")
 
 
 @lru_cache(maxsize=16)
 def _parse_url(url: str) -> httpx.URL:
-    """The URL of an endpoint, which is the same for many requests."""
+    """The URL of an endpoint, cached because many requests share it."""
     return httpx.URL(url)
 
 
@@ -182,9 +182,9 @@ class _Body(httpx.AsyncByteStream):
 
 
 class Client:
-    """Sends requests to one origin, one at a time: no redirects, no proxies, nothing sent twice.
+    """Sends requests to one origin, one at a time: no redirects, no proxies, no retries.
 
-    ``connect`` is how many seconds a connection may take. ``clock`` is told the ``Date`` of each answer.
+    ``connect`` is the time limit for a connection in seconds. ``clock`` receives the ``Date`` of each answer.
     """
 
     def __init__(self, api_key: str, connect: float, clock: ServiceClock | None = None) -> None:
@@ -208,7 +208,7 @@ class Client:
         """Send the body as JSON, and read the answer.
 
         Raises:
-            One of ``FAILURES``; ``progress`` says how far the request came.
+            One of ``FAILURES``; ``progress`` shows how far the request got.
         """
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
@@ -237,7 +237,7 @@ class Client:
                 received = bytes(progress.received)
                 return Answer(response.status_code, response.headers, content, received)
         finally:
-            with suppress(ProtocolViolation):  # it failed already, and said why
+            with suppress(ProtocolViolation):  # it already failed with another error
                 await progress.stop_listening()
 
     async def aclose(self) -> None:
@@ -245,18 +245,18 @@ class Client:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """The content, not decoded: an answer may hold what would grow a thousandfold.
+    """The content, not decompressed, because an answer could expand a thousandfold.
 
     Raises:
-        ProtocolViolation: it is compressed though that was not asked for, larger than ``MAX_ANSWER_BYTES``, of
-            another version of HTTP, or ends in two places (RFC 9112, 6.3).
+        ProtocolViolation: it is compressed although this was not requested, larger than ``MAX_ANSWER_BYTES``, in
+            another version of HTTP, or has two lengths (RFC 9112, 6.3).
     """
     if response.extensions["http_version"] not in _VERSIONS:
         raise ProtocolViolation("it answered in another version of HTTP")
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"identity", ""}:
-        raise ProtocolViolation("it answered in a compressed form, which was not asked for")
+        raise ProtocolViolation("it sent a compressed answer, which was not requested")
     if {"content-length", "transfer-encoding"} <= response.headers.keys():
-        raise ProtocolViolation("its answer gives two lengths")
+        raise ProtocolViolation("its answer has two lengths")
     content = bytearray()
     assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - the transport's promise
     async for chunk in response.stream:
@@ -267,10 +267,10 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 def decode_json(content: bytes) -> JsonValue:
-    """The value that an answer holds.
+    """The JSON value of an answer.
 
     Raises:
-        ValueError: it is no JSON, nested too deeply, or holds a number that is none or too large.
+        ValueError: it is not JSON, nested too deeply, or contains an invalid or too large number.
     """
     try:
         value: JsonValue = json.loads(content.decode("utf-8-sig"), parse_constant=_refuse)
@@ -280,4 +280,4 @@ def decode_json(content: bytes) -> JsonValue:
 
 
 def _refuse(constant: str) -> JsonValue:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

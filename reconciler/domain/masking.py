@@ -127,7 +127,7 @@ def private_values(body: JsonObject) -> list[str]:
 
 
 def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
-    """The plan as it may be published. It keeps the id of the unmasked plan (``planfile.shown``).
+    """The plan as it may be published. Its id stays that of the plan itself (``planfile.masked_pieces``).
 
     With ``whole=False``, requests are removed instead of masked, for output that does not show them.
     """

@@ -1,4 +1,4 @@
-"""The attempts of a lost state, as far as they are still known: from a row, or from the listing alone."""
+"""The attempts of a lost state, as far as they can be reconstructed from a row or from the listing."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from reconciler.evidence.matching import PENDING
 _DIGEST = re.compile(r"d[1-9][0-9]*:sha256:[0-9a-f]{64}")
 
 
-def of_row(row: Row, attempted_at: datetime, *, earlier: bool) -> Intent:
-    """An attempt at the row as it stands; ``earlier`` is one that the lost state made."""
+def from_row(row: Row, attempted_at: datetime, *, earlier: bool) -> Intent:
+    """An attempt at the row in its current form; ``earlier`` if the lost state made it."""
     rings_at = ring_time(row.rings_at, row.call.delay_minutes, attempted_at)
     digest = identity.digest(row.call)
     moment = attempted_at if earlier else None
     return Intent(row.address, row.call, digest, wire.endpoint(row.call), rings_at, moment)
 
 
-def of_listing(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
-    """An attempt of which only the listing tells: whom it rings and by which agent, and not what it says.
+def from_listing(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
+    """An attempt that is known only from the listing: the person and the agent, but not the content of the call.
 
-    The service does not return when a call rings that is still ahead.
+    The service does not return when a pending call rings.
     """
     agent = listed.agent or UNKNOWN
     if row is not None and exact_id(agent) == exact_id(row.call.agent):
-        agent = row.call.agent  # the same, as the files write it
+        agent = row.call.agent  # the same agent, as written in the files
     number = None if listed.contact_id is not None else listed.number or UNKNOWN
     call = Call(agent, sender=UNKNOWN, contact_id=listed.contact_id, to_number=number)
     rings_at = UNKNOWN_TIME if listed.status in PENDING else listed.started_at or listed.created_at
@@ -40,6 +40,6 @@ def of_listing(address: Address, listed: RemoteCall, row: Row | None) -> Intent:
 
 
 def tagged_digest(call: RemoteCall) -> str | None:
-    """The digest that a call's tags name; None where that is none: anybody can write tags."""
+    """The digest in a call's tags; None if it is not a digest, because anybody can write tags."""
     found = (call.tags or {}).get(f"{TAG_PREFIX}digest", "")
     return found if _DIGEST.fullmatch(found) else None

@@ -1,4 +1,4 @@
-"""Kept conflicts: which of them are over, and which the service's tags settle."""
+"""Recorded conflicts: which of them no longer apply, and which the service's tags resolve."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.plan import Change
 from reconciler.domain.ports import CallRegister, Intent, Result, StateStore
 from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import Lineage, Match, Unknown
-from reconciler.evidence.refresh import ask
+from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
+from reconciler.evidence.refresh import query_calls
 
-# Why a conflict is over, besides a person's word and a call that was adopted.
-_CLAIMED = "its calls are other rows'"
-_GONE = "no row asks for it"
-_PERSON = "its row calls another person"
+# Reasons to end a conflict, besides a person's decision and an adopted call.
+_CLAIMED = "its calls belong to other rows"
+_GONE = "its row was removed"
+_PERSON = "its row now calls another person"
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
-    """What a plan of the files says, sorted by address, before anything was left out of it.
+    """The plan of the files, sorted by address, before any filter.
 
     ``scope`` names the plans that were read (None: all).
     """
@@ -32,13 +32,13 @@ class FileRows:
     scope: frozenset[str] | None = None
 
     def at(self, address: Address) -> Change | None:
-        """What is said of a row; None where there is none."""
+        """The change of a row; None if there is none."""
         place = bisect_left(self.changes, address, key=lambda change: change.address)
         found = self.changes[place] if place < len(self.changes) else None
         return found if found is not None and found.address == address and found.source is not None else None
 
     def gone(self, addresses: Iterable[Address]) -> set[Address]:
-        """Those that no row asks for any more."""
+        """The addresses that have no row any more."""
         return {
             address
             for address in addresses
@@ -49,11 +49,10 @@ class FileRows:
 def end_conflicts(
     store: StateStore, run_id: str, wanted: Iterable[Address], files: FileRows | None, now: datetime
 ) -> bool:
-    """Forget the conflicts that are over; whether there were any.
+    """End the conflicts that no longer apply; returns whether there were any.
 
-    Over are those about calls that belong to other rows, those of rows that are gone, and those of rows that were
-    judged anew and are ``wanted`` all the same, since they call another person. ``files`` is None where nobody
-    knows what the files ask for now.
+    A conflict ends if its calls belong to other rows, if its row was removed, or if its row was judged again and
+    is still ``wanted``, because it now calls another person. ``files`` is None if the current rows are unknown.
     """
     kept = store.conflicts()
     if not kept:
@@ -76,21 +75,21 @@ async def settle_conflicts(
     intent_of: Callable[[Address, datetime], Intent | None],
     now: datetime,
 ) -> list[Match]:
-    """Look the calls of all conflicts up, and adopt those whose tags name the row and its very call.
+    """Look up the calls of all conflicts, and adopt those whose tags name the row and exactly its call.
 
-    Nothing is adopted by likeness: a look-alike is why there is a conflict. ``intent_of`` gives the attempt that a
-    row would have been at a moment, None where no row asks for it.
+    No call is adopted by likeness, because a similar call is the cause of the conflict. ``intent_of`` returns the
+    attempt for a row at a moment, None if the row was removed.
 
     Raises:
-        LookupFailed: the service could not be asked.
+        LookupFailed: the service could not be queried.
     """
     kept = store.conflicts()
     pairs = [(item, intent) for item in kept.values() if (intent := intent_of(item.address, item.at)) is not None]
     if not pairs:
         return []
-    listed = [_unknown(intent, item.at, call_id) for item, intent in pairs for call_id in item.call_ids]
-    answers = await ask(register, listed, now)
-    unknowns = [Unknown(_unknown(intent, now), tags_only=True) for _, intent in pairs]
+    listed = [_unknown_entry(intent, item.at, call_id) for item, intent in pairs for call_id in item.call_ids]
+    answers = await query_calls(register, listed, now)
+    unknowns = [UnknownAttempt(_unknown_entry(intent, now), tags_only=True) for _, intent in pairs]
     claimed = frozenset(store.entries_of_calls(answers.calls.keys()))
     lineage = Lineage(store.lineage, store.renames())
     found = evidence.match(unknowns, answers.calls.values(), claimed, lineage, now)
@@ -102,7 +101,7 @@ async def settle_conflicts(
     return found
 
 
-def _unknown(intent: Intent, at: datetime, call_id: str | None = None) -> Entry:
+def _unknown_entry(intent: Intent, at: datetime, call_id: str | None = None) -> Entry:
     return Entry(
         address=intent.address,
         status=Status.UNCERTAIN,

@@ -1,6 +1,6 @@
-"""Which listed call is which attempt: proof by our tags, or by likeness where only one reading is possible.
+"""Match listed calls to attempts: by our tags, or by likeness if only one match is possible.
 
-An empty listing proves nothing, so nothing here ever says that a call was not placed.
+An empty listing proves nothing, so this module never concludes that a call was not placed.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PENDING = ("scheduled", "in-queue", "in-progress")
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Which state's tags are ours, and where addresses that they name have been moved since."""
+    """The state whose tags are ours, and the current names of addresses that were moved since."""
 
     id: str
     renames: Mapping[Address, Address] = field(default_factory=dict)
 
     def now(self, address: Address) -> Address:
-        """The present address of one that a tag names."""
+        """The current address for an address in a tag."""
         for _ in self.renames:
             if address not in self.renames:
                 break
@@ -40,10 +40,10 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """An attempt whose outcome is unknown, and what its run saw before it was sent.
+class UnknownAttempt:
+    """An attempt with an unknown outcome, and the calls that its run saw before it was sent.
 
-    ``tags_only``: likeness settles it not, since its answer named a call of another address.
+    ``tags_only``: likeness cannot settle it, because its answer named a call of another address.
     """
 
     entry: Entry
@@ -52,10 +52,10 @@ class Unknown:
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """When its call would have been created, by the service's clock.
+        """When its call may have been created, by the service's clock.
 
-        Not before the service's own time at the run's preflight, where it told one: this keeps a call that was
-        placed in the dashboard minutes before, and listed late, from being taken for ours.
+        It starts no earlier than the service's time at the run's preflight, if the service returned it. So a call
+        that was placed in the dashboard minutes before, and listed late, is not taken for ours.
         """
         start = self.entry.attempted_at
         return self.seen.server_time or start - CLOCK_SKEW, start + LONGEST_ATTEMPT + CLOCK_SKEW
@@ -63,21 +63,21 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An attempt found among the listed calls, with what speaks for it."""
+    """An attempt and its listed call, with the evidence."""
 
     address: Address
     call_id: str
     evidence: str
 
 
-def span_of(unknowns: Iterable[Unknown]) -> tuple[datetime, datetime]:
-    """The span that holds all of theirs. There must be one at least."""
+def combined_span(unknowns: Iterable[UnknownAttempt]) -> tuple[datetime, datetime]:
+    """The smallest span that covers all of them. There must be at least one."""
     spans = [unknown.span for unknown in unknowns]
     return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 def match(
-    unknowns: Sequence[Unknown],
+    unknowns: Sequence[UnknownAttempt],
     remote: Iterable[RemoteCall],
     claimed: frozenset[str],
     lineage: Lineage,
@@ -85,11 +85,11 @@ def match(
     *,
     tags_returned: bool = False,
 ) -> list[Match]:
-    """The attempts that are certain to be a listed call.
+    """The attempts that certainly belong to a listed call.
 
-    Our tags are proof. Without tags, an attempt and a call belong together where each fits no other: several
-    attempts that could be the same calls are left alone, whatever their number. ``tags_returned`` says that the
-    service is known to return tags: then a call without them is not taken for ours.
+    Our tags are proof. Without tags, an attempt and a call belong together if each matches no other. If several
+    attempts could belong to the same calls, none of them is matched. ``tags_returned``: the service is known to
+    return tags, so a call without tags is not ours.
     """
     free = [call for call in remote if call.id not in claimed]
     by_tags = _by_tags(unknowns, free, lineage)
@@ -110,12 +110,12 @@ def match(
 
 
 def mutual(fits: Mapping[Address, Sequence[RemoteCall]]) -> dict[Address, RemoteCall]:
-    """Of the calls that each address could be, those where neither fits anything else."""
+    """For each address its matching call, if neither matches anything else."""
     wanted = Counter(call.id for calls in fits.values() for call in calls)
     return {address: calls[0] for address, calls in fits.items() if len(calls) == 1 and wanted[calls[0].id] == 1}
 
 
-def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: Lineage) -> list[Match]:
+def _by_tags(unknowns: Sequence[UnknownAttempt], free: Sequence[RemoteCall], lineage: Lineage) -> list[Match]:
     found: dict[Address, list[RemoteCall]] = {}
     for call in free:
         address = tagged_address(call, lineage)
@@ -129,16 +129,18 @@ def _by_tags(unknowns: Sequence[Unknown], free: Sequence[RemoteCall], lineage: L
             first, *others = sorted(calls, key=lambda call: call.created_at)
             evidence = f"its tags name {entry.address} of this state"
             if others:
-                evidence += f", and so do those of {', '.join(call.id for call in others)}: placed more than once"
+                evidence += (
+                    f", as do the tags of {', '.join(call.id for call in others)}: it was placed more than once"
+                )
             matches.append(Match(entry.address, first.id, evidence))
     return matches
 
 
 def is_untagged(call: RemoteCall, lineage: Lineage, *, tags_returned: bool) -> bool:
-    """Whether only likeness can tell whose call it is.
+    """Whether only likeness can show whose call it is.
 
-    So it is where the service returns no tags, or is not known to: empty metadata is no proof of a stranger. Tags
-    of this lineage that name no address are none.
+    True if the service returns no tags, or is not known to: empty metadata does not prove that a call is not ours.
+    Tags of this lineage without an address do not count.
     """
     theirs = tagged_lineage(call)
     if theirs is None:
@@ -147,18 +149,18 @@ def is_untagged(call: RemoteCall, lineage: Lineage, *, tags_returned: bool) -> b
 
 
 def tagged_lineage(call: RemoteCall) -> str | None:
-    """The lineage that a call's tags name."""
+    """The lineage in a call's tags."""
     return (call.tags or {}).get(f"{TAG_PREFIX}lineage")
 
 
 def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
-    """The address that a call's tags name, if they are tags of this lineage; where it was moved, the new one."""
+    """The address in a call's tags, if they are tags of this lineage; if it was moved, the new one."""
     address = _named_address(call) if tagged_lineage(call) == lineage.id else None
     return None if address is None else lineage.now(address)
 
 
 def _named_address(call: RemoteCall) -> Address | None:
-    """The address that a call's tags name, of whatever lineage; None where this tool would not write it so."""
+    """The address in a call's tags, of any lineage; None if this tool would not write it in this form."""
     tags = call.tags or {}
     plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
     try:
@@ -169,9 +171,9 @@ def _named_address(call: RemoteCall) -> Address | None:
 
 
 def is_alike(call: Call, remote: RemoteCall) -> bool:
-    """Exactly the same person, and the same agent: what a call counts as placed by.
+    """Whether it is exactly the same person and the same agent, which counts as proof of the call.
 
-    People who share a number are told apart by their names, where the service says one.
+    People who share a number are distinguished by their names, if the service returns one.
     """
     if remote.agent is None or exact_id(remote.agent) != exact_id(call.agent):
         return False
@@ -181,24 +183,24 @@ def is_alike(call: Call, remote: RemoteCall) -> bool:
 
 
 def _may_share_name(first: str | None, second: str | None) -> bool:
-    """Whether two names are one, or not both known. Case, spaces and the encoding of accents do not count."""
+    """Whether two names are equal or one is unknown. Case, spaces and the encoding of accents are ignored."""
     one, other = (" ".join(normalize("NFKC", name).casefold().split()) for name in (first or "", second or ""))
     return one == other or not one or not other
 
 
 def may_be_alike(call: Call, remote: RemoteCall) -> bool:
-    """Probably the same person, and not known to be another agent: what a call is held back by."""
+    """Whether it is probably the same person, and not certainly another agent, which holds a call back."""
     if remote.agent is not None and exact_id(remote.agent) != exact_id(call.agent):
         return False
     return person(call.target) in _persons(remote)
 
 
 def _persons(remote: RemoteCall) -> set[str]:
-    """All that the service says of whom a call rings: its contact, and the contact's number."""
+    """Every identifier that the service returns for the called person: the contact, and its number."""
     return {person(target) for target in (remote.contact_id, remote.number) if target}
 
 
-def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
+def _fits(unknown: UnknownAttempt, remote: RemoteCall, now: datetime) -> bool:
     entry = unknown.entry
     if unknown.tags_only:
         return False
@@ -209,7 +211,7 @@ def _fits(unknown: Unknown, remote: RemoteCall, now: datetime) -> bool:
 
 
 def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> bool:
-    """Whether the status of a listed call can be that of one which rings at that time."""
+    """Whether a call that rings at that time can have the status of the listed call."""
     if call.schedule is not None:
         return remote.status == "scheduled" or rings_at <= now
     return remote.status != "scheduled" or call.delay_minutes is not None
@@ -217,13 +219,13 @@ def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> 
 
 def _likeness(remote: RemoteCall) -> str:
     return (
-        "the only unclaimed call to this person by this agent around that time: "
+        "the only unrecorded call to this person by this agent around that time: "
         f"created {tell_instant(remote.created_at)}, {remote.status}"
     )
 
 
 def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
-    """The digest that a call's tags name, if they are tags of this lineage, whatever address they name."""
+    """The digest in a call's tags, if they are tags of this lineage, for any address."""
     return _named_digest(call) if tagged_lineage(call) == lineage.id else None
 
 
@@ -239,7 +241,7 @@ def look_alikes(
     *,
     tags_returned: bool = False,
 ) -> list[RemoteCall]:
-    """Unclaimed calls that may be this one, placed by a state that this one does not know of."""
+    """Unrecorded calls that may be this one, placed by another copy of the state."""
     return [
         item
         for item in remote
@@ -251,13 +253,14 @@ def look_alikes(
 def may_be(
     item: RemoteCall, address: Address, call: Call, digest: str, lineage: Lineage, *, tags_returned: bool
 ) -> bool:
-    """Whether a listed call may be that of a row, as far as tags, person and agent tell.
+    """Whether a listed call may be that of a row, by tags, person and agent.
 
-    Tags of this lineage name its address, or its digest under another address, which is what a rename leaves that
-    this state does not know of. Tags of another lineage name its address, or its digest beside the same person and
-    agent: of a lost state, perhaps. Without tags: probably the same person, and no other agent, except where the
-    service returns tags and shows metadata of others. Empty metadata rules nothing out: a service may return the
-    tags of most calls only. Times are not compared, because the service does not return when a call rings.
+    Tags of this lineage name the row's address, or its digest under another address, which happens after a rename
+    that this state does not have. Tags of another lineage name its address, or its digest for the same person and
+    agent, and may be from a lost state. Without tags it is probably the same person, and no other agent, unless
+    the service returns tags and the call has other metadata. Empty metadata rules nothing out, because a service
+    may return the tags of most calls only. Times are not compared, because the service does not return when a call
+    rings.
     """
     if is_untagged(item, lineage, tags_returned=tags_returned and item.foreign_metadata):
         return may_be_alike(call, item)
@@ -269,6 +272,6 @@ def may_be(
 
 
 def names(item: RemoteCall, lineage: Lineage) -> set[str]:
-    """All that a listed call may be recognised by: the person, and the address and digest of its tags."""
+    """Every key by which a listed call may be recognised: the person, and the address and digest in its tags."""
     addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
     return _persons(item) | addresses | {digest for digest in (_named_digest(item),) if digest}

@@ -1,8 +1,7 @@
-"""A lost state from what is left of it: which listed call is which row, and how sure that is. Pure.
+"""Rebuild a lost state: match the rows with the listed calls, and rate how certain each match is. Pure.
 
-Our tags are proof, likeness is evidence, and what could be read in two ways is left to a person. That no call
-is listed proves nothing: a row without one is unknown too, unless its time has passed or a person says that it
-is new.
+Our tags are proof, likeness is evidence, and ambiguous matches are left to a person. A missing call in the listing
+proves nothing: such a row is unknown too, unless its time has passed or a person confirms that it is new.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from reconciler.evidence import matching as evidence
 from reconciler.evidence.matching import CLOCK_SKEW, Lineage
 from reconciler.evidence.outcomes import is_written
 
-RINGS_WITHIN = timedelta(hours=6)  # how late a call may ring and still be taken for that of its row
-_SINCE = {"no-row": ", which no row has any more", "edited": ", whose row was edited since"}
+RINGS_WITHIN = timedelta(hours=6)  # how late a call may ring and still match its row
+_SINCE = {"no-row": ", which has no row any more", "edited": ", whose row was edited since"}
 
 
 class Certainty(StrEnum):
-    """How sure it is what became of a row. Nothing is recorded for an ``absent`` one."""
+    """How certain the outcome of a row is. Nothing is recorded for an ``absent`` one."""
 
     CERTAIN = "certain"
     PROBABLE = "probable"
@@ -37,11 +36,11 @@ class Certainty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What is known of one address: of a row, or of a call whose tags name a row that is gone.
+class RebuildFinding:
+    """The result for one address: of a row, or of a call whose tags name a removed row.
 
-    ``reason`` is a stable word, ``message`` says the same to a person. ``remote`` is its call, where it has one;
-    ``others`` are further calls that its tags name, or those that it could be. ``intent`` is what is recorded.
+    ``reason`` is a stable code, ``message`` the text for people. ``remote`` is its call, if it has one; ``others``
+    are further calls with its tags, or the calls that could be its own. ``intent`` is what is recorded.
     """
 
     address: Address
@@ -60,24 +59,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """All findings by address, and the listed calls that belong to none of them: nobody's, or a stranger's."""
+class RebuildResult:
+    """All results by address, and the listed calls that belong to no row."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RebuildFinding, ...]
     strangers: tuple[RemoteCall, ...]
 
-    def of(self, certainty: Certainty) -> list[Finding]:
+    def with_certainty(self, certainty: Certainty) -> list[RebuildFinding]:
         return [item for item in self.findings if item.certainty is certainty]
 
     @property
     def settled(self) -> bool:
-        """Whether nobody has to say anything."""
+        """Whether no decision is left to a person."""
         return not any(item.certainty is Certainty.UNKNOWN for item in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a rebuild starts from. ``absent_are_new`` is a person's word on the rows without any call."""
+class RebuildInput:
+    """The input of a rebuild. ``absent_are_new``: a person confirmed that rows without any call are new."""
 
     rows: Sequence[Row]
     lineage: str
@@ -86,33 +85,35 @@ class Ground:
     absent_are_new: bool = False
 
 
-def rebuild(ground: Ground, listed: Iterable[RemoteCall]) -> Rebuilt:
-    """What became of every row, and of every call whose tags are of this lineage.
+def rebuild(ground: RebuildInput, listed: Iterable[RemoteCall]) -> RebuildResult:
+    """The outcome of every row, and of every call with tags of this lineage.
 
     Rows have unique addresses. The order of ``listed`` does not matter.
 
     Raises:
-        ValueError: the moves go round in a circle.
+        ValueError: the moves form a cycle.
     """
     calls = sorted({call.id: call for call in listed}.values(), key=lambda call: (call.created_at, call.id))
-    work = _Work(ground, calls)
+    work = _Rebuild(ground, calls)
     work.read_tags()
     work.follow_digests()
     work.compare()
     claimed = {call.id for item in work.found.values() for call in (item.remote, *item.others) if call is not None}
     findings = tuple(work.found[address] for address in sorted(work.found))
-    return Rebuilt(findings, tuple(call for call in calls if call.id not in claimed))
+    return RebuildResult(findings, tuple(call for call in calls if call.id not in claimed))
 
 
 @dataclass(slots=True)
-class _Work:
-    ground: Ground
+class _Rebuild:
+    ground: RebuildInput
     calls: Sequence[RemoteCall]
-    found: dict[Address, Finding] = field(default_factory=dict)
+    found: dict[Address, RebuildFinding] = field(default_factory=dict)
     tags_seen: bool = False
 
     def read_tags(self) -> None:
-        """Every address that tags name. Where its row was moved since, the files say where it is now."""
+        """Match the calls whose tags name an address. If its row was moved since, the files have the new
+        address.
+        """
         lineage, mover = Lineage(self.ground.lineage), Mover(self.ground.moves)
         tagged: dict[Address, list[RemoteCall]] = {}
         for call in self.calls:
@@ -131,8 +132,10 @@ class _Work:
             self.found[address] = _certain(address, first, others, row, body)
 
     def follow_digests(self) -> None:
-        """Rows that were renamed without a word: the same digest, tagged with an address that has no row."""
-        gone: dict[str, list[Finding]] = {}
+        """Match rows that were renamed without a declaration: the same digest, tagged with an address without a
+        row.
+        """
+        gone: dict[str, list[RebuildFinding]] = {}
         for item in self.found.values():
             if not item.in_files:
                 gone.setdefault(item.intent.digest, []).append(item)
@@ -147,12 +150,12 @@ class _Work:
                 self.found[rows[0].address] = _renamed(rows[0], olds[0])
                 continue
             named = ", ".join(str(item.address) for item in olds)
-            message = f"the same call was placed as {named}, of which no row is left: was it renamed?"
+            message = f"the same call was placed as {named}, which has no row any more: was the row renamed?"
             for row in rows:
                 self._leave(row, "renamed", message)
 
     def compare(self) -> None:
-        """Rows of which no tags tell, against the calls without tags: also those whose metadata is empty."""
+        """Match rows without tagged calls with the calls without tags, including those with empty metadata."""
         lineage = Lineage(self.ground.lineage)
         near: dict[str, list[RemoteCall]] = {}
         for call in self.calls:
@@ -173,30 +176,30 @@ class _Work:
     def _judge(self, row: Row, candidates: Sequence[RemoteCall], own: RemoteCall | None) -> None:
         listed = ", ".join(f"{call.id} ({call.status})" for call in candidates[:3])
         if own is not None and self.tags_seen:
-            message = f"{listed} fits it, but has none of our tags, which the service returns for other calls"
+            message = f"{listed} matches, but does not have our tags, which the service returns for other calls"
             self._leave(row, "untagged", message, candidates)
         elif own is not None and row.address.revision == 1:
-            intent = attempts.of_row(row, own.created_at, earlier=True)
-            found = Finding(
+            intent = attempts.from_row(row, own.created_at, earlier=True)
+            found = RebuildFinding(
                 row.address, Certainty.PROBABLE, "alike", _likeness(own), intent, in_files=True, remote=own
             )
             self.found[row.address] = found
         elif own is not None:
-            message = f"{listed} fits it, and may be the call of an earlier revision"
+            message = f"{listed} matches, but may be the call of an earlier revision"
             self._leave(row, "earlier-revision", message, candidates)
         elif len(candidates) > 1:
             more = f" and {len(candidates) - 3} more" if len(candidates) > 3 else ""
-            self._leave(row, "several", f"several listed calls could be it: {listed}{more}", candidates)
+            self._leave(row, "several", f"several listed calls match: {listed}{more}", candidates)
         elif candidates:
-            self._leave(row, "shared", f"{listed} could be it, or the call of another row", candidates)
+            self._leave(row, "shared", f"{listed} matches this row and another one", candidates)
         elif passed(row.rings_at, row.place_by, self.ground.now) is not None:
-            message = "no listed call is its, and its time has passed: nothing is sent for it"
+            message = "no listed call matches, and its time has passed, so it is not placed"
             self._leave(row, "time-passed", message, certainty=Certainty.ABSENT)
         elif self.ground.absent_are_new:
-            message = "no listed call is its; a person said that such rows are new"
+            message = "no listed call matches, and you confirmed that such rows are new"
             self._leave(row, "new", message, certainty=Certainty.ABSENT)
         else:
-            message = "no listed call is its, which does not prove that it was never placed"
+            message = "no listed call matches, which does not prove that it was never placed"
             self._leave(row, "not-listed", message)
 
     def _leave(
@@ -207,13 +210,13 @@ class _Work:
         candidates: Sequence[RemoteCall] = (),
         certainty: Certainty = Certainty.UNKNOWN,
     ) -> None:
-        intent = attempts.of_row(row, self.ground.now, earlier=False)
-        self.found[row.address] = Finding(
+        intent = attempts.from_row(row, self.ground.now, earlier=False)
+        self.found[row.address] = RebuildFinding(
             row.address, certainty, reason, message, intent, in_files=True, others=tuple(candidates)
         )
 
     def _open(self) -> Iterable[Row]:
-        """The rows of which nothing is found yet."""
+        """The rows without a result."""
         return [row for row in self.ground.rows if row.address not in self.found]
 
 
@@ -223,12 +226,14 @@ def _certain(
     others: Sequence[RemoteCall],
     row: Row | None,
     body: Row | None,
-) -> Finding:
-    """A call whose tags name the address. ``body`` is the row that says what was sent, if any still does."""
+) -> RebuildFinding:
+    """A call whose tags name the address. ``body`` is the row with the content that was sent, if one still
+    has it.
+    """
     intent = (
-        attempts.of_listing(address, call, row)
+        attempts.from_listing(address, call, row)
         if body is None
-        else attempts.of_row(body, call.created_at, earlier=True)
+        else attempts.from_row(body, call.created_at, earlier=True)
     )
     message = f"its tags name {address} of this state"
     reason = (
@@ -239,11 +244,11 @@ def _certain(
         else "tags"
     )
     message += _SINCE.get(reason, "")
-    return Finding(
+    return RebuildFinding(
         address,
         Certainty.CERTAIN,
         reason,
-        message + _told(others),
+        message + _describe_duplicates(others),
         replace(intent, address=address),
         in_files=row is not None,
         remote=call,
@@ -251,35 +256,41 @@ def _certain(
     )
 
 
-def _renamed(row: Row, old: Finding) -> Finding:
-    """The row under whose old name a call was placed."""
-    message = f"its tags name {old.address}, of which no row is left, and the digest of this row"
+def _renamed(row: Row, old: RebuildFinding) -> RebuildFinding:
+    """The row whose call was placed under its old name."""
+    message = f"its tags name {old.address}, which has no row any more, and the digest of this row"
     return replace(
         old,
         address=row.address,
         certainty=Certainty.PROBABLE,
         reason="renamed",
-        message=message + _told(old.others),
+        message=message + _describe_duplicates(old.others),
         intent=replace(old.intent, address=row.address),
         in_files=True,
     )
 
 
 def _likeness(call: RemoteCall) -> str:
-    """What speaks for a call without tags. What it says is not known: the row may have been edited since."""
+    """The evidence for a call without tags. Its content is unknown: the row may have been edited since."""
     return (
-        "the only listed call to this person by this agent that fits its time, and it fits no other row: "
+        "the only listed call to this person by this agent that matches its time, and it matches no other row: "
         f"created {tell_instant(call.created_at)}, {call.status}"
     )
 
 
-def _told(others: Sequence[RemoteCall]) -> str:
-    """What is to be said of further calls with the same tags."""
-    return f"; so do those of {', '.join(item.id for item in others)}: placed more than once" if others else ""
+def _describe_duplicates(others: Sequence[RemoteCall]) -> str:
+    """The text about further calls with the same tags."""
+    return (
+        f"; so do the tags of {', '.join(item.id for item in others)}: it was placed more than once"
+        if others
+        else ""
+    )
 
 
 def _fits(row: Row, call: RemoteCall, now: datetime) -> bool:
-    """Whether a call without tags can be the row's: person and agent, its status, and what is known of times."""
+    """Whether a call without tags can be the row's: same person and agent, a matching status, and matching times
+    if known.
+    """
     rings_at = ring_time(row.rings_at, row.call.delay_minutes, call.created_at)
     latest = min(filter(None, (now, rings_at, row.place_by)))
     if not evidence.is_alike(row.call, call) or call.created_at > latest + CLOCK_SKEW:

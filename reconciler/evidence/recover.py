@@ -1,4 +1,4 @@
-"""Into a new state: what the service is asked for a rebuild, and how what was found is recorded."""
+"""List the service's calls for a rebuild, and record the results in a new state."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Status
 from reconciler.domain.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
 from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, PENDING
-from reconciler.evidence.rebuild import Certainty, Finding, Rebuilt
+from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 
 
 async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
-    """Every call that was created since then (None: ever), and every pending one of any age.
+    """Every call that was created since ``since`` (None: ever), and every pending call of any age.
 
-    Pending calls are listed first, in the order in which they come to pass, so that none slips through.
+    Pending calls are listed first, by the order of their statuses, so that no call is missed when its status
+    changes.
 
     Raises:
-        LookupFailed: the service could not be asked.
+        LookupFailed: the service could not be queried.
     """
     pending = () if since is None else PENDING
     found: dict[str, RemoteCall] = {}
@@ -27,14 +28,14 @@ async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequen
     return list(found.values())
 
 
-def record(store: StateStore, run_id: str, rebuilt: Rebuilt, now: datetime) -> None:
-    """Write the findings into a state that is empty.
+def record(store: StateStore, run_id: str, rebuilt: RebuildResult, now: datetime) -> None:
+    """Write the results into an empty state.
 
-    All attempts are recorded first, as unknown: whatever ends this before its end, nothing is placed again.
+    All attempts are recorded as unknown first, so that no call is placed again if this is interrupted.
     """
     kept = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
     recent = now - CLOCK_SKEW - LONGEST_ATTEMPT
-    others = [call for item in rebuilt.of(Certainty.UNKNOWN) for call in item.others]
+    others = [call for item in rebuilt.with_certainty(Certainty.UNKNOWN) for call in item.others]
     unclaimed = frozenset(call.id for call in (*rebuilt.strangers, *others) if call.created_at > recent)
     store.note_seen(run_id, Seen(unclaimed), now)
     if not kept:
@@ -57,8 +58,10 @@ def record(store: StateStore, run_id: str, rebuilt: Rebuilt, now: datetime) -> N
     _clear_repeated(store, run_id, [item for item in kept if item.repeated], now)
 
 
-def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[Finding], now: datetime) -> None:
-    """Further calls with the tags of a row are known from now on, and no sign of another copy of the state."""
+def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[RebuildFinding], now: datetime) -> None:
+    """Mark further calls with the tags of a row as known, so that they are no sign of another copy of the
+    state.
+    """
     conflicts = [
         Conflict(
             item.address,

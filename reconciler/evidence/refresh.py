@@ -1,4 +1,4 @@
-"""Asking the service what became of calls: first in bulk, then by date, then one by one."""
+"""Query the service for the outcomes of calls: first in bulk, then by date, then one by one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from reconciler.domain.ports import CallRegister, Listing, RemoteCall
 from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, LOOK_BACK, PENDING
 from reconciler.evidence.outcomes import Answers
 
-ONE_BY_ONE = 100  # single calls asked for at most: where more are not listed, something else is wrong
+ONE_BY_ONE = 100  # the most single calls to query; if more are not listed, something else is wrong
 _NEAR = timedelta(hours=1)
 
 
-async def ask(register: CallRegister, entries: Iterable[Entry], now: datetime) -> Answers:
-    """What the service says of the calls of ``entries``; and what is pending, of any age, or recent, whosever.
+async def query_calls(register: CallRegister, entries: Iterable[Entry], now: datetime) -> Answers:
+    """The service's current version of the calls of ``entries``, and all its pending or recent calls.
 
-    Pending calls are listed in the order in which they come to pass, so that none slips through between two
-    listings. What no listing holds (an imported call is older than its record) is asked for by its id, the
-    oldest first.
+    Pending calls are listed by the order of their statuses, so that no call is missed between two listings. A call
+    that is in no listing (an imported call is older than its record) is queried by its id, the oldest first.
 
     Raises:
-        LookupFailed: the service could not be asked.
+        LookupFailed: the service could not be queried.
     """
     found: dict[str, RemoteCall] = {}
 
@@ -47,7 +46,9 @@ async def ask(register: CallRegister, entries: Iterable[Entry], now: datetime) -
 
 
 def spans(attempts: Iterable[datetime]) -> Sequence[tuple[datetime, datetime]]:
-    """When the calls of these attempts (oldest first) were created, by the service's clock; close ones as one."""
+    """The time spans in which the calls of these attempts (oldest first) were created, by the service's clock.
+    Overlapping spans are merged.
+    """
     found: list[tuple[datetime, datetime]] = []
     for moment in attempts:
         since, until = moment - CLOCK_SKEW, moment + LONGEST_ATTEMPT + CLOCK_SKEW

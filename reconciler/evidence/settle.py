@@ -1,4 +1,4 @@
-"""Asking the service: what became of unknown attempts, and whether what is about to be sent exists already."""
+"""Query the service for the outcomes of unknown attempts, and for calls that may already exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reconciler.domain.ports import (
     StateStore,
 )
 from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import Lineage, Match, Unknown
+from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
 from reconciler.evidence.tagging import (
     TAGS,
     is_own,
@@ -34,7 +34,7 @@ from reconciler.evidence.tagging import (
     unknown_calls,
 )
 
-_SHOWN = 100  # characters of an id or a status, which may be of any length
+_SHOWN = 100  # the most characters of an id or a status in a message
 
 
 async def settle(
@@ -44,21 +44,21 @@ async def settle(
     clock: Clock,
     only: frozenset[Address] | None = None,
 ) -> list[Match]:
-    """Look all unknown attempts up, and adopt those that are certain. The others stay unknown.
+    """Look up all unknown attempts, and adopt those that are certain. The others stay unknown.
 
-    Only those among ``only`` are adopted, where it is given: the others are under way.
+    If ``only`` is given, only these are adopted, because the others are in flight.
 
     Raises:
-        LookupFailed: the service could not be asked.
+        LookupFailed: the service could not be queried.
     """
     held = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
-    unknowns = [_unknown(store, entry, held) for entry in store.unknown_entries()]
+    unknowns = [_unknown_attempt(store, entry, held) for entry in store.unknown_entries()]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
     for agent in sorted({unknown.entry.call.agent for unknown in unknowns}):
         of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
-        since, until = evidence.span_of(of_agent)
+        since, until = evidence.combined_span(of_agent)
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)
@@ -76,8 +76,9 @@ async def settle(
 
 
 def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
-    """Of the listed calls, those that the state knows as its own: asked after the listing, so that none is taken
-    for a stranger that was recorded meanwhile."""
+    """The listed calls that are recorded in the state. It is read after the listing, so that a call recorded
+    meanwhile is not taken for an unrecorded one.
+    """
     return frozenset(store.entries_of_calls([call.id for call in remote]))
 
 
@@ -85,30 +86,30 @@ def _lineage(store: StateStore) -> Lineage:
     return Lineage(store.lineage, store.renames())
 
 
-def _unknown(store: StateStore, entry: Entry, held: frozenset[str]) -> Unknown:
-    """With what was listed before its latest attempt was sent.
+def _unknown_attempt(store: StateStore, entry: Entry, held: frozenset[str]) -> UnknownAttempt:
+    """The attempt with the calls that were listed before it was sent.
 
-    The calls that rows in conflict may have (``held``) are none of its own either, as far as likeness tells.
+    The calls that rows in conflict may have (``held``) are not its own either, if only likeness matches.
     """
     attempts = store.attempts(entry.address)
     if not attempts:
-        return Unknown(entry, Seen(held))
+        return UnknownAttempt(entry, Seen(held))
     latest = attempts[-1]
     seen = store.seen(latest.run_id)
     seen = replace(seen, call_ids=seen.call_ids | held)
-    return Unknown(entry, seen, tags_only=latest.evidence == DUPLICATE_CALL_ID)
+    return UnknownAttempt(entry, seen, tags_only=latest.evidence == DUPLICATE_CALL_ID)
 
 
 async def preflight(
     store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Order], now: datetime
 ) -> list[Conflict]:
-    """A conflict for each order that may exist already: placed by an old, forked or restored state.
+    """A conflict for each order that may already exist, placed by an old, forked or restored state.
 
-    What is listed and unclaimed is kept, so that none of it is later taken for a call of this run.
+    Unrecorded listed calls are remembered, so that none of them is later taken for a call of this run.
 
     Raises:
-        LookupFailed: the service could not be asked; then nothing may be sent.
-        Refused: another copy of this state is at work.
+        LookupFailed: the service could not be queried; then nothing may be sent.
+        Refused: another copy of this state is in use.
     """
     listings = [Listing(status=status) for status in evidence.PENDING]
     listings.append(Listing(since=now - evidence.LOOK_BACK))
@@ -126,16 +127,18 @@ async def preflight(
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, _lineage(store), tags_returned=returned)
     return [
-        Conflict(order.address, tuple(item.id for item in found), order.call.target, _found(found), now, run_id)
+        Conflict(
+            order.address, tuple(item.id for item in found), order.call.target, _describe_calls(found), now, run_id
+        )
         for order in orders
-        if order.address not in cleared and (found := alike.of(order))
+        if order.address not in cleared and (found := alike.candidates(order))
     ]
 
 
 async def _with_own(
     store: StateStore, directory: CallRegister, remote: Mapping[str, RemoteCall]
 ) -> Sequence[RemoteCall]:
-    """The listed calls, and where none of ours is among them, the latest of ours, asked for by its id."""
+    """The listed calls. If none of ours is among them, our latest call is queried by its id and added."""
     if store.facts(directory.service).get(TAGS) or any(
         is_own(store, entry) for entry in store.entries_of_calls(remote.keys()).values()
     ):
@@ -148,12 +151,12 @@ async def _with_own(
 async def look_after(
     store: StateStore, run_id: str, directory: CallDirectory, since: datetime, now: datetime
 ) -> list[Event]:
-    """Calls that another copy of this state placed while this run was at work. ``since`` is when it began.
+    """Calls that another copy of this state placed during this run. ``since`` is the start of the run.
 
-    The state is read after the listing, so that what other runners of the same state placed is known.
+    The state is read after the listing, so that calls of other runners of the same state are known.
 
     Raises:
-        LookupFailed: the service could not be asked.
+        LookupFailed: the service could not be queried.
     """
     remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
@@ -162,7 +165,7 @@ async def look_after(
 
 
 class _Index:
-    """Listed calls by what they could be recognised by, so that many orders are checked in one pass."""
+    """Listed calls by their recognisable features, so that many orders are checked in one pass."""
 
     def __init__(
         self, remote: Iterable[RemoteCall], claimed: frozenset[str], lineage: Lineage, *, tags_returned: bool
@@ -175,7 +178,7 @@ class _Index:
             for name in evidence.names(item, lineage):
                 self._by_name.setdefault(name, []).append(item)
 
-    def of(self, order: Order) -> list[RemoteCall]:
+    def candidates(self, order: Order) -> list[RemoteCall]:
         names = (str(order.address), order.digest, person(order.call.target))
         near = {item.id: item for name in names for item in self._by_name.get(name, ())}
         return evidence.look_alikes(
@@ -183,7 +186,7 @@ class _Index:
         )
 
 
-def _found(calls: Sequence[RemoteCall]) -> str:
+def _describe_calls(calls: Sequence[RemoteCall]) -> str:
     listed = ", ".join(f"{item.id[:_SHOWN]} ({item.status[:_SHOWN]})" for item in calls[:3])
     more = f" and {len(calls) - 3} more" if len(calls) > 3 else ""
-    return f"the service has {listed}{more}, which this state does not know"
+    return f"the service has {listed}{more}, not recorded in this state"

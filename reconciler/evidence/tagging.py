@@ -1,7 +1,7 @@
-"""What the tags of listed calls prove: that a service returns them, and that a copy of the state is at work.
+"""What the tags of listed calls prove: that a service returns tags, and that a copy of the state is in use.
 
-Both go by calls that must have our tags, and by tags that only this lineage writes. That a call has none proves
-nothing by itself: not every service returns what it was sent.
+Both rely on calls that must have our tags, and on tags that only this lineage writes. A call without tags proves
+nothing, because not every service returns what it was sent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.errors import Refused
 from reconciler.evidence.matching import Lineage, tagged_address, tagged_digest
 
 TAGS = "tags"
-"""The name of the service fact that says whether a service returns the tags of calls."""
+"""The name of the service fact that records whether a service returns the tags of calls."""
 
 _SHOWN = 5
 
@@ -24,9 +24,9 @@ _SHOWN = 5
 def tags_returned(
     store: StateStore, run_id: str, service: str, remote: Iterable[RemoteCall], now: datetime
 ) -> bool:
-    """Whether calls of this state come back with their tags, by what is listed now and by what is on record.
+    """Whether the service returns the tags of our calls, judged by the current listing and the recorded fact.
 
-    What calls of this state show is recorded. A service that returns the tags of some of them only is taken for
+    The result for calls of this state is recorded. A service that returns only the tags of some calls counts as
     one that returns none.
     """
     known = store.facts(service).get(TAGS)
@@ -40,9 +40,9 @@ def tags_returned(
 
 
 def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, JsonObject] | None:
-    """What the calls that this state placed show, and a call that shows it; None where none of them is listed.
+    """The verdict from the calls that this state placed, with a call as evidence; None if none of them is listed.
 
-    Calls that were adopted or recorded by a person do not count: they may be known because they have tags.
+    Adopted calls and calls recorded by a person do not count, because they may be known only by their tags.
     """
     lineage = Lineage(store.lineage, store.renames())
     calls = list(remote)
@@ -61,9 +61,9 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
 
 
 def shows_tags(store: StateReader, remote: Iterable[RemoteCall], claimed: Collection[str]) -> bool:
-    """Whether a call that this state knows has our tags: then it is too uncertain to adopt one without them.
+    """Whether a recorded call has our tags. Then adopting a call without tags is too uncertain.
 
-    It is no proof that the service returns the tags of every call (``tags_returned``).
+    This does not prove that the service returns the tags of every call (``tags_returned``).
     """
     lineage = Lineage(store.lineage, store.renames())
     return any(call.id in claimed and _is_tagged(call, lineage) for call in remote)
@@ -74,7 +74,7 @@ def _is_tagged(call: RemoteCall, lineage: Lineage) -> bool:
 
 
 def is_own(store: StateReader, entry: Entry) -> bool:
-    """Whether the service itself named the call in its answer to us: then it was sent with our tags."""
+    """Whether the service named the call in its answer to us, so that it was sent with our tags."""
     if entry.status is not Status.PLACED:
         return False
     attempts = store.attempts(entry.address)
@@ -86,7 +86,8 @@ def unknown_calls(
 ) -> dict[Address, list[RemoteCall]]:
     """Calls with tags of this lineage that this state did not place: another copy of it did.
 
-    An attempt whose call is not known may be what placed one. What a person said to be another call is known.
+    A call may belong to an attempt whose call is unknown. A call that a person declared to be a different one is
+    known.
     """
     lineage, cleared = Lineage(store.lineage, store.renames()), store.cleared()
     found: dict[Address, list[RemoteCall]] = {}
@@ -109,7 +110,7 @@ def _is_attempted(store: StateReader, address: Address, call: RemoteCall, lineag
 def keep_copies(
     store: StateStore, run_id: str, found: Mapping[Address, Sequence[RemoteCall]], at: datetime
 ) -> Sequence[Conflict]:
-    """Keep what ``unknown_calls`` found as conflicts, so that a person can settle each."""
+    """Record the result of ``unknown_calls`` as conflicts, so that a person can resolve each one."""
     conflicts = [
         Conflict(
             address, tuple(call.id for call in calls), _target(calls[0]), _describe(address, calls), at, run_id
@@ -121,25 +122,25 @@ def keep_copies(
 
 
 def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
-    """Why nothing is sent, and what to do."""
+    """Why nothing is sent, with the next step."""
     number = sum(map(len, found.values()))
     listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*found.items()][:_SHOWN])
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     return Refused(
-        f"another copy of this state is at work: the service has {number:,} "
-        f"{'call' if number == 1 else 'calls'} with its tags that this state does not know: {listed}{more}. "
+        f"another copy of this state is in use: the service has {number:,} "
+        f"{'call' if number == 1 else 'calls'} with its tags not recorded in this state: {listed}{more}. "
         "Nothing was sent",
-        hint="stop the other job. If its state is the right one, use that. If this one is, record each call: "
+        hint="stop the other job. If its state is the right one, use it. Otherwise record each call here: "
         "reconciler resolve ADDRESS --placed CALL_ID --reason WHY, or --distinct where the row has another call. "
-        "For many calls, make the state again from the service: reconciler state rebuild",
+        "To recover many calls, rebuild the state from the service: reconciler state rebuild",
     )
 
 
 def _describe(address: Address, calls: Sequence[RemoteCall]) -> str:
-    """What is said of calls that another copy of the state placed for an address."""
+    """The description of calls that another copy of the state placed for an address."""
     listed = ", ".join(f"{call.id} ({call.status})" for call in calls[:_SHOWN])
     return (
-        f"another copy of this state placed {listed}. Stop the other job and look in the dashboard. Then: "
+        f"another copy of this state placed {listed}. Stop the other job and check the dashboard. Then run: "
         f"reconciler resolve {address} --placed CALL_ID --reason WHY, or --distinct where the row has another call"
     )
 

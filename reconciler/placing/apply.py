@@ -1,11 +1,11 @@
-"""Placing calls at most once: intents durable before a request leaves, answers durable before they are told.
+"""Place calls at most once: an intent is durable before its request is sent, an answer before it is reported.
 
-One coordinator owns the state; workers only talk to the service. A turn writes the answers that came, and the
-intents of what those workers send next, in one transaction: while the disk syncs, the other workers are under way.
-Only what a worker is free to send is intended, so that a crash leaves no more unknowns than there are workers. An
-answer waits for others for as long as a write takes, so that they are recorded together and a slow disk is asked
-less often. Where the state's own disk may be lost, a checkpoint carries each batch's intents elsewhere before the
-first of them is sent, and its answers before the next batch.
+One coordinator owns the state; workers only talk to the service. A turn writes the answers that arrived, and the
+intents of the calls that those workers send next, in one transaction. While the disk syncs, the other workers
+continue. Intents are written only for calls that a worker is free to send, so a crash leaves no more unknown
+outcomes than there are workers. An answer waits as long as a write takes for other answers, so that they are
+recorded together and a slow disk syncs less often. If the state's own disk may be lost, a checkpoint saves each
+batch's intents elsewhere before the first of them is sent, and its answers before the next batch.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from reconciler.domain.model import Address, Status
 from reconciler.domain.order import Order
 from reconciler.domain.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
 from reconciler.errors import CheckpointFailed, StateError
-from reconciler.placing.brake import Brake
-from reconciler.placing.crew import Crew
+from reconciler.placing.brake import CircuitBreaker
+from reconciler.placing.crew import WorkerPool
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import Gate, Held, Supply
-from reconciler.placing.pacing import Pacer
+from reconciler.placing.orders import HeldBack, OrderSource, SendCheck
+from reconciler.placing.pacing import RateLimiter
 from reconciler.placing.sending import Outcome, Sender
 from reconciler.planning import explain
 
-MOST_GATHERING = 0.05  # seconds that an answer waits for others at most, to be recorded with them
+MOST_GATHERING = 0.05  # seconds that an answer waits at most for others, to be recorded together
 UNKNOWNS_IN_A_ROW = 5
 
 _KINDS = {
@@ -43,8 +43,10 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """The next orders to send; with them what came too late while it waited, and what a guard holds back."""
+class _Selection:
+    """The next orders to send, the orders whose time passed while they waited, and those that a guard holds
+    back.
+    """
 
     orders: list[Order] = field(default_factory=list)
     late: list[Intent] = field(default_factory=list)
@@ -54,8 +56,8 @@ class _Choice:
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``checkpoint`` is None where the state's disk outlives the run. ``gate`` is asked right before a call is sent.
-    ``stop`` may be called at any time: nothing more is sent, what is in flight is finished and recorded.
+    ``checkpoint`` is None if the state's disk outlives the run. ``gate`` is checked right before a call is sent.
+    ``stop`` may be called at any time: nothing more is sent, and calls in flight are finished and recorded.
     """
 
     def __init__(
@@ -67,45 +69,45 @@ class Placement:
         emit: Emit,
         rate: float | None,
         checkpoint: Checkpoint | None = None,
-        gate: Gate | None = None,
+        gate: SendCheck | None = None,
     ) -> None:
         self._journal = Journal(store, run_id)
         self._clock = clock
         self._emit = emit
         self._checkpoint = checkpoint
-        self._gate = gate or Gate()
-        self._brake = Brake()
-        self._pacer = Pacer(rate, time.monotonic)
-        self._crew = Crew(providers, Sender(self._journal, clock, self._gate, self._pacer, self._brake))
+        self._gate = gate or SendCheck()
+        self._breaker = CircuitBreaker()
+        self._pacer = RateLimiter(rate, time.monotonic)
+        self._pool = WorkerPool(providers, Sender(self._journal, clock, self._gate, self._pacer, self._breaker))
         self._coming: Iterator[Order] = iter(())
-        self._queue: deque[Order] = deque()  # those at hand
+        self._queue: deque[Order] = deque()  # made, not sent
         self._intended: deque[Order] = deque()
-        self._untold: dict[Address, Event] = {}  # what is told of orders that have not ended, should the run end
+        self._pending_events: dict[Address, Event] = {}  # events of unfinished orders, for when the run ends
         self._unknowns = 0
 
     @property
     def stopped(self) -> str | None:
-        """Why nothing more is sent, where that is so."""
-        return self._brake.reason
+        """Why nothing more is sent; None if the run continues."""
+        return self._breaker.reason
 
     def stop(self, reason: str) -> None:
         """Send nothing more. The first reason is kept."""
-        self._brake.pull(reason)
+        self._breaker.trip(reason)
 
-    async def place(self, orders: Iterable[Order], supply: Supply | None = None) -> None:
-        """Place them in their order, and what ``supply`` gives after them. Every order ends in exactly one event,
-        also where the run is cut short.
+    async def place(self, orders: Iterable[Order], supply: OrderSource | None = None) -> None:
+        """Place ``orders`` in their order, then those from ``supply``. Every order ends in exactly one event, even
+        if the run ends early.
 
         Raises:
-            StateError: an intent or an answer could not be made durable; what is in flight stays unknown.
+            StateError: an intent or an answer could not be made durable; calls in flight stay unknown.
         """
         self._coming = iter(orders)
-        self._take(self._coming, len(self._crew))
+        self._take(self._coming, len(self._pool))
         back: Sequence[Outcome] = ()
         try:
-            while back or self._crew.away or (self._left(supply) and not self.stopped):
-                if supply and self._crew.idle and not self._queue and not self.stopped:
-                    await self._turn(back, 0)  # first: a claim that fails must lose no answer
+            while back or self._pool.busy or (self._left(supply) and not self.stopped):
+                if supply and self._pool.idle and not self._queue and not self.stopped:
+                    await self._turn(back, 0)  # first, so that a failing claim loses no answer
                     back, supply = (), await self._supplied(supply)
                 choice = await self._turn(back, self._room(back))
                 if not self.stopped:
@@ -118,52 +120,52 @@ class Placement:
             await self._finish()
             raise
         finally:
-            why = self.stopped or "the run was cut short"
-            for event in self._untold.values():
+            why = self.stopped or "the run ended early"
+            for event in self._pending_events.values():
                 self._emit(replace(event, message=event.message or why))
             for order in self._coming:
                 self._emit(Event(EventKind.NOT_SENT, order.address, message=why))
 
     async def _finish(self) -> None:
-        """See what is in flight to its end. What cannot be recorded any more is told."""
-        while self._crew.away:
-            back = await self._crew.collect(None, 0.0)
+        """Wait for the calls in flight. Answers that can no longer be recorded are only reported."""
+        while self._pool.busy:
+            back = await self._pool.collect(None, 0.0)
             with suppress(StateError):
                 await self._turn(back, 0)
 
     def _take(self, orders: Iterator[Order], most: int | None = None) -> None:
-        """Have orders at hand; of many not all, since each is made when it is asked for."""
+        """Fill the queue with orders, but not with all of many: each is created when it is read."""
         for order in islice(orders, most):
             self._queue.append(order)
-            self._untold[order.address] = Event(EventKind.NOT_SENT, order.address)
+            self._pending_events[order.address] = Event(EventKind.NOT_SENT, order.address)
 
-    def _left(self, supply: Supply | None) -> bool:
+    def _left(self, supply: OrderSource | None) -> bool:
         return bool(self._queue or self._intended or supply)
 
-    async def _supplied(self, supply: Supply) -> Supply | None:
-        """Take more orders; None where these were the last."""
+    async def _supplied(self, supply: OrderSource) -> OrderSource | None:
+        """Take more orders; None if these were the last ones."""
         async with self._journal.alone:
-            batch = await supply.take(len(self._crew))
+            batch = await supply.take(len(self._pool))
         self._take(iter(batch.orders))
         self._pacer.hold(batch.wait)
         return None if batch.last else supply
 
     def _room(self, back: Sequence[Outcome]) -> int:
-        """How many may be intended now: as many as can leave at once, or as many as there are workers where each
-        batch has its checkpoint.
+        """How many intents may be written now: as many as can be sent at once, or one for each worker if every
+        batch has a checkpoint.
         """
         if self.stopped or self._intended:
             return 0
         if self._checkpoint is None:
-            return min(self._crew.idle, self._pacer.available())
-        return 0 if back or self._crew.away else self._crew.idle
+            return min(self._pool.idle, self._pacer.available())
+        return 0 if back or self._pool.busy else self._pool.idle
 
-    async def _turn(self, back: Sequence[Outcome], room: int) -> _Choice:
-        """Make answers durable, and the intents of the next orders with them."""
+    async def _turn(self, back: Sequence[Outcome], room: int) -> _Selection:
+        """Make answers durable, together with the intents of the next orders."""
         now = self._clock.now()
         if (skewed := self._gate.skewed(now)) is not None:
             self.stop(skewed)
-            room = 0  # nor is any row recorded as missed
+            room = 0  # and no row is recorded as missed
         choice = self._choose(room, now)
         batch = choice.orders
 
@@ -171,42 +173,44 @@ class Placement:
             for outcome, result in zip(back, results, strict=True):
                 if outcome.result.status is Status.PLACED:
                     self._count_unknowns(result)
-                self._tell(Outcome(result, outcome.held))
+                self._report(Outcome(result, outcome.held))
 
         def intended() -> None:
-            self._untold |= {order.address: Event(EventKind.UNCERTAIN, order.address) for order in batch}
+            self._pending_events |= {order.address: Event(EventKind.UNCERTAIN, order.address) for order in batch}
             self._intended.extend(batch)
 
-        self._untold |= {item.result.address: unrecorded(item.result) for item in back}
+        self._pending_events |= {item.result.address: unrecorded(item.result) for item in back}
         if back or batch:
             results, intents = [item.result for item in back], [order.intent(now) for order in batch]
             await self._journal.turn(results, intents, now, recorded, intended)
         if batch:
             await self._carry(Phase.INTENDED)
-        elif back and not self._crew.away and not self._intended:
+        elif back and not self._pool.busy and not self._intended:
             await self._carry(Phase.RECORDED)
         return choice
 
-    def _choose(self, room: int, now: datetime) -> _Choice:
-        choice = _Choice()
+    def _choose(self, room: int, now: datetime) -> _Selection:
+        choice = _Selection()
         while self._queue and len(choice.orders) < room:
             order = self._queue.popleft()
             if (missed := order.missed(now)) is not None:
                 choice.late.append(missed)
-            elif (held := self._gate.holds(order, now)) is not None:
+            elif (held := self._gate.check(order, now)) is not None:
                 choice.blocked.append(held_back(order.address, held))
             else:
                 choice.orders.append(order)
-        self._take(self._coming, max(0, len(self._crew) - len(self._queue)))
+        self._take(self._coming, max(0, len(self._pool) - len(self._queue)))
         return choice
 
     def _launch(self) -> None:
-        for _ in range(min(len(self._intended), self._crew.idle, self._pacer.available())):
+        for _ in range(min(len(self._intended), self._pool.idle, self._pacer.available())):
             self._pacer.take(1)
-            self._crew.launch(self._intended.popleft())
+            self._pool.launch(self._intended.popleft())
 
-    async def _leave_out(self, choice: _Choice) -> None:
-        """End what is not sent: only now, since what goes wrong with it must lose no answer and no intent."""
+    async def _leave_out(self, choice: _Selection) -> None:
+        """Finish the orders that are not sent. This comes last, so that its errors lose no answer and no
+        intent.
+        """
 
         def recorded() -> None:
             for item in choice.late:
@@ -220,39 +224,41 @@ class Placement:
         if choice.late:
             await self._journal.record_missed(choice.late, self._clock.now(), recorded)
 
-    def _patience(self, supply: Supply | None) -> float | None:
-        """Seconds until the next may leave, where that is what is waited for; None where it is answers."""
-        if self.stopped or not self._crew.idle or not self._left(supply):
+    def _patience(self, supply: OrderSource | None) -> float | None:
+        """Seconds until the next request may be sent, if the run waits for that; None if it waits for answers."""
+        if self.stopped or not self._pool.idle or not self._left(supply):
             return None
-        if self._checkpoint is not None and self._crew.away and not self._intended:
+        if self._checkpoint is not None and self._pool.busy and not self._intended:
             return None
         return self._pacer.wait()
 
     async def _collect(self, patience: float | None) -> Sequence[Outcome]:
-        """What workers came back with. Too many unknowns in a row stop the run before more is intended."""
-        if not self._crew.away:
-            await self._brake.nap(patience or 0.0)
+        """The outcomes that workers returned. Too many unknown ones in a row stop the run before the next
+        intents.
+        """
+        if not self._pool.busy:
+            await self._breaker.nap(patience or 0.0)
             return ()
-        back = await self._crew.collect(patience, min(self._journal.took, MOST_GATHERING))
+        back = await self._pool.collect(patience, min(self._journal.took, MOST_GATHERING))
         for result in (item.result for item in back if item.held is None):
-            if result.status is not Status.PLACED:  # of which the state has the last word
+            if result.status is not Status.PLACED:  # a placed call is counted from what the state recorded
                 self._count_unknowns(result)
         return back
 
     def _count_unknowns(self, result: Result) -> None:
         self._unknowns = self._unknowns + 1 if result.status is Status.UNCERTAIN else 0
         if self._unknowns >= UNKNOWNS_IN_A_ROW:
-            self.stop(f"{self._unknowns} outcomes in a row are unknown: {result.error}")
+            self.stop(f"{self._unknowns} calls in a row have an unknown outcome: {result.error}")
 
     async def _withdraw(self) -> None:
-        """Intents that were never launched are known not to have been sent."""
+        """Record intents whose requests were never started as not sent."""
         now = self._clock.now()
         left = [Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in self._intended]
         self._intended.clear()
         await self._turn([Outcome(result) for result in left], 0)
 
     async def _carry(self, phase: Phase) -> None:
-        """Pass the checkpoint; where it fails, nothing more is sent."""
+        """Run the checkpoint; if it fails, nothing more is sent."""
         if self._checkpoint is None:
             return
         try:
@@ -260,7 +266,7 @@ class Placement:
         except CheckpointFailed as error:
             self.stop(error.message)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome) -> None:
         result = outcome.result
         if outcome.held is not None:
             self._end(held_back(result.address, outcome.held))
@@ -269,12 +275,12 @@ class Placement:
             self._end(Event(kind, result.address, result.call_id, result.error))
 
     def _end(self, event: Event) -> None:
-        del self._untold[event.address]
+        del self._pending_events[event.address]
         self._emit(event)
 
 
 def unrecorded(result: Result) -> Event:
-    """What is told of a call whose end is known and could not be recorded: the state still says that it is not."""
+    """The event of a call whose outcome is known but could not be recorded: the state still has it as unknown."""
     message = {
         Status.PLACED: f"placed as {result.call_id}, but that could not be recorded",
         Status.RULED_OUT: f"not sent: {result.error}",
@@ -282,8 +288,8 @@ def unrecorded(result: Result) -> Event:
     return Event(EventKind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
 
 
-def held_back(address: Address, held: Held) -> Event:
-    """What is told of a call that a guard, or a pause, holds back."""
+def held_back(address: Address, held: HeldBack) -> Event:
+    """The event of a call that a guard or a pause holds back."""
     return Event(
         EventKind.NOT_SENT if held.paused else EventKind.BLOCKED, address, message=held.message, reasons=held.codes
     )

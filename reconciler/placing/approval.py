@@ -1,7 +1,7 @@
-"""Rows that people approved, as an allow-list over rows planned again from the merged files.
+"""Approved rows, as an allow-list for rows that are planned again from the merged files.
 
-A saved plan that was reviewed is never the source of a request: what is sent comes from the files, so that forging
-a plan cannot add a call. What it approves is kept in the state, row by row, until the row is gone.
+A reviewed plan is never the source of a request. Requests come from the files, so a forged plan cannot add a call.
+Its approvals are kept in the state for each row, until the row is removed.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hashlib import sha256
 from typing import Any
 
 from reconciler.bulk.spool import where
-from reconciler.domain import chain, identity, wire
-from reconciler.domain.chain import LedgerRecord, canonical
+from reconciler.domain import identity, wire
+from reconciler.domain.chain import EntryKind, LedgerRecord, canonical
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
@@ -29,16 +29,18 @@ _TO_PLACE = (Action.CREATE, Action.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Digests of rows as a reviewer sees them. They are keyed (``key``): a number of 9 digits is soon guessed."""
+    """Digests of rows as a reviewer sees them. They are keyed with ``key``, because a 9-digit number is easily
+    guessed.
+    """
 
     key: bytes
     lineage: str
     fields: wire.ScheduleFields
 
     def digest(self, change: Change) -> str:
-        """Over the request, the times and the conditions of a call to place, now or later."""
+        """Covers the request, the times and the conditions of a call to place, now or later."""
         if change.call is None:
-            raise ValueError(f"{change.address} carries no call")
+            raise ValueError(f"{change.address} has no call")
         tags = identity.tags(self.lineage, change.address, change.digest)
         request = change.request or wire.to_request(change.call, tags, self.fields)
         seen: JsonObject = {
@@ -57,11 +59,11 @@ def _text(at: datetime | None) -> str | None:
 
 
 def check_moves(plan: Plan, approved: Iterable[Plan]) -> None:
-    """Raises ``Refused`` where the files move addresses that no approved plan moves."""
+    """Raise ``Refused`` if the files move an address that no approved plan moves."""
     approved_moves = {pair for one in approved for pair in one.moves}
     for old, new in plan.moves:
         if (old, new) not in approved_moves:
-            raise Refused(f"the files move {old} to {new}, which no approved plan does: nothing was placed")
+            raise Refused(f"the files move {old} to {new}, but no approved plan has this move: nothing was placed")
 
 
 def newly_approved(
@@ -72,9 +74,9 @@ def newly_approved(
     at: datetime,
     withdrawn: Collection[tuple[str, str]] = (),
 ) -> list[RowApproval]:
-    """An approval for each row of ``plan`` that one of the ``approved`` plans (by plan id) holds just the same.
+    """An approval for each row of ``plan`` that is identical in one of the ``approved`` plans (by plan id).
 
-    ``withdrawn`` names plans and rows of which the approval has ended: the same plan does not approve them again.
+    ``withdrawn`` contains plans and rows whose approval has ended: the same plan does not approve them again.
     """
     commits = {plan_id: one.git.commit if one.git else None for plan_id, one in approved.items()}
     rows: dict[Address, list[tuple[str, Change]]] = {}
@@ -92,7 +94,7 @@ def newly_approved(
 
 
 def _same(change: Change, approved: Change) -> bool:
-    """The same call at the same time, under the same conditions; the same request where both have one."""
+    """Whether two changes have the same call, times and conditions, and the same request if both have one."""
     if None not in (change.request, approved.request) and change.request != approved.request:
         return False
 
@@ -109,7 +111,9 @@ def allow(
     digests: Digests,
     withdrawn: Collection[tuple[str, str]] = (),
 ) -> tuple[Plan, list[Event]]:
-    """What of ``plan`` was approved, and a ``stale`` event for each call that was not, or not as it stands."""
+    """The approved part of ``plan``, and a ``stale`` event for each call that was not approved, or not in this
+    form.
+    """
     known = approvals.keys() | addresses(approved.values())
     withdrawn_rows = {address for plan_id, address in withdrawn if plan_id in approved}
     stale: list[Event] = []
@@ -120,11 +124,15 @@ def allow(
         approval = approvals.get(change.address)
         if approval is not None and approval.content == digests.digest(change):
             return True
-        message = "it was not approved: not placed. Plan it in a pull request of its own"
+        message = "not placed, because it was not approved. Plan it in a separate pull request"
         if change.address not in approvals and str(change.address) in withdrawn_rows:
-            message = "its approval ended when the row was removed or disabled: have a new plan approved"
+            message = (
+                "not placed: its approval ended when the row was removed or disabled. Get a new plan approved"
+            )
         elif change.address in known:
-            message = "it differs from what was approved: not placed. Plan again and have that approved"
+            message = (
+                "not placed, because it differs from the approved plan. Plan again and get the new plan approved"
+            )
         stale.append(Event(EventKind.STALE, change.address, message=message))
         return False
 
@@ -132,7 +140,7 @@ def allow(
 
 
 def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) -> Iterable[Event]:
-    """Calls of approved plans that the files no longer ask for: what was approved is not what will happen.
+    """A ``stale`` event for each approved call that the files no longer contain.
 
     ``scope`` names the plans whose rows are judged (None: all).
     """
@@ -140,7 +148,7 @@ def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) 
     for address in sorted(addresses(approved)):
         in_scope = scope is None or address.plan in scope
         if in_scope and current.get(address, Action.REMOVED) in (Action.HELD, Action.REMOVED):
-            yield Event(EventKind.STALE, address, message="it was approved, and the files no longer ask for it")
+            yield Event(EventKind.STALE, address, message="it was approved, but the files no longer contain it")
 
 
 def find_gone(
@@ -151,7 +159,7 @@ def find_gone(
     run_id: str,
     at: datetime,
 ) -> dict[str, list[RowApproval]]:
-    """By plan id, what ``approved`` plans approve in ``scope`` of which the row is gone or disabled."""
+    """By plan id, the rows in ``scope`` that ``approved`` plans approve and that are now removed or disabled."""
     gone = ended(addresses(approved.values()), rows, scope)
     found: dict[str, list[RowApproval]] = {}
     for plan_id, one in approved.items() if gone else ():
@@ -164,26 +172,26 @@ def find_gone(
 
 
 def find_withdrawn(ledger: Iterable[LedgerRecord]) -> set[tuple[str, str]]:
-    """Plan id and address of each approval that ended because its row was gone or disabled."""
+    """Plan id and address of each approval that ended because its row was removed or disabled."""
     latest: dict[str, str] = {}
     withdrawn: set[tuple[str, str]] = set()
     for record in ledger:
         content: Mapping[str, Any] = record.content
-        if record.kind == chain.EntryKind.APPROVED:
+        if record.kind == EntryKind.APPROVED:
             latest |= {address: content["plan_id"] for address, _ in content["rows"]}
-        elif record.kind == chain.EntryKind.APPROVAL_ENDED:
+        elif record.kind == EntryKind.APPROVAL_ENDED:
             gone = [address for address in content["addresses"] if address in latest]
             withdrawn |= {(latest[address], address) for address in gone}
     return withdrawn
 
 
 def addresses(approved: Iterable[Plan]) -> set[Address]:
-    """The rows that plans would place, now or later."""
+    """The rows that the plans would place, now or later."""
     return {change.address for one in approved for change in one.with_action(*_TO_PLACE)}
 
 
 def ended(approvals: Collection[Address], rows: Sequence[Row], scope: frozenset[str] | None) -> set[Address]:
-    """Of the approved rows in ``scope``, those that the files no longer have, or have with ``enabled: false``."""
+    """The approved rows in ``scope`` that the files no longer contain, or contain with ``enabled: false``."""
     judged = {address for address in approvals if scope is None or address.plan in scope}
     if judged:
         judged.difference_update(row.address for row in rows if row.enabled)

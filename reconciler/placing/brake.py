@@ -1,4 +1,4 @@
-"""Whether a run goes on."""
+"""Stops a run when nothing more may be sent."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 
 
-class Brake:
-    """Once it is pulled nothing more is sent. It may be pulled at any time, and the first reason is kept."""
+class CircuitBreaker:
+    """Once it is open, nothing more is sent. It may be opened at any time, and the first reason is kept."""
 
     def __init__(self) -> None:
         self.reason: str | None = None
         self._pulled = asyncio.Event()
 
-    def pull(self, reason: str) -> None:
+    def trip(self, reason: str) -> None:
         self.reason = self.reason or reason
         self._pulled.set()
 
     async def nap(self, seconds: float) -> None:
-        """Sleep, but no longer than until it is pulled."""
+        """Sleep, but wake up at once when the circuit opens."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pulled.wait(), seconds)

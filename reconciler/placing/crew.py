@@ -1,4 +1,4 @@
-"""The workers: each has a connection of its own, and one call at a time."""
+"""The pool of workers: each one has its own connection and sends one call at a time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconciler.domain.ports import CallProvider
 from reconciler.placing.sending import Outcome, Sender
 
 
-class Crew:
-    """Who is idle, who is under way with a call, and what they came back with.
+class WorkerPool:
+    """Tracks which workers are idle, which are sending a call, and the outcomes that were not collected yet.
 
-    ``providers`` are their connections, one each. A worker is under way until its outcome was collected.
+    ``providers`` are their connections, one each. A worker is busy until its outcome is collected.
     """
 
     def __init__(self, providers: Sequence[CallProvider], sender: Sender) -> None:
@@ -29,14 +29,14 @@ class Crew:
         return len(self._idle)
 
     @property
-    def away(self) -> int:
+    def busy(self) -> int:
         return len(self._away)
 
     def __len__(self) -> int:
         return len(self._idle) + len(self._away)
 
     def launch(self, order: Order) -> None:
-        """Send it, by whoever is idle."""
+        """Send the order with any idle worker."""
         provider = self._idle.pop()
         task = asyncio.create_task(self._sender.send(order, provider))
         self._away[task] = provider
@@ -47,8 +47,8 @@ class Crew:
         self._news.set()
 
     async def collect(self, patience: float | None, gathering: float) -> list[Outcome]:
-        """Wait ``patience`` seconds (None: as long as it takes) for the first to come back, and then ``gathering``
-        seconds for the others.
+        """Wait up to ``patience`` seconds (None: without limit) for the first outcome, and then ``gathering``
+        seconds for others.
         """
         await self._wait(1, patience)
         if self._back:

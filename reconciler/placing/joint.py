@@ -1,8 +1,9 @@
-"""Many runners, one plan: one of them opens it, all place what they claim, and each tells how the whole ended.
+"""Several runners apply one plan: one of them opens it, all place the calls that they claim, and each reports how
+the whole plan ended.
 
-Whoever comes first settles, looks before sending and shares the rows out, while the others wait; whoever comes
-later takes part. A runner waits until nothing is left with any living runner, so that it takes over what a dying
-one leaves, and so that its exit code speaks of the whole plan.
+The first runner settles unknown calls, runs the preflight and shares the rows out, while the others wait. Runners
+that start later join. A runner waits until no living runner has calls left. So it can take over the calls of a
+runner that dies, and its exit code covers the whole plan.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.ports import Clock
 from reconciler.placing.orders import PAUSED, Batch
-from reconciler.placing.recheck import Ready
+from reconciler.placing.recheck import RecheckResult
 from reconciler.placing.workflow import Apply, Service, Whole
 from reconciler.planning import explain
 from reconciler.planning.context import Context
 
-POLL = 0.25  # seconds between looks at what the other runners do
-TOLD_EVERY = 1.0  # seconds between two words on how far the whole is
-# what judging a row again would say again
+POLL = 0.25  # seconds between two checks of the other runners
+TOLD_EVERY = 1.0  # seconds between two progress reports on the whole plan
+# events that judging a row again would repeat
 _FINAL = frozenset({EventKind.BLOCKED, EventKind.CONFLICT, EventKind.STALE, EventKind.FAILED})
 
 
 @dataclass(slots=True)
-class _Told:
-    """Passes events on, and remembers what was said last of each address."""
+class _EventRecorder:
+    """Passes events on, and remembers the last kind of event for each address."""
 
     tally: Tally
     emit: Emit
@@ -46,7 +47,7 @@ class _Told:
 
 
 class JointApply(Apply):
-    """One runner's part of an apply."""
+    """The part of one runner in an apply."""
 
     def __init__(
         self,
@@ -59,46 +60,48 @@ class JointApply(Apply):
     ) -> None:
         super().__init__(plan, store, run_id, context, clock, tally)
         self._joint = store
-        self._ready = Ready()
+        self._ready = RecheckResult()
         self._entered = False
 
     @property
     def orders(self) -> int:
-        """How many calls the plan places, whichever runner does."""
+        """How many calls the plan places, by any runner."""
         return self._plan.count(Action.CREATE)
 
     async def run(self, service: Service, emit: Emit) -> None:
-        told = _Told(self.tally, emit)
+        events = _EventRecorder(self.tally, emit)
         joined = False
         async with self._alone() as alone:
             if alone:
                 joined = self._joint.begun
-                await (self._join(service) if joined else self._open(service, told))
+                await (self._join(service) if joined else self._open(service, events))
         if not self._entered:
             self.tally.stopped = self._stopped
             return
         if joined:
-            self._catch_up(told)
+            self._catch_up(events)
 
-        def tell(event: Event) -> None:
-            told(event)
+        def report(event: Event) -> None:
+            events(event)
             if event.kind is EventKind.BLOCKED or PAUSED in event.reasons:
                 self._joint.drop([event])
 
-        claims = _Claims(self._joint, self._run_id, self._ready, self._clock, tell, self._judged, service.whole)
-        await self._place((), service, tell, claims)
+        claims = _Claims(self._joint, self._run_id, self._ready, self._clock, report, self._judged, service.whole)
+        await self._place((), service, report, claims)
         if self._joint.orphans():
             async with self._alone() as alone:
                 if alone:
-                    await self._settle(service, told)
-        self._tell_the_rest(told)
-        await self._look_after(service, told)
+                    await self._settle(service, events)
+        self._report_other_rows(events)
+        await self._look_after(service, events)
         self._note_to_stop()
         self._raise_refusal()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[bool]:
-        """Once no other runner opens or settles; False where this one is stopped before that."""
+        """Wait until no other runner opens the plan or settles calls; yields False if this runner is stopped
+        before that.
+        """
         while not self._stopped:
             if self._joint.alone():
                 try:
@@ -110,55 +113,55 @@ class JointApply(Apply):
         yield False
 
     async def _join(self, service: Service) -> None:
-        """Take part. What another has looked up is not looked up again."""
+        """Join a plan that another runner opened. Calls that it looked up are not looked up again."""
         self._store.note_seen(self._run_id, self._joint.enter(service.rate), self._clock.now())
         self._entered = True
 
-    def _catch_up(self, told: Emit) -> None:
-        """Judge the plan as any run does; of rows that are shared out is told at the end."""
+    def _catch_up(self, events: Emit) -> None:
+        """Judge the plan as any run does. Rows that are shared out are reported at the end."""
         shared = {lot.address for lot in self._joint.lots()}
         self._ready = self._counted()
         missed = sum(item.status is Status.MISSED for item in self._store.entries_at(shared).values())
         self.tally.expired_before = max(0, self.tally.expired_before - missed)
         for event in self._ready.events:
             if event.address not in shared:
-                told(event)
+                events(event)
 
-    async def _open(self, service: Service, told: _Told) -> None:
+    async def _open(self, service: Service, events: _EventRecorder) -> None:
         ended: dict[Address, Event] = {}
 
-        def tell(event: Event) -> None:
-            told(event)
+        def report(event: Event) -> None:
+            events(event)
             if event.kind not in {EventKind.SKIPPED, EventKind.ADOPTED}:
                 ended[event.address] = event
 
-        orders = await self._prepare(service, tell)
+        orders = await self._prepare(service, report)
         if self._stopped:
             for order in orders:
-                told(Event(EventKind.NOT_SENT, order.address, message=self._stopped))
+                events(Event(EventKind.NOT_SENT, order.address, message=self._stopped))
             return
-        self._ready = Ready(orders)
+        self._ready = RecheckResult(orders)
         self._joint.open([order.address for order in orders], list(ended.values()), service.rate)
         self._entered = True
 
     def _settleable(self) -> frozenset[Address]:
         return self._joint.orphans()
 
-    def _tell_the_rest(self, told: _Told) -> None:
-        """What came of the rows that other runners had."""
+    def _report_other_rows(self, events: _EventRecorder) -> None:
+        """Report the rows that other runners had."""
         lots = self._joint.lots()
         entries = self._store.entries_at([lot.address for lot in lots])
         orphans = self._joint.orphans()
         for lot in lots:
-            entry, kind = entries.get(lot.address), told.kinds.get(lot.address)
+            entry, kind = entries.get(lot.address), events.kinds.get(lot.address)
             if kind is None:
-                told(_end(lot, entry, lot.address in orphans))
+                events(_end(lot, entry, lot.address in orphans))
             elif kind is EventKind.UNCERTAIN and entry is not None and entry.placed:
-                told(Event(EventKind.ADOPTED, lot.address, entry.call_id, "another runner found it"))
+                events(Event(EventKind.ADOPTED, lot.address, entry.call_id, "found by another runner"))
 
 
 def _end(lot: SharedRow, entry: Entry | None, orphan: bool) -> Event:
-    """What is told of a row that another runner had."""
+    """The event of a row that another runner had."""
     if entry is not None and entry.placed:
         return Event(EventKind.SKIPPED, lot.address, message="placed by another runner")
     if entry is not None and entry.unknown and orphan:
@@ -169,26 +172,26 @@ def _end(lot: SharedRow, entry: Entry | None, orphan: bool) -> Event:
         return Event(EventKind.FAILED, lot.address, message=entry.error)
     if lot.sent and entry is not None and entry.status is Status.MISSED:
         return Event(EventKind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
-    return Event(EventKind.NOT_SENT, lot.address, message="left to the other runners")
+    return Event(EventKind.NOT_SENT, lot.address, message="left for the other runners")
 
 
 class _Claims:
-    """A ``Supply`` of what this runner claims, until nothing is left with any."""
+    """The supply of orders that this runner claims, until no runner has any left."""
 
     def __init__(
         self,
         store: JointStore,
         run_id: str,
-        ready: Ready,
+        ready: RecheckResult,
         clock: Clock,
-        tell: Emit,
-        judge: Callable[[], Ready],
+        report: Emit,
+        judge: Callable[[], RecheckResult],
         whole: Whole | None,
     ) -> None:
         self._store = store
         self._run_id = run_id
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._judge = judge
         self._whole = whole
         self._told_at = float("-inf")
@@ -196,13 +199,13 @@ class _Claims:
 
     async def take(self, count: int) -> Batch:
         claim = self._store.claim(count)
-        self._tell_progress()
+        self._report_progress()
         if claim.addresses:
             return Batch(self._orders(claim.addresses), claim.wait)
         return Batch(wait=POLL, last=self._store.standing().over)
 
     def _orders(self, claimed: Sequence[Address]) -> list[Order]:
-        """The orders for these rows; one that this runner must not send ends here, for all."""
+        """The orders for these rows. A row that must not be sent ends here, for all runners."""
         if any(address not in self._places and address not in self._ended for address in claimed):
             self._know(self._judge())
         found = [self._all[self._places[address]] for address in claimed if address in self._places]
@@ -211,7 +214,7 @@ class _Claims:
                 self._refuse(address)
         return found
 
-    def _know(self, ready: Ready) -> None:
+    def _know(self, ready: RecheckResult) -> None:
         self._all = ready.orders
         self._places = {order.address: place for place, order in enumerate(ready.orders)}
         self._ended = {event.address: event for event in ready.events if event.kind in _FINAL}
@@ -221,13 +224,15 @@ class _Claims:
         if (missed := self._missed.get(address)) is not None:
             self._store.record_missed(self._run_id, [missed], self._clock.now())
             why = explain.message(explain.expired(missed.rings_at))
-            self._tell(Event(EventKind.EXPIRED, address, message=why))
+            self._report(Event(EventKind.EXPIRED, address, message=why))
             return
-        event = self._ended.get(address) or Event(EventKind.STALE, address, message="the state moved; plan again")
+        event = self._ended.get(address) or Event(
+            EventKind.STALE, address, message="the state has changed; plan again"
+        )
         self._store.drop([event])
-        self._tell(event)
+        self._report(event)
 
-    def _tell_progress(self) -> None:
+    def _report_progress(self) -> None:
         now = time.monotonic()
         if self._whole is not None and now - self._told_at >= TOLD_EVERY:
             self._told_at = now

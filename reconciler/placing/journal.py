@@ -1,4 +1,6 @@
-"""What one placement asks of the state: beside the loop and one at a time, so that answers come in meanwhile."""
+"""Writes the state for one placement, in a thread and one write at a time, so that answers can arrive
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,14 @@ from reconciler.errors import StateError
 
 
 class Journal:
-    """What a run writes of its calls. ``took`` is how many seconds the latest write was under way.
+    """What a run writes about its calls. ``took`` is the duration of the latest write in seconds.
 
-    A write is awaited to its end, also where the run is cut short meanwhile, so that no two threads ever use the
-    state. What is to follow (``recorded``, ``intended``) is called once it is durable, and only then; ``recorded``
-    is given the results as the state has them. ``alone`` is held while the state is in use; whoever else uses the
-    state meanwhile takes it too.
+    A write is always awaited to its end, even if the run ends early, so that two threads never use the state. The
+    callbacks (``recorded``, ``intended``) run only after the write is durable; ``recorded`` gets the results as
+    the state recorded them. ``alone`` is the lock for the state; any other use of the state must take it too.
 
     Raises:
-        StateError: it could not be made durable.
+        StateError: a write could not be made durable.
     """
 
     def __init__(self, store: StateStore, run_id: str) -> None:
@@ -29,16 +30,15 @@ class Journal:
         self._run_id = run_id
         self.took = 0.0
         self.alone = asyncio.Lock()
-        self._asking: asyncio.Task[float] | None = None  # a proof that has not begun
-        self._asked: set[Address] = set()  # what it is asked for
+        self._asking: asyncio.Task[float] | None = None  # a check that has not started
+        self._asked: set[Address] = set()  # the addresses that it covers
 
     async def prove(self, address: Address) -> float:
-        """The state, its lock and this intent are still this run's, at the moment (by ``elapsed``)
-        that is returned.
-        Who asks at the same time shares one question.
+        """Check that the state, its lock and this intent still belong to this run. Returns the time of the check
+        (by ``elapsed``). Concurrent callers share one check.
 
         Raises:
-            StateError: they are not, or nobody can tell.
+            StateError: they do not, or this cannot be checked.
         """
         if not self.alone.locked():
             now = elapsed()
@@ -65,7 +65,7 @@ class Journal:
         recorded: Callable[[Sequence[Result]], None],
         intended: Callable[[], None],
     ) -> None:
-        """Answers and the intents that follow them, at once; answers alone where that is refused."""
+        """Write answers and the next intents together; if the intents are refused, write the answers alone."""
         refused: list[StateError] = []
         as_recorded: list[Result] = []
 
@@ -80,7 +80,7 @@ class Journal:
 
         def then() -> None:
             if not refused:
-                intended()  # first: should telling the answers fail, these are to be told as unknown
+                intended()  # first: if reporting an answer fails, these are reported as unknown
             recorded(as_recorded)
 
         await self._write(write, then)
@@ -101,7 +101,7 @@ class Journal:
             raise asyncio.CancelledError
 
     async def _in_thread(self, use: Callable[[], None]) -> bool:
-        """Do it to its end; whether the run was cut short meanwhile."""
+        """Run it to its end; returns whether the run was interrupted meanwhile."""
         cut = False
         using = asyncio.get_running_loop().run_in_executor(None, use)
         while not using.done():

@@ -1,4 +1,4 @@
-"""One call to place, and whether it may still be sent at a given moment."""
+"""A call to place, and whether it may still be sent at a given moment."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from reconciler.domain.times import tell_instant
 from reconciler.planning.guarding import candidate, objections_now
 
 PAUSED = "paused"
-"""The reason of a row that is not sent because its plan is paused."""
+"""The reason code of a row that is not sent because its plan is paused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What stands against sending a call now: the codes of guards, or ``PAUSED``, and why."""
+class HeldBack:
+    """Why a call must not be sent now: the codes of guards, or ``PAUSED``, and a message."""
 
     codes: tuple[str, ...]
     message: str
@@ -30,8 +30,8 @@ class Held:
         return PAUSED in self.codes
 
 
-def pause_of(plan: str, pauses: Iterable[Pause]) -> Pause | None:
-    """The pause that is in force for a plan, if any."""
+def find_pause(plan: str, pauses: Iterable[Pause]) -> Pause | None:
+    """The pause in force for a plan; None if there is none."""
     return next((pause for pause in pauses if pause.plan in {None, plan}), None)
 
 
@@ -48,10 +48,10 @@ def resume_command(pause: Pause) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """The last question before a call is sent. ``clock`` is the plan's, where it is ahead of the real one.
+class SendCheck:
+    """The last checks before a call is sent. ``clock`` is the plan's, if it is ahead of the real one.
 
-    ``pauses`` gives the pauses as of the latest proof.
+    ``pauses`` returns the pauses as of the latest check of the state.
     """
 
     policy: Policy = field(default_factory=Policy)
@@ -60,36 +60,36 @@ class Gate:
     service_clock: ServiceClock | None = None
 
     def skewed(self, now: datetime) -> str | None:
-        """Why nothing may be sent by a clock that says ``now``; None where it agrees with the service's."""
+        """Why nothing may be sent when the clock shows ``now``; None if it agrees with the service's clock."""
         return None if self.service_clock is None else self.service_clock.problem(now)
 
-    def holds(self, order: Order, now: datetime) -> Held | None:
-        """What stands against sending ``order`` at ``now``; None where it may be sent."""
+    def check(self, order: Order, now: datetime) -> HeldBack | None:
+        """Why ``order`` must not be sent at ``now``; None if it may be sent."""
         if (held := self.pause(order)) is not None:
             return held
         moment = now if self.clock is None else max(now, self.clock)
         asked = candidate(order.address, order.call, order.scheduled_at, moment, called=order.called_timezone)
         found = objections_now(asked, moment, self.policy)
-        return Held(*found) if found is not None else None
+        return HeldBack(*found) if found is not None else None
 
-    def pause(self, order: Order) -> Held | None:
-        """The pause that ``order`` is under, if any."""
-        pause = pause_of(order.address.plan, self.pauses())
-        return None if pause is None else Held((PAUSED,), describe_pause(pause))
+    def pause(self, order: Order) -> HeldBack | None:
+        """The pause that applies to ``order``; None if there is none."""
+        pause = find_pause(order.address.plan, self.pauses())
+        return None if pause is None else HeldBack((PAUSED,), describe_pause(pause))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Orders that came, in how many seconds the next may leave, and whether they were the last."""
+    """New orders, the seconds until the next one may be sent, and whether these were the last."""
 
     orders: Sequence[Order] = ()
     wait: float = 0.0
     last: bool = False
 
 
-class Supply(Protocol):
-    """Where orders come from bit by bit, because other runners take some of them."""
+class OrderSource(Protocol):
+    """A source that yields orders in batches, because other runners take some of them."""
 
     async def take(self, count: int) -> Batch:
-        """Up to ``count`` orders that nobody else has."""
+        """Up to ``count`` orders that no other runner has."""
         ...

@@ -1,23 +1,23 @@
-"""How fast requests may leave: a token bucket for all workers, which gives way when the service throttles."""
+"""Limits the request rate: one token bucket for all workers, which slows down when the service throttles."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 
-_BURST_SECONDS = 0.1  # how much an idle moment may be made up for at once
-_CUT = 0.92  # what is left of the rate after the service throttled
-_RETURN = 1.2  # how the rate comes back, for each second without throttling, while far from where it was cut
-_PROBE = 1.01  # and once it is near
-_PATIENCE = 12.0  # seconds without throttling after which the last cut says nothing any more
+_BURST_SECONDS = 0.1  # seconds of unused rate that may be sent at once
+_CUT = 0.92  # factor on the rate after the service throttled
+_RETURN = 1.2  # growth for each second without throttling, far from the rate that was throttled
+_PROBE = 1.01  # growth close to it
+_PATIENCE = 12.0  # seconds without throttling after which the last throttled rate is forgotten
 _SLOWEST = 0.1  # requests a second
-_WINDOW = 1.0  # seconds over which the rate in fact is measured, and within which it is cut once
+_WINDOW = 1.0  # seconds over which the real rate is measured; it is cut once in this time
 
 
-class Pacer:
-    """Grants up to ``rate`` requests a second (None: no limit until the service throttles).
+class RateLimiter:
+    """Allows up to ``rate`` requests a second (None: no limit until the service throttles).
 
-    ``clock`` gives monotonic seconds.
+    ``clock`` returns monotonic seconds.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float]) -> None:
@@ -33,11 +33,11 @@ class Pacer:
 
     @property
     def rate(self) -> float | None:
-        """The present rate in requests a second; None: no limit."""
+        """The current rate in requests a second; None: no limit."""
         return self._rate
 
     def available(self) -> int:
-        """How many requests may leave now."""
+        """How many requests may be sent now."""
         now = self._clock()
         elapsed, self._seen = now - self._seen, now
         if now < self._paused_until:
@@ -58,7 +58,7 @@ class Pacer:
         self._rate = grown if self._ceiling is None else min(grown, self._ceiling)
 
     def take(self, count: int) -> None:
-        """Use ``count`` grants; below zero they are owed (a retry does not wait for a grant of its own)."""
+        """Use ``count`` tokens. The balance may become negative, because a retry does not wait for a token."""
         now = self._clock()
         self._taken.extend([now] * count)
         while self._taken and self._taken[0] <= now - _WINDOW:
@@ -67,11 +67,11 @@ class Pacer:
             self._tokens -= count
 
     def hold(self, seconds: float) -> None:
-        """Grant nothing for so long."""
+        """Allow no request for this many seconds."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def throttled(self, retry_after: float | None) -> None:
-        """The service answered 429: all workers hold for ``retry_after`` seconds, and go on more slowly.
+        """Handle a 429 from the service: all workers wait ``retry_after`` seconds and then continue more slowly.
 
         Answers to requests of the same moment count once.
         """
@@ -86,7 +86,7 @@ class Pacer:
         self._tokens = 0.0
 
     def wait(self) -> float:
-        """Seconds until the next grant, 0 where there is one now."""
+        """Seconds until the next token; 0 if there is one now."""
         if self.available():
             return 0.0
         pause = max(0.0, self._paused_until - self._seen)

@@ -1,4 +1,6 @@
-"""An approved plan against the state as it is now, under the lock: what may still be sent, and what moved."""
+"""Check an approved plan against the current state, under the lock: what may still be sent, and what has
+changed.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,16 @@ from reconciler.domain.wire import endpoint
 from reconciler.planning import explain
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import by_guard
-from reconciler.planning.judging import conflict_of
+from reconciler.planning.judging import find_conflict
 from reconciler.planning.plan import make_plan
 
 
 @dataclass(slots=True)
-class Ready:
-    """What an apply has to do: ``orders`` to send, ``missed`` to record, ``events`` to tell at once.
+class RecheckResult:
+    """What an apply has to do: ``orders`` to send, ``missed`` calls to record, ``events`` to report at once.
 
-    ``changed_ahead`` counts edited rows whose wanted call will not happen, ``too_late`` those of them whose old
-    call is none to stop by hand. ``plans`` are those that the approved plan says anything of.
+    ``changed_ahead`` counts edited rows whose new call will not be placed, ``too_late`` those of them whose old
+    call cannot be stopped by hand any more. ``plans`` are the plans in the approved plan.
     """
 
     orders: Sequence[Order] = ()
@@ -40,8 +42,8 @@ class Ready:
     plans: set[str] = field(default_factory=set)
 
 
-def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready:
-    """Judge the approved rows again. Nothing becomes an order that the approved plan does not hold as it is."""
+def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> RecheckResult:
+    """Judge the approved rows again. Only a call that is identical in the approved plan becomes an order."""
     known = EntryIndex.from_entries(entries)
     wanted = where(approved.with_action(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
     context = replace(
@@ -51,7 +53,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
         scope=frozenset(),
     )
     current = MergeCursor(make_plan(Mapped(wanted, _row), known, context).changes)
-    ready, places = Ready(), array("L")
+    ready, places = RecheckResult(), array("L")
     for place, change in enumerate(approved.changes):
         ready.plans.add(change.address.plan)
         if (now := current.at(change.address)) is not None:
@@ -73,7 +75,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Ready
 
 def _row(change: Change) -> Row:
     if change.call is None:
-        raise ValueError(f"{change.address} carries no call")
+        raise ValueError(f"{change.address} has no call")
     return Row(
         address=change.address,
         call=change.call,
@@ -87,13 +89,13 @@ def _row(change: Change) -> Row:
 
 def _order(change: Change) -> Order:
     if change.call is None or change.request is None:
-        raise ValueError(f"{change.address} carries no call")
+        raise ValueError(f"{change.address} has no call")
     times = (change.scheduled_at, change.place_by, change.called_timezone)
     return Order(change.address, change.call, change.digest, change.request, *times)
 
 
-def _judge(change: Change, current: Change, context: Context, ready: Ready) -> bool:
-    """Whether it is to be sent, as it was approved; what else there is to do goes to ``ready``."""
+def _judge(change: Change, current: Change, context: Context, ready: RecheckResult) -> bool:
+    """Whether the call is sent as it was approved; everything else that must be done is added to ``ready``."""
     address, message = change.address, current.message
     if current.action is Action.EXPIRED:
         if "recorded" in current.reasons:
@@ -114,46 +116,52 @@ def _judge(change: Change, current: Change, context: Context, ready: Ready) -> b
     elif current.action is Action.CREATE and change.request is not None:
         if current.request == change.request and current.digest == change.digest:
             return True
-        message = "the request it would send now is not the approved one; plan again"
+        message = "the request differs from the approved one; plan again"
         ready.events.append(Event(EventKind.STALE, address, message=message))
     else:
-        ready.events.append(Event(EventKind.STALE, address, message=message or "the state moved; plan again"))
+        ready.events.append(
+            Event(EventKind.STALE, address, message=message or "the state has changed; plan again")
+        )
     return False
 
 
 def _missed(change: Change, context: Context) -> Intent:
     if change.call is None:
-        raise ValueError(f"{change.address} carries no call")
+        raise ValueError(f"{change.address} has no call")
     since = passed(change.scheduled_at, change.place_by, context.now) or context.now
     return Intent(change.address, change.call, change.digest, endpoint(change.call), since)
 
 
-def _judge_uncertain(change: Change, entry: Entry | None, ready: Ready) -> None:
+def _judge_uncertain(change: Change, entry: Entry | None, ready: RecheckResult) -> None:
     if entry is not None and entry.unknown:
         ready.events.append(Event(EventKind.UNCERTAIN, change.address, message=change.message))
     elif entry is not None and entry.placed:
-        ready.events.append(Event(EventKind.SKIPPED, change.address, message="settled since: placed"))
+        ready.events.append(
+            Event(EventKind.SKIPPED, change.address, message="resolved as placed since the plan was made")
+        )
     else:
-        message = "settled since as not placed, and this plan does not hold its call; plan again"
+        message = (
+            "resolved as not placed since the plan was made, but the plan does not contain its call; plan again"
+        )
         ready.events.append(Event(EventKind.STALE, change.address, message=message))
 
 
-def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready: Ready) -> None:
+def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready: RecheckResult) -> None:
     address, call = change.address, change.call
     if entry is not None and entry.placed:
-        event = Event(EventKind.SKIPPED, address, message="resolved since: placed")
+        event = Event(EventKind.SKIPPED, address, message="resolved as placed since the plan was made")
     elif entry is not None and entry.unknown:
         event = Event(EventKind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
-    elif call is not None and (item := conflict_of(address, call, context)) is not None:
+    elif call is not None and (item := find_conflict(address, call, context)) is not None:
         event = Event(EventKind.CONFLICT, address, message=explain.message(explain.conflict(item)))
     else:
-        why = "its conflict was resolved since the plan was made, and this plan does not place it; plan again"
+        why = "its conflict was resolved since the plan was made, but the plan does not place it; plan again"
         event = Event(EventKind.STALE, address, message=why)
     ready.events.append(event)
 
 
 def _wanted_ahead(change: Change, known: EntryIndex, context: Context) -> bool:
-    """An edited row whose wanted call will not happen."""
+    """Whether this is an edited row whose new call will not be placed."""
     entry = known.get(change.address)
     if entry is None or not entry.placed or entry.digest == change.digest or "past" in change.reasons:
         return False

@@ -1,12 +1,12 @@
-"""Whether the service understands our schedules: one scheduled call proves it before any other is sent.
+"""Check that the service understands our schedules, with one scheduled call before any other is sent.
 
-The names of the fields inside ``schedule`` are not documented, and a service that does not know them may ring
-at once. The check call is the one furthest ahead. It is looked up by its id: the word ``scheduled`` proves that it
-was understood; any other word, while its time is ahead, means that it rings now. Where it is looked up too late
-for that, the time at which it was started decides.
+The names of the fields inside ``schedule`` are not documented. A service that does not know them may ring at once.
+The check call is the one furthest ahead. It is looked up by its id: the status ``scheduled`` proves that the
+schedule was understood; any other status before its time means that it rings now. If it is looked up too late for
+that, the time at which it started decides.
 
-What is known is a fact of the state: PENDING from before the check call is sent, so that a run that is cut off
-makes the next one look the same call up. Once REFUTED, nothing scheduled is sent under the same names.
+The result is a fact of the state. It is PENDING from before the check call is sent, so that the next run looks up
+the same call if this run is interrupted. Once it is REFUTED, no scheduled call is sent with the same field names.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from reconciler.domain.times import format_instant, parse_instant, tell_instant
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import LookupFailed, Refused, StateError
 
-AHEAD = timedelta(minutes=2)  # a call that rings sooner proves nothing
-CLOSE = timedelta(minutes=1)  # by another clock, a call this close to its time may ring already
+AHEAD = timedelta(minutes=2)  # a call that rings sooner cannot prove anything
+CLOSE = timedelta(minutes=1)  # by another clock, a call this close to its time may already be ringing
 QUEUED = timedelta(minutes=10)  # how long after its time a call may wait in the service's queue
-PATIENCE = 60.0  # seconds until the service knows a call that it has answered with
-TRIES = 5  # check calls that may be refused
-FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between two looks
+PATIENCE = 60.0  # seconds until the service lists a call that it has confirmed
+TRIES = 5  # check calls that the service may reject
+FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between two lookups
 _SCHEDULED = "scheduled"
 
 Ask: TypeAlias = Callable[[Coroutine[object, object, RemoteCall | None]], Awaitable[RemoteCall | None]]
@@ -40,7 +40,7 @@ Ask: TypeAlias = Callable[[Coroutine[object, object, RemoteCall | None]], Awaita
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """What has to be understood: ``service`` is its origin (``https://host``)."""
+    """The field names to check. ``service`` is the service's origin (``https://host``)."""
 
     service: str
     fields: ScheduleFields
@@ -66,14 +66,15 @@ class _CheckCall:
 
 
 class _Unproved(Exception):  # noqa: N818 - an outcome
-    """Nothing more is sent."""
+    """The check failed or has no result; nothing more is sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """``orders`` are left to send. ``problem`` says why the others are not; those were told.
+class ScheduleCheckResult:
+    """``orders`` are left to send. ``problem`` is the reason why the others are not sent; these are already
+    reported.
 
-    ``refusal`` is to be raised once the run has ended: an earlier run has seen that schedules are not understood.
+    ``refusal`` is raised once the run has ended: an earlier run found that schedules are not understood.
     """
 
     orders: Sequence[Order]
@@ -82,11 +83,11 @@ class Checked:
 
 
 def judge(call: _CheckCall, found: RemoteCall, now: datetime) -> Verdict | None:
-    """What the service's answer at ``now`` shows.
+    """What the service's answer at ``now`` proves.
 
-    None where the call was started about its time, which is how a service that understands schedules acts, but
-    also one that happened to ring it then: another call has to show it. PENDING where the answer comes too late to
-    be a proof and no start is known yet.
+    None if the call started about its scheduled time: a service that understands schedules does this, but another
+    one may have called at that time by chance, so another call has to prove it. PENDING if the answer came too
+    late to be a proof and no start time is known yet.
     """
     if found.status == _SCHEDULED:
         return Verdict.PROVED
@@ -102,8 +103,8 @@ def judge(call: _CheckCall, found: RemoteCall, now: datetime) -> Verdict | None:
 class ScheduleCheck:
     """The check of one run.
 
-    ``place`` sends orders, and gives the reason where the run stopped over them. ``ask`` awaits a question, and
-    raises ``LookupFailed`` where the run is stopped meanwhile.
+    ``place`` sends orders, and returns the reason if the run stopped. ``ask`` awaits a request, and raises
+    ``LookupFailed`` if the run is stopped meanwhile.
     """
 
     def __init__(
@@ -124,50 +125,50 @@ class ScheduleCheck:
         self._place = place
         self._ask = ask
         self._left: Sequence[Order] = ()
-        self._not_found = "the service does not know it"
+        self._not_found = "the service does not have this call"
 
-    async def run(self, orders: Sequence[Order], tell: Emit) -> Checked:
-        """Prove it, unless that was done before, or nothing scheduled is far enough ahead."""
+    async def run(self, orders: Sequence[Order], report: Emit) -> ScheduleCheckResult:
+        """Run the check, unless it is already proved or no scheduled call is far enough ahead."""
         self._left = orders
         fact = self._store.facts(self._settings.service).get(self._settings.fact)
         if fact is not None and fact.verdict is Verdict.PROVED:
-            return Checked(orders)
+            return ScheduleCheckResult(orders)
         try:
             if fact is not None and fact.verdict is Verdict.REFUTED:
-                return await self._refuse(fact, tell)
+                return await self._refuse(fact, report)
             if fact is None or fact.verdict is not Verdict.PENDING or not await self._go_on(fact):
                 await self._send_check_call()
         except (_Unproved, LookupFailed) as error:
-            self._tell_unsent(tell, str(error))
-            return Checked((), str(error))
+            self._report_unsent(report, str(error))
+            return ScheduleCheckResult((), str(error))
         except (StateError, asyncio.CancelledError):
-            self._tell_unsent(tell, "the run was cut short")
+            self._report_unsent(report, "the run ended early")
             raise
-        return Checked(self._left)
+        return ScheduleCheckResult(self._left)
 
-    async def _refuse(self, fact: ServiceFact, tell: Emit) -> Checked:
-        """Send what has no schedule, and nothing else; neither ``resume`` nor a pause undoes what was seen."""
+    async def _refuse(self, fact: ServiceFact, report: Emit) -> ScheduleCheckResult:
+        """Send only the calls without a schedule. Neither ``resume`` nor a pause changes this."""
         await self._send(lambda order: order.scheduled_at is None)
         if not self._left:
-            return Checked(())
+            return ScheduleCheckResult(())
         fields = self._settings.fields
         why = (
             f"{fact.service} did not schedule {fact.evidence['address']} ({fact.evidence['call_id']}) with "
             f"provider.schedule_fields ({fields.at}, {fields.timezone})"
         )
-        self._tell_unsent(tell, why)
+        self._report_unsent(report, why)
         hint = (
-            "set provider.schedule_fields to the documented names, which are checked anew; or "
-            "apply with --no-schedule-check, which is recorded"
+            "set provider.schedule_fields to the documented names, which are then checked, or "
+            "skip the check with --no-schedule-check, which is recorded"
         )
-        return Checked((), refusal=Refused(f"nothing scheduled was sent: {why}", hint=hint))
+        return ScheduleCheckResult((), refusal=Refused(f"no scheduled calls were sent: {why}", hint=hint))
 
-    def _tell_unsent(self, tell: Emit, why: str) -> None:
+    def _report_unsent(self, report: Emit, why: str) -> None:
         for order in self._left:
-            tell(Event(EventKind.NOT_SENT, order.address, message=why))
+            report(Event(EventKind.NOT_SENT, order.address, message=why))
 
     async def _go_on(self, fact: ServiceFact) -> bool:
-        """Look up the check call of an earlier run; False where another one is needed."""
+        """Look up the check call of an earlier run; False if another one is needed."""
         address = Address.parse(str(fact.evidence["address"]))
         address = self._store.renames().get(address, address)
         entry = self._store.entry(address)
@@ -181,22 +182,22 @@ class ScheduleCheck:
         return await self._conclude(_CheckCall(address, call_id, parse_instant(rings_at)))
 
     async def _send_check_call(self) -> None:
-        """Send one call after the other alone, the furthest ahead first, until one proves it."""
+        """Send one call at a time, the furthest ahead first, until one proves it."""
         for _ in range(TRIES):
             furthest = max(
                 ((order.scheduled_at, order.address) for order in self._left if order.scheduled_at is not None),
                 default=None,
             )
             if furthest is None or furthest[0] < self._clock.now() + AHEAD:
-                return  # whatever the service makes of those that are left, they ring within two minutes
+                return  # the remaining calls ring within two minutes in any case
             rings_at, address = furthest
             call = await self._place_alone(address, rings_at)
             if call is not None and await self._conclude(call):
                 return
-        raise _Unproved(f"none of the {TRIES} calls that were to check how the service schedules was placed")
+        raise _Unproved(f"none of the {TRIES} calls sent to check scheduling was placed")
 
     async def _place_alone(self, address: Address, rings_at: datetime) -> _CheckCall | None:
-        """The call, where it was placed."""
+        """The call if it was placed, else None."""
         self._note(Verdict.PENDING, {"address": str(address), "rings_at": format_instant(rings_at)})
         await self._send(lambda order: order.address == address)
         entry = self._store.entry(address)
@@ -209,24 +210,24 @@ class ScheduleCheck:
         return call
 
     async def _send(self, chosen: Callable[[Order], bool]) -> None:
-        """Send some of the orders that are left."""
+        """Send the remaining orders that match."""
         orders = where(self._left, chosen)
         self._left = where(self._left, lambda order: not chosen(order))
         if orders and (stopped := await self._place(orders)) is not None:
             raise _Unproved(stopped)
 
     async def _conclude(self, call: _CheckCall) -> bool:
-        """Whether the service says that the call is scheduled; False where it rang about its time.
+        """Whether the service has the call as scheduled; False if it rang about its time.
 
-        Calls without a schedule do not wait for a service that does not know the call yet.
+        Calls without a schedule do not wait for a service that does not list the call yet.
         """
         found = await self._ask(self._look(call, 0.0))
         if found is None:
             await self._send(lambda order: order.scheduled_at is None)
             found = await self._ask(self._look(call, PATIENCE))
         if found is None:
-            message = f"whether {call.address} ({call.call_id}) was scheduled is not known: {self._not_found}"
-            raise _Unproved(f"{message}. The next apply looks the same call up again")
+            message = f"it is unknown whether {call.address} ({call.call_id}) was scheduled: {self._not_found}"
+            raise _Unproved(f"{message}. The next apply will look up the same call again")
         verdict = judge(call, found, self._clock.now())
         if verdict is Verdict.PROVED:
             self._note(Verdict.PROVED, call.evidence)
@@ -235,21 +236,22 @@ class ScheduleCheck:
         elif verdict is Verdict.PENDING:
             await self._send(lambda order: order.scheduled_at is None)
             raise _Unproved(
-                f"whether {call.address} ({call.call_id}) was scheduled is not known: it is {found.status!r}, "
-                f"close to its time. Apply again after {tell_instant(call.rings_at)}: its start will show it"
+                f"it is unknown whether {call.address} ({call.call_id}) was scheduled: its status is "
+                f"{found.status!r}, close to its time. Apply again after {tell_instant(call.rings_at)}, when its "
+                "start time will show it"
             )
         return verdict is Verdict.PROVED
 
     def _refute(self, call: _CheckCall, found: RemoteCall) -> None:
-        """Pause all plans first: should this be cut off, the next run sends nothing either."""
+        """Pause all plans first, so that the next run sends nothing even if this one is interrupted here."""
         fields = self._settings.fields
         now = self._clock.now()
         if found.started_at is not None and found.started_at <= now + CLOSE:
-            seen = f"it was started at {tell_instant(found.started_at)}"
+            seen = f"it started at {tell_instant(found.started_at)}"
         elif now < call.rings_at:
-            seen = f"it is {found.status!r}, so this person is called now"
+            seen = f"its status is {found.status!r}, so this person is being called now"
         else:
-            seen = f"it is {found.status!r}, and the service does not say that it was started then"
+            seen = f"its status is {found.status!r}, and the service does not report that it started then"
         why = (
             f"the service did not schedule {call.address} ({call.call_id}) for {tell_instant(call.rings_at)}: "
             f"{seen}. Check provider.schedule_fields ({fields.at}, {fields.timezone}) against the service's "
@@ -257,10 +259,10 @@ class ScheduleCheck:
         )
         self._store.pause(self._run_id, None, why, now)
         self._note(Verdict.REFUTED, call.evidence | {"status": found.status})
-        raise _Unproved(f"{why}. All plans are paused; once the names are corrected: reconciler resume")
+        raise _Unproved(f"{why}. All plans are paused. After you correct the names, run: reconciler resume")
 
     async def _look(self, call: _CheckCall, patience: float) -> RemoteCall | None:
-        """The call as the service knows it; None where it does not within ``patience`` seconds."""
+        """The call as the service lists it; None if it does not list it within ``patience`` seconds."""
         loop = asyncio.get_running_loop()
         give_up_at, pause = loop.time() + patience, FIRST_PAUSE
         while True:
@@ -281,4 +283,4 @@ class ScheduleCheck:
 
 
 def _unknown(address: Address) -> str:
-    return f"the outcome of {address}, which checks how the service schedules, is unknown: reconciler resolve"
+    return f"the outcome of {address}, the call that checks scheduling, is unknown. Run: reconciler resolve"

@@ -1,5 +1,5 @@
-"""Sending one call until something is known: only what was proven not sent is sent again, and nothing leaves
-without a fresh proof that the state and the call's intent in it are still this run's.
+"""Send one call until its outcome is known. Only a request that was certainly not sent is sent again, and each
+request is preceded by a fresh check that the state and the call's intent still belong to this run.
 """
 
 from __future__ import annotations
@@ -13,50 +13,50 @@ from reconciler.domain.model import Status
 from reconciler.domain.order import Order
 from reconciler.domain.ports import CallProvider, Clock, Receipt, Result
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError
-from reconciler.placing.brake import Brake
+from reconciler.placing.brake import CircuitBreaker
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import Gate, Held
-from reconciler.placing.pacing import Pacer
+from reconciler.placing.orders import HeldBack, SendCheck
+from reconciler.placing.pacing import RateLimiter
 from reconciler.planning import explain
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
-LONGEST_GROWTH = 64.0  # seconds: each try phones a person, should the service refuse with 429 what it took
+LONGEST_GROWTH = 64.0  # seconds; the service may answer 429 to a call that it placed, so retries must be rare
 THROTTLED_FOR = timedelta(minutes=10)
-FRESH = 5.0  # seconds that a proof holds for: less than a server takes to give the lock of a lost session away
-PROOFS = 3  # in a row that may come too late
-_SLOW = f"the state takes more than {FRESH:g} s to answer whether it is still this run's. Nothing more is sent."
+FRESH = 5.0  # seconds that a check is valid; a server needs longer to release the lock of a lost session
+PROOFS = 3  # checks in a row that may take too long
+_SLOW = f"the state took more than {FRESH:g} s to confirm that this run still owns it. Nothing more is sent."
 
 
-class _TooLate(Exception):  # noqa: N818 - what became of it, not an error
-    """Its time passed while it waited for the service's leave."""
+class _TooLate(Exception):  # noqa: N818 - an outcome, not an error
+    """Its time passed while it waited for the rate limit."""
 
 
-class _HeldBack(Exception):  # noqa: N818 - what became of it, not an error
-    """A guard objects to it by now."""
+class _OrderHeldBack(Exception):  # noqa: N818 - an outcome, not an error
+    """A guard or a pause now holds it back."""
 
-    def __init__(self, held: Held) -> None:
+    def __init__(self, held: HeldBack) -> None:
         super().__init__(held.message)
         self.held = held
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is to be recorded of an order that was to be sent; ``held`` where a guard had the last word."""
+    """What is recorded for an order. ``held`` is set if a guard or a pause held it back."""
 
     result: Result
-    held: Held | None = None
+    held: HeldBack | None = None
 
 
 @dataclass(slots=True)
 class _Throttling:
-    """How often the service refused one order with 429, and since when it is tried."""
+    """How often the service answered 429 to one order, and since when it is being sent."""
 
     since: datetime
     count: int = 0
 
     def describe(self, now: datetime) -> str | None:
-        """For whoever reads the ledger: the service may have taken what it refused."""
+        """For readers of the ledger: the service may have placed a call that it answered with 429."""
         if not self.count:
             return None
         times = "1 time" if self.count == 1 else f"{self.count} times"
@@ -64,14 +64,16 @@ class _Throttling:
 
 
 class Sender:
-    """Sends orders, each over a connection it is given. What none of them would survive pulls the brake."""
+    """Sends orders, each over a given connection. An error that affects every order stops the run."""
 
-    def __init__(self, journal: Journal, clock: Clock, gate: Gate, pacer: Pacer, brake: Brake) -> None:
+    def __init__(
+        self, journal: Journal, clock: Clock, gate: SendCheck, pacer: RateLimiter, breaker: CircuitBreaker
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._gate = gate
         self._pacer = pacer
-        self._brake = brake
+        self._breaker = breaker
 
     async def send(self, order: Order, provider: CallProvider) -> Outcome:
         throttling = _Throttling(self._clock.now())
@@ -84,17 +86,17 @@ class Sender:
             receipt = await self._until_known(order, provider, throttling)
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
-        except _HeldBack as back:
+        except _OrderHeldBack as back:
             return Outcome(done(Status.RULED_OUT, error=str(back)).result, back.held)
         except NotSent as error:
             if not error.throttled:
-                self._brake.pull(f"the service cannot be reached: {error.message}")
+                self._breaker.trip(f"the service cannot be reached: {error.message}")
             elif error.retry_after is not None and error.retry_after > THROTTLED_FOR.total_seconds():
-                self._brake.pull(f"the service asks to wait {error.retry_after:.0f} s: {error.message}")
+                self._breaker.trip(f"the service asked to wait {error.retry_after:.0f} s: {error.message}")
             return done(Status.RULED_OUT, error=error.message)
         except Rejected as error:
             if error.fatal:
-                self._brake.pull(error.message)
+                self._breaker.trip(error.message)
                 return done(Status.RULED_OUT, error=error.message)
             return done(Status.FAILED, error=error.message)
         except OutcomeUnknown as error:
@@ -116,26 +118,26 @@ class Sender:
                     last = self._clock.now() + timedelta(seconds=pause) >= give_up_at
                 else:
                     pause, last = _pause(number), number >= UNSENT_ATTEMPTS
-                if last or self._brake.reason is not None:
+                if last or self._breaker.reason is not None:
                     raise
-            await self._brake.nap(pause)
-            self._pacer.take(1)  # a retry uses a grant too, so that retries never exceed the rate for long
+            await self._breaker.nap(pause)
+            self._pacer.take(1)  # a retry uses a token too, so that retries never exceed the rate for long
 
     async def _attempt(self, order: Order, provider: CallProvider) -> Receipt:
-        """Send it once, where it may still be sent: that is asked again where the machine or the process was
-        suspended between the answer and the request.
+        """Send the order once if it may still be sent. The check is repeated if the machine or the process was
+        suspended between the check and the request.
         """
         for _ in range(PROOFS):
             proved_at = await self._proved(order)
             now = self._clock.now()
-            if self._brake.reason is not None:
-                raise NotSent(self._brake.reason)
+            if self._breaker.reason is not None:
+                raise NotSent(self._breaker.reason)
             if (skewed := self._gate.skewed(now)) is not None:
                 raise self._stopped(skewed)
             if (missed := order.missed(now)) is not None:
                 raise _TooLate(explain.message(explain.expired(missed.rings_at)))
-            if (held := self._gate.holds(order, now)) is not None:
-                raise _HeldBack(held)
+            if (held := self._gate.check(order, now)) is not None:
+                raise _OrderHeldBack(held)
             if elapsed() - proved_at <= FRESH:
                 return await provider.place(order.request)
         raise self._stopped(_SLOW)
@@ -147,19 +149,19 @@ class Sender:
             raise self._stopped(error.message) from error
 
     def _stopped(self, reason: str) -> NotSent:
-        """Stop the run; the result is raised for the order that was not sent."""
-        self._brake.pull(reason)
+        """Stop the run; the caller raises the result for the order that was not sent."""
+        self._breaker.trip(reason)
         return NotSent(reason)
 
 
 def _pause(number: int) -> float:
-    """Seconds before the next try of what never left: exponential with full jitter."""
+    """Seconds before the next try of a request that was not sent: exponential with full jitter."""
     return random.uniform(0, min(MOST_BACKOFF, 0.125 * 2 ** min(number, 8)))  # noqa: S311 - no secret
 
 
 def _throttled_pause(retry_after: float | None, count: int) -> float:
-    """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and what the service asked for. Up to
-    as much again keeps the workers from trying all at once.
+    """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and at least what the service asked
+    for. A random addition of up to the same length spreads the workers' retries.
     """
     growing = min(LONGEST_GROWTH, 2.0 ** min(count - 1, 6))
     return max(retry_after or 0.0, growing) + random.uniform(0, growing)  # noqa: S311 - no secret

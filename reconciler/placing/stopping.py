@@ -1,4 +1,4 @@
-"""The calls to stop by hand at the end of a run: what is on the list by now, and what no run has shown before."""
+"""The calls to stop by hand at the end of a run: which are listed now, and which of them are new."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def note_to_stop(
     context: Context,
     at: datetime,
 ) -> tuple[int, int]:
-    """Record that the calls to stop were shown; how many there are, and how many are new.
+    """Record that the calls to stop were shown; returns how many there are, and how many are new.
 
-    ``listed`` are those of the run's plan. ``plans`` are those that it speaks of, None where it was made now of
-    the whole project: then all others are taken off the record, else only those that are over.
+    ``listed`` are those of the run's plan. ``plans`` are the plans that it covers; None if it was made now from
+    the whole project. Then all other calls are removed from the record, else only those that are over.
     """
     known, named = store.to_stop_known(), {call.address for call in listed}
     entries = store.entries_at(known | named)
@@ -36,14 +36,13 @@ def note_to_stop(
 
 
 def _is_open(entry: Entry, now: datetime) -> bool:
-    """Whether a call will ring, and nobody has decided that it is to."""
+    """Whether a call will ring and was not allowed to with ``--let-ring``."""
     return entry.let_ring_at is None and entry.will_ring(now)
 
 
 def _forbidden(store: StateStore, plans: Collection[str] | None, context: Context) -> frozenset[Address]:
-    """The calls ahead that the rules and lists of this moment forbid, of these plans (None: of all). A plan that
-    was saved may be older than they are, and so may what was read to judge it: this run and others have placed
-    calls since.
+    """The pending calls of these plans (None: all) that the current rules and lists forbid. A saved plan may be
+    older than the rules, and other runs may have placed calls since its data was read.
     """
     placed = PlacedCalls(replace(context, complete=False))
     if not placed.codes:

@@ -1,4 +1,4 @@
-"""Validate, plan and apply over injected ports: what the commands do, without a command line."""
+"""Validate, plan and apply over injected ports: the commands' work without a command line."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from reconciler.evidence.conflicts import FileRows, end_conflicts
 from reconciler.evidence.settle import look_after, preflight, settle
 from reconciler.evidence.tagging import TAGS
 from reconciler.placing.apply import Placement, held_back
-from reconciler.placing.orders import Gate, Supply, resume_command
-from reconciler.placing.recheck import Ready, recheck
+from reconciler.placing.orders import OrderSource, SendCheck, resume_command
+from reconciler.placing.recheck import RecheckResult, recheck
 from reconciler.placing.schedule_check import ScheduleCheck, ScheduleSettings
 from reconciler.placing.stopping import note_to_stop
 from reconciler.planning import explain
@@ -37,7 +37,7 @@ MAX_PLAN_LEAD = timedelta(minutes=5)
 
 
 def check_verdict(plan: Plan) -> None:
-    """Whether a plan can be applied at all.
+    """Check that a plan can be applied.
 
     Raises:
         ReconcilerError: its files have errors.
@@ -48,55 +48,59 @@ def check_verdict(plan: Plan) -> None:
         count = len(plan.errors)
         raise ReconcilerError(f"{count} error{'' if count == 1 else 's'} in the files: nothing was placed")
     if code is ExitCode.REFUSED:
-        raise Refused(f"{plan.count(Action.BLOCKED)} blocked: nothing was placed")
+        raise Refused(f"{_blocked(plan.count(Action.BLOCKED))}: nothing was placed")
+
+
+def _blocked(count: int) -> str:
+    return "1 call is blocked" if count == 1 else f"{count:,} calls are blocked"
 
 
 def check_applicable(plan: Plan, store: StateStore, now: datetime) -> None:
-    """Whether an approved plan belongs to this state and this moment.
+    """Check that an approved plan matches this state and this moment.
 
     Raises:
-        Refused: it was made for another or no state, for a newer one (an older copy of the state was restored),
-            or is dated ahead.
+        Refused: it was made for another state or for none, for a newer one (an older copy of the state was
+            restored), or is dated in the future.
     """
     if plan.lineage is None or plan.serial is None:
-        raise Refused("the plan was made without a state", hint="make it again without --no-state")
+        raise Refused("the plan was made without a state", hint="create it again without --no-state")
     if plan.lineage != store.lineage:
-        raise Refused(f"the plan was made for the state {plan.lineage}, this one is {store.lineage}")
+        raise Refused(f"the plan was made for state {plan.lineage}, but this is state {store.lineage}")
     if store.serial < plan.serial:
         raise Refused(
             f"the state (serial {store.serial}) is older than the one the plan was made for ({plan.serial})",
-            hint="an older copy of the state was restored; find the newer one, or plan again and look closely",
+            hint="an older copy of the state was restored. Find the newer one, or plan again and review the plan",
         )
     if plan.created_at > now + MAX_PLAN_LEAD:
-        raise Refused(f"the plan is dated ahead of the clock ({plan.created_at:%Y-%m-%d %H:%M} UTC)")
+        raise Refused(f"the plan is dated in the future ({plan.created_at:%Y-%m-%d %H:%M} UTC)")
 
 
 def check_age(plan: Plan, max_age: timedelta, now: datetime) -> None:
-    """Raises ``Refused`` where a saved plan is older than ``max_age``."""
+    """Raise ``Refused`` if a saved plan is older than ``max_age``."""
     age = now - plan.created_at
     if age > max_age:
         raise Refused(
             f"the plan is {age.total_seconds() / 3600:.0f} hours old; policy.plan_max_age allows "
             f"{max_age.total_seconds() / 3600:g}",
-            hint="make it again: reconciler plan --out FILE",
+            hint="create it again: reconciler plan --out FILE",
         )
 
 
 def check_count(plan: Plan, max_calls: int | None) -> None:
-    """Raises ``Refused`` where the plan places more calls than ``max_calls`` (None: no limit)."""
+    """Raise ``Refused`` if the plan places more calls than ``max_calls`` (None: no limit)."""
     count = plan.count(Action.CREATE)
     if max_calls is not None and count > max_calls:
-        raise Refused(f"{count} calls to place, and --max-calls allows {max_calls}: nothing was placed")
+        raise Refused(f"{count} calls to place, but --max-calls allows {max_calls}: nothing was placed")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How an apply reaches the outside: the workers' connections (at least one where there is anything to place),
-    the directory of calls (None: nothing can be looked up), the rate in requests a second (None: no limit), and
-    where the state is carried (None: its disk outlives the run). ``whole`` is told how many rows of how many are
-    done by all runners, where there are several. ``schedule`` is what the service must have been seen to
-    understand before it is sent scheduled calls (None: that is not checked), ``clock`` what its answers tell of
-    its time."""
+    """How an apply reaches the outside: the workers' connections (at least one if there is a call to place), the
+    directory of calls (None: calls cannot be looked up), the rate in requests a second (None: no limit), and the
+    checkpoint of the state (None: its disk outlives the run). ``whole`` receives the progress of all runners, if
+    there are several. ``schedule`` are the field names to check before scheduled calls are sent (None: not
+    checked). ``clock`` is the service's clock, from its answers.
+    """
 
     providers: Sequence[CallProvider]
     directory: CallRegister | None
@@ -112,10 +116,9 @@ class Service:
 class Apply:
     """One apply of an approved plan, under the state's lock.
 
-    ``clock`` is the journal's, always the real one; ``context`` carries the plan's clock and settings; what
-    happens is counted in ``tally``, which tells the truth even where the run ends early. ``stale`` are the rows
-    that differ from what was approved. ``files`` are all rows that the files ask for now, None where a saved plan
-    is applied.
+    ``clock`` is the journal's, always the real one; ``context`` has the plan's clock and settings. ``tally``
+    counts the events and is correct even if the run ends early. ``stale`` are the rows that differ from the
+    approved ones. ``files`` are all current rows of the files, None if a saved plan is applied.
     """
 
     def __init__(
@@ -138,7 +141,7 @@ class Apply:
         self._stale = stale
         self._files = files
         self._gone = store.renames() if store.serial != plan.serial else {}
-        self._latest: tuple[int, Ready] | None = None
+        self._latest: tuple[int, RecheckResult] | None = None
         self._placement: Placement | None = None
         self._stopped: str | None = None
         self._asking: asyncio.Task[object] | None = None
@@ -147,21 +150,21 @@ class Apply:
 
     @property
     def orders(self) -> int:
-        """How many calls there are to place, before anything is moved or looked up."""
+        """How many calls there are to place, before moves and lookups."""
         return len(self._judged().orders)
 
     @property
     def objecting(self) -> frozenset[str]:
-        """The codes of the guards that hold calls of the plan back, before anything is moved or looked up."""
+        """The codes of the guards that hold calls of the plan back, before moves and lookups."""
         return frozenset(code for event in self._judged().events for code in event.reasons)
 
     @property
     def asks(self) -> bool:
-        """Whether the service is asked although nothing is placed: which calls it has, or what time it is."""
+        """Whether the service is queried for its calls or its time even if nothing is placed."""
         return bool(self._judged().missed or self._store.unknown_entries())
 
     def stop(self, reason: str) -> None:
-        """Send nothing more; what is in flight is finished and recorded. Safe to call from a signal handler."""
+        """Send nothing more; calls in flight are finished and recorded. Safe to call from a signal handler."""
         self._stopped = self._stopped or reason
         if self._asking is not None:
             self._asking.cancel()
@@ -169,16 +172,16 @@ class Apply:
             self._placement.stop(reason)
 
     async def run(self, service: Service, emit: Emit) -> None:
-        """Settle what is unknown, look before sending, place, and settle again."""
+        """Settle unknown calls, run the preflight, place calls, and settle again."""
 
-        def tell(event: Event) -> None:
+        def report(event: Event) -> None:
             self.tally.add(event)
             emit(event)
 
-        await self._place(await self._prepare(service, tell), service, tell)
+        await self._place(await self._prepare(service, report), service, report)
         if self.tally.counts[EventKind.UNCERTAIN]:
-            await self._settle(service, tell)
-        await self._look_after(service, tell)
+            await self._settle(service, report)
+        await self._look_after(service, report)
         self._note_to_stop()
         self._raise_refusal()
 
@@ -186,12 +189,12 @@ class Apply:
         if self._refusal is not None:
             raise self._refusal
 
-    async def _prepare(self, service: Service, tell: Emit) -> Sequence[Order]:
-        """Settle what is unknown, judge the plan again and look before sending; what is left is to be sent."""
+    async def _prepare(self, service: Service, report: Emit) -> Sequence[Order]:
+        """Settle unknown calls, judge the plan again and run the preflight; returns the orders to send."""
         await self._compare_clocks(service)
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
-        adopted = await self._settle(service, tell)
+        adopted = await self._settle(service, report)
         wanted = (order.address for order in self._judged().orders)
         if end_conflicts(self._store, self._run_id, wanted, self._files, self._clock.now()):
             self._latest = None
@@ -200,39 +203,39 @@ class Apply:
             self._store.record_missed(self._run_id, ready.missed, self._clock.now())
         for event in (*self._stale, *ready.events):
             if event.address not in adopted:
-                tell(event)
-        orders = self._not_paused(self._still_here(ready.orders, tell), tell)
-        return await self._check_schedule(await self._look_before(orders, service, tell), service, tell)
+                report(event)
+        orders = self._not_paused(self._still_here(ready.orders, report), report)
+        return await self._check_schedule(await self._look_before(orders, service, report), service, report)
 
     def _note_to_stop(self) -> None:
         """Count the calls to stop by hand, and record that they were shown."""
         whole = self._files is not None and self._files.scope is None
         judged = self._latest[1] if self._latest is not None else self._judged()
-        plans = None if whole else judged.plans  # which do not depend on what was placed since
+        plans = None if whole else judged.plans  # these do not depend on calls placed since
         listed, now = self._plan.to_stop, self._clock.now()
         found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
         self.tally.to_stop, self.tally.to_stop_new = found
 
     async def _compare_clocks(self, service: Service) -> None:
-        """Raises ``Refused`` where this machine's clock and the service's are more than a minute apart."""
+        """Raise ``Refused`` if this machine's clock and the service's differ by more than a minute."""
         if service.clock is None or service.directory is None or self._stopped:
             return
         try:
-            await self._ask(service.directory.ask_time())
+            await self._unless_stopped(service.directory.ask_time())
         except LookupFailed as error:
-            service.note(f"the service's clock is not known: {error.message}")
+            service.note(f"the service's clock is unknown: {error.message}")
             return
         if not service.clock.is_known:
-            service.note("the service's clock is not known: its answers have no readable Date")
+            service.note("the service's clock is unknown: its responses have no valid Date header")
         if (problem := service.clock.problem(self._clock.now())) is not None:
             raise Refused(problem, hint=SET_CLOCK)
 
-    def _judged(self) -> Ready:
-        """The plan against the state as it is now, re-keyed as the plan says.
+    def _judged(self) -> RecheckResult:
+        """The plan compared with the current state, re-keyed as the plan says.
 
-        This reads all that the state knows, also where the plan was made a moment ago: another run may have placed
-        calls until the lock was taken, and twins, caps and frequency count calls of any row. It holds for as long
-        as the serial stays, which grows with each change of what was placed.
+        This reads the whole state even if the plan was just made: another run may have placed calls before the
+        lock was taken, and duplicates, caps and frequency limits count calls of any row. The result is valid while
+        the serial stays the same; it changes with each placed call.
         """
         serial = self._store.serial
         if self._latest is None or self._latest[0] != serial:
@@ -240,8 +243,8 @@ class Apply:
             self._latest = serial, recheck(self._plan, self._carried(), context)
         return self._latest[1]
 
-    def _counted(self) -> Ready:
-        """The same, and what nothing is done about is in the tally."""
+    def _counted(self) -> RecheckResult:
+        """The same; rows that need no action are added to the tally."""
         ready = self._judged()
         self.tally.expired_before, self.tally.changed_ahead = ready.expired_before, ready.changed_ahead
         self.tally.too_late = ready.too_late
@@ -254,22 +257,24 @@ class Apply:
         return (structs.replace(item, address=moves.get(item.address, item.address)) for item in entries)
 
     def _moves(self) -> list[tuple[Address, Address]]:
-        """How the state is to be re-keyed. What was moved before is not moved again."""
+        """The moves to apply to the state, without those that were already applied."""
         if not self._plan.moves:
             return []
         known = self._store.entries_at([address for pair in self._plan.moves for address in pair])
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
-    def _still_here(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
-        """The orders whose row has not moved on since the plan was made: its call may have been placed there."""
+    def _still_here(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
+        """The orders whose row was not moved since the plan was made; a moved row's call may have been placed
+        elsewhere.
+        """
         gone = {old: new for old, new in self._gone.items() if (old, new) not in self._plan.moves}
         for order in orders if gone else ():
             if order.address in gone:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
-                tell(Event(EventKind.STALE, order.address, message=message))
+                report(Event(EventKind.STALE, order.address, message=message))
         return where(orders, lambda order: order.address not in gone) if gone else orders
 
-    def _not_paused(self, orders: Sequence[Order], tell: Emit) -> Sequence[Order]:
+    def _not_paused(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
         """The orders whose plan is not paused.
 
         Raises:
@@ -278,7 +283,7 @@ class Apply:
         pauses = self._store.pauses() if orders else ()
         if not pauses:
             return orders
-        gate = Gate(pauses=lambda: pauses)
+        gate = SendCheck(pauses=lambda: pauses)
         why: dict[str, None] = {}
         resumes: dict[str, None] = {}
         for order in orders:
@@ -287,96 +292,103 @@ class Apply:
                 resumes |= {
                     resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
                 }
-                tell(held_back(order.address, held))
+                report(held_back(order.address, held))
         left = where(orders, lambda order: gate.pause(order) is None)
         if not left:
             raise Refused(
-                f"nothing was sent: {'; '.join(why)}", hint=f"once that is settled: {'; '.join(resumes)}"
+                f"nothing was sent: {'; '.join(why)}", hint=f"when this is resolved, run: {'; '.join(resumes)}"
             )
         return left
 
-    async def _settle(self, service: Service, tell: Emit) -> frozenset[Address]:
-        """Adopt what is certain; where the service cannot be asked, everything stays as it is."""
+    async def _settle(self, service: Service, report: Emit) -> frozenset[Address]:
+        """Adopt the calls that are certain; if the service cannot be queried, nothing changes."""
         if service.directory is None or self._stopped:
             return frozenset()
         try:
             asked = settle(self._store, self._run_id, service.directory, self._clock, self._settleable())
-            found = await self._ask(asked)
+            found = await self._unless_stopped(asked)
         except LookupFailed as error:
-            service.note(f"uncertain calls were not looked up: {error.message}")
+            service.note(f"uncertain calls could not be looked up: {error.message}")
             return frozenset()
         for item in found:
-            tell(Event(EventKind.ADOPTED, item.address, item.call_id, item.evidence))
+            report(Event(EventKind.ADOPTED, item.address, item.call_id, item.evidence))
         return frozenset(item.address for item in found)
 
     def _settleable(self) -> frozenset[Address] | None:
-        """What may be settled; None where this run is alone, and all may."""
+        """The addresses that may be settled; None for all, if this run is alone."""
         return None
 
-    async def _look_before(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
-        """The orders that do not exist already, as far as the service tells; none where it cannot be asked."""
+    async def _look_before(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
+        """The orders that do not exist at the service yet; none if the service cannot be queried."""
         if not orders or not service.preflight or service.directory is None or self._stopped:
             return orders
         try:
             asked = preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
-            conflicts = await self._ask(asked)
+            conflicts = await self._unless_stopped(asked)
         except LookupFailed as error:
-            self.stop(f"preflight: {error.message}; nothing is sent unseen (--no-preflight skips it)")
+            self.stop(f"preflight failed: {error.message}. Nothing was sent (--no-preflight skips the check)")
             return orders
         except Refused as error:
             self._stopped = self.tally.stopped = error.message
             for order in orders:
-                tell(Event(EventKind.NOT_SENT, order.address, message=error.message))
+                report(Event(EventKind.NOT_SENT, order.address, message=error.message))
             raise
         if conflicts:
             self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
         for item in conflicts:
-            tell(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
+            report(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
         held = {item.address for item in conflicts}
         return where(orders, lambda order: order.address not in held) if held else orders
 
-    async def _look_after(self, service: Service, tell: Emit) -> None:
-        """Name calls that another copy of this state placed meanwhile: after a run that sent anything."""
+    async def _look_after(self, service: Service, report: Emit) -> None:
+        """Report calls that another copy of this state placed meanwhile; runs after calls were sent."""
         if service.directory is None or self._stopped or not self._sent:
             return
         try:
             asked = look_after(self._store, self._run_id, service.directory, self._began, self._clock.now())
-            found = await self._ask(asked)
+            found = await self._unless_stopped(asked)
         except LookupFailed as error:
-            service.note(f"calls that another copy of this state placed could not be looked for: {error.message}")
+            service.note(f"could not check for calls that another copy of this state placed: {error.message}")
             fact = self._store.facts(service.directory.service).get(TAGS)
             self.tally.unchecked = fact is not None and fact.verdict is Verdict.PROVED
             return
         for event in found:
-            tell(event)
+            report(event)
 
     @property
     def _sent(self) -> bool:
         return any(self.tally.counts[kind] for kind in (EventKind.PLACED, EventKind.UNCERTAIN, EventKind.ADOPTED))
 
-    async def _check_schedule(self, orders: Sequence[Order], service: Service, tell: Emit) -> Sequence[Order]:
-        """The orders that are left to send once the service has shown that it understands schedules."""
+    async def _check_schedule(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
+        """The orders left to send once the service has shown that it understands schedules."""
         if not orders or service.schedule is None or service.directory is None or self._stopped:
             return orders
 
         async def place(some: Sequence[Order]) -> str | None:
-            await self._place(some, service, tell)
+            await self._place(some, service, report)
             return self.tally.stopped
 
         check = ScheduleCheck(
-            self._store, self._run_id, service.directory, self._clock, service.schedule, place, self._ask
+            self._store,
+            self._run_id,
+            service.directory,
+            self._clock,
+            service.schedule,
+            place,
+            self._unless_stopped,
         )
-        checked = await check.run(orders, tell)
+        checked = await check.run(orders, report)
         if checked.problem is not None:
             self.tally.stopped, self.tally.unproved = self.tally.stopped or checked.problem, True
         self._refusal = checked.refusal
         return checked.orders
 
-    async def _ask(self, question: Coroutine[object, object, T]) -> T:
-        """The answer, unless the run is stopped meanwhile: no request is in flight that waiting would serve.
+    async def _unless_stopped(self, question: Coroutine[object, object, T]) -> T:
+        """The answer to a request, unless the run is stopped meanwhile. It does not place calls, so it need not be
+        awaited.
 
         Raises:
-            LookupFailed: also where it was stopped.
+            LookupFailed: the request failed, or the run was stopped.
         """
         asking = asyncio.create_task(question)
         self._asking = asking
@@ -391,18 +403,18 @@ class Apply:
             self._asking = None
 
     async def _place(
-        self, orders: Sequence[Order], service: Service, tell: Emit, supply: Supply | None = None
+        self, orders: Sequence[Order], service: Service, report: Emit, supply: OrderSource | None = None
     ) -> None:
-        """Place orders. What a ``supply`` gives may leave at once: the rate is kept where it comes from."""
+        """Place orders. Orders from ``supply`` may be sent at once: their source limits the rate."""
         self._placement = Placement(
             self._store,
             self._run_id,
             service.providers,
             self._clock,
-            tell,
+            report,
             service.rate if supply is None else None,
             service.checkpoint,
-            Gate(self._context.policy, self._context.now, lambda: self._store.latest_pauses, service.clock),
+            SendCheck(self._context.policy, self._context.now, lambda: self._store.latest_pauses, service.clock),
         )
         if self._stopped:
             self._placement.stop(self._stopped)

@@ -1,4 +1,4 @@
-"""What a branch introduces: a plan of its files beside the rows of the base it started from. Pure."""
+"""Mark the changes that a branch introduces, compared with the rows of its base. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
 
 
 def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: Base) -> Plan:
-    """The plan with ``introduced`` told of each change: the base has no such row, or one that says otherwise.
+    """Return the plan with ``introduced`` set on each change: true if the base has no such row, or a different
+    one.
 
-    Rows are sorted by address. A change that has no row is introduced where the base has one: the branch deletes
-    it. A row that is not placed yet and was edited tells its cells against the base's.
+    Both sequences of rows are sorted by address. A change without a row is introduced if the base still has the
+    row, because then the branch deletes it. For an edited row that is not placed yet, ``diff`` compares its cells
+    with those of the base.
     """
     wanted, had = MergeCursor(rows), MergeCursor(base_rows)
     return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
@@ -42,7 +44,7 @@ def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
 
 
 def _cells(row: Row) -> dict[str, str]:
-    """What a row says of its placing, besides its call."""
+    """The cells of a row that control its placement and are not part of its call."""
     cells: dict[str, str] = {}
     if not row.enabled:
         cells["enabled"] = "false"

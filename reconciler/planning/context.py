@@ -1,4 +1,4 @@
-"""The context of a plan: made by commands, read by the diff, the guards and an apply."""
+"""The context of a plan. Commands create it; the diff, the guards and an apply read it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from reconciler.domain.policy import Policy
 class Context:
     """What a plan depends on besides rows and entries.
 
-    ``scope`` names the plans whose vanished rows are judged (None: all). ``complete`` is false where some row
-    could not be read: then nothing is called removed. ``siblings`` are addresses approved together, which are
-    not taken for renames of each other; ``retried`` those approved although they were refused twice. ``view`` is
-    how rows are compared with entries: as they are, or with those of a snapshot. ``policy`` is what guards hold,
-    ``people`` what its lists say, ``lifted`` what a person lifted of it (see ``guarding.lift``), ``overridden``
-    what was lifted for the run that placed a call. ``conflicts`` are those that hold, each with its target as
-    ``view`` has a person.
+    ``scope`` names the plans whose removed rows are reported (None: all). ``complete`` is false if some row could
+    not be read; then no row is reported as removed. ``siblings`` are addresses that were approved together and are
+    not treated as renames of each other. ``retried`` are addresses that were approved although the service
+    rejected them twice. ``view`` compares rows with entries, which may be masked ones of a snapshot. ``policy``
+    configures the guards, ``people`` holds its lists, and ``lifted`` the guards that a person overrode (see
+    ``guarding.lift``). ``overridden`` are the guards that were overridden for the run that placed a call.
+    ``conflicts`` are the unresolved ones; their targets are in the form that ``view`` gives them.
     """
 
     now: datetime

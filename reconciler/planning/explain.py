@@ -1,4 +1,4 @@
-"""Why a plan says what it says: stable words for scripts, and one sentence for a person, with what to do next."""
+"""The reasons for each action: a stable code for scripts, and a sentence with the next step for people."""
 
 from __future__ import annotations
 
@@ -15,22 +15,26 @@ from reconciler.domain.times import UNKNOWN_TIME, tell_instant, tell_ring, zone
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | MessageParts | None]
 
-_LONGEST_ID = 100  # a longer one is no id that anybody types
+_LONGEST_ID = 100  # characters; longer ids are left out of the suggested command
 _MOST_IDS = 5
-_AFTER_LET_RING = ". A new call can be asked for after it rang, or once --stopped is recorded"
-HELD: Reasons = (("disabled",), "enabled: false, so it is kept in the file and not placed")
+_AFTER_LET_RING = ". You can request a new call after it has rung, or after you record it with --stopped"
+DISABLED: Reasons = (("disabled",), "the row has enabled: false, so it is not placed")
 
 
 def plain(said: str | MessageParts) -> str:
-    """A sentence as it stands in a file: instants in UTC."""
+    """The sentence as written to a file: instants in UTC."""
     if isinstance(said, str):
         return said
     return "".join(part if isinstance(part, str) else tell_instant(part.at) for part in said)
 
 
 def message(why: Reasons) -> str:
-    """The sentence of a reason that has one, as it stands in a file."""
+    """The sentence of a reason as written to a file, empty if it has none."""
     return plain(why[1] or "")
+
+
+def _times(count: int) -> str:
+    return "1 time" if count == 1 else f"{count:,} times"
 
 
 def _rings(entry: Entry) -> Moment | str:
@@ -40,7 +44,7 @@ def _rings(entry: Entry) -> Moment | str:
 
 
 def _zone(entry: Entry) -> str:
-    """The zone of a call's schedule; UTC where it has none, or a snapshot does not tell it."""
+    """The time zone of a call's schedule; UTC if it has none, or if a snapshot omits it."""
     name = "UTC" if entry.call.schedule is None else entry.call.schedule.timezone
     return name if zone(name) is not None else "UTC"
 
@@ -51,39 +55,39 @@ def _named(entry: Entry) -> str:
 
 def _still_rings(entry: Entry) -> MessageParts:
     if entry.let_ring_at is not None:
-        return (f"{_named(entry)} rings at ", _rings(entry), ", as a person decided (resolve --let-ring)")
+        return (f"{_named(entry)} rings at ", _rings(entry), ", as recorded with resolve --let-ring")
     return (
-        f"{_named(entry)} still rings at ",
+        f"{_named(entry)} will still ring at ",
         _rings(entry),
-        f": the API cannot change or cancel it. {how_to_stop(entry)}",
+        f", because the API cannot change or cancel it. {how_to_stop(entry)}",
     )
 
 
 def how_to_stop(call: Entry | CallToStop) -> str:
-    """What a person has to do so that a placed call does not ring."""
+    """The steps that stop a placed call from ringing."""
     return (
-        "To stop it, delete it in the ContactShip dashboard and record that: "
+        "To stop it, delete it in the ContactShip dashboard, then run: "
         f"reconciler resolve {call.address} --stopped --reason WHY"
     )
 
 
 _WHY_STOP = {
-    "no-row": "no row asks for it any more",
-    "disabled": "its row says enabled: false",
+    "no-row": "its row was removed",
+    "disabled": "its row has enabled: false",
     "superseded": "a later revision of its row replaces it",
     "edited": "its row was edited after it was placed",
 }
 
 
 def why_stop(reasons: Iterable[str], objections: str | None) -> str:
-    """Why a placed call is to be stopped: what guards object to it, then what became of its row."""
+    """Why a placed call must be stopped: the objections of guards, then what happened to its row."""
     return "; ".join(filter(None, (objections, *(_WHY_STOP.get(reason) for reason in reasons))))
 
 
 def forbidden(entry: Entry, change: Change, codes: tuple[str, ...], objections: str) -> Reasons:
-    """A call that is still ahead and that guards object to; ``change`` is what the plan says of it otherwise."""
+    """A pending call that guards object to. ``change`` is the change without the objections."""
     reasons = tuple(reason for reason in change.reasons if reason != "still-rings")
-    said = (f"it must not ring: {objections}. ", *_still_rings(entry))
+    said = (f"this call must not ring: {objections}. ", *_still_rings(entry))
     return (*codes, *reasons, "still-rings"), said
 
 
@@ -91,12 +95,15 @@ RETRIED = "retry-failed"
 
 
 def create(entry: Entry | None, *, retried: bool = False) -> Reasons:
-    """A row not in state, or one whose earlier attempt came to nothing."""
+    """A row that is not in the state, or whose earlier attempt placed no call."""
     if entry is None:
         return (), None
     if entry.rejections:
         reasons = ("rejected-before", RETRIED) if retried else ("rejected-before",)
-        return reasons, f"refused before ({entry.rejections}x): {entry.error or 'no reason given'}"
+        return (
+            reasons,
+            f"the service rejected it before ({_times(entry.rejections)}): {entry.error or 'no reason given'}",
+        )
     return (entry.status.value.replace("_", "-"),), entry.error
 
 
@@ -105,20 +112,20 @@ def unchanged(entry: Entry) -> Reasons:
 
 
 def over(entry: Entry) -> Reasons:
-    """A disabled row whose call rang or was stopped."""
+    """A disabled row whose call has rung or was stopped."""
     if entry.stopped_at is not None:
-        return ("disabled", "stopped"), "disabled, and its call was stopped by hand"
-    return ("disabled", "rang"), ("disabled after its call rang at ", _rings(entry))
+        return ("disabled", "stopped"), "the row is disabled, and its call was stopped by hand"
+    return ("disabled", "rang"), ("the row was disabled after its call rang at ", _rings(entry))
 
 
 def uncertain(entry: Entry) -> Reasons:
     detail = f": {entry.error}" if entry.error else ""
     said = (
-        "the attempt of ",
+        "the attempt at ",
         Moment(entry.attempted_at, _zone(entry)),
         (
             f" may or may not have placed the call{detail}. "
-            "It is not sent again. Look it up in the ContactShip dashboard, then say which: "
+            "It will not be sent again. Check the ContactShip dashboard, then record the result: "
             f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
         ),
     )
@@ -126,16 +133,16 @@ def uncertain(entry: Entry) -> Reasons:
 
 
 def conflict(item: Conflict) -> Reasons:
-    """A call of the service may be this one. A snapshot does not say which call that is."""
+    """The service may already have this call. A snapshot does not say which call that is."""
     address = item.address
-    found = item.message or "the service has a call that this state does not know"
+    found = item.message or "the service has a call that is not in this state"
     ids = [shlex.quote(call_id) for call_id in item.call_ids if len(call_id) <= _LONGEST_ID]
     first, *others = ids or ["CALL_ID"]
     more = f" (or {', '.join(others[:_MOST_IDS])})" if others else ""
     message = (
-        f"it may exist already: {found}. It is not sent until that is resolved. "
-        f"If it is this call: reconciler resolve {address} --placed {first}{more} --reason WHY. "
-        f"If it is another call: reconciler resolve {address} --distinct --reason WHY"
+        f"this call may already exist: {found}. It is not sent until you resolve this. "
+        f"If it is the same call, run: reconciler resolve {address} --placed {first}{more} --reason WHY. "
+        f"If it is a different call, run: reconciler resolve {address} --distinct --reason WHY"
     )
     return ("may-exist",), message
 
@@ -149,69 +156,73 @@ def changed_pending(entry: Entry) -> Reasons:
     then = (
         _AFTER_LET_RING
         if entry.let_ring_at is not None
-        else ". Then raise the row's revision to ask for the new call"
+        else ". Then increase the row's revision to request the new call"
     )
     return ("edited", "still-rings"), (*_still_rings(entry), then)
 
 
 def changed_stopped(entry: Entry) -> Reasons:
-    message = f"{_named(entry)} was stopped by hand; raise the row's revision to ask for the new call"
+    message = f"{_named(entry)} was stopped by hand. Increase the row's revision to request the new call"
     return ("stopped",), message
 
 
 def changed_rang(entry: Entry) -> Reasons:
-    return ("new-occurrence",), (f"{_named(entry)} rang at ", _rings(entry), "; nothing will be placed")
+    return ("new-occurrence",), (f"{_named(entry)} rang at ", _rings(entry), ". No new call is placed")
 
 
 def changed_past(entry: Entry) -> Reasons:
-    return ("past",), (f"edited after {_named(entry)} rang at ", _rings(entry), "; nothing to do")
+    return ("past",), (f"the row was edited after {_named(entry)} rang at ", _rings(entry))
 
 
 def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
-    """The call of this key has rung and the row asks for a later one."""
+    """The error for a row whose call has rung and that now has a later time."""
     wanted = row.call.schedule.at[:10] if row.call.schedule is not None else "2"
     return Diagnostic(
         Severity.ERROR,
         "E501",
-        f"{row.address} already rang at {tell_instant(entry.rings_at)}, and the row now asks for a later time",
+        f"{row.address} already rang at {tell_instant(entry.rings_at)}, but the row now has a later time",
         row.source,
-        f"a new occurrence? put its date in `key` (such as {row.address.key}-{wanted}) and keep the old row",
+        f"for a new occurrence, add a row with its date in `key` (such as {row.address.key}-{wanted}) "
+        "and keep this one",
         tuple(personal_values(row.call)),
     )
 
 
 def expired(since: datetime, timezone: str = "UTC", *, recorded: bool = False) -> Reasons:
     """``timezone`` is the row's."""
-    said = ("its time passed at ", Moment(since, timezone), " before anything placed it")
+    said = ("its time passed at ", Moment(since, timezone), " before it was placed")
     return (("time-passed", "recorded") if recorded else ("time-passed",)), said
 
 
 def waiting(place_from: datetime, timezone: str = "UTC") -> Reasons:
-    """A call that rings later than the policy lets it be placed; ``timezone`` is the row's."""
-    moment, until = Moment(place_from, timezone), " on (policy.place_within): until then it can be edited"
-    return ("place-within",), ("to be placed from ", moment, until)
+    """A call that rings too late to be placed now. ``timezone`` is the row's."""
+    moment, until = Moment(place_from, timezone), " on (policy.place_within). Until then you can edit it"
+    return ("place-within",), ("it will be placed from ", moment, until)
 
 
 def rejected_twice(entry: Entry) -> Reasons:
     message = (
-        f"refused {entry.rejections} times as it stands: {entry.error or 'no reason given'}. "
-        "Edit the row, or try again with --retry-failed"
+        f"the service rejected this call {_times(entry.rejections)}: {entry.error or 'no reason given'}. "
+        "Edit the row, or retry it with --retry-failed"
     )
     return ("rejected-twice",), message
 
 
 def revision_lowered(other: Entry) -> Reasons:
-    message = f"{other.address} is in the state already: a revision only ever goes up"
+    message = f"{other.address} is already in the state: a revision can only increase"
     return ("revision-lowered",), message
 
 
 def earlier_uncertain(other: Entry) -> Reasons:
-    return ("earlier-revision-uncertain",), ("an earlier revision is not settled: ", *_parts(uncertain(other)))
+    return ("earlier-revision-uncertain",), (
+        "the outcome of an earlier revision is unknown: ",
+        *_parts(uncertain(other)),
+    )
 
 
 def earlier_pending(other: Entry) -> Reasons:
     then = (_AFTER_LET_RING,) if other.let_ring_at is not None else ()
-    return ("earlier-revision-pending",), ("an earlier revision is still ahead: ", *_still_rings(other), *then)
+    return ("earlier-revision-pending",), ("an earlier revision has not rung yet: ", *_still_rings(other), *then)
 
 
 def _parts(why: Reasons) -> MessageParts:
@@ -219,35 +230,35 @@ def _parts(why: Reasons) -> MessageParts:
     return (said,) if isinstance(said, str) else said
 
 
-def same_call(row: Row, twin: Entry) -> Reasons:
-    """The row is a call that the state has under another name."""
-    move = f"{{from: {twin.address.plan}/{twin.address.key}, to: {row.address.plan}/{row.address.key}}}"
-    return ("same-call",), f"{_same_call(twin)} {_moved(move)}. {_DISTINCT}"
+def same_call(row: Row, duplicate: Entry) -> Reasons:
+    """The state has the call of this row under another name."""
+    move = f"{{from: {duplicate.address.plan}/{duplicate.address.key}, to: {row.address.plan}/{row.address.key}}}"
+    return ("same-call",), f"{_same_call(duplicate)} {_moved(move)}. {_DISTINCT}"
 
 
-def same_plan(twin: Entry, new: str) -> Reasons:
-    """The rows of a plan are calls that the state has under another plan's name, which has no rows any more."""
-    old = twin.address.plan
-    message = f"the same calls were placed as plan {old}: same persons, same times."
-    if twin.stopped_at is not None:
-        message = _same_call(twin)
+def same_plan(duplicate: Entry, new: str) -> Reasons:
+    """The state has the calls of this plan under the name of another plan, which has no rows any more."""
+    old = duplicate.address.plan
+    message = f"the same calls were already placed in plan {old}: same people, same times."
+    if duplicate.stopped_at is not None:
+        message = _same_call(duplicate)
     return ("same-call",), f"{message} {_moved(f'{{from: {old}, to: {new}}}')}. {_DISTINCT}"
 
 
-def same_as_row(twin: Entry) -> Reasons:
-    """The row is a call that the state has under the name of another row, which is still there."""
-    return ("same-call",), f"{_same_call(twin)} Its row is still there: remove one of the two. {_DISTINCT}"
+def same_as_row(duplicate: Entry) -> Reasons:
+    """The state has the call of this row under the name of another row, which still exists."""
+    return ("same-call",), f"{_same_call(duplicate)} That row still exists: remove one of the two. {_DISTINCT}"
 
 
-_DISTINCT = "If a second call is meant, say distinct: true in the row"
+_DISTINCT = "To place a second call, set distinct: true in the row"
 
 
-def _same_call(twin: Entry) -> str:
-    what = "was placed" if twin.placed else "may have been placed"
-    if twin.stopped_at is not None:
+def _same_call(duplicate: Entry) -> str:
+    what = "was already placed" if duplicate.placed else "may have been placed"
+    if duplicate.stopped_at is not None:
         what = "was stopped by hand"
-    return f"the same call {what} as {_named(twin)}: same person, same time."
+    return f"the same call {what} as {_named(duplicate)}: same person, same time."
 
 
 def _moved(move: str) -> str:
-    return f"If it was renamed, say in its file moved: [{move}]"
+    return f"If it was renamed, add this to its file: moved: [{move}]"

@@ -15,20 +15,20 @@ from reconciler.domain.policy import Strictness
 from reconciler.domain.times import UNKNOWN_TIME
 from reconciler.planning import explain
 from reconciler.planning.context import Context
-from reconciler.planning.guards.registry import PLACED_CODES, ask_placed, strictness_of
-from reconciler.planning.guards.words import Candidate, Finding, Scene
+from reconciler.planning.guards.registry import PLACED_CODES, guard_strictness, run_for_placed
+from reconciler.planning.guards.words import Candidate, GuardFinding, GuardInput
 
 _PERSON = frozenset({"G010"})
 _CONTENT = _PERSON | {"G015"}
-_WITHOUT_ROW = _CONTENT | {"G001"}  # the zone that only its row may have named is not known any more
+_WITHOUT_ROW = _CONTENT | {"G001"}  # called_timezone is known only from the row
 _TOGETHER = 1000
 _LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED, Action.CHANGED})
 
 
 class Judged(Record, frozen=True):
-    """A change; ``entry`` is its call where that is still ahead, ``row`` the row that it has.
+    """A change. ``entry`` is its placed call if that has not rung yet, ``row`` its row.
 
-    ``objections`` is what guards say against the call.
+    ``objections`` are what guards object to in the call.
     """
 
     change: Change
@@ -38,20 +38,20 @@ class Judged(Record, frozen=True):
 
 
 class PlacedCalls:
-    """Judges calls that are placed and still ahead by the guards that bind placed calls too.
+    """Checks placed calls that have not rung yet with the guards that apply to placed calls too.
 
-    ``complete`` says that every row could be read: then a call without a row has none. ``codes`` are the guards
-    that bind placed calls; without any, nothing is forbidden.
+    ``complete`` is true if every row could be read; only then does a missing row mean that it was removed.
+    ``codes`` are the guards that apply to placed calls; without any, no call is forbidden.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._scene = Scene(context.now, context.policy, (), context.view, context.people)
+        self._scene = GuardInput(context.now, context.policy, (), context.view, context.people)
         policy = context.policy
-        self.codes = frozenset(code for code in PLACED_CODES if strictness_of(code, policy) is Strictness.ERROR)
+        self.codes = frozenset(code for code in PLACED_CODES if guard_strictness(code, policy) is Strictness.ERROR)
 
     def judged(self, items: Iterable[Judged]) -> Iterator[Judged]:
-        """The same, each change of a call that must not ring made ``forbidden``."""
+        """The same items; the change of each call that must not ring becomes ``forbidden``."""
         waiting = iter(items)
         while batch := list(islice(waiting, _TOGETHER)):
             findings = self._findings(batch)
@@ -60,7 +60,7 @@ class PlacedCalls:
                 yield item if found is None else _forbidden(item, found)
 
     def to_stop(self, item: Judged) -> CallToStop | None:
-        """The call as one to stop by hand; None where it is none, or a person lets it ring."""
+        """The call as one to stop by hand; None if it need not be stopped, or if a person let it ring."""
         change, entry = item.change, item.entry
         if entry is None or entry.let_ring_at is not None or change.action not in _LISTED:
             return None
@@ -82,23 +82,23 @@ class PlacedCalls:
             return None
         return self._context.view.placed(item.entry, None if item.row is None else item.row.call)
 
-    def _findings(self, batch: Iterable[Judged]) -> dict[Address, list[Finding]]:
-        """What guards object to each call that is ahead. None of them sees more than one call at a time."""
+    def _findings(self, batch: Iterable[Judged]) -> dict[Address, list[GuardFinding]]:
+        """What guards object to in each pending call. Each guard judges every call on its own."""
         asked: defaultdict[frozenset[str], list[Candidate]] = defaultdict(list)
         for item in batch if self.codes else ():
             call = self._call(item)
             if item.entry is not None and call is not None:
                 asked[self._codes_for(item.entry, call, item.row)].append(_candidate(item, item.entry, call))
-        found: defaultdict[Address, list[Finding]] = defaultdict(list)
+        found: defaultdict[Address, list[GuardFinding]] = defaultdict(list)
         for codes, candidates in asked.items():
-            for finding in ask_placed(candidates, self._scene, codes):
+            for finding in run_for_placed(candidates, self._scene, codes):
                 address = finding.objection.address
                 if address is not None and finding.code not in self._context.overridden.get(address, ()):
                     found[address].append(finding)
         return found
 
     def _codes_for(self, entry: Entry, call: Call, row: Row | None) -> frozenset[str]:
-        """The guards that can judge what is known of a call."""
+        """The guards that can judge a call from what is known about it."""
         if is_partial(call) or entry.rings_at == UNKNOWN_TIME:
             return self.codes & _PERSON
         if row is None:
@@ -117,7 +117,7 @@ def _candidate(item: Judged, entry: Entry, call: Call) -> Candidate:
     )
 
 
-def _forbidden(item: Judged, findings: list[Finding]) -> Judged:
+def _forbidden(item: Judged, findings: list[GuardFinding]) -> Judged:
     if item.entry is None:
         return item
     codes = tuple(dict.fromkeys(finding.code for finding in findings))

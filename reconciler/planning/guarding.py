@@ -1,4 +1,4 @@
-"""Guards in a plan: what they object to is blocked, and where the policy only warns, a warning beside its row."""
+"""Apply guards to a plan: calls they object to are blocked, or get a warning where the policy only warns."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from reconciler.domain.people import People
 from reconciler.domain.plan import Action, Change, with_action
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
-from reconciler.planning.guards.registry import Pick, ask, ask_now, ask_stateless
-from reconciler.planning.guards.words import Candidate, Finding, Scene
+from reconciler.planning.guards.registry import Pick, run_guards, run_momentary, run_stateless
+from reconciler.planning.guards.words import Candidate, GuardFinding, GuardInput
 
 MOST_OF_A_GUARD = 20
 MOST_KEPT = 100_000
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
 
-def guarded(changes: Sequence[Change], scene: Scene) -> tuple[Sequence[Change], list[Diagnostic]]:
-    """The changes, which are sorted by address, with what must not ring blocked, and the warnings.
+def guarded(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Change], list[Diagnostic]]:
+    """Block the calls that must not ring; return the changes, still sorted by address, and the warnings.
 
     An objection against the whole plan blocks every call that it would place.
     """
-    whole: list[Finding] = []
-    single: dict[Address, list[Finding]] = {}
-    warned: list[Finding] = []
-    for finding in ask(_picking(changes, scene.now), scene):
+    whole: list[GuardFinding] = []
+    single: dict[Address, list[GuardFinding]] = {}
+    warned: list[GuardFinding] = []
+    for finding in run_guards(_picking(changes, scene.now), scene):
         address = finding.objection.address
         if not finding.blocks:
             warned.append(finding)
@@ -40,7 +40,7 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[Sequence[Change], 
             whole.append(finding)
         else:
             single.setdefault(address, []).append(finding)
-    warnings = _told(warned, lambda address: _source(address, changes))
+    warnings = _to_diagnostics(warned, lambda address: _source(address, changes))
     if not whole and not single:
         return changes, warnings
     judged = (_judged(change, whole, single.get(change.address, [])) for change in changes)
@@ -48,13 +48,13 @@ def guarded(changes: Sequence[Change], scene: Scene) -> tuple[Sequence[Change], 
 
 
 def by_guard(change: Change) -> bool:
-    """Whether it is a guard that blocks a change, and not the state."""
+    """Whether a change is blocked by a guard, and not by the state."""
     return change.action is Action.BLOCKED and not GUARD_CODES.keys().isdisjoint(change.reasons)
 
 
 def objections_now(asked: Candidate, now: datetime, policy: Policy) -> tuple[tuple[str, ...], str] | None:
-    """Codes and message of what blocks sending this one call at this moment; None where nothing does."""
-    found = [finding for finding in ask_now(asked, Scene(now, policy)) if finding.blocks]
+    """Codes and message of the guards that forbid sending this call now; None if none does."""
+    found = [finding for finding in run_momentary(asked, GuardInput(now, policy)) if finding.blocks]
     return _sum(found) if found else None
 
 
@@ -69,13 +69,15 @@ def candidate(
     place_by: datetime | None = None,
     source: Location | None = None,
 ) -> Candidate:
-    """A call as guards see it, would it be placed at ``now``."""
+    """A call as guards see it, if it were placed at ``now``."""
     rings_at = ring_time(scheduled_at, call.delay_minutes, now)
     return Candidate(address, call, action, rings_at, scheduled_at is not None, called, place_by, source)
 
 
 def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetime) -> list[Diagnostic]:
-    """What guards say of rows where nobody knows what was placed; rows whose time has passed are left out."""
+    """Check rows without a state, so without the calls that were placed before. Rows whose time has passed are
+    skipped.
+    """
     asked = [
         candidate(
             row.address,
@@ -90,11 +92,13 @@ def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetim
         if row.enabled and passed(row.rings_at, row.place_by, now) is None
     ]
     places = {item.address: item.source for item in asked}
-    return _told(ask_stateless(asked, Scene(now, policy, people=people)), places.get)
+    return _to_diagnostics(run_stateless(asked, GuardInput(now, policy, people=people)), places.get)
 
 
-def _told(findings: Iterable[Finding], place_of: Callable[[Address], Location | None]) -> list[Diagnostic]:
-    """The findings as diagnostics: the first of each guard, and how many more there are."""
+def _to_diagnostics(
+    findings: Iterable[GuardFinding], place_of: Callable[[Address], Location | None]
+) -> list[Diagnostic]:
+    """Convert findings to diagnostics: the first ones of each guard, and the number of the others."""
     told: list[Diagnostic] = []
     counts: Counter[tuple[str, Severity]] = Counter()
     for finding in findings:
@@ -112,12 +116,12 @@ def _told(findings: Iterable[Finding], place_of: Callable[[Address], Location | 
 
 
 def _source(address: Address, changes: Sequence[Change]) -> Location | None:
-    """Where the row of an address stands."""
+    """The location of the row of an address."""
     return changes[bisect_left(changes, address, key=lambda change: change.address)].source
 
 
 def _picking(changes: Sequence[Change], now: datetime) -> Pick:
-    """The calls that would be placed, as guards see them."""
+    """Select the calls that would be placed, as guards see them."""
     picked: dict[frozenset[Action], Sequence[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
@@ -132,7 +136,7 @@ def _picking(changes: Sequence[Change], now: datetime) -> Pick:
 
 
 class _Candidates(Lazy[Candidate]):
-    """Made when the first guard goes through them, and kept where they are not too many."""
+    """Created when the first guard iterates over them, and kept if they are not too many."""
 
     def __init__(self, changes: Sequence[Change], now: datetime) -> None:
         self._changes = changes
@@ -157,7 +161,7 @@ class _Candidates(Lazy[Candidate]):
 
 def _candidate(change: Change, now: datetime) -> Candidate:
     if change.call is None:
-        raise ValueError(f"{change.address} carries no call")
+        raise ValueError(f"{change.address} has no call")
     return candidate(
         change.address,
         change.call,
@@ -170,7 +174,7 @@ def _candidate(change: Change, now: datetime) -> Candidate:
     )
 
 
-def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding]) -> Change:
+def _judged(change: Change, whole: Sequence[GuardFinding], single: Sequence[GuardFinding]) -> Change:
     found = [*whole, *single] if change.action is Action.CREATE else single
     if not found:
         return change
@@ -180,7 +184,7 @@ def _judged(change: Change, whole: Sequence[Finding], single: Sequence[Finding])
     )
 
 
-def _sum(found: Sequence[Finding]) -> tuple[tuple[str, ...], str]:
+def _sum(found: Sequence[GuardFinding]) -> tuple[tuple[str, ...], str]:
     codes = tuple(dict.fromkeys(finding.code for finding in found))
     if len(found) == 1:
         return codes, found[0].objection.message

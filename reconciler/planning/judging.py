@@ -1,4 +1,4 @@
-"""What a plan says of each row, and of each entry that has none."""
+"""Decide the action for each row, and for each state entry that no row asks for any more."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ from reconciler.planning.context import Context
 from reconciler.planning.forbidden import Judged, PlacedCalls
 from reconciler.planning.guards.timing import place_from
 from reconciler.planning.renames import renames
-from reconciler.planning.twins import Twins
+from reconciler.planning.twins import Duplicates
 
 MAX_REJECTIONS = 2
 
 
 @dataclass(slots=True)
-class Met:
-    """What rows said besides their changes: where the entries stand that there are rows for, which revision is
-    asked for of a name that the state knows, where it is not the first, which plans there are, the calls to stop,
-    and of each row that is blocked as the same call, where the entries stand that it is alike."""
+class DiffTrace:
+    """Side results of the diff: positions of the entries that have rows, the highest revision of each key known to
+    the state (if above 1), diagnostics, the plans, the calls to stop, and for each row that is blocked as the same
+    call the positions of the entries that it matches.
+    """
 
     places: array[int] = field(default_factory=lambda: array("I"))
     latest: dict[tuple[str, str], int] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     plans: set[str] = field(default_factory=set)
-    twins: dict[Address, list[int]] = field(default_factory=dict)
+    duplicates: dict[Address, list[int]] = field(default_factory=dict)
     to_stop: list[CallToStop] = field(default_factory=list)
 
-    def add(self, more: Met) -> None:
+    def add(self, more: DiffTrace) -> None:
         self.plans |= more.plans
-        self.twins |= more.twins
+        self.duplicates |= more.duplicates
         self.to_stop += more.to_stop
         self.places += more.places
         for name, revision in more.latest.items():
@@ -56,22 +57,24 @@ class Met:
 
 
 class Judge:
-    """Compares rows with the entries that are ``known``; ``moved`` are the names they had before. ``met`` is what
-    rows said besides their changes, once all were judged. The calls to place have no requests yet."""
+    """Compares rows with the entries in ``known``. ``moved`` maps addresses to the ones they had before. ``trace``
+    holds the side results once all rows were judged. The calls to place have no requests yet.
+    """
 
     def __init__(self, known: EntryIndex, context: Context, moved: Mapping[Address, Address]) -> None:
         self.known = known
         self.context = context
         self._moved = moved
-        self._twins = Twins(known, context.siblings, context.view, context.people)
+        self._duplicates = Duplicates(known, context.siblings, context.view, context.people)
         self._placed = PlacedCalls(context)
-        self.met = Met()
+        self.trace = DiffTrace()
 
     def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
-        """What is said of each row and of each entry without one, sorted by address. Lazy rows are so already; all
-        are met once."""
+        """The change of each row and of each entry without one, sorted by address. Lazy rows are sorted already.
+        Each row is judged once.
+        """
         if isinstance(rows, Lazy):
-            judged: Sequence[Change] = together(self._taken(in_parts(rows, self._part)))
+            judged: Sequence[Change] = together(self._merged(in_parts(rows, self._part)))
         else:
             judged = gathered(self._changes(sorted(rows, key=_address)))
         judged = self._renamed(judged)
@@ -81,13 +84,13 @@ class Judge:
 
     @property
     def to_stop(self) -> tuple[CallToStop, ...]:
-        """The calls to stop by hand, once all changes were gone through: the soonest first."""
-        return tuple(sorted(self.met.to_stop, key=lambda call: (call.rings_at, call.address)))
+        """The calls to stop by hand, the soonest first. Complete once all changes were consumed."""
+        return tuple(sorted(self.trace.to_stop, key=lambda call: (call.rings_at, call.address)))
 
-    def _part(self, rows: Sequence[Row]) -> tuple[ChangesPart, Met]:
-        """What is said of some of the rows, and what else was found; by whichever process."""
-        self.met = met = Met()
-        return ChangesPart.from_changes(self._changes(rows)), met
+    def _part(self, rows: Sequence[Row]) -> tuple[ChangesPart, DiffTrace]:
+        """The changes of some of the rows, and their side results; runs in any process."""
+        self.trace = trace = DiffTrace()
+        return ChangesPart.from_changes(self._changes(rows)), trace
 
     def _changes(self, rows: Iterable[Row]) -> Iterator[Change]:
         for item in self._placed.judged(map(self._judge, rows)):
@@ -96,28 +99,28 @@ class Judge:
 
     def _list(self, item: Judged) -> None:
         if (call := self._placed.to_stop(item)) is not None:
-            self.met.to_stop.append(call)
+            self.trace.to_stop.append(call)
 
-    def _taken(self, found: Iterable[tuple[ChangesPart, Met]]) -> Iterator[ChangesPart]:
-        """All parts; what was found in them is known once they were gone through."""
-        met = Met()
+    def _merged(self, found: Iterable[tuple[ChangesPart, DiffTrace]]) -> Iterator[ChangesPart]:
+        """Yield all parts and merge their side results; ``trace`` is complete at the end."""
+        trace = DiffTrace()
         for part, more in found:
-            met.add(more)
+            trace.add(more)
             yield part
-        self.met = met
+        self.trace = trace
 
     def _judge(self, row: Row) -> Judged:
         named = self.known.named(row.address) if self.known else []
         item = self._judge_row(row, named)
         calls = [entry.call for _, entry in named]
-        calls += [self.known.item(place).call for place in self.met.twins.get(row.address, ())[:1]]
+        calls += [self.known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
         old = self._moved.get(row.address)
         return _with_private(item, [row.call, *calls] if item.change.call is None else calls, old)
 
     def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Judged:
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
-        entry = self._meet(row.address, named)
+        entry = self._match_entry(row.address, named)
         if entry is not None and entry.unknown:
             return Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
         if entry is not None and entry.placed:
@@ -140,13 +143,13 @@ class Judge:
             return _with(change, Action.CHANGED, explain.changed_past(entry))
         if entry.stopped_at is not None:
             return _with(change, Action.CHANGED, explain.changed_stopped(entry))
-        self.met.diagnostics.append(explain.new_occurrence(row, entry))
+        self.trace.diagnostics.append(explain.new_occurrence(row, entry))
         return _with(change, Action.CHANGED, explain.changed_rang(entry))
 
     def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
         if not row.enabled:
-            return _with(change, Action.HELD, explain.HELD)
-        conflict = conflict_of(row.address, row.call, self.context)
+            return _with(change, Action.HELD, explain.DISABLED)
+        conflict = find_conflict(row.address, row.call, self.context)
         if conflict is not None:
             return self._wanted(row, change, Action.CONFLICT, explain.conflict(conflict))
         expiry = passed(row.rings_at, row.place_by, self.context.now)
@@ -166,11 +169,13 @@ class Judge:
         return self._create(row, change, explain.create(entry, retried=refused))
 
     def _same(self, entry: Entry, change: Change) -> bool:
-        """Whether the row of ``change`` asks for the very call of ``entry``."""
+        """Whether the row of ``change`` requests exactly the call of ``entry``."""
         return entry.digest == self.context.view.digest(change.digest)
 
     def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> explain.Reasons | None:
-        """What ``others``, the entries of the row's name in other revisions, or a call like it have against it."""
+        """Why the row cannot be placed: ``others``, the entries of its key in other revisions, or the same call
+        elsewhere.
+        """
         for other in others:
             if other.address.revision > row.address.revision and (other.placed or other.unknown):
                 return explain.revision_lowered(other)
@@ -179,11 +184,11 @@ class Judge:
                     return explain.earlier_uncertain(other)
                 if other.will_ring(self.context.now):
                     return explain.earlier_pending(other)
-        twins = [] if row.distinct else self._twins.find(row, digest, self.context.now)
-        if not twins:
+        duplicates = [] if row.distinct else self._duplicates.find(row, digest, self.context.now)
+        if not duplicates:
             return None
-        self.met.twins[row.address] = twins
-        return explain.same_call(row, self.known.item(twins[0]))
+        self.trace.duplicates[row.address] = duplicates
+        return explain.same_call(row, self.known.item(duplicates[0]))
 
     def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
         action = Action.CREATE
@@ -194,7 +199,7 @@ class Judge:
 
     @staticmethod
     def _wanted(row: Row, change: Change, action: Action, why: explain.Reasons) -> Change:
-        """With all that is needed to place it, now or later."""
+        """Add what is needed to place the call, now or later."""
         return _with(
             change,
             action,
@@ -205,21 +210,21 @@ class Judge:
             distinct=row.distinct,
         )
 
-    def _meet(self, address: Address, named: Sequence[tuple[int, Entry]]) -> Entry | None:
-        """The entry of an address, of those with its name."""
-        self.met.plans.add(address.plan)
+    def _match_entry(self, address: Address, named: Sequence[tuple[int, Entry]]) -> Entry | None:
+        """The entry with this address, among those with its key."""
+        self.trace.plans.add(address.plan)
         if named and address.revision > 1:
             name = (address.plan, address.key)
-            self.met.latest[name] = max(address.revision, self.met.latest.get(name, 0))
+            self.trace.latest[name] = max(address.revision, self.trace.latest.get(name, 0))
         for place, entry in named:
             if entry.address.revision == address.revision:
-                self.met.places.append(place)
+                self.trace.places.append(place)
                 return entry
         return None
 
     def _renamed(self, judged: Sequence[Change]) -> Sequence[Change]:
-        """The changes, those that are blocked as the same call told how to say where they came from."""
-        told = renames(self.known, self.met.twins, self._has_row(), self.met.plans, self.context)
+        """Add to each change that is blocked as the same call how to declare the rename."""
+        told = renames(self.known, self.trace.duplicates, self._has_row(), self.trace.plans, self.context)
         if not told:
             return judged
 
@@ -230,16 +235,17 @@ class Judge:
         return judged.mapped(renamed) if isinstance(judged, Changes) else tuple(map(renamed, judged))
 
     def _has_row(self) -> bytearray:
-        """For each entry whether a row was met for it."""
+        """For each entry, whether a row was seen for it."""
         there = bytearray(len(self.known))
-        for place in self.met.places:
+        for place in self.trace.places:
             there[place] = 1
         return there
 
     def _vanished(self) -> Iterator[Change]:
-        """Entries with no row, in their order: those that will still ring, and those whose outcome is unknown. The
-        calls that a row seems to be renamed from are no calls to stop, unless a guard forbids them."""
-        renamed = {self.known.item(place).address for places in self.met.twins.values() for place in places}
+        """Entries without a row, in their order: those that will still ring, and those with an unknown outcome. A
+        call that a row seems to be renamed from need not be stopped, unless a guard forbids it.
+        """
+        renamed = {self.known.item(place).address for places in self.trace.duplicates.values() for place in places}
         for item in self._placed.judged(self._without_row()):
             kept = self.context.complete and item.change.address not in renamed
             if item.change.action is not Action.REMOVED or kept:
@@ -257,21 +263,21 @@ class Judge:
                 item = Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
                 yield _with_private(item, [entry.call])
             elif entry.will_ring(self.context.now):
-                superseded = self.met.latest.get((address.plan, address.key), 0) > address.revision
+                superseded = self.trace.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
                 yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
 
 
 def _with_private(item: Judged, calls: Sequence[Call], old: Address | None = None) -> Judged:
-    """The change, knowing what tells whom these calls reach, where its key, ``old`` or its message may hold it."""
+    """Set ``private``: the personal values of these calls that occur in the key, in ``old`` or in the message."""
     change = item.change
     text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
     private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
     return structs.replace(item, change=structs.replace(change, private=private)) if private else item
 
 
-def conflict_of(address: Address, call: Call, context: Context) -> Conflict | None:
-    """The conflict that is kept of a row. It is over once the row calls somebody who is surely another person."""
+def find_conflict(address: Address, call: Call, context: Context) -> Conflict | None:
+    """The recorded conflict of a row. It no longer applies once the row certainly calls another person."""
     conflict = context.conflicts.get(address)
     if conflict is None:
         return None

@@ -1,4 +1,4 @@
-"""Lifting a guard for one plan: what a person said, with a reason, makes of its objections warnings."""
+"""Override guards for one plan: their objections become warnings, and the reason is recorded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import replace
 from reconciler.domain.plan import Lifted
 from reconciler.domain.policy import Policy, Strictness
 from reconciler.planning.context import Context
-from reconciler.planning.guards.registry import strictness_of
+from reconciler.planning.guards.registry import guard_strictness
 
 
 def lift(context: Context, lifted: Sequence[Lifted]) -> Context:
-    """The context of a plan for which guards were lifted. Where the policy lets nobody lift one, it stays."""
+    """The context of a plan for which guards were overridden. Guards that the policy does not let anybody override
+    stay.
+    """
     allowed = [item for item in lifted if item.code in context.policy.overridable]
     eased = {item.code: Strictness.WARNING for item in allowed if blocks(item.code, context.policy)}
     policy = replace(context.policy, strictness={**context.policy.strictness, **eased})
@@ -20,5 +22,5 @@ def lift(context: Context, lifted: Sequence[Lifted]) -> Context:
 
 
 def blocks(code: str, policy: Policy) -> bool:
-    """Whether the guard of this code blocks what it objects to, and does not only warn."""
-    return strictness_of(code, policy) is Strictness.ERROR
+    """Whether the guard of this code blocks calls, and does not only warn."""
+    return guard_strictness(code, policy) is Strictness.ERROR

@@ -1,4 +1,4 @@
-"""The diff: desired rows against what the state knows, as a pure function of two collections and a clock."""
+"""The diff of rows and state entries, as a pure function of two collections and a clock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import guarded
-from reconciler.planning.guards.words import Scene
+from reconciler.planning.guards.words import GuardInput
 from reconciler.planning.judging import Judge
 
 
@@ -29,17 +29,17 @@ def make_plan(
     diagnostics: Iterable[Diagnostic] = (),
     moves: Sequence[Move] = (),
 ) -> Plan:
-    """Compare rows with entries, carried over by ``moves``.
+    """Compare rows with entries, after ``moves`` are applied to the entries.
 
-    Rows must have unique addresses, and be sorted by them where they are lazy; ``diagnostics`` are the source's.
+    Rows must have unique addresses; lazy rows must be sorted by address. ``diagnostics`` are those of the source.
     """
     carried, pairs, problems = move_entries(entries, moves)
     known = EntryIndex.from_entries(carried)
     judge = Judge(known, context, {new: old for old, new in pairs})
     changes = judge.changes(rows)
-    scene = Scene(context.now, context.policy, known, context.view, context.people, context.siblings)
+    scene = GuardInput(context.now, context.policy, known, context.view, context.people, context.siblings)
     changes, warnings = guarded(changes, scene)
-    found = [*_eased(diagnostics, known, context.now), *judge.met.diagnostics, *problems, *warnings]
+    found = [*_eased(diagnostics, known, context.now), *judge.trace.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
@@ -59,14 +59,14 @@ def make_plan(
 
 
 def verdict(plan: Plan) -> ExitCode:
-    """Whether a plan can be applied: DONE where it can, else the exit code of what stands in the way."""
+    """Whether a plan can be applied: DONE if it can, else the exit code of the reason."""
     if plan.errors:
         return ExitCode.ERROR
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
 
 
 def _requested(changes: Sequence[Change], context: Context) -> Sequence[Change]:
-    """The changes, each call to place with its request: made as it is asked for, where they are many."""
+    """Add the request to each call to place; for a long plan only when the change is read."""
 
     def requested(change: Change) -> Change:
         if change.action is not Action.CREATE or change.call is None:
@@ -78,7 +78,7 @@ def _requested(changes: Sequence[Change], context: Context) -> Sequence[Change]:
 
 
 def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None:
-    """When the first of the waiting calls may no longer be placed."""
+    """The time after which the first of the waiting calls may no longer be placed."""
     lead = policy.min_lead or timedelta(0)
 
     def ends() -> Iterator[datetime]:
@@ -97,7 +97,7 @@ def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
 
 
 def _eased(found: Iterable[Diagnostic], known: EntryIndex, now: datetime) -> Iterable[Diagnostic]:
-    """Errors on rows whose call has already rung are warnings: nothing they say can matter any more."""
+    """Turn errors on rows whose call has already rung into warnings, because they no longer affect anything."""
     for item in found:
         entry = known.get(item.address) if item.address else None
         if entry is not None and entry.placed and entry.rings_at <= now:

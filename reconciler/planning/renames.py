@@ -1,4 +1,4 @@
-"""Rows that are blocked as the same call: how to say where each came from, in as few lines as will do."""
+"""Suggest how to declare renames for rows that are blocked as the same call, in as few lines as possible."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from reconciler.planning.context import Context
 
 def renames(
     known: EntryIndex,
-    twins: Mapping[Address, Sequence[int]],
+    duplicates: Mapping[Address, Sequence[int]],
     has_row: Sequence[int],
     plans: Collection[str],
     context: Context,
 ) -> dict[Address, explain.Reasons]:
-    """What is to be said of blocked rows, where it is not that the row itself was renamed.
+    """Reasons for blocked rows, except where just the row itself was renamed.
 
-    ``twins`` are the places of the entries that a row is alike, the likeliest first; ``has_row`` says of each
-    entry whether it has a row, and ``plans`` are those that have rows.
+    ``duplicates`` are the positions of the matching entries of each row, most likely first. ``has_row`` is true
+    for each entry that has a row, and ``plans`` are the plans that have rows.
     """
-    if not twins or not context.complete:
+    if not duplicates or not context.complete:
         return {}
-    first = {row: known.item(places[0]) for row, places in twins.items()}
-    found = {row: explain.same_as_row(twin) for row, twin in first.items() if has_row[twins[row][0]]}
+    first = {row: known.item(places[0]) for row, places in duplicates.items()}
+    found = {
+        row: explain.same_as_row(duplicate) for row, duplicate in first.items() if has_row[duplicates[row][0]]
+    }
     targets: defaultdict[str, set[str | None]] = defaultdict(set)
-    for row, twin in first.items():
-        targets[twin.address.plan].add(row.plan if row.key == twin.address.key else None)
+    for row, duplicate in first.items():
+        targets[duplicate.address.plan].add(row.plan if row.key == duplicate.address.key else None)
     scope = context.scope
     gone = {
         old
@@ -37,15 +39,15 @@ def renames(
         if new is not None and not others and old not in plans and (scope is None or old in scope)
         if _movable(known, old, new)
     }
-    for row, twin in first.items():
-        old = twin.address.plan
+    for row, duplicate in first.items():
+        old = duplicate.address.plan
         if old in gone:
-            found[row] = explain.same_plan(twin, row.plan)
+            found[row] = explain.same_plan(duplicate, row.plan)
     return found
 
 
 def _movable(known: EntryIndex, old: str, new: str) -> bool:
-    """Whether everything of a plan can be moved to another: a name that is taken there stands in the way."""
+    """Whether all entries of a plan can be moved to another plan without a name that already exists there."""
     taken = {(entry.address.key, entry.address.revision) for entry in known if entry.address.plan == new}
     return not any(
         (entry.address.key, entry.address.revision) in taken for entry in known if entry.address.plan == old

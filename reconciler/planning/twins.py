@@ -1,4 +1,4 @@
-"""The same call under another name: what a renamed plan or an edited key would phone a second time."""
+"""Find the same call under another name, which a renamed plan or an edited key would otherwise place again."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from reconciler.planning.guards.persons import Persons
 WINDOW = timedelta(hours=24)
 
 
-class Twins:
-    """Entries by what makes a call recognisable: its digest, its target and its time.
+class Duplicates:
+    """An index of entries by digest, target and time, to find the same call again.
 
-    A call that a person stopped is a twin too: a rename must not bring it back. Attempts that came to nothing are
-    none. ``siblings`` were approved together with the row that asks. ``view`` is how the state has a row's call.
-    Targets are compared as probable persons.
+    Calls that were stopped by hand count, so that a rename cannot place them again. Attempts that placed nothing
+    do not. ``siblings`` were approved together with the row. ``view`` converts a row's call to the form in the
+    state. Targets are compared as probable persons.
     """
 
     def __init__(self, known: EntryIndex, siblings: frozenset[Address], view: View, people: People) -> None:
@@ -35,11 +35,11 @@ class Twins:
                     self._by_target.add(name, place)
 
     def find(self, row: Row, digest: str, now: datetime) -> list[int]:
-        """Where the entries of other plans or keys stand that are the same call as ``row``: first those with its
-        key, each kind in the order of addresses.
+        """Positions of the entries of other plans or keys that are the same call as ``row``: first those with its
+        key, then the others, each in the order of addresses.
 
-        Same digest; or same target and ring instant; or, for immediate and delayed rows, the same target in an
-        immediate or delayed call attempted within 24 hours.
+        Calls are the same if they have the same digest, or the same target and ring time, or, for immediate and
+        delayed rows, the same target in an immediate or delayed call attempted within 24 hours.
         """
         if not self._known:
             return []
@@ -59,16 +59,16 @@ class Twins:
         return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
 
     def _stored(self, *names: str) -> set[str]:
-        """The names of a person, and each form in which the state may have them."""
+        """The names of a person, in each form that the state may have."""
         return {*names, *(self._view.target(text) for name in names for text in spellings(name))}
 
 
 class _Index:
-    """Where entries stand, by a text that each of them has, in some 30 bytes for each."""
+    """A compact index of positions by text, about 30 bytes for each."""
 
     def __init__(self, size: int) -> None:
         self._last = (1 << size.bit_length()) - 1
-        self._heads = array("i", [-1]) * (self._last + 1)  # of chains: of all texts whose hashes end alike
+        self._heads = array("i", [-1]) * (self._last + 1)  # the latest position in each hash bucket
         self._hashes, self._places, self._nexts = array("q"), array("I"), array("i")
 
     def add(self, text: str, place: int) -> None:
@@ -79,7 +79,7 @@ class _Index:
         self._places.append(place)
 
     def places(self, text: str) -> Iterator[int]:
-        """Where the entries with a text stand, and hardly any others."""
+        """Positions of the entries with a text; rarely also of others, because of hash collisions."""
         number = hash(text)
         index = self._heads[number & self._last]
         while index >= 0:

@@ -1,4 +1,4 @@
-"""Addresses as they may be published, in events, in the ledger and in sentences of ours."""
+"""Mask addresses in events, in the ledger and in our own messages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SENTENCE_ENDS = ".:"
 
 
 class AddressMask:
-    """Masks the addresses whose keys tell who is called. That is known of each from its own calls.
+    """Masks the addresses whose keys contain personal data, judged by the calls of each address.
 
-    It keeps only those keys, and of the others the ones that look like a name, about which it is asked again.
+    It stores only those keys, and the other keys that look like a name, which are checked again.
     """
 
     def __init__(self, changes: Iterable[Change] = (), entries: Iterable[Entry] = ()) -> None:
@@ -29,25 +29,27 @@ class AddressMask:
             self.add(entry.address, personal_values(entry.call))
 
     def add(self, address: Address, private: Iterable[str]) -> None:
-        """``private`` is what tells whom a call of the address reaches. It may be added several times."""
+        """Add the personal values of a call of this address. May be called several times."""
         name = (address.plan, address.key)
         masked = mask_address(Address(address.plan, self._shown.get(name, address.key)), private)
         if masked.key != address.key or may_name_person(address.key):
             self._shown[name] = masked.key
 
     def address(self, address: Address) -> Address:
-        """The address masked. Where no call of it is known, a key that may be a person's name is masked too."""
+        """The masked address. A key that may be a person's name is masked too if no call of the address is
+        known.
+        """
         key = self._shown.get((address.plan, address.key))
         if key is None:
             return mask_address(address, (address.key,) if may_name_person(address.key) else ())
         return mask_address(Address(address.plan, key, address.revision))
 
     def text(self, text: str) -> str:
-        """A sentence with the known addresses in it masked, and what else ``mask_text`` masks."""
+        """A sentence with the known addresses in it masked, and everything that ``mask_text`` masks."""
         return mask_text(_ADDRESS.sub(self._replaced, text) if self._shown else text)
 
     def json(self, members: Mapping[str, object]) -> JsonObject:
-        """A JSON object with all its texts masked so. Its addresses are in ``address`` and ``from``."""
+        """A JSON object with all its texts masked. Its addresses are in ``address`` and ``from``."""
         return {mask_text(name): self._member(name, value) for name, value in members.items()}
 
     def _member(self, name: str, value: object) -> JsonValue:

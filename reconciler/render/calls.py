@@ -1,4 +1,4 @@
-"""A plan as tables: its calls one a row, its counts, its problems."""
+"""A plan as tables: the calls, the counts, and the problems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.domain.sensitive import mask_names
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.domain.times import format_instant
 from reconciler.render import to_stop
-from reconciler.render.table import Line, Table, by_column, column_of, field_columns
+from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
 from reconciler.render.words import verdict_line
 from reconciler.savedplan.planfile import plan_id
 
@@ -24,10 +24,10 @@ _LAST = ("place_by", "changed", "introduced", "source", "reasons", "message")
 
 
 def calls_table(plan: Plan, *, masked: bool) -> Table:
-    """One row an address: first the calls to stop by hand, the soonest first; then ordered by action as in
+    """One row for each address: first the calls to stop by hand, the soonest first; then by action in the order of
     ``Action``, and by address.
 
-    A cell that differs holds ``before → after``, and ``changed`` names its field.
+    A cell that differs contains ``before → after``, and ``changed`` names its field.
     """
     fields = field_columns(name for change in _ranked(plan) for name in _names(change, masked=masked))
     public_metadata = plan.public_metadata if masked else None
@@ -39,14 +39,14 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
     return Table("Calls", columns, lines, len(plan.changes))
 
 
-def _stopping(calls: Iterable[CallToStop], lines: Iterator[Line]) -> Iterator[Line]:
-    """The lines of calls to stop, which come first: with whom they call, when, and what to do."""
+def _stopping(calls: Iterable[CallToStop], lines: Iterator[TableRow]) -> Iterator[TableRow]:
+    """Complete the rows of calls to stop, which come first: whom they call, when, and what to do."""
     for call, line in zip(calls, lines, strict=False):
         told = (call.call_id or "", call.target or "", to_stop.rings(call), f"{call.why}: {to_stop.to_do(call)}")
         yield replace(line, texts=(*line.texts, *told))
 
 
-def _padded(lines: Iterable[Line]) -> Iterator[Line]:
+def _padded(lines: Iterable[TableRow]) -> Iterator[TableRow]:
     for line in lines:
         yield replace(line, texts=(*line.texts, *("",) * len(_STOPPING)))
 
@@ -66,29 +66,29 @@ def _ranked(plan: Plan) -> Iterator[Change]:
 
 def _names(change: Change, *, masked: bool) -> list[str]:
     names = [] if change.call is None else list(by_column(identity.cells(change.call)))
-    names += [column_of(cell.field) for cell in change.diff]
+    names += [column_for(cell.field) for cell in change.diff]
     return mask_names(names, private_of(change)) if masked else names
 
 
 def _lines(
     changes: Iterable[Change], fields: Sequence[str], public_metadata: frozenset[str] | None
-) -> Iterator[Line]:
-    """``public_metadata`` is None where nothing is masked."""
+) -> Iterator[TableRow]:
+    """``public_metadata`` is None if nothing is masked."""
     at = {name: len(_FIRST) + index for index, name in enumerate(fields)}
     for change in changes:
         shown = change if public_metadata is None else mask_change(change, public_metadata)
         differing = _differing(shown)
         cells = ({} if shown.call is None else by_column(identity.cells(shown.call))) | differing
         texts = (*_first(shown), *(cells.get(name, "") for name in fields), *_last(shown))
-        yield Line(texts, frozenset(at[name] for name in differing))
+        yield TableRow(texts, frozenset(at[name] for name in differing))
 
 
 def _differing(change: Change) -> dict[str, str]:
-    """``before → after`` by column. Where the kind of target changes, two fields meet in one column."""
+    """``before → after`` by column. If the kind of target changes, two fields share one column."""
     sides: dict[str, tuple[str | None, str | None]] = {}
     for cell in change.diff:
-        before, after = sides.get(column_of(cell.field), (None, None))
-        sides[column_of(cell.field)] = (cell.before or before, cell.after or after)
+        before, after = sides.get(column_for(cell.field), (None, None))
+        sides[column_for(cell.field)] = (cell.before or before, cell.after or after)
     return {name: f"{_side(before)} → {_side(after)}" for name, (before, after) in sides.items()}
 
 
@@ -114,15 +114,15 @@ def _last(change: Change) -> tuple[str, ...]:
 
 
 def _place(where: Location | None) -> str:
-    """``june.yaml:14``, ``june.xlsx!June!B7``: what finds the row in an editor or a spreadsheet."""
+    """``june.yaml:14``, ``june.xlsx!June!B7``: the location of the row in an editor or a spreadsheet."""
     if where is None:
         return ""
     return str(where) if where.cell is not None else f"{where.file}:{where.line}"
 
 
 def summary_table(plan: Plan, *, masked: bool) -> Table:
-    """What the plan is, and how many calls stand where."""
-    lines = [Line(pair) for pair in _summary(plan, masked=masked)]
+    """The plan's metadata, and the number of calls for each action."""
+    lines = [TableRow(pair) for pair in _summary(plan, masked=masked)]
     return Table("Summary", ("plan", plan_id(plan)), lines, len(lines))
 
 
@@ -131,7 +131,7 @@ def _summary(plan: Plan, *, masked: bool) -> Iterator[tuple[str, str]]:
     yield "created_at", format_instant(plan.created_at)
     yield "tool_version", plan.tool_version
     if plan.git is not None:
-        yield "git commit", plan.git.commit + (", with changes that are not committed" if plan.git.dirty else "")
+        yield "git commit", plan.git.commit + (", with uncommitted changes" if plan.git.dirty else "")
     if plan.lineage is not None:
         yield "state", f"{plan.lineage}, serial {plan.serial}"
     if plan.snapshot_at is not None:
@@ -153,7 +153,7 @@ def problems_table(plan: Plan, *, masked: bool) -> Table:
     """Every diagnostic, in the plan's order."""
     shown = (mask_diagnostic(item) if masked else item for item in plan.diagnostics)
     lines = (
-        Line((item.severity.value, item.code, str(item.location or ""), item.message, item.hint or ""))
+        TableRow((item.severity.value, item.code, str(item.location or ""), item.message, item.hint or ""))
         for item in shown
     )
     return Table("Problems", ("severity", "code", "place", "message", "hint"), lines, len(plan.diagnostics))

@@ -1,4 +1,4 @@
-"""How the rows of one group stand below each other, and what their heading says once for all of them."""
+"""Column widths for the rows of one group, and what its heading shows once for all of them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _WIDEST = 40
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """``address`` is the width of that column, ``zone`` the zone that all rows share. For a file, all is bare."""
+    """``address`` is the width of that column, ``zone`` the time zone that all rows share. Both are unset for a
+    file.
+    """
 
     now: datetime | None = None
     address: int = 0
     zone: str | None = None
 
     @classmethod
-    def of(cls, changes: Sequence[Change], now: datetime | None) -> Columns:
-        """For a person at a terminal, who reads at ``now``; None for a file."""
+    def for_changes(cls, changes: Sequence[Change], now: datetime | None) -> Columns:
+        """``now`` is set for a person at a terminal, and None for a file."""
         if now is None:
             return cls()
         widest = max((len(for_terminal(str(change.address))) for change in changes), default=0)
@@ -36,7 +38,7 @@ class Columns:
         return words if self.zone is None else f"{words}, times {moments.place(self.zone)}"
 
     def when(self, change: Change, room: int) -> str:
-        """When a call rings: in the row's words, or for a person how far ahead that is, where there is room."""
+        """When a call rings: in the row's form, or relative to now for a person if there is room."""
         zone = _zone(change)
         if change.call is None:
             return ""

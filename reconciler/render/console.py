@@ -1,4 +1,4 @@
-"""Text for a person: how it looks, and the few shapes it is made of."""
+"""Text output for people: its style, and the few building blocks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How wide (a file or a pipe has no width: nothing is wrapped there), in colour or not, and whether private
-    values are masked.
+class OutputStyle:
+    """Width (None for a file or a pipe, where text is not wrapped), colour, and whether private values are masked.
 
-    ``now`` is set for a person at a terminal, who is told how far ahead things are; elsewhere the text depends on
-    nothing but the plan. Long lists are folded there too, unless ``full``.
+    ``now`` is set for a person at a terminal, who sees relative times. Otherwise the text depends only on the
+    plan. Long lists are shortened on a terminal, unless ``full``.
     """
 
     width: int = 1_000_000
@@ -28,10 +27,10 @@ class Look:
     full: bool = False
 
 
-class Line:
-    """One line, of parts in a style each: words of ``_CODES``, such as ``bold red``.
+class StyledLine:
+    """One line of parts, each with a style: words of ``_CODES``, such as ``bold red``.
 
-    ``width`` is in cells of a terminal: some characters take two.
+    ``width`` is in terminal cells: some characters take two.
     """
 
     def __init__(self, text: str = "", style: str = "") -> None:
@@ -40,54 +39,54 @@ class Line:
         self._styles: list[str] = []
         self.append(text, style)
 
-    def append(self, text: str, style: str = "") -> Line:
-        """Go on with a part; the result is the same line."""
+    def append(self, text: str, style: str = "") -> StyledLine:
+        """Add a part and return the same line."""
         self._texts.append(text)
         self._styles.append(style)
         self.width += len(text) if text.isascii() else _cells(text)
         return self
 
     def drawn(self, *, color: bool) -> str:
-        """The line as a terminal takes it."""
+        """The line with its terminal codes."""
         if not color:
             return "".join(self._texts)
         return "".join(map(_painted, self._texts, self._styles))
 
 
 class Console:
-    """Gives lines as they look to ``write``, many at a time; ``height`` is how many there are.
+    """Passes styled lines to ``write``, many at a time; ``height`` is the number of lines.
 
-    Long ones are left to the terminal to break: so they can be copied whole.
+    Long lines are wrapped by the terminal, so that they can be copied as one line.
     """
 
-    def __init__(self, look: Look, write: Callable[[str], object]) -> None:
+    def __init__(self, look: OutputStyle, write: Callable[[str], object]) -> None:
         self.width = max(look.width, _NARROWEST)
         self.height = 0
         self._color = look.color
         self._write = write
         self._lines: list[str] = []
 
-    def print(self, line: Line | str = "") -> None:
-        drawn = line.drawn(color=self._color) if isinstance(line, Line) else line
+    def print(self, line: StyledLine | str = "") -> None:
+        drawn = line.drawn(color=self._color) if isinstance(line, StyledLine) else line
         self.height += 1 + drawn.count("\n")
         self._lines.append(drawn)
         if len(self._lines) >= _MOST_WAITING:
             self.end()
 
     def take(self, drawn: str) -> None:
-        """Go on with what another console of this look gave."""
+        """Add text that another console with the same settings produced."""
         self.end()
         self.height += drawn.count("\n")
         self._write(drawn)
 
     def end(self) -> None:
-        """Write what is left."""
+        """Write the remaining lines."""
         self._write("".join(f"{line}\n" for line in self._lines))
         self._lines.clear()
 
 
-def capture(look: Look, draw: Callable[[Console], None]) -> str:
-    """What ``draw`` prints, looking like ``look``."""
+def capture(look: OutputStyle, draw: Callable[[Console], None]) -> str:
+    """The text that ``draw`` prints with these settings."""
     parts: list[str] = []
     console = Console(look, parts.append)
     draw(console)
@@ -96,7 +95,7 @@ def capture(look: Look, draw: Callable[[Console], None]) -> str:
 
 
 def print_indented(console: Console, text: str, indent: int) -> None:
-    """A paragraph, wrapped to the console's width."""
+    """Print a paragraph, wrapped to the console's width."""
     margin = " " * indent
     for line in textwrap.wrap(text, console.width - indent, break_long_words=False, break_on_hyphens=False):
         console.print(margin + line)

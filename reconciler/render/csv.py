@@ -1,4 +1,4 @@
-"""Tables as CSV: UTF-8 with a mark, so that spreadsheets take it for what it is."""
+"""Tables as CSV: UTF-8 with a byte order mark, so that spreadsheets detect the encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.render.table import Table
 
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
-    """One row a call; what a person must look at comes first."""
+    """One row for each call; those that need attention come first."""
     return to_csv(calls_table(plan, masked=masked))
 
 

@@ -1,4 +1,4 @@
-"""What the state holds, one call a row: for spreadsheets, and as JSON."""
+"""The entries of the state, one call a row, for spreadsheets and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.domain.model import Entry, JsonObject
 from reconciler.domain.sensitive import mask_names
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_json
-from reconciler.render.table import Line, Table, by_column, column_of, field_columns
+from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
 from reconciler.render.words import standing
 
 FORMAT_VERSION = "1.0"
@@ -21,23 +21,23 @@ _LAST = ("rejections", "error", "digest")
 
 
 def entries_table(entries: Sequence[Entry], public_metadata: frozenset[str] | None) -> Table:
-    """One row an address, in the order of ``entries``; masked unless ``public_metadata`` is None."""
+    """One row for each address, in the order of ``entries``; masked unless ``public_metadata`` is None."""
     fields = field_columns(name for entry in entries for name in _names(entry, masked=public_metadata is not None))
     return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(entries, fields, public_metadata), len(entries))
 
 
 def _names(entry: Entry, *, masked: bool) -> list[str]:
-    names = list(map(column_of, identity.cells(entry.call)))
+    names = list(map(column_for, identity.cells(entry.call)))
     return mask_names(names, personal_values(entry.call)) if masked else names
 
 
 def _lines(
     entries: Sequence[Entry], fields: Sequence[str], public_metadata: frozenset[str] | None
-) -> Iterator[Line]:
+) -> Iterator[TableRow]:
     for entry in _shown(entries, public_metadata):
         cells = by_column(identity.cells(entry.call))
         texts = (cells.get(name, "") for name in fields)
-        yield Line((*_first(entry), *texts, str(entry.rejections), entry.error or "", entry.digest))
+        yield TableRow((*_first(entry), *texts, str(entry.rejections), entry.error or "", entry.digest))
 
 
 def _first(entry: Entry) -> tuple[str, ...]:

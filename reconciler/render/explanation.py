@@ -1,4 +1,4 @@
-"""What is known of single addresses: where each field came from, what the state holds, what a plan would do."""
+"""Details of single addresses: where each field came from, the state's entry, and the planned action."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FORMAT_VERSION = "1.0"
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One address. Each part is None where there is none: no row, nothing in the state, nothing planned.
+    """One address. A part is None if it does not exist: no row, no entry in the state, no planned change.
 
-    ``recorded_as`` is the address under which the state still has it, where the files say that it was moved;
-    ``blind`` says that the entry is a snapshot's, which holds no values. ``diagnostics`` are the row's own.
+    ``recorded_as`` is the address in the state if the files moved it. ``blind``: the entry is from a snapshot,
+    which has no values. ``diagnostics`` are those of the row.
     """
 
     address: Address
@@ -43,7 +43,7 @@ class Explanation:
 
 
 def mask_explanation(item: Explanation, public_metadata: frozenset[str]) -> Explanation:
-    """The explanation as it may be published. Diagnostics are masked where they are printed."""
+    """The explanation with private values masked. Diagnostics are masked when they are printed."""
     private = [] if item.entry is None else personal_values(item.entry.call)
     private += [] if item.change is None else private_of(item.change)
     return replace(
@@ -57,7 +57,7 @@ def mask_explanation(item: Explanation, public_metadata: frozenset[str]) -> Expl
 
 
 def to_document(items: Iterable[Explanation], plan: Plan, *, masked: bool) -> JsonObject:
-    """The document of ``schemas/explanation.schema.json``. ``plan`` is what the addresses were planned in."""
+    """The document of ``schemas/explanation.schema.json``. ``plan`` is the plan of these addresses."""
     shown = [mask_explanation(item, plan.public_metadata) if masked else item for item in items]
     state: JsonValue = None
     if plan.serial is not None:

@@ -1,4 +1,4 @@
-"""What of a plan belongs beside a line of a file, for the forms that say it there."""
+"""The parts of a plan that belong to a line of a file, for formats with annotations."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from reconciler.render import to_stop
 SETTINGS_RULE = "settings-changed"
 ACTION_RULES = {
     Action.BLOCKED: "a call that a guard holds back",
-    Action.FORBIDDEN: "a call that will still ring and that a guard would block today: the API cannot cancel it",
-    Action.UNCERTAIN: "a call of which nobody knows whether it was placed",
-    Action.CONFLICT: "a call that the service may have already, placed by something else",
-    Action.CHANGED: "a call that was placed and is edited now: the API cannot change it",
-    Action.REMOVED: "a call that will still ring without a row: the API cannot cancel it",
+    Action.FORBIDDEN: "a placed call that a guard would block today: the API cannot cancel it",
+    Action.UNCERTAIN: "a call that may or may not have been placed",
+    Action.CONFLICT: "a call that may already exist at the service, placed by something else",
+    Action.CHANGED: "a placed call whose row was edited: the API cannot change it",
+    Action.REMOVED: "a placed call whose row was removed: the API cannot cancel it",
     Action.EXPIRED: "a call whose time passed before it was placed",
 }
 _MOST_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """``rule`` is a diagnostic's code or an action; ``identity`` stays the same when lines move, and is masked."""
+class Annotation:
+    """``rule`` is a diagnostic's code or an action; ``identity`` does not change when lines move, and is
+    masked.
+    """
 
     rule: str
     severity: Severity
@@ -38,11 +40,12 @@ class Finding:
     hint: str | None = None
 
 
-def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
-    """A changed ``reconciler.yaml``, then errors, then warnings; what waits on the base already comes last of its
-    kind. Edits of a call that has rung are left out: nothing can be done about them.
+def findings(plan: Plan, *, masked: bool, folder: str) -> list[Annotation]:
+    """A changed ``reconciler.yaml``, then errors, then warnings. Changes that the base already has come last in
+    each group. Edits after the call rang are omitted, because they need no action.
 
-    Places are told from the top of the repository: ``folder`` is the project's in it, with a slash at its end.
+    Locations are relative to the root of the repository: ``folder`` is the project's path in it, with a slash at
+    its end.
     """
     seen = mask_plan(plan, whole=False) if masked else plan
     found = [*_settings(seen), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
@@ -58,8 +61,8 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Finding]:
     return [replace(item, location=_within(folder, item.location)) for item in found]
 
 
-def _to_stop(plan: Plan) -> Iterator[Finding]:
-    """The calls to stop by hand, the soonest first, at their rows where they have any."""
+def _to_stop(plan: Plan) -> Iterator[Annotation]:
+    """The calls to stop by hand, the soonest first, located at their rows if they have any."""
     if plan.to_stop:
         changes = {change.address: change for change in plan.with_action(*{call.action for call in plan.to_stop})}
         for call in plan.to_stop:
@@ -68,34 +71,34 @@ def _to_stop(plan: Plan) -> Iterator[Finding]:
             if change is not None and change.diff:
                 message += f". Fields: {_fields(cell.field for cell in change.diff)}"
             where = None if change is None else change.source
-            yield Finding(call.action, Severity.WARNING, message, str(call.address), where)
+            yield Annotation(call.action, Severity.WARNING, message, str(call.address), where)
 
 
 def _within(folder: str, where: Location | None) -> Location | None:
     return where and structs.replace(where, file=folder + where.file)
 
 
-def _settings(plan: Plan) -> Iterator[Finding]:
+def _settings(plan: Plan) -> Iterator[Annotation]:
     if plan.base is not None and plan.base.settings:
         message = f"this branch changes {_fields(cell.field for cell in plan.base.settings)} in {PROJECT_FILE}"
-        yield Finding(SETTINGS_RULE, Severity.WARNING, message, SETTINGS_RULE, Location(PROJECT_FILE))
+        yield Annotation(SETTINGS_RULE, Severity.WARNING, message, SETTINGS_RULE, Location(PROJECT_FILE))
 
 
-def _diagnostics(items: Iterable[Diagnostic], severity: Severity, *, masked: bool) -> Iterator[Finding]:
+def _diagnostics(items: Iterable[Diagnostic], severity: Severity, *, masked: bool) -> Iterator[Annotation]:
     for item in items:
         if item.severity is severity:
             public = mask_diagnostic(item)
             shown = public if masked else item
             identity = f"{public.address or ''}\n{public.message}"
-            yield Finding(item.code, severity, shown.message, identity, shown.location, shown.hint)
+            yield Annotation(item.code, severity, shown.message, identity, shown.location, shown.hint)
 
 
-def _change(change: Change) -> Finding:
+def _change(change: Change) -> Annotation:
     severity = Severity.ERROR if change.action is Action.BLOCKED else Severity.WARNING
     message = f"{change.address} is {change.action}: {change.message or ACTION_RULES[change.action]}"
     if change.diff:
         message += f". Fields: {_fields(cell.field for cell in change.diff)}"
-    return Finding(change.action, severity, message, str(mask_address(change.address)), change.source)
+    return Annotation(change.action, severity, message, str(mask_address(change.address)), change.source)
 
 
 def _fields(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Long lists: how many of them are shown, and what is said of the rest."""
+"""Shorten long lists: how many items are shown, and the summary of the others."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from reconciler.domain.plan import Change
 from reconciler.render.words import counted
 
 SHOWN = 10
-_SLACK = 5  # a fold that hides fewer is longer than what it hides
+_SLACK = 5  # hiding fewer items than this does not shorten the output
 _PLANS = 3
 
 
 def fold(changes: Sequence[Change], *, full: bool) -> tuple[Sequence[Change], str | None]:
-    """The changes to show, and a line for those that are not."""
+    """The changes to show, and a line that summarises the hidden ones."""
     if full or len(changes) <= SHOWN + _SLACK:
         return changes, None
-    return changes[:SHOWN], _told(changes[SHOWN:])
+    return changes[:SHOWN], _hidden_text(changes[SHOWN:])
 
 
-def _told(hidden: Sequence[Change]) -> str:
+def _hidden_text(hidden: Sequence[Change]) -> str:
     """``and 1,990 more (june 1,500, may 490): --full shows all``, the largest plans first."""
     plans = Counter(change.address.plan for change in hidden)
     parts = [f"{name} {count:,}" for name, count in plans.most_common(_PLANS)]

@@ -1,7 +1,7 @@
-"""A plan as annotations of GitHub Actions: workflow commands, one a line.
+"""A plan as annotations of GitHub Actions: one workflow command on each line.
 
-https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions. The runner reads ``%25``,
-``%0D``, ``%0A`` in a message, and ``%3A``, ``%2C`` in a property as well (actions/toolkit, command.ts).
+https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions. The runner decodes ``%25``,
+``%0D``, ``%0A`` in a message, and also ``%3A``, ``%2C`` in a property (actions/toolkit, command.ts).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from reconciler.domain.model import Severity
 from reconciler.domain.plan import Plan
 from reconciler.render.escape import cut
-from reconciler.render.findings import Finding, findings
+from reconciler.render.findings import Annotation, findings
 from reconciler.render.words import count_line, verdict_line
 
-MOST_OF_A_KIND = 10  # what GitHub shows of one step
+MOST_OF_A_KIND = 10  # the most that GitHub shows for one step
 _MESSAGE = 2000
 
 
@@ -24,8 +24,8 @@ def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _kind(severity: Severity, found: list[Finding]) -> list[str]:
-    """As many as GitHub shows; where there are more, the last one counts the rest."""
+def _kind(severity: Severity, found: list[Annotation]) -> list[str]:
+    """At most as many as GitHub shows; if there are more, the last one gives the number of the others."""
     items = [item for item in found if item.severity is severity]
     if len(items) <= MOST_OF_A_KIND:
         return [_annotation(item) for item in items]
@@ -34,7 +34,7 @@ def _kind(severity: Severity, found: list[Finding]) -> list[str]:
     return [*shown, f"::{severity} title=reconciler::{rest} more {severity}s are not shown here; see the log"]
 
 
-def _annotation(item: Finding) -> str:
+def _annotation(item: Annotation) -> str:
     properties = [f"title={_property(item.rule)}"]
     if item.location is not None:
         where = item.location

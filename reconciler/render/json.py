@@ -1,4 +1,4 @@
-"""A plan as JSON: masked unless asked otherwise, with the id of the plan itself."""
+"""A plan as JSON: masked by default, with the id of the unmasked plan."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reconciler.source.provenance import Provenance
 
 
 def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> Iterator[bytes]:
-    """The document of ``schemas/plan.schema.json``, UTF-8, piece by piece.
+    """The document of ``schemas/plan.schema.json``, UTF-8, in pieces.
 
-    With ``origins`` it tells where each new value came from.
+    With ``origins``, it includes the origin of each new value.
     """
     told = mask_origins(origins or {}) if masked else origins or {}
 
@@ -24,7 +24,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
         provenance = told.get(change.address)
         return planfile.change_line(change) if provenance is None else _annotated(change, provenance)
 
-    return map(inert_json, planfile.shown(mask_plan(plan) if masked else plan, plan, line))
+    return map(inert_json, planfile.masked_pieces(mask_plan(plan) if masked else plan, plan, line))
 
 
 def _annotated(change: Change, told: Provenance) -> bytes:

@@ -1,6 +1,6 @@
-"""A plan as JUnit XML: one suite a file, one case an address.
+"""A plan as JUnit XML: one suite for each file, one case for each address.
 
-Blocked rows and errors fail, held, waiting and uncertain ones are skipped, warnings stand in the suite's output.
+Blocked rows and errors fail; held, waiting and uncertain rows are skipped; warnings are in the suite's output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SKIPPED = frozenset({Action.HELD, Action.WAITING, Action.UNCERTAIN, Action.CONF
 
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
-    """The document, UTF-8. What XML 1.0 cannot hold is shown as an escape."""
+    """The document, UTF-8. Characters that XML 1.0 does not allow are shown as escapes."""
     if masked:
         plan = mask_plan(plan, whole=False)
     changes: defaultdict[str, list[Change]] = defaultdict(list)
@@ -36,7 +36,7 @@ def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
         root.insert(0, _to_stop([mask_to_stop(call) if masked else call for call in plan.to_stop]))
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    # "##[" starts a command wherever a CI runner meets it in a log. "##" stands in texts only.
+    # "##[" starts a command anywhere in a CI runner's log. "##" occurs only in texts.
     return document.replace(b"##", b"#&#35;") + b"\n"
 
 
@@ -48,13 +48,13 @@ def _suite(name: str, changes: list[Change], problems: list[Diagnostic]) -> ET.E
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", "0")
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
-    if warnings := [_told(item) for item in problems if item.severity is Severity.WARNING]:
+    if warnings := [_problem_text(item) for item in problems if item.severity is Severity.WARNING]:
         ET.SubElement(suite, "system-out").text = "\n".join(warnings)
     return suite
 
 
 def _to_stop(calls: Sequence[CallToStop]) -> ET.Element:
-    """The calls to stop by hand as a suite of their own: cases that were skipped, which every reader shows."""
+    """The calls to stop by hand as their own suite of skipped cases, which every reader shows."""
     suite = ET.Element("testsuite", name="calls to stop by hand", tests=str(len(calls)), failures="0", errors="0")
     suite.set("skipped", str(len(calls)))
     for call in calls:
@@ -81,7 +81,7 @@ def _case(change: Change) -> ET.Element:
 
 
 def _problem(item: Diagnostic) -> ET.Element:
-    """An error has a case of its own: mostly it is why there is no row."""
+    """An error is its own case, because it is usually the reason why there is no row."""
     where = item.location
     case = ET.Element(
         "testcase", classname="reconciler", name=f"{item.code} {for_terminal(str(where or ''))}".strip()
@@ -89,11 +89,11 @@ def _problem(item: Diagnostic) -> ET.Element:
     if where is not None:
         case.set("file", for_terminal(where.file))
         case.set("line", str(where.line))
-    ET.SubElement(case, "failure", type=item.code, message=for_terminal(item.message)).text = _told(item)
+    ET.SubElement(case, "failure", type=item.code, message=for_terminal(item.message)).text = _problem_text(item)
     return case
 
 
-def _told(item: Diagnostic) -> str:
+def _problem_text(item: Diagnostic) -> str:
     place = f"{for_terminal(str(item.location))}: " if item.location else ""
     hint = f"\nhint: {for_terminal(item.hint)}" if item.hint else ""
     return f"{place}{item.severity} {for_terminal(item.code)}: {for_terminal(item.message)}{hint}"

@@ -1,4 +1,4 @@
-"""The ledger for a person, a spreadsheet or a script."""
+"""The ledger for people, spreadsheets and scripts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COLUMNS = (
     *("error", "evidence", "reason", "hash"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-_SHORT = 19  # sha256: and twelve digits
+_SHORT = 19  # "sha256:" and twelve digits
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One entry and what belongs to it. ``run`` is what the ledger says of its run's beginning."""
+class LedgerLine:
+    """One entry with its context. ``run`` is the ledger's entry for the start of its run."""
 
     link: Link
     record: LedgerRecord
@@ -34,7 +34,7 @@ class Line:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """What an entry says; of an inherited one, the row it took over."""
+        """The content of an entry; for an inherited one, the row that it took over."""
         content: Mapping[str, Any] = self.record.content
         return {**content, **content["row"]} if self.record.kind == EntryKind.INHERITED else content
 
@@ -44,9 +44,9 @@ class Line:
 
 
 class LedgerMask:
-    """Masks the entries of a ledger by the calls of the state; a name that was moved by those of its last one."""
+    """Masks the entries of a ledger by the calls of the state; a moved address by the calls of its latest name."""
 
-    def __init__(self, entries: Iterable[Entry], lines: Iterable[Line]) -> None:
+    def __init__(self, entries: Iterable[Entry], lines: Iterable[LedgerLine]) -> None:
         self._private: dict[str, list[str]] = {}
         self._addresses = AddressMask()
         calls = {str(entry.address): entry.call for entry in entries}
@@ -57,19 +57,19 @@ class LedgerMask:
                 self._private[name] = private_texts(calls[last])
                 self._addresses.add(Address.parse(name), personal_values(calls[last]))
 
-    def line(self, line: Line) -> Line:
-        """The entry as it may be published: its texts are masked, but for the keyed digest of whom it called."""
+    def line(self, line: LedgerLine) -> LedgerLine:
+        """The entry with its texts masked, except for the keyed digest of the called person."""
         private = self._private.get(str(line.content.get("address")), ())
         texts = {name: self._text(name, text, private) for name, text in line.texts.items()}
         link = line.link if line.link.texts is None else replace(line.link, texts=texts)
         content = self._addresses.json(line.record.content)
-        return Line(link, replace(line.record, content=content), self._addresses.json(line.run))
+        return LedgerLine(link, replace(line.record, content=content), self._addresses.json(line.run))
 
     def _text(self, name: str, text: str, private: Iterable[str]) -> str:
         return text if name == "person" else mask_text(self._addresses.text(text), private)
 
 
-def _is_move(line: Line) -> bool:
+def _is_move(line: LedgerLine) -> bool:
     return line.record.kind == EntryKind.MOVED and {"from", "address"} <= line.content.keys()
 
 
@@ -81,20 +81,20 @@ def _last_name(name: str, later: Mapping[str, str]) -> str:
     return name
 
 
-def render_text(lines: Iterable[Line]) -> str:
-    """One line an entry: number, time to the second, kind, address, and what it says."""
+def render_text(lines: Iterable[LedgerLine]) -> str:
+    """One line for each entry: number, time to the second, kind, address, and details."""
     return "".join(for_terminal(_text(line)) + "\n" for line in lines)
 
 
-def _text(line: Line) -> str:
-    told = _TOLD.get(line.record.kind, _told)(line)
+def _text(line: LedgerLine) -> str:
+    told = _DETAILS.get(line.record.kind, _default_text)(line)
     address = line.content.get("address")
     at = tell_instant(parse_instant(line.record.at))
     parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, told]
     return "  ".join(str(part) for part in parts if part).rstrip()
 
 
-def _began(line: Line) -> str:
+def _began(line: LedgerLine) -> str:
     told = line.content
     commit = told.get("commit")
     approved = [item["plan_id"] for item in told.get("approvals", ())]
@@ -110,8 +110,8 @@ def _began(line: Line) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-def _created(line: Line) -> str:
-    """A state that was lost and made again says from what."""
+def _created(line: LedgerLine) -> str:
+    """For a state that was lost and rebuilt, what it was rebuilt from."""
     told = line.content.get("rebuilt")
     if told is None:
         return ""
@@ -119,32 +119,32 @@ def _created(line: Line) -> str:
     return f"rebuilt from {told['listed']} listed calls" + (f": {found}" if found else "")
 
 
-def _ended(line: Line) -> str:
+def _ended(line: LedgerLine) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in line.content["counts"].items() if count)
     return f"exit {line.content['exit_code']}" + (f": {counts}" if counts else "")
 
 
-def _intended(line: Line) -> str:
+def _intended(line: LedgerLine) -> str:
     person = line.texts.get("person", "redacted")
     return f"rings {line.content['rings_at']}, person {person}, {line.content['digest']}"
 
 
-def _decided(line: Line) -> str:
+def _decided(line: LedgerLine) -> str:
     said = line.content.get("said") or line.record.kind
     return ": ".join(filter(None, (" ".join(filter(None, (said, line.content.get("call_id")))), _words(line))))
 
 
-def _inherited(line: Line) -> str:
+def _inherited(line: LedgerLine) -> str:
     told = line.content
     return " ".join(str(told[name]) for name in ("table", "status", "call_id") if told.get(name))
 
 
-def _told(line: Line) -> str:
+def _default_text(line: LedgerLine) -> str:
     call_id, origin = line.content.get("call_id"), line.content.get("from")
     return ": ".join(filter(None, (call_id or (origin and f"from {origin}"), _words(line))))
 
 
-def _words(line: Line) -> str:
+def _words(line: LedgerLine) -> str:
     return "; ".join(line.texts[name] for name in ("error", "evidence", "reason") if line.texts.get(name))
 
 
@@ -152,7 +152,7 @@ def _short(digest: str) -> str:
     return digest[:_SHORT]
 
 
-_TOLD: Mapping[str, Callable[[Line], str]] = {
+_DETAILS: Mapping[str, Callable[[LedgerLine], str]] = {
     EntryKind.CREATED: _created,
     EntryKind.BEGAN: _began,
     EntryKind.ENDED: _ended,
@@ -164,8 +164,8 @@ _TOLD: Mapping[str, Callable[[Line], str]] = {
 }
 
 
-def render_csv(lines: Iterable[Line]) -> str:
-    """A table with a header, in which no spreadsheet finds a formula."""
+def render_csv(lines: Iterable[LedgerLine]) -> str:
+    """A table with a header, without formulas for spreadsheets."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
@@ -174,7 +174,7 @@ def render_csv(lines: Iterable[Line]) -> str:
     return out.getvalue()
 
 
-def _row(line: Line) -> JsonObject:
+def _row(line: LedgerLine) -> JsonObject:
     run, told, texts = line.run, line.content, line.texts
     found: JsonObject = {name: told.get(name) for name in ("address", "digest", "call_id")}
     found |= {name: run.get(name) for name in ("command", "actor", "plan_id")}

@@ -1,4 +1,4 @@
-"""How the calls to place spread over time, as a chart of a few lines."""
+"""The distribution of the calls to place over time, as a chart of a few lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.domain.plan import Action, Plan
 from reconciler.render import moments
 from reconciler.render.words import counted
 
-_FEWEST = 10  # calls worth a chart
+_FEWEST = 10  # the fewest calls for a chart
 _MOST_BARS = 14
 _BAR = 40
 _FULL = "\N{FULL BLOCK}"
@@ -20,7 +20,7 @@ _FULL = "\N{FULL BLOCK}"
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A length of time: where the one around a moment starts, where the next one does, and its label."""
+    """A unit of time: the start of the one around a moment, the start of the next one, and its label."""
 
     name: str
     start: Callable[[datetime], datetime]
@@ -56,9 +56,9 @@ _UNITS = (
 
 
 def load_chart(plan: Plan, now: datetime, width: int) -> list[str]:
-    """A bar for each hour, day, week or month, in the zone that most rows name; nothing for a few calls.
+    """A bar for each hour, day, week or month, in the zone that most rows use; nothing for a few calls.
 
-    Bars are counted by the clock on the wall there. ``width`` is that of the terminal, in columns.
+    Bars are counted in local time. ``width`` is the terminal's, in columns.
     """
     timezone, local = _local(plan)
     if len(local) < _FEWEST or timezone is None:
@@ -80,7 +80,7 @@ def load_chart(plan: Plan, now: datetime, width: int) -> list[str]:
 
 
 def _local(plan: Plan) -> tuple[str | None, list[datetime]]:
-    """The zone that most rows to place name, and the minutes in which they ring there."""
+    """The zone that most rows to place use, and the local minutes in which they ring."""
     zones: Counter[str] = Counter()
     times: list[datetime] = []
     for item in plan.with_action(Action.CREATE):
@@ -95,7 +95,7 @@ def _local(plan: Plan) -> tuple[str | None, list[datetime]]:
 
 
 def _bars(unit: _Unit, local: Sequence[datetime]) -> int:
-    """How many bars there would be, with empty ones between; not counted much further than needed."""
+    """The number of bars, including empty ones between; not counted much further than needed."""
     count = 0
     for count, _ in enumerate(_starts(unit, local), 1):
         if count > _MOST_BARS:

@@ -1,8 +1,8 @@
 """A plan as the comment on a pull request, in GitHub Flavored Markdown.
 
-A comment holds 65,536 characters on GitHub; this stays below 60,000 bytes whatever the plan. What a person must
-act on comes first and is kept longest; what finds no room is counted. All text of users stands in code, where
-nothing of it can act (``escape.for_markdown``).
+A comment on GitHub holds 65,536 characters; this stays below 60,000 bytes for any plan. What needs action comes
+first and is shortened last; hidden items are counted. All untrusted text is in code spans, where it is inert
+(``escape.for_markdown``).
 """
 
 from __future__ import annotations
@@ -54,15 +54,13 @@ _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
 _MOST_CELLS = 20
 _MOST_GROUPS = 100
 _MESSAGE = 600
-_SHORTENED = (
-    "\n**Shortened to fit a comment:** {} only counted here. The report of this run (its JSON) lists them all.\n"
-)
+_SHORTENED = "\n**Shortened to fit a comment:** {} not listed here. The JSON report of this run lists them all.\n"
 
 
 def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = None) -> str:
-    """The comment; its first line marks it, so that the next one can take its place.
+    """The comment; its first line is a marker, so that the next comment can replace it.
 
-    With ``origins``, each new cell says where it came from.
+    With ``origins``, each new cell shows its origin.
     """
     head = f"{MARKER}\n### reconciler: {count_line(plan)}\n\n**{verdict_line(plan)}**\n"
     foot = _foot(plan)
@@ -74,7 +72,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How changes are told: masked or not, and with the origins of their cells."""
+    """How changes are shown: masked or not, and with the origins of their cells."""
 
     masked: bool
     origins: Origins
@@ -95,11 +93,11 @@ class _View:
 
 
 def _parts(plan: Plan, view: _View) -> list[Part]:
-    """The page from top to bottom."""
+    """The comment from top to bottom."""
     frame = mask_plan(replace(plan, changes=())) if view.masked else plan
     warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
     errors = frame.errors
-    mine = {action: _of(plan, action, waiting=False) for action in Action}
+    mine = {action: _with_action(plan, action, waiting=False) for action in Action}
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
@@ -122,15 +120,15 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     return [*parts, *_waiting(plan, view)]
 
 
-def _of(plan: Plan, action: Action, *, waiting: bool) -> Sequence[Change]:
-    """The changes of one action: those that wait on the base already, or all others."""
+def _with_action(plan: Plan, action: Action, *, waiting: bool) -> Sequence[Change]:
+    """The changes of one action: those that already wait on the base, or all others."""
     if plan.base is None:
         return () if waiting else plan.with_action(action)
     return where(plan.with_action(action), lambda item: (item.introduced is False) is waiting)
 
 
 def _settings(plan: Plan) -> Iterator[Part]:
-    """What the branch changes in the operator's settings: a reviewer must not miss it."""
+    """The branch's changes to the operator's settings, which a reviewer must see."""
     if plan.base is not None and plan.base.settings:
         cells = plan.base.settings
         head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
@@ -138,7 +136,7 @@ def _settings(plan: Plan) -> Iterator[Part]:
 
 
 def _lifted(plan: Plan) -> Iterator[Part]:
-    """What somebody lifted for this plan, and why: whoever approves it approves that too."""
+    """The guards that were overridden for this plan, and why: approving the plan approves the overrides."""
     if plan.lifted:
         head = f"\n#### \N{WARNING SIGN} {counted(len(plan.lifted), 'guard')} overridden\n\n"
         lines = [f"- {for_markdown(lifted_line(item))}\n" for item in plan.lifted]
@@ -149,7 +147,10 @@ def _summary(plan: Plan) -> str:
     """A line for each action that occurs; with a base, a column for each side."""
     rows = [("errors", len(plan.errors), 0)] if plan.errors else []
     for action in Action:
-        mine, waiting = len(_of(plan, action, waiting=False)), len(_of(plan, action, waiting=True))
+        mine, waiting = (
+            len(_with_action(plan, action, waiting=False)),
+            len(_with_action(plan, action, waiting=True)),
+        )
         if mine or waiting:
             rows.append((word(action), mine, waiting))
     if not rows:
@@ -162,7 +163,7 @@ def _summary(plan: Plan) -> str:
 
 
 def _state(plan: Plan) -> str:
-    """What the plan was compared with, where that is not the state itself."""
+    """What the plan was compared with, if not the state itself."""
     again = f"\nApply again before {tell_instant(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
     if plan.snapshot_at is not None:
         return f"\n{state_line(plan)}.\n{again}"
@@ -170,7 +171,7 @@ def _state(plan: Plan) -> str:
 
 
 def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) -> Iterator[Part]:
-    """What a person has to look at. Edits of a call that has rung are counted only."""
+    """Changes that need attention. Edits after the call rang are only counted."""
     if not changes:
         return
     told = where(changes, lambda item: "past" not in item.reasons)
@@ -180,7 +181,7 @@ def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) ->
 
 
 def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
-    """The calls to place: those the branch edits, with their cells; the others by plan, day and agent."""
+    """The calls to place: those that the branch edits, with their cells; the others by plan, day and agent."""
     if not changes:
         return
     yield Part(1, f"\n#### {len(changes):,} to place\n")
@@ -211,10 +212,12 @@ def _group(change: Change) -> tuple[str, str, str]:
 
 
 def _waiting(plan: Plan, view: _View) -> Iterator[Part]:
-    """What the base holds waiting already, without this branch."""
+    """Changes that already wait on the base, without this branch."""
     if plan.base is None:
         return
-    found = [(action, _of(plan, action, waiting=True)) for action in Action if action is not Action.UNCHANGED]
+    found = [
+        (action, _with_action(plan, action, waiting=True)) for action in Action if action is not Action.UNCHANGED
+    ]
     changes = [item for _, items in found for item in items]
     if changes:
         counts = ", ".join(f"{len(items):,} {word(action)}" for action, items in found if items)
@@ -231,7 +234,7 @@ def _fold(summary: str) -> str:
 
 
 def _row(change: Change) -> str:
-    """A call to place, as a line of a table."""
+    """A call to place, as a table row."""
     cells = [for_markdown_cell(str(change.address)), "", ""]
     if change.call is not None:
         cells[1:] = [for_markdown_cell(when(change.call)), for_markdown_cell(short(change.call.target))]
@@ -240,7 +243,7 @@ def _row(change: Change) -> str:
 
 
 def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> str:
-    """An address with its place, its message and its cells, as an item of a list."""
+    """An address with its location, its message and its cells, as a list item."""
     parts = [for_markdown(str(change.address))]
     if named:
         parts.append(word(change.action))
@@ -255,7 +258,7 @@ def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> s
 
 
 def _diff(cells: Sequence[CellDiff], told: Provenance | None) -> str:
-    """The cells that differ, as a table inside an item of a list."""
+    """The cells that differ, as a table inside a list item."""
     if not cells:
         return ""
     head = _CELLS if told is None else _TOLD_CELLS
@@ -287,7 +290,7 @@ def _place(change: Change) -> str:
 
 
 def _foot(plan: Plan) -> str:
-    """What ties the comment to the plan."""
+    """The details that identify the plan."""
     said = [f"Plan {for_markdown(plan_id(plan))} of {tell_instant(plan.created_at)}"]
     if plan.git is not None:
         said.append(f"commit {for_markdown(plan.git.commit)}{' with uncommitted edits' if plan.git.dirty else ''}")

@@ -14,7 +14,7 @@ _LONGEST = 600
 
 
 def to_stop_part(calls: Sequence[CallToStop]) -> Iterator[Part]:
-    """A heading and a table with a line for each call; nothing where there is none."""
+    """A heading and a table with a row for each call; nothing if there are none."""
     if calls:
         head = f"\n#### \N{WARNING SIGN} {to_stop.heading(calls)}\n\n{_HEAD}"
         yield Part(2, head, map(_line, calls), len(calls))

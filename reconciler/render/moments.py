@@ -1,6 +1,6 @@
-"""When a call rings, as a person says it: how far ahead, and the time of day where it rings.
+"""When a call rings, for people: relative to now, and in local time.
 
-Names of days and months do not depend on the machine's language: the same plan reads the same everywhere.
+Names of days and months do not depend on the machine's locale, so a plan reads the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _MINUTE, _HOUR = 60, 3600
 def ahead(moment: datetime, now: datetime) -> str:
     """``in 25 min``, ``in 5 h``, ``in 3 days``, ``2 days ago``; ``moment`` is in the zone to count in.
 
-    From two days on these are days of that zone's calendar: from Friday to Monday it is three.
+    From two days on it counts calendar days of that zone: from Friday to Monday is three.
     """
     seconds = (moment - now).total_seconds()
-    told = _span(abs(seconds), abs((moment.date() - now.astimezone(moment.tzinfo).date()).days))
-    if told is None:
+    span = _span(abs(seconds), abs((moment.date() - now.astimezone(moment.tzinfo).date()).days))
+    if span is None:
         return "now"
-    return f"in {told}" if seconds > 0 else f"{told} ago"
+    return f"in {span}" if seconds > 0 else f"{span} ago"
 
 
 def _span(seconds: float, days: int) -> str | None:
@@ -39,9 +39,9 @@ def _span(seconds: float, days: int) -> str | None:
 
 
 def day(moment: datetime, now: datetime) -> str:
-    """``Mon 15 Jun``, with the year where it is not this one."""
-    told = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]}"
-    return told if moment.year == now.astimezone(moment.tzinfo).year else f"{told} {moment.year}"
+    """``Mon 15 Jun``, with the year if it is not the current one."""
+    text = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]}"
+    return text if moment.year == now.astimezone(moment.tzinfo).year else f"{text} {moment.year}"
 
 
 def month(moment: datetime) -> str:
@@ -50,26 +50,26 @@ def month(moment: datetime) -> str:
 
 
 def wall(moment: datetime, now: datetime) -> str:
-    """``Mon 15 Jun 10:00``, with seconds where there are any."""
+    """``Mon 15 Jun 10:00``, with seconds if there are any."""
     clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     return f"{day(moment, now)} {clock}"
 
 
 def place(timezone: str) -> str:
-    """``in Mexico City`` for America/Mexico_City; a zone that is named for no place as it is."""
+    """``in Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
     area, _, name = timezone.rpartition("/")
     return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
 
 
 def sentence(change: Change, now: datetime | None) -> str:
-    """What a plan says of a change; to a person, who reads at ``now``, with instants as a person tells them."""
+    """The message of a change, with instants in relative and local form if ``now`` is set."""
     if change.message_parts is None or now is None:
         return change.message or ""
-    return "".join(part if isinstance(part, str) else told(part, now) for part in change.message_parts)
+    return "".join(part if isinstance(part, str) else format_moment(part, now) for part in change.message_parts)
 
 
-def told(moment: Moment, now: datetime | None) -> str:
-    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` for a person, the instant in UTC for a file."""
+def format_moment(moment: Moment, now: datetime | None) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
     if now is None:
         return tell_instant(moment.at)
     relative, clock = rings(moment.at, moment.timezone, now)
@@ -77,6 +77,6 @@ def told(moment: Moment, now: datetime | None) -> str:
 
 
 def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:
-    """How far ahead an instant is, and the time there: ``("in 3 days", "Mon 15 Jun 10:00")``."""
+    """The relative and the local form of an instant: ``("in 3 days", "Mon 15 Jun 10:00")``."""
     local = moment.astimezone(ZoneInfo(timezone))
     return ahead(local, now), wall(local, now)

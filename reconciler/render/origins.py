@@ -1,4 +1,4 @@
-"""Where a value came from, in each form that says it."""
+"""The origin of a value, in each output format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.domain.model import Address, JsonObject, JsonValue
-from reconciler.render.console import Console, Line, print_indented
+from reconciler.render.console import Console, StyledLine, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
 from reconciler.render.words import place
 from reconciler.savedplan.planfile import place_document
@@ -46,7 +46,7 @@ def origin_document(origin: ValueOrigin | None) -> JsonValue:
 
 
 def mask_origins(origins: Origins) -> Origins:
-    """The same as they may be published; rows whose address is masked have none."""
+    """The same origins with values masked; rows with a masked address have none."""
     return _Masked(origins) if origins else origins
 
 
@@ -65,53 +65,53 @@ class _Masked(Origins):
 
 
 def print_fields(console: Console, row: Provenance, indent: int) -> None:
-    """Every field of a row, but the tags that reconciler adds."""
+    """Print every field of a row, except the tags that reconciler adds."""
     for field in row.fields:
         if field.origin.kind != TAG:
             print_value(console, field.path, field.value, field.origin, indent)
 
 
 def print_origin(console: Console, origin: ValueOrigin, indent: int) -> None:
-    """Where a value came from that is told above."""
-    console.print(Line(f"{' ' * indent}from {note_of(origin)}", "dim"))
+    """Print the origin of a value that is already printed above."""
+    console.print(StyledLine(f"{' ' * indent}from {origin_note(origin)}", "dim"))
     print_inputs(console, origin, indent + _STEP)
 
 
 def print_value(console: Console, name: str, value: str, origin: ValueOrigin | None, indent: int) -> None:
-    """``name: value  (kind, place)``, and below it what it is made of."""
-    line = Line(" " * indent)
+    """Print ``name: value  (kind, location)``, and below it the inputs of a formula."""
+    line = StyledLine(" " * indent)
     line.append(f"{for_terminal(name)}: ", style="bold" if indent <= _STEP else "")
     if origin is None:
         console.print(line.append("(empty)"))
         return
     line.append(for_terminal(value), style="cyan")
     written = "" if value == origin.value else f", written {for_terminal(origin.value)}"
-    note = f"({note_of(origin)}{written})"
+    note = f"({origin_note(origin)}{written})"
     if line.width + 2 + len(note) > console.width:
         console.print(line)
-        line, note = Line(" " * indent), f"  {note}"
+        line, note = StyledLine(" " * indent), f"  {note}"
     console.print(line.append(f"  {note}", style="dim"))
     print_inputs(console, origin, indent + _STEP)
 
 
 def print_inputs(console: Console, origin: ValueOrigin, indent: int) -> None:
-    """The formula, and every value it reads with where that came from."""
+    """Print the formula, and every value it reads with its origin."""
     if origin.formula is not None:
         print_indented(console, for_terminal(origin.formula), indent)
     if origin.cut:
-        print_indented(console, "(what it reads is told above)", indent)
+        print_indented(console, "(see above for what it reads)", indent)
     for item in origin.inputs:
         print_value(console, item.name, "" if item.origin is None else item.origin.value, item.origin, indent)
 
 
-def note_of(origin: ValueOrigin) -> str:
+def origin_note(origin: ValueOrigin) -> str:
     """``default, calls/june.yaml:6:10``."""
     where = "" if origin.place is None else f", {for_terminal(place(origin.place))}"
     return f"{for_terminal(str(origin.kind))}{where}"
 
 
 def for_cell(origin: ValueOrigin | None) -> str:
-    """The same for a cell of a table in Markdown: its first step and what that reads."""
+    """The origin for a Markdown table cell: its first step, and what that reads."""
     if origin is None:
         return ""
     parts = [_step(origin)]

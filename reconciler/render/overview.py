@@ -1,4 +1,4 @@
-"""The first lines of a plan: how many calls of each kind, when they ring, and the load."""
+"""The first lines of a plan: the number of calls of each kind, when they ring, and the load."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from reconciler.render.words import count_line, verdict_line
 
 
 def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
-    """``now`` is None where the text depends on nothing but the plan."""
+    """``now`` is None if the text must depend only on the plan."""
     console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}")
     if plan.next_apply_by is not None:
-        console.print(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+        console.print(
+            f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
+        )
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
         console.print()

@@ -1,4 +1,4 @@
-"""Filling a page of limited size: what matters most first, and nothing left out in silence."""
+"""Fill a page of limited size: the most important parts first, and every omission is counted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Part:
-    """A stretch of a page: ``head``, as many of the ``total`` ``items`` as there is room for, and ``tail``;
-    or ``bare`` alone, where it is set and no item finds room.
+    """A part of a page: ``head``, as many of the ``total`` ``items`` as fit, and ``tail``; or only ``bare``, if it
+    is set and no item fits.
 
-    Parts of a lower ``rank`` are served first. Items are drawn only as far as they are shown.
+    Parts with a lower ``rank`` get room first. Items are rendered only when they are shown.
     """
 
     rank: int
@@ -25,11 +25,11 @@ class Part:
     _next: str | None = None
 
     def frame(self) -> int:
-        """Bytes of what is there without any item."""
-        return max(_size(self.head) + _size(self.tail) + _size(_more(self.total)), _size(self.bare))
+        """The size in bytes without any item."""
+        return max(_size(self.head) + _size(self.tail) + _size(_hidden_text(self.total)), _size(self.bare))
 
     def take(self, room: int) -> int:
-        """Show further items in ``room`` bytes; how many bytes they are."""
+        """Show more items in up to ``room`` bytes; returns the bytes used."""
         if self._rest is None:
             self._rest = iter(self.items)
         used = 0
@@ -44,21 +44,21 @@ class Part:
 
     @property
     def hidden(self) -> int:
-        """How many items are not shown."""
+        """The number of items that are not shown."""
         return self.total - len(self._shown)
 
     def text(self) -> str:
         if self.bare and not self._shown:
             return self.bare
-        more = _more(self.hidden) if self.hidden else ""
+        more = _hidden_text(self.hidden) if self.hidden else ""
         return f"{self.head}{''.join(self._shown)}{more}{self.tail}"
 
 
 def fill(parts: Sequence[Part], room: int) -> tuple[str, int]:
-    """The parts in their order, in at most ``room`` bytes of UTF-8, and how many items were left out.
+    """The parts in their order, in at most ``room`` bytes of UTF-8, and the number of omitted items.
 
-    First every part keeps its frame, as far as there is room. Then each in turn may take half of what is left,
-    so that no part crowds out the next; what is over goes to the first that can use it.
+    First every part gets room for its frame. Then each in turn may take half of the remaining room, so that no
+    part displaces the next ones; the rest goes to the first part that can use it.
     """
     ranked = sorted(parts, key=lambda part: part.rank)
     kept: list[Part] = []
@@ -74,7 +74,7 @@ def fill(parts: Sequence[Part], room: int) -> tuple[str, int]:
     return text, sum(part.hidden for part in parts)
 
 
-def _more(count: int) -> str:
+def _hidden_text(count: int) -> str:
     return f"\n\N{HORIZONTAL ELLIPSIS} and {count:,} more\n" if count else ""
 
 

@@ -1,4 +1,4 @@
-"""Pauses as JSON documents show them."""
+"""Pauses in JSON documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.domain.times import format_instant
 
 
 def pause_document(pause: Pause, *, masked: bool) -> JsonObject:
-    """``plan`` is null where all plans are paused."""
+    """``plan`` is null if all plans are paused."""
     return {
         "plan": pause.plan,
         "reason": mask_text(pause.reason) if masked else pause.reason,

@@ -1,4 +1,4 @@
-"""What a rebuild found: for a person, and for a script. It holds no private data, so nothing is masked."""
+"""The result of a rebuild, as text and as JSON. It contains no private data, so nothing is masked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import format_instant, tell_instant
 from reconciler.evidence.matching import tagged_lineage
-from reconciler.evidence.rebuild import Certainty, Finding, Rebuilt
+from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
@@ -18,20 +18,20 @@ FORMAT_VERSION = "1.0"
 _SHOWN = 20
 _MEANING = {
     Certainty.CERTAIN: "proven by their tags",
-    Certainty.PROBABLE: "one call fits and fits nothing else: adopted, look at them",
-    Certainty.UNKNOWN: "recorded as uncertain: not sent until a person says",
+    Certainty.PROBABLE: "exactly one call matches: adopted, please review them",
+    Certainty.UNKNOWN: "recorded as uncertain: not sent until you resolve them",
     Certainty.ABSENT: "nothing is recorded for them",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One rebuild: of which state, and how far back the service was asked (None: all that it has).
+class RebuildReport:
+    """One rebuild: the state, and from which time calls were listed (None: all calls).
 
-    ``written`` says whether the state was made.
+    ``written``: the state was created.
     """
 
-    rebuilt: Rebuilt
+    rebuilt: RebuildResult
     lineage: str
     as_of: datetime
     since: datetime | None
@@ -40,37 +40,37 @@ class Report:
 
     @property
     def tagged(self) -> bool | None:
-        """Whether the service returns tags; None where it lists no call to tell by."""
+        """Whether the service returns tags; None if it lists no calls."""
         return any(tagged_lineage(call) is not None for call in self.listed) if self.listed else None
 
     @property
     def counts(self) -> dict[str, int]:
-        return {certainty.value: len(self.rebuilt.of(certainty)) for certainty in Certainty}
+        return {certainty.value: len(self.rebuilt.with_certainty(certainty)) for certainty in Certainty}
 
 
-def render_text(report: Report) -> str:
-    """For a person: the counts, and each row that somebody has to look at."""
+def render_text(report: RebuildReport) -> str:
+    """For people: the counts, and each row that needs attention."""
     return "".join(f"{for_terminal(line)}\n" for line in _text(report))
 
 
-def _text(report: Report) -> Iterator[str]:
+def _text(report: RebuildReport) -> Iterator[str]:
     rebuilt = report.rebuilt
-    reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all that are pending"
+    reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all pending ones"
     words = {None: "", True: ", with tags", False: ", without tags"}[report.tagged]
     yield f"State {report.lineage}: the service lists {counted(len(report.listed), 'call')} ({reach}){words}."
     for name, count in report.counts.items():
         yield f"  {name:<9}{count:>6,}  {_MEANING[Certainty(name)]}"
     if rebuilt.strangers:
-        yield f"  of no row{len(rebuilt.strangers):>6,}  listed calls: somebody else's, or of rows that are gone"
+        yield f"  {'no row':<9}{len(rebuilt.strangers):>6,}  listed calls of others, or of removed rows"
     repeated = [item for item in rebuilt.findings if item.repeated]
     yield from _section("Placed more than once: delete all but one in the ContactShip dashboard", "!", repeated)
-    yield from _section("Unknown", "?", rebuilt.of(Certainty.UNKNOWN))
-    yield from _section("Probable", "~", rebuilt.of(Certainty.PROBABLE))
-    gone = [item for item in rebuilt.of(Certainty.CERTAIN) if item.reason in {"no-row", "edited"}]
-    yield from _section("Placed, and not as the files say", "-", gone)
+    yield from _section("Unknown", "?", rebuilt.with_certainty(Certainty.UNKNOWN))
+    yield from _section("Probable", "~", rebuilt.with_certainty(Certainty.PROBABLE))
+    gone = [item for item in rebuilt.with_certainty(Certainty.CERTAIN) if item.reason in {"no-row", "edited"}]
+    yield from _section("Placed, but different from the files", "-", gone)
 
 
-def _section(title: str, mark: str, items: Sequence[Finding]) -> Iterator[str]:
+def _section(title: str, mark: str, items: Sequence[RebuildFinding]) -> Iterator[str]:
     if not items:
         return
     yield ""
@@ -79,11 +79,11 @@ def _section(title: str, mark: str, items: Sequence[Finding]) -> Iterator[str]:
         call = "" if item.remote is None else f"{item.remote.id} ({item.remote.status}), "
         yield f"  {mark} {item.address}: {call}{item.message}"
     if len(items) > _SHOWN:
-        yield f"  … and {len(items) - _SHOWN:,} more, which --json lists"
+        yield f"  … and {len(items) - _SHOWN:,} more (--json lists them all)"
 
 
-def document(report: Report) -> JsonObject:
-    """As ``schemas/rebuild.schema.json`` says."""
+def document(report: RebuildReport) -> JsonObject:
+    """The document of ``schemas/rebuild.schema.json``."""
     counts: JsonObject = dict(report.counts)
     return {
         "format_version": FORMAT_VERSION,
@@ -99,7 +99,7 @@ def document(report: Report) -> JsonObject:
     }
 
 
-def _finding(item: Finding) -> JsonValue:
+def _finding(item: RebuildFinding) -> JsonValue:
     call = item.remote
     others: list[JsonValue] = [{"call_id": other.id, "status": other.status} for other in item.others]
     return {

@@ -1,4 +1,4 @@
-"""A plan's findings as SARIF 2.1.0, for code scanning.
+"""The findings of a plan as SARIF 2.1.0, for code scanning.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sarif-v2.1.0-errata01-os-complete.html
 """
@@ -15,7 +15,7 @@ from reconciler.domain.plan import Action, Plan
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Finding, findings
+from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Annotation, findings
 from reconciler.source.codes import CODES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -29,7 +29,7 @@ _INDEX = {rule: index for index, rule in enumerate(_RULES)}
 
 
 def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
-    """The log: one run, every rule, one result a finding. ``folder``: see ``findings``."""
+    """The log: one run, every rule, one result for each finding. ``folder``: see ``findings``."""
     seen: Counter[str] = Counter()
     found = findings(plan, masked=masked, folder=folder)
     results: list[JsonValue] = [_result(item, folder + PROJECT_FILE, seen) for item in found]
@@ -59,13 +59,13 @@ def _rule(rule: str, told: str) -> JsonObject:
     }
 
 
-def _result(item: Finding, project_file: str, seen: Counter[str]) -> JsonObject:
+def _result(item: Annotation, project_file: str, seen: Counter[str]) -> JsonObject:
     text = item.message if item.hint is None else f"{item.message} (hint: {item.hint})"
     result: JsonObject = {
         "ruleId": item.rule,
         "level": item.severity.value,
         "message": {"text": _message(text)},
-        # Code scanning takes no result without a place; what has none of its own belongs to the project.
+        # Code scanning requires a location; a result without one is placed at the project file.
         "locations": [{"physicalLocation": _place(item.location, project_file)}],
         "partialFingerprints": {"reconciler/v1": _fingerprint(item, seen)},
     }
@@ -87,8 +87,8 @@ def _place(where: Location | None, project_file: str) -> JsonObject:
     return place
 
 
-def _fingerprint(item: Finding, seen: Counter[str]) -> str:
-    """The same for the same finding in later runs, whichever line it moved to; equal ones are numbered."""
+def _fingerprint(item: Annotation, seen: Counter[str]) -> str:
+    """Equal for the same finding in later runs, even if its line moved; duplicates are numbered."""
     file = item.location.file if item.location else ""
     text = f"{item.rule}\n{file}\n{item.identity}".encode()
     mark = hashlib.sha256(text).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Where the placed calls stand: as text, as JSON, and as a table."""
+"""The outcomes of placed calls: as text, as JSON, and as a table."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant, format_wall, tell_instant, zone
-from reconciler.evidence.outcomes import UNCERTAIN, Drift, Report, Standing
+from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeReport
 from reconciler.render import moments
 from reconciler.render.addresses import AddressMask
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.escape import cut, for_terminal
-from reconciler.render.table import Line, Table
+from reconciler.render.table import Table, TableRow
 from reconciler.render.words import short, standing
 
 FORMAT_VERSION = "1.0"
-LISTED = 50  # calls that text lists unasked
-BLIND = "It returns no tags: calls of ours that only it knows cannot be told."
+LISTED = 50  # the most calls that the text lists by default
+BLIND = "The service does not return our tags, so calls made elsewhere cannot be recognised."
 _DRIFTING = 20
 _WIDE = 120
 _WORD = 40
@@ -32,8 +32,8 @@ _COLUMNS = (
 )
 
 
-def mask_report(report: Report) -> Report:
-    """The report as it may be published."""
+def mask_report(report: OutcomeReport) -> OutcomeReport:
+    """The report with private values masked."""
     return replace(
         report,
         standings=[_mask_standing(item) for item in report.standings],
@@ -42,7 +42,7 @@ def mask_report(report: Report) -> Report:
     )
 
 
-def _mask_standing(item: Standing) -> Standing:
+def _mask_standing(item: CallOutcome) -> CallOutcome:
     private, remote = private_texts(item.entry.call), item.remote
     if remote is not None:
         remote = replace(
@@ -54,7 +54,7 @@ def _mask_standing(item: Standing) -> Standing:
     return replace(item, entry=mask_entry(item.entry), outcome=mask_text(item.outcome, private), remote=remote)
 
 
-def _mask_drift(report: Report) -> list[Drift]:
+def _mask_drift(report: OutcomeReport) -> list[Drift]:
     mask = AddressMask(entries=(item.entry for item in report.standings) if report.drift else ())
     return [
         replace(
@@ -68,8 +68,8 @@ def _mask_drift(report: Report) -> list[Drift]:
     ]
 
 
-def groups(report: Report) -> dict[str, dict[str, Counter[str]]]:
-    """Counts of outcomes by plan, by agent, and by the hour at which calls rang, on each call's own clock."""
+def groups(report: OutcomeReport) -> dict[str, dict[str, Counter[str]]]:
+    """Counts of outcomes by plan, by agent, and by the hour in which calls rang, in each call's local time."""
     found: dict[str, dict[str, Counter[str]]] = {"plans": {}, "agents": {}, "hours": {}}
     for item in report.standings:
         entry = item.entry
@@ -81,13 +81,13 @@ def groups(report: Report) -> dict[str, dict[str, Counter[str]]]:
     return {kind: dict(sorted(counts.items())) for kind, counts in found.items()}
 
 
-def outcomes(report: Report) -> Counter[str]:
-    """How many calls came to what."""
+def outcomes(report: OutcomeReport) -> Counter[str]:
+    """The number of calls for each outcome."""
     return Counter(item.outcome for item in report.standings)
 
 
 def local(entry: Entry) -> tuple[datetime, str]:
-    """When a call rings on the clock that its schedule names, and the name; UTC where there is none."""
+    """When a call rings in the time zone of its schedule, and the name of the zone; UTC if it has none."""
     schedule = entry.call.schedule
     found = None if schedule is None else zone(schedule.timezone)
     if schedule is None or found is None:
@@ -95,20 +95,20 @@ def local(entry: Entry) -> tuple[datetime, str]:
     return entry.rings_at.astimezone(found), schedule.timezone
 
 
-def render_text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> str:
-    """For a person. ``agents`` are names by id; ``every`` lists each call, however many there are."""
+def render_text(report: OutcomeReport, agents: Mapping[str, str], look: OutputStyle, *, every: bool) -> str:
+    """For people. ``agents`` are names by id; ``every``: list every call, however many there are."""
     shown = mask_report(report) if look.masked else report
     return "".join(f"{line}\n" for line in _text(shown, agents, look, every=every))
 
 
-def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool) -> Iterator[str]:
+def _text(report: OutcomeReport, agents: Mapping[str, str], look: OutputStyle, *, every: bool) -> Iterator[str]:
     calls = report.standings
     if len(calls) <= LISTED or every:
         yield from _aligned([_call_line(item, look) for item in calls])
     else:
-        yield f"{len(calls):,} calls: --calls lists them, --format csv writes them."
+        yield f"{len(calls):,} calls. Use --calls to list them, or --format csv to export them."
     by = groups(report)
-    titles = {"plans": "By plan", "agents": "By agent", "hours": "By hour, as it was where they rang"}
+    titles = {"plans": "By plan", "agents": "By agent", "hours": "By hour (local time of the call)"}
     for kind, title in titles.items():
         if by[kind] and (len(by[kind]) > 1 or kind == "hours"):
             yield f"\n{title}"
@@ -117,8 +117,10 @@ def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool)
             )
     uncertain = [item.entry.address for item in calls if item.outcome == UNCERTAIN]
     if uncertain or report.drift:
-        yield "\nFor you to look at"
-        yield from (f"  ? {for_terminal(str(at))}: uncertain; reconciler resolve" for at in uncertain[:_DRIFTING])
+        yield "\nNeeds attention"
+        yield from (
+            f"  ? {for_terminal(str(at))}: uncertain. Run: reconciler resolve" for at in uncertain[:_DRIFTING]
+        )
         yield from _rest(len(uncertain))
         yield from (f"  ! {_drift_line(item)}" for item in report.drift[:_DRIFTING])
         yield from _rest(len(report.drift))
@@ -129,19 +131,19 @@ def _text(report: Report, agents: Mapping[str, str], look: Look, *, every: bool)
 
 def _rest(count: int) -> Iterator[str]:
     if count > _DRIFTING:
-        yield f"  … and {count - _DRIFTING:,} more, which --json lists"
+        yield f"  … and {count - _DRIFTING:,} more (--json lists them all)"
 
 
-def _verdict(report: Report) -> str:
+def _verdict(report: OutcomeReport) -> str:
     calls = outcome_line(outcomes(report)) or "no calls"
     if report.not_asked is not None:
-        return f"Calls: {calls}. The service was not asked: {for_terminal(report.not_asked)}."
+        return f"Calls: {calls}. The service was not queried: {for_terminal(report.not_asked)}."
     blind = f" {BLIND}" if report.tagged is False else ""
     return f"Calls as of {tell_instant(report.as_of)}: {calls}.{blind}"
 
 
 def outcome_line(counts: Mapping[str, int]) -> str:
-    """``3 answered, 1 busy``, the most first."""
+    """``3 answered, 1 busy``, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {cut(name, _WORD)}" for name, count in ordered)
 
@@ -152,8 +154,8 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _call_line(item: Standing, look: Look) -> tuple[str, ...]:
-    """The columns of a call; on a narrow terminal without its id, which --json and --format csv tell."""
+def _call_line(item: CallOutcome, look: OutputStyle) -> tuple[str, ...]:
+    """The columns of a call. A narrow terminal omits its id, which --json and --format csv include."""
     entry = item.entry
     moment, name = local(entry)
     target, rings = entry.call.target, f"{format_wall(moment)} {name}"
@@ -168,8 +170,8 @@ def _drift_line(item: Drift) -> str:
     return for_terminal(f"{item.address}: {item.message}")
 
 
-def document(report: Report, *, masked: bool) -> JsonObject:
-    """The part of ``schemas/status.schema.json`` that tells of calls."""
+def document(report: OutcomeReport, *, masked: bool) -> JsonObject:
+    """The part of ``schemas/status.schema.json`` about calls."""
     report = mask_report(report) if masked else report
     by = groups(report)
     grouped: JsonObject = {kind: [_group(name, by[kind][name]) for name in by[kind]] for kind in by}
@@ -192,7 +194,7 @@ def _group(name: str, counts: Mapping[str, int]) -> JsonValue:
     return {"name": name, "outcomes": dict(sorted(counts.items()))}
 
 
-def _call(item: Standing) -> JsonValue:
+def _call(item: CallOutcome) -> JsonValue:
     entry, remote = item.entry, item.remote
     moment, name = local(entry)
     told: JsonValue = None
@@ -230,14 +232,14 @@ def _drift(item: Drift) -> JsonValue:
     }
 
 
-def calls_table(report: Report, *, masked: bool) -> Table:
-    """One row an address of the state, then one for each call that only the service knows."""
+def calls_table(report: OutcomeReport, *, masked: bool) -> Table:
+    """One row for each address of the state, then one for each call that only the service has."""
     report = mask_report(report) if masked else report
-    lines = [*_known(report), *_unknown(report)]
+    lines = [*_state_rows(report), *_service_rows(report)]
     return Table("Calls", _COLUMNS, lines, len(lines))
 
 
-def _known(report: Report) -> Iterator[Line]:
+def _state_rows(report: OutcomeReport) -> Iterator[TableRow]:
     wrong = {(item.address, item.call_id): item.message for item in report.drift}
     for item in report.standings:
         entry, remote = item.entry, item.remote
@@ -248,16 +250,16 @@ def _known(report: Report) -> Iterator[Line]:
         if remote is not None:
             duration = "" if remote.duration is None else f"{remote.duration:g}"
             told = (remote.status, remote.result or "", remote.reason or "", duration)
-        yield Line((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
+        yield TableRow((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
 
 
-def _unknown(report: Report) -> Iterable[Line]:
+def _service_rows(report: OutcomeReport) -> Iterable[TableRow]:
     known = {(item.entry.address, item.entry.call_id) for item in report.standings}
     for item in report.drift:
         if (item.address, item.call_id) not in known:
             empty = ("", "", "", "", "", "")
             told = (item.status or "", "", "", "", item.message)
-            yield Line((*_address(item.kind.value, item.address), item.call_id, *empty, *told))
+            yield TableRow((*_address(item.kind.value, item.address), item.call_id, *empty, *told))
 
 
 def _address(word: str, address: Address) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A table of texts: what the forms that spreadsheets read have in common."""
+"""A table of texts, shared by the spreadsheet formats."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One row, a text for each column. ``changed`` are the columns that show what was before and comes after."""
+class TableRow:
+    """One row, with a text for each column. ``changed`` are the columns that show both the old and the new
+    value.
+    """
 
     texts: tuple[str, ...]
     changed: frozenset[int] = frozenset()
@@ -24,24 +26,24 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``lines`` can be read once, and are ``count``. The first column says how a row stands."""
+    """``lines`` can be iterated once; there are ``count`` of them. The first column has the status of a row."""
 
     name: str
     columns: tuple[str, ...]
-    lines: Iterable[Line]
+    lines: Iterable[TableRow]
     count: int
 
 
 def field_columns(names: Iterable[str]) -> tuple[str, ...]:
-    """The columns of calls that have these fields: the common ones always, then each map's, sorted."""
+    """The columns for calls with these fields: always the common ones, then those of each map, sorted."""
     found = {*_ALWAYS, *names}
     return (*(name for name in _ORDER if name in found), *sorted(found - {*_ORDER}))
 
 
 def by_column(cells: Mapping[str, str]) -> dict[str, str]:
     """The cells of a call, with its target in one column whatever its kind."""
-    return {column_of(name): text for name, text in cells.items()}
+    return {column_for(name): text for name, text in cells.items()}
 
 
-def column_of(field: str) -> str:
+def column_for(field: str) -> str:
     return TARGET if field in TARGETS else field

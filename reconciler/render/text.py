@@ -1,4 +1,4 @@
-"""A plan and its diagnostics for a person at a terminal, or in a log."""
+"""A plan and its diagnostics as text, for a terminal or a log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import moments, to_stop
 from reconciler.render.columns import Columns
-from reconciler.render.console import Console, Line, Look, capture, print_indented
+from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import SHOWN, fold
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
@@ -41,41 +41,43 @@ _LOOK = {
 }
 _WIDE = 120
 _PLAIN = 1000
-_TALL = 30  # lines after which the counts are told once more
+_TALL = 30  # lines after which the counts are repeated
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How a plan is looked at, and where its values came from."""
+    """How a plan is shown, and the origins of its values."""
 
-    look: Look
+    look: OutputStyle
     origins: Origins
 
 
-def render_plan(plan: Plan, look: Look, origins: Origins | None = None) -> str:
-    """The plan: one line of counts, then what needs a person, then what will be placed.
+def render_plan(plan: Plan, look: OutputStyle, origins: Origins | None = None) -> str:
+    """The plan: one line of counts, then what needs attention, then what will be placed.
 
-    With ``origins``, each new cell and each field of a call to place says where it came from.
+    With ``origins``, each new cell and each field of a call to place shows its origin.
     """
     return capture(look, lambda console: _draw_plan(console, plan, look, origins or {}))
 
 
-def write_plan(plan: Plan, look: Look, write: Callable[[str], object], origins: Origins | None = None) -> None:
+def write_plan(
+    plan: Plan, look: OutputStyle, write: Callable[[str], object], origins: Origins | None = None
+) -> None:
     """The same, written part by part."""
     console = Console(look, write)
     _draw_plan(console, plan, look, origins or {})
     console.end()
 
 
-def _draw_plan(console: Console, plan: Plan, look: Look, origins: Origins) -> None:
+def _draw_plan(console: Console, plan: Plan, look: OutputStyle, origins: Origins) -> None:
     shown, told = (mask_plan(plan, whole=False), mask_origins(origins)) if look.masked else (plan, origins)
     _print_plan(console, shown, _View(look, told))
     if console.height > _TALL:
         console.print(f"Plan: {count_line(plan)}.")
 
 
-def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: Look) -> str:
-    """Each problem with its place, its source line and a caret, and a hint."""
+def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: OutputStyle) -> str:
+    """Each problem with its location, its source line and a caret, and a hint."""
 
     def draw(console: Console) -> None:
         for item in items:
@@ -103,30 +105,30 @@ def _print_plan(console: Console, plan: Plan, view: _View) -> None:
 
 
 def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
-    """What somebody lifted for this plan, and why."""
+    """Print the guards that were overridden for this plan, and why."""
     for item in lifted:
-        console.print(Line(for_terminal(lifted_line(item)), "bold yellow"))
+        console.print(StyledLine(for_terminal(lifted_line(item)), "bold yellow"))
     if lifted:
         console.print()
 
 
-def render_to_stop(calls: Sequence[CallToStop], look: Look) -> str:
-    """The calls to stop by hand alone, all of them."""
+def render_to_stop(calls: Sequence[CallToStop], look: OutputStyle) -> str:
+    """Only the calls to stop by hand, all of them."""
     if not calls:
-        return "No call is to be stopped by hand.\n"
+        return "No calls to stop by hand.\n"
     shown = [mask_to_stop(call) for call in calls] if look.masked else calls
     return capture(look, lambda console: _print_to_stop(console, shown, replace(look, full=True)))
 
 
-def _print_to_stop(console: Console, calls: Sequence[CallToStop], look: Look) -> None:
-    """The calls to stop by hand, before all that can wait; a long list is folded on a terminal."""
+def _print_to_stop(console: Console, calls: Sequence[CallToStop], look: OutputStyle) -> None:
+    """Print the calls to stop by hand, before everything less urgent; a long list is shortened on a terminal."""
     if not calls:
         return
-    console.print(Line(to_stop.heading(calls), "bold red"))
+    console.print(StyledLine(to_stop.heading(calls), "bold red"))
     shown = calls if look.full or look.now is None or len(calls) <= SHOWN else calls[:SHOWN]
     for call, (first, second) in zip(shown, to_stop.text_lines(shown, look.now), strict=True):
         symbol, style = _LOOK[call.action]
-        line = Line(f"  {symbol} ", style)
+        line = StyledLine(f"  {symbol} ", style)
         line.append(for_terminal(first), style="bold")
         console.print(line)
         print_indented(console, for_terminal(second), 6)
@@ -136,19 +138,20 @@ def _print_to_stop(console: Console, calls: Sequence[CallToStop], look: Look) ->
 
 
 def _print_settings(console: Console, base: Base) -> None:
-    """What the branch changes in the operator's settings: before all else, since it can change every row."""
+    """Print the branch's changes to the operator's settings first, because they can change every row."""
     if not base.settings:
         return
     many = "s" if len(base.settings) > 1 else ""
-    console.print(Line(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
+    console.print(StyledLine(f"{len(base.settings)} setting{many} changed in {PROJECT_FILE}", "bold yellow"))
     for cell in base.settings:
         console.print(cell_line(cell))
     console.print()
 
 
 def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]]:
-    """The changes of an action by heading: the blocked by what blocks them, those to place apart by who brings
-    them, where that is known."""
+    """The changes of an action by heading: the blocked ones by reason; those to place by whether the branch
+    introduces them, if known.
+    """
     if action is Action.BLOCKED:
         return blocked_groups(plan.with_action(action))
     changes = to_stop.elsewhere(plan, action, plan.with_action(action))
@@ -170,9 +173,9 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     if action is Action.CHANGED:
         told = where(changes, lambda change: "past" not in change.reasons)
     shown, rest = fold(told, full=view.look.full or view.look.now is None)
-    columns = Columns.of(shown, view.look.now)
+    columns = Columns.for_changes(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
-    console.print(Line(heading, f"bold {_LOOK[action][1]}"))
+    console.print(StyledLine(heading, f"bold {_LOOK[action][1]}"))
     alike = told if action is Action.BLOCKED and len(told) > 1 else ()
     shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
@@ -202,7 +205,9 @@ def _print_changes(console: Console, changes: Iterable[Change], columns: Columns
 
 
 def _plain_line(change: Change) -> str | None:
-    """What ``_print_change`` prints for a file of a change that is one short line of common characters there."""
+    """The line that ``_print_change`` prints to a file, for a change that is one short line of plain characters
+    there.
+    """
     address, call, where = change.address, change.call, change.source
     if where is None or where.cell is not None or address.revision != 1:
         return None
@@ -215,7 +220,7 @@ def _plain_line(change: Change) -> str | None:
 
 def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
-    line = Line(f"  {symbol} ", style)
+    line = StyledLine(f"  {symbol} ", style)
     line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
@@ -237,9 +242,9 @@ def _print_change(console: Console, change: Change, columns: Columns, told: Prov
         print_indented(console, for_terminal(moments.sentence(change, columns.now)), 6)
 
 
-def cell_line(cell: CellDiff) -> Line:
+def cell_line(cell: CellDiff) -> StyledLine:
     """A cell that differs, in one line."""
-    line = Line(f"      {for_terminal(cell.field)}: ")
+    line = StyledLine(f"      {for_terminal(cell.field)}: ")
     line.append(_side(cell.before), style="red")
     line.append(" → ")
     line.append(_side(cell.after), style="green")
@@ -254,7 +259,7 @@ def _side(value: str | None) -> str:
 
 def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
     style = "bold red" if item.is_error else "bold yellow"
-    line = Line()
+    line = StyledLine()
     if item.location is not None:
         line.append(f"{for_terminal(str(item.location))}: ", style="bold")
     line.append(f"{item.severity.value} {item.code}", style=style)
@@ -263,6 +268,6 @@ def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> N
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
-            console.print(Line(f"    {in_place(row)}", "dim"))
+            console.print(StyledLine(f"    {in_place(row)}", "dim"))
     if item.hint is not None:
         print_indented(console, f"hint: {for_terminal(item.hint)}", 4)

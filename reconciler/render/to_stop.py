@@ -1,4 +1,4 @@
-"""The calls to stop by hand, as every form shows them: one list, the soonest first, each call once."""
+"""The calls to stop by hand, shared by every format: one list, the soonest first, each call once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.plan import Action, CallToStop, Change, Moment, Plan
 from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time
 from reconciler.render import moments
-from reconciler.render.table import Line, Table
+from reconciler.render.table import Table, TableRow
 from reconciler.render.words import counted, short
 from reconciler.savedplan.planfile import to_stop_document
 
 COLUMNS = (
     *("action", "address", "call_id", "person", "rings_at", "rings_local", "timezone", "why", "reasons", "to_do"),
-    *("decision", "reason"),  # for a person to fill in, and resolve --from to read
+    *("decision", "reason"),  # filled in by a person, read by resolve --from
 )
 _ONLY_LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED})
 
@@ -27,29 +27,30 @@ def heading(calls: Sequence[CallToStop]) -> str:
 
 
 def rings(call: CallToStop, now: datetime | None = None) -> str:
-    """When it rings, where it rings: ``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` with ``now``, else with all
-    digits and the zone's name."""
+    """When it rings, in local time: ``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` with ``now``, else in full
+    with the name of the zone.
+    """
     if call.rings_at == UNKNOWN_TIME:
-        return "at a time that is not known"
+        return "at an unknown time"
     if now is None:
         return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
-    return moments.told(Moment(call.rings_at, call.timezone), now)
+    return moments.format_moment(Moment(call.rings_at, call.timezone), now)
 
 
 def to_do(call: CallToStop) -> str:
-    """What a person has to do, in one line."""
+    """The steps to stop the call, in one line."""
     command = f"reconciler resolve {call.address} --stopped --reason WHY"
-    return f"delete {call.call_id or 'it'} in the ContactShip dashboard, then: {command} (or --let-ring)"
+    return f"delete {call.call_id or 'it'} in the ContactShip dashboard, then run: {command} (or --let-ring)"
 
 
 def sentence(call: CallToStop) -> str:
-    """All of it in one line, without the address."""
+    """The whole entry in one line, without the address."""
     who = "" if call.target is None else f" calls {call.target} and"
     return f"{call.call_id or 'the call'}{who} rings {rings(call)}: {call.why}. To stop it, {to_do(call)}"
 
 
 def elsewhere(plan: Plan, action: Action, changes: Sequence[Change]) -> Sequence[Change]:
-    """The changes of an action that are to be shown besides the list. An edited call shows its cells there too."""
+    """The changes of an action that are shown outside the list. An edited call also shows its cells there."""
     if action not in _ONLY_LISTED or not plan.to_stop:
         return changes
     listed = addresses(plan)
@@ -61,8 +62,8 @@ def addresses(plan: Plan) -> frozenset[Address]:
 
 
 def table(calls: Iterable[CallToStop], *, masked: bool) -> Table:
-    """One row a call, with empty cells for a person's decision."""
-    lines = [Line(_texts(mask_to_stop(call) if masked else call)) for call in calls]
+    """One row for each call, with empty cells for a person's decision."""
+    lines = [TableRow(_texts(mask_to_stop(call) if masked else call)) for call in calls]
     return Table("To stop", COLUMNS, lines, len(lines))
 
 
@@ -90,7 +91,7 @@ def documents(calls: Iterable[CallToStop], *, masked: bool) -> list[JsonObject]:
 
 
 def text_lines(calls: Iterable[CallToStop], now: datetime | None) -> Iterator[tuple[str, str]]:
-    """For a person: for each call a line that names it, and one that says why and what to do."""
+    """For people: for each call a line that names it, and one with the reason and the steps."""
     for call in calls:
         who = "" if call.target is None else f"  {call.target if now is None else short(call.target)}"
         yield f"{call.address}{who}  {rings(call, now)}", f"{call.action}: {call.why}. To stop it, {to_do(call)}"

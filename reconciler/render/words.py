@@ -1,4 +1,4 @@
-"""The words that every form of a plan shares."""
+"""The labels and phrases that all formats of a plan share."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def count_line(plan: Plan) -> str:
 
 
 def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:
-    """What is blocked by what blocks it: ``blocked by G001 (calling-hours)``, what guards say before all else."""
+    """The blocked changes by reason: ``blocked by G001 (calling-hours)``; guards come first."""
     groups: dict[str, list[int]] = {}
     for place, change in enumerate(changes):
         if change.action is Action.BLOCKED:
@@ -49,7 +49,7 @@ def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change
 
 
 def reason_words(reason: str) -> str:
-    """A guard with its name, ``G001 (calling-hours)``; any other reason as it is."""
+    """A guard with its name, ``G001 (calling-hours)``; any other reason unchanged."""
     return f"{reason} ({NAMES[reason]})" if reason in NAMES else reason
 
 
@@ -75,7 +75,7 @@ def lifted_line(item: Lifted) -> str:
 def _age(age: timedelta) -> str:
     minutes = int(age.total_seconds() // 60)
     if minutes < 0:
-        return "dated ahead of this plan"
+        return "dated after this plan"
     if minutes < 60:
         return f"{minutes} min old"
     return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
@@ -87,7 +87,7 @@ def place(where: Location) -> str:
 
 
 def when(call: Call) -> str:
-    """When a call rings, in the row's own words."""
+    """When a call rings, as written in the row."""
     if call.schedule is not None:
         return f"{call.schedule.at} {call.schedule.timezone}"
     if call.delay_minutes is not None:
@@ -96,14 +96,14 @@ def when(call: Call) -> str:
 
 
 def standing(entry: Entry) -> str:
-    """Where an address stands: its status, or ``uncertain`` for all that is unknown, or ``stopped``."""
+    """The status of an address, ``uncertain`` for every unknown outcome, or ``stopped``."""
     if entry.unknown:
         return "uncertain"
     return "stopped" if entry.stopped_at is not None else entry.status.value
 
 
 def short(target: str) -> str:
-    """An id as far as it tells ids apart."""
+    """An id, shortened to the part that distinguishes ids."""
     return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
 
 
@@ -113,7 +113,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def verdict_line(plan: Plan) -> str:
-    """Whether the plan can be applied, and what for."""
+    """Whether the plan can be applied, and what it does."""
     errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
     if errors or blocked:
         why = [counted(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)

@@ -1,7 +1,7 @@
 """Tables as a workbook.
 
 The writer is ``xlsxwriter`` (pure Python, no dependencies): 100,000 rows of 20 cells in 9 s and 28 MB, since it
-keeps one row in memory. All cells are written as text, so that nothing in them can become a formula, a link or a
+keeps one row in memory. All cells are written as text, so that they cannot become a formula, a link or a
 rounded number. Equal input gives equal bytes.
 """
 
@@ -25,7 +25,7 @@ from reconciler.render.escape import ELLIPSIS, for_terminal
 from reconciler.render.table import Table
 from reconciler.source.sheets.guard import risky
 
-# What an .xlsx file can hold (Microsoft, "Excel specifications and limits"). A cell's text is counted in UTF-16.
+# The limits of an .xlsx file (Microsoft, "Excel specifications and limits"). The length of a cell is in UTF-16.
 MAX_ROWS, MAX_COLUMNS, MAX_CELL = 1_048_576, 16_384, 32_767
 _WIDEST, _NARROWEST = 80, 8
 _A4 = 9
@@ -69,10 +69,10 @@ class _Style(NamedTuple):
 
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
-    """The calls one a row, a summary, and the problems where there are any.
+    """The calls, one a row, a summary, and the problems if there are any.
 
     Raises:
-        ReconcilerError: more rows or columns than a workbook holds.
+        ReconcilerError: more rows or columns than a workbook can have.
     """
     tables = [calls_table(plan, masked=masked), summary_table(plan, masked=masked)]
     if plan.to_stop:
@@ -83,10 +83,11 @@ def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
 
 
 def to_xlsx(tables: Sequence[Table], created_at: datetime) -> bytes:
-    """A sheet a table, its header frozen and filtered. ``created_at`` stands in the file's properties.
+    """One sheet for each table, with a frozen and filtered header. ``created_at`` is written to the file's
+    properties.
 
     Raises:
-        ReconcilerError: more rows or columns than a workbook holds, or no room for its temporary files.
+        ReconcilerError: more rows or columns than a workbook can have, or no room for its temporary files.
     """
     for table in tables:
         _check_size(table)
@@ -100,7 +101,7 @@ def to_xlsx(tables: Sequence[Table], created_at: datetime) -> bytes:
         book.close()
     except XlsxWriterException as error:
         raise ReconcilerError(
-            f"the workbook cannot be made: {error}", hint="--format csv has no limits"
+            f"cannot create the workbook: {error}", hint="use --format csv, which has no limits"
         ) from error
     return data.getvalue()
 
@@ -108,7 +109,9 @@ def to_xlsx(tables: Sequence[Table], created_at: datetime) -> bytes:
 def _check_size(table: Table) -> None:
     for most, count, what in ((MAX_ROWS - 1, table.count, "rows"), (MAX_COLUMNS, len(table.columns), "columns")):
         if count > most:
-            raise ReconcilerError(f"{count:,} {what}: a workbook holds {most:,} at most", hint="--format csv")
+            raise ReconcilerError(
+                f"{count:,} {what}: a workbook can have at most {most:,}", hint="use --format csv"
+            )
 
 
 class _Writer:
@@ -125,7 +128,7 @@ class _Writer:
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(0)
         sheet.freeze_panes(1, 2 if len(columns) > 2 else 0)
-        widths = [len(name) + 4 for name in columns]  # beside a name stands the filter's arrow
+        widths = [len(name) + 4 for name in columns]  # room for the filter's arrow
         for column, name in enumerate(columns):
             sheet.write_string(0, column, _fitting(name), self._header)
         row = 0
@@ -151,13 +154,13 @@ class _Writer:
 
 
 def _style(text: str, *, first: bool, changed: bool) -> _Style:
-    """A text that would become a formula when somebody edits it is marked, as an apostrophe would do it."""
+    """A text that would become a formula when it is edited is marked, as an apostrophe would do."""
     look = text if first and text in _LOOKS else None
     return _Style(look, changed, quoted=risky(text))
 
 
 def _fitting(text: str) -> str:
-    """One line of visible characters, cut where a cell can hold no more."""
+    """One line of visible characters, cut to the length that a cell can hold."""
     shown = for_terminal(text)
     if len(shown) * 2 <= MAX_CELL or len(shown.encode("utf-16-le")) // 2 <= MAX_CELL:
         return shown

@@ -1,4 +1,4 @@
-"""Answers, right and wrong: JSON, refusals, and each fault acted out on the connection."""
+"""Answers, right and wrong: JSON, refusals, and injected faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.sandbox.faults import Fault, FaultPlan
 from reconciler.sandbox.refusal import Refusal
 
-# Faults that are nothing but an error status.
+# Faults that only return an error status.
 _STATUSES = {
     Fault.ERROR_BEFORE: 500,
     Fault.ERROR_AFTER: 500,
@@ -23,12 +23,12 @@ _STATUSES = {
     Fault.UNAUTHORIZED: 401,
     Fault.FORBIDDEN: 403,
 }
-LIST_FAULT = web.RequestKey("list_fault", Fault)  # of a GET that is answered all the same
-_LOOK_EVERY = 0.05  # seconds between looks at whether a stalled client has gone
+LIST_FAULT = web.RequestKey("list_fault", Fault)  # of a GET that is still answered
+_LOOK_EVERY = 0.05  # seconds between checks whether a stalled client has disconnected
 
 
 class HangUp(Exception):  # noqa: N818 - an answer of a kind, not a failure of the sandbox
-    """The connection ends here. ``answered`` is the word it is counted under."""
+    """Close the connection. ``answered`` is the key under which it is counted."""
 
     def __init__(self, answered: str) -> None:
         super().__init__(answered)
@@ -49,11 +49,10 @@ def refusal_answer(refusal: Refusal) -> web.Response:
 async def act_out(
     request: web.Request, fault: Fault, plan: FaultPlan, closing: asyncio.Event, body: JsonObject
 ) -> web.StreamResponse:
-    """Answer as ``fault`` says; ``body`` is what the answer would have held (no-call-id, same-call-id: what it
-    holds).
+    """Answer with the fault; ``body`` is the regular answer (for no-call-id and same-call-id, the modified one).
 
     Raises:
-        HangUp: the connection is to be cut.
+        HangUp: the connection must be closed.
         Refusal: the fault is an error status.
     """
     if fault in _STATUSES:
@@ -78,7 +77,9 @@ async def act_out(
 
 
 class _WithStray(web.Response):
-    """The answer, and a refusal to nobody's request behind it in one segment, on a connection that stays open."""
+    """The answer, followed in the same segment by a refusal that belongs to no request; the connection
+    stays open.
+    """
 
     def __init__(self, content: bytes) -> None:
         super().__init__(status=200)
@@ -90,7 +91,7 @@ class _WithStray(web.Response):
             request.transport.write(self._written)
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """All is written."""
+        """Everything is already written."""
 
 
 def _answer(status: bytes, content: bytes, *headers: bytes) -> bytes:
@@ -99,7 +100,7 @@ def _answer(status: bytes, content: bytes, *headers: bytes) -> bytes:
 
 
 async def _stall(request: web.Request, seconds: float, closing: asyncio.Event) -> None:
-    """Say nothing until the client gives up, the time is over, or the sandbox stops."""
+    """Send nothing until the client disconnects, the time is over, or the sandbox stops."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end and not closing.is_set():
@@ -109,7 +110,7 @@ async def _stall(request: web.Request, seconds: float, closing: asyncio.Event) -
 
 
 async def _send_half(request: web.Request, body: JsonObject) -> None:
-    """Promise the whole body, send its first half."""
+    """Announce the whole body, but send only its first half."""
     raw = json.dumps(body).encode()
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = len(raw)
@@ -118,7 +119,7 @@ async def _send_half(request: web.Request, body: JsonObject) -> None:
 
 
 def hang_up(request: web.Request) -> web.Response:
-    """Cut the connection. The response returned is never sent."""
+    """Close the connection. The returned response is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

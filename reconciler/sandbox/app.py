@@ -1,7 +1,7 @@
-"""The aiohttp application: routes, and one middleware that every request passes.
+"""The aiohttp application: its routes, and one middleware for every request.
 
-The only modules that import aiohttp are this one, ``answers``, ``placing``, ``reads``, ``control`` and ``server``;
-nothing imports them until a sandbox starts.
+Only this module, ``answers``, ``placing``, ``reads``, ``control`` and ``server`` import aiohttp; nothing imports
+them until a sandbox starts.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from reconciler.sandbox.refusal import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_SOME_LIST: JsonObject = {"data": [], "count": 0}  # what a GET's half answer is half of
+_SOME_LIST: JsonObject = {"data": [], "count": 0}  # the body of a GET's half answer
 
 
-class Front:
-    """Key, limit, faults of GETs, latency and counting; errors of every kind become JSON."""
+class RequestPipeline:
+    """Checks the key and the rate limit, injects faults of GETs and latency, counts requests, and converts errors
+    to JSON.
+    """
 
     def __init__(self, desk: Desk, closing: asyncio.Event) -> None:
         self._desk = desk
@@ -44,11 +46,11 @@ class Front:
         answered, response = await self._respond(request, handler)
         if response is not None and self._desk.date_offset:
             response.headers["Date"] = formatdate(time.time() + self._desk.date_offset, usegmt=True)
-        self._desk.traffic.count(_route(request), answered)  # before the client can see the end
+        self._desk.traffic.count(_route(request), answered)  # before the client receives the end
         return hang_up(request) if response is None else response
 
     async def _respond(self, request: web.Request, handler: Handler) -> tuple[str, web.StreamResponse | None]:
-        """The word to count the answer under, and the answer; None where the connection is to be cut."""
+        """The key to count the answer under, and the answer; None if the connection must be closed."""
         response: web.StreamResponse
         try:
             self._admit(request)
@@ -78,7 +80,7 @@ class Front:
             raise Refusal(error.status, f"{request.method} {request.path}: {error.reason}", headers) from error
 
     def _admit(self, request: web.Request) -> None:
-        """Raises ``Refusal`` 401 without a good key, 429 above the rate limit."""
+        """Raise ``Refusal`` 401 without a valid key, 429 above the rate limit."""
         if not request.path.startswith("/v1/"):
             return
         if not self._desk.accepts_key(request.headers.get("x-api-key", "")):
@@ -89,14 +91,14 @@ class Front:
 
 
 def _route(request: web.Request) -> str:
-    """Method and path; ids are shown as ``{id}``."""
+    """Method and path; ids become ``{id}``."""
     resource = request.match_info.route.resource
     return f"{request.method} {resource.canonical if resource else request.path}"
 
 
 def build(desk: Desk, closing: asyncio.Event) -> web.Application:
-    """The application over one desk; ``closing`` is set once it shuts down."""
-    front = Front(desk, closing)
+    """The application for one desk; ``closing`` is set when it shuts down."""
+    front = RequestPipeline(desk, closing)
 
     @web.middleware
     async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,6 +1,6 @@
-"""Is this the body of a call, to the letter? One pure function: bytes in, an order or a refusal out.
+"""Validate the body of a call strictly. A pure function: bytes in, an order or a refusal out.
 
-Source: the vendor's pages make-contact-call and make-ai-phone-call. Every problem is named in one answer.
+Source: the vendor's pages make-contact-call and make-ai-phone-call. One answer lists every problem.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _WALL = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A body that holds, and the instant (UTC) at which its call rings."""
+    """A valid body, and the instant (UTC) at which its call rings."""
 
     endpoint: str
     body: JsonObject
     rings_at: datetime
 
     def text(self, name: str) -> str:
-        """A field that the checks found to be text; an optional one that is absent is the empty text."""
+        """A text field; an absent optional field is an empty text."""
         value = self.body.get(name, "")
         return value if isinstance(value, str) else ""
 
@@ -41,9 +41,9 @@ class Order:
 def read_order(
     endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields, *, lenient: bool = False
 ) -> Order:
-    """Check one body as of ``now``. Raises ``Refusal`` 400 that names each wrong field.
+    """Validate a body as of ``now``. Raises ``Refusal`` 400 with every wrong field.
 
-    ``lenient``: a schedule whose names are others is ignored.
+    ``lenient``: a schedule with unknown field names is ignored.
     """
     body = parse_object(raw)
     problems = _problems(body, endpoint)
@@ -55,7 +55,7 @@ def read_order(
 
 
 def parse_object(raw: bytes) -> JsonObject:
-    """The JSON object in UTF-8 bytes. Raises ``Refusal`` 400: not JSON, not an object, or a name given twice."""
+    """The JSON object in UTF-8 bytes. Raises ``Refusal`` 400: not JSON, not an object, or a duplicate name."""
     try:
         value: JsonValue = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -68,12 +68,12 @@ def parse_object(raw: bytes) -> JsonObject:
 def _once(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a name is given twice in one object")
+        raise ValueError("an object has a duplicate name")
     return members
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _problems(body: JsonObject, endpoint: str) -> list[str]:
@@ -86,7 +86,7 @@ def _problems(body: JsonObject, endpoint: str) -> list[str]:
         if problem:
             problems.append(f"{name} must be {problem}")
     if "delay" in body and "schedule" in body:
-        problems.append("delay and schedule exclude each other")
+        problems.append("delay and schedule cannot be combined")
     return problems
 
 

@@ -1,4 +1,4 @@
-"""Everything that can be set about a sandbox."""
+"""The configuration of a sandbox."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """One sandbox. ``port`` 0 takes a free one; ``latency`` and ``list_lag`` are in seconds.
+    """One sandbox. ``port`` 0 chooses a free one; ``latency`` and ``list_lag`` are in seconds.
 
-    ``api_key`` None accepts any key; ``db`` None keeps calls in memory; ``page_cap`` is the most a page holds,
-    whatever its ``limit`` asks; ``seed`` None gives random call ids, a number gives the same ids each time.
-    ``get_lag`` is for one call by its id what ``list_lag`` is for the list. ``lenient`` ignores unknown names
-    inside ``schedule``: such a call rings at once. ``date_offset`` is how many seconds its ``Date`` is ahead.
+    ``api_key`` None accepts any key; ``db`` None keeps calls in memory; ``page_cap`` is the largest page, whatever
+    its ``limit``; ``seed`` None gives random call ids, a number gives the same ids each time. ``get_lag`` delays a
+    single call by its id as ``list_lag`` delays the list. ``lenient`` ignores unknown names inside ``schedule``,
+    so that such a call rings at once. ``date_offset`` is added to its ``Date`` in seconds.
     """
 
     host: str = "127.0.0.1"

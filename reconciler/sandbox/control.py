@@ -1,4 +1,6 @@
-"""``/_sandbox``: what truly happened, and switches for tests. Needs no key; no fault or limit touches it."""
+"""``/_sandbox``: the recorded calls, and switches for tests. It needs no key, and no fault or limit applies
+to it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ class Control:
         self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
-        """What to add to the application's router."""
+        """The routes for the application's router."""
         return [
             web.get("/_sandbox/health", self.health),
             web.get("/_sandbox/calls", self.calls),
@@ -46,7 +48,7 @@ class Control:
         return json_answer({"data": data, "count": len(data)})
 
     async def add_foreign(self, request: web.Request) -> web.Response:
-        """Record a call nobody sent through the API: the body of a POST and, if wanted, ``created_at``."""
+        """Record a call that was not sent through the API: the body of a POST, optionally with ``created_at``."""
         body = parse_object(await read_json(request))
         created_at = self._desk.now()
         if "created_at" in body:
@@ -75,7 +77,7 @@ class Control:
 
 
 def _plan(body: JsonObject, base: FaultPlan) -> FaultPlan:
-    """``{"faults": [rule...]}`` with, if wanted, ``seed``, ``stall_seconds``, ``retry_after``, ``redirect_to``."""
+    """``{"faults": [rule...]}``, optionally with ``seed``, ``stall_seconds``, ``retry_after``, ``redirect_to``."""
     unknown = set(body) - {"faults", "seed", "stall_seconds", "retry_after", "redirect_to"}
     if unknown:
         raise Refusal(400, f"{', '.join(sorted(unknown))}: not a known field")

@@ -1,4 +1,4 @@
-"""The sandbox without HTTP: takes orders, records calls, and holds what the handlers share."""
+"""The sandbox without HTTP: it validates orders, records calls, and holds what the handlers share."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reconciler.sandbox.traffic import Traffic
 
 
 class Desk:
-    """One sandbox's memory and rules. Used from one thread; readers of ``ledger.all`` may be in another."""
+    """The data and rules of one sandbox. Used from one thread; ``ledger.all`` may be read from another."""
 
     def __init__(self, config: SandboxConfig) -> None:
-        """Raises ``SandboxError`` where the file of calls cannot be used."""
+        """Raises ``SandboxError`` if the file of calls cannot be used."""
         self.config = config
         self.date_offset = config.date_offset
         self.directory = Directory(strict=config.strict_ids)
@@ -40,20 +40,20 @@ class Desk:
         return self.config.clock()
 
     def accepts_key(self, key: str) -> bool:
-        """Whether a request with this ``x-api-key`` is let in; compared in constant time."""
+        """Whether a request with this ``x-api-key`` is accepted; compared in constant time."""
         if self.config.api_key is None:
             return bool(key)
         return hmac.compare_digest(_bytes(key), _bytes(self.config.api_key))
 
     def place(self, endpoint: str, raw: bytes, fault: Fault | None) -> RecordedCall:
-        """Check a body and record its call, with what its client is about to see. Raises ``Refusal``."""
+        """Validate a body and record its call, with the answer that its client will get. Raises ``Refusal``."""
         answered, status = ("ok", 200) if fault is None else RECORDED[fault]
         now = self.now()
         order = read_order(endpoint, raw, now, self.config.schedule_fields, lenient=self.config.lenient)
         return self._record(order, now, answered, status)
 
     def place_foreign(self, endpoint: str, raw: bytes, created_at: datetime) -> RecordedCall:
-        """Record a call as if somebody had placed it in the dashboard at ``created_at``. Raises ``Refusal``."""
+        """Record a call as if it was placed in the dashboard at ``created_at``. Raises ``Refusal``."""
         order = read_order(endpoint, raw, created_at, self.config.schedule_fields)
         return self._record(order, created_at, "foreign", None)
 
@@ -75,7 +75,7 @@ class Desk:
         return call
 
     def _parties(self, order: Order) -> tuple[str, Contact]:
-        """Who calls (E.164) and who is called."""
+        """The caller (E.164) and the called contact."""
         if order.endpoint == CONTACT_CALL:
             sender = self.directory.number(order.text("from_number_id")).phone_number
             return sender, self.directory.contact(order.text("contact_id"))

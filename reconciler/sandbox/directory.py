@@ -1,4 +1,4 @@
-"""Who exists: the seeded records, and, unless ids are strict, made-up ones for any well-formed id."""
+"""The seeded records and, unless ids are strict, generated ones for any well-formed id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.sandbox.seeds import AGENTS, CONTACTS, NUMBERS, Agent, Contact, 
 
 
 class Directory:
-    """Finds agents, numbers and contacts by id. Made-up contacts are remembered, so that they are listed."""
+    """Finds agents, numbers and contacts by id. Generated contacts are remembered, so that they are listed."""
 
     def __init__(self, *, strict: bool) -> None:
         self._strict = strict
@@ -19,7 +19,7 @@ class Directory:
         self._registered = frozenset(number.phone_number for number in NUMBERS)
 
     def agent(self, agent_id: str, *, missing: int) -> Agent:
-        """The agent of that id. Raises ``Refusal`` with the status ``missing`` where there is none."""
+        """The agent with that id. Raises ``Refusal`` with the status ``missing`` if there is none."""
         agent = self._agents.get(agent_id)
         if agent is None and not self._strict:
             agent = Agent(agent_id, "Agent", "en-US")
@@ -28,7 +28,7 @@ class Directory:
         return agent
 
     def number(self, number_id: str) -> Number:
-        """The organisation's number of that id. Raises ``Refusal`` 404 where there is none."""
+        """The organisation's number with that id. Raises ``Refusal`` 404 if there is none."""
         number = self._numbers.get(number_id)
         if number is None and not self._strict:
             number = Number(number_id, made_up_number(number_id), "outbound")
@@ -37,7 +37,7 @@ class Directory:
         return number
 
     def contact(self, contact_id: str) -> Contact:
-        """The contact of that id. Raises ``Refusal`` 404 where there is none."""
+        """The contact with that id. Raises ``Refusal`` 404 if there is none."""
         contact = self._contacts.get(contact_id)
         if contact is None and not self._strict:
             contact = Contact(contact_id, f"Contact {contact_id}", made_up_number(contact_id), None, "US")
@@ -47,17 +47,17 @@ class Directory:
         return contact
 
     def check_registered(self, e164: str) -> None:
-        """Raises ``Refusal`` 400 (this endpoint documents no 404) where the organisation lacks the number."""
+        """Raise ``Refusal`` 400 (this endpoint documents no 404) if the organisation does not have the number."""
         if self._strict and e164 not in self._registered:
             raise Refusal(400, f"from_number {e164} is not registered in the organisation")
 
     def remember(self, contact: Contact) -> None:
-        """Take back a contact that an earlier process made up."""
+        """Restore a contact that an earlier process generated."""
         if contact.id is not None:
             self._contacts.setdefault(contact.id, contact)
 
     def contacts(self, full_name: str = "", email: str = "", phone_number: str = "") -> list[Contact]:
-        """Contacts in which each text is found somewhere, letter case aside; an empty text fits all."""
+        """Contacts that contain each text, ignoring case; an empty text matches all."""
         wanted = (full_name.casefold(), email.casefold(), phone_number.casefold())
         return [contact for contact in self._contacts.values() if _fits(contact, wanted)]
 

@@ -1,9 +1,9 @@
-"""What goes wrong, and when: fault names, rules as text, and a plan that decides by counting.
+"""Fault injection: fault names, rules as text, and a plan that selects requests by counting.
 
 A rule is ``[get:]NAME``, ``NAME=PROBABILITY`` or ``NAME#WHICH`` with WHICH like ``3``, ``1,4`` or ``2-5``. Rules
-are tried in order and the first that applies wins. Requests are counted from 1, once their key and the rate limit
-let them through: POSTs that place a call and, apart from them, GETs (rules with ``get:``). Counting starts again
-with each new plan. The same plan and seed do the same to the n-th request, always.
+are tried in order and the first match wins. Requests are counted from 1 after their key and the rate limit were
+accepted: POSTs that place a call and, separately, GETs (rules with ``get:``). Counting starts again with each new
+plan. The same plan and seed always have the same effect on the n-th request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hashlib import sha256
 
 
 class Fault(StrEnum):
-    """A way not to answer as documented."""
+    """A way to deviate from the documented answer."""
 
     DROP_BEFORE = "drop-before"
     DROP_AFTER = "drop-after"
@@ -48,7 +48,7 @@ class Fault(StrEnum):
     SOME_METADATA = "some-metadata"
 
 
-# Faults after which the call exists -> (the word for it in the record, the HTTP status answered or None).
+# Faults after which the call exists -> (its value of ``answered``, the HTTP status sent or None).
 RECORDED: dict[Fault, tuple[str, int | None]] = {
     Fault.DROP_AFTER: ("dropped", None),
     Fault.ERROR_AFTER: ("error", 500),
@@ -59,7 +59,7 @@ RECORDED: dict[Fault, tuple[str, int | None]] = {
     Fault.SAME_CALL_ID: ("same-call-id", 200),
     Fault.STRAY_ANSWER: ("ok", 200),
 }
-# Lists of calls and numbers, well-formed and wrong; the last two are about single calls too.
+# Well-formed but wrong lists of calls and numbers; the last two also apply to single calls.
 ON_LISTS = frozenset(
     {
         Fault.EMPTY_PAGE,
@@ -73,7 +73,7 @@ ON_LISTS = frozenset(
         Fault.SOME_METADATA,
     }
 )
-# On a GET nothing is recorded either way: only the names that say what the client sees.
+# A GET records nothing, so only the names that describe the client's view apply.
 ON_GET = frozenset(Fault) - {
     Fault.DROP_AFTER,
     Fault.ERROR_AFTER,
@@ -91,7 +91,7 @@ _RULE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One fault and when it strikes: at the counted requests in ``which`` or, without them, by chance."""
+    """One fault and when it occurs: at the counted requests in ``which`` or, without them, randomly."""
 
     fault: Fault
     on_get: bool = False
@@ -100,28 +100,30 @@ class FaultRule:
 
     @classmethod
     def parse(cls, text: str) -> FaultRule:
-        """Read one rule.
+        """Parse one rule.
 
         Raises:
-            ValueError: not a rule, no such fault, or one that a GET cannot have.
+            ValueError: not a rule, an unknown fault, or one that does not apply to a GET.
         """
         match = _RULE.fullmatch(text)
         if match is None:
             raise ValueError(f"not a fault: {text!r} (expected NAME, NAME=PROBABILITY or NAME#WHICH)")
         if match[2] not in {fault.value for fault in Fault}:
-            raise ValueError(f"no fault named {match[2]!r}; there are: {', '.join(Fault)}")
+            raise ValueError(f"there is no fault {match[2]!r}; choose one of {', '.join(Fault)}")
         fault, on_get = Fault(match[2]), match[1] is not None
         if fault in ON_LISTS and not on_get:
-            raise ValueError(f"{fault} is about lists: write get:{fault}")
+            raise ValueError(f"{fault} applies to lists: use get:{fault}")
         if on_get and fault not in ON_GET | ON_LISTS:
-            raise ValueError(f"{fault} is about recorded calls; on a GET: {', '.join(sorted(ON_GET))}")
+            raise ValueError(
+                f"{fault} applies to recorded calls; for a GET choose one of {', '.join(sorted(ON_GET))}"
+            )
         probability = float(match[3] or 1)
         if probability > 1:
-            raise ValueError(f"a probability lies between 0 and 1: {text!r}")
+            raise ValueError(f"a probability must be between 0 and 1: {text!r}")
         return cls(fault, on_get, probability, tuple(_which(part) for part in (match[4] or "").split(",") if part))
 
     def strikes(self, number: int, chance: str) -> bool:
-        """Whether the ``number``-th request is hit; ``chance`` names the draw."""
+        """Whether it applies to the ``number``-th request; ``chance`` names the random draw."""
         if self.which:
             return any(number in numbers for numbers in self.which)
         if self.probability >= 1:
@@ -139,9 +141,9 @@ def _which(text: str) -> range:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """Rules in order, and what they need.
+    """Rules in order, and their settings.
 
-    ``stall_seconds`` bounds a stall, ``retry_after`` is in seconds, ``redirect_to`` is a path or a URL.
+    ``stall_seconds`` limits a stall, ``retry_after`` is in seconds, ``redirect_to`` is a path or a URL.
     """
 
     rules: tuple[FaultRule, ...] = ()
@@ -151,13 +153,13 @@ class FaultPlan:
     redirect_to: str = "/elsewhere"
 
     @classmethod
-    def of(cls, *rules: str, seed: int = 0) -> FaultPlan:
+    def from_rules(cls, *rules: str, seed: int = 0) -> FaultPlan:
         """A plan from rules as text. Raises ``ValueError`` for a wrong one."""
         return cls(tuple(FaultRule.parse(rule) for rule in rules), seed=seed)
 
 
 class FaultDial:
-    """The plan in force, and how many requests it has seen."""
+    """The current plan, and the number of requests it has counted."""
 
     def __init__(self, plan: FaultPlan) -> None:
         self._seen = {False: 0, True: 0}
@@ -174,7 +176,7 @@ class FaultDial:
         return self._seen[True]
 
     def pick(self, *, on_get: bool) -> Fault | None:
-        """Count one request, and say what befalls it."""
+        """Count one request, and return its fault, if any."""
         self._seen[on_get] += 1
         number = self._seen[on_get]
         for position, rule in enumerate(self.plan.rules):

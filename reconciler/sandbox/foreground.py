@@ -11,10 +11,10 @@ from reconciler.sandbox.loading import load_server
 
 
 def serve(config: SandboxConfig, ready: Callable[[str], None]) -> None:
-    """Listen, tell ``ready`` the URL, and return once a signal has ended it. For the main thread.
+    """Listen, pass the URL to ``ready``, and return after a signal. For the main thread.
 
     Raises:
-        SandboxError: aiohttp is missing, or the address or the file of calls cannot be had.
+        SandboxError: aiohttp is missing, or the address or the file of calls cannot be used.
     """
     server_class = load_server()
 

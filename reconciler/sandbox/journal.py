@@ -1,4 +1,4 @@
-"""Calls in a SQLite file: written before they are answered, read again at the next start."""
+"""Calls in a SQLite file: written before they are answered, and read at the next start."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _COLUMNS = "call_id, endpoint, body, created_at, rings_at, answered, status, sen
 
 
 class Journal:
-    """One file, held by one sandbox at a time: a second one is refused until the first has ended."""
+    """One file, used by one sandbox at a time: a second one is refused until the first has ended."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises ``SandboxError`` where that cannot be done."""
+        """Open or create the file. Raises ``SandboxError`` if that fails."""
         try:
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None)
         except sqlite3.Error as error:
@@ -67,7 +67,7 @@ class Journal:
             )
 
     def append(self, call: RecordedCall) -> None:
-        """Make one call durable. Raises ``Refusal`` 500 where that fails."""
+        """Make one call durable. Raises ``Refusal`` 500 if that fails."""
         row = (
             call.call_id,
             call.endpoint,
@@ -85,5 +85,5 @@ class Journal:
             raise Refusal(500, f"the call could not be recorded: {error}") from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()

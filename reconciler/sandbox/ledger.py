@@ -1,4 +1,4 @@
-"""What was truly recorded: calls in the order they came, and by time of creation."""
+"""The recorded calls in the order of their arrival, and by time of creation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Ledger:
         return len(self._calls)
 
     def add(self, call: RecordedCall) -> None:
-        """Record a call. Raises ``Refusal`` 500 where its file cannot take it; nothing is kept then."""
+        """Record a call. Raises ``Refusal`` 500 if it cannot be written to its file; then it is not recorded."""
         if self._journal is not None:
             self._journal.append(call)
         self._keep(call)
@@ -36,26 +36,26 @@ class Ledger:
         self._by_id[call.call_id] = call
 
     def all(self) -> tuple[RecordedCall, ...]:
-        """Every call in the order it was recorded. Safe to ask from another thread."""
+        """Every call in the order it was recorded. May be called from another thread."""
         return tuple(self._calls)
 
     def find(self, call_id: str) -> RecordedCall | None:
-        """The call of that id."""
+        """The call with that id."""
         return self._by_id.get(call_id)
 
     @property
     def last_answered(self) -> str | None:
-        """The id that was given to a client last."""
+        """The id that was last returned to a client."""
         return next((call.call_id for call in reversed(self._calls) if call.answered == "ok"), None)
 
     def created(self, first: datetime | None, last: datetime | None) -> Sequence[RecordedCall]:
-        """Calls created from ``first`` to ``last``, both included, oldest first."""
+        """Calls created from ``first`` to ``last``, both inclusive, oldest first."""
         start = 0 if first is None else bisect_left(self._by_creation, first, key=_creation)
         end = len(self._by_creation) if last is None else bisect_right(self._by_creation, last, key=_creation)
         return self._by_creation[start:end]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._journal is not None:
             self._journal.close()
 

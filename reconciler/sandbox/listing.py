@@ -1,7 +1,7 @@
 """``GET /v1/calls``: the documented filters as data, and a pure function over the ledger.
 
-Source: the vendor's page list-calls. Not documented and chosen here: both dates are included, a date without an
-offset is in UTC, and ``phoneNumber`` is the number called.
+Source: the vendor's page list-calls. Not documented, and chosen here: both dates are inclusive, a date without an
+offset is in UTC, and ``phoneNumber`` is the called number.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CallQuery:
-    """One question to the list; None fits every call."""
+    """One query of the list; None matches every call."""
 
     limit: int
     offset: int
@@ -52,14 +52,14 @@ class CallQuery:
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, str]]) -> CallQuery:
-        """Read the query. Raises ``Refusal`` 400."""
+        """Parse the query. Raises ``Refusal`` 400."""
         params = Params(pairs, _KNOWN)
         phone_number = params.text("phoneNumber")
         if phone_number is not None and not E164.fullmatch(phone_number):
             raise Refusal(400, "phoneNumber must be a phone number in E.164 form")
         return cls(
-            limit=params.whole("limit", 20, 1),
-            offset=params.whole("offset", 0, 0),
+            limit=params.integer("limit", 20, 1),
+            offset=params.integer("offset", 0, 0),
             newest_first=params.one_of("order", ("asc", "desc")) != "asc",
             date_from=params.instant("date_from"),
             date_to=params.instant("date_to"),
@@ -72,7 +72,7 @@ class CallQuery:
         )
 
     def fits(self, call: RecordedCall, now: datetime) -> bool:
-        """Whether a call passes every filter but the dates. Calls placed one by one belong to no campaign."""
+        """Whether a call passes every filter except the dates. Calls placed one by one belong to no campaign."""
         if self.campaign_id is not None or self.agent_id not in {None, call.agent_id}:
             return False
         if self.phone_number not in {None, call.contact.phone_number}:
@@ -84,13 +84,13 @@ class CallQuery:
 
     @property
     def filters(self) -> bool:
-        """Whether anything but the dates narrows the list."""
+        """Whether there are filters other than the dates."""
         narrow = (self.campaign_id, self.agent_id, self.phone_number, self.status, self.result)
         return any(value is not None for value in narrow)
 
 
 def find_calls(ledger: Ledger, query: CallQuery, now: datetime, lag: float) -> Sequence[RecordedCall]:
-    """All calls that match, in the order asked for. Calls younger than ``lag`` seconds are not seen yet."""
+    """All matching calls, in the requested order. Calls younger than ``lag`` seconds are not listed yet."""
     calls = ledger.created(query.date_from, _latest(query.date_to, now, lag))
     if query.filters:
         calls = [call for call in calls if query.fits(call, now)]

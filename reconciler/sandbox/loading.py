@@ -1,4 +1,4 @@
-"""The one place where aiohttp comes in, and what is said where it is not installed."""
+"""The only place that imports aiohttp, with the error if it is not installed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 
 def load_server() -> type[Server]:
-    """The server class. Raises ``SandboxError`` where aiohttp is not installed."""
+    """The server class. Raises ``SandboxError`` if aiohttp is not installed."""
     try:
         from reconciler.sandbox.server import Server  # noqa: PLC0415 - aiohttp only where it is run
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise
-        raise SandboxError("the sandbox needs aiohttp", hint="pip install 'call-reconciler[sandbox]'") from error
+        raise SandboxError(
+            "the sandbox needs aiohttp", hint="install it: pip install 'call-reconciler[sandbox]'"
+        ) from error
     return Server

@@ -1,4 +1,4 @@
-"""The query of a GET, read strictly: unknown, repeated and malformed parameters are refused with a 400."""
+"""The query of a GET, parsed strictly: unknown, repeated and malformed parameters are refused with a 400."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.sandbox.refusal import Refusal
 
 
 class Params:
-    """Query parameters by name. Every reader returns its default where the parameter is absent."""
+    """Query parameters by name. Every method returns its default if the parameter is absent."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]], known: Collection[str]) -> None:
         self._values: dict[str, str] = {}
@@ -17,14 +17,14 @@ class Params:
             if name not in known:
                 raise Refusal(400, f"{name} is not a known parameter")
             if name in self._values:
-                raise Refusal(400, f"{name} is given twice")
+                raise Refusal(400, f"{name} must not be repeated")
             self._values[name] = value
 
     def text(self, name: str) -> str | None:
-        """The value as it is."""
+        """The unchanged value."""
         return self._values.get(name)
 
-    def whole(self, name: str, default: int, minimum: int) -> int:
+    def integer(self, name: str, default: int, minimum: int) -> int:
         """A whole number of at least ``minimum``."""
         value = self._values.get(name)
         if value is None:
@@ -34,7 +34,7 @@ class Params:
         return int(value)
 
     def one_of(self, name: str, choices: Collection[str]) -> str | None:
-        """One of the documented words."""
+        """One of the documented values."""
         value = self._values.get(name)
         if value is not None and value not in choices:
             raise Refusal(400, f"{name} must be one of {', '.join(sorted(choices))}")
@@ -46,7 +46,7 @@ class Params:
         return default if value is None else value == "true"
 
     def instant(self, name: str) -> datetime | None:
-        """An ISO 8601 date or time, in UTC where it has no offset; a date alone is its midnight."""
+        """An ISO 8601 date or time, in UTC if it has no offset; a date without a time is its midnight."""
         value = self._values.get(name)
         if value is None:
             return None

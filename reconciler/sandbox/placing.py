@@ -22,7 +22,7 @@ class Placing:
         self._closing = closing
 
     def routes(self) -> list[web.RouteDef]:
-        """What to add to the application's router."""
+        """The routes for the application's router."""
         return [
             web.post(f"/v1/calls/{CONTACT_CALL}", self.contact_call),
             web.post(f"/v1/calls/{PHONE_CALL}", self.phone_call),
@@ -40,7 +40,7 @@ class Placing:
         dial = self._desk.dial
         fault, plan = dial.pick(on_get=False), dial.plan
         if fault is not None and fault not in RECORDED:
-            await request.read()  # an answer that overtakes the end of its request is no answer to it
+            await request.read()  # the answer must not arrive before the end of its request
             return await act_out(request, fault, plan, self._closing, {})
         call = self._desk.place(endpoint, await read_json(request), fault)
         receipt = call.receipt()
@@ -55,10 +55,10 @@ class Placing:
 
 
 async def read_json(request: web.Request) -> bytes:
-    """The body, once its Content-Type says JSON. Raises ``Refusal`` 400."""
+    """The body, if its Content-Type is JSON. Raises ``Refusal`` 400."""
     if request.content_type != "application/json":
         raise Refusal(400, "Content-Type must be application/json")
     try:
         return await request.read()
     except ConnectionResetError as error:
-        raise Refusal(400, "the client went away") from error
+        raise Refusal(400, "the client disconnected") from error

@@ -1,4 +1,4 @@
-"""How many requests a sandbox takes: a rate as text, and a token bucket over an injected clock."""
+"""The request limit of a sandbox: a rate as text, and a token bucket with an injected clock."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``amount`` requests in ``seconds``; as many may come at once after a pause."""
+    """``amount`` requests in ``seconds``; after a pause, as many may come at once."""
 
     amount: float
     seconds: int = 1
 
     @classmethod
     def parse(cls, text: str) -> Rate:
-        """Read ``N/s``, ``N/min`` or ``N/h``.
+        """Parse ``N/s``, ``N/min`` or ``N/h``.
 
         Raises:
-            ValueError: another form, or a rate of nothing.
+            ValueError: another form, or a rate of zero.
         """
         match = _RATE.fullmatch(text)
         if match is None or float(match[1]) <= 0:
@@ -33,7 +33,7 @@ class Rate:
 
 
 class Throttle:
-    """A token bucket: full at the start, one token a request, refilled at the rate."""
+    """A token bucket: full at the start, one token for each request, refilled at the rate."""
 
     def __init__(self, rate: Rate, clock: Callable[[], datetime]) -> None:
         self._rate = rate
@@ -43,8 +43,8 @@ class Throttle:
         self._seen = clock()
 
     def take(self) -> int:
-        """Take a token: 0 where there was one, else the whole seconds (at least 1) until there is."""
-        now = max(self._seen, self._clock())  # a clock set back refills nothing, then or later
+        """Take a token. Returns 0 if there was one, else the whole seconds (at least 1) until there is."""
+        now = max(self._seen, self._clock())  # a clock that is set back never refills tokens
         refill = (now - self._seen).total_seconds() * self._rate.amount / self._rate.seconds
         self._tokens = min(self._capacity, self._tokens + refill)
         self._seen = now

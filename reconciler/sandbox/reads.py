@@ -28,7 +28,7 @@ class Reads:
         self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
-        """What to add to the application's router."""
+        """The routes for the application's router."""
         return [
             web.get("/v1/calls", self.calls),
             web.get("/v1/calls/{id}", self.call),
@@ -61,20 +61,20 @@ class Reads:
         return json_answer(self._view(call, now, request.get(LIST_FAULT), transcript=transcript))
 
     def _view(self, call: RecordedCall, now: datetime, fault: Fault | None, *, transcript: bool) -> JsonObject:
-        """A call as it comes back; with its metadata, or with none of it, where the sandbox returns any."""
+        """A call as it is returned, with or without its metadata."""
         view = call_view(call, now, transcript=transcript, metadata=self._desk.config.echo_metadata)
         if "metadata" in view and not shows_metadata(call.call_id, fault):
             view["metadata"] = {}
         return view
 
     async def numbers(self, request: web.Request) -> web.Response:
-        """``{"data": [number...], "count": total}``; ``order`` goes by the order of the seeds."""
+        """``{"data": [number...], "count": total}``; ``order`` refers to the order of the seeds."""
         params = Params(request.query.items(), {"limit", "offset", "order", "type"})
         wanted = params.one_of("type", ("inbound", "outbound"))
         numbers = [number for number in NUMBERS if wanted in {None, number.type}]
         if params.one_of("order", ("asc", "desc")) == "desc":
             numbers.reverse()
-        offset, limit = params.whole("offset", 0, 0), params.whole("limit", 5, 1)
+        offset, limit = params.integer("offset", 0, 0), params.integer("limit", 5, 1)
         page, count = cut_page(numbers, offset, limit, request.get(LIST_FAULT), self._desk.dial.gets)
         data: list[JsonValue] = [number_view(number) for number in page]
         return json_answer({"data": data, "count": count})

@@ -1,4 +1,4 @@
-"""One call the sandbox has recorded."""
+"""A call that the sandbox has recorded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reconciler.sandbox.seeds import Contact
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call that exists, whatever its client was told.
+    """A call that exists, whatever answer its client got.
 
-    ``body`` is the JSON as received. ``answered`` is ``ok``, ``foreign`` (added as if from the dashboard), or
-    what kept the client from its answer: ``dropped``, ``error``, ``stalled``, ``half-answer``, ``not-json``,
-    ``no-call-id``, ``same-call-id``. ``status`` is the HTTP status sent, None where none was. Times are aware
+    ``body`` is the JSON as received. ``answered`` is ``ok``, ``foreign`` (added as if from the dashboard), or the
+    fault that kept the answer from the client: ``dropped``, ``error``, ``stalled``, ``half-answer``, ``not-json``,
+    ``no-call-id``, ``same-call-id``. ``status`` is the HTTP status sent, None if there was none. Times are aware
     and in UTC.
     """
 
@@ -32,12 +32,12 @@ class RecordedCall:
 
     @property
     def agent_id(self) -> str:
-        """The agent, as the body names it."""
+        """The agent id in the body."""
         return str(self.body["agent_id"])
 
     @property
     def scheduled(self) -> bool:
-        """Whether the call waits for a date, not for a delay."""
+        """Whether the call has a schedule, not a delay."""
         return "schedule" in self.body
 
     def receipt(self) -> JsonObject:
@@ -51,7 +51,7 @@ class RecordedCall:
         }
 
     def as_json(self) -> JsonObject:
-        """The line of ``GET /_sandbox/calls``."""
+        """The item of ``GET /_sandbox/calls``."""
         return {
             "call_id": self.call_id,
             "endpoint": self.endpoint,

@@ -1,4 +1,4 @@
-"""The answer "no", as the API words it."""
+"""The error answers, as the API words them."""
 
 from __future__ import annotations
 

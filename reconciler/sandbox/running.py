@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class RunningSandbox:
-    """The handle of a running sandbox. Its methods may be called from any thread, also after it has stopped."""
+    """The handle of a running sandbox. Its methods may be called from any thread, even after it has stopped."""
 
     def __init__(self, server: Server) -> None:
         self._desk = server.desk
         self.url = server.url
 
     def calls(self) -> tuple[RecordedCall, ...]:
-        """Every call truly recorded, in order, whatever its client was told."""
+        """Every recorded call, in order, whatever answer its client got."""
         return self._desk.ledger.all()
 
     def requests(self) -> JsonObject:
@@ -46,10 +46,10 @@ class RunningSandbox:
 
 @contextmanager
 def running(config: SandboxConfig | None = None) -> Iterator[RunningSandbox]:
-    """Run a sandbox in a thread of its own for the length of a ``with`` block; nothing is left behind.
+    """Run a sandbox in its own thread for the duration of a ``with`` block, and clean up completely.
 
     Raises:
-        SandboxError: aiohttp is missing, or the address or the file of calls cannot be had.
+        SandboxError: aiohttp is missing, or the address or the file of calls cannot be used.
     """
     server_class = load_server()
     loops: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
@@ -68,7 +68,7 @@ def running(config: SandboxConfig | None = None) -> Iterator[RunningSandbox]:
 
 
 def _spin(loops: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
-    """Run a loop until it is stopped; what is left of its tasks is cancelled, and it is closed."""
+    """Run a loop until it is stopped; then its remaining tasks are cancelled, and it is closed."""
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         loops.put(loop)

@@ -1,7 +1,7 @@
-"""The fixed agents, numbers and contacts of every sandbox, and the shapes they have.
+"""The fixed agents, numbers and contacts of every sandbox, and their types.
 
-The first of each carries the id of the vendor's own example (page make-contact-call). All phone numbers lie in
-the range 555-0100 to 555-0199, which is set aside for fiction.
+The first of each has the id of the vendor's example (page make-contact-call). All phone numbers are in the range
+555-0100 to 555-0199, which is reserved for fiction.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Whom a call goes to. ``id`` is None for a phone call, which has no contact record."""
+    """The called person. ``id`` is None for a phone call, which has no contact record."""
 
     id: str | None
     full_name: str

@@ -1,4 +1,4 @@
-"""A sandbox that listens: bound, served and stopped, in the loop of whoever starts it."""
+"""A listening sandbox: bound, served and stopped in the event loop of its caller."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reconciler.sandbox.config import SandboxConfig, SandboxError
 from reconciler.sandbox.desk import Desk
 from reconciler.system.failures import next_step
 
-_GRACE = 1.0  # seconds that requests in progress have when the sandbox stops
+_GRACE = 1.0  # seconds for requests in progress when the sandbox stops
 
 
 class Server:
-    """A listening sandbox; made by ``start``, to be ended by ``close``."""
+    """A listening sandbox; created by ``start``, ended by ``close``."""
 
     def __init__(self, desk: Desk, runner: web.AppRunner, url: str) -> None:
         self.desk = desk
@@ -25,7 +25,7 @@ class Server:
 
     @classmethod
     async def start(cls, config: SandboxConfig) -> Server:
-        """Listen. Raises ``SandboxError`` where the address or the file of calls cannot be had."""
+        """Listen. Raises ``SandboxError`` if the address or the file of calls cannot be used."""
         desk = Desk(config)
         app = build(desk, asyncio.Event())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
@@ -43,6 +43,6 @@ class Server:
         return cls(desk, runner, f"http://{host}:{runner.addresses[0][1]}")
 
     async def close(self) -> None:
-        """Stop listening, end what is in progress, let go of the file."""
+        """Stop listening, end requests in progress, close the file."""
         await self._runner.cleanup()
         self.desk.ledger.close()

@@ -1,6 +1,6 @@
-"""What has become of a call at a given moment: one pure function of its id, its times and the clock.
+"""The progress of a call at a given moment: a pure function of its id, its times and the clock.
 
-The words are the documented ones (page list-calls); the API returns no ring time, so neither does ``Progress``.
+The statuses are the documented ones (page list-calls). The API returns no ring time, so neither does ``Progress``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DIALLING = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A call as it stands. ``duration`` is in seconds; what has not happened yet is None."""
+    """The status of a call. ``duration`` is in seconds; what has not happened yet is None."""
 
     status: str
     result: str | None = None
@@ -42,7 +42,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """How calls end: ``share`` of them in percent, after ``shortest`` to ``longest`` seconds on the line."""
+    """How calls end: ``share`` of them in percent, after ``shortest`` to ``longest`` seconds."""
 
     share: int
     status: str
@@ -78,7 +78,7 @@ def observe(call_id: str, rings_at: datetime, now: datetime, *, scheduled: bool)
 
 
 def _ending(call_id: str) -> tuple[_Ending, int]:
-    """How the call of that id ends, and after how many seconds."""
+    """How the call with that id ends, and after how many seconds."""
     number = int.from_bytes(sha256(call_id.encode()).digest()[:8])
     percent = number % 100
     for ending in _ENDINGS:

@@ -1,4 +1,4 @@
-"""What came in and how it was answered, counted."""
+"""Counts of requests and answers."""
 
 from __future__ import annotations
 

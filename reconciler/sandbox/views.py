@@ -1,4 +1,4 @@
-"""Records as the API shows them: exactly the documented fields, in the documented order."""
+"""Records in the API's form: exactly the documented fields, in the documented order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.sandbox.timeline import Progress, observe
 
 
 def call_view(call: RecordedCall, now: datetime, *, transcript: bool, metadata: bool) -> JsonObject:
-    """A call as of ``now``; ``transcript`` adds chat_history, ``metadata`` the tags it was placed with."""
+    """A call as of ``now``; ``transcript`` adds chat_history, ``metadata`` the tags that it was placed with."""
     progress = observe(call.call_id, call.rings_at, now, scheduled=call.scheduled)
     view: JsonObject = {
         "id": call.call_id,

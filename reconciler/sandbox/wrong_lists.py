@@ -1,4 +1,4 @@
-"""Lists as no service should give them: a page that is well-formed, and wrong."""
+"""Well-formed but wrong lists, for fault injection."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from reconciler.sandbox.recorded import RecordedCall
 from reconciler.sandbox.seeds import Number
 
 Item = TypeVar("Item", RecordedCall, Number)
-_ENDLESS = 1000  # how many more an endless list claims to have
+_ENDLESS = 1000  # how many more items an endless list claims to have
 
 
 def cut_page(
     items: Sequence[Item], offset: int, limit: int, fault: Fault | None, draw: int
 ) -> tuple[Sequence[Item], int]:
-    """One page of a list, and the count beside it. ``draw`` is another number for each request."""
+    """One page of a list, and its count. ``draw`` is a different number for each request."""
     count = len(items)
     if fault is Fault.OTHER_ORDER:
         items = [item for _, same in groupby(items, _second) for item in sorted(same, key=_shuffled(draw))]
@@ -39,7 +39,7 @@ def cut_page(
 
 
 def shows_metadata(call_id: str, fault: Fault | None) -> bool:
-    """Whether a call comes back with its metadata where others do: none at all, or about every second."""
+    """Whether a call is returned with its metadata: for the faults, for none or for about every second call."""
     if fault is Fault.SOME_METADATA:
         return sha256(call_id.encode()).digest()[0] % 2 == 0
     return fault is not Fault.EMPTY_METADATA

@@ -1,8 +1,8 @@
-"""The saved plan: one canonical byte form, written here and nowhere else (``planreader`` reads it).
+"""Write saved plans in their canonical form; this is the only place that does (``planreader`` reads them).
 
-The document is ``schemas/plan.schema.json``. ``plan_id`` is the SHA-256 of the canonical bytes of all other
-fields but the signature. A signature (HMAC-SHA-256 over the plan's id) tells who could write it, where a key is
-set.
+The document is ``schemas/plan.schema.json``. ``plan_id`` is the SHA-256 of the canonical bytes of all fields
+except itself and the signature. The signature (HMAC-SHA-256 over the plan's id) proves that the writer had the
+key, if one is set.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ _SUMMARY_ORDER = (
 
 
 class _Line(Struct, gc=False):
-    """One change as it stands in the file, with all it holds. Its instants are in UTC, and are written as by
-    ``format_instant``.
-    """
+    """One complete change as in the file. Its instants are in UTC, written as by ``format_instant``."""
 
     address: str
     plan: str
@@ -104,13 +102,13 @@ def _line(change: Change) -> _Line:
 
 
 def change_document(change: Change) -> JsonObject:
-    """One change as JSON, with all it holds."""
+    """One complete change as JSON."""
     document: JsonObject = to_builtins(_line(change))
     return document
 
 
 def change_line(change: Change) -> bytes:
-    """The same as it stands in the file, on one line. A delay is the only number that may be a fraction."""
+    """The same as in the file, on one line. A delay is the only number that may be a fraction."""
     if change.call is not None and isinstance(change.call.delay_minutes, float):
         return to_line(change_document(change))
     return to_whole_line(_line(change))
@@ -118,23 +116,23 @@ def change_line(change: Change) -> bytes:
 
 def plan_id(plan: Plan) -> str:
     """``sha256:<hex>`` over the unmasked plan, every field but the id itself."""
-    return _id_of(_body(plan))
+    return _plan_id(_body(plan))
 
 
-def _id_of(body: Document) -> str:
+def _plan_id(body: Document) -> str:
     digest = hashlib.sha256()
     for piece in pieces(body):
         digest.update(piece)
-    return id_of(digest)
+    return id_from_digest(digest)
 
 
-def id_of(digest: hashlib._Hash) -> str:
-    """The plan's id, by the digest of what it is taken over."""
+def id_from_digest(digest: hashlib._Hash) -> str:
+    """The plan's id, from the digest of the hashed bytes."""
     return _ID_PREFIX + digest.hexdigest()
 
 
 def _named(body: dict[str, JsonValue | Lines], own_id: str, signature: JsonValue) -> Document:
-    """The whole document, in the order in which its members stand."""
+    """The whole document, in the order of its members."""
     head = {name: body[name] for name in ("format_version", "tool_version")}
     return head | {"plan_id": own_id} | body | {"signature": signature}
 
@@ -144,9 +142,9 @@ def _signature(own_id: str, signing_key: str) -> str:
 
 
 def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> None:
-    """Write the canonical bytes: UTF-8 JSON, two spaces deep for the frame, one line for each change.
+    """Write the canonical bytes: UTF-8 JSON, the frame indented by two spaces, one line for each change.
 
-    The id stands before what it is taken over, so ``file`` must be one that can go back.
+    The id precedes the bytes that it is computed from, so ``file`` must be seekable.
     """
     digest, places = hashlib.sha256(), {}
     for name, group in groupby(named_pieces(_named(_body(plan), _NO_ID, None)), key=itemgetter(0)):
@@ -155,7 +153,7 @@ def write(plan: Plan, file: IO[bytes], *, signing_key: str | None = None) -> Non
             if name not in _NOT_IN_ID:
                 digest.update(written)
             file.write(written)
-    own_id = id_of(digest)
+    own_id = id_from_digest(digest)
     file.seek(places["plan_id"])
     file.write(_member("plan_id", own_id))
     file.seek(places["signature"])
@@ -176,26 +174,26 @@ def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def frame(plan: Plan, own_id: str, signature: JsonValue) -> bytes:
-    """The whole document, as it would be without any changes."""
+    """The whole document as it would be without changes."""
     return to_bytes(_named({**_body(plan), "changes": []}, own_id, signature))
 
 
 def is_signature(signature: str, own_id: str, signing_key: str) -> bool:
-    """Whether somebody who has the key signed the plan of this id."""
+    """Whether the signature of this plan id was made with the key."""
     return hmac.compare_digest(signature.encode(), _signature(own_id, signing_key).encode())
 
 
 def _member(name: str, value: JsonValue) -> bytes:
-    """A member that is not the first, as it stands in the file."""
+    """A member other than the first, as in the file."""
     return b",\n  " + to_line(name) + b": " + to_line(value)
 
 
-def shown(plan: Plan, of: Plan, line: Callable[[Change], bytes] = change_line) -> Iterator[bytes]:
-    """What ``write`` writes, of a masked copy and piece by piece, under the id of the plan itself (``of``).
+def masked_pieces(plan: Plan, original: Plan, line: Callable[[Change], bytes] = change_line) -> Iterator[bytes]:
+    """The output of ``write`` for a masked copy, in pieces, with the id of the original plan (``original``).
 
-    ``line`` may say more of a change.
+    ``line`` may add to a change.
     """
-    return pieces(_named(_body(plan, line), plan_id(of), None))
+    return pieces(_named(_body(plan, line), plan_id(original), None))
 
 
 def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str, JsonValue | Lines]:
@@ -230,7 +228,7 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def to_stop_document(call: CallToStop) -> JsonObject:
-    """A call to stop by hand. ``rings_local`` is on the clock of ``timezone``; no time where nobody knows it."""
+    """A call to stop by hand. ``rings_local`` is in ``timezone``; without a time if it is unknown."""
     known = call.rings_at != UNKNOWN_TIME
     return {
         "address": str(call.address),
@@ -246,7 +244,7 @@ def to_stop_document(call: CallToStop) -> JsonObject:
 
 
 def place_document(where: Location) -> JsonObject:
-    """``file``, ``line``, ``column``, and ``cell`` where the place is in a sheet."""
+    """``file``, ``line``, ``column``, and ``cell`` for a place in a sheet."""
     place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
     return place if where.cell is None else {**place, "cell": where.cell}
 
@@ -263,9 +261,9 @@ def _base_document(base: Base) -> JsonObject:
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
-    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null where it has no place.
+    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null if it has no place.
 
-    ``cell`` is there where the place is in a sheet.
+    ``cell`` is included for a place in a sheet.
     """
     item = mask_diagnostic(item)
     nowhere: JsonObject = {"file": None, "line": None, "column": None}

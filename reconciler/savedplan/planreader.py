@@ -1,6 +1,6 @@
-"""Reading a saved plan line by line: its length does not matter, and no changed byte goes unnoticed.
+"""Read a saved plan line by line, so that its length does not matter and every changed byte is detected.
 
-Each change is written again as it is read, and the rest at the end: both must give the bytes of the file.
+Each change is written again as it is read, and the rest at the end; the result must equal the bytes of the file.
 """
 
 from __future__ import annotations
@@ -23,30 +23,29 @@ from reconciler.savedplan import planfile
 _CHANGES = b'  "changes": [\n'
 _INDENT = b"    "
 _NEXT, _LAST = b",\n", b"\n"
-_SIGN_HINT = "make it where the key is: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
+_SIGN_HINT = "create it with the key: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
 
 
-class _OtherTime(ValueError):  # noqa: N818 - what was found, told as a refusal
-    """A call rings at another time than the plan says."""
+class _OtherTime(ValueError):  # noqa: N818 - converted to a Refused error
+    """A call rings at another time than the plan states."""
 
 
-class _Altered(ValueError):  # noqa: N818 - what was found, told as a refusal
-    """What was read is written otherwise."""
+class _Altered(ValueError):  # noqa: N818 - converted to a Refused error
+    """The content does not give the bytes of the file."""
 
 
 def read(file: IO[bytes], *, signing_key: str | None = None) -> Plan:
-    """The saved plan that ``file`` holds; one that can go back. Where ``signing_key`` is set, it must be signed
-    with it.
+    """The saved plan in ``file``, which must be seekable. With ``signing_key``, it must be signed with it.
 
     Raises:
-        Refused: not a plan, made by a newer version, not byte for byte what was written, or not signed as asked.
+        Refused: it is not a plan, was made by a newer version, was changed, or lacks the required signature.
     """
     digest, frame = hashlib.sha256(), bytearray()
     try:
         changes = gathered(_changes(_hashed(file, digest), frame))
         document = json.loads(frame)
         plan = _plan(members(document), changes)
-        own_id = planfile.id_of(digest)
+        own_id = planfile.id_from_digest(digest)
         if planfile.frame(plan, own_id, document["signature"]) != frame:
             raise _Altered
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -57,7 +56,9 @@ def read(file: IO[bytes], *, signing_key: str | None = None) -> Plan:
 
 
 def _hashed(file: IO[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    """The lines of the file, while ``digest`` takes what the plan's id is taken over: all but id and signature."""
+    """The lines of the file; ``digest`` receives everything that the plan's id covers: all except id and
+    signature.
+    """
     before = b""
     for line in file:
         if line.startswith(b'  "signature": '):
@@ -70,18 +71,18 @@ def _hashed(file: IO[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
 
 
 def _changes(lines: Iterator[bytes], frame: bytearray) -> Iterator[Change]:
-    """The changes as they come; ``frame`` takes the file as it would be without any."""
+    """The changes in order; ``frame`` receives the file as it would be without changes."""
     for line in lines:
         if line != _CHANGES:
             frame += line
             continue
         frame += line.removesuffix(b"\n")
-        yield from ascending(_change_of(*item) for item in _items(lines))
+        yield from ascending(_parse_change(*item) for item in _items(lines))
         frame += next(lines, b"").removeprefix(b"  ")
 
 
 def _items(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """The lines of a list that has any, each with how it must end."""
+    """The lines of a non-empty list, each with its expected ending."""
     for line in lines:
         end = _NEXT if line.endswith(_NEXT) else _LAST
         yield line, end
@@ -89,7 +90,7 @@ def _items(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
             return
 
 
-def _change_of(line: bytes, end: bytes) -> Change:
+def _parse_change(line: bytes, end: bytes) -> Change:
     change = _checked(_change(members(json.loads(line.removesuffix(end)))))
     if _INDENT + planfile.change_line(change) + end != line:
         raise _Altered
@@ -97,7 +98,7 @@ def _change_of(line: bytes, end: bytes) -> Change:
 
 
 def _refusal(file: IO[bytes], error: Exception) -> Refused:
-    """Why the file is no saved plan of ours: it is read again, whole, for a better word than ``error``."""
+    """Why the file is not a valid saved plan: it is read again completely for a better message than ``error``."""
     file.seek(0)
     try:
         document = json.load(file)
@@ -107,24 +108,24 @@ def _refusal(file: IO[bytes], error: Exception) -> Refused:
         return Refused("not a saved plan: it has no format_version")
     version = document["format_version"]
     if version != planfile.FORMAT_VERSION:
-        return Refused(f"the plan has format {version!r}; this version reads {planfile.FORMAT_VERSION}")
+        return Refused(f"the plan has format {version!r}, but this version reads {planfile.FORMAT_VERSION}")
     if isinstance(error, _Altered | json.JSONDecodeError):
         return Refused(
-            "the saved plan was changed after it was written: its bytes are not what its content gives",
-            hint="make it again: reconciler plan --out FILE",
+            "the saved plan was changed after it was written: its bytes do not match its content",
+            hint="create it again: reconciler plan --out FILE",
         )
     if isinstance(error, _OtherTime) and document.get("zone_rules") != ZONE_RULES:
-        made = f"the plan was made with the time zone rules {str(document.get('zone_rules'))!r}"
+        made = f"the plan was made with time zone rules {str(document.get('zone_rules'))!r}"
         return Refused(
-            f"{made}, and by those of this machine, {ZONE_RULES!r}, a call rings at another time: {error}",
-            hint="make it again: reconciler plan --out FILE",
+            f"{made}, but with this machine's rules {ZONE_RULES!r} a call rings at another time: {error}",
+            hint="create it again: reconciler plan --out FILE",
         )
     return Refused(f"the saved plan is damaged: {error}")
 
 
 def _check_signature(signature: JsonValue, own_id: str, signing_key: str) -> None:
     if not isinstance(signature, str):
-        raise Refused("the saved plan is not signed, and a signature is required", hint=_SIGN_HINT)
+        raise Refused("the saved plan is not signed, but a signature is required", hint=_SIGN_HINT)
     if not planfile.is_signature(signature, own_id, signing_key):
         raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
 
@@ -178,7 +179,7 @@ def _to_stop(item: JsonObject) -> CallToStop:
 
 
 def _private(address: Address) -> tuple[str, ...]:
-    """The key of a row whose call the plan does not hold, where it may be a person's name."""
+    """The key of a row without a call in the plan, if the key may be a person's name."""
     return (address.key,) if may_name_person(address.key) else ()
 
 
@@ -210,20 +211,20 @@ def _change(item: JsonObject) -> Change:
 
 
 def _checked(change: Change) -> Change:
-    """A call that a plan carries must be the one its digest and its time say.
+    """Check that a call in a plan matches its digest and its time.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it does not.
     """
     call = change.call
     if call is None:
         return change
     if identity.digest(call) != change.digest:
-        raise ValueError(f"the digest of {change.address} is not that of its call")
+        raise ValueError(f"the digest of {change.address} does not match its call")
     schedule = call.schedule
     moment = scheduled_instant(schedule.at, schedule.timezone) if schedule is not None else None
     if moment != change.scheduled_at:
-        raise _OtherTime(f"scheduled_at of {change.address} is not the time of its schedule")
+        raise _OtherTime(f"scheduled_at of {change.address} does not match its schedule")
     return change
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.system import files
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 SUFFIXES = (".yaml", ".yml")
 SHEETS = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".xlsb", ".xlsm", ".numbers")
@@ -169,7 +169,7 @@ def _unreadable(project: Project, folder: Path, *, deep: bool) -> Iterable[Diagn
     for error in errors:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             where = name_of(project, Path(error.filename or folder))
-            yield _problem("E113", f"cannot be read: {told(error)}", where, next_step(error))
+            yield _problem("E113", f"cannot be read: {error_message(error)}", where, next_step(error))
 
 
 def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:

@@ -18,7 +18,7 @@ from reconciler.source.rows.frame import Watch
 from reconciler.source.rows.gathering import RowCollector
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _read(
     try:
         data = file.read()
     except OSError as error:
-        report.add_problem("E113", f"cannot be read: {told(error)}", 1, 1, next_step(error))
+        report.add_problem("E113", f"cannot be read: {error_message(error)}", 1, 1, next_step(error))
         return None
     document = load(data, name)
     documents[name] = document

@@ -23,7 +23,7 @@ from reconciler.state import ledger, migrations, rules
 from reconciler.state.migrations import APPLICATION_ID
 from reconciler.state.mounts import mounted_alone, network_filesystem
 from reconciler.state.steps import STEPS, new_secret
-from reconciler.system.failures import DISK_FULL, NOT_ALLOWED, next_step, told
+from reconciler.system.failures import DISK_FULL, NOT_ALLOWED, error_message, next_step
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -66,7 +66,9 @@ def translated(path: Path) -> Iterator[None]:
             raise StateError(f"the state {path} is damaged: {error}", hint="restore a backup of it") from error
         raise StateError(f"the state {path} cannot be used: {error}", hint=_step(name)) from error
     except OSError as error:
-        raise StateError(f"the state {path} cannot be used: {told(error)}", hint=next_step(error)) from error
+        raise StateError(
+            f"the state {path} cannot be used: {error_message(error)}", hint=next_step(error)
+        ) from error
     except UnicodeEncodeError as error:
         raise StateError(f"the state {path} holds Unicode only, and {error.object!a} is none") from error
 

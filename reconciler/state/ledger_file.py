@@ -24,7 +24,7 @@ from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
 from reconciler.state.audit import Verdict, walk_along
 from reconciler.state.replay import Replay
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 
 FORMAT_VERSION = "1.0"
@@ -50,7 +50,11 @@ def export(reader: StateReader, now: datetime) -> bytes:
 
 def line(link: Link, record: LedgerRecord) -> JsonObject:
     """One entry as a JSON object."""
-    told: JsonObject = {"type": "entry", **{name: getattr(record, name) for name in _MEMBERS}, "hash": link.hash}
+    told: JsonObject = {
+        "type": "entry",
+        **{name: getattr(record, name) for name in _MEMBERS},
+        "hash": link.hash,
+    }
     if link.texts is not None:
         told |= {"salt": link.salt, "texts": dict(link.texts)}
     return told
@@ -74,7 +78,7 @@ def verify(path: Path, anchors: Iterable[Head] = ()) -> Verdict:
     try:
         data = read_named(path)
     except OSError as error:
-        raise StateError(f"{path} cannot be read: {told(error)}", hint=next_step(error)) from error
+        raise StateError(f"{path} cannot be read: {error_message(error)}", hint=next_step(error)) from error
     lines = data.splitlines(keepends=True)
     first = _object(lines[0] if lines else b"")
     if first is None or first.get("type") != "ledger":

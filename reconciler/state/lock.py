@@ -21,7 +21,7 @@ from pathlib import Path
 
 from reconciler.errors import StateError
 from reconciler.state import rules
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 _POLL = 0.05  # seconds
 _HEADER = 100  # bytes; see https://sqlite.org/fileformat2.html, 1.3
@@ -99,7 +99,9 @@ def unlocked(path: Path) -> Iterator[HeldFile]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise StateError(f"the state {path} cannot be opened: {told(error)}", hint=next_step(error)) from error
+        raise StateError(
+            f"the state {path} cannot be opened: {error_message(error)}", hint=next_step(error)
+        ) from error
     try:
         yield HeldFile(path, None, descriptor)
     finally:
@@ -159,5 +161,5 @@ def _lock_file(descriptor: int, give_up_at: float, holder: Callable[[], str | No
 
 
 def _unusable(path: Path, error: OSError | NotImplementedError) -> StateError:
-    reason, hint = (told(error), next_step(error)) if isinstance(error, OSError) else (error, None)
+    reason, hint = (error_message(error), next_step(error)) if isinstance(error, OSError) else (error, None)
     return StateError(f"the lock {path} cannot be taken: {reason}", hint=hint)

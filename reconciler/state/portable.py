@@ -20,7 +20,7 @@ from reconciler.errors import StateError
 from reconciler.state import copying, ledger, rules
 from reconciler.state.database import Connection
 from reconciler.state.steps import STEPS
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import open_named
 
 FORMAT, VERSION = "reconciler-state", "1.0"
@@ -99,7 +99,7 @@ def read(path: Path) -> Portable:
                 digest.update(last or first)
                 last = line
     except OSError as error:
-        raise StateError(f"cannot read {path}: {told(error)}", hint=next_step(error)) from error
+        raise StateError(f"cannot read {path}: {error_message(error)}", hint=next_step(error)) from error
     try:
         head: dict[str, Any] = json.loads(first)
         if head["format"] != FORMAT:

@@ -26,7 +26,7 @@ from reconciler.domain.ports import StateReader
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.rules import check_lineage
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 
 FORMAT_VERSION = "1.2"
@@ -106,7 +106,9 @@ def read(path: Path, *, lineage: str | None = None) -> Snapshot:
         hint = "fetch it, or make one: reconciler state export --public FILE"
         raise StateMissing(f"no snapshot at {path}", hint=hint) from error
     except OSError as error:
-        raise StateError(f"the snapshot {path} cannot be read: {told(error)}", hint=next_step(error)) from error
+        raise StateError(
+            f"the snapshot {path} cannot be read: {error_message(error)}", hint=next_step(error)
+        ) from error
     snapshot = _loads(data, path)
     check_lineage(snapshot.lineage, lineage)
     return snapshot

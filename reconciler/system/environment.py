@@ -1,6 +1,6 @@
 """Our environment variables, read in one place.
 
-A variable that is set but empty is what a missing CI secret looks like. It is never taken for one that is not set.
+A variable that is set but empty usually means a missing CI secret, so it is never treated as unset.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ PROCESSES = "RECONCILER_PROCESSES"
 STATE = "RECONCILER_STATE"
 VARIABLES = (API_KEY, BASE_URL, CHECKPOINT, LINEAGE, PLAN_KEY, PROCESSES, STATE)
 
-EMPTY_HINT = "unset it, or check the CI secret or variable that should fill it"
+EMPTY_HINT = "unset it, or check the CI secret or variable that should set it"
 
 
 def variable(name: str) -> str | None:
-    """The value of a variable, None where it is not set.
+    """The value of a variable, None if it is not set.
 
     Raises:
-        UsageError: it is set but empty, or holds only blanks.
+        UsageError: it is set but empty, or contains only spaces.
     """
     value = os.environ.get(name)
     if value is not None and not value.strip():

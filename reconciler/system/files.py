@@ -1,13 +1,14 @@
-"""Opening the files that others name. Nothing here waits for a device or a pipe, or reads without a limit.
+"""Open files that others name, without waiting for a device or a pipe, and with a size limit.
 
-Two rules, by who named the file:
+There are two rules, by who named the file:
 
-- A file that the project names (settings, plan files, sheets, lists, tables) may be written by a pull request:
-  a regular file that stands inside the project when all links are followed.
-- A file that a person names on the command line may be anywhere, and links to it are followed: a regular file, or
-  a pipe such as ``<(pass show key)`` where it is read once.
+- A file that the project names (settings, plan files, sheets, lists, tables) may come from a pull request. It must
+  be a regular file inside the project after all links are followed.
+- A file that a person names on the command line may be anywhere, and links are followed. It must be a regular
+    file,
+  or a pipe such as ``<(pass show key)`` if it is read once.
 
-Errors are ``OSError``: ``system.told`` has their words, ``system.next_step`` their hint.
+Errors are ``OSError``: ``system.failures`` has their message and hint.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from reconciler.system.failures import FileRefused
 MAX_KEY = 1 << 16
 MAX_SETTINGS = 1 << 22
 MAX_PLAN_FILE = 1 << 28
-MAX_DOCUMENT = 1 << 32  # what is held in memory whole: snapshots, ledgers, decisions
-MAX_STREAM = 1 << 40  # what is read line by line: saved plans, pushed states
+MAX_DOCUMENT = 1 << 32  # files held in memory: snapshots, ledgers, decisions
+MAX_STREAM = 1 << 40  # files read line by line: saved plans, pushed states
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -38,7 +39,7 @@ _KINDS = (
 
 
 def exists(path: Path) -> bool:
-    """Whether the name is taken: by a link that leads nowhere, too.
+    """Whether the name is in use, even by a link without a target.
 
     Raises:
         OSError: the folder cannot be searched.
@@ -53,11 +54,11 @@ def exists(path: Path) -> bool:
 def open_in_project(root: Path, path: Path) -> int:
     """A descriptor of a regular file below ``root``, for a file that the project names.
 
-    The resolved path is opened folder by folder without following links, so that nothing can be exchanged between
+    The resolved path is opened folder by folder without following links, so that nothing can be replaced between
     the check and the opening.
 
     Raises:
-        OSError: as ``FileRefused`` where it is no regular file, or where a link leads out of ``root``.
+        OSError: as ``FileRefused`` if it is not a regular file, or if a link leads out of ``root``.
     """
     base, real = os.path.realpath(root, strict=True), os.path.realpath(path, strict=True)
     if real == base or not Path(real).is_relative_to(base):
@@ -83,12 +84,12 @@ def read_in_project(root: Path, path: Path, limit: int) -> bytes:
 
 
 def open_named(path: Path, limit: int = MAX_STREAM, *, pipe: bool = False) -> IO[bytes]:
-    """A file that a person named, at its beginning; it can seek. ``pipe``: a pipe is read to its end, in memory.
+    """A file that a person named, at its start and seekable. ``pipe``: a pipe is read to its end, in memory.
 
-    A named pipe that nobody writes to is empty.
+    A named pipe without a writer is empty.
 
     Raises:
-        OSError: as ``FileRefused`` where it is no such file, or holds more than ``limit`` bytes.
+        OSError: as ``FileRefused`` if it is another kind of file, or has more than ``limit`` bytes.
     """
     _check_kind(path.stat().st_mode, pipe=pipe)
     file = open(os.open(path, _READ), "rb")  # noqa: PTH123, SIM115 - a descriptor; the caller closes it
@@ -113,7 +114,7 @@ def read_named(path: Path, limit: int = MAX_DOCUMENT, *, pipe: bool = True) -> b
 
 
 def _checked(handle: int) -> int:
-    """The same descriptor, if it is of a regular file; closed otherwise."""
+    """The same descriptor if it is a regular file; otherwise it is closed."""
     try:
         _check_kind(os.fstat(handle).st_mode)
     except BaseException:
@@ -125,12 +126,12 @@ def _checked(handle: int) -> int:
 def _check_kind(mode: int, *, pipe: bool = False) -> None:
     kind = next((words for is_kind, words in _KINDS if is_kind(mode)), None)
     if kind is not None and not (pipe and stat.S_ISFIFO(mode)):
-        raise FileRefused(f"{kind}, not a regular file", "name an ordinary file")
+        raise FileRefused(f"{kind}, not a regular file", "use a regular file")
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise FileRefused(f"the file is larger than {limit:,} bytes", "is it the right file?")
+        raise FileRefused(f"the file is larger than {limit:,} bytes", "check that it is the right file")
 
 
 def _read(file: IO[bytes], limit: int) -> bytes:

@@ -1,4 +1,6 @@
-"""The environment of every program that we start: none of our secrets, and no program of the working folder's."""
+"""The environment of every program that we start: without our secrets, and without programs from the working
+folder.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,15 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-# A state's URL may hold a password. libpq's variables: PostgreSQL's manual, "Environment Variables".
+# A state's URL may contain a password. libpq's variables: PostgreSQL's manual, "Environment Variables".
 SECRETS = frozenset({"CONTACTSHIP_API_KEY", "RECONCILER_PLAN_KEY", "RECONCILER_STATE", "PGPASSWORD", "PGPASSFILE"})
 
 
 def environment(keep: Collection[str] = ()) -> dict[str, str]:
-    """This process's environment without our secrets, but for those in ``keep``.
+    """This process's environment without our secrets, except those in ``keep``.
 
-    PATH keeps its absolute folders alone: a relative or empty part of it is the working folder, which others may
-    have written.
+    PATH keeps only absolute folders: a relative or empty part refers to the working folder, which others may write
+    to.
     """
     clean = {name: value for name, value in os.environ.items() if name not in SECRETS or name in keep}
     if "PATH" in clean:
@@ -25,7 +27,7 @@ def environment(keep: Collection[str] = ()) -> dict[str, str]:
 
 @contextmanager
 def clean_environment() -> Iterator[None]:
-    """Make this process's environment the clean one for a while: for libraries that hand on ``os.environ``."""
+    """Use the clean environment in this process for a while, for libraries that pass ``os.environ`` on."""
     before, clean = dict(os.environ), environment()
     os.environ.clear()
     os.environ.update(clean)

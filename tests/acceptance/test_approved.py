@@ -39,11 +39,11 @@ def test_what_was_approved_is_placed_without_asking(june: Workbench, sandbox: An
     ("merged", "address", "words"),
     [
         (plan_text(rows=3), "june/inv-3", "was not approved"),
-        (plan_text(rows=2).replace("14002", "99"), "june/inv-2", "differs from what was approved"),
-        (plan_text(rows=2).replace("00:02:00", "03:02:00"), "june/inv-2", "differs from what was approved"),
+        (plan_text(rows=2).replace("14002", "99"), "june/inv-2", "differs from the approved plan"),
+        (plan_text(rows=2).replace("00:02:00", "03:02:00"), "june/inv-2", "differs from the approved plan"),
         (plan_text(rows=2) + "    place_by: 2031-01-01T00:00:00Z\n", "june/inv-2", "differs"),
-        (plan_text(rows=1), "june/inv-2", "no longer ask for it"),
-        (plan_text(rows=2) + "    enabled: false\n", "june/inv-2", "no longer ask for it"),
+        (plan_text(rows=1), "june/inv-2", "no longer contain it"),
+        (plan_text(rows=2) + "    enabled: false\n", "june/inv-2", "no longer contain it"),
     ],
 )
 def test_a_row_that_differs_is_stale_and_the_others_are_placed(
@@ -341,11 +341,11 @@ def test_a_plan_does_not_approve_a_row_that_it_once_found_gone(
     for _ in range(2):
         done = june.run("apply", *approved, "--json", "--rate", "none")
         assert done.code == 3
-        assert "no longer ask for it" in stale(done.events)["june/inv-2"]
+        assert "no longer contain it" in stale(done.events)["june/inv-2"]
     june.write(PLAN, plan_text(rows=2))
     again = june.run("apply", *approved, "--json", "--rate", "none")
     assert again.code == 3
-    ended = "its approval ended when the row was removed or disabled: have a new plan approved"
+    ended = "not placed: its approval ended when the row was removed or disabled. Get a new plan approved"
     assert stale(again.events) == {"june/inv-2": ended}
     assert june.run("apply", "--only-approved", "--rate", "none").code == 3
     assert len(sandbox.calls()) == 1

@@ -192,7 +192,7 @@ def test_a_partial_clone_is_not_completed_over_the_network(repo: Repository, tmp
     result = clone.run("plan", "--no-state", "--base", "origin/main")
     assert result.code == 1
     assert "the object of 'calls/june.yaml' of commit" in result.err
-    assert "is not in this clone\nhint: a clone made with --filter lacks it" in result.err
+    assert "is not in this clone\nhint: clone without --filter" in result.err
     clone.ok("plan", "--no-state")
 
 

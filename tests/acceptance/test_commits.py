@@ -106,7 +106,7 @@ def amended(repository: Workbench) -> Workbench:
 
 
 def test_an_amended_commit_is_refused_without_a_terminal(amended: Workbench, sandbox: Any) -> None:
-    refused(amended.apply(), "does not come from", "amended", ANYWAY)
+    refused(amended.apply(), "does not descend from", "amended", ANYWAY)
     assert len(sandbox.calls()) == 1
 
 
@@ -115,7 +115,7 @@ def test_an_amended_commit_is_asked_about_on_a_terminal(
     amended: Workbench, sandbox: Any, answer: str, calls: int
 ) -> None:
     screen = amended.on_terminal("apply", "--auto-approve", "--rate", "none", answer=answer)
-    assert "does not come from" in screen.replace("\r\n", " ")
+    assert "does not descend from" in screen.replace("\r\n", " ")
     assert len(sandbox.calls()) == calls
     assert len(recorded(amended)) == calls
 
@@ -166,7 +166,7 @@ def test_a_shallow_clone_that_cannot_tell_is_refused(repository: Workbench, sand
     new = commit_rows(repository, 2)
     for revision in (old, new):
         clone = shallow(repository, revision)
-        refused(clone.apply(), "cannot tell", "fetch-depth: 0")
+        refused(clone.apply(), "does not show whether", "fetch-depth: 0")
         shutil.rmtree(clone.root)
     clone = shallow(repository, new)
     git(clone.root, "fetch", "--quiet", "--unshallow", f"file://{repository.root}", new)
@@ -182,7 +182,7 @@ def test_a_shallow_clone_of_the_commit_that_was_applied_is_enough(repository: Wo
 
 def test_without_git_it_is_said_once(project: Workbench, sandbox: Any) -> None:
     project.write(PLAN, plan_text(rows=1))
-    assert project.apply().err.count("no git repository") == 1
+    assert project.apply().err.count("not in a git repository") == 1
     project.write(PLAN, plan_text(rows=2))
     again = project.apply()
     assert again.summary["placed"] == 1

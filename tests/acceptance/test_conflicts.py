@@ -149,7 +149,7 @@ def test_only_what_an_apply_reads_can_be_gone(project: Workbench, sandbox: Any) 
     project.write("calls/july.yaml", "version: 1\nplan: july\ncalls: [5]\n")
     assert project.run("resolve").code == 3, "nobody knows what files with errors ask for"
     project.write("calls/july.yaml", plan_text("july", rows=2, first=50))
-    assert project.ok("resolve").out == "Nothing is unknown.\n"
+    assert project.ok("resolve").out == "No unknown outcomes.\n"
 
 
 def test_another_person_is_called_and_the_conflict_is_over(project: Workbench, sandbox: Any) -> None:
@@ -225,7 +225,7 @@ def test_many_conflicts_are_resolved_from_one_file_or_none(restored: tuple[Workb
     refused = decide(bench, rows)
     assert refused.code == 1
     assert "decisions.csv:3: " in refused.err
-    assert "is the call of june/inv-1 already" in refused.err
+    assert "is already the call of june/inv-1" in refused.err
     assert "decisions.csv:4: decision 'not-placed'; expected placed, distinct" in refused.err
     assert set(bench.actions().values()) == {"conflict"}
     rows[1] |= {"call_id": rows[1]["candidates"]}

@@ -319,7 +319,7 @@ def test_an_end_that_cannot_be_looked_at_is_no_success(bench: Workbench, echoing
     echoing.set_faults("get:reject#6-99")
     ended = bench.apply()
     assert (ended.code, ended.summary["placed"]) == (3, 1)
-    assert "could not be looked for" in ended.err
+    assert "could not check for calls that another copy" in ended.err
 
 
 def test_state_files_are_where_they_were(bench: Workbench, either: Any) -> None:

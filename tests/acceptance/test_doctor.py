@@ -118,7 +118,7 @@ def test_a_proxy_is_named_and_not_used(june: Workbench) -> None:
     june.env["HTTPS_PROXY"] = "http://user:secret@127.0.0.1:9"
     step = checks(june, "--base-url", "https://127.0.0.1:1", code=1)["service"][2]
     assert step is not None
-    assert step.startswith("HTTPS_PROXY is set, and not used")
+    assert step.startswith("HTTPS_PROXY is set but not used")
     assert "secret" not in step
 
 

@@ -53,7 +53,7 @@ def test_a_lost_answer_is_looked_up_and_adopted(june: Workbench, sandbox: Any, f
     assert (applied.summary["placed"], applied.summary["adopted"], applied.summary["uncertain"]) == (1, 1, 0)
     [shown] = june.ok("state", "show", "june/inv-1", "--json").json["attempts"]
     assert shown["status"] == "adopted"
-    assert "only unclaimed call" in shown["evidence"]
+    assert "only unrecorded call" in shown["evidence"]
     assert shown["call_id"] == sandbox.calls()[0].call_id
     assert june.run("plan", "--detailed-exitcode").code == 0
 

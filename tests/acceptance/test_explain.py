@@ -289,15 +289,16 @@ def test_a_row_that_is_gone(project: Workbench) -> None:
     assert item["planned"]["reasons"] == ["no-row", "still-rings"]
     assert item["placed"]["call"]["additional_data"] == {"amount_debt": "***"}
     text = project.ok("explain", "june/inv-2", "--reveal").out
-    assert "What was placed, as the state has it:" in text
+    assert "The placed call, as recorded in the state:" in text
     assert "additional_data.amount_debt: 14002" in text
     over = project.ok("explain", "june/inv-2", "--now", "2031-07-01T00:00:00Z").out
-    assert "Plan: nothing. No plan file has this row, and its call is no longer ahead." in over
+    assert "Plan: nothing. No plan file has this row, and its call is no longer pending." in over
     project.ok("state", "export", "--public", "snapshot.json")
     blind = explained(project, "june/inv-2", "--state", "snapshot:snapshot.json")["addresses"][0]
     assert blind["placed"]["call"] is None
     assert (
-        "as the state has it" not in project.ok("explain", "june/inv-2", "--state", "snapshot:snapshot.json").out
+        "as recorded in the state"
+        not in project.ok("explain", "june/inv-2", "--state", "snapshot:snapshot.json").out
     )
 
 
@@ -324,7 +325,10 @@ def test_an_unknown_address(bench: Workbench) -> None:
     bench.write("calls/june.yaml", plan_text())
     wrong = bench.run("explain", "june/inv-11", "june/inv-1")
     assert wrong.code == 1
-    assert wrong.err == "error: no plan file and no state has june/inv-11\nhint: did you mean june/inv-1?\n"
+    assert (
+        wrong.err
+        == "error: neither the plan files nor the state contain june/inv-11\nhint: did you mean june/inv-1?\n"
+    )
     assert wrong.out.startswith("june/inv-1  calls/june.yaml:8:5\n")
     assert bench.run("explain", "nobody").code == 64
     bench.write("reconciler.yaml", "version: 2\n")
@@ -346,7 +350,7 @@ def test_a_row_with_errors_shows_them_and_what_could_be_read(bench: Workbench) -
     assert result.code == 1
     assert "Plan: nothing, the row has errors." in result.out
     assert "error E313" in result.out
-    assert "What could be read of it:" in result.out
+    assert "Fields that could be read:" in result.out
     assert "schedule.at: 2031-02-30 10:00:00" in result.out
     item = explained(bench, "june/inv-2")["addresses"][0]
     assert item["complete"] is False
@@ -404,8 +408,11 @@ def test_on_a_terminal_a_sentence_tells_instants_as_the_row_does(project: Workbe
     project.apply()
     project.write("calls/june.yaml", plan_text(rows=1).replace("14001", "14002"))
     soon = ("--now", "2031-05-30T12:00:00Z")
-    stable = "june/inv-1 (%s) still rings at 2031-06-01T06:01:00Z: the API"
+    stable = "june/inv-1 (%s) will still ring at 2031-06-01T06:01:00Z, because the API"
     call_id = project.ok("state", "show", "june/inv-1", "--json").json["call_id"]
     assert project.plan(*soon)["changes"][0]["message"].startswith(stable % call_id)
     screen = " ".join(project.on_terminal("plan", *soon).split())
-    assert f"june/inv-1 ({call_id}) still rings at Sun 1 Jun 00:01 in Mexico City (in 42 h): the API" in screen
+    assert (
+        f"june/inv-1 ({call_id}) will still ring at Sun 1 Jun 00:01 in Mexico City (in 42 h), because the API"
+        in screen
+    )

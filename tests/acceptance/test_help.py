@@ -133,4 +133,4 @@ def test_an_unknown_subject_gets_the_nearest(bench: Workbench, words: list[str],
 
 def test_a_long_topic_goes_through_the_pager_on_a_terminal(bench: Workbench) -> None:
     shown = bench.on_terminal("help", "formulas", PAGER="sed s/^/paged:/", LINES="20")
-    assert "paged:Cells that are computed" in shown
+    assert "paged:Computed cells" in shown

@@ -109,7 +109,7 @@ def test_who_is_at_work_is_told_and_a_run_alone_waits(slow: tuple[Workbench, Any
     hurry(sandbox)
     assert [ended(run).code for run in runs] == [0, 0]
     assert keys(sandbox) == once_each(FEW)
-    assert bench.ok("state", "lock").out == "Nobody holds the lock.\n"
+    assert bench.ok("state", "lock").out == "The lock is not held.\n"
 
 
 def test_what_a_killed_runner_leaves_is_placed_by_the_others_and_what_it_sent_is_named(
@@ -219,7 +219,7 @@ def test_runners_of_another_plan_are_kept_out(slow: tuple[Workbench, Any]) -> No
 def test_it_needs_a_saved_plan_and_a_server(project: Workbench) -> None:
     project.write("calls/june.yaml", plan_text())
     unsaved = project.run("apply", "--join", "--auto-approve")
-    assert (unsaved.code, "--join places a saved plan" in unsaved.err) == (64, True)
+    assert (unsaved.code, "--join needs a saved plan" in unsaved.err) == (64, True)
     project.ok("plan", "--out", "june.plan")
     file = project.run("apply", "june.plan", "--join")
     assert (file.code, "--join needs a state in PostgreSQL" in file.err) == (64, True)

@@ -24,7 +24,7 @@ def test_a_renamed_plan_is_blocked_with_the_one_line_to_paste(june: Workbench, s
     assert plan["summary"]["blocked"] == len(plan["changes"]) == 3, "no call is one to delete"
     assert plan["to_stop"] == []
     [message] = {change["message"] for change in plan["changes"]}
-    assert "say in its file moved: [{from: june, to: summer}]" in message
+    assert "add this to its file: moved: [{from: june, to: summer}]" in message
     text = june.run("plan").out
     assert text.count("moved:") == 1
     assert "--stopped" not in text
@@ -86,7 +86,7 @@ def test_a_copied_row_is_not_taken_for_a_renamed_one(june: Workbench) -> None:
     june.write("calls/summer.yaml", plan_text("summer", rows=1))
     [change] = [item for item in june.plan()["changes"] if item["action"] == "blocked"]
     assert "moved" not in change["message"]
-    assert "Its row is still there: remove one of the two." in change["message"]
+    assert "That row still exists: remove one of the two." in change["message"]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> No
         bench.write(PLAN, plan_text("summer") + "moved: [{from: june, to: summer}]\n")
         refused = bench.apply()
         assert refused.code == 5
-        assert "another copy of this state is at work" in refused.err
+        assert "another copy of this state is in use" in refused.err
         assert len(sandbox.calls()) == 3
 
 

@@ -41,10 +41,10 @@ def test_every_call_is_there_with_what_came_of_it(placed: Workbench, sandbox: An
     assert {"uncertain", "refused", "scheduled"} <= set(outcomes(page).values())
     assert page.title == "reconciler: 4 scheduled, 1 refused, 1 uncertain"
     assert [text for text in page.headings if text[:1] == "1"] == [
-        "1 uncertain: nobody knows whether they were placed; reconciler resolve",
+        "1 uncertain: they may or may not have been placed. Run: reconciler resolve",
         "1 refused by the service",
     ]
-    assert "For you to look at: 1 uncertain." in page.text
+    assert "Needs attention: 1 uncertain." in page.text
     assert "Files: 1 uncertain, 1 to place, 4 unchanged." in page.text
     for call in sandbox.calls():
         assert call.call_id in page.data["texts"]
@@ -55,7 +55,7 @@ def test_it_counts_by_plan_agent_and_hour(placed: Workbench) -> None:
     page = WebPage(placed.run("status", "--format", "html", *LATER).out)
     assert [text for text in page.headings if text.startswith("By ")] == [
         "By plan",
-        "By hour, as it was where they rang",
+        "By hour (local time of the call)",
     ]
     assert len(page.data["columns"]["key"]) == 6
 
@@ -64,7 +64,7 @@ def test_nobody_is_asked_offline(placed: Workbench, sandbox: Any) -> None:
     asked = dict(sandbox.requests())
     page = WebPage(placed.ok("status", "--offline", "--format", "html", *NOW).out)
     assert sandbox.requests() == asked
-    assert "The service was not asked: --offline." in page.text
+    assert "The service was not queried: --offline." in page.text
     assert page.title == "reconciler: 4 placed, 1 refused, 1 uncertain"
 
 

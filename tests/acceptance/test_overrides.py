@@ -92,10 +92,10 @@ def test_an_approved_plan_says_nothing_of_overrides(capped: Workbench, sandbox: 
 @pytest.mark.parametrize(
     ("given", "code", "said"),
     [
-        ("G006", 64, "no reason"),
-        ("G006=", 64, "the reason says nothing"),
-        ("G006= ok ", 64, "the reason says nothing"),
-        ("G006=one\nline", 64, "the reason says nothing"),
+        ("G006", 64, "missing reason"),
+        ("G006=", 64, "the reason is too short"),
+        ("G006= ok ", 64, "the reason is too short"),
+        ("G006=one\nline", 64, "the reason is too short"),
         ("G066=because I say so", 64, "no guard has this code"),
         ("everything=because I say so", 64, "no guard has this code"),
         ("G007=because I say so", 64, "blocks nothing here"),
@@ -129,7 +129,7 @@ def test_only_what_was_lifted_is_lifted(capped: Workbench) -> None:
     assert {tuple(change["reasons"]) for change in result.json["changes"]} == {("G008",)}
     assert "--override G008=REASON" in result.err
     capped.write("reconciler.yaml", CAPPED + "  consent: {field: metadata.consent_at}\n")
-    assert "If it is meant" not in capped.run("plan").err
+    assert "If this is intended" not in capped.run("plan").err
     assert not (capped.root / "june.plan").exists()
 
 
@@ -164,7 +164,7 @@ def test_a_guard_that_only_warns_needs_no_override(capped: Workbench) -> None:
     capped.write("reconciler.yaml", CAPPED + "  guards: {G006: warning}\n")
     result = capped.run("plan", "--override", f"G006={WHY}")
     assert result.code == 64
-    assert "the policy does not enforce it" in result.err
+    assert "the policy does not enforce this guard" in result.err
 
 
 def test_a_reason_cannot_act_in_a_comment_or_on_a_terminal(capped: Workbench) -> None:

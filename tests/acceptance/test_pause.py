@@ -35,7 +35,7 @@ def reason_of(result: Result) -> str:
 
 def test_nothing_is_sent_while_all_plans_are_paused(two: Workbench, sandbox: Any) -> None:
     told = two.ok("pause", "--reason", WHY)
-    assert told.out.startswith("Paused all plans. To go on: reconciler resume\n")
+    assert told.out.startswith("Paused all plans. To continue, run: reconciler resume\n")
     refused = two.apply()
     assert (refused.code, len(sandbox.calls())) == (5, 0)
     assert "nothing was sent: all plans are paused by " in refused.err
@@ -50,7 +50,7 @@ def test_a_paused_plan_names_the_command_that_resumes_it(two: Workbench) -> None
     two.ok("pause", "--plan", "june", "--reason", WHY)
     assert "reconciler resume --plan june" in two.ok("plan").err
     refused = two.run("apply", "calls/june.yaml", "--auto-approve")
-    assert (refused.code, "once that is settled: reconciler resume --plan june" in refused.err) == (5, True)
+    assert (refused.code, "when this is resolved, run: reconciler resume --plan june" in refused.err) == (5, True)
     assert "reconciler doctor" not in refused.err
 
 
@@ -127,13 +127,13 @@ def test_it_says_what_it_cannot_stop(two: Workbench, sandbox: Any) -> None:
     sandbox.set_faults("drop-after", "get:unavailable")
     two.apply("calls/july.yaml", "--no-preflight")
     told = two.ok("pause", "--reason", WHY).out
-    assert "2 calls handed over before still ring, the first at 2031-06-01T06:01:00Z" in told
+    assert "2 calls placed before still ring, the first at 2031-06-01T06:01:00Z" in told
     assert "2 outcomes unknown" in told
     counted = two.ok("pause", "--plan", "june", "--reason", WHY, "--json").json
     assert (counted["still_ring"], counted["first_rings_at"]) == (2, "2031-06-01T06:01:00Z")
     assert (counted["unknown"], counted["paused"]["plan"]) == (0, "june")
     none = two.ok("pause", "--plan", "july", "--reason", WHY).out
-    assert "No call that was handed over before is still ahead." in none
+    assert "No call that was placed before is still pending." in none
     assert two.ok("resume", "--json").json == {"plan": None, "due": 0, "still_paused": ["july", "june"]}
 
 
@@ -158,7 +158,7 @@ def test_a_plan_is_paused_although_its_files_are_broken(two: Workbench) -> None:
     two.write("calls/june.yaml", "version: [")
     two.ok("pause", "--plan", "june", "--reason", WHY)
     told = two.ok("resume", "--plan", "june").out
-    assert "The files have errors" in told
+    assert "the files have errors" in told
 
 
 def test_a_plan_that_is_paused_twice_is_resumed_twice(two: Workbench) -> None:

@@ -46,7 +46,7 @@ def test_init_plan_apply_and_nothing_is_left_to_do(shared: Workbench, sandbox: A
     shared.ok("audit", "verify")
     shared.ok("state", "check")
     shared.ok("status")
-    assert shared.ok("state", "lock").out == "Nobody holds the lock.\n"
+    assert shared.ok("state", "lock").out == "The lock is not held.\n"
     assert "path: postgresql:///calls?host=/" in shared.ok("state", "show").out
 
 
@@ -160,7 +160,7 @@ def test_a_password_is_taken_from_the_environment_and_never_shown(shared: Workbe
         assert "canary-5e81" not in told
         refused = shared.run("plan", "--state", given)
         assert (refused.code, refused.out) == (64, "")
-        assert "holds a password" in refused.err
+        assert "contains a password" in refused.err
         assert "canary" not in refused.err
     postgres.sql("drop role guarded")
 

@@ -92,7 +92,7 @@ def test_no_advisory_lock_of_a_reader_stops_an_apply(
         take(reader, int.from_bytes(digest[:4]), int.from_bytes(digest[4:8]), 1)
         take(reader, int.from_bytes(digest[:4]), 0, 2)
     assert len(locks(reader)) >= 6
-    assert bench.ok("state", "lock").out == "Nobody holds the lock.\n"
+    assert bench.ok("state", "lock").out == "The lock is not held.\n"
     service.set_faults()
     applied = bench.run(*APPLY)
     assert (applied.code, applied.summary["placed"], applied.summary["uncertain"]) == (3, ROWS - 4, 2), applied.err

@@ -157,7 +157,7 @@ def test_a_conflict_shows_no_name(project: Workbench, sandbox: Any) -> None:
     assert project.plan()["summary"]["conflict"] == 1
     for form, text in public_forms(project, keys[1:]):
         check(name, form, text)
-    assert "june/***: it may exist already" in said(project, "resolve")
+    assert "june/***: this call may already exist" in said(project, "resolve")
 
 
 def test_a_renamed_key_and_a_moved_plan_show_no_name(project: Workbench) -> None:
@@ -223,4 +223,4 @@ def test_a_masked_list_is_not_read_back(project: Workbench) -> None:
         path.write_bytes(filled)
         result = project.run("resolve", "--from", "stop.csv")
         assert result.code == code, (more, result.err, filled)
-        assert code == 0 or "write the list again with --reveal" in result.err
+        assert code == 0 or "export the list again with --reveal" in result.err

@@ -56,7 +56,7 @@ def test_the_key_of_the_service_is_never_named(june: Workbench, sandbox: Any) ->
     june.env["RECONCILER_CHECKPOINT_ENV"] = "CONTACTSHIP_API_KEY"
     refused = june.apply()
     assert refused.code == 64
-    assert "RECONCILER_CHECKPOINT_ENV names CONTACTSHIP_API_KEY, which no program gets" in refused.err
+    assert "RECONCILER_CHECKPOINT_ENV names CONTACTSHIP_API_KEY, which is never passed to a program" in refused.err
     assert not sandbox.calls()
 
 

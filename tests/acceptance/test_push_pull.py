@@ -48,7 +48,7 @@ def test_two_machines_take_turns(first: Workbench, shared: str, second: Workbenc
     first.ok("state", "push", shared)
     assert (Path(shared)).stat().st_mode & 0o777 == 0o600
     assert second.run("plan").code == 1, "it has no state yet"
-    assert "the state holds 3 calls" in second.ok("state", "pull", shared).out
+    assert "the state has 3 calls" in second.ok("state", "pull", shared).out
     assert set(second.actions().values()) == {"unchanged"}
     more(second, 5)
     second.ok("state", "push", shared)

@@ -122,7 +122,7 @@ def test_a_key_that_can_be_guessed_is_refused(project: Workbench, saved: Path, s
     for args in (("plan", "--out", "june.plan"), ("apply", "june.plan"), ("show", "june.plan")):
         refused = project.run(*args)
         assert refused.code == 64, args
-        assert "RECONCILER_PLAN_KEY has 31 characters; at least 32 are needed" in refused.err
+        assert "RECONCILER_PLAN_KEY has 31 characters, but needs at least 32" in refused.err
         assert "openssl rand -hex 32" in refused.err
         assert KEY[:31] not in refused.err
     project.env["RECONCILER_PLAN_KEY"] = KEY[:32]

@@ -117,7 +117,7 @@ def test_a_call_that_is_not_found_is_looked_up_again_and_not_placed_again(bench:
         first = apply(bench)
         assert (first.code, first.summary["placed"]) == (3, 2), first.err
         assert keys(sandbox) == [f"inv-{ROWS}", "a"], "a delayed call does not wait for the proof"
-        assert "was scheduled is not known" in first.summary["stopped"]
+        assert "it is unknown whether" in first.summary["stopped"]
         assert '"pending"' in bench.ok("audit", "log", "--json").out
         second = apply(bench)
         assert (second.code, len(sandbox.calls())) == (3, 2)
@@ -168,7 +168,7 @@ def test_a_check_call_that_is_looked_up_late_is_judged_by_its_start(bench: Workb
     with near_check_call(bench, schedule_fields=OTHER_NAMES, lenient=True) as (sandbox, clock):
         second = apply(bench, seconds_ahead=pass_time(sandbox, clock, passed))
         assert (second.code, keys(sandbox)) == (3, ["a"]), second.err
-        assert "it was started at 20" in second.summary["stopped"]
+        assert "it started at 20" in second.summary["stopped"]
         assert apply(bench, seconds_ahead=passed).code == 5
 
 
@@ -187,7 +187,7 @@ def test_without_a_start_nothing_far_ahead_is_sent(
             pass_time(sandbox, clock, -150)
         refuted = apply(bench, seconds_ahead=pass_time(sandbox, clock, 900))
         assert (refuted.code, keys(sandbox)) == (3, ["a"]), refuted.err
-        assert "does not say that it was started then" in refuted.summary["stopped"]
+        assert "does not report that it started then" in refuted.summary["stopped"]
 
 
 def test_a_check_call_that_rang_at_its_time_lets_another_one_check(bench: Workbench) -> None:

@@ -114,7 +114,7 @@ def test_a_snapshot_tells_its_age_and_hides_what_it_does_not_know(placed: Workbe
     assert "days old" in text
     assert "additional_data.amount_debt: (not in the snapshot) → 99" in text
     early = placed.ok("plan", *SNAPSHOT, "--now", "2020-01-01T00:00:00Z").out
-    assert "dated ahead of this plan" in early.splitlines()[0]
+    assert "dated after this plan" in early.splitlines()[0]
     assert placed.ok("status", *SNAPSHOT).out.startswith("State: snapshot of")
 
 

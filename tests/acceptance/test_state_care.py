@@ -149,7 +149,7 @@ def test_a_call_of_another_address_is_refused_and_leaves_nothing_behind(
 
 def test_who_holds_the_lock(june: Workbench) -> None:
     free = june.ok("state", "lock")
-    assert free.out == "Nobody holds the lock.\n"
+    assert free.out == "The lock is not held.\n"
     run = Run("run-1", "apply", datetime(2026, 6, 1, tzinfo=UTC), "some-host", 7, "somebody", "0")
     with open_store(june.root / STATE, run):
         held = june.run("state", "lock")

@@ -147,7 +147,7 @@ def test_calls_that_no_list_shows_are_asked_for_by_their_id(bench: Workbench, bl
     told = report(bench)
     assert told["outcomes"] == {"scheduled": 3}
     assert told["tags_returned"] is False
-    assert "It returns no tags" in bench.ok("status").out
+    assert "The service does not return our tags" in bench.ok("status").out
     assert blind.requests()["requests"]["GET /v1/calls/{id}"]["total"] == 6
 
 
@@ -163,8 +163,8 @@ def test_a_call_that_the_service_does_not_know(bench: Workbench, service: Servic
     assert (item["kind"], item["address"], item["call_id"]) == ("missing", "june/inv-1", "call-gone")
     text = bench.run("status", *soon)
     assert text.code == 3
-    assert "! june/inv-1: the service has no call call-gone, placed " in text.out
-    advice = item["message"].partition("by hand: ")[2].replace("WHY", "deleted")
+    assert "! june/inv-1: the service does not have call-gone, placed " in text.out
+    advice = item["message"].partition("by hand, run: ")[2].replace("WHY", "deleted")
     bench.ok(*shlex.split(advice)[1:])
     assert outcomes(bench, *soon) == {"june/inv-1": "stopped", "june/inv-2": "scheduled"}
 
@@ -188,7 +188,7 @@ def test_calls_of_ours_that_the_state_does_not_know(bench: Workbench, service: S
     assert report(bench, "--plan", "june", code=3)["drift"] == [lost]
     row = next(row for row in table(bench.run("status", "--format", "csv").out) if row["address"] == "june/inv-1")
     assert (row["outcome"], row["call_id"], row["drift"]) == ("unknown", lost["call_id"], lost["message"])
-    bench.ok(*shlex.split(lost["message"].partition("To record it: ")[2])[1:])
+    bench.ok(*shlex.split(lost["message"].partition("To record it, run: ")[2])[1:])
     assert report(bench)["drift"] == []
     bench.ok("state", "forget", "june/inv-1", "--reason", "a test")
     assert bench.apply("--no-preflight").summary["placed"] == 1
@@ -204,8 +204,8 @@ def test_an_uncertain_attempt(bench: Workbench, service: Service) -> None:
     service.handle.set_faults()
     told = report(bench, code=3)
     assert told["outcomes"] == {"uncertain": 1, "scheduled": 1}
-    assert "To record it: reconciler resolve" in told["drift"][0]["message"]
-    assert "? june/inv-1: uncertain; reconciler resolve" in bench.run("status").out
+    assert "To record it, run: reconciler resolve" in told["drift"][0]["message"]
+    assert "? june/inv-1: uncertain. Run: reconciler resolve" in bench.run("status").out
     bench.ok("resolve")
     assert set(outcomes(bench).values()) == {"scheduled"}
 
@@ -224,7 +224,7 @@ def test_without_a_key_it_says_what_it_knows(bench: Workbench, service: Service)
     del bench.env["CONTACTSHIP_API_KEY"]
     told = report(bench)
     assert (told["asked"], told["outcomes"]) == (False, {"placed": 2})
-    assert "The service was not asked: no API key" in bench.ok("status").out
+    assert "The service was not queried: no API key" in bench.ok("status").out
     bench.env["CONTACTSHIP_API_KEY"] = KEY
     assert report(bench, "--offline")["not_asked"] == "--offline"
     assert report(bench, "--overdue")["asked"] is False
@@ -244,9 +244,9 @@ def test_a_service_that_does_not_answer(
     bench.env["CONTACTSHIP_API_KEY"] = key
     text = bench.run("status")
     assert text.code == 1
-    assert text.err.startswith("error: the service") or "asked which calls" in text.err
+    assert text.err.startswith("error: the service") or "queried for its calls" in text.err
     assert said in text.err
-    assert "Calls: 2 placed. The service was not asked:" in text.out
+    assert "Calls: 2 placed. The service was not queried:" in text.out
     assert "2 unchanged" in text.out
     assert key not in text.out + text.err
 
@@ -340,7 +340,7 @@ def test_many_calls_are_counted_and_listed_on_demand(bench: Workbench, service: 
     bench.write(PLAN, plan_text(rows=51))
     bench.apply()
     text = bench.ok("status").out
-    assert "51 calls: --calls lists them" in text
+    assert "51 calls. Use --calls to list them" in text
     assert "june/inv-1 " not in text
     assert "june/inv-51 " in bench.ok("status", "--calls").out
 

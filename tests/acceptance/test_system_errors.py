@@ -182,7 +182,7 @@ def test_a_service_that_refuses_connections_is_told_once(june: Workbench) -> Non
     assert result.code == 3
     assert "the service cannot be reached: not sent, the connection was refused" in result.err
     assert result.err.count("not sent: june/") <= 2, result.err
-    assert "hint: reconciler doctor" in result.err
+    assert "hint: run reconciler doctor" in result.err
     assert result.out.endswith("Applied: not sent 3.\n")
     error, hint = told(june, "contacts", "pull", "contacts.csv")
     assert error.endswith("the connection was refused")
@@ -198,7 +198,7 @@ def test_a_host_without_an_address(june: Workbench) -> None:
 def test_a_refused_key_is_told_with_its_variable(june: Workbench) -> None:
     june.env["CONTACTSHIP_API_KEY"] = "another"
     error, hint = told(june, "contacts", "pull", "contacts.csv")
-    assert "refuses the key (HTTP 401)" in error
+    assert "rejected the key (HTTP 401)" in error
     assert "CONTACTSHIP_API_KEY" in hint
 
 

@@ -53,9 +53,9 @@ def test_a_person_who_opted_out_after_placing(june: Workbench) -> None:
     assert (call["rings_local"], call["timezone"]) == ("2031-06-01 00:02:00-06:00", "America/Mexico_City")
     [change] = [item for item in plan["changes"] if item["action"] == "forbidden"]
     assert change["message"].startswith(
-        "it must not ring: the person is on the suppression list dnc.csv. june/inv-2 (call-"
+        "this call must not ring: the person is on the suppression list dnc.csv. june/inv-2 (call-"
     )
-    assert "still rings at 2031-06-01T06:02:00Z" in change["message"]
+    assert "will still ring at 2031-06-01T06:02:00Z" in change["message"]
     assert "reconciler resolve june/inv-2 --stopped --reason WHY" in change["message"]
     suppress(june, 9)
     assert june.plan()["to_stop"] == []
@@ -124,9 +124,7 @@ def test_each_call_once_as_forbidden_else_removed_else_changed(june: Workbench) 
         ("june/inv-2", "forbidden", ["G010", "no-row", "still-rings"]),
         ("june/late", "removed", ["no-row", "still-rings"]),
     ]
-    assert plan["to_stop"][0]["why"] == (
-        "the person is on the suppression list dnc.csv; no row asks for it any more"
-    )
+    assert plan["to_stop"][0]["why"] == ("the person is on the suppression list dnc.csv; its row was removed")
     assert june.plan("--now", "2031-06-01T06:02:00Z")["to_stop"] == plan["to_stop"][2:]
     assert june.plan("--now", "2031-06-03T00:00:00Z")["to_stop"] == []
 
@@ -252,7 +250,7 @@ def test_apply_and_status_exit_3_where_a_call_is_new_and_count_it_later(june: Wo
     Draft202012Validator(schema("event")).validate(again.summary)
     shown = june.run("status")
     assert shown.code == 0
-    assert "1 call to stop by hand: reconciler status --to-stop lists them." in shown.out
+    assert "1 call to stop by hand. Run reconciler status --to-stop to list them." in shown.out
     suppress(june, 1)
     assert (june.run("status").code, june.apply().code, june.apply().code) == (3, 3, 0)
     june.write(PLAN, plan_text())
@@ -290,7 +288,7 @@ def test_an_apply_says_where_the_list_is(june: Workbench) -> None:
     june.write(PLAN, plan_text(rows=2))
     result = june.run("apply", "--auto-approve")
     assert result.code == 3
-    assert "1 call to stop by hand, 1 of them new: reconciler status --to-stop lists them" in result.err
+    assert "1 call to stop by hand, 1 of them new. Run reconciler status --to-stop to list them" in result.err
 
 
 def test_the_list_alone_works_offline_and_exits_3_while_any_is_ahead(three: Workbench) -> None:
@@ -319,8 +317,8 @@ def test_a_person_ends_it_by_stopping_or_letting_ring(three: Workbench) -> None:
     assert [item["address"] for item in plan["to_stop"]] == ["june/inv-2"]
     assert three.actions() == {"june/inv-1": "unchanged", "june/inv-2": "changed", "june/inv-3": "removed"}
     [removed] = [item for item in plan["changes"] if item["action"] == "removed"]
-    assert removed["message"].endswith("rings at 2031-06-01T06:03:00Z, as a person decided (resolve --let-ring)")
-    assert "as a person decided" in three.run("plan").out
+    assert removed["message"].endswith("rings at 2031-06-01T06:03:00Z, as recorded with resolve --let-ring")
+    assert "as recorded with resolve --let-ring" in three.run("plan").out
     three.ok("resolve", "june/inv-2", "--let-ring", *why)
     assert three.run("status", "--to-stop").code == 0
     assert three.apply().code == 0
@@ -372,7 +370,7 @@ def test_an_apply_asks_for_no_decision_that_was_made_when_the_call_was_placed(pr
 
 def test_a_call_that_is_to_ring_says_when_a_new_one_can_be_asked_for(three: Workbench) -> None:
     three.ok("resolve", "june/inv-2", "--let-ring", "--reason", "agreed by phone")
-    then = "A new call can be asked for after it rang, or once --stopped is recorded"
+    then = "You can request a new call after it has rung, or after you record it with --stopped"
     [edited] = [item for item in three.plan()["changes"] if item["address"] == "june/inv-2"]
     assert edited["message"].endswith(then)
     three.write(PLAN, plan_text(rows=2).replace("14002", "5") + "    revision: 2\n")

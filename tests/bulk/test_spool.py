@@ -97,7 +97,7 @@ def test_a_full_or_broken_disk_is_told(call: str, monkeypatch: Any) -> None:
     monkeypatch.setattr(os, call, fail)
     with pytest.raises(ReconcilerError, match="does not fit into a temporary file: No space left") as told:
         list(made)
-    assert "make room" in (told.value.hint or "")
+    assert "free some space" in (told.value.hint or "")
 
 
 def test_a_place_that_takes_no_file_is_told(monkeypatch: Any) -> None:

@@ -22,16 +22,16 @@ def event(kind: EventKind, number: int = 1) -> Event:
 def test_counts_then_rate_then_time_left() -> None:
     clock = Clock()
     pace = Pace(300, clock)
-    assert pace.told() == ""
+    assert pace.describe() == ""
     assert pace.add(event(EventKind.PLACED))
-    assert pace.told() == "1 placed", "too early for a rate"
+    assert pace.describe() == "1 placed", "too early for a rate"
     clock.now += 6
     for number in range(2, 30):
         pace.add(event(EventKind.PLACED, number))
     pace.add(event(EventKind.FAILED, 30))
-    assert pace.told() == "29 placed, 1 failed; 5.0/s, 54 s left"
+    assert pace.describe() == "29 placed, 1 failed; 5.0/s, 54 s left"
     clock.now += 600
-    assert pace.told() == "29 placed, 1 failed; 3.0/min, 1:30:54 h left"
+    assert pace.describe() == "29 placed, 1 failed; 3.0/min, 1:30:54 h left"
 
 
 def test_what_was_found_again_is_no_longer_uncertain_and_no_more_work() -> None:
@@ -41,7 +41,7 @@ def test_what_was_found_again_is_no_longer_uncertain_and_no_more_work() -> None:
     assert not pace.add(event(EventKind.ADOPTED)), "it was counted when it was sent"
     clock.now += 2
     pace.add(event(EventKind.NOT_SENT, 2))
-    assert (pace.done, pace.told()) == (2, "1 placed, 1 adopted, 1 not sent; 1.0/s")
+    assert (pace.done, pace.describe()) == (2, "1 placed, 1 adopted, 1 not sent; 1.0/s")
 
 
 def test_a_few_minutes_left() -> None:
@@ -50,4 +50,4 @@ def test_a_few_minutes_left() -> None:
     clock.now += 10
     for number in range(50):
         pace.add(event(EventKind.PLACED, number))
-    assert pace.told().endswith("5.0/s, 4:10 min left")
+    assert pace.describe().endswith("5.0/s, 4:10 min left")

@@ -29,7 +29,7 @@ from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.evidence import settle
 from reconciler.placing import schedule_check
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import Gate
+from reconciler.placing.orders import SendCheck
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
 from reconciler.state.unlocked import UnlockedStore
@@ -175,8 +175,10 @@ def spoil(mutant: str) -> None:
 def skip_the_schedule_check() -> None:
     """Take it that every service understands our schedules."""
 
-    async def believing(self: schedule_check.ScheduleCheck, orders: Any, tell: Any) -> schedule_check.Checked:
-        return schedule_check.Checked(orders)
+    async def believing(
+        self: schedule_check.ScheduleCheck, orders: Any, tell: Any
+    ) -> schedule_check.ScheduleCheckResult:
+        return schedule_check.ScheduleCheckResult(orders)
 
     schedule_check.ScheduleCheck.run = believing  # type: ignore[method-assign]
 
@@ -184,7 +186,7 @@ def skip_the_schedule_check() -> None:
 def ignore_pauses(mutant: str) -> None:
     """Do not ask for pauses, or once only."""
     if mutant == "ignore-pauses":
-        Gate.pause = lambda self, order: None  # type: ignore[method-assign]
+        SendCheck.pause = lambda self, order: None  # type: ignore[method-assign]
         return
     at_start: list[Any] = []
 
@@ -223,7 +225,7 @@ def _trust_the_service(mutant: str) -> None:
                 page = await ask(offset)
             return list(found.values())
 
-        listing.read_whole = first_reading  # type: ignore[attr-defined]
+        listing.read_all = first_reading  # type: ignore[attr-defined]
     elif mutant == "empty-metadata-is-a-stranger":
 
         def by_each_call(call: Any, lineage: Any, *, tags_returned: bool) -> bool:

@@ -10,7 +10,7 @@ from reconciler.cli import commits
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
-from reconciler.placing.orders import Gate
+from reconciler.placing.orders import SendCheck
 from reconciler.planning.judging import Judge
 from reconciler.state.store import Store
 
@@ -43,12 +43,12 @@ def trust_the_plan() -> None:
         return make_plan(rows, known, replace(context, policy=Policy(), people=People()))
 
     recheck.make_plan = unguarded  # type: ignore[attr-defined]
-    Gate.holds = lambda *_: None  # type: ignore[method-assign]
+    SendCheck.check = lambda *_: None  # type: ignore[method-assign]
 
 
 def never_object_when_sending() -> None:
     """Ask the guards under the lock, and nobody in the moment when a call is sent."""
-    Gate.holds = lambda *_: None  # type: ignore[method-assign]
+    SendCheck.check = lambda *_: None  # type: ignore[method-assign]
 
 
 RULE_MUTANTS: dict[str, Callable[[], None]] = {

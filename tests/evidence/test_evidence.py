@@ -14,7 +14,14 @@ from reconciler.domain.model import Address, Call, Entry, Request, Schedule, Sta
 from reconciler.domain.order import Order
 from reconciler.domain.ports import RemoteCall, Seen
 from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, Lineage, Unknown, is_alike, look_alikes
+from reconciler.evidence.matching import (
+    CLOCK_SKEW,
+    LONGEST_ATTEMPT,
+    Lineage,
+    UnknownAttempt,
+    is_alike,
+    look_alikes,
+)
 
 SENT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = SENT + timedelta(hours=1)
@@ -23,10 +30,10 @@ LINEAGE = Lineage("ours")
 CALL = Call("agent-a", "n", contact_id="c", schedule=Schedule("2031-06-01 10:00:00", "UTC"))
 
 
-def unknown(key: str = "k", call: Call = CALL, *, seen: Seen | None = None) -> Unknown:
+def unknown(key: str = "k", call: Call = CALL, *, seen: Seen | None = None) -> UnknownAttempt:
     rings_at = datetime(2031, 6, 1, 10, tzinfo=UTC) if call.schedule else SENT + (call.delay_minutes or 0) * MINUTE
     entry = Entry(Address("p", key), Status.UNCERTAIN, call, identity.digest(call), SENT, rings_at)
-    return Unknown(entry, seen or Seen())
+    return UnknownAttempt(entry, seen or Seen())
 
 
 def listed(call_id: str = "r1", **changes: Any) -> RemoteCall:
@@ -42,7 +49,11 @@ def tags(key: str = "k", call: Call = CALL, lineage: str = "ours") -> dict[str, 
 
 
 def match(
-    unknowns: list[Unknown], remote: list[RemoteCall], *claimed: str, lineage: Lineage = LINEAGE, **known: bool
+    unknowns: list[UnknownAttempt],
+    remote: list[RemoteCall],
+    *claimed: str,
+    lineage: Lineage = LINEAGE,
+    **known: bool,
 ) -> dict[str, str]:
     found = evidence.match(unknowns, remote, frozenset(claimed), lineage, NOW, **known)
     return {item.address.key: item.call_id for item in found}
@@ -147,7 +158,7 @@ def test_a_call_that_was_placed_twice_is_known_and_told() -> None:
     later = listed("r2", created_at=SENT + MINUTE, tags=tags())
     [found] = evidence.match([unknown()], [later, listed(tags=tags())], frozenset(), LINEAGE, NOW)
     assert found.call_id == "r1"
-    assert "r2: placed more than once" in found.evidence
+    assert "r2: it was placed more than once" in found.evidence
 
 
 def test_look_alikes_of_what_is_about_to_be_sent() -> None:

@@ -16,8 +16,8 @@ from msgspec import structs
 from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.ports import Listing, RemoteCall
 from reconciler.evidence.matching import PENDING, Lineage
-from reconciler.evidence.outcomes import Answers, Kind, drift, ended, outcome, stand
-from reconciler.evidence.refresh import ONE_BY_ONE, ask, spans
+from reconciler.evidence.outcomes import Answers, DriftKind, drift, ended, outcome, stand
+from reconciler.evidence.refresh import ONE_BY_ONE, query_calls, spans
 from reconciler.sandbox.timeline import RESULTS, STATUSES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -104,7 +104,9 @@ def tags(key: str, lineage: str = "ours", plan: str = "june") -> dict[str, str]:
     return {f"reconciler_{name}": value for name, value in names.items()}
 
 
-def found(known: Sequence[Entry], *calls: RemoteCall, plans: set[str] | None = None) -> list[tuple[Kind, str]]:
+def found(
+    known: Sequence[Entry], *calls: RemoteCall, plans: set[str] | None = None
+) -> list[tuple[DriftKind, str]]:
     answers = Answers({call.id: call for call in calls})
     standings = [stand(item, answers, {}, NOW) for item in known]
     return [(item.kind, item.call_id) for item in drift(standings, answers, known, LINEAGE, plans, NOW)]
@@ -112,10 +114,10 @@ def found(known: Sequence[Entry], *calls: RemoteCall, plans: set[str] | None = N
 
 def test_tagged_calls_that_the_state_does_not_know() -> None:
     lost = remote(9, "scheduled", tags=tags("inv-9"))
-    assert found([entry()], lost) == [(Kind.UNKNOWN, "call-9")]
+    assert found([entry()], lost) == [(DriftKind.UNKNOWN, "call-9")]
     assert found([entry()], lost, plans={"july"}) == []
     assert found([entry(9)], lost) == []
-    assert found([entry(8)], remote(9, "scheduled", tags=tags("inv-8"))) == [(Kind.DUPLICATE, "call-9")]
+    assert found([entry(8)], remote(9, "scheduled", tags=tags("inv-8"))) == [(DriftKind.DUPLICATE, "call-9")]
     assert found([], remote(9, tags=tags("inv-9", lineage="another"))) == []
     assert found([], remote(9, tags={}), remote(8)) == []
     for key in ("x; rm -rf .", "", "inv-9@2", "a\nb"):
@@ -125,8 +127,8 @@ def test_tagged_calls_that_the_state_does_not_know() -> None:
 def test_a_call_that_is_being_placed_is_no_drift() -> None:
     call = remote(9, "scheduled", tags=tags("inv-1"))
     assert found([entry(status=Status.INTENDED, ago=timedelta(seconds=5))], call) == []
-    assert found([entry(status=Status.INTENDED)], call) == [(Kind.UNKNOWN, "call-9")]
-    assert found([entry(status=Status.UNCERTAIN, ago=timedelta(0))], call) == [(Kind.UNKNOWN, "call-9")]
+    assert found([entry(status=Status.INTENDED)], call) == [(DriftKind.UNKNOWN, "call-9")]
+    assert found([entry(status=Status.UNCERTAIN, ago=timedelta(0))], call) == [(DriftKind.UNKNOWN, "call-9")]
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1))
@@ -174,7 +176,7 @@ def test_only_what_can_still_change_is_asked_for() -> None:
     old = replace(remote(1), created_at=NOW - timedelta(days=30))
     register = Register([remote(2, "scheduled"), old])
     days = [entry(1, ago=timedelta(days=30)), entry(2)]
-    answers = asyncio.run(ask(register, days, NOW))
+    answers = asyncio.run(query_calls(register, days, NOW))
     assert answers.calls.keys() == {"call-1", "call-2"}
     assert len(register.listings) == 5
     assert register.asked == []
@@ -184,7 +186,7 @@ def test_only_what_can_still_change_is_asked_for() -> None:
 def test_not_every_call_is_asked_for_by_its_id() -> None:
     known = [entry(number, ago=timedelta(minutes=number)) for number in range(1, ONE_BY_ONE + 21)]
     register = Register([], [remote(ONE_BY_ONE + 20, "busy")])
-    answers = asyncio.run(ask(register, known, NOW))
+    answers = asyncio.run(query_calls(register, known, NOW))
     assert len(register.asked) == ONE_BY_ONE
     assert register.asked[0] == f"call-{ONE_BY_ONE + 20}"
     assert len(answers.absent) == ONE_BY_ONE - 1

@@ -17,7 +17,7 @@ from reconciler.domain.blinding import UNKNOWN, is_partial
 from reconciler.domain.model import Address, Call, Location, Move, Row, Schedule
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import UNKNOWN_TIME
-from reconciler.evidence.rebuild import RINGS_WITHIN, Certainty, Ground, Rebuilt, rebuild
+from reconciler.evidence.rebuild import RINGS_WITHIN, Certainty, RebuildInput, RebuildResult, rebuild
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -41,8 +41,8 @@ def tags(wanted: Row, lineage: str = "ours") -> dict[str, str]:
     return identity.tags(lineage, wanted.address, identity.digest(wanted.call))
 
 
-def look(rows: list[Row], calls: list[RemoteCall], **more: Any) -> Rebuilt:
-    return rebuild(Ground(rows, "ours", NOW, **more), calls)
+def look(rows: list[Row], calls: list[RemoteCall], **more: Any) -> RebuildResult:
+    return rebuild(RebuildInput(rows, "ours", NOW, **more), calls)
 
 
 def told(rows: list[Row], calls: list[RemoteCall], **more: Any) -> dict[str, tuple[str, str, str | None]]:
@@ -117,7 +117,7 @@ def test_placed_twice_the_row_as_it_stands_is_first() -> None:
     [found] = look([row()], [old, listed(tags=tags(row()))]).findings
     assert (found.remote and found.remote.id, [call.id for call in found.others]) == ("r1", ["r0"])
     assert found.repeated
-    assert "r0: placed more than once" in found.message
+    assert "r0: it was placed more than once" in found.message
     [found] = look([row()], [old, listed("r2", tags=tags(row(full_name="x")))]).findings
     assert found.remote is not None
     assert found.remote.id == "r0", "else the first"

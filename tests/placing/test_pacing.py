@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.placing.pacing import Pacer
+from reconciler.placing.pacing import RateLimiter
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def drive(pacer: Pacer, clock: Clock, seconds: float, limit: float | None = None) -> tuple[int, int]:
+def drive(pacer: RateLimiter, clock: Clock, seconds: float, limit: float | None = None) -> tuple[int, int]:
     """Send whatever is granted, as a service with a limit of its own sees it: accepted and throttled requests."""
     end, accepted, throttled = clock.now + seconds, 0, 0
     allowance, seen = 1.0, clock.now
@@ -39,14 +39,14 @@ def drive(pacer: Pacer, clock: Clock, seconds: float, limit: float | None = None
 @pytest.mark.parametrize("rate", [0.5, 1.0, 5.0, 20.0, 250.0])
 def test_the_rate_is_used_and_not_exceeded(rate: float) -> None:
     clock = Clock()
-    sent, _ = drive(Pacer(rate, clock), clock, 40)
+    sent, _ = drive(RateLimiter(rate, clock), clock, 40)
     assert 0.95 * rate * 40 <= sent <= rate * 40 + 1 + rate * 0.1
 
 
 @given(st.lists(st.floats(0, 3), max_size=40), st.floats(0.2, 50))
 def test_no_second_holds_more_than_the_rate_and_a_burst(gaps: list[float], rate: float) -> None:
     clock = Clock()
-    pacer = Pacer(rate, clock)
+    pacer = RateLimiter(rate, clock)
     sent: list[float] = []
     for gap in gaps:
         clock.now += gap
@@ -60,7 +60,7 @@ def test_no_second_holds_more_than_the_rate_and_a_burst(gaps: list[float], rate:
 
 def test_without_a_limit_everything_may_leave_until_the_service_throttles() -> None:
     clock = Clock()
-    pacer = Pacer(None, clock)
+    pacer = RateLimiter(None, clock)
     assert pacer.available() > 1000
     pacer.take(40)
     pacer.throttled(2.0)
@@ -73,7 +73,7 @@ def test_without_a_limit_everything_may_leave_until_the_service_throttles() -> N
 
 def test_throttling_in_one_moment_counts_once() -> None:
     clock = Clock()
-    pacer = Pacer(10.0, clock)
+    pacer = RateLimiter(10.0, clock)
     for _ in range(100):
         clock.now += pacer.wait()
         pacer.take(1)
@@ -84,7 +84,7 @@ def test_throttling_in_one_moment_counts_once() -> None:
 
 def test_the_rate_comes_back() -> None:
     clock = Clock()
-    pacer = Pacer(10.0, clock)
+    pacer = RateLimiter(10.0, clock)
     drive(pacer, clock, 5)
     pacer.throttled(None)
     drive(pacer, clock, 60)
@@ -94,7 +94,7 @@ def test_the_rate_comes_back() -> None:
 @pytest.mark.parametrize("asked", [None, 20.0, 200.0])
 def test_a_limit_that_nobody_told_is_found_and_used(asked: float | None) -> None:
     clock = Clock()
-    pacer = Pacer(asked, clock)
+    pacer = RateLimiter(asked, clock)
     drive(pacer, clock, 10, limit=20.0)
     accepted, throttled = drive(pacer, clock, 120, limit=20.0)
     assert accepted >= 0.9 * 20 * 120

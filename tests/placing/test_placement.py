@@ -19,9 +19,9 @@ from reconciler.domain.policy import Hours, Policy, Window
 from reconciler.domain.ports import Phase, Receipt, Run
 from reconciler.errors import NotSent, OutcomeUnknown, StateError
 from reconciler.placing.apply import Placement
-from reconciler.placing.brake import Brake
-from reconciler.placing.orders import Gate
-from reconciler.placing.pacing import Pacer
+from reconciler.placing.brake import CircuitBreaker
+from reconciler.placing.orders import SendCheck
+from reconciler.placing.pacing import RateLimiter
 from tests.memory import InMemoryStore
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -98,12 +98,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
     """Sleeping moves the clock instead, and is noted."""
     naps: list[float] = []
 
-    async def nap(self: Brake, seconds: float) -> None:
+    async def nap(self: CircuitBreaker, seconds: float) -> None:
         naps.append(seconds)
         clock.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(Brake, "nap", nap)
+    monkeypatch.setattr(CircuitBreaker, "nap", nap)
     return naps
 
 
@@ -142,7 +142,7 @@ def test_a_call_that_waits_past_the_calling_hours_is_held_back(clock: Clock) -> 
         return f"call-{number}"
 
     service = Service(slow)
-    bench = Bench(clock, service, gate=Gate(NIGHT))
+    bench = Bench(clock, service, gate=SendCheck(NIGHT))
     here = [replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
     assert bench.place(here) == {"a": EventKind.PLACED, "b": EventKind.BLOCKED}
     [held] = [event for event in bench.events if event.kind is EventKind.BLOCKED]
@@ -156,13 +156,13 @@ def test_a_call_that_is_throttled_past_the_calling_hours_is_held_back(clock: Clo
         raise NotSent("HTTP 429", retry_after=60.0, throttled=True)
 
     service = Service(busy)
-    bench = Bench(clock, service, gate=Gate(NIGHT))
+    bench = Bench(clock, service, gate=SendCheck(NIGHT))
     assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 1)
 
 
 def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> None:
-    bench = Bench(clock, Service(str), gate=Gate(NIGHT, START + timedelta(minutes=1)))
+    bench = Bench(clock, Service(str), gate=SendCheck(NIGHT, START + timedelta(minutes=1)))
     assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert bench.statuses() == {}
 
@@ -281,7 +281,7 @@ def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> 
         if event.kind is EventKind.BLOCKED:
             raise StateError("the connection was lost")
 
-    bench = Bench(clock, Service(slow), gate=Gate(NIGHT))
+    bench = Bench(clock, Service(slow), gate=SendCheck(NIGHT))
     bench.placement._emit = tell
     with pytest.raises(StateError, match="connection was lost"):
         bench.place([replace(order(key), called_timezone="Etc/UTC") for key in "ab"])
@@ -413,8 +413,8 @@ def test_a_batch_with_a_checkpoint_ends_before_the_next_and_nobody_is_asked_mean
             return receipt
 
     asked: list[float] = []
-    wait = Pacer.wait
-    monkeypatch.setattr(Pacer, "wait", lambda self: asked.append(wait(self)) or asked[-1])
+    wait = RateLimiter.wait
+    monkeypatch.setattr(RateLimiter, "wait", lambda self: asked.append(wait(self)) or asked[-1])
     bench, checkpoint = Bench(clock, OneIsSlow(str), workers=2), Passing()
     bench.placement._checkpoint = checkpoint
     assert set(bench.place([order(key) for key in "abcd"]).values()) == {EventKind.PLACED}
@@ -424,9 +424,9 @@ def test_a_batch_with_a_checkpoint_ends_before_the_next_and_nobody_is_asked_mean
 
 def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    take = Pacer.take
+    take = RateLimiter.take
 
-    def counted(self: Pacer, count: int) -> None:
+    def counted(self: RateLimiter, count: int) -> None:
         taken.append(count)
         take(self, count)
 
@@ -435,7 +435,7 @@ def test_a_retry_uses_a_grant_too(clock: Clock, monkeypatch: pytest.MonkeyPatch)
             raise NotSent("refused")
         return "call-1"
 
-    monkeypatch.setattr(Pacer, "take", counted)
+    monkeypatch.setattr(RateLimiter, "take", counted)
     service = Service(third_time_lucky)
     assert Bench(clock, service).place([order("a")]) == {"a": EventKind.PLACED}
     assert sum(taken) == service.requests == 3

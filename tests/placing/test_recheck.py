@@ -11,7 +11,7 @@ from reconciler.domain import wire
 from reconciler.domain.events import EventKind
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Plan
-from reconciler.placing.recheck import Ready, recheck
+from reconciler.placing.recheck import RecheckResult, recheck
 from reconciler.planning.context import Context
 from reconciler.planning.plan import make_plan
 from tests.planning.test_plan_engine import HOUR, NOW, entry, row
@@ -23,7 +23,7 @@ def approved(*rows: Row, entries: tuple[Entry, ...] = ()) -> Plan:
     return make_plan(rows, entries, CONTEXT)
 
 
-def kinds(ready: Ready) -> dict[str, EventKind]:
+def kinds(ready: RecheckResult) -> dict[str, EventKind]:
     return {str(event.address): event.kind for event in ready.events}
 
 

@@ -11,7 +11,7 @@ from reconciler.domain.people import People
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import format_wall, zone
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 from tests.conftest import AGENT, NUMBER, contact
 
 NOW = datetime(2031, 6, 1, tzinfo=UTC)
@@ -61,8 +61,8 @@ def known(
 
 def scene(
     policy: Policy, entries: Sequence[Entry] = (), people: People | None = None, now: datetime = NOW
-) -> Scene:
-    return Scene(now, policy, entries, people=people or People())
+) -> GuardInput:
+    return GuardInput(now, policy, entries, people=people or People())
 
 
 def keys(found: Iterable[Objection]) -> list[str]:

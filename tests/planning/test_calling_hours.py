@@ -17,8 +17,8 @@ from reconciler.domain.model import Address, Call, Schedule
 from reconciler.domain.policy import WEEK, Days, Hours, Policy, Window, days_of
 from reconciler.planning.guarding import candidate
 from reconciler.planning.guards.hours import check_age, check_elsewhere, check_hours, check_zone
-from reconciler.planning.guards.places import zones_of
-from reconciler.planning.guards.words import Candidate, Scene
+from reconciler.planning.guards.places import called_zones
+from reconciler.planning.guards.words import Candidate, GuardInput
 from reconciler.source.schema.packaged import schema_text
 from reconciler.source.settings.jurisdictions import jurisdictions
 
@@ -45,7 +45,7 @@ def rings(at: str, zone: str, *, called: str | None = None, number: str | None =
 
 
 def objections(item: Candidate, policy: Policy, now: datetime = NOW) -> list[str]:
-    return [said.message for said in check_hours([item], Scene(now, policy))]
+    return [said.message for said in check_hours([item], GuardInput(now, policy))]
 
 
 def own(holidays: Sequence[str] = (), blackout: Sequence[Days] = (), **days: str) -> Policy:
@@ -201,7 +201,7 @@ def test_all_laws_of_a_country_hold_and_no_others() -> None:
 def test_a_country_without_a_rule_is_blocked_unless_hours_hold_everywhere() -> None:
     policy = Policy(jurisdictions=(LAWS["us-federal"],))
     noon = rings("2026-06-02 12:00:00", "America/Toronto")
-    assert "no rule of policy.jurisdictions is for CA" in objections(noon, policy)[0]
+    assert "policy.jurisdictions has no rule for CA" in objections(noon, policy)[0]
     assert not objections(noon, replace(policy, hours=Hours(week(mon_fri="09:00-20:00"))))
 
 
@@ -222,13 +222,13 @@ def placed_at(instant: str, number: str, called: str | None = None) -> Candidate
 def test_without_a_zone_every_zone_of_the_number_must_allow_it() -> None:
     policy = own(mon_sun="09:00-20:00")
     spain = "+34600111222"
-    assert [zone.key for zone in zones_of(placed_at("2026-06-01T08:00:00Z", spain))] == [
+    assert [zone.key for zone in called_zones(placed_at("2026-06-01T08:00:00Z", spain))] == [
         "Atlantic/Canary",
         "Europe/Madrid",
     ]
     for instant, where in (("07:30", "Atlantic/Canary"), ("18:30", "Europe/Madrid")):
         [message] = objections(placed_at(f"2026-06-01T{instant}:00Z", spain), policy)
-        assert f"{where}, a zone of the number (2 are possible)" in message
+        assert f"{where}, one of the 2 possible time zones of the number" in message
     assert not objections(placed_at("2026-06-01T08:00:00Z", spain), policy)
     assert not objections(placed_at("2026-06-01T07:30:00Z", spain, "Europe/Madrid"), policy)
 
@@ -236,7 +236,7 @@ def test_without_a_zone_every_zone_of_the_number_must_allow_it() -> None:
 def test_a_row_that_says_where_the_person_is_wins_over_its_schedule() -> None:
     call = Call("agent", "number", contact_id="c", schedule=Schedule("unused", "Europe/Madrid"))
     item = candidate(Address("p", "k"), call, NOW, NOW, called="America/Bogota")
-    assert [zone.key for zone in zones_of(item)] == ["America/Bogota"]
+    assert [zone.key for zone in called_zones(item)] == ["America/Bogota"]
 
 
 @pytest.mark.parametrize(
@@ -252,16 +252,18 @@ def test_a_row_that_says_where_the_person_is_wins_over_its_schedule() -> None:
 def test_a_zone_that_is_not_known_blocks(call: Call) -> None:
     item = candidate(Address("p", "k"), call, None, NOW)
     for policy in (own(mon_sun="00:00-24:00"), Policy(jurisdictions=(LAWS["es"],))):
-        assert len(list(check_zone([item], Scene(NOW, policy)))) == 1
-    assert not list(check_zone([item], Scene(NOW, Policy())))
+        assert len(list(check_zone([item], GuardInput(NOW, policy)))) == 1
+    assert not list(check_zone([item], GuardInput(NOW, Policy())))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Etc/UTC", "Etc/GMT+5", "Zulu"])
 def test_nobody_lives_in_a_zone_that_is_no_place(zone: str) -> None:
     noon = "2026-06-02 12:00:00"
-    assert zones_of(rings(noon, zone)) == ()
-    assert [item.key for item in zones_of(rings(noon, zone, number="+525512345678"))] == ["America/Mexico_City"]
-    assert [item.key for item in zones_of(rings(noon, zone, called=zone))] == [zone]
+    assert called_zones(rings(noon, zone)) == ()
+    assert [item.key for item in called_zones(rings(noon, zone, number="+525512345678"))] == [
+        "America/Mexico_City"
+    ]
+    assert [item.key for item in called_zones(rings(noon, zone, called=zone))] == [zone]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +285,7 @@ def test_nobody_lives_in_a_zone_that_is_no_place(zone: str) -> None:
 def test_a_number_from_elsewhere_is_told(zone: str, number: str | None, called: str | None, told: bool) -> None:
     item = rings("2026-06-02 12:00:00", zone, number=number, called=called)
     for policy in (own(mon_sun="00:00-24:00"), Policy()):
-        assert len(list(check_elsewhere([item], Scene(NOW, policy)))) == told
+        assert len(list(check_elsewhere([item], GuardInput(NOW, policy)))) == told
 
 
 def test_rules_that_nobody_checked_for_a_year_are_told_once() -> None:
@@ -292,8 +294,8 @@ def test_rules_that_nobody_checked_for_a_year_are_told_once() -> None:
     noon = rings("2026-06-02 12:00:00", "Europe/Madrid")
     day = datetime.combine(law.checked, datetime.min.time(), UTC)
     for days, told in ((365, 0), (366, 1)):
-        assert len(list(check_age([noon, noon], Scene(day + timedelta(days=days), policy)))) == told
-    assert not list(check_age([], Scene(day + timedelta(days=999), policy)))
+        assert len(list(check_age([noon, noon], GuardInput(day + timedelta(days=days), policy)))) == told
+    assert not list(check_age([], GuardInput(day + timedelta(days=999), policy)))
 
 
 ZONES = (
@@ -359,7 +361,7 @@ def test_it_says_what_the_wall_clock_shows(
         candidate(Address("p", str(number)), call, moment, NOW, called=zone)
         for number, moment in enumerate(moments)
     ]
-    blocked = {said.address for said in check_hours(items, Scene(NOW, Policy(hours=hours)))}
+    blocked = {said.address for said in check_hours(items, GuardInput(NOW, Policy(hours=hours)))}
     allowed, texts = [minutes(day) for day in days], {str(day) for day in blackout}
     assert [item.address not in blocked for item in items] == [
         slow(moment, zone, allowed, texts) for moment in moments

@@ -52,7 +52,7 @@ def test_a_share_counts_only_what_was_placed_and_says_how_much() -> None:
     entries = [known(str(number), NOW) for number in range(40)]
     entries += [known(f"f{number}", NOW, status=Status.FAILED) for number in range(100)]
     (message,) = said(check_share(calls(11), scene(caps(max_share=Decimal("0.250")), entries)))
-    assert message == "11 calls to place is 27.5% of the 40 that were placed before; max_share allows 25.000%"
+    assert message == "11 calls to place, 27.5% of the 40 placed before; max_share allows 25.000%"
 
 
 def test_a_run_that_goes_on_is_judged_as_the_whole_that_was_approved() -> None:

@@ -43,14 +43,14 @@ def test_consent_that_holds(text: str) -> None:
     [
         (None, "no evidence of consent: the row has no metadata.consent_at"),
         ("", "no evidence of consent: the row has no metadata.consent_at"),
-        ("yes", "metadata.consent_at is no date"),
-        ("2031-02-30", "metadata.consent_at is no date"),
-        ("01/05/2031", "metadata.consent_at is no date"),
+        ("yes", "metadata.consent_at is neither a date"),
+        ("2031-02-30", "metadata.consent_at is neither a date"),
+        ("01/05/2031", "metadata.consent_at is neither a date"),
         ("2031-05-01T10:00:00", None),
-        ("2031-06-02", "metadata.consent_at lies ahead"),
-        ("2031-06-01T00:00:01Z", "metadata.consent_at lies ahead"),
-        ("2030-06-01", "consent is 366 d old when it rings; consent.max_age allows 365 d"),
-        ("2030-06-02T15:59:59Z", "consent is 365 d 1 s old when it rings; consent.max_age allows 365 d"),
+        ("2031-06-02", "metadata.consent_at is in the future"),
+        ("2031-06-01T00:00:01Z", "metadata.consent_at is in the future"),
+        ("2030-06-01", "consent will be 366 d old when the call rings; consent.max_age allows 365 d"),
+        ("2030-06-02T15:59:59Z", "consent will be 365 d 1 s old when the call rings; consent.max_age allows"),
     ],
 )
 def test_consent_that_does_not(text: str | None, message: str | None) -> None:
@@ -64,7 +64,7 @@ def test_without_a_limit_consent_does_not_grow_old() -> None:
 
 def test_a_value_given_to_the_agent_is_never_quoted() -> None:
     (message,) = objections("secret", field="additional_data.consent")
-    assert message.startswith("additional_data.consent is no date")
+    assert message.startswith("additional_data.consent is neither a date")
     assert "secret" not in message
 
 

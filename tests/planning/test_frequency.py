@@ -102,7 +102,7 @@ def test_the_message_is_in_the_persons_time_and_names_the_other_calls_but_nobody
     (found,) = check_days_and_weeks([wanted("new", at("2031-06-02 18:00"))], scene(policy, entries))
     assert found.message == (
         "it would ring at 2031-06-02 18:00 America/Mexico_City, call 6 to this person in one day; "
-        "per_person.per_day allows 5. Besides it: may/old-8, may/old-9, may/old-10 and 2 more"
+        "per_person.per_day allows 5. Other calls: may/old-8, may/old-9, may/old-10 and 2 more"
     )
 
 
@@ -159,7 +159,7 @@ def test_two_keys_for_one_person_and_time_overlap() -> None:
     assert keys(found) == ["b", "c"]
     assert found[0].message == (
         "it would ring at 2031-06-02 12:00 America/Mexico_City, at the same moment as june/a to the same person; "
-        "both may be on the line: per_person.call_length is 5 min"
+        "the calls may overlap: per_person.call_length is 5 min"
     )
     assert "4 min after june/a" in found[1].message
     assert not list(check_overlap(calls, scene(Policy())))

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from reconciler.bulk import spool
 from reconciler.domain import known as module
-from reconciler.domain.blinding import ClearView
 from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Address, Call, Entry, Location, Row, Status
 from reconciler.domain.people import People
 from reconciler.domain.people import person as form
-from reconciler.planning.twins import Twins
+from reconciler.planning.twins import Duplicates
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADDRESSES = st.builds(
@@ -61,7 +60,7 @@ def test_twins_are_found_by_whom_they_call(
         patch.setattr(spool, "MOST_HELD", most)
         found = EntryIndex(entry(*pair) for pair in there)
         row = Row(address, Call("agent", "from", contact_id=person), Location("a.yaml"), rings_at=NOW)
-        places = Twins(found, frozenset(), ClearView(), People()).find(row, "d1:sha256:another", NOW)
+        places = Duplicates(found, frozenset(), ClearView(), People()).find(row, "d1:sha256:another", NOW)
         twins = [found.item(place).address for place in places]
     wanted = [
         other

@@ -67,8 +67,8 @@ def test_the_age_of_a_list(seconds: int, old: bool) -> None:
     assert [item.address for item in found] == ([None] if old else [])
     if old:
         assert found[0].message == (
-            "the suppression list dnc.csv (reconciler.yaml:7) is of 2031-05-01, and may be 31 d old: "
-            "fetch it again, and set as_of"
+            "the suppression list dnc.csv (reconciler.yaml:7) is from 2031-05-01 and may be at most 31 d old: "
+            "download it again and update as_of"
         )
 
 

@@ -10,7 +10,7 @@ from python_calamine import load_workbook
 
 from reconciler.domain.plan import Action, Plan
 from reconciler.render import csv, github, html, junit, markdown, sarif, text, xlsx
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.words import count_line, word
 from reconciler.savedplan import planfile
 from reconciler.source.schema.packaged import schema_text
@@ -40,7 +40,7 @@ def test_every_action_is_counted() -> None:
 
 
 FORMS = {
-    "text": lambda plan: text.render_plan(plan, Look(width=100)),
+    "text": lambda plan: text.render_plan(plan, OutputStyle(width=100)),
     "markdown": markdown.render_plan,
     "html": html.render_plan,
     "csv": lambda plan: csv.render_plan(plan).decode(),

@@ -16,15 +16,14 @@ from msgspec import structs
 from reconciler.domain.model import Call, Entry, Location, Schedule, Status
 from reconciler.domain.plan import Action, CellDiff
 from reconciler.domain.ports import RemoteCall
-from reconciler.evidence.outcomes import Drift, Report, Standing
-from reconciler.evidence.outcomes import Kind as DriftKind
+from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan
-from reconciler.render.html.around import Around, Beside, fullest_of_a_number
+from reconciler.render.html.around import LoadContext, MinuteLoad, fullest_number_minute
 from reconciler.render.html.document import asset, embedded
-from reconciler.render.html.lines import book_of
+from reconciler.render.html.lines import build_book
 from reconciler.render.html.load import measure
-from reconciler.render.html.outcomes import tell_outcomes
+from reconciler.render.html.outcomes import build_outcome_story
 from reconciler.render.markdown import render_plan as render_comment
 from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 from tests.hostile import HOSTILE
@@ -163,7 +162,7 @@ def test_what_a_guard_blocks_is_told_by_guard() -> None:
     page = WebPage(render_plan(make_plan(blocked, zoned, same, next_apply_by=NOW)))
     assert page.headings[1:3] == ["1 blocked by G001 (calling-hours)", "1 blocked: same-call"]
     assert "Apply again before 2031-05-30T12:00:00Z" in page.text
-    assert {"G001 (calling-hours)", "zone of the called", "America/Bogota"} <= set(page.data["texts"])
+    assert {"G001 (calling-hours)", "called person's time zone", "America/Bogota"} <= set(page.data["texts"])
 
 
 def test_without_calls_it_says_so() -> None:
@@ -187,7 +186,7 @@ def test_the_load_counts_what_rings() -> None:
         other("june/i", Action.CHANGED, scheduled_at=ahead),
         other("june/j", Action.BLOCKED, scheduled_at=ahead),
     )
-    load = measure(book_of(plan))
+    load = measure(build_book(plan))
     assert (load.calls, load.floating) == (5, 1)
     assert [(peak.unit, peak.calls, peak.start) for peak in load.peaks] == [
         ("minute", 2, "2031-06-01T20:30:00Z"),
@@ -241,11 +240,11 @@ def test_an_outcome_of_each_status_holds_any_text(status: Status) -> None:
         entry = Entry(address("june/inv-1"), status, said, "d1:", NOW, NOW, call_id=text, error=text)
         remote = RemoteCall(text, text, NOW, result=text, reason=text)
         standings = [
-            Standing(entry, text, remote),
-            Standing(structs.replace(entry, address=address("june/inv-2")), "busy"),
+            CallOutcome(entry, text, remote),
+            CallOutcome(structs.replace(entry, address=address("june/inv-2")), "busy"),
         ]
         wrong = Drift(DriftKind.UNKNOWN, address("june/lost"), text, text, text)
-        report = Report(NOW, text, 1, standings, [wrong], not_asked=text)
+        report = OutcomeReport(NOW, text, 1, standings, [wrong], not_asked=text)
         page = WebPage(render_outcomes(make_plan(), report, {text: text}, masked=False))
         assert page.tags <= ELEMENTS
         assert (page.targets, page.handlers, page.comments) == ({"#calls"}, set(), [])
@@ -260,7 +259,7 @@ def test_what_a_service_quotes_of_a_person_is_masked() -> None:
     entry = Entry(address("june/inv-1"), Status.FAILED, call, "d1:", NOW, NOW, error=said)
     for masked in (True, False):
         html = render_outcomes(
-            make_plan(), Report(NOW, "lin-1", 1, [Standing(entry, "refused")]), {}, masked=masked
+            make_plan(), OutcomeReport(NOW, "lin-1", 1, [CallOutcome(entry, "refused")]), {}, masked=masked
         )
         assert "no such number: " in html
         assert [text for text in ("555-0123", "Jane", "14058") if text in html] == (
@@ -279,12 +278,12 @@ def test_calls_placed_before_are_load_too() -> None:
         ahead,
         moves=((kept.address, ahead.address),),
     )
-    book = book_of(plan, replace(around(), placed=(old, kept)))
-    assert book.beside == (Beside(int(old.rings_at.timestamp()), "America/Mexico_City", 1),)
+    book = build_book(plan, replace(around(), placed=(old, kept)))
+    assert book.beside == (MinuteLoad(int(old.rings_at.timestamp()), "America/Mexico_City", 1),)
     load = measure(book)
     assert (load.calls, load.peaks[0].calls, load.peaks[0].limit, load.peaks[0].over) == (3, 3, 2, 1)
     assert load.peaks[1].limit is None
-    assert measure(book_of(plan)).peaks[0].limit is None, "of a saved plan nobody knows"
+    assert measure(build_book(plan)).peaks[0].limit is None, "of a saved plan nobody knows"
 
 
 def test_calls_from_one_number_are_told_apart_though_masked() -> None:
@@ -292,9 +291,9 @@ def test_calls_from_one_number_are_told_apart_though_masked() -> None:
     call = create("june/inv-1").call
     assert isinstance(call, Call)
     twin = structs.replace(create("june/inv-2"), call=structs.replace(call, sender="+525500000078"))
-    page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), around=Around(per_number=1)))
+    page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), around=LoadContext(per_number=1)))
     assert "most in a minute from one number1 2031-06-01T20:30:00Zof 1 allowed" in page.text.replace("\n", "")
-    assert fullest_of_a_number(make_plan(twin), Around()) is None
+    assert fullest_number_minute(make_plan(twin), LoadContext()) is None
 
 
 @pytest.mark.parametrize("masked", [True, False])
@@ -314,10 +313,12 @@ def test_calls_are_counted_by_plan_and_agent() -> None:
     assert isinstance(call, Call)
     found = {"june/a": "answered", "june/b": "answered", "may/c": "busy"}
     standings = [
-        Standing(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
+        CallOutcome(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
         for name, outcome in found.items()
     ]
-    story = tell_outcomes(make_plan(), Report(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True)
+    story = build_outcome_story(
+        make_plan(), OutcomeReport(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True
+    )
     plans, hours = story.breakdowns
     assert (plans.title, plans.heads) == ("By plan", ("busy", "answered", "all"))
     assert plans.rows == (("june", (0, 2, 2)), ("may", (1, 0, 1)))

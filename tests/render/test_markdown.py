@@ -106,7 +106,7 @@ def test_nothing_is_left_out_in_silence(most: int) -> None:
     assert (shown == most) is ("Shortened" not in comment)
     if shown < most:
         assert f"… and {most - shown:,} more" in comment
-        assert f"{most - shown:,} entries are only counted" in comment
+        assert f"{most - shown:,} entries are not listed" in comment
 
 
 def test_what_waits_on_the_base_is_apart_whatever_it_is() -> None:

@@ -20,7 +20,7 @@ from reconciler.render import xlsx
 from reconciler.render.calls import calls_table
 from reconciler.render.csv import render_plan as to_csv
 from reconciler.render.escape import for_csv, for_terminal
-from reconciler.render.table import Line, Table
+from reconciler.render.table import Table, TableRow
 from reconciler.source.sheets.guard import unguarded
 from tests.hostile import HOSTILE
 from tests.plans import create, everything, make_plan, other, problem
@@ -38,7 +38,7 @@ def csv_cells(data: bytes) -> list[list[str]]:
 
 def workbook_of(columns: str, rows: Sequence[Sequence[str]]) -> bytes:
     """A sheet whose columns are called by one letter each."""
-    table = Table("T", tuple(columns), [Line(tuple(row)) for row in rows], len(rows))
+    table = Table("T", tuple(columns), [TableRow(tuple(row)) for row in rows], len(rows))
     return xlsx.to_xlsx([table], datetime(2031, 1, 1, tzinfo=UTC))
 
 
@@ -173,7 +173,7 @@ def test_a_cell_holds_what_the_format_allows(text: str) -> None:
 def test_a_table_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlsx, "MAX_ROWS", 3)
     assert workbook_of("a", [["x"]] * 2)
-    with pytest.raises(ReconcilerError, match="3 rows: a workbook holds 2 at most"):
+    with pytest.raises(ReconcilerError, match="3 rows: a workbook can have at most 2"):
         workbook_of("a", [["x"]] * 3)
-    with pytest.raises(ReconcilerError, match="16,385 columns: a workbook holds 16,384 at most"):
+    with pytest.raises(ReconcilerError, match="16,385 columns: a workbook can have at most 16,384"):
         workbook_of("a" * 16_385, [])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.render import moments
-from reconciler.render.console import Look
+from reconciler.render.console import OutputStyle
 from reconciler.render.load import load_chart
 from reconciler.render.text import render_plan
 from tests.plans import NOW, create, everything, make_plan, other
@@ -22,7 +22,7 @@ MEXICO = ZoneInfo("America/Mexico_City")
 
 
 def person(plan: Plan, width: int = 80, *, full: bool = False) -> list[str]:
-    return render_plan(plan, Look(width=width, masked=False, now=NOW, full=full)).splitlines()
+    return render_plan(plan, OutputStyle(width=width, masked=False, now=NOW, full=full)).splitlines()
 
 
 def many(count: int, *, plan: str = "june", minutes: int = 10, start: str = "2031-06-01 09:00:00") -> list[Change]:
@@ -34,24 +34,24 @@ def many(count: int, *, plan: str = "june", minutes: int = 10, start: str = "203
 
 
 @pytest.mark.parametrize(("name", "look"), [
-    ("plan-80.txt", Look(width=80, masked=False, now=NOW)),
-    ("plan-200.txt", Look(width=200, masked=False, now=NOW)),
-    ("plan-piped.txt", Look()),
+    ("plan-80.txt", OutputStyle(width=80, masked=False, now=NOW)),
+    ("plan-200.txt", OutputStyle(width=200, masked=False, now=NOW)),
+    ("plan-piped.txt", OutputStyle()),
 ])  # fmt: skip
-def test_a_plan_with_everything_in_it(name: str, look: Look) -> None:
+def test_a_plan_with_everything_in_it(name: str, look: OutputStyle) -> None:
     assert render_plan(everything(), look) == (GOLDEN / name).read_text(encoding="utf-8")
 
 
 def test_colour_changes_no_character() -> None:
     import re
 
-    plain, coloured = (render_plan(everything(), Look(80, color=color, now=NOW)) for color in (False, True))
+    plain, coloured = (render_plan(everything(), OutputStyle(80, color=color, now=NOW)) for color in (False, True))
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
 def test_a_file_depends_on_nothing_but_the_plan_and_holds_every_row() -> None:
-    text = render_plan(make_plan(*many(300)), Look())
+    text = render_plan(make_plan(*many(300)), OutputStyle())
     assert text.splitlines()[0].startswith("Plan: 300 to place. Scheduled from 2031-06-01T15:00:00Z to ")
     assert text.count("  + june/inv-") == 300
     assert "--full" not in text

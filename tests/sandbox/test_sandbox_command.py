@@ -105,7 +105,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--fault", "nope"], "no fault named"),
+        (["--fault", "nope"], "there is no fault"),
         (["--fault", "drop-after=7"], "probability"),
         (["--rate-limit", "fast"], "not a rate"),
         (["--schedule-fields", "date"], "two different names"),

@@ -90,10 +90,10 @@ def test_a_stall_lasts_until_the_client_gives_up(sandbox: RunningSandbox, fault:
 
 def test_a_stall_is_bounded_and_ends_with_the_sandbox() -> None:
     begun = time.monotonic()
-    config = SandboxConfig(faults=replace(FaultPlan.of("stall-after"), stall_seconds=0.05))
+    config = SandboxConfig(faults=replace(FaultPlan.from_rules("stall-after"), stall_seconds=0.05))
     with running(config) as sandbox, client(sandbox.url) as http, pytest.raises(httpx.RemoteProtocolError):
         post(http)
-    config = SandboxConfig(faults=replace(FaultPlan.of("stall-after"), stall_seconds=600))
+    config = SandboxConfig(faults=replace(FaultPlan.from_rules("stall-after"), stall_seconds=600))
     with running(config) as sandbox, client(sandbox.url, timeout=0.1) as http, pytest.raises(httpx.ReadTimeout):
         post(http)
     assert time.monotonic() - begun < 5
@@ -125,7 +125,7 @@ def test_an_answer_that_is_no_json(sandbox: RunningSandbox) -> None:
 @pytest.mark.parametrize("wrap", [False, True])
 def test_an_answer_without_call_id(wrap: bool) -> None:
     with (
-        running(SandboxConfig(wrap=wrap, faults=FaultPlan.of("no-call-id"))) as sandbox,
+        running(SandboxConfig(wrap=wrap, faults=FaultPlan.from_rules("no-call-id"))) as sandbox,
         client(sandbox.url) as http,
     ):
         answer = post(http)
@@ -167,7 +167,7 @@ def test_a_redirect(sandbox: RunningSandbox) -> None:
 
 
 def test_a_client_that_follows_a_redirect_is_seen() -> None:
-    with running(SandboxConfig(faults=FaultPlan.of("redirect"))) as sandbox, client(sandbox.url) as http:
+    with running(SandboxConfig(faults=FaultPlan.from_rules("redirect"))) as sandbox, client(sandbox.url) as http:
         http.post("/v1/calls/single-contact-call", json=BODY, follow_redirects=True)
         assert set(sandbox.requests()["requests"]) == {POST, "POST /elsewhere"}
 
@@ -203,7 +203,7 @@ def test_faults_of_gets(sandbox: RunningSandbox, fault: Fault) -> None:
 
 
 def test_counted_faults_hit_exactly_these_requests() -> None:
-    config = SandboxConfig(faults=FaultPlan.of("error-after#2", "reject#2,4-5", "unavailable#7"))
+    config = SandboxConfig(faults=FaultPlan.from_rules("error-after#2", "reject#2,4-5", "unavailable#7"))
     with running(config) as sandbox, client(sandbox.url) as http:
         with client(sandbox.url) as stranger:
             stranger.headers["x-api-key"] = ""
@@ -224,18 +224,18 @@ def picks(plan: FaultPlan, count: int) -> list[Fault | None]:
 
 
 def test_faults_by_chance_follow_the_seed() -> None:
-    plan = FaultPlan.of("drop-after=0.2", "error-before=0.5", seed=7)
+    plan = FaultPlan.from_rules("drop-after=0.2", "error-before=0.5", seed=7)
     hits = picks(plan, 2000)
     assert hits == picks(plan, 2000)
     assert hits != picks(replace(plan, seed=8), 2000)
     assert 320 < hits.count(Fault.DROP_AFTER) < 480
     assert 700 < hits.count(Fault.ERROR_BEFORE) < 900
-    assert picks(FaultPlan.of("drop-after=0"), 50) == [None] * 50
-    assert picks(FaultPlan.of("drop-after=1"), 50) == [Fault.DROP_AFTER] * 50
+    assert picks(FaultPlan.from_rules("drop-after=0"), 50) == [None] * 50
+    assert picks(FaultPlan.from_rules("drop-after=1"), 50) == [Fault.DROP_AFTER] * 50
 
 
 def test_gets_and_posts_are_counted_apart() -> None:
-    dial = FaultDial(FaultPlan.of("get:unavailable#1", "reject#1"))
+    dial = FaultDial(FaultPlan.from_rules("get:unavailable#1", "reject#1"))
     assert [dial.pick(on_get=on_get) for on_get in (False, True, False, True)] == [
         Fault.REJECT,
         Fault.UNAVAILABLE,

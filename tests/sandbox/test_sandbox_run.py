@@ -85,7 +85,7 @@ def test_unknown_paths_and_methods_are_refused_in_json() -> None:
 
 
 def test_the_record_tells_the_truth_in_order() -> None:
-    config = SandboxConfig(clock=lambda: NOON, faults=FaultPlan.of("drop-after#2", "error-before#3"))
+    config = SandboxConfig(clock=lambda: NOON, faults=FaultPlan.from_rules("drop-after#2", "error-before#3"))
     with running(config) as sandbox, client(sandbox.url) as http:
         bodies = [{**CONTACT, "metadata": {"n": n}} for n in range(3)]
         assert post(http, bodies[0]).status_code == 200
@@ -113,7 +113,7 @@ def test_the_record_tells_the_truth_in_order() -> None:
 
 
 def test_requests_are_counted_by_route_and_answer() -> None:
-    with running(SandboxConfig(faults=FaultPlan.of("too-many#1"))) as sandbox, client(sandbox.url) as http:
+    with running(SandboxConfig(faults=FaultPlan.from_rules("too-many#1"))) as sandbox, client(sandbox.url) as http:
         for _ in range(3):
             post(http)
         for path in ("/v1/calls/a", "/v1/calls/b", "/v1/calls", "/elsewhere"):
@@ -191,7 +191,7 @@ def test_a_seed_gives_the_same_call_ids() -> None:
 
 def test_calls_survive_a_restart(tmp_path: Path) -> None:
     config = SandboxConfig(
-        db=tmp_path / "calls.db", clock=lambda: NOON, seed=7, faults=FaultPlan.of("drop-after#2")
+        db=tmp_path / "calls.db", clock=lambda: NOON, seed=7, faults=FaultPlan.from_rules("drop-after#2")
     )
     made_up = {**CONTACT, "contact_id": "0a0b0c0d-0000-4000-8000-00000000000a"}
     scheduled = {**made_up, "schedule": {"date": "2026-06-15 14:30:00", "timezone": "UTC"}}

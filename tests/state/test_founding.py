@@ -13,7 +13,7 @@ from msgspec import structs
 
 from reconciler.domain.ports import Listing, RemoteCall, Run
 from reconciler.errors import StateError
-from reconciler.evidence.rebuild import Certainty, Ground, rebuild
+from reconciler.evidence.rebuild import Certainty, RebuildInput, rebuild
 from reconciler.evidence.recover import list_calls, record
 from reconciler.state.audit import verify
 from reconciler.state.care import check
@@ -34,7 +34,7 @@ CALLS = [
 
 
 def found(**more: Any) -> Any:
-    return rebuild(Ground(ROWS, LINEAGE, NOW, **more), CALLS)
+    return rebuild(RebuildInput(ROWS, LINEAGE, NOW, **more), CALLS)
 
 
 def test_it_is_there_once_it_is_whole(tmp_path: Path) -> None:
@@ -111,11 +111,11 @@ def test_whatever_ends_it_between_two_writes_leaves_no_row_to_be_placed(monkeypa
 def test_absent_rows_are_left_out() -> None:
     store = InMemoryStore(RUN, LINEAGE)
     rebuilt = found(absent_are_new=True)
-    assert [item.address.key for item in rebuilt.of(Certainty.ABSENT)] == ["e"]
+    assert [item.address.key for item in rebuilt.with_certainty(Certainty.ABSENT)] == ["e"]
     record(store, RUN.id, rebuilt, NOW)
     assert [entry.address.key for entry in store.entries()] == ["a", "b", "c"]
     empty = InMemoryStore(RUN, LINEAGE)
-    record(empty, RUN.id, rebuild(Ground([], LINEAGE, NOW), []), NOW)
+    record(empty, RUN.id, rebuild(RebuildInput([], LINEAGE, NOW), []), NOW)
     assert list(empty.entries()) == []
 
 

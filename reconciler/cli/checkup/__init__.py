@@ -1,1 +1,1 @@
-"""What ``doctor`` looks at, a module for each place: this machine, the project, the state, the service."""
+"""The checks of ``doctor``, one module for each area: this machine, the project, the state, the service."""

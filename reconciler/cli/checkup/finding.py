@@ -1,4 +1,4 @@
-"""What a check came to."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.errors import ReconcilerError
 
 
 class Health(StrEnum):
-    """``skip``: not looked at, and the message says why."""
+    """``skip``: not checked, for the reason in the message."""
 
     OK = "ok"
     WARN = "warn"
@@ -19,10 +19,10 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One check, by a name that stays. ``next`` is what a person does about it.
+class CheckResult:
+    """One check, with a stable name. ``next`` is the next step for a person.
 
-    A message names aliases, ids, addresses and places only: a finding is never private.
+    A message contains only aliases, ids, addresses and paths, so a result is never private.
     """
 
     check: str
@@ -34,10 +34,10 @@ class Finding:
         return {"check": self.check, "status": self.health.value, "message": self.message, "next": self.next}
 
 
-def failed(check: str, error: ReconcilerError) -> Finding:
-    """An error that other commands would end with, as a finding."""
-    return Finding(check, Health.FAIL, error.message, error.hint)
+def failed(check: str, error: ReconcilerError) -> CheckResult:
+    """A failed check from an error that makes other commands fail."""
+    return CheckResult(check, Health.FAIL, error.message, error.hint)
 
 
-def skipped(why: str, *checks: str) -> list[Finding]:
-    return [Finding(check, Health.SKIP, why) for check in checks]
+def skipped(why: str, *checks: str) -> list[CheckResult]:
+    return [CheckResult(check, Health.SKIP, why) for check in checks]

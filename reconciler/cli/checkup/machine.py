@@ -8,18 +8,18 @@ import sqlite3
 from importlib import metadata
 
 from reconciler import __version__
-from reconciler.cli.checkup.finding import Finding, Health
+from reconciler.cli.checkup.finding import CheckResult, Health
 from reconciler.errors import ReconcilerError
 from reconciler.source.yaml.loader import require_libyaml
 from reconciler.system.environment import EMPTY_HINT, empty_variables
 
 DISTRIBUTION = "call-reconciler"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_TOLD = ("click", "httpx", "tzdata")
+_LISTED = ("click", "httpx", "tzdata")
 
 
-def versions() -> Finding:
-    """What is installed, and whether all that the package requires is."""
+def versions() -> CheckResult:
+    """Whether everything that the package requires is installed, and in which version."""
     parts = [
         f"reconciler {__version__}",
         f"Python {platform.python_version()}",
@@ -28,26 +28,26 @@ def versions() -> Finding:
     missing = [name for name in _required() if _version(name) is None]
     if missing:
         told = f"{', '.join(parts)}; not installed: {', '.join(missing)}"
-        return Finding("versions", Health.FAIL, told, f"pip install --upgrade {DISTRIBUTION}")
-    parts += [f"{name} {_version(name)}" for name in _TOLD]
+        return CheckResult("versions", Health.FAIL, told, f"pip install --upgrade {DISTRIBUTION}")
+    parts += [f"{name} {_version(name)}" for name in _LISTED]
     try:
         require_libyaml()
     except ReconcilerError as error:
-        return Finding("versions", Health.FAIL, f"{', '.join(parts)}; {error.message}", error.hint)
-    return Finding("versions", Health.OK, ", ".join(parts))
+        return CheckResult("versions", Health.FAIL, f"{', '.join(parts)}; {error.message}", error.hint)
+    return CheckResult("versions", Health.OK, ", ".join(parts))
 
 
-def variables() -> Finding:
-    """Whether a variable of ours is set but empty, as where a secret of the CI is missing."""
+def variables() -> CheckResult:
+    """Whether one of our variables is set but empty, for example because a CI secret is missing."""
     empty = empty_variables()
     if empty:
         words = "is set but empty" if len(empty) == 1 else "are set but empty"
-        return Finding("environment", Health.FAIL, f"{', '.join(empty)} {words}", EMPTY_HINT)
-    return Finding("environment", Health.OK, "no variable is set but empty")
+        return CheckResult("environment", Health.FAIL, f"{', '.join(empty)} {words}", EMPTY_HINT)
+    return CheckResult("environment", Health.OK, "no variable is set but empty")
 
 
 def _required() -> list[str]:
-    """The distributions that ours needs without any extra; none where it runs from bare files."""
+    """The required distributions without extras; empty when running from source files."""
     try:
         listed = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The state: there, ours, private, free and whole."""
+"""The state: whether it exists, belongs to the project, is private, is not locked, and is intact."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ReconcilerError
 from reconciler.placing.orders import describe_pause, resume_command
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _LATER = ("state-mode", "state-lock", "state-integrity", "state-pauses")
 
 
-def examine(workspace: Workspace, now: datetime) -> list[Finding]:
-    """One finding where the state cannot be opened, and the reason for the rest to be skipped."""
+def examine(workspace: Workspace, now: datetime) -> list[CheckResult]:
+    """One result if the state cannot be opened; the other checks are then skipped with a reason."""
     if not workspace.trusted:
-        return skipped("reconciler.yaml has errors: which state is meant, nobody knows", "state", *_LATER)
+        return skipped("reconciler.yaml has errors, so the state is unknown", "state", *_LATER)
     try:
         opened = _snapshot(workspace) if workspace.snapshot else _open(workspace)
     except ReconcilerError as error:
@@ -36,64 +36,75 @@ def examine(workspace: Workspace, now: datetime) -> list[Finding]:
     return [opened, *mode, *found]
 
 
-def _open(workspace: Workspace) -> Finding:
+def _open(workspace: Workspace) -> CheckResult:
     with workspace.reader() as reader:
         pin = "as pinned" if workspace.lineage is not None else "not pinned"
         told = f"{workspace.place}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
-        return Finding("state", Health.OK, told)
+        return CheckResult("state", Health.OK, told)
 
 
-def _pauses(workspace: Workspace) -> Finding:
+def _pauses(workspace: Workspace) -> CheckResult:
 
     with workspace.reader() as reader:
         pauses = reader.pauses()
     if not pauses:
-        return Finding("state-pauses", Health.OK, "nothing is paused")
+        return CheckResult("state-pauses", Health.OK, "nothing is paused")
     message = "; ".join(map(describe_pause, pauses))
     commands = "; ".join(map(resume_command, pauses))
-    return Finding("state-pauses", Health.WARN, message, f"once that is settled: {commands}")
+    return CheckResult("state-pauses", Health.WARN, message, f"when this is resolved, run: {commands}")
 
 
-def _snapshot(workspace: Workspace) -> Finding:
+def _snapshot(workspace: Workspace) -> CheckResult:
 
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
     told = f"{workspace.state_path}: snapshot of {tell_instant(taken.created_at)}, serial {taken.serial}"
-    return Finding("state", Health.OK, told)
+    return CheckResult("state", Health.OK, told)
 
 
-def _mode(path: Path) -> Finding:
+def _mode(path: Path) -> CheckResult:
     try:
         found = path.stat()
     except OSError as error:
-        return Finding("state-mode", Health.FAIL, f"{path}: {error.strerror}", "is it being replaced?")
+        return CheckResult(
+            "state-mode",
+            Health.FAIL,
+            f"{path}: {error.strerror}",
+            "try again: the file may have just been replaced",
+        )
     if found.st_nlink > 1:
-        told = f"{path} has {found.st_nlink} names (hard links), and each would have its own lock"
-        return Finding("state-mode", Health.FAIL, told, "keep one of them; to copy: reconciler state backup FILE")
+        told = f"{path} has {found.st_nlink} names (hard links), each with its own lock"
+        return CheckResult(
+            "state-mode", Health.FAIL, told, "keep one of them; to make a copy, run: reconciler state backup FILE"
+        )
     mode = found.st_mode & 0o777
     if mode & 0o077:
-        return Finding("state-mode", Health.WARN, f"others may read {path} (mode {mode:04o})", f"chmod 600 {path}")
-    return Finding("state-mode", Health.OK, f"mode {mode:04o}")
+        return CheckResult(
+            "state-mode", Health.WARN, f"other users may read {path} (mode {mode:04o})", f"chmod 600 {path}"
+        )
+    return CheckResult("state-mode", Health.OK, f"mode {mode:04o}")
 
 
-def _lock(place: Place, now: datetime) -> Finding:
+def _lock(place: Place, now: datetime) -> CheckResult:
 
     try:
         lock = place.lock()
     except ReconcilerError as error:
         return failed("state-lock", error)
     if not lock.held:
-        return Finding("state-lock", Health.OK, "free")
-    who = told(lock.run, now) if lock.run is not None else "a run that the state does not name"
-    hint = "wait for it; the lock is gone as soon as that process is"
-    return Finding("state-lock", Health.WARN, f"held by {who}", hint)
+        return CheckResult("state-lock", Health.OK, "free")
+    who = told(lock.run, now) if lock.run is not None else "a run that is not in the state"
+    hint = "wait for it: the lock is released when that process ends"
+    return CheckResult("state-lock", Health.WARN, f"held by {who}", hint)
 
 
-def _integrity(place: Place, now: datetime) -> Finding:
+def _integrity(place: Place, now: datetime) -> CheckResult:
     try:
         problems = place.check(now)
     except ReconcilerError as error:
         return failed("state-integrity", error)
     if problems:
         told = f"{counted(len(problems), 'problem')}, the first: {problems[0]}"
-        return Finding("state-integrity", Health.FAIL, told, "reconciler state check lists them; restore a backup")
-    return Finding("state-integrity", Health.OK, "no damage, no orphans, no clock that ran backwards")
+        return CheckResult(
+            "state-integrity", Health.FAIL, told, "run reconciler state check for the list, and restore a backup"
+        )
+    return CheckResult("state-integrity", Health.OK, "no damage, no orphans, no timestamps out of order")

@@ -1,4 +1,4 @@
-"""``reconciler apply``: place what the plan says, each call at most once."""
+"""``reconciler apply``: place the calls of a plan, each at most once."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   reconciler apply                          # plan the project, ask, place
-  reconciler apply june.plan                # a saved plan: what was approved, no question
+  reconciler apply june.plan                # a saved plan: approved before, no question
   reconciler apply calls/ --auto-approve --json --max-calls 500
   reconciler apply --approved /tmp/pr.plan --checkpoint ./carry-state   # in CI, after the merge
-  reconciler apply --only-approved          # in CI, every hour: what was approved and is due
-  reconciler apply june.plan --join         # on each of several machines: they share the plan out
+  reconciler apply --only-approved          # in CI, every hour: approved calls that are due
+  reconciler apply june.plan --join         # on each of several machines, which share the plan
 
 \b
-The key comes from CONTACTSHIP_API_KEY or --api-key-file, the address of the service from
+The API key comes from CONTACTSHIP_API_KEY or --api-key-file, the URL of the service from
 CONTACTSHIP_BASE_URL or --base-url.
 
 \b
 Exit codes: 0 done, 1 error, 3 incomplete (something failed, is uncertain, in conflict, stale,
-expired or edited too late), 4 the state is locked, 5 refused, 129/130/143 interrupted.
+expired or was edited too late), 4 the state is locked, 5 refused, 129/130/143 interrupted.
 """
 
 
@@ -80,46 +80,50 @@ class RateOption(click.ParamType[float]):
         return float("inf") if rate is None else rate
 
 
-@click.command(epilog=_EPILOG, short_help="Place what the plan says, at most once.")
+@click.command(epilog=_EPILOG, short_help="Place the calls of a plan, each at most once.")
 @click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...", shell_complete=plan_files)
-@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--approved",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PLAN",
-    help="Record what this reviewed plan approves, and place approved rows only. Repeatable.",
+    help="Record the approvals of this reviewed plan, and place only approved rows. Repeatable.",
 )
-@click.option("--only-approved", is_flag=True, help="Place only rows whose approval the state has recorded.")
+@click.option("--only-approved", is_flag=True, help="Place only rows with an approval in the state.")
 @click.option(
     "--from-commit-anyway",
     metavar="REASON",
-    help="Apply a commit that is older than one applied before, or on another line. Recorded.",
+    help="Apply a commit that is older than, or diverged from, one applied before. Recorded.",
 )
 @click.option(
     "--checkpoint",
     cls=EnvironmentOption,
     envvar=CHECKPOINT,
     metavar="CMD",
-    help="Run CMD before sending and after: it carries the state to where it outlives this machine. "
+    help="Run CMD before and after sending, to save the state where it outlives this machine. "
     "[env: RECONCILER_CHECKPOINT]",
 )
-@click.option("--max-calls", type=Integer(), metavar="N", help="Place nothing where the plan has more.")
-@click.option("--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none; else the project's.")
-@click.option("--concurrency", type=Integer(1, 256), metavar="N", help="Requests in flight at most.")
+@click.option("--max-calls", type=Integer(), metavar="N", help="Place nothing if the plan has more calls.")
+@click.option(
+    "--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none. Default: the project's rate."
+)
+@click.option("--concurrency", type=Integer(1, 256), metavar="N", help="The most requests in flight.")
 @click.option(
     "--timeout", type=Duration(MIN_DURATION, MAX_TIMEOUT), metavar="TIME", help="Deadline of one request."
 )
-@click.option("--json", "as_json", is_flag=True, help="One event a line, the last the summary.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON event per line; the last one is the summary."
+)
 @full_option
-@click.option("--no-preflight", is_flag=True, help="Do not look for calls that exist already. Recorded.")
+@click.option("--no-preflight", is_flag=True, help="Do not check for calls that already exist. Recorded.")
 @click.option(
     "--no-schedule-check",
     is_flag=True,
-    help="Do not wait for proof that the service understands schedules. Recorded.",
+    help="Do not check that the service understands schedules. Recorded.",
 )
-@click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
-@click.option("--join", is_flag=True, help="Place a saved plan beside others who do. Needs PostgreSQL.")
+@click.option("--retry-failed", is_flag=True, help="Retry rows that the service rejected twice.")
+@click.option("--join", is_flag=True, help="Share a saved plan with other runners. Needs PostgreSQL.")
 @override_option
 @key_option
 @url_option
@@ -154,12 +158,12 @@ def apply(
     state_url: str | None,
     reveal: bool,
 ) -> int:
-    """Place the calls of a saved plan, or of plan files after asking.
+    """Place the calls of a saved plan, or of plan files after confirmation.
 
-    One argument that is no folder and does not end in .yaml or .yml is a saved plan.
+    A single argument that is not a folder and does not end in .yaml or .yml is a saved plan.
     """
     workspace = Workspace.open(app, state_url)
-    target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+    target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
     target = replace(
         target,
         rate=target.rate if rate is None else (None if rate == float("inf") else rate),
@@ -171,20 +175,20 @@ def apply(
         join=join,
     )
     if now is not None and not target.origin.loopback:
-        raise UsageError("--now is for tests: apply takes it only with a base URL on loopback")
+        raise UsageError("--now is for tests: apply accepts it only with a base URL on loopback")
     saved = is_saved_plan(app, what)
     lifted = read_overrides(overrides, workspace.project.policy)
     if lifted and not saved and not approved:
-        hint = "reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
-        raise UsageError("--override belongs to a plan that was looked at: a saved or an approved one", hint=hint)
+        hint = "run reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
+        raise UsageError("--override needs a reviewed plan: a saved or an approved one", hint=hint)
     now = max(now or SystemClock().now(), SystemClock().now())
     request = Request(what, now, retry_failed, lifted=lifted)
     if join and not saved:
-        hint = "reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
-        raise UsageError("--join places a saved plan, the same for every runner", hint=hint)
+        hint = "run reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
+        raise UsageError("--join needs a saved plan, the same one for every runner", hint=hint)
     if saved and (approved or only_approved):
         option = "--approved" if approved else "--only-approved"
-        raise UsageError(f"{option} goes with plan files; a saved plan is approved as it is")
+        raise UsageError(f"{option} needs plan files: a saved plan is already approved")
     sources = None
     if saved:
         plan = _saved(app, workspace, what[0], now)
@@ -209,12 +213,12 @@ def apply(
     )
     if not job.only_approved:
         check_count(plan, max_calls)
-        _ask(plan, auto_approve=auto_approve or saved)
+        _confirm(plan, auto_approve=auto_approve or saved)
     return place(app, workspace, job, request, target, lock_timeout=lock_timeout, as_json=as_json)
 
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
-    """One argument that is no folder, plan file or sheet is a saved plan."""
+    """Whether the arguments name a saved plan: a single one that is not a folder, plan file or sheet."""
     if len(what) != 1:
         return False
     return Path(what[0]).suffix.lower() not in (*SUFFIXES, *SHEETS) and not (app.directory / what[0]).is_dir()
@@ -228,8 +232,8 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
     check_age(plan, timedelta(seconds=workspace.project.plan_max_age), now)
     if plan.zone_rules != ZONE_RULES:
         message = (
-            f"note: the plan was made with the time zone rules {plan.zone_rules!r}, and this machine has "
-            f"{ZONE_RULES!r}; its calls ring at the same times by both"
+            f"note: the plan was made with time zone rules {plan.zone_rules!r}, but this machine has "
+            f"{ZONE_RULES!r}. Its calls ring at the same times with both"
         )
         echo(message, err=True)
     return plan
@@ -238,7 +242,7 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
 def _planned(
     app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
-    """Plan the files and show the plan; beside JSON events only its counts, on the error stream."""
+    """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
     plan, sources = make_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
     if as_json:
@@ -248,18 +252,18 @@ def _planned(
     return plan, sources
 
 
-def _ask(plan: Plan, *, auto_approve: bool) -> None:
-    """Ask a person; only the word yes is one.
+def _confirm(plan: Plan, *, auto_approve: bool) -> None:
+    """Ask a person for confirmation; only the word yes counts.
 
     Raises:
-        Refused: declined, or nobody there to ask.
+        Refused: declined, or there is no terminal to ask on.
     """
     count = plan.count(Action.CREATE)
     if auto_approve or not count:
         return
     if not sys.stdin.isatty():
         hint = "pass --auto-approve, or apply a saved plan (plan --out FILE; apply FILE)"
-        raise Refused(f"{count} calls to place and no terminal to ask on: nothing was placed", hint=hint)
-    question = f"Place {count} call{'' if count == 1 else 's'}? They cannot be taken back. Only 'yes' is accepted"
+        raise Refused(f"{count} calls to place, but no terminal for confirmation: nothing was placed", hint=hint)
+    question = f"Place {count} call{'' if count == 1 else 's'}? They cannot be cancelled. Only 'yes' is accepted"
     if click.prompt(question, default="no", show_default=False, err=True) != "yes":
         raise Refused("declined: nothing was placed")

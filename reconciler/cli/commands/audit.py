@@ -1,4 +1,4 @@
-"""``reconciler audit``: what happened, by whom, and whether anybody changed the record of it."""
+"""``reconciler audit``: what happened, who did it, and whether the ledger was changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.ledger import LedgerMask, Line, render_csv, render_text
+from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
+from reconciler.render.words import counted
 from reconciler.state import ledger_file
 from reconciler.state.ledger_file import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
@@ -48,24 +49,25 @@ _EPILOG = """\b
 Examples:
   reconciler audit log --plan june --since 2026-06-01T00:00:00Z
   reconciler audit show june/inv-1001
-  reconciler audit head                    # keep what it prints where this machine cannot write
+  reconciler audit head                    # store its output where this machine cannot write
   reconciler audit verify --head anchors.txt
   reconciler audit export ledger.jsonl && reconciler audit verify --file ledger.jsonl
 """
 _ANCHOR = re.compile(r"(?:([0-9]{1,15})[ :])?([0-9a-f]{64})")
 
 
-@click.group(epilog=_EPILOG, short_help="Who placed what, and whether the record holds.")
+@click.group(epilog=_EPILOG, short_help="Show who placed what, and verify the ledger.")
 def audit() -> None:
     """The ledger: every run, call and decision, each entry with the hash of the one before it.
 
-    Whoever can write the state's file can write all of it anew. Keep heads elsewhere: audit verify --head.
+    Anyone who can write the state's file can rewrite it completely. Keep heads elsewhere, and check them with
+    audit verify --head.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """Which entries are asked for; None and empty ask for all."""
+    """Which entries to show; None and empty match all."""
 
     plan: str | None = None
     address: Address | None = None
@@ -74,36 +76,36 @@ class _Filter:
     until: datetime | None = None
     run: str | None = None
 
-    def takes(self, line: Line) -> bool:
+    def matches(self, line: LedgerLine) -> bool:
         record = line.record
         at = parse_instant(record.at)
         named = {line.content.get("address"), line.content.get("from")}
         return (
             (self.address is None or str(self.address) in named)
-            and (self.plan is None or self._of_plan(line, named))
+            and (self.plan is None or self._matches_plan(line, named))
             and (not self.kinds or record.kind in self.kinds)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
             and (self.run is None or record.run == self.run)
         )
 
-    def _of_plan(self, line: Line, addresses: Iterable[object]) -> bool:
+    def _matches_plan(self, line: LedgerLine, addresses: Iterable[object]) -> bool:
         names = {item.partition("/")[0] for item in addresses if isinstance(item, str)}
         return self.plan in names or self.plan == line.run.get("plan_id")
 
 
 @audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
-@click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied one.")
-@click.option("--address", metavar="ADDRESS", help="Only this address, under this name.")
+@click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied plan.")
+@click.option("--address", metavar="ADDRESS", help="Only this address.")
 @click.option(
     "--kind", "kinds", multiple=True, type=click.Choice([item.value for item in EntryKind]), metavar="KIND"
 )
 @click.option("--since", type=Instant(), metavar="TIME", help="From this time on (RFC 3339).")
 @click.option("--until", type=Instant(), metavar="TIME", help="Before this time (RFC 3339).")
 @click.option("--run", metavar="RUN", help="Only this run.")
-@click.option("--limit", type=Integer(1), metavar="N", help="The latest N of them.")
+@click.option("--limit", type=Integer(1), metavar="N", help="Only the latest N entries.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON entry per line, as in an export.")
 @state_option
 @reveal_option
 @click.pass_obj
@@ -127,20 +129,20 @@ def log(
     with Workspace.open(app, state_url).reader() as reader:
         lines = list(_lines(reader))
         mask = LedgerMask(list(reader.entries()), lines)
-    found = list(filter(wanted.takes, lines))
+    found = list(filter(wanted.matches, lines))
     _print(app, found[-limit:] if limit else found, "json" if as_json else form, mask, reveal=reveal)
 
 
 @audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
 @click.argument("address", shell_complete=addresses_of_state)
-@click.option("--json", "as_json", is_flag=True, help="One entry a line, as in an export.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON entry per line, as in an export.")
 @state_option
 @reveal_option
 @click.pass_obj
 def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: bool) -> None:
-    """The life of one call: the runs that met it, what they did, and what persons said of it.
+    """Show the history of one call: its runs, what they did, and the decisions about it.
 
-    An address that was moved is followed, from its first name to its last.
+    An address that was moved is shown under all its names.
     """
     where = read_address(address)
     with Workspace.open(app, state_url).reader() as reader:
@@ -148,14 +150,16 @@ def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: b
         mask = LedgerMask(list(reader.entries()), lines)
     found = _life(lines, where)
     if not found:
-        raise ReconcilerError(f"the ledger holds nothing of {where}", hint="reconciler audit log")
+        raise ReconcilerError(
+            f"the ledger has no entries for {where}", hint="run reconciler audit log to list all entries"
+        )
     _print(app, found, "json" if as_json else "text", mask, reveal=reveal)
 
 
-def _life(lines: Iterable[Line], address: Address) -> list[Line]:
-    """The entries about the call of an address, under all its names, each after the beginning of its run."""
-    began: dict[str | None, Line] = {}
-    lives: dict[str, list[Line]] = {}
+def _life(lines: Iterable[LedgerLine], address: Address) -> list[LedgerLine]:
+    """The entries about the call of an address, under all its names, each after the start of its run."""
+    began: dict[str | None, LedgerLine] = {}
+    lives: dict[str, list[LedgerLine]] = {}
     went = str(address)
     for line in lines:
         name, origin = line.content.get("address"), line.content.get("from")
@@ -172,22 +176,22 @@ def _life(lines: Iterable[Line], address: Address) -> list[Line]:
     return sorted([*own, *runs], key=lambda line: line.record.number)
 
 
-def _lines(reader: StateReader) -> Iterable[Line]:
+def _lines(reader: StateReader) -> Iterable[LedgerLine]:
 
     runs: dict[str | None, JsonObject] = {}
     for link in reader.ledger():
         try:
             record = read(link.entry)
         except ValueError as error:
-            hint = "reconciler audit verify tells all that is wrong"
+            hint = "run reconciler audit verify for all problems"
             raise StateError(f"ledger entry {link.number} cannot be read: {error}", hint=hint) from error
         if record.kind == EntryKind.BEGAN:
             runs[record.run] = record.content
-        yield Line(link, record, runs.get(record.run, {}))
+        yield LedgerLine(link, record, runs.get(record.run, {}))
 
 
-def _print(app: App, lines: Iterable[Line], form: str, mask: LedgerMask, *, reveal: bool) -> None:
-    """Numbers in what was said are seen as text on a terminal, or with ``reveal``."""
+def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *, reveal: bool) -> None:
+    """Numbers in messages are shown on a terminal in text form, or with ``reveal``."""
     masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
     lines = map(mask.line, lines) if masked else lines
     if form == "csv":
@@ -205,9 +209,9 @@ def _print(app: App, lines: Iterable[Line], form: str, mask: LedgerMask, *, reve
 @state_option
 @click.pass_obj
 def head(app: App, as_json: bool, state_url: str | None) -> None:
-    """Print where the ledger ends: the number and the hash of its latest entry.
+    """Print the head of the ledger: the number and the hash of its latest entry.
 
-    Keep it where nobody who can write the state can: audit verify --head finds a ledger that was rewritten by it.
+    Store it where users of the state cannot write. audit verify --head then detects a rewritten ledger.
     """
     with Workspace.open(app, state_url).reader() as reader:
         found, lineage = reader.head, reader.lineage
@@ -222,9 +226,10 @@ def head(app: App, as_json: bool, state_url: str | None) -> None:
 @state_option
 @click.pass_obj
 def export(app: App, file: Path, state_url: str | None) -> None:
-    """Write the whole ledger to FILE (- for standard output), to be checked without the state.
+    """Write the whole ledger to FILE (- for standard output), to verify it without the state.
 
-    It holds addresses, call ids, what the service and persons said, and no numbers: audit verify --file FILE.
+    It contains addresses, call ids, and messages of the service and of persons, but no numbers. Check it with
+    audit verify --file FILE.
     """
     with Workspace.open(app, state_url).reader() as reader:
         data = ledger_file.export(reader, SystemClock().now())
@@ -245,13 +250,13 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     "heads",
     multiple=True,
     metavar="HEAD|FILE",
-    help="What audit head printed before, or a file of such lines. Repeatable.",
+    help="An earlier output of audit head, or a file of such lines. Repeatable.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @state_option
 @click.pass_obj
 def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, state_url: str | None) -> int:
-    """Check that nobody changed, removed or reordered anything, in ledger or state. Exit 1 where somebody did."""
+    """Check that nothing in the ledger or the state was changed, removed or reordered. Exit 1 if anything was."""
     anchors = [anchor for text in heads for anchor in _anchors(app, text)]
     found = _check(app, file, anchors, state_url)
     if as_json:
@@ -260,8 +265,9 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
     else:
         for problem in found.problems:
             say(for_terminal(problem))
-        sound = f"The ledger holds: {found.head.number} entries, head {found.head.hash}."
-        say(sound if found.ok else f"{len(found.problems)} wrong.")
+        entries = "1 entry" if found.head.number == 1 else f"{found.head.number:,} entries"
+        sound = f"The ledger is intact: {entries}, head {found.head.hash}."
+        say(sound if found.ok else f"{counted(len(found.problems), 'problem')}.")
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 
@@ -273,16 +279,14 @@ def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | No
 
 
 def _anchors(app: App, text: str) -> list[Head]:
-    """A head of the command line, or those of a file, one a line."""
+    """A head from the command line, or those of a file, one on each line."""
     if match := _ANCHOR.fullmatch(text.strip()):
         return [Head(int(match[1] or 0), match[2])]
     try:
         lines = read_named(app.directory / text, MAX_SETTINGS).decode("utf-8").split("\n")
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise UsageError(
-            f"--head: {text} is neither what audit head prints, nor a file that can be read"
-        ) from error
+        raise UsageError(f"--head: {text} is neither an output of audit head nor a readable file") from error
     found = [_ANCHOR.fullmatch(line.strip()) for line in lines if line.strip()]
     if not found or None in found:
-        raise UsageError(f"--head: {text} holds a line that audit head does not print")
+        raise UsageError(f"--head: {text} has a line that is not an output of audit head")
     return [Head(int(match[1] or 0), match[2]) for match in found if match is not None]

@@ -1,4 +1,4 @@
-"""``reconciler completion``: the script that makes a shell complete commands, options, addresses and files."""
+"""``reconciler completion``: the script for shell completion of commands, options, addresses and files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _EPILOG = examples(
 )
 
 
-@click.command(epilog=_EPILOG, short_help="Print the completion script of a shell.")
+@click.command(epilog=_EPILOG, short_help="Print a shell completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes this command in SHELL: also addresses, plan files, topics and codes.
+    """Print the completion script for SHELL. It also completes addresses, plan files, topics and codes.
 
     Bash needs version 4.4 or newer.
     """
     found = get_completion_class(shell)
     if found is None:
-        raise TypeError(f"click knows no completion for {shell}")
+        raise TypeError(f"click has no completion for {shell}")
     script = found(ctx.find_root().command, {}, "reconciler", VARIABLE)
     click.echo(script.source())

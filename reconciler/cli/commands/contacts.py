@@ -1,4 +1,4 @@
-"""``reconciler contacts``: the contacts that the service knows, as a table for ``lookup`` in formulas."""
+"""``reconciler contacts``: the service's contacts, as a table for ``lookup`` in formulas."""
 
 from __future__ import annotations
 
@@ -26,37 +26,39 @@ from reconciler.source.sheets.guard import guarded
 if TYPE_CHECKING:
     from reconciler.contactship.contacts import RemoteContact
 
-COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # the first is what lookup() compares
+COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # lookup() compares the first
 
 
 @click.group(
     epilog=examples("reconciler contacts pull calls/contacts.csv"),
-    short_help="Fetch the contacts that the service knows.",
+    short_help="Download the service's contacts.",
 )
 def contacts() -> None:
-    """The contacts that the service knows."""
+    """The service's contacts."""
 
 
 @contacts.command(
     epilog="\b\nExamples:\n  reconciler contacts pull calls/contacts.csv\n",
-    short_help="Write them to a CSV file.",
+    short_help="Write the contacts to a CSV file.",
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @key_option
 @url_option
 @click.pass_obj
 def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) -> int:
-    """Write all contacts to FILE, a CSV file of mode 0600 for tables: in plan files.
+    """Write all contacts to FILE, a CSV file with mode 0600 for tables: in plan files.
 
-    A cell that a spreadsheet would take for a formula starts with an apostrophe, which plan files read away.
+    A cell that a spreadsheet would read as a formula starts with an apostrophe, which plan files remove.
     """
     if file.suffix.lower() != ".csv":
-        raise UsageError("FILE ends in .csv")
+        raise UsageError("FILE must end in .csv")
     workspace = Workspace.open(app, None)
     workspace.check()
-    found = asyncio.run(_fetch(Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)))
+    found = asyncio.run(
+        _fetch(Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file))
+    )
     write_private(app.directory, file, to_csv(found))
-    say(f"{counted(len(found), 'contact')} in {file}.")
+    say(f"Wrote {counted(len(found), 'contact')} to {file}.")
     return ExitCode.DONE
 
 
@@ -70,7 +72,7 @@ async def _fetch(target: Target) -> Sequence[RemoteContact]:
 
 
 def to_csv(found: Sequence[RemoteContact]) -> bytes:
-    """UTF-8 with a mark, so that spreadsheets take it for what it is."""
+    """UTF-8 with a byte order mark, so that spreadsheets detect the encoding."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""``reconciler demo``: the whole story on the embedded sandbox, with no account and no network."""
+"""``reconciler demo``: a tour on the embedded sandbox, without an account or a network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state.files import create
 from reconciler.system import programs
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 PLAN_FILE = "calls/renewals.yaml"
 _ROW = """\
@@ -50,21 +50,21 @@ numbers:
 
 @click.command(
     epilog=examples("reconciler demo", "reconciler demo --keep demo-project", "reconciler demo my-project"),
-    short_help="The whole story on a sandbox, in seconds.",
+    short_help="Take a tour on a sandbox, in seconds.",
 )
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Leave the project in the new folder DIR."
+    "--keep", metavar="DIR", type=click.Path(path_type=Path), help="Keep the project in the new folder DIR."
 )
 @click.pass_obj
 def demo(app: App, project: Path | None, keep: Path | None) -> int:
-    """Plan, place and plan again on a sandbox inside this process: no account, no network, nobody is called.
+    """Plan, place and plan again on a sandbox in this process. It needs no account or network, and calls nobody.
 
-    With PROJECT, the folder of a project of yours, it does so with that project's plan files. The folder is left
-    as it is, and the state of its real calls is neither read nor written.
+    With PROJECT, the folder of your own project, it uses that project's plan files. The folder is not changed, and
+    the state of its real calls is neither read nor written.
     """
     if project is not None and keep is not None:
-        raise click.UsageError("--keep is for the demo's own project")
+        raise click.UsageError("--keep needs the demo's own project, without PROJECT")
     with ExitStack() as open_:
         folder = open_.enter_context(_folder(app, keep))
         sandbox = open_.enter_context(running(SandboxConfig(port=0)))
@@ -76,7 +76,7 @@ def demo(app: App, project: Path | None, keep: Path | None) -> int:
             state = Path(folder, "state.db").absolute()
             environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": create(state)}
             return _try(_Commands(app.directory, environment, color=app.color), project)
-        _Story(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).tell()
+        _Tour(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).run_all()
     if keep is not None:
         click.echo(f"The project is in {keep}.")
     return ExitCode.DONE
@@ -89,12 +89,14 @@ def _folder(app: App, keep: Path | None) -> AbstractContextManager[str]:
     try:
         path.mkdir(parents=True)
     except OSError as error:
-        raise ReconcilerError(f"cannot make the folder {keep}: {told(error)}", hint=next_step(error)) from error
+        raise ReconcilerError(
+            f"cannot create the folder {keep}: {error_message(error)}", hint=next_step(error)
+        ) from error
     return nullcontext(str(path))
 
 
 def _try(commands: _Commands, project: Path) -> int:
-    """Check, plan, place and plan again, as far as each ends with 0; the result is the last one's exit code."""
+    """Validate, plan, place and plan again, until a command fails; returns the exit code of the last one."""
     for args in (["validate"], ["plan"], ["apply", "--auto-approve"], ["plan"]):
         code = commands.run(["-C", str(project), *args])
         if code != ExitCode.DONE:
@@ -104,7 +106,7 @@ def _try(commands: _Commands, project: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Commands:
-    """Runs our own commands in a folder, each printed before its output as a user would type it."""
+    """Runs our own commands in a folder and prints each command line before its output."""
 
     folder: Path
     environment: dict[str, str]
@@ -115,7 +117,7 @@ class _Commands:
         return self.color and sys.stdout.isatty()
 
     def run(self, args: Sequence[str]) -> int:
-        """The command's exit code."""
+        """Run the command and return its exit code."""
         shown = shlex.join(["reconciler", *args])
         click.echo()
         click.echo(click.style(f"$ {shown}", bold=True) if self.styled else f"$ {shown}")
@@ -125,52 +127,52 @@ class _Commands:
 
 
 @dataclass(frozen=True, slots=True)
-class _Story:
+class _Tour:
     folder: Path
     commands: _Commands
     sandbox: RunningSandbox
 
-    def tell(self) -> None:
-        """Every step checks what it claims.
+    def run_all(self) -> None:
+        """Run all steps; each one checks its result.
 
         Raises:
-            ReconcilerError: a command ended otherwise than the story says.
+            ReconcilerError: a command ended with an unexpected exit code.
         """
-        self._say("A project: settings, and an empty state of calls already placed.")
+        self._say("A project: settings, and an empty state of placed calls.")
         self._run(["init"])
         settings = self.folder / PROJECT_FILE
         settings.write_text(settings.read_text(encoding="utf-8") + _ALIASES, encoding="utf-8")
         self._say(f"The calls we want, as rows: {PLAN_FILE}")
         self._write([("inv-1001", 1, "10:30:00", "14058"), ("inv-1002", 2, "10:45:00", "902.50")])
         self._show_file()
-        self._say("Check it, and see what would happen. No network and no key so far.")
+        self._say("Validate it, and see what would happen. This needs no network and no key.")
         self._run(["validate"])
         self._run(["plan"])
-        self._say("Place the calls, on a sandbox that speaks the ContactShip API.")
+        self._say("Place the calls on a sandbox with the ContactShip API.")
         self._run(["apply", "--auto-approve"])
         self._expect_calls(2)
-        self._say("Plan again: nothing to place. Running it twice phones nobody twice.")
+        self._say("Plan again: nothing to place. Running it twice calls nobody twice.")
         self._run(["plan", "--detailed-exitcode"])
         self._change_and_lose()
-        self._say("That is all. Next:")
-        click.echo("  reconciler demo PROJECT   the same with the plan files of a project of yours")
-        click.echo("  reconciler sandbox        a sandbox of your own, to try plans on")
-        click.echo("  reconciler init           a project in this folder")
+        self._say("That is all. Next steps:")
+        click.echo("  reconciler demo PROJECT   the same with the plan files of your own project")
+        click.echo("  reconciler sandbox        your own sandbox, to try plans")
+        click.echo("  reconciler init           create a project in this folder")
         click.echo("  reconciler plan --help    and the README: your first project in five minutes")
 
     def _change_and_lose(self) -> None:
         rows = [("inv-1001", 1, "10:30:00", "15000"), ("inv-1002", 2, "10:45:00", "902.50")]
-        self._say("Edit an amount: the API cannot change a call, so the plan says so and places nothing.")
+        self._say("Edit an amount: the API cannot change a call, so the plan reports it and places nothing.")
         self._write(rows)
         self._run(["plan"])
-        self._say("Now a new row, and a network that dies right after the service took the call.")
+        self._say("Add a row, and cut the network right after the service has accepted the call.")
         rows[0] = ("inv-1001", 1, "10:30:00", "14058")
         self._write([*rows, ("inv-1003", 3, "11:00:00", "77")])
         self.sandbox.set_faults("drop-after")
         self._run(["apply", "--auto-approve"])
         self.sandbox.set_faults()
         self._expect_calls(3)
-        self._say("It was not sent again: it was looked up, and the one call that fits was adopted as evidence.")
+        self._say("It was not sent again: it was looked up, and the only matching call was adopted.")
         self._run(["plan", "--detailed-exitcode"])
 
     def _say(self, text: str) -> None:
@@ -194,12 +196,12 @@ class _Story:
     def _run(self, args: Sequence[str]) -> None:
         code = self.commands.run(args)
         if code != ExitCode.DONE:
-            raise ReconcilerError(f"the demo expected exit 0 here, and got {code}")
+            raise ReconcilerError(f"the demo expected exit code 0 here, but got {code}")
 
     def _expect_calls(self, count: int) -> None:
-        """What the sandbox truly recorded: there must be ``count`` calls."""
+        """Check that the sandbox recorded exactly ``count`` calls."""
         calls = self.sandbox.calls()
         if len(calls) != count:
-            raise ReconcilerError(f"the demo expected {count} calls on the sandbox, and found {len(calls)}")
+            raise ReconcilerError(f"the demo expected {count} calls on the sandbox, but found {len(calls)}")
         click.echo()
         click.echo(f"The sandbox recorded {len(calls)} calls.")

@@ -1,4 +1,4 @@
-"""``reconciler doctor``: whether everything an apply needs is in place, without changing anything."""
+"""``reconciler doctor``: check the requirements of an apply, without changing anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reconciler.cli.app import (
     url_option,
 )
 from reconciler.cli.checkup import machine, project, service, state
-from reconciler.cli.checkup.finding import Finding, Health, failed, skipped
+from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
 from reconciler.cli.checkup.service import Access
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError
@@ -39,15 +39,15 @@ Examples:
   reconciler doctor --json --api-key-file key.txt
 
 \b
-Exit codes: 0 nothing failed (warnings may be there), 1 a check failed.
+Exit codes: 0 no check failed (there may be warnings), 1 a check failed.
 """
 _COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
 _FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 
-@click.command(cls=ReportsEnvironment, epilog=_EPILOG, short_help="Check that an apply could work from here.")
-@click.option("--offline", is_flag=True, help="Do not ask the service.")
+@click.command(cls=ReportsEnvironment, epilog=_EPILOG, short_help="Check the requirements of an apply.")
+@click.option("--offline", is_flag=True, help="Do not query the service.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (reconciler schema doctor).")
 @key_option
 @url_option
@@ -61,12 +61,12 @@ def doctor(
     base_url: str | None,
     state_url: str | None,
 ) -> int:
-    """Check settings, plan files, zones, state, key, clock and the service, and say what to do about each.
+    """Check settings, plan files, time zones, state, key, clock and service, and suggest the next step for each.
 
-    Nothing is placed and nothing is written: the service is asked with GETs.
+    It places and writes nothing: it queries the service with GETs only.
     """
     key_file = api_key_file and app.directory / api_key_file
-    access = Access.of(base_url, key_file)
+    access = Access.from_options(base_url, key_file)
     found = list(_examine(app, state_url, access, offline=offline))
     if as_json:
         counts = Counter(item.health for item in found)
@@ -74,12 +74,12 @@ def doctor(
         checks = [item.to_json() for item in found]
         echo_json({"ok": not counts[Health.FAIL], "summary": summary, "checks": checks})
     else:
-        _tell(app, found)
+        _print_results(app, found)
     return ExitCode.ERROR if any(item.health is Health.FAIL for item in found) else ExitCode.DONE
 
 
-def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) -> Iterator[Finding]:
-    """Every check, in the order in which a person would mend what is wrong."""
+def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) -> Iterator[CheckResult]:
+    """Every check, in the order in which problems should be fixed."""
     yield machine.versions()
     yield machine.variables()
     now = SystemClock().now()
@@ -100,7 +100,7 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
     yield from skipped("offline", *_REMOTE) if offline else _remote(workspace, sources, access)
 
 
-def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[Finding]:
+def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[CheckResult]:
 
     agents = [row.call.agent for row in sources.rows]
     senders = [row.call.sender for row in sources.rows]
@@ -108,7 +108,7 @@ def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[Find
     return asyncio.run(service.examine(access, workspace.project.provider.timeout, wanted))
 
 
-def _tell(app: App, found: list[Finding]) -> None:
+def _print_results(app: App, found: list[CheckResult]) -> None:
     look = app.look(sys.stdout)
     names = max(len(item.check) for item in found)
     margin = " " * (names + len("warn") + 4)

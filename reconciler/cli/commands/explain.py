@@ -1,4 +1,4 @@
-"""``reconciler explain``: where each value of a call came from, and where the call stands."""
+"""``reconciler explain``: where each value of a call came from, and the status of the call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
 from reconciler.cli.commands.state_care import read_address
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, known, planning
+from reconciler.cli.loading import Request, planning, read_entries
 from reconciler.cli.showing import show_problems
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import identity
@@ -43,7 +43,7 @@ Exit codes: 0 explained, 1 no such address, or its row has errors.
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Say where each value of a call came from.")
+@click.command(epilog=_EPILOG, short_help="Show where each value of a call came from.")
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @now_option
@@ -53,9 +53,9 @@ Exit codes: 0 explained, 1 no such address, or its row has errors.
 def explain(
     app: App, addresses: tuple[str, ...], as_json: bool, now: datetime | None, state_url: str | None, reveal: bool
 ) -> int:
-    """Say of each field where its value came from: row, default, sheet cell, formula and what it reads, alias.
+    """Show where each field's value came from: row, default, sheet cell, formula and its inputs, or alias.
 
-    Also what the state knows of the address, and what a plan would do with it. Works without a state.
+    Also shows the address in the state, and what a plan would do with it. Works without a state.
     """
     asked = tuple(dict.fromkeys(map(read_address, addresses)))
     workspace = Workspace.open(app, state_url, snapshot_does=True)
@@ -74,13 +74,13 @@ def explain(
     missing = [address for address in asked if address not in {item.address for item in found}]
     if missing:
         show_problems(app, facts.plan.errors, excerpts, reveal=reveal)
-        raise _unknown(missing, {*tracer.addresses, *facts.entries})
+        raise _unknown_address(missing, {*tracer.addresses, *facts.entries})
     return ExitCode.ERROR if any(item.failed for item in found) else ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The plan of the whole project, and the state's entries under the addresses that the files give them."""
+    """The plan of the whole project, and the state's entries under the addresses in the files."""
 
     sources: Sources
     plan: Plan
@@ -90,10 +90,12 @@ class _Facts:
 
 
 def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
-    """A missing state is none; where one was named (``pinned``), it is an error as for every command."""
+    """A missing state is treated as no state; if one was named (``pinned``), it is an error as for every
+    command.
+    """
     context, sources = planning(app, workspace, request, tracer)
     try:
-        with known(workspace, request, context, ()) as (context_of_state, entries):
+        with read_entries(workspace, request, context, ()) as (context_of_state, entries):
             return _compare(sources, context_of_state, entries)
     except StateMissing:
         if pinned:
@@ -113,7 +115,7 @@ def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _F
 
 
 def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Tracer) -> Explanation | None:
-    """What is known of one address; None where nothing is."""
+    """The explanation of one address; None if neither the files nor the state have it."""
     trace, entry = tracer.traces.get(address), facts.entries.get(address)
     if trace is None and entry is None:
         return None
@@ -134,7 +136,7 @@ def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Trac
 
 
 def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None) -> tuple[Diagnostic, ...]:
-    """The problems of one row: those that name it, that stand in its lines, or at a value that it uses."""
+    """The problems of one row: those that name it, are located in its lines, or at a value that it uses."""
     places = set() if told is None else {place for field in told.fields for place in field.origin.places()}
 
     def concerns(item: Diagnostic) -> bool:
@@ -142,15 +144,15 @@ def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None)
         if item.address == address or where is None or told is None:
             return item.address == address
         lines = range(told.source.line, told.last_line + 1)
-        if item.address is not None:  # a default's mistake names only the first row that met it
+        if item.address is not None:  # an error in a default names only the first row that uses it
             return where in places and not told.complete
         return where in places or (where.file == told.source.file and where.line in lines)
 
     return tuple(item for item in items if concerns(item))
 
 
-def _unknown(missing: Sequence[Address], known: Collection[Address]) -> ReconcilerError:
+def _unknown_address(missing: Sequence[Address], known: Collection[Address]) -> ReconcilerError:
     names = ", ".join(map(str, missing))
     near = get_close_matches(str(missing[0]), map(str, known), n=1)
-    hint = f"did you mean {near[0]}?" if near else "reconciler plan lists the addresses"
-    return ReconcilerError(f"no plan file and no state has {names}", hint=hint)
+    hint = f"did you mean {near[0]}?" if near else "run reconciler plan to list the addresses"
+    return ReconcilerError(f"neither the plan files nor the state contain {names}", hint=hint)

@@ -1,4 +1,4 @@
-"""``reconciler export``: what was placed, and what became of it, for spreadsheets and scripts."""
+"""``reconciler export``: the placed calls and their outcomes, for spreadsheets and scripts."""
 
 from __future__ import annotations
 
@@ -30,21 +30,19 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Write what was placed to a spreadsheet, or as JSON.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="As --output's name ends, or csv.")
-@click.option("--output", metavar="FILE", default=STDOUT, help="Where to; - is the standard output.")
-@click.option(
-    "--plan", "plans", metavar="NAME", multiple=True, help="Calls of this plan only; repeat it for several."
-)
+@click.command(epilog=_EPILOG, short_help="Export placed calls to a spreadsheet or JSON.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: the suffix of --output, or csv.")
+@click.option("--output", metavar="FILE", default=STDOUT, help="The output file; - is the standard output.")
+@click.option("--plan", "plans", metavar="NAME", multiple=True, help="Only calls of this plan. Repeatable.")
 @reveal_option
 @state_option
 @click.pass_obj
 def export(
     app: App, form: str | None, output: str, plans: tuple[str, ...], reveal: bool, state_url: str | None
 ) -> None:
-    """Write every address that the state knows, with its outcome and its call.
+    """Export every address in the state, with its outcome and its call.
 
-    It works beside a running apply, and is as of one moment. In CSV, a cell that a spreadsheet would take for
+    It works during a running apply, and shows one moment. In CSV, a cell that a spreadsheet would read as
     a formula starts with an apostrophe.
     """
     ending = PurePath(output).suffix.lower().removeprefix(".")
@@ -55,17 +53,17 @@ def export(
     with workspace.reader() as reader:
         entries = list(reader.entries())
         lineage, serial = reader.lineage, reader.serial
-    put(app, _bytes(_of(plans, entries), form, lineage, serial, public_metadata), output)
+    put(app, _bytes(_with_plans(plans, entries), form, lineage, serial, public_metadata), output)
 
 
-def _of(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
-    """The entries of these plans, all where none is named. Raises ``ReconcilerError`` where a plan has none."""
+def _with_plans(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
+    """The entries of these plans, or all if no plan is named. Raises ``ReconcilerError`` if a plan has none."""
     known = {entry.address.plan for entry in entries}
     for plan in plans:
         if plan not in known:
             near = get_close_matches(plan, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "reconciler state list shows what it knows"
-            raise ReconcilerError(f"the state holds nothing of a plan {plan!r}", hint=hint)
+            hint = f"did you mean {near[0]}?" if near else "run reconciler state list to see its plans"
+            raise ReconcilerError(f"the state has no plan {plan!r}", hint=hint)
     return [entry for entry in entries if not plans or entry.address.plan in plans]
 
 

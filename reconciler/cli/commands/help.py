@@ -16,7 +16,7 @@ from reconciler.errors import UsageError
 from reconciler.system import programs
 
 _KINDS = {
-    "E": "error: nothing is placed while it is there",
+    "E": "error: nothing is placed until it is fixed",
     "W": "warning",
     "G": "guard: reconciler help guards",
 }
@@ -32,7 +32,7 @@ _KINDS = {
 @click.argument("topic", nargs=-1, shell_complete=subjects, metavar="[TOPIC | CODE | COMMAND]...")
 @click.pass_context
 def help_command(ctx: click.Context, topic: tuple[str, ...]) -> None:
-    """Explain a TOPIC, what a CODE such as E302 means, or a COMMAND. Without any, list the topics."""
+    """Explain a TOPIC, a CODE such as E302, or a COMMAND. Without an argument, list the topics."""
     name = " ".join(topic)
     if not name:
         click.echo(_topics())
@@ -59,10 +59,10 @@ def _meaning(name: str) -> str | None:
 
 
 def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
-    """What ``--help`` prints of a command.
+    """The output of a command's ``--help``.
 
     Raises:
-        UsageError: there is none, and no topic of that name.
+        UsageError: there is no command or topic of that name.
     """
     here = ctx.find_root()
     for name in path:
@@ -73,14 +73,15 @@ def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:
             near = get_close_matches(name, words, n=1) or get_close_matches(name.upper(), words, n=1)
             hint = f"did you mean {' '.join([*path[: path.index(name)], near[0]])}? " if near else ""
             raise UsageError(
-                f"no topic, code or command {' '.join(path)!r}", hint=f"{hint}reconciler help lists all"
+                f"there is no topic, code or command {' '.join(path)!r}",
+                hint=f"{hint}run reconciler help to list all topics",
             )
         here = click.Context(found, parent=here, info_name=name)
     return here.get_help() + "\n"
 
 
 def _page(ctx: click.Context, text: str) -> None:
-    """On a terminal through the reader's own pager, where the text is longer than a screen."""
+    """Use the user's pager on a terminal if the text is longer than a screen."""
     app = ctx.find_object(App)
     tall = text.count("\n") >= shutil.get_terminal_size().lines
     if sys.stdout.isatty() and sys.stdin.isatty() and tall:

@@ -1,4 +1,4 @@
-"""``reconciler import-sheet``: a first plan file for a spreadsheet."""
+"""``reconciler import-sheet``: write a first plan file for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("import-sheet", epilog=_EPILOG, short_help="Write a first plan file for a spreadsheet.")
 @click.argument("file", type=_FILE)
-@click.option("--plan", metavar="NAME", help="The plan's name; that of the file if not given.")
-@click.option("--output", type=_FILE, help="The plan file; beside FILE if not given.")
-@click.option("--region", metavar="XX", help="The country in which phone numbers are written, such as MX.")
-@click.option("--timezone", metavar="ZONE", help="The zone of all rows, such as America/Mexico_City.")
-@click.option("--sheet", metavar="NAME", help="Which sheet of a workbook.")
-@click.option("--encoding", metavar="NAME", help="Of a CSV file; guessed if not given.")
-@click.option("--delimiter", metavar="CHAR", help="Of a CSV file; guessed if not given.")
-@click.option("--hidden", type=click.Choice(["include", "skip"]), help="What hidden rows, columns and sheets are.")
-@click.option("--force", is_flag=True, help="Replace a plan file that exists.")
+@click.option("--plan", metavar="NAME", help="The plan's name. Default: the name of FILE.")
+@click.option("--output", type=_FILE, help="The plan file to write. Default: next to FILE.")
+@click.option("--region", metavar="XX", help="The country of the phone numbers, such as MX.")
+@click.option("--timezone", metavar="ZONE", help="The time zone of all rows, such as America/Mexico_City.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook.")
+@click.option("--encoding", metavar="NAME", help="The encoding of a CSV file. Default: guessed.")
+@click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV file. Default: guessed.")
+@click.option(
+    "--hidden", type=click.Choice(["include", "skip"]), help="How to treat hidden rows, columns and sheets."
+)
+@click.option("--force", is_flag=True, help="Replace an existing plan file.")
 @click.pass_obj
 def import_sheet(
     app: App,
@@ -65,10 +67,10 @@ def import_sheet(
     hidden: str | None,
     force: bool,
 ) -> None:
-    """Write a plan file that reads FILE (.csv, .tsv, .xlsx, .ods), which stands beside or below it in the project.
+    """Write a plan file that reads FILE (.csv, .tsv, .xlsx, .ods), in the same folder of the project or below it.
 
-    Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. What
-    cannot be guessed is a TODO, which validate refuses until somebody says it.
+    Its fields are guessed from the headers, in English, Spanish or Portuguese, and from the first rows. A field
+    that cannot be guessed becomes a TODO, which validate reports as an error until you fill it in.
     """
     name = _plan_name(plan, file)
     _check_zone(timezone)
@@ -76,19 +78,21 @@ def import_sheet(
     _check_target(target, force=force)
     workspace = Workspace.open(app, None)
     workspace.check()
-    options = Options(named(_beside(app.directory / file, target)), sheet, encoding, delimiter, hidden=hidden)
+    options = Options(
+        named(_relative_name(app.directory / file, target)), sheet, encoding, delimiter, hidden=hidden
+    )
     sample = _read(options, target, workspace.project)
     try:
-        draft = guess(sample, workspace.project, Answers(timezone, lambda header: region or _ask(header)))
+        draft = guess(sample, workspace.project, Answers(timezone, lambda header: region or _ask_region(header)))
     except FormulaProblem as error:
         raise UsageError(f"--region: {error.message.removeprefix('e164: ')}", hint=error.hint) from error
     write_text(app.directory, target, to_yaml(draft, name, sample.options), replace=force)
-    _tell(draft, sample)
+    _print_draft(draft, sample)
     shown = os.path.relpath(target, app.directory)
     if target.resolve() not in map(Path.resolve, plan_files(workspace.project, None)[0]):
-        say("note: plans: in reconciler.yaml does not name this file", err=True)
+        say("note: plans: in reconciler.yaml does not match this file", err=True)
     say(f"Wrote {shown}: {_counts(draft)}.")
-    say(f"Next: look it through, then run: reconciler validate {shown}", err=True)
+    say(f"Next: review it, then run: reconciler validate {shown}", err=True)
 
 
 def _plan_name(plan: str | None, file: Path) -> str:
@@ -96,7 +100,9 @@ def _plan_name(plan: str | None, file: Path) -> str:
     if plan is None:
         return slug(file.stem)[:63].strip("-") or "sheet"
     if not PLAN_NAME.fullmatch(plan):
-        raise UsageError(f"no name for a plan: {plan!r}", hint="small letters, digits and . _ -, up to 63")
+        raise UsageError(
+            f"not a valid plan name: {plan!r}", hint="use up to 63 lowercase letters, digits and . _ -"
+        )
     return plan
 
 
@@ -109,25 +115,28 @@ def _check_zone(timezone: str | None) -> None:
 
 def _check_target(target: Path, *, force: bool) -> None:
     if target.suffix not in {".yaml", ".yml"}:
-        raise UsageError("--output ends in .yaml", hint="plan files do")
+        raise UsageError("--output must end in .yaml", hint="use a file name such as june.yaml")
     if exists(target) and not force:
-        hint = "--force replaces it; --output and --plan choose another"
-        raise ReconcilerError(f"{target.name} exists already", hint=hint)
+        hint = "pass --force to replace it, or choose another name with --output or --plan"
+        raise ReconcilerError(f"{target.name} already exists", hint=hint)
 
 
-def _beside(file: Path, target: Path) -> str:
-    """The sheet as the plan file names it. Its own link is followed later, by the reader that knows the project.
+def _relative_name(file: Path, target: Path) -> str:
+    """The sheet's path as written in the plan file. Its links are followed later, by the reader that knows the
+    project.
 
     Raises:
-        ReconcilerError: it does not stand beside or below the plan file, or its name is no text.
+        ReconcilerError: it is not in the plan file's folder or below it, or its name is not text.
     """
     sheet, folder = file.parent.resolve() / file.name, target.parent.resolve()
     if not sheet.is_relative_to(folder):
-        hint = f"copy it to {target.parent}, or write the plan file beside it"
-        raise ReconcilerError(f"{file.name} stands neither beside nor below {target.name}", hint=hint)
+        hint = f"copy it to {target.parent}, or write the plan file to its folder"
+        raise ReconcilerError(f"{file.name} is neither in the folder of {target.name} nor below it", hint=hint)
     name = sheet.relative_to(folder).as_posix()
     if not name.isprintable():
-        raise ReconcilerError(f"a plan file cannot name {name!r}", hint="give the sheet a plain name")
+        raise ReconcilerError(
+            f"a plan file cannot contain the name {name!r}", hint="rename the sheet to a plain name"
+        )
     return name
 
 
@@ -143,8 +152,8 @@ def _read(options: Options, target: Path, project: Project) -> Sample:
         raise ReconcilerError(f"{where}: {found.message}", hint=hint) from found
 
 
-def _ask(header: str) -> str | None:
-    """The region of a column's numbers, where there is somebody to ask."""
+def _ask_region(header: str) -> str | None:
+    """Ask for the region of a column's numbers, if there is a terminal."""
     if not sys.stdin.isatty():
         return None
     question = (
@@ -154,8 +163,8 @@ def _ask(header: str) -> str | None:
     return said.strip().upper() or None
 
 
-def _tell(draft: Draft, sample: Sample) -> None:
-    """What was guessed, and what a person has to say."""
+def _print_draft(draft: Draft, sample: Sample) -> None:
+    """Print what was guessed, and what is left to fill in."""
     options = sample.options
     for what, value in (("encoding", options.encoding), ("delimiter", options.delimiter)):
         if value is not None:

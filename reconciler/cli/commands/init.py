@@ -1,4 +1,4 @@
-"""``reconciler init``: a project file and a state."""
+"""``reconciler init``: create a project file and a state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.app import App, say, state_option
 from reconciler.cli.output import write_text
-from reconciler.cli.runs import founder
+from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import locate_server
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, UsageError
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from reconciler.state.place import Place
 
 TEMPLATE = """\
-# Settings of this project: owned by those who operate it. Plan files stand in calls/*.yaml.
-# The API key and the base URL never stand in a file: CONTACTSHIP_API_KEY, CONTACTSHIP_BASE_URL.
+# Settings of this project, owned by its operators. Plan files are in calls/*.yaml.
+# The API key and the base URL are never in a file: set CONTACTSHIP_API_KEY, CONTACTSHIP_BASE_URL.
 version: 1
 
 state:{path}
-  lineage: {lineage}  # pins the state: another or a new one is refused
+  lineage: {lineage}  # pins the state: any other state is refused
 
 # plans: ["calls/**/*.{{yaml,yml}}"]   # which files are plan files
 
@@ -59,25 +59,25 @@ state:{path}
 @state_option
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
-    """Make a project here: reconciler.yaml and an empty state, in a file or, with --state URL, in PostgreSQL."""
+    """Create a project here: reconciler.yaml and an empty state, in a file or, with --state URL, in PostgreSQL."""
     settings = app.directory / PROJECT_FILE
     if exists(settings):
-        hint = "this is a project already; to make its state: reconciler state init"
-        raise ReconcilerError(f"{PROJECT_FILE} exists", hint=hint)
+        hint = "this folder is already a project. To create its state, run: reconciler state init"
+        raise ReconcilerError(f"{PROJECT_FILE} already exists", hint=hint)
     place = _place(state_url, app.directory / DEFAULT_STATE)
-    lineage = place.create(founder("init"))
+    lineage = place.create(creation_details("init"))
     path = f"\n  path: {DEFAULT_STATE}" if isinstance(place, SqliteState) else ""
     write_text(app.directory, PROJECT_FILE, TEMPLATE.format(path=path, lineage=lineage), replace=False)
-    say(f"Made {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
-    say("Next: write a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
+    say(f"Created {PROJECT_FILE} and {DEFAULT_STATE if path else place} (lineage {lineage}).")
+    say("Next: create a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
 
 
 def _place(state_url: str | None, file: Path) -> Place:
-    """Where the state is made: on the server that is named, else in the project's own file."""
+    """Where to create the state: on the named server, else in the project's own file."""
     if state_url is None or not is_server(state_url):
         if state_url != variable(STATE):
-            hint = "for a file: write state.path into reconciler.yaml, and then: reconciler state init"
-            raise UsageError("init --state takes the URL of a server", hint=hint)
+            hint = "for a file, set state.path in reconciler.yaml, then run: reconciler state init"
+            raise UsageError("init --state must be the URL of a server", hint=hint)
         return SqliteState(file)
 
     return PostgresState(locate_server(state_url))

@@ -1,4 +1,4 @@
-"""``reconciler pause``: send nothing more, for one plan or for all, until somebody resumes it."""
+"""``reconciler pause``: send nothing more, for one plan or for all, until it is resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EPILOG = (
     examples(
         'reconciler pause --reason "wrong prices in the script"',
         'reconciler pause --plan june --reason "the client asked for it"',
-        'reconciler pause --reason "wrong prices" --checkpoint ./carry-state   # where each run carries its state',
+        'reconciler pause --reason "wrong prices" --checkpoint ./carry-state   # if each apply has a checkpoint',
     )
     + """
 \b
@@ -36,8 +36,8 @@ Exit codes: 0 paused, 1 error, 3 paused on this disk, but the checkpoint failed,
 
 
 @click.command(epilog=_EPILOG, short_help="Send nothing more until it is resumed.")
-@click.option("--plan", "plan", metavar="NAME", help="This plan only; else all.")
-@click.option("--reason", required=True, help="Why. Recorded, and shown to whoever applies.")
+@click.option("--plan", "plan", metavar="NAME", help="Only this plan. Default: all plans.")
+@click.option("--reason", required=True, help="The reason. Recorded, and shown by apply.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @checkpoint_option
 @state_option
@@ -45,10 +45,10 @@ Exit codes: 0 paused, 1 error, 3 paused on this disk, but the checkpoint failed,
 def pause(
     app: App, plan: str | None, reason: str, as_json: bool, checkpoint: str | None, state_url: str | None
 ) -> int:
-    """Send nothing more for one plan, or for all, until somebody resumes it.
+    """Send nothing more for one plan, or for all, until it is resumed.
 
-    It needs no lock: a running apply sees it before its next request. Calls that were handed over already still
-    ring, and are counted.
+    It needs no lock: a running apply sees it before its next request. Calls that were already placed still
+    ring; their number is shown.
     """
     workspace = Workspace.open(app, state_url)
     reason = check_reason(reason)
@@ -74,21 +74,21 @@ def pause(
         )
         return code
     option = "" if plan is None else f" --plan {plan}"
-    say(for_terminal(f"Paused {describe_scope(plan)}. To go on: reconciler resume{option}"))
+    say(for_terminal(f"Paused {describe_scope(plan)}. To continue, run: reconciler resume{option}"))
     for line in _still_ringing(ahead, unknown, running=running):
         say(line)
     return code
 
 
 def _plan_names(app: App, workspace: Workspace, wanted: str) -> frozenset[str]:
-    """The plans that the state knows, and where ``wanted`` is not among them those of the files too."""
+    """The plans in the state; if ``wanted`` is not among them, also those of the files."""
     with workspace.reader() as reader:
         names = frozenset(entry.address.plan for entry in reader.entries())
     return names if wanted in names else names | workspace.sources(app, ()).plans
 
 
 def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[list[Entry], int]:
-    """The calls that no pause can stop, and how many attempts have an unknown outcome."""
+    """The calls that a pause cannot stop, and the number of attempts with an unknown outcome."""
     entries = [entry for entry in reader.entries() if plan is None or entry.address.plan == plan]
     ahead = [entry for entry in entries if entry.will_ring(now)]
     return ahead, sum(entry.unknown for entry in entries)
@@ -100,16 +100,14 @@ def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[s
         first = tell_instant(min(entry.rings_at for entry in ahead))
         verb = "rings" if len(ahead) == 1 else "ring"
         lines.append(
-            f"{counted(len(ahead), 'call')} handed over before still {verb}, the first at {first}. "
-            "reconciler status lists them; they can be stopped in the dashboard only."
+            f"{counted(len(ahead), 'call')} placed before still {verb}, the first at {first}. "
+            "Run reconciler status to list them; they can only be stopped in the dashboard."
         )
     else:
-        lines.append("No call that was handed over before is still ahead.")
+        lines.append("No call that was placed before is still pending.")
     if unknown and running:
         verb = "is" if unknown == 1 else "are"
-        lines.append(
-            f"{counted(unknown, 'request')} {verb} under way, or of unknown outcome: these calls may ring."
-        )
+        lines.append(f"{counted(unknown, 'request')} {verb} in flight or unknown: these calls may ring.")
     elif unknown:
-        lines.append(f"{counted(unknown, 'outcome')} unknown: these calls may ring. reconciler resolve")
+        lines.append(f"{counted(unknown, 'outcome')} unknown: these calls may ring. Run: reconciler resolve")
     return lines

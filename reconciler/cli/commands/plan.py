@@ -1,4 +1,4 @@
-"""``reconciler plan``: what an apply would do, offline and without the key."""
+"""``reconciler plan``: show what an apply would do, offline and without the key."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Examples:
   reconciler plan --format markdown --output comment.md --format sarif --output plan.sarif
   reconciler plan --format html --output plan.html                    # one page for a browser
   reconciler plan --out june.plan --override G006="the launch, agreed with the operator"
-  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # what would these rules say
-  reconciler plan --format xlsx --output plan.xlsx                    # for those who read spreadsheets
+  reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # try other rules
+  reconciler plan --format xlsx --output plan.xlsx                    # a spreadsheet
   reconciler plan --explain
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
@@ -41,24 +41,24 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Say what apply would do, offline.")
+@click.command(epilog=_EPILOG, short_help="Show what apply would do, offline.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan, for apply.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan to a file for apply.")
 @form_options
 @full_option
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where there are calls to place.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are calls to place.")
 @click.option(
-    "--explain", is_flag=True, help="Say where each new value came from, in text, JSON, Markdown and HTML."
+    "--explain", is_flag=True, help="Show where each new value came from (text, JSON, Markdown and HTML)."
 )
-@click.option("--base", metavar="REF", help="Mark what the files bring that this commit does not have.")
+@click.option("--base", metavar="REF", help="Mark the changes since this commit.")
 @click.option(
     "--policy",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Ask what the rules of this file would say, in place of the project's. Cannot be saved.",
+    help="Use the policy of this file instead of the project's. Such a plan cannot be saved.",
 )
-@click.option("--no-state", is_flag=True, help="Plan as if nothing had been placed.")
-@click.option("--retry-failed", is_flag=True, help="Place rows again that were refused twice as they stand.")
+@click.option("--no-state", is_flag=True, help="Plan as if nothing was placed before.")
+@click.option("--retry-failed", is_flag=True, help="Retry rows that the service rejected twice.")
 @override_option
 @now_option
 @state_option
@@ -83,14 +83,14 @@ def plan(
     state_url: str | None,
     reveal: bool,
 ) -> int:
-    """Compare the plan files with what was placed, and say what apply would do.
+    """Compare the plan files with the state, and show what apply would do.
 
-    PATHS are plan files or folders; without any, all plan files of the project. Reads files and state only: no
-    network, no key, no write. --base compares the files with those of a commit, its merge base with HEAD.
+    PATHS are plan files or folders. Default: all plan files of the project. It only reads files and the state, and
+    needs no network and no key. --base compares the files with those of a commit (its merge base with HEAD).
     """
     wanted = printouts(forms, outputs, as_json=as_json)
     if policy is not None and out is not None:
-        raise UsageError("a plan under another policy only answers a question: --out is not for --policy")
+        raise UsageError("--out cannot be combined with --policy: a plan with another policy cannot be applied")
     signing_key = None if out is None else plan_key()
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     if out is not None:
@@ -104,9 +104,9 @@ def plan(
     origins = find_origins(app, workspace, paths, made, sources) if explain else None
     around = None
     if "html" in dict(wanted):
-        from reconciler.cli.surroundings import find_around  # noqa: PLC0415 - jinja2, for a page
+        from reconciler.cli.surroundings import find_load_context  # noqa: PLC0415 - jinja2, for a page
 
-        around = find_around(workspace, request, made)
+        around = find_load_context(workspace, request, made)
     print_plan(
         app,
         made,

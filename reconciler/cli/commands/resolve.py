@@ -1,4 +1,4 @@
-"""``reconciler resolve``: settle what is unknown or in conflict, by looking it up or by a person's word."""
+"""``reconciler resolve``: settle unknown outcomes and conflicts, by looking them up or by a person's decision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.cli.decisions import export_decisions, read_decisions
 from reconciler.cli.loading import intents_of_rows
 from reconciler.cli.placing import Target
 from reconciler.cli.runs import new_run
-from reconciler.cli.settling import Left, look_up
+from reconciler.cli.settling import Unresolved, look_up
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.facts import check_candidate
 from reconciler.domain.model import Address, Status
@@ -24,7 +24,7 @@ from reconciler.render.words import counted
 
 _EPILOG = """\b
 Examples:
-  reconciler resolve                 # look everything up, and list what is left with the command to type
+  reconciler resolve                 # look everything up, and list what is left with the next command
   reconciler resolve june/inv-1001 --placed call-b2c3d4e5 --reason "seen in the dashboard"
   reconciler resolve june/inv-1001 --not-placed --reason "not in the dashboard after an hour"
   reconciler resolve june/inv-1001 --stopped --reason "deleted in the dashboard"
@@ -39,26 +39,26 @@ Examples:
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(epilog=_EPILOG, short_help="Settle what is unknown or in conflict.")
+@click.command(epilog=_EPILOG, short_help="Settle unknown outcomes and conflicts.")
 @click.argument("address", required=False, shell_complete=addresses_of_state)
-@click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists, and this is its id.")
-@click.option("--not-placed", is_flag=True, help="There is no such call: the next apply places it.")
-@click.option("--stopped", is_flag=True, help="The placed call was stopped by hand: it will not ring.")
-@click.option("--let-ring", is_flag=True, help="The placed call is to ring, although plan lists it to be stopped.")
+@click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists with this id.")
+@click.option("--not-placed", is_flag=True, help="The call does not exist: the next apply places it.")
+@click.option("--stopped", is_flag=True, help="The placed call was stopped by hand and will not ring.")
+@click.option("--let-ring", is_flag=True, help="Let the placed call ring, although plan lists it to stop.")
 @click.option(
-    "--distinct", is_flag=True, help="What preflight found is another call: the next apply places this one."
+    "--distinct", is_flag=True, help="The existing call is a different one: the next apply places this one."
 )
-@click.option("--plan", "plan", metavar="NAME", help="With --distinct: say so of every conflict of this plan.")
-@click.option("--reason", help="Why you know. Recorded.")
+@click.option("--plan", "plan", metavar="NAME", help="With --distinct: apply it to every conflict of this plan.")
+@click.option("--reason", help="The reason. Recorded.")
 @click.option(
-    "--export", "export", type=FILE, metavar="FILE", help="Write what is unknown or in conflict to a CSV file."
+    "--export", "export", type=FILE, metavar="FILE", help="Write unknown outcomes and conflicts to a CSV file."
 )
 @click.option(
     "--from",
     "decided",
     type=FILE,
     metavar="FILE",
-    help="Record the decisions of that file (of --export, or of status --to-stop --format csv), all or none.",
+    help="Record the decisions in a file from --export or status --to-stop --format csv, all or none.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @key_option
@@ -84,51 +84,54 @@ def resolve(
     lock_timeout: float,
     state_url: str | None,
 ) -> int:
-    """Settle what is unknown or in conflict: all of it by asking the service, or one ADDRESS by your word.
+    """Settle unknown outcomes and conflicts: all of them by querying the service, or one ADDRESS by your decision.
 
-    Exit 3 while anything is left unknown or in conflict.
+    Exit 3 while any of them are left.
     """
     workspace = Workspace.open(app, state_url)
     chosen = [call_id is not None, not_placed, stopped, let_ring, distinct].count(True)
     if address is None and plan is None:
         if chosen or reason:
-            raise UsageError("name the ADDRESS to settle", hint="or the --plan whose conflicts are all --distinct")
+            raise UsageError(
+                "missing ADDRESS",
+                hint="name an ADDRESS, or pass --distinct with --plan for all conflicts of a plan",
+            )
         if export is not None:
             return _export(app, workspace, export)
         if decided is not None:
             return _import(app, workspace, app.directory / decided, lock_timeout)
-        target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+        target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
         return look_up(app, workspace, target, lock_timeout, as_json=as_json)
     if export is not None or decided is not None:
-        raise UsageError("--export and --from take no ADDRESS and no --plan")
+        raise UsageError("--export and --from cannot be combined with ADDRESS or --plan")
     if plan is not None and (address is not None or not distinct):
-        raise UsageError("--plan goes with --distinct, and without an ADDRESS")
+        raise UsageError("--plan needs --distinct, and no ADDRESS")
     reason = _checked(chosen, reason)
     if address is None:
         return _decide_plan(workspace, plan or "", reason, lock_timeout, as_json=as_json)
     call_id = None if call_id is None else read_call_id(call_id)
-    word = _Word(read_address(address), reason, call_id, stopped, let_ring, distinct)
+    word = _Resolution(read_address(address), reason, call_id, stopped, let_ring, distinct)
     left = _decide(app, workspace, word, lock_timeout)
     if as_json:
-        told = {"address": address, "decision": word.said, "reason": word.reason, **left.counts}
+        told = {"address": address, "decision": word.label, "reason": word.reason, **left.counts}
         echo_json(told, indent=None)
     else:
-        say(f"{address}: recorded as {word.said}.{left.text}")
+        say(f"{address}: recorded as {word.label}.{left.text}")
     return left.code
 
 
 def _checked(chosen: int, reason: str | None) -> str:
-    """The reason of exactly one decision. Raises ``UsageError`` where it is not that."""
+    """The reason of exactly one decision. Raises ``UsageError`` if there are none or several."""
     if chosen != 1:
-        raise UsageError("say exactly one of --placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct")
+        raise UsageError("pass exactly one of --placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct")
     if not reason or not reason.strip():
-        raise UsageError("a decision needs its --reason")
+        raise UsageError("a decision needs a --reason")
     return reason.strip()
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
-    """What a person says of one address."""
+class _Resolution:
+    """A person's decision about one address."""
 
     address: Address
     reason: str
@@ -138,11 +141,11 @@ class _Word:
     distinct: bool
 
     @property
-    def said(self) -> str:
+    def label(self) -> str:
         if self.call_id is not None:
             return f"placed ({self.call_id})"
         if self.stopped or self.let_ring:
-            return "stopped by hand" if self.stopped else "to ring"
+            return "stopped by hand" if self.stopped else "allowed to ring"
         return "distinct" if self.distinct else "not placed"
 
     def decision(self) -> Decision:
@@ -160,10 +163,10 @@ class _Word:
         return Decision(self.address, now, self.reason, status, self.call_id)
 
 
-def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) -> Left:
-    """Record a decision; the result is what is left.
+def _decide(app: App, workspace: Workspace, word: _Resolution, lock_timeout: float) -> Unresolved:
+    """Record a decision; returns what is left.
 
-    A call that exists for an address the state does not know is taken over from its row.
+    A call for an address that is not in the state is recorded with the attempt of its row.
     """
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
@@ -171,29 +174,29 @@ def _decide(app: App, workspace: Workspace, word: _Word, lock_timeout: float) ->
         unheard = word.distinct and word.address not in store.conflicts()
         if absent:
             _check_candidate(store, word)
-        rows = [word.address] if absent or unheard else []  # which must be in the files
+        rows = [word.address] if absent or unheard else []  # these must be in the files
         intents = intents_of_rows(app, workspace, rows, SystemClock().now())
         store.decide(run.id, [word.decision()], intents if absent else ())
         return _ended(store, run.id, 1)
 
 
-def _check_candidate(store: StateStore, word: _Word) -> None:
+def _check_candidate(store: StateStore, word: _Resolution) -> None:
     try:
         check_candidate(store.conflicts().get(word.address), word.call_id)
     except ValueError as error:
-        hint = "say one of those with --placed, or --distinct if none of them is this call"
+        hint = "pass one of these ids with --placed, or --distinct if none of them is this call"
         raise ReconcilerError(str(error), hint=hint) from error
 
 
 def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: float, *, as_json: bool) -> int:
-    """Record that every conflict of a plan is about another call."""
+    """Record for every conflict of a plan that the existing call is a different one."""
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
         now = SystemClock().now()
         addresses = [item for item in sorted(store.conflicts()) if item.plan == plan]
         if not addresses:
             raise ReconcilerError(
-                f"no call of the plan '{plan}' is in conflict", hint="reconciler resolve lists them"
+                f"no call of the plan '{plan}' is in conflict", hint="run reconciler resolve to list the conflicts"
             )
         store.decide(run.id, [Decision(item, now, reason, distinct=True) for item in addresses])
         left = _ended(store, run.id, len(addresses))
@@ -207,9 +210,9 @@ def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: flo
 def _export(app: App, workspace: Workspace, path: Path) -> int:
 
     with workspace.reader() as reader:
-        left = Left.of(reader)
+        left = Unresolved.from_reader(reader)
     export_decisions(app.directory, path, left.unknown, left.conflicts)
-    say(f"{left.count} written to {path.name}. Fill in decision, call_id and reason, then: --from {path.name}")
+    say(f"Wrote {left.count} to {path.name}. Fill in decision, call_id and reason, then pass --from {path.name}")
     return left.code
 
 
@@ -230,9 +233,9 @@ def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> 
     return left.code
 
 
-def _ended(store: StateStore, run_id: str, decided: int) -> Left:
-    """End the run, with what is left in its exit code."""
-    left = Left.of(store)
+def _ended(store: StateStore, run_id: str, decided: int) -> Unresolved:
+    """End the run; its exit code depends on what is left."""
+    left = Unresolved.from_reader(store)
     store.end_run(run_id, SystemClock().now(), left.code, {"decided": decided})
     return left
 

@@ -34,15 +34,17 @@ Exit codes: 0 resumed, 1 error (it was not paused), 3 resumed on this disk, but 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What the files ask for by now. ``calls`` is None where that cannot be told: ``why`` says it, if anything."""
+    """The calls that the files request now. ``calls`` is None if this is unknown, for the reason ``why``,
+    if any.
+    """
 
     calls: int | None
     why: str = ""
 
 
 @click.command(epilog=_EPILOG, short_help="End a pause.")
-@click.option("--plan", "plan", metavar="NAME", help="The pause of this plan; else that of all plans.")
-@click.option("--reason", help="Why. Recorded.")
+@click.option("--plan", "plan", metavar="NAME", help="The pause of this plan. Default: the pause of all plans.")
+@click.option("--reason", help="The reason. Recorded.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @checkpoint_option
 @state_option
@@ -50,9 +52,9 @@ class _Due:
 def resume(
     app: App, plan: str | None, reason: str | None, as_json: bool, checkpoint: str | None, state_url: str | None
 ) -> int:
-    """End a pause, and say how many calls the next apply would place.
+    """End a pause, and show how many calls the next apply would place.
 
-    A pause of one plan and a pause of all plans end one by one. It places nothing.
+    A pause of one plan and a pause of all plans are ended separately. It places nothing.
     """
     workspace = Workspace.open(app, state_url)
     reason = None if reason is None else check_reason(reason)
@@ -78,7 +80,10 @@ def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
     if not sources.files:
         return _Due(None)
     if made.errors:
-        return _Due(None, "The files have errors, so nothing says how many calls are due: reconciler validate")
+        return _Due(
+            None,
+            "The number of calls to place is unknown, because the files have errors. Run: reconciler validate",
+        )
     return _Due(sum(plan in {None, item.address.plan} for item in made.with_action(Action.CREATE)))
 
 

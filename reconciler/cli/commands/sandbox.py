@@ -1,4 +1,4 @@
-"""``reconciler sandbox``: a local server to call instead of people."""
+"""``reconciler sandbox``: a local server that accepts calls and phones nobody."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Examples:
   curl -s http://127.0.0.1:8734/_sandbox/calls
 
 \b
-Faults, as --fault RULE. The call is not recorded:
+Faults for --fault RULE. The call is not recorded:
   drop-before   the connection is cut      bad-gateway   502
   error-before  500                        unavailable   503
   stall-before  no answer                  reject        400
@@ -34,26 +34,26 @@ The call is recorded:
   drop-after    the connection is cut      half-answer   cut within the body
   error-after   500                        not-json      200 with HTML
   stall-after   no answer                  no-call-id    200 without call_id
-  same-call-id  200 with the id of the call that was answered before
-  stray-answer  200, and a 429 behind it that answers nothing
-Lists that are well-formed and wrong, as get:NAME:
+  same-call-id  200 with the id of the previous call
+  stray-answer  200, followed by a 429 that belongs to no request
+Lists that are well-formed but wrong, as get:NAME:
   empty-page    pages after the first      same-page     the first, whatever the offset
   short-page    one call less              wrong-count   half or twice as many
-  hidden-call   another one at each GET    endless       there is always more
+  hidden-call   another one at each GET    endless       there is always another page
   other-order   of calls of one second, at each GET
   empty-metadata  {} with --echo-metadata  some-metadata  {} for some calls
 
 \b
-A RULE says which POSTs it hits, counted from 1 (those with a bad key or
+A RULE selects POSTs, counted from 1 (those with a bad key or
 above the rate limit do not count); the first rule that applies wins:
   drop-after        all of them
   drop-after=0.1    one in ten, by --seed
   'drop-after#3'    the third; also '#1,4' and '#2-5'
-  get:unavailable   the GETs instead, counted apart
+  get:unavailable   GETs instead, counted separately
 
 \b
 Control, without a key:
-  GET    /_sandbox/calls     what was truly recorded, in order
+  GET    /_sandbox/calls     the recorded calls, in order
   POST   /_sandbox/calls     add a call as if placed in the dashboard
   GET    /_sandbox/requests  requests counted by path and answer
   GET    /_sandbox/health    {"ok": true}
@@ -63,7 +63,7 @@ Control, without a key:
 
 
 class _Options(TypedDict):
-    """The options as click hands them over."""
+    """The options as click passes them."""
 
     host: str
     port: int
@@ -105,7 +105,7 @@ def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | No
 def _rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> FaultPlan:
 
     try:
-        return FaultPlan.of(*values)
+        return FaultPlan.from_rules(*values)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -116,34 +116,40 @@ def _announce(url: str) -> None:
     click.echo("  export CONTACTSHIP_API_KEY=any", err=True)
 
 
-@click.command(epilog=_EPILOG, short_help="A local server to call instead of people.")
+@click.command(epilog=_EPILOG, short_help="Run a local server that phones nobody.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=Integer(0, 65_535), default=8734, show_default=True, help="0: a free one.")
-@click.option("--api-key", metavar="KEY", help="The only key accepted. Without it, any key is.")
-@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Keep calls in this SQLite file.")
-@click.option("--seed", type=Integer(-MAX_INTEGER), help="Make faults by chance and call ids repeatable.")
+@click.option(
+    "--port", type=Integer(0, 65_535), default=8734, show_default=True, help="Port; 0 chooses a free one."
+)
+@click.option("--api-key", metavar="KEY", help="The only accepted key. Default: any key.")
+@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Store calls in this SQLite file.")
+@click.option("--seed", type=Integer(-MAX_INTEGER), help="Make random faults and call ids repeatable.")
 @click.option("--fault", "faults", metavar="RULE", multiple=True, callback=_rules, help="See below. Repeatable.")
-@click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="Longest stall.")
-@click.option("--retry-after", type=Integer(), default=1, show_default=True, help="Of too-many, in s.")
-@click.option("--redirect-to", metavar="URL", default="/elsewhere", show_default=True, help="Of redirect.")
+@click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="The longest stall.")
+@click.option(
+    "--retry-after", type=Integer(), default=1, show_default=True, help="Retry-After of too-many, in seconds."
+)
+@click.option("--redirect-to", metavar="URL", default="/elsewhere", show_default=True, help="Target of redirect.")
 @click.option(
     "--rate-limit", metavar="N/s", callback=_rate, help="429 with Retry-After above it; also N/min, N/h."
 )
-@click.option("--latency", type=Number(), default=0, metavar="MS", help="Delay of each answer, in ms.")
-@click.option("--list-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unlisted.")
-@click.option("--get-lag", type=Number(), default=0, metavar="SECONDS", help="New calls are unknown by id.")
-@click.option("--lenient", is_flag=True, help="Ignore unknown names in schedule: the call rings at once.")
-@click.option("--page-cap", type=Integer(1), metavar="N", help="Most calls in a page, whatever its limit.")
+@click.option("--latency", type=Number(), default=0, metavar="MS", help="Delay of each answer, in milliseconds.")
+@click.option("--list-lag", type=Number(), default=0, metavar="SECONDS", help="Delay before new calls are listed.")
 @click.option(
-    "--schedule-fields", default="date,timezone", show_default=True, callback=_schedule_fields, help="Names."
+    "--get-lag", type=Number(), default=0, metavar="SECONDS", help="Delay before new calls are found by id."
+)
+@click.option("--lenient", is_flag=True, help="Ignore unknown names in schedule: the call rings at once.")
+@click.option("--page-cap", type=Integer(1), metavar="N", help="The most calls in a page, whatever its limit.")
+@click.option(
+    "--schedule-fields", default="date,timezone", show_default=True, callback=_schedule_fields, help="Field names."
 )
 @click.option("--strict-ids", is_flag=True, help="Only the seeded agents, numbers and contacts exist.")
-@click.option("--wrap", is_flag=True, help="Answer POSTs as {statusCode, data}.")
+@click.option("--wrap", is_flag=True, help="Wrap answers to POSTs in {statusCode, data}.")
 @click.option("--echo-metadata", is_flag=True, help="GETs return the metadata of calls.")
 def sandbox(**options: Unpack[_Options]) -> None:
-    """A local server that speaks the ContactShip API, and fails on demand.
+    """Run a local server with the ContactShip API, which can fail on demand.
 
-    It calls nobody. Point CONTACTSHIP_BASE_URL at the URL it prints; it stops on Ctrl-C or SIGTERM.
+    It phones nobody. Set CONTACTSHIP_BASE_URL to the URL that it prints. Stop it with Ctrl-C or SIGTERM.
     """
     plan = replace(
         options["faults"],

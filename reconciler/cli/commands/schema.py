@@ -13,10 +13,10 @@ from reconciler.source.schema.packaged import schema_names, schema_text
 @click.command(epilog="\b\nExamples:\n  reconciler schema\n  reconciler schema callplan > callplan.schema.json\n")
 @click.argument("name", required=False, shell_complete=schemas)
 def schema(name: str | None) -> None:
-    """Print a JSON Schema (2020-12), or the names of all."""
+    """Print a JSON Schema (2020-12), or the names of all schemas."""
     if name is None:
         click.echo("\n".join(schema_names()))
         return
     if name not in schema_names():
-        raise UsageError(f"no schema {name!r}; there are {', '.join(schema_names())}")
+        raise UsageError(f"there is no schema {name!r}; choose one of {', '.join(schema_names())}")
     echo(schema_text(name))

@@ -1,4 +1,4 @@
-"""``reconciler state``: make it, list it, look at one address."""
+"""``reconciler state``: create the state, list it, show one address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.cli.app import App, echo_json, reveal_option, say, state_option
 from reconciler.cli.commands.state_care import read_address
 from reconciler.cli.completing import addresses_of_state
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
-from reconciler.cli.runs import founder
+from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import JsonObject, JsonValue
@@ -61,18 +61,18 @@ def state() -> None:
 @state_option
 @click.pass_obj
 def init(app: App, state_url: str | None) -> None:
-    """Make an empty state. Refused where reconciler.yaml pins a lineage: that state exists somewhere."""
+    """Create an empty state. Refused if reconciler.yaml pins a lineage, because that state already exists."""
     workspace = Workspace.open(app, state_url)
     workspace.check()
     if workspace.lineage is not None:
         raise StateError(
-            f"this project is pinned to the state {workspace.lineage}: an empty one would place every call again",
-            hint="restore that state, or make it again from the service: reconciler state rebuild. If nothing was "
-            "placed with it, remove `lineage` and run this again",
+            f"this project is pinned to state {workspace.lineage}: an empty state would place every call again",
+            hint="restore that state, or rebuild it from the service: reconciler state rebuild. If nothing was "
+            "placed with it, remove `lineage` and run this command again",
         )
     place = workspace.place
-    lineage = place.create(founder("state init"))
-    say(f"Made {place} (lineage {lineage}).")
+    lineage = place.create(creation_details("state init"))
+    say(f"Created {place} (lineage {lineage}).")
     say(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
 
 
@@ -82,7 +82,7 @@ def init(app: App, state_url: str | None) -> None:
 @reveal_option
 @click.pass_obj
 def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -> None:
-    """List every address the state knows."""
+    """List every address in the state."""
     with Workspace.open(app, state_url).reader() as reader:
         entries = list(reader.entries())
         lineage, serial = reader.lineage, reader.serial
@@ -128,7 +128,7 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
 
 
 def _rebuilt(first: Run) -> JsonObject | None:
-    """When and by whom the state was made again, after it was lost; None where it is the first of its lineage."""
+    """When and by whom the state was rebuilt; None if it is the first of its lineage."""
     if first.command != "state rebuild":
         return None
     return {"at": format_instant(first.started_at), "actor": first.actor, "run": first.id}
@@ -156,7 +156,9 @@ def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObjec
         entry = reader.entry(address)
         attempts = reader.attempts(address)
     if entry is None:
-        raise ReconcilerError(f"the state holds nothing at {address}", hint="reconciler state list")
+        raise ReconcilerError(
+            f"the state has no entry for {address}", hint="run reconciler state list to list the addresses"
+        )
     private = private_texts(entry.call) if masked else ()
     return _entry_json(entry, masked=masked) | {
         "attempts": [_attempt_json(item, private, masked=masked) for item in attempts]
@@ -198,26 +200,28 @@ def _attempt_json(attempt: Attempt, private: Sequence[str], *, masked: bool) -> 
 
 
 def _words(text: str | None, private: Sequence[str] = (), *, masked: bool) -> str | None:
-    """What a person or the service said."""
+    """The message of a person or the service."""
     return mask_text(text, private) if masked and text is not None else text
 
 
 def _lines(document: JsonObject) -> str:
-    """Names and values below each other; lists of records indented."""
+    """Names and values, one on each line; lists of records indented."""
     rows: list[str] = []
     for name, value in document.items():
         if isinstance(value, list):
             rows.append(f"{name}:")
             for item in value:
                 members = item.items() if isinstance(item, dict) else ()
-                told = ", ".join(f"{key} {_told(member)}" for key, member in members if member not in (None, []))
+                told = ", ".join(
+                    f"{key} {_value_text(member)}" for key, member in members if member not in (None, [])
+                )
                 rows.append(for_terminal(f"  - {told}"))
         elif value is not None:
-            rows.append(for_terminal(f"{name}: {_told(value)}"))
+            rows.append(for_terminal(f"{name}: {_value_text(value)}"))
     return "\n".join(rows)
 
 
-def _told(value: JsonValue) -> str:
+def _value_text(value: JsonValue) -> str:
     if isinstance(value, list):
-        return " + ".join(_told(item) for item in value)
+        return " + ".join(_value_text(item) for item in value)
     return " ".join(str(item) for item in value.values() if item) if isinstance(value, dict) else str(value)

@@ -1,4 +1,4 @@
-"""``reconciler state backup|check|export|forget|import|lock``: looking after the record."""
+"""``reconciler state backup|check|export|forget|import|lock``: maintenance of the state."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
+from reconciler.render.words import counted
 from reconciler.state import care, snapshot
 
 
 def read_address(text: str) -> Address:
-    """An address of the command line.
+    """An address from the command line.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not an address.
     """
     try:
         return Address.parse(text)
@@ -45,7 +46,7 @@ def read_address(text: str) -> Address:
 
 
 def read_call_id(text: str) -> str:
-    """A call id of the command line. Raises ``UsageError`` where there is nothing in it."""
+    """A call id from the command line. Raises ``UsageError`` if it is empty."""
     if not text.strip():
         raise UsageError("the call id is empty")
     return text.strip()
@@ -56,7 +57,7 @@ def read_call_id(text: str) -> str:
 @state_option
 @click.pass_obj
 def backup(app: App, file: Path, state_url: str | None) -> None:
-    """Copy the state to FILE, whole, also while an apply runs."""
+    """Copy the complete state to FILE, even while an apply runs."""
     workspace = Workspace.open(app, state_url)
     workspace.check()
     care.backup(workspace.state_path, output_path(app.directory, file))
@@ -73,10 +74,10 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
 @state_option
 @click.pass_obj
 def export(app: App, file: Path, state_url: str | None) -> None:
-    """Write a snapshot to plan against where the state must not be: plan --state snapshot:FILE.
+    """Write a snapshot, to plan where the state is not available: plan --state snapshot:FILE.
 
-    It holds addresses, times and keyed digests; no call ids, no values. It is not anonymous: whoever has it can
-    test whether a number they guess is in it. FILE may be - for standard output.
+    It contains addresses, times and keyed digests, but no call ids and no values. It is not anonymous: anyone who
+    has it can test whether it contains a guessed number. FILE may be - for standard output.
     """
     with Workspace.open(app, state_url).reader() as reader:
         data = snapshot.export(reader, SystemClock().now())
@@ -92,25 +93,25 @@ def export(app: App, file: Path, state_url: str | None) -> None:
 @state_option
 @click.pass_obj
 def check(app: App, as_json: bool, state_url: str | None) -> int:
-    """Look for damage, orphans and clocks that ran backwards. Exit 1 where anything is wrong."""
+    """Check for damage, orphans and timestamps out of order. Exit 1 if there is a problem."""
     found = Workspace.open(app, state_url).place.check(SystemClock().now())
     if as_json:
         echo_json({"ok": not found, "problems": found})
     else:
         for problem in found:
             say(for_terminal(problem))
-        say(f"{len(found)} wrong." if found else "The state is in order.")
+        say(f"{counted(len(found), 'problem')}." if found else "The state is intact.")
     return ExitCode.ERROR if found else ExitCode.DONE
 
 
 @click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@click.option("--watch", is_flag=True, help="Look again and again, until nobody holds it.")
-@click.option("--interval", type=Duration(1.0), default="2s", show_default=True, help="How long between looks.")
+@click.option("--watch", is_flag=True, help="Repeat until the lock is released.")
+@click.option("--interval", type=Duration(1.0), default="2s", show_default=True, help="Time between two checks.")
 @state_option
 @click.pass_obj
 def lock(app: App, as_json: bool, watch: bool, interval: float, state_url: str | None) -> int:
-    """Say who holds the lock, and how far each of several runners is. Exit 4 while somebody does."""
+    """Show who holds the lock, and the progress of each runner. Exit 4 while it is held."""
     place = Workspace.open(app, state_url).place
     while True:
         found = place.lock()
@@ -122,31 +123,31 @@ def lock(app: App, as_json: bool, watch: bool, interval: float, state_url: str |
 
 @click.command("forget", epilog=examples('reconciler state forget june/inv-1001 --reason "made by mistake"'))
 @click.argument("address", shell_complete=addresses_of_state)
-@click.option("--reason", required=True, help="Why. Recorded.")
+@click.option("--reason", required=True, help="The reason. Recorded.")
 @lock_option
 @state_option
 @click.pass_obj
 def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: str | None) -> None:
-    """Drop what is known of ADDRESS. Its row is placed by the next apply, whatever exists already."""
+    """Remove ADDRESS from the state. The next apply places its row, even if the call already exists."""
     workspace = Workspace.open(app, state_url)
     where, run = read_address(address), new_run("state forget")
     with workspace.store(run, lock_timeout) as store:
         store.forget(run.id, where, reason, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"forgotten": 1})
-    say(f"{where}: forgotten. If its row is still there, the next apply places it.")
+    say(f"{where}: removed from the state. If its row still exists, the next apply places it.")
 
 
 @click.command("import", epilog=examples("reconciler state import june/inv-1001 call-b2c3d4e5"))
 @click.argument("address", shell_complete=addresses_of_rows)
 @click.argument("call_id")
-@click.option("--reason", default="imported", show_default=True, help="Why you know. Recorded.")
+@click.option("--reason", default="imported", show_default=True, help="The reason. Recorded.")
 @lock_option
 @state_option
 @click.pass_obj
 def import_call(
     app: App, address: str, call_id: str, reason: str, lock_timeout: float, state_url: str | None
 ) -> None:
-    """Record that the row ADDRESS of the plan files is the call CALL_ID, which exists already."""
+    """Record that the row ADDRESS of the plan files is the existing call CALL_ID."""
     workspace = Workspace.open(app, state_url)
     where, call_id = read_address(address), read_call_id(call_id)
     run, now = new_run("state import"), SystemClock().now()

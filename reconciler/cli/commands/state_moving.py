@@ -1,4 +1,4 @@
-"""``reconciler state migrate|pull|push``: to this version's tables, to another place, and to and from a file."""
+"""``reconciler state migrate|pull|push``: upgrade the tables, move the state, and copy it to and from a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command(
     "migrate",
     epilog=examples(
-        "reconciler state migrate                     # the tables to this version",
+        "reconciler state migrate                     # upgrade the tables to this version",
         "reconciler state migrate .reconciler/state.db postgresql://db/calls?sslmode=verify-full",
         'reconciler state migrate "$RECONCILER_STATE" .reconciler/state.db',
     ),
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 @state_option
 @click.pass_obj
 def migrate(app: App, source: str | None, target: str | None, lock_timeout: float, state_url: str | None) -> None:
-    """Bring the state's tables to this version; or move the state, from one file or server to another.
+    """Upgrade the state's tables to this version, or move the state from one file or server to another.
 
     FROM and TO are paths or postgresql:// URLs without a password. The move copies the state in one transaction,
-    compares both row by row and checks the ledger. FROM is closed from then on: a state is in one place. A move
-    that was cut off goes on when it is run again.
+    compares both row by row and checks the ledger. Then FROM is closed, because a state has only one place. Run
+    the command again to continue a move that was interrupted.
     """
     if source is None:
         _upgrade(Workspace.open(app, state_url).place, lock_timeout)
         return
     if target is None:
-        raise UsageError("where to? state migrate takes FROM and TO, or neither")
+        raise UsageError("state migrate needs both FROM and TO, or neither")
     _move(_place(app, source), _place(app, target), lock_timeout)
 
 
@@ -62,7 +62,7 @@ def _upgrade(place: Place, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
-    say(for_terminal(f"The tables of {place} are those of this version."))
+    say(for_terminal(f"The tables of {place} are up to date."))
 
 
 def _move(source: Place, target: Place, lock_timeout: float) -> None:
@@ -72,11 +72,11 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
     moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
-        say(for_terminal(f"An earlier move had copied everything: the state is {target}."))
+        say(for_terminal(f"An earlier move had already copied everything to {target}."))
     else:
         calls, entries = counted(moved.rows["calls"], "call"), moved.rows["ledger"]
-        say(for_terminal(f"Moved {calls} and {entries:,} entries of the ledger to {target}; all rows agree."))
-    say(for_terminal(f"{source} is closed. From now on: --state {target}, or RECONCILER_STATE."), err=True)
+        say(for_terminal(f"Moved {calls} and {entries:,} ledger entries to {target}; all rows match."))
+    say(for_terminal(f"{source} is closed. From now on, use --state {target} or RECONCILER_STATE."), err=True)
 
 
 @click.command(
@@ -90,10 +90,10 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
 @state_option
 @click.pass_obj
 def push(app: App, file: Path, state_url: str | None) -> None:
-    """Write the state to FILE, for the machine that goes on with it: that one runs state pull.
+    """Write the state to FILE, so that another machine can continue with state pull.
 
-    Refused where FILE tells of calls that this state does not know. Only one machine at a time may pull, apply and
-    push: nothing locks FILE between them. FILE holds all that the state holds, in clear, and has mode 0600.
+    Refused if FILE has calls that are not in this state. Only one machine at a time may pull, apply and push,
+    because nothing locks FILE between them. FILE contains the complete state, unencrypted, with mode 0600.
     """
     path = output_path(app.directory, file)
     known = portable.read(path) if exists(path) else None
@@ -101,7 +101,7 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     with writing_private(app.directory, file) as target:
         head, apart = exchange.push(place, known, target)
     say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
-    _tell_dropped(str(file), apart.theirs)
+    _print_dropped(str(file), apart.theirs)
 
 
 @click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
@@ -110,9 +110,9 @@ def push(app: App, file: Path, state_url: str | None) -> None:
 @state_option
 @click.pass_obj
 def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> None:
-    """Make the state what was pushed to FILE; where there is none, make one.
+    """Replace the state with the one pushed to FILE, or create it.
 
-    Refused where this state tells of calls that FILE does not know, and where FILE is of another lineage.
+    Refused if this state has calls that are not in FILE, or if FILE has another lineage.
     """
     workspace = Workspace.open(app, state_url)
     run = new_run("state pull")
@@ -122,12 +122,13 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
     if pulled.calls is None:
         say(for_terminal(f"Nothing new in {file}."))
         return
-    say(for_terminal(f"Pulled {file}: the state holds {counted(pulled.calls, 'call')}."))
-    _tell_dropped("the state", pulled.apart.ours)
+    say(for_terminal(f"Pulled {file}: the state has {counted(pulled.calls, 'call')}."))
+    _print_dropped("the state", pulled.apart.ours)
 
 
-def _tell_dropped(where: str, dropped: Sequence[Step]) -> None:
+def _print_dropped(where: str, dropped: Sequence[Step]) -> None:
     if runs := sum(step.kind == EntryKind.BEGAN for step in dropped):
         say(
-            for_terminal(f"{where} told of {counted(runs, 'run')} that placed nothing; that is dropped."), err=True
+            for_terminal(f"Dropped {counted(runs, 'run')} of {where} that placed nothing."),
+            err=True,
         )

@@ -1,4 +1,4 @@
-"""``reconciler state rebuild``: a lost state again, from the service and the plan files."""
+"""``reconciler state rebuild``: rebuild a lost state from the service and the plan files."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from reconciler.cli.app import (
 from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.lazy import examples
 from reconciler.cli.placing import Target
-from reconciler.cli.runs import founder, new_run
+from reconciler.cli.runs import creation_details, new_run
 from reconciler.cli.showing import show_problems
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.listing import CallListing
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
-from reconciler.evidence.rebuild import Ground
+from reconciler.evidence.rebuild import RebuildInput
 from reconciler.evidence.rebuild import rebuild as compare
 from reconciler.evidence.recover import list_calls, record
-from reconciler.render.rebuild import Report, document, render_text
+from reconciler.render.rebuild import RebuildReport, document, render_text
 from reconciler.system.environment import LINEAGE
 
 if TYPE_CHECKING:
@@ -45,30 +45,30 @@ if TYPE_CHECKING:
     from reconciler.source.sources import Sources
 
 _EPILOG = examples(
-    "reconciler state rebuild --dry-run              # what is certain, probable and unknown",
-    "reconciler state rebuild                        # the same, and write it after asking",
+    "reconciler state rebuild --dry-run              # show what is certain, probable and unknown",
+    "reconciler state rebuild                        # the same, and write it after confirmation",
     "reconciler state rebuild --auto-approve --json",
     'reconciler state rebuild --absent-are-new --reason "no apply ran since the merge"',
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """How far back is asked, and why a person says that rows without a call are new (None: nobody says so)."""
+class _RebuildOptions:
+    """From which time calls are listed, and why rows without a call are new (None: they are not declared new)."""
 
     since: datetime | None
     new_because: str | None
 
 
-@click.command("rebuild", epilog=_EPILOG, short_help="Make a lost state again, from the service and the files.")
-@click.option("--lineage", metavar="ID", help="Which state was lost, where reconciler.yaml does not pin it.")
+@click.command("rebuild", epilog=_EPILOG, short_help="Rebuild a lost state from the service and the files.")
+@click.option("--lineage", metavar="ID", help="The lost state, if reconciler.yaml does not pin it.")
 @click.option(
-    "--since", type=Instant(), metavar="TIME", help="List calls created since (RFC 3339), and pending ones."
+    "--since", type=Instant(), metavar="TIME", help="List pending calls, and calls created since (RFC 3339)."
 )
-@click.option("--absent-are-new", is_flag=True, help="Rows of which no call is listed were never placed.")
-@click.option("--reason", metavar="WHY", help="With --absent-are-new: why you know. Recorded.")
-@click.option("--dry-run", is_flag=True, help="Say what would be recorded, and write nothing.")
-@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option("--absent-are-new", is_flag=True, help="Declare that rows without a listed call were never placed.")
+@click.option("--reason", metavar="WHY", help="With --absent-are-new: the reason. Recorded.")
+@click.option("--dry-run", is_flag=True, help="Show what would be recorded, and write nothing.")
+@click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @key_option
 @url_option
@@ -87,14 +87,14 @@ def rebuild(
     base_url: str | None,
     state_url: str | None,
 ) -> int:
-    """Make a lost state again: of the same lineage, from the calls that the service lists and the plan files.
+    """Rebuild a lost state with the same lineage, from the calls that the service lists and the plan files.
 
-    Calls whose tags name a row are certain. Where tags are not returned, a row and a call that fit nothing else
-    are probable. All else that could still be sent is unknown, and stays unsent until you say (reconciler
-    resolve): exit 3 while any is.
+    Calls whose tags name a row are certain. If tags are not returned, a row and a call that match nothing else
+    are probable. Every other row that could still be sent is unknown, and is not sent until you resolve it
+    (reconciler resolve). Exit 3 while there are unknown rows.
     """
     if absent_are_new is not bool(reason and reason.strip()):
-        raise UsageError("--absent-are-new and its --reason go together")
+        raise UsageError("--absent-are-new and --reason need each other")
     workspace = Workspace.open(app, state_url)
     workspace.check()
     lineage = _lineage(workspace, lineage)
@@ -102,43 +102,43 @@ def rebuild(
     if not dry_run:
         workspace.place.refuse_existing()
     sources = _sources(app, workspace)
-    target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
-    question = _Question(since, reason.strip() if reason else None)
+    target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
+    question = _RebuildOptions(since, reason.strip() if reason else None)
     report = _look(workspace, sources, target, question)
     if not as_json:
         _show(report)
     if not dry_run:
-        _ask(report, auto_approve=auto_approve)
+        _confirm(report, auto_approve=auto_approve)
         report = _write(workspace, report, target, question)
     if as_json:
         echo_json(document(report))
     elif report.written:
-        say(f"Made {workspace.place} (lineage {report.lineage}).")
+        say(f"Created {workspace.place} (lineage {report.lineage}).")
     return ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
 
 
 def _lineage(workspace: Workspace, given: str | None) -> str:
-    """The lineage of the lost state: tags prove something only within one.
+    """The lineage of the lost state: tags prove something only within one lineage.
 
     Raises:
-        UsageError: nobody says which it was, or two say otherwise.
+        UsageError: the lineage is unknown, or two sources disagree.
     """
     if given is None and workspace.lineage is None:
         hint = (
-            "pass --lineage ID: it stands in saved plans, in snapshots, and in the metadata of each call. If "
-            "nobody knows it, any new UUID will do: calls are then told by likeness alone"
+            "pass --lineage ID: it is in saved plans, in snapshots, and in the metadata of each call. If "
+            "it is unknown, use any new UUID: calls are then matched by likeness only"
         )
-        raise UsageError("reconciler.yaml pins no lineage, and nobody says which state was lost", hint=hint)
+        raise UsageError("reconciler.yaml pins no lineage, so it is unknown which state was lost", hint=hint)
     if given is not None and workspace.lineage not in {None, given}:
         raise UsageError(
-            f"--lineage {given}: the project is pinned to {workspace.lineage}",
+            f"--lineage {given} differs from the pinned lineage {workspace.lineage}",
             hint=f"see state.lineage in reconciler.yaml and {LINEAGE}",
         )
     if given is not None:
         try:
             uuid.UUID(given)
         except ValueError as error:
-            raise UsageError(f"--lineage {given!r} is no UUID") from error
+            raise UsageError(f"--lineage {given!r} is not a UUID") from error
     return given or workspace.lineage or ""
 
 
@@ -151,20 +151,20 @@ def _sources(app: App, workspace: Workspace) -> Sources:
     sources = workspace.sources(app, ())
     if any(item.is_error for item in sources.diagnostics):
         show_problems(app, sources.diagnostics, Excerpts(sources))
-        raise ReconcilerError("the files have errors: nothing was rebuilt from them")
+        raise ReconcilerError("the files have errors: nothing was rebuilt")
     return sources
 
 
-def _look(workspace: Workspace, sources: Sources, target: Target, question: _Question) -> Report:
-    """Ask the service, and hold its answer against the files."""
+def _look(workspace: Workspace, sources: Sources, target: Target, question: _RebuildOptions) -> RebuildReport:
+    """Query the service, and compare its answer with the files."""
     listed = asyncio.run(_list(target, target.key(), question.since))
     now, lineage = SystemClock().now(), workspace.lineage or ""
     new = question.new_because is not None
     try:
-        rebuilt = compare(Ground(sources.rows, lineage, now, sources.moves, absent_are_new=new), listed)
+        rebuilt = compare(RebuildInput(sources.rows, lineage, now, sources.moves, absent_are_new=new), listed)
     except ValueError as error:
         raise ReconcilerError(str(error), hint="remove one of the moves") from error
-    return Report(rebuilt, lineage, now, question.since, listed)
+    return RebuildReport(rebuilt, lineage, now, question.since, listed)
 
 
 async def _list(target: Target, key: str, since: datetime | None) -> Sequence[RemoteCall]:
@@ -176,22 +176,22 @@ async def _list(target: Target, key: str, since: datetime | None) -> Sequence[Re
         await directory.aclose()
 
 
-def _show(report: Report) -> None:
+def _show(report: RebuildReport) -> None:
 
     echo(render_text(report))
 
 
-def _ask(report: Report, *, auto_approve: bool) -> None:
-    """Ask a person; only the word yes is one.
+def _confirm(report: RebuildReport, *, auto_approve: bool) -> None:
+    """Ask a person for confirmation; only the word yes counts.
 
     Raises:
-        Refused: declined, or nobody there to ask.
+        Refused: declined, or there is no terminal to ask on.
     """
     if auto_approve:
         return
     if not sys.stdin.isatty():
-        hint = "look first (--dry-run), then pass --auto-approve"
-        raise Refused("no terminal to ask on: nothing was written", hint=hint)
+        hint = "review it with --dry-run, then pass --auto-approve"
+        raise Refused("no terminal for confirmation: nothing was written", hint=hint)
     counts = report.counts
     told = ", ".join(f"{counts[name]} {name}" for name in ("certain", "probable", "unknown"))
     question = f"Write a state with these ({told})? Only 'yes' is accepted"
@@ -199,8 +199,10 @@ def _ask(report: Report, *, auto_approve: bool) -> None:
         raise Refused("declined: nothing was written")
 
 
-def _write(workspace: Workspace, report: Report, target: Target, question: _Question) -> Report:
-    """Make the state, whole or not at all."""
+def _write(
+    workspace: Workspace, report: RebuildReport, target: Target, question: _RebuildOptions
+) -> RebuildReport:
+    """Create the state, completely or not at all."""
     counts = report.counts
     told: JsonObject = {
         "service": target.origin.base,
@@ -215,7 +217,7 @@ def _write(workspace: Workspace, report: Report, target: Target, question: _Ques
     }
     run = new_run("state rebuild", details=told)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
-    with workspace.place.founded(run, {**founder("state rebuild"), **told}) as store:
+    with workspace.place.founded(run, {**creation_details("state rebuild"), **told}) as store:
         record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

@@ -1,4 +1,4 @@
-"""``reconciler state redact``: what tells of the persons called, taken out once their calls are over."""
+"""``reconciler state redact``: remove personal data from the state once the calls are over."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reconciler.errors import ExitCode, UsageError
 from reconciler.state import redaction
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_STAYS = "the server's write-ahead log, backups and replicas hold what they held: it is the server's to delete"
+_STAYS = "the server's write-ahead log, backups and replicas still contain the data: delete it on the server"
 
 
 class Moment(Instant):
-    """An RFC 3339 time with its offset, or a day: its first moment in UTC."""
+    """An RFC 3339 time with its offset, or a day: its start in UTC."""
 
     name = "date"
 
@@ -31,7 +31,7 @@ class Moment(Instant):
 
 @click.command("redact", epilog="\b\nExamples:\n  reconciler state redact --before 2026-01-01 --dry-run\n")
 @click.option("--before", type=Moment(), required=True, metavar="DATE", help="A day (UTC), or an RFC 3339 time.")
-@click.option("--dry-run", is_flag=True, help="Say what would be redacted, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be redacted, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @lock_option
 @state_option
@@ -39,13 +39,13 @@ class Moment(Instant):
 def redact(
     app: App, before: datetime, dry_run: bool, as_json: bool, lock_timeout: float, state_url: str | None
 ) -> None:
-    """Take numbers, names, data and messages of calls that rang before DATE out of the state, for good.
+    """Permanently remove numbers, names, data and messages of calls that rang before DATE from the state.
 
-    Addresses, digests, call ids, times and the ledger's chain stay: nobody is called again, and audit verify
-    holds. What is not in the state stays too: plan files, saved plans, backups, copies on other machines.
+    Addresses, digests, call ids, times and the ledger's chain stay, so nobody is called again and audit verify
+    still passes. Data outside the state stays too: plan files, saved plans, backups, copies on other machines.
     """
     if before > datetime.now(UTC):
-        raise UsageError("--before is ahead of the clock: only calls that are over can be redacted")
+        raise UsageError("--before is in the future: only calls that are over can be redacted")
     workspace = Workspace.open(app, state_url)
     addresses, removed = _look(workspace, before) if dry_run else _redact(workspace, before, lock_timeout)
     if workspace.file is None and addresses:
@@ -55,7 +55,7 @@ def redact(
         echo_json(told)
         return
     for name in removed:
-        say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the state as it was.")
+        say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the unredacted state.")
     calls = f"{len(addresses)} call{'' if len(addresses) == 1 else 's'}"
     say(f"{calls} {'would be redacted' if dry_run else 'redacted'}.")
 
@@ -73,7 +73,9 @@ def _copies(workspace: Workspace) -> list[Path]:
 
 
 def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tuple[list[str], list[str]]:
-    """Redact what is due. The file is written anew also where nothing is: an earlier run may have died."""
+    """Redact what is due. The file is rewritten even if nothing is due, because an earlier run may have been
+    killed.
+    """
     run = new_run("state redact", details={"before": format_instant(before)})
     with workspace.store(run, lock_timeout) as store:
         code, count = ExitCode.ERROR, 0

@@ -1,4 +1,4 @@
-"""``reconciler status``: what became of the calls, where the project stands, and what should have been placed."""
+"""``reconciler status``: the outcomes of calls, the status of the project, and overdue calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reconciler.cli.app import (
 from reconciler.cli.completing import plan_files
 from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.placing import Target
-from reconciler.cli.refreshing import NO_KEY, Question, look
+from reconciler.cli.refreshing import NO_KEY, StatusQuery, look
 from reconciler.cli.showing import STDOUT, check_place, put, show_problems
 from reconciler.cli.to_stop import show_to_stop
 from reconciler.cli.workspace import Workspace
@@ -49,39 +49,39 @@ from reconciler.savedplan.planfile import summary
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
-    from reconciler.cli.refreshing import Look
+    from reconciler.cli.refreshing import StatusResult
     from reconciler.domain.plan import Change, Plan
-    from reconciler.evidence.outcomes import Report
+    from reconciler.evidence.outcomes import OutcomeReport
 
 _EPILOG = """\b
 Examples:
-  reconciler status   # ask the service what became of each call
+  reconciler status   # query the service for the outcome of each call
   reconciler status calls/june.yaml --watch
   reconciler status --plan june --format csv --output june.csv
   reconciler status --json
-  reconciler status --format html --output status.html   # what came of every call, for a browser
-  reconciler status --offline   # what is known without asking
-  reconciler status --overdue   # exit 3 where a call is due within a day and not placed
+  reconciler status --format html --output status.html   # the outcome of every call, for a browser
+  reconciler status --offline   # without querying the service
+  reconciler status --overdue   # exit 3 if a call is due within a day and not placed
   reconciler status --overdue --within 2h --json
-  reconciler status --to-stop   # exit 3 while a placed call is to be stopped by hand
+  reconciler status --to-stop   # exit 3 while there are placed calls to stop by hand
   reconciler status --to-stop --format csv --output stop.csv   # then: resolve --from stop.csv
 
 \b
-Exit codes: 0 done, 1 error (the service cannot be asked, or the files have errors; what the state knows
-is shown all the same), 3 where the service was asked and a person must look: the two disagree about a
-call, an attempt is uncertain, or a row is in conflict. 3 also where a placed call is to be stopped by
-hand and no apply has shown it yet. With --overdue, and with --to-stop: 3 where there is any.
+Exit codes: 0 done, 1 error (the service cannot be queried, or the files have errors; the state is
+shown anyway), 3 if the service was queried and something needs attention: the state and the service
+differ about a call, an attempt is uncertain, or a row is in conflict. Also 3 if there is a placed call
+to stop by hand that no apply has shown yet. With --overdue and --to-stop: 3 if there are any.
 """
 _FORMATS = ("text", "json", "html", "csv", "xlsx")
 _OPEN = frozenset(
     {Action.CREATE, Action.BLOCKED, Action.UNCERTAIN, Action.CONFLICT, Action.EXPIRED, Action.WAITING}
 )
-_FAILURES = 3  # rounds in a row, each of which asked several times, after which a watch ends
+_FAILURES = 3  # failed rounds in a row, each with several requests, after which --watch ends
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How it is shown. ``within`` is in seconds, None where what is overdue was not asked for."""
+    """How it is shown. ``within`` is in seconds, None without ``--overdue``."""
 
     name: str
     file: str
@@ -91,19 +91,21 @@ class _Form:
     watched: bool
 
 
-@click.command(epilog=_EPILOG, short_help="Say what became of the calls, and what is overdue.")
+@click.command(epilog=_EPILOG, short_help="Show the outcomes of calls, and what is overdue.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--plan", "plans", metavar="NAME", multiple=True, help="Calls of this plan only. Repeatable.")
-@click.option("--offline", is_flag=True, help="Do not ask the service.")
-@click.option("--overdue", is_flag=True, help="List what is not placed, with its time near or past; asks nobody.")
-@click.option("--to-stop", is_flag=True, help="List the calls to stop by hand: text, JSON or CSV. Asks nobody.")
-@click.option("--within", type=Duration(), default="24h", show_default=True, help="How near is near.")
-@click.option("--watch", is_flag=True, help="Look again and again, until interrupted.")
-@click.option("--interval", type=Duration(1.0), default="30s", show_default=True, help="How long between looks.")
+@click.option("--plan", "plans", metavar="NAME", multiple=True, help="Only calls of this plan. Repeatable.")
+@click.option("--offline", is_flag=True, help="Do not query the service.")
+@click.option("--overdue", is_flag=True, help="List calls that are due and not placed. Offline.")
+@click.option("--to-stop", is_flag=True, help="List the calls to stop by hand, as text, JSON or CSV. Offline.")
+@click.option(
+    "--within", type=Duration(), default="24h", show_default=True, help="With --overdue: due within this time."
+)
+@click.option("--watch", is_flag=True, help="Repeat until interrupted.")
+@click.option("--interval", type=Duration(1.0), default="30s", show_default=True, help="Time between two checks.")
 @click.option("--calls", is_flag=True, help="List each call, however many there are.")
-@click.option("--format", "form", type=click.Choice(_FORMATS), help="How to show it; text if not given.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Output format. Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", metavar="FILE", default=STDOUT, help="Where to; - is the standard output.")
+@click.option("--output", metavar="FILE", default=STDOUT, help="The output file; - is the standard output.")
 @reveal_option
 @key_option
 @url_option
@@ -130,24 +132,24 @@ def status(
     now: datetime | None,
     state_url: str | None,
 ) -> int:
-    """Say what became of the calls that were placed, and how the files stand against the state.
+    """Show the outcomes of placed calls, and compare the files with the state.
 
-    Only calls that can still change are asked for. It takes no lock and writes no state, so it works beside a
+    It queries only calls that can still change. It takes no lock and writes no state, so it works during a
     running apply.
     """
     if plans and paths:
-        raise UsageError("--plan and PATHS: one of them")
+        raise UsageError("--plan and PATHS cannot be combined")
     name = form or ("json" if as_json else "text")
     check_place(name, output)
     if to_stop and (overdue or watch or name not in {"text", "json", "csv"}):
-        raise UsageError("--to-stop goes with text, JSON and CSV, without --overdue and --watch")
+        raise UsageError("--to-stop needs text, JSON or CSV, and cannot be combined with --overdue or --watch")
     if watch and (name not in {"text", "json"} or now is not None or overdue):
-        raise UsageError("--watch goes with text and JSON, without --now and --overdue")
+        raise UsageError("--watch needs text or JSON, and cannot be combined with --now or --overdue")
     workspace = Workspace.open(app, state_url, snapshot_does=True)
-    target = Target.of(workspace, base_url, api_key_file and app.directory / api_key_file)
+    target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
     silent = {"--offline": offline, "--overdue": overdue, "--to-stop": to_stop}
     not_asked = next((option for option, given in silent.items() if given), None if target.has_key else NO_KEY)
-    question = Question(paths, plans, target, not_asked)
+    question = StatusQuery(paths, plans, target, not_asked)
     shape = _Form(name, output, reveal, calls, within if overdue else None, watch)
     if to_stop:
         return show_to_stop(app, workspace, question, now or SystemClock().now(), (name, output), reveal=reveal)
@@ -156,8 +158,10 @@ def status(
     return _once(app, workspace, question, shape, now or SystemClock().now())[0]
 
 
-def _once(app: App, workspace: Workspace, question: Question, shape: _Form, moment: datetime) -> tuple[int, bool]:
-    """Look and show; the exit code, and whether the service could not be asked."""
+def _once(
+    app: App, workspace: Workspace, question: StatusQuery, shape: _Form, moment: datetime
+) -> tuple[int, bool]:
+    """Check and show; returns the exit code, and whether the service could not be queried."""
     found = look(app, workspace, question, moment)
     if found.plan.errors:
         show_problems(app, found.plan.diagnostics, Excerpts(found.sources))
@@ -176,8 +180,8 @@ def _once(app: App, workspace: Workspace, question: Question, shape: _Form, mome
     return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE, False
 
 
-def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, interval: float) -> int:
-    """Look until interrupted, or until the service could not be asked several times in a row."""
+def _watch(app: App, workspace: Workspace, question: StatusQuery, shape: _Form, interval: float) -> int:
+    """Repeat until interrupted, or until the service could not be queried several times in a row."""
     failures = 0
     while failures < _FAILURES:
         if shape.name == "text" and shape.file == STDOUT and sys.stdout.isatty():
@@ -190,7 +194,7 @@ def _watch(app: App, workspace: Workspace, question: Question, shape: _Form, int
 
 
 def _shown(
-    app: App, workspace: Workspace, found: Look, late: list[tuple[Change, datetime]], shape: _Form
+    app: App, workspace: Workspace, found: StatusResult, late: list[tuple[Change, datetime]], shape: _Form
 ) -> bytes:
 
     masked = not shape.reveal
@@ -206,7 +210,9 @@ def _shown(
         return to_csv(render.calls_table(found.report, masked=masked))
     if shape.name == "xlsx":
         return to_xlsx([render.calls_table(found.report, masked=masked)], found.report.as_of)
-    look = app.look(sys.stdout, reveal=shape.reveal) if shape.file == STDOUT else console.Look(masked=masked)
+    look = (
+        app.look(sys.stdout, reveal=shape.reveal) if shape.file == STDOUT else console.OutputStyle(masked=masked)
+    )
     calls = ""
     if shape.within is None and not workspace.snapshot:
         calls = render.render_text(found.report, agents, look, every=shape.calls)
@@ -220,8 +226,8 @@ def _masked(late: list[tuple[Change, datetime]]) -> list[tuple[Change, datetime]
     return [(mask_change(change), at) for change, at in late]
 
 
-def _report(workspace: Workspace, found: Look) -> Report:
-    """What the page tells of: a snapshot's calls too, as far as it knows them."""
+def _report(workspace: Workspace, found: StatusResult) -> OutcomeReport:
+    """The content of the page; of a snapshot, the calls as far as it contains them."""
     if not workspace.snapshot:
         return found.report
 
@@ -232,7 +238,7 @@ def _report(workspace: Workspace, found: Look) -> Report:
 
 
 def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> dict[str, object]:
-    """How the files stand against the state, as JSON has it."""
+    """The comparison of the files with the state, as JSON."""
     stops = documents(plan.to_stop, masked=masked)
 
     listed = [
@@ -242,7 +248,7 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
     return {"summary": None if plan.errors else summary(plan), "overdue": listed, "to_stop": stops}
 
 
-def _pause_lines(found: Look) -> list[str]:
+def _pause_lines(found: StatusResult) -> list[str]:
 
     return [for_terminal(f"Paused: {describe_pause(pause)}") + "\n" for pause in found.pauses]
 
@@ -260,15 +266,15 @@ def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> lis
         lines.append(f"{told}{count_line(plan)}.")
     if plan.to_stop:
         lines.append(
-            f"{counted(len(plan.to_stop), 'call')} to stop by hand: reconciler status --to-stop lists them."
+            f"{counted(len(plan.to_stop), 'call')} to stop by hand. Run reconciler status --to-stop to list them."
         )
     return [f"{line}\n" for line in lines]
 
 
 def due(plan: Plan, until: datetime) -> list[tuple[Change, datetime]]:
-    """What is not placed although its time comes by ``until``; what was recorded as missed no longer counts.
+    """Calls that are not placed and due by ``until``. Calls recorded as missed do not count.
 
-    An immediate or delayed row is due at once, by its ``place_by`` at the latest.
+    An immediate or delayed row is due at once, at the latest at its ``place_by``.
     """
     found = []
     for change in plan.changes:

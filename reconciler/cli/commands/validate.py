@@ -1,4 +1,4 @@
-"""``reconciler validate``: every problem of every file, without a state."""
+"""``reconciler validate``: report every problem of every file, without a state."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 @reveal_option
 @click.pass_obj
 def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> int:
-    """Check plan files and reconciler.yaml, and report every problem with its place.
+    """Check plan files and reconciler.yaml, and report every problem with its location.
 
-    Runs the guards that need no state as well. Exit 1 where there are errors, 5 where only guards object; warnings
-    alone are exit 0.
+    Also runs the guards that need no state. Exit 1 if there are errors, 5 if only guards object, and 0 if there
+    are only warnings.
     """
     workspace = Workspace.open(app, None)
     now = SystemClock().now()

@@ -1,4 +1,4 @@
-"""The texts of ``reconciler help TOPIC``: one file each, its first line the title. Tests keep them true."""
+"""The texts of ``reconciler help TOPIC``: one file for each, its first line is the title. Tests check them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ORDER = (
 
 
 def topic_names() -> list[str]:
-    """All topics, in the order in which a new user would read them; those without a place in it last."""
+    """All topics, in the order for a new user; topics without a defined position come last."""
     names = {
         item.name.removesuffix(_SUFFIX) for item in resources.files(__name__).iterdir() if _is_text(item.name)
     }
@@ -33,7 +33,7 @@ def topic_names() -> list[str]:
 
 
 def topic_text(name: str) -> str:
-    """One topic as its file has it. ``name`` is one of ``topic_names``."""
+    """The text of one topic. ``name`` is one of ``topic_names``."""
     return resources.files(__name__).joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
 
 
@@ -42,7 +42,7 @@ def title(name: str) -> str:
 
 
 def code_meanings() -> Mapping[str, str]:
-    """Every code of a problem or a guard with what it says, in the order of their names."""
+    """Every code of a problem or a guard with its meaning, sorted by code."""
     policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]
     guards = {code: str(item["description"]) for code, item in policy["guards"]["properties"].items()}
     return dict(sorted((CODES | guards).items()))

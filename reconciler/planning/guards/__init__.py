@@ -1,1 +1,1 @@
-"""Guards: pure functions that say which calls must not ring, and why. See ``words`` and ``registry``."""
+"""Guards: pure functions that decide which calls must not ring, and why. See ``words`` and ``registry``."""

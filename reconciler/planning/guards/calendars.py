@@ -8,8 +8,9 @@ from functools import cache
 
 
 def holiday(place: str, day: date) -> str | None:
-    """The holiday of a country (``CO``) or a part of one (``ES-MD``) on a day, in English where the library has it
-    so; None on any other day."""
+    """The name of the holiday in a country (``CO``) or a part of one (``ES-MD``) on a day, in English if the
+    library has it. None on any other day.
+    """
     return _holidays(place, day.year).get(day)
 
 

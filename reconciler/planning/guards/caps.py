@@ -1,6 +1,6 @@
-"""G006-G008: how much is placed at once. What a plan would do wrong is bounded before anybody looks at it.
+"""G006-G008: limits on how many calls are placed at once, so that a wrong plan cannot place many calls.
 
-Counted are the calls that would be placed now; a call that waits for its time is counted when it is placed.
+They count the calls that would be placed now. A waiting call is counted when it is placed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
-MIN_PLACED = 20  # of fewer calls any new one is a large share: nothing is judged by it then
+MIN_PLACED = 20  # below this, a single new call is a large share
 
 
-def check_new_calls(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """Whether there are more calls than one run, or one plan of it, may place."""
+def check_new_calls(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Check the number of new calls against the limits for one run and for one plan."""
     caps = scene.policy.caps
     if caps.per_run is not None and len(candidates) > caps.per_run:
         message = f"{_calls(len(candidates))} to place; max_new_calls.per_run allows {caps.per_run:,}"
@@ -29,10 +29,10 @@ def check_new_calls(candidates: Sequence[Candidate], scene: Scene) -> Iterator[O
             yield Objection(None, message)
 
 
-def check_share(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """Whether there are many calls beside what the state has placed before.
+def check_share(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Check the number of new calls against the number that were placed before.
 
-    What was approved together counts as new also where a run that ended early has placed some of it.
+    Calls of one approval count as new even if an interrupted run has already placed some of them.
     """
     share = scene.policy.caps.max_share
     if share is None or not candidates:
@@ -42,12 +42,12 @@ def check_share(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objec
     new = len(candidates) + len(placed) - before
     if before >= MIN_PLACED and new > share * before:
         percent = Decimal(100 * new) / before
-        message = f"{_calls(new)} to place is {percent:.1f}% of the {before:,} that were placed before"
+        message = f"{_calls(new)} to place, {percent:.1f}% of the {before:,} placed before"
         yield Objection(None, f"{message}; max_share allows {100 * share:f}%")
 
 
-def check_cost(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """Whether the calls cost more than one run may."""
+def check_cost(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Check the estimated cost of the calls against the limit for one run."""
     caps = scene.policy.caps
     if caps.cost_per_call is not None and caps.max_cost is not None:
         cost = len(candidates) * caps.cost_per_call

@@ -11,13 +11,15 @@ from reconciler.domain.model import Call
 from reconciler.domain.policy import Consent
 from reconciler.domain.times import FARTHEST_EAST, exact_span, parse_instant, parse_wall
 from reconciler.planning.guards.persons import clocks, local
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def check(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call whose consent is missing, cannot be read, lies ahead, or is old when it rings."""
+def check(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call whose consent is missing, unreadable, dated in the future, or too old when the call
+    rings.
+    """
     consent = scene.policy.consent
     if consent is None:
         return
@@ -33,28 +35,28 @@ def _problem(item: Candidate, consent: Consent, now: datetime) -> str | None:
         return f"no evidence of consent: the row has no {consent.field}"
     given = _read(text)
     if given is None:
-        return f"{consent.field} is no date (such as 2026-06-01) and no time with an offset"
+        return f"{consent.field} is neither a date (such as 2026-06-01) nor a time with an offset"
     if isinstance(given, datetime):
         ahead, age = given > now, item.rings_at - given
     else:
         ahead = given > (now + FARTHEST_EAST).date()
         age = max(local(item.rings_at, clock).date() for clock in clocks(item)) - given
     if ahead:
-        return f"{consent.field} lies ahead: nobody can have agreed yet"
+        return f"{consent.field} is in the future"
     if consent.max_age is not None and age > consent.max_age:
         allowed = exact_span(consent.max_age)
-        return f"consent is {exact_span(age)} old when it rings; consent.max_age allows {allowed}"
+        return f"consent will be {exact_span(age)} old when the call rings; consent.max_age allows {allowed}"
     return None
 
 
 def _cell(call: Call, field: str) -> str:
-    """The text of ``metadata.NAME`` or ``additional_data.NAME``, empty where the row has none."""
+    """The text of ``metadata.NAME`` or ``additional_data.NAME``, empty if the row has none."""
     kind, _, name = field.partition(".")
     return (call.metadata if kind == "metadata" else call.additional_data).get(name, "").strip()
 
 
 def _read(text: str) -> datetime | date | None:
-    """An instant, or the day of a date or a wall time; None where it is neither."""
+    """An instant, or the day of a date or a wall time; None if the text is neither."""
     for read in (parse_instant, date.fromisoformat if _DATE.fullmatch(text) else parse_wall):
         with suppress(ValueError):
             found = read(text)

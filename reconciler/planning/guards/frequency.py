@@ -1,7 +1,7 @@
-"""G012-G014: how often one person is called. Calls of the files and of the state count alike.
+"""G012-G014: how often one person is called, counting the calls of the files and those of the state.
 
-Who rings first keeps the place: calls are taken in the order in which they ring, ties by address, and each is held
-against what the state has and against those before it that met no objection.
+Calls are checked in the order in which they ring, ties by address. Each one is compared with the calls in the
+state and with the earlier calls that passed the check.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from reconciler.domain.model import Address
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.persons import Persons, clocks, counts, local, tell_local
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.persons import Persons, clocks, counts, format_local, local
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 Ring: TypeAlias = tuple[datetime, Address]
 _SHOWN = 3
@@ -25,15 +25,15 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """``limit`` calls in one ``period``, which is named by what ``of`` makes of a local time."""
+    """At most ``limit`` calls in one ``period``; ``period_key`` maps a local time to its period."""
 
     period: str
     limit: int
-    of: Callable[[datetime], Hashable]
+    period_key: Callable[[datetime], Hashable]
 
 
 class _Diary:
-    """The calls of one person, in the order in which they ring, and by period on each clock that was asked for."""
+    """The calls to one person in the order in which they ring, and by period in each queried time zone."""
 
     def __init__(self) -> None:
         self.rings: list[Ring] = []
@@ -43,28 +43,28 @@ class _Diary:
     def add(self, ring: Ring) -> None:
         insort(self.rings, ring)
         for (period, clock), pages in self._pages.items():
-            pages[self._rules[period].of(local(ring[0], clock))].append(ring)
+            pages[self._rules[period].period_key(local(ring[0], clock))].append(ring)
 
     def page(self, rule: _Rule, moment: datetime, clock: tzinfo) -> Sequence[Ring]:
-        """The calls of the period in which ``moment`` lies."""
+        """The calls in the period of ``moment``."""
         if len(self.rings) < rule.limit:
             return ()
         if (rule.period, clock) not in self._pages:
             pages: dict[Hashable, list[Ring]] = defaultdict(list)
             for ring in self.rings:
-                pages[rule.of(local(ring[0], clock))].append(ring)
+                pages[rule.period_key(local(ring[0], clock))].append(ring)
             self._rules[rule.period] = rule
             self._pages[rule.period, clock] = pages
-        return self._pages[rule.period, clock].get(rule.of(local(moment, clock)), ())
+        return self._pages[rule.period, clock].get(rule.period_key(local(moment, clock)), ())
 
     def nearest(self, ring: Ring) -> Ring | None:
-        """The call that rings closest to another, the earlier one of two."""
+        """The call that rings closest to the given one; of two equally close ones, the earlier."""
         at = bisect(self.rings, ring)
         return min(self.rings[max(at - 1, 0) : at + 1], key=lambda other: abs(ring[0] - other[0]), default=None)
 
 
-def check_days_and_weeks(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call beyond what a person may get in one of their days or ISO weeks."""
+def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call beyond the number that a person may get in one local day or ISO week."""
     limits = scene.policy.per_person
     if limits is None:
         return
@@ -89,29 +89,31 @@ def check_days_and_weeks(candidates: Sequence[Candidate], scene: Scene) -> Itera
 def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: bool) -> str:
     shown = ", ".join(str(address) for _, address in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-    zone = "" if known else " (the person's time zone is not known, so it may be)"
+    zone = "" if known else " (possibly: the person's time zone is unknown)"
     return (
-        f"it would ring at {tell_local(item)}, call {len(others) + 1} to this person in one "
-        f"{rule.period}{zone}; per_person.per_{rule.period} allows {rule.limit}. Besides it: {shown}{more}"
+        f"it would ring at {format_local(item)}, call {len(others) + 1} to this person in one "
+        f"{rule.period}{zone}; per_person.per_{rule.period} allows {rule.limit}. Other calls: {shown}{more}"
     )
 
 
-def check_gap(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call that rings less than ``min_gap`` away from another one to the same person."""
+def check_gap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call that rings less than ``min_gap`` before or after another call to the same person."""
     limits = scene.policy.per_person
     if limits is not None and limits.min_gap is not None:
-        yield from _too_near(candidates, scene, limits.min_gap, "per_person.min_gap asks for")
+        yield from _too_near(candidates, scene, limits.min_gap, "per_person.min_gap requires")
 
 
-def check_overlap(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call that rings while another one to the same person may still be on the line."""
+def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call that rings while another call to the same person may still be in progress."""
     limits = scene.policy.per_person
     if limits is not None:
-        words = "both may be on the line: per_person.call_length is"
+        words = "the calls may overlap: per_person.call_length is"
         yield from _too_near(candidates, scene, limits.call_length, words)
 
 
-def _too_near(candidates: Sequence[Candidate], scene: Scene, least: timedelta, words: str) -> Iterator[Objection]:
+def _too_near(
+    candidates: Sequence[Candidate], scene: GuardInput, least: timedelta, words: str
+) -> Iterator[Objection]:
     def judge(item: Candidate, diary: _Diary) -> str | None:
         other = diary.nearest((item.rings_at, item.address))
         if other is None or abs(item.rings_at - other[0]) >= least:
@@ -119,23 +121,23 @@ def _too_near(candidates: Sequence[Candidate], scene: Scene, least: timedelta, w
         away = exact_span(abs(item.rings_at - other[0]))
         order = "after" if other[0] <= item.rings_at else "before"
         apart = f"{away} {order}" if other[0] != item.rings_at else "at the same moment as"
-        at = tell_local(item)
+        at = format_local(item)
         return f"it would ring at {at}, {apart} {other[1]} to the same person; {words} {exact_span(least)}"
 
     return _in_order(candidates, scene, judge)
 
 
 def _in_order(
-    candidates: Sequence[Candidate], scene: Scene, judge: Callable[[Candidate, _Diary], str | None]
+    candidates: Sequence[Candidate], scene: GuardInput, judge: Callable[[Candidate, _Diary], str | None]
 ) -> Iterator[Objection]:
-    """What ``judge`` says of each call to a person who gets another one: limits allow one call."""
+    """Apply ``judge`` to each call whose person gets another call as well."""
     persons = Persons(scene.people, scene.view, (item.call.target for item in candidates))
     reached = [persons.names(item.call.target)[0] for item in candidates]
     contacts = persons.with_number(reached)
     wanted = frozenset(reached)
 
     def shared(target: str) -> list[str]:
-        """The persons among those reached whom a call to this target is counted for."""
+        """The called persons for whom a call to this target counts."""
         names = persons.names(target)
         return [name for name in {*names, *contacts.get(names[0], ())} if name in wanted]
 

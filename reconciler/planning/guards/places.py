@@ -1,4 +1,4 @@
-"""Where the called person is: the row says it, or the number does."""
+"""Where the called person is, from the row or from the number."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from reconciler.domain.times import places, zone
 from reconciler.planning.guards.words import Candidate
 
 
-def zones_of(item: Candidate) -> tuple[ZoneInfo, ...]:
-    """The zone that the row says the called person is in, else the schedule's, else all zones of the number; empty
-    where none is known."""
+def called_zones(item: Candidate) -> tuple[ZoneInfo, ...]:
+    """The called person's zone from the row, else the schedule's zone, else all zones of the number. Empty if
+    unknown.
+    """
     if item.called_timezone is not None:
         return _named(item.called_timezone)
-    return zone_of_schedule(item.call) or zones_of_number(item.call)
+    return schedule_zone(item.call) or number_zones(item.call)
 
 
-def zone_of_schedule(call: Call) -> tuple[ZoneInfo, ...]:
-    """The schedule's zone; empty where there is none, or one that is no place: nobody lives in UTC."""
+def schedule_zone(call: Call) -> tuple[ZoneInfo, ...]:
+    """The schedule's zone; empty if there is none, or if it is not a place (UTC)."""
     name = call.schedule.timezone if call.schedule is not None else "UTC"
     return _named(name) if name in places() else ()
 
 
-def zones_of_number(call: Call) -> tuple[ZoneInfo, ...]:
-    """Every zone in which a number of this range may be; none where the range tells nothing."""
+def number_zones(call: Call) -> tuple[ZoneInfo, ...]:
+    """Every zone in which a number of this range may be; empty if the range has no zone."""
     import phonenumbers.timezone  # noqa: PLC0415 - loaded where a number must tell its zone
 
     if call.to_number is None:
@@ -35,7 +36,7 @@ def zones_of_number(call: Call) -> tuple[ZoneInfo, ...]:
     except phonenumbers.NumberParseException:
         return ()
     found = [item for name in names for item in _named(name)]
-    return tuple(found) if len(found) == len(names) else ()  # Etc/Unknown is a name, and no zone
+    return tuple(found) if len(found) == len(names) else ()  # Etc/Unknown is not a zone
 
 
 @cache

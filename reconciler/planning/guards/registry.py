@@ -1,4 +1,4 @@
-"""All guards, in the order of their codes (``policy.GUARD_CODES``), and asking them."""
+"""The list of all guards in the order of their codes (``policy.GUARD_CODES``), and the functions that run them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy, Strictness
 from reconciler.planning.guards import caps, consent, frequency, hours, suppression, timing
-from reconciler.planning.guards.words import Candidate, Finding, Guard, Scene
+from reconciler.planning.guards.words import Candidate, Guard, GuardFinding, GuardInput
 
 _NOW = frozenset({Action.CREATE})
 
@@ -44,40 +44,42 @@ _STANDARD = {guard.code: guard.strictness for guard in GUARDS}
 Pick: TypeAlias = Callable[[frozenset[Action]], Sequence[Candidate]]
 
 
-def ask(pick: Pick, scene: Scene) -> Iterator[Finding]:
-    """What all guards say, in the order of their codes. ``pick`` gives the candidates with some actions."""
-    return _ask(pick, scene, lambda _: True)
+def run_guards(pick: Pick, scene: GuardInput) -> Iterator[GuardFinding]:
+    """Run all guards, in the order of their codes. ``pick`` returns the candidates with some actions."""
+    return _run(pick, scene, lambda _: True)
 
 
-def ask_stateless(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Finding]:
-    """What can be said without a state. When a call rings that has no schedule, nobody knows yet."""
-    yield from _ask(_among(candidates), scene, lambda guard: guard.stateless and not guard.momentary)
+def run_stateless(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
+    """Run the guards that need no state. When a call without a schedule rings is not known yet."""
+    yield from _run(_among(candidates), scene, lambda guard: guard.stateless and not guard.momentary)
     scheduled = [item for item in candidates if item.scheduled]
-    yield from _ask(_among(scheduled), scene, lambda guard: guard.stateless and guard.momentary)
+    yield from _run(_among(scheduled), scene, lambda guard: guard.stateless and guard.momentary)
 
 
-def ask_now(candidate: Candidate, scene: Scene) -> Iterator[Finding]:
-    """What speaks against sending this one call at this moment."""
-    return _ask(_among([candidate]), scene, lambda guard: guard.momentary)
+def run_momentary(candidate: Candidate, scene: GuardInput) -> Iterator[GuardFinding]:
+    """Run the guards that check one call right before it is sent."""
+    return _run(_among([candidate]), scene, lambda guard: guard.momentary)
 
 
-def ask_placed(candidates: Sequence[Candidate], scene: Scene, codes: Collection[str]) -> Iterator[Finding]:
-    """What speaks against placed calls, by those of the guards with these codes that block what they object to."""
-    wanted = {code for code in codes if strictness_of(code, scene.policy) is Strictness.ERROR}
-    return _ask(_among(candidates), scene, lambda guard: guard.code in wanted)
+def run_for_placed(
+    candidates: Sequence[Candidate], scene: GuardInput, codes: Collection[str]
+) -> Iterator[GuardFinding]:
+    """Run those guards with these codes that block, on placed calls."""
+    wanted = {code for code in codes if guard_strictness(code, scene.policy) is Strictness.ERROR}
+    return _run(_among(candidates), scene, lambda guard: guard.code in wanted)
 
 
 def _among(candidates: Sequence[Candidate]) -> Pick:
     return lambda actions: [item for item in candidates if item.action in actions]
 
 
-def _ask(pick: Pick, scene: Scene, wanted: Callable[[Guard], bool]) -> Iterator[Finding]:
+def _run(pick: Pick, scene: GuardInput, wanted: Callable[[Guard], bool]) -> Iterator[GuardFinding]:
     for guard in GUARDS:
-        if wanted(guard) and (strictness := strictness_of(guard.code, scene.policy)) is not Strictness.OFF:
+        if wanted(guard) and (strictness := guard_strictness(guard.code, scene.policy)) is not Strictness.OFF:
             for objection in guard.check(pick(guard.actions), scene):
-                yield Finding(guard.code, strictness is Strictness.ERROR, objection)
+                yield GuardFinding(guard.code, strictness is Strictness.ERROR, objection)
 
 
-def strictness_of(code: str, policy: Policy) -> Strictness:
-    """What follows where the guard of this code objects."""
+def guard_strictness(code: str, policy: Policy) -> Strictness:
+    """Whether the guard of this code blocks, warns or is off."""
     return policy.strictness.get(code) or _STANDARD[code]

@@ -1,4 +1,4 @@
-"""G010, G011 and G016: no call to anybody on a suppression list, and no call at all by a list that is too old."""
+"""G010, G011 and G016: no call to a person on a suppression list, and no calls at all if a list is too old."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
-_TAIL = 4  # digits: no number is shorter behind its country code
+_TAIL = 4  # digits: the shortest number without its country code
 
 
-def check_listed(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call to a person on a list, or of whom nobody can tell."""
+def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call to a person on a list, or to a contact whose number is unknown."""
     for item in candidates if scene.people.suppressed else ():
         names = scene.people.names(item.call.target)
         for found in scene.people.suppressed:
@@ -22,14 +22,14 @@ def check_listed(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Obje
                 yield Objection(item.address, f"the person is on the suppression list {file}")
             elif found.numbers_only and not names[-1].startswith("+"):
                 message = (
-                    f"nobody can tell whether this contact is on the suppression list {file}, which has numbers: "
-                    "policy.contacts names no number for it (reconciler contacts pull FILE)"
+                    f"this contact cannot be checked against the suppression list {file}, which has numbers: "
+                    "policy.contacts has no number for it. Run: reconciler contacts pull FILE"
                 )
                 yield Objection(item.address, message)
 
 
-def check_similar(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to each call to a number that may be one on a list, written with more or fewer digits."""
+def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call to a number that may be on a list, written with more or fewer digits."""
     if not scene.people.suppressed:
         return
     numbers = {item.address: _number(item, scene) for item in candidates}
@@ -44,19 +44,19 @@ def check_similar(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Obj
             if number is not None and similar[number] and number not in found.persons:
                 message = (
                     f"its number may be one on the suppression list {found.file.list.file}, with more or fewer "
-                    "digits: compare the two"
+                    "digits: compare the two numbers"
                 )
                 yield Objection(address, message)
 
 
-def _number(item: Candidate, scene: Scene) -> str | None:
-    """The number that a call rings, where it is known."""
+def _number(item: Candidate, scene: GuardInput) -> str | None:
+    """The number that a call rings, if it is known."""
     name = scene.people.names(item.call.target)[-1]
     return name if name.startswith("+") else None
 
 
 def _is_similar(number: str, listed: Mapping[str, Iterable[str]]) -> bool:
-    """Whether the phone library takes a listed number for a shorter or longer form of ``number``."""
+    """Whether the phone library considers a listed number a shorter or longer form of ``number``."""
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are compared
 
     return any(
@@ -67,19 +67,19 @@ def _is_similar(number: str, listed: Mapping[str, Iterable[str]]) -> bool:
 
 
 def _may_match(shorter: str, longer: str) -> bool:
-    """Whether one number is the end of the other behind a country code of one to three digits."""
+    """Whether one number equals the other after a country code of one to three digits."""
     return any(longer.startswith(shorter[:end]) and longer.endswith(shorter[end:]) for end in (2, 3, 4))
 
 
-def check_age(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection to the whole plan for each list that is too old, counted from the start of its day in UTC."""
+def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to the whole plan for each list that is too old, counted from the start of its day in UTC."""
     for found in scene.people.suppressed if candidates else ():
         file = found.file
         age = scene.now - datetime.combine(file.as_of, time(), UTC)
         if age > file.max_age:
             place = f"{file.list.source.file}:{file.list.source.line}"
             message = (
-                f"the suppression list {file.list.file} ({place}) is of {file.as_of}, and may be "
-                f"{exact_span(file.max_age)} old: fetch it again, and set as_of"
+                f"the suppression list {file.list.file} ({place}) is from {file.as_of} and may be at most "
+                f"{exact_span(file.max_age)} old: download it again and update as_of"
             )
             yield Objection(None, message)

@@ -1,4 +1,4 @@
-"""G004, G005, G020-G022 and G024: too soon, too far ahead, too late, too many at once, and without an end."""
+"""G004, G005, G020-G022 and G024: too soon, too far ahead, too late, too many at once, and no deadline."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
 from reconciler.domain.times import tell_span, zone
-from reconciler.planning.guards.words import Candidate, Objection, Scene
+from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 
-def check_lead(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection for each scheduled call that would ring sooner than the policy's lead time from now."""
+def check_lead(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each scheduled call that would ring sooner than the policy's lead time from now."""
     lead = scene.policy.min_lead
     for item in candidates if lead is not None else ():
         if lead is not None and item.scheduled and item.rings_at - scene.now < lead:
             left = tell_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {left}; policy.min_lead wants {tell_span(lead)}"
+            message = f"it would ring at {local(item)}, in {left}; policy.min_lead requires {tell_span(lead)}"
             yield Objection(item.address, message)
 
 
-def check_horizon(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection for each call that would ring further ahead than the policy plans."""
+def check_horizon(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call that would ring further ahead than the policy's horizon."""
     horizon = scene.policy.horizon
     for item in candidates if horizon is not None else ():
         if horizon is not None and item.rings_at - scene.now > horizon:
@@ -31,8 +31,8 @@ def check_horizon(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Obj
             yield Objection(item.address, message)
 
 
-def check_past(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection for each call whose time passed before anything placed it."""
+def check_past(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call whose time passed before it was placed."""
     for item in candidates:
         passed = item.rings_at if item.scheduled else item.place_by
         if passed is not None and passed <= scene.now:
@@ -40,15 +40,17 @@ def check_past(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Object
             yield Objection(item.address, f"its time passed at {when}: remove the row, or give it a new time")
 
 
-def check_deadline(candidates: Sequence[Candidate], _scene: Scene) -> Iterator[Objection]:
-    """An objection for each call without a schedule that an apply may place however late it comes."""
+def check_deadline(candidates: Sequence[Candidate], _scene: GuardInput) -> Iterator[Objection]:
+    """Object to each call without a schedule and without a deadline, which a late apply would still place."""
     for item in candidates:
         if not item.scheduled and item.place_by is None:
-            yield Objection(item.address, "applied late it rings late, at night too: give the row a place_by")
+            yield Objection(
+                item.address, "a late apply would make it ring late, even at night: set place_by in the row"
+            )
 
 
-def check_peak(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """An objection for each scheduled call over the number that may ring in one minute."""
+def check_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each scheduled call beyond the number that may ring in one minute."""
     limit = scene.policy.peak
     if limit is None:
         return
@@ -56,8 +58,8 @@ def check_peak(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Object
     yield from _over(candidates, scene, limit, words, _minute, _minute_placed)
 
 
-def check_number_peak(candidates: Sequence[Candidate], scene: Scene) -> Iterator[Objection]:
-    """The same for the calls from one number."""
+def check_number_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+    """Object to each scheduled call beyond the number that may ring from one number in one minute."""
     limit = scene.policy.number_peak
     if limit is None:
         return
@@ -72,20 +74,20 @@ def check_number_peak(candidates: Sequence[Candidate], scene: Scene) -> Iterator
 
 
 def local(item: Candidate) -> str:
-    """When a call rings, in its schedule's wall time."""
+    """When a call rings, in the local time of its schedule."""
     named = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
     return f"{item.rings_at.astimezone(zone(named)):%Y-%m-%d %H:%M:%S} {named}"
 
 
 def _over(
     candidates: Sequence[Candidate],
-    scene: Scene,
+    scene: GuardInput,
     limit: int,
     words: str,
     slot: Callable[[Candidate], Hashable],
     placed_in: Callable[[Entry], Hashable],
 ) -> Iterator[Objection]:
-    """Those that find their slot full of calls placed before and of calls with a lower address."""
+    """The calls whose time slot is already full, counting placed calls and calls with a lower address."""
     full = Counter(placed_in(entry) for entry in scene.entries if entry.will_ring(scene.now))
     scheduled = [item for item in candidates if item.scheduled]
     slots = [slot(item) for item in scheduled]
@@ -108,9 +110,9 @@ def _minute_placed(entry: Entry) -> datetime:
 
 
 def place_from(rings_at: datetime | None, within: timedelta | None, now: datetime) -> datetime | None:
-    """From when on a scheduled call may be placed; None where it may be placed now.
+    """The time from which a scheduled call may be placed; None if it may be placed now.
 
-    Calls cannot be cancelled, so the policy may want them placed late.
+    Calls cannot be cancelled, so a policy may require that they are placed late.
     """
     if rings_at is None or within is None or rings_at - now <= within:
         return None

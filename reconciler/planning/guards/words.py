@@ -1,4 +1,4 @@
-"""The words of guards: what they look at, and what they say."""
+"""The types that guards use: their input and their results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from reconciler.domain.policy import Policy, Strictness
 
 
 class Candidate(Record, frozen=True):
-    """A call that would be placed: ``action`` is create, waiting or expired.
+    """A call that would be placed. ``action`` is create, waiting or expired.
 
-    ``rings_at`` is when it would ring (UTC); of a call that is not ``scheduled``, when it would if it were placed
-    now. ``called_timezone`` is its row's; ``guard.places`` knows where the called person is.
+    ``rings_at`` is when it would ring (UTC); for a call that is not ``scheduled``, when it would ring if placed
+    now. ``called_timezone`` is its row's; ``guards.places`` decides where the called person is.
     """
 
     address: Address
@@ -32,11 +32,12 @@ class Candidate(Record, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What guards see besides the calls: the clock, the policy, and what was placed (all entries of the state).
+class GuardInput:
+    """The input of guards besides the calls: the clock, the policy, and all entries of the state.
 
-    ``people`` is what the lists of the policy say, ``approved`` are addresses that were judged together before.
-    ``view`` is how the state has a row's call; a row's target is ``view.target(call.target)`` in entries.
+    ``people`` holds the lists of the policy, ``approved`` the addresses that were approved together before.
+    ``view`` converts a row's call to the form in the state: a row's target is ``view.target(call.target)`` in
+    entries.
     """
 
     now: datetime
@@ -49,27 +50,27 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """What a guard says against one call, or against all calls to place (``address`` None).
+    """What a guard objects to in one call, or in all calls to place (``address`` None).
 
-    The message is shown in public: it names no person, no number and no value given to the agent.
+    The message is public: it contains no person, no number and no value passed to the agent.
     """
 
     address: Address | None
     message: str
 
 
-Check: TypeAlias = Callable[[Sequence[Candidate], Scene], Iterable[Objection]]
+Check: TypeAlias = Callable[[Sequence[Candidate], GuardInput], Iterable[Objection]]
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One rule: ``check`` is pure, and sees all calls at once, sorted by address. There may be more than fit into
-    memory, so it goes through them only where the policy asks for something.
+    """One rule. ``check`` is pure and gets all calls at once, sorted by address. They may not fit into memory, so
+    it iterates over them only if the policy configures the guard.
 
-    ``strictness`` is what it has where the policy sets none. ``actions`` are the calls it looks at. ``stateless``:
-    ``validate`` runs it. ``momentary``: it judges each call by itself, by when it would ring, so it is asked again
-    for each call right before that is sent. ``binds_placed``: what it forbids must not ring even where it was
-    placed before the rule was there. The other guards judge how much is placed, and when, and nothing more.
+    ``strictness`` is the default. ``actions`` selects the calls to check. ``stateless``: ``validate`` runs it.
+    ``momentary``: it judges each call on its own by when it rings, so it runs again right before each call is
+    sent. ``binds_placed``: a call that it forbids must not ring even if it was placed before the rule existed. All
+    other guards limit only how many calls are placed, and when.
     """
 
     code: str
@@ -83,7 +84,7 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GuardFinding:
     """An objection with the guard's code, and whether it blocks."""
 
     code: str

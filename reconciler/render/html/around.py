@@ -1,4 +1,4 @@
-"""What the load of a plan is judged by: it stands in no plan, and is at hand where one is made from files."""
+"""The context for the load of a plan. It is not part of a plan, and is known when a plan is made from files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """``placed`` are the calls of the state that will ring. ``per_minute`` and ``per_number`` are the policy's
-    limits of calls in one minute, and of those from one number; None where there is none, or nobody knows."""
+class LoadContext:
+    """``placed`` are the pending calls of the state. ``per_minute`` and ``per_number`` are the policy's limits of
+    calls in one minute, and of those from one number; None if there is no limit or it is unknown.
+    """
 
     placed: Sequence[Entry] = ()
     per_minute: int | None = None
@@ -24,19 +25,21 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """``calls`` that ring in the minute from ``second`` (since 1970) on, asked for in ``zone``."""
+class MinuteLoad:
+    """The number of ``calls`` that ring in the minute that starts at ``second`` (since 1970), scheduled in
+    ``zone``.
+    """
 
     second: int
     zone: str
     calls: int
 
 
-NOTHING = Around()
+NOTHING = LoadContext()
 
 
 def minute(moment: datetime) -> int:
-    """The start of its minute, in seconds since 1970."""
+    """The start of the moment's minute, in seconds since 1970."""
     return int(moment.timestamp()) // MINUTE * MINUTE
 
 
@@ -44,11 +47,11 @@ def zone(call: Call | None) -> str:
     return call.schedule.timezone if call is not None and call.schedule is not None else ""
 
 
-def fullest_of_a_number(plan: Plan, around: Around) -> tuple[int, int, int] | None:
-    """How many calls ring from one number in one minute at most, in which, and how many may; None without a limit.
+def fullest_number_minute(plan: Plan, around: LoadContext) -> tuple[int, int, int] | None:
+    """The highest number of calls from one number in one minute, that minute, and the limit; None without a limit.
 
-    Counted are the calls to place, those that wait or are blocked, and those placed before. ``plan`` is not
-    masked: masked numbers look alike.
+    Counts the calls to place, waiting and blocked ones, and those placed before. ``plan`` must not be masked,
+    because masked numbers look alike.
     """
     found = Counter(_numbers(plan, around))
     if not found or around.per_number is None:
@@ -57,7 +60,7 @@ def fullest_of_a_number(plan: Plan, around: Around) -> tuple[int, int, int] | No
     return calls, second, around.per_number
 
 
-def _numbers(plan: Plan, around: Around) -> Iterator[tuple[int, str]]:
+def _numbers(plan: Plan, around: LoadContext) -> Iterator[tuple[int, str]]:
     for change in plan.changes:
         if change.call is not None and change.scheduled_at is not None and change.scheduled_at > plan.created_at:
             yield minute(change.scheduled_at), change.call.sender

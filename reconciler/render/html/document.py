@@ -1,4 +1,4 @@
-"""The frame of the page: what may run in it, and how untrusted text gets in."""
+"""The frame of the page: which code may run in it, and how untrusted text is inserted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", 
 
 
 def fill(story: Story) -> str:
-    """The template with the story in it, its styles and its scripts."""
+    """The template filled with the story, the styles and the scripts."""
     style, script = "".join(asset(f"{name}.css") for name in _STYLES), _script()
     page = _environment().get_template("report.html.jinja")
     return page.render(
@@ -35,14 +35,14 @@ def fill(story: Story) -> str:
 
 
 def seen(value: object) -> object:
-    """What the template prints of a value: text with nothing invisible in it, cut; it is escaped afterwards."""
+    """A value as the template prints it: visible characters only, and cut; it is escaped afterwards."""
     return cut(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def embedded(document: JsonObject) -> Markup:
-    """JSON for a ``script`` element that holds data: no text in it can end the element or begin a comment.
+    """JSON for a ``script`` element with data: no text in it can end the element or start a comment.
 
-    ``<``, ``>`` and ``&`` stand in texts only, where JSON lets them be written as escapes.
+    ``<``, ``>`` and ``&`` occur only in strings, where JSON allows escapes for them.
     """
     written = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&":
@@ -51,17 +51,17 @@ def embedded(document: JsonObject) -> Markup:
 
 
 def asset(name: str) -> str:
-    """A file of ours that becomes a part of the page."""
+    """One of our own files that is included in the page."""
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _script() -> str:
-    """All scripts as one, in a scope of their own."""
+    """All scripts as one, in their own scope."""
     return '"use strict";\n{\n' + "\n".join(asset(f"{name}.js") for name in _SCRIPTS) + "}\n"
 
 
 def _policy(style: str, script: str) -> str:
-    """A Content Security Policy by which the page runs what is ours, byte for byte, and loads nothing."""
+    """A Content Security Policy that allows only our own styles and scripts, by hash, and no requests."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -1,4 +1,4 @@
-"""The lines of a sheet, whatever it is of: a plan's changes, or what came of the calls."""
+"""The rows of the page's table, for the changes of a plan or the outcomes of calls."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from datetime import datetime
 from reconciler.domain.model import Address, Call
 from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
 from reconciler.render import to_stop
-from reconciler.render.html.around import NOTHING, Around, Beside, minute, zone
+from reconciler.render.html.around import NOTHING, LoadContext, MinuteLoad, minute, zone
 from reconciler.render.origins import Origins
 from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What can be said of a call: ``name`` for styles, ``word`` and ``mark`` for a reader."""
+class CallKind:
+    """The action or outcome of a call: ``name`` for styles, ``word`` and ``mark`` for readers."""
 
     name: str
     word: str
@@ -26,16 +26,17 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What bars of the chart are made of: ``tone`` for styles, ``name`` for a reader."""
+    """One series of bars in the chart: ``tone`` for styles, ``name`` for readers."""
 
     tone: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One call. ``kind`` and ``load`` are numbers in the book's ``kinds`` and ``series`` (0: rings nowhere on the
-    chart); ``theirs`` says that the base has it already, ``past`` that nothing can be done about it."""
+class CallLine:
+    """One call. ``kind`` and ``load`` are positions in the book's ``kinds`` and ``series`` (0: not in the chart).
+    ``theirs``: the base already has it. ``past``: it needs no action any more.
+    """
 
     address: Address
     kind: int
@@ -53,34 +54,34 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Heap:
-    """Lines that need a person, for one reason: ``told`` in a heading."""
+class AttentionGroup:
+    """Calls that need attention for one reason, which ``told`` states in a heading."""
 
-    kind: Kind
+    kind: CallKind
     told: str
-    lines: tuple[Line, ...]
+    lines: tuple[CallLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Lines in the order of the story, and the words for them.
+class CallBook:
+    """The calls in the order of the page, and the labels for them.
 
-    ``beside`` are calls that ring and have no line, as the last of the ``series``. ``limit`` is of calls in one
-    minute, ``fullest`` says how many ring from one number in one minute at most, when, and how many may.
-    ``origins`` say where values came from, of the lines of which that was asked.
-    ``kind``, ``changes`` and ``place`` name columns, ``reason`` what lines can be filtered by besides.
+    ``beside`` are calls that ring but are not listed, as the last of the ``series``. ``limit`` is the limit of
+    calls in one minute. ``fullest`` is the highest number of calls from one number in one minute, that minute, and
+    the limit. ``origins`` are the origins of values, for the calls that they were requested for. ``kind``,
+    ``changes`` and ``place`` are labels of columns, ``reason`` the label of another filter.
     """
 
-    lines: tuple[Line, ...]
-    kinds: tuple[Kind, ...]
+    lines: tuple[CallLine, ...]
+    kinds: tuple[CallKind, ...]
     series: tuple[Series, ...]
-    attention: tuple[Heap, ...]
+    attention: tuple[AttentionGroup, ...]
     kind: str
     changes: str
     place: str
     reason: str
     branch: bool = False
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[MinuteLoad, ...] = ()
     limit: int | None = None
     fullest: tuple[int, int, int] | None = None
     origins: Origins = field(default_factory=dict)
@@ -99,8 +100,8 @@ _MARKS = {
     Action.HELD: "\N{WHITE CIRCLE}",
     Action.UNCHANGED: "=",
 }
-_KINDS = tuple(Kind(action.value, word(action), _MARKS[action]) for action in Action)
-_TO_STOP = Kind("bad", "to stop by hand", "!")
+_KINDS = tuple(CallKind(action.value, word(action), _MARKS[action]) for action in Action)
+_TO_STOP = CallKind("bad", "to stop by hand", "!")
 _NUMBERS = {action: number for number, action in enumerate(Action)}
 _ATTENTION = (
     Action.FORBIDDEN,
@@ -121,10 +122,10 @@ SERIES = (
 )
 
 
-def book_of(plan: Plan, around: Around = NOTHING, origins: Origins | None = None) -> Book:
-    """The changes by action, in the order of actions; what the base has already comes last."""
+def build_book(plan: Plan, around: LoadContext = NOTHING, origins: Origins | None = None) -> CallBook:
+    """The changes by action, in the order of actions; what the base already has comes last."""
     lines = {change.address: _line(change, plan.created_at) for change in plan.changes}
-    return Book(
+    return CallBook(
         lines=tuple(sorted(lines.values(), key=lambda line: (line.theirs, line.kind))),
         kinds=_KINDS,
         series=SERIES,
@@ -134,41 +135,45 @@ def book_of(plan: Plan, around: Around = NOTHING, origins: Origins | None = None
         place="row",
         reason="reason",
         branch=plan.base is not None,
-        beside=tuple(_beside(plan, lines, around)),
+        beside=tuple(_placed_elsewhere(plan, lines, around)),
         limit=around.per_minute,
         origins=origins or {},
     )
 
 
-def _beside(plan: Plan, lines: Mapping[Address, Line], around: Around) -> Iterator[Beside]:
-    """The calls placed before that no line tells of: of edited rows, and of plans that were not asked for."""
+def _placed_elsewhere(plan: Plan, lines: Mapping[Address, CallLine], around: LoadContext) -> Iterator[MinuteLoad]:
+    """Placed calls that are not listed: the old calls of edited rows, and those of plans that were not
+    selected.
+    """
     moved = dict(plan.moves)
     told = {line.address for line in lines.values() if SERIES[line.load] is SERIES[-1]}
     rest = (entry for entry in around.placed if moved.get(entry.address, entry.address) not in told)
     found = Counter((minute(entry.rings_at), zone(entry.call)) for entry in rest)
-    yield from (Beside(second, name, calls) for (second, name), calls in sorted(found.items()))
+    yield from (MinuteLoad(second, name, calls) for (second, name), calls in sorted(found.items()))
 
 
-def _attention(plan: Plan, lines: Mapping[Address, Line]) -> Iterator[Heap]:
-    """What a person has to look at: the blocked by what blocks them, the others by action."""
+def _attention(plan: Plan, lines: Mapping[Address, CallLine]) -> Iterator[AttentionGroup]:
+    """The changes that need attention: blocked ones by their reason, the others by action."""
     mine = [change for change in plan.changes if change.introduced is not False]
     found = [(Action.BLOCKED, *group) for group in blocked_groups(mine)]
     found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in _ATTENTION]
     if plan.to_stop:
-        yield Heap(_TO_STOP, to_stop.heading(plan.to_stop).partition(" ")[2], tuple(map(_stop_line, plan.to_stop)))
+        yield AttentionGroup(
+            _TO_STOP, to_stop.heading(plan.to_stop).partition(" ")[2], tuple(map(_stop_line, plan.to_stop))
+        )
     for action, words, every in found:
         changes = to_stop.elsewhere(plan, action, every)
         if changes:
-            yield Heap(_KINDS[_NUMBERS[action]], words, tuple(lines[item.address] for item in changes))
+            yield AttentionGroup(_KINDS[_NUMBERS[action]], words, tuple(lines[item.address] for item in changes))
 
 
-def _stop_line(call: CallToStop) -> Line:
+def _stop_line(call: CallToStop) -> CallLine:
     message = f"{call.action}: {to_stop.sentence(call)}"
-    return Line(call.address, _NUMBERS[call.action], 0, None, None, "", message)
+    return CallLine(call.address, _NUMBERS[call.action], 0, None, None, "", message)
 
 
-def _line(change: Change, now: datetime) -> Line:
-    return Line(
+def _line(change: Change, now: datetime) -> CallLine:
+    return CallLine(
         address=change.address,
         kind=_NUMBERS[change.action],
         load=_series(change, now),
@@ -178,7 +183,7 @@ def _line(change: Change, now: datetime) -> Line:
         message=change.message or "",
         reasons=tuple(map(reason_words, change.reasons)),
         diff=change.diff,
-        facts=() if change.called_timezone is None else (("zone of the called", change.called_timezone),),
+        facts=() if change.called_timezone is None else (("called person's time zone", change.called_timezone),),
         theirs=change.introduced is False,
         past="past" in change.reasons,
         floating=change.action is Action.CREATE and change.scheduled_at is None,
@@ -186,12 +191,12 @@ def _line(change: Change, now: datetime) -> Line:
 
 
 def _series(change: Change, now: datetime) -> int:
-    """What the chart counts the change as. An edited call is not in it: its time is the old one's."""
+    """The chart's series for the change. An edited call is not in the chart: its time is the old one."""
     if change.scheduled_at is None:
         return 0
     if change.action in {Action.CREATE, Action.WAITING}:
         return _OF_ACTION[change.action]
-    # A guard judges calls, and says so where it blocks one; what the state blocks would not ring in any case.
+    # Only calls that a guard blocks are counted: those that the state blocks would not ring in any case.
     judged = change.action is Action.BLOCKED and change.call is not None
     ahead = change.scheduled_at > now and "stopped" not in change.reasons
     return _OF_ACTION[change.action] if (judged or change.action in _PLACED) and ahead else 0

@@ -1,4 +1,4 @@
-"""How many calls ring when: what the chart shows, in figures."""
+"""How many calls ring when: the figures of the chart."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler.domain.times import tell_instant
-from reconciler.render.html.lines import Book
+from reconciler.render.html.lines import CallBook
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The ``unit`` of time in which most calls ring, and how many; ``limit`` is how many may, by ``rule``."""
+    """The ``unit`` of time with the most calls, and their number; ``limit`` is the limit, set by ``rule``."""
 
     unit: str
     calls: int
@@ -31,7 +31,7 @@ class Peak:
 class Load:
     """``calls`` ring at a known time, ``floating`` ones at a time that depends on the apply. Days are in UTC.
 
-    ``fullest`` is of the calls from one number, where there is a limit of those.
+    ``fullest`` is for the calls from one number, if there is a limit for them.
     """
 
     calls: int
@@ -41,8 +41,8 @@ class Load:
     fullest: Peak | None = None
 
 
-def measure(book: Book) -> Load:
-    """The load, with its peaks."""
+def measure(book: CallBook) -> Load:
+    """The load and its peaks."""
     seconds = Counter(int(line.rings.timestamp()) for line in book.lines if line.rings is not None and line.load)
     for item in book.beside:
         seconds[item.second] += item.calls
@@ -55,13 +55,13 @@ def measure(book: Book) -> Load:
         calls=seconds.total(),
         floating=sum(line.floating for line in book.lines),
         peaks=tuple(peaks),
-        days=tuple((_told(day * 86_400)[:10], calls) for day, calls in days),
+        days=tuple((_format_minute(day * 86_400)[:10], calls) for day, calls in days),
         fullest=None if book.fullest is None else _fullest(*book.fullest),
     )
 
 
 def _fullest(calls: int, second: int, limit: int) -> Peak:
-    return Peak("minute from one number", calls, _told(second), limit, "policy.peak.per_number")
+    return Peak("minute from one number", calls, _format_minute(second), limit, "policy.peak.per_number")
 
 
 def _slots(seconds: Counter[int], size: int) -> Counter[int]:
@@ -72,10 +72,10 @@ def _slots(seconds: Counter[int], size: int) -> Counter[int]:
 
 
 def _peak(unit: str, size: int, found: Counter[int]) -> Peak:
-    """The first of the fullest."""
+    """The first slot with the highest number of calls."""
     slot, calls = min(found.items(), key=lambda item: (-item[1], item[0]))
-    return Peak(unit, calls, _told(slot * size))
+    return Peak(unit, calls, _format_minute(slot * size))
 
 
-def _told(second: int) -> str:
+def _format_minute(second: int) -> str:
     return tell_instant(datetime.fromtimestamp(second, UTC))

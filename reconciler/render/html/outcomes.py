@@ -1,4 +1,4 @@
-"""What became of the calls: the report of ``status`` as the lines of a book."""
+"""The outcomes of calls: the report of ``status`` as rows of the page."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from reconciler.domain.model import Address
 from reconciler.domain.plan import Plan
 from reconciler.domain.times import tell_instant
 from reconciler.evidence import outcomes
-from reconciler.evidence.outcomes import Drift, Report, Standing
+from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
 from reconciler.render import status
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import Book, Heap, Kind, Line, Series
-from reconciler.render.html.story import Breakdown, Frame, Story, tell_book
+from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine, Series
+from reconciler.render.html.story import Breakdown, Frame, Story, build_book_story
 from reconciler.render.words import count_line, counted, standing, state_line
 
 _LONGEST_WORD = 40
-_MOST_WORDS = 12  # columns of a breakdown
-_MOST_NAMES = 100  # rows of one
-# Outcomes in the order in which they matter, with a style and a mark; a service's other words come last.
+_MOST_WORDS = 12  # the most columns of a breakdown
+_MOST_NAMES = 100  # the most rows of a breakdown
+# Outcomes by importance, with a style and a mark; unknown statuses of the service come last.
 _KINDS = {
     outcomes.UNCERTAIN: ("uncertain", "?"),
     outcomes.MISSING: ("bad", "!"),
-    outcomes.Kind.UNKNOWN: ("bad", "!"),
-    outcomes.Kind.DUPLICATE: ("bad", "!"),
+    outcomes.DriftKind.UNKNOWN: ("bad", "!"),
+    outcomes.DriftKind.DUPLICATE: ("bad", "!"),
     "refused": ("bad", "!"),
     "missed": ("bad", "\N{MULTIPLICATION SIGN}"),
     outcomes.UNLISTED: ("uncertain", "?"),
@@ -44,8 +44,8 @@ _KINDS = {
     "completed": ("good", "="),
     "answered": ("good", "="),
 }
-_TOLD = {
-    outcomes.UNCERTAIN: "uncertain: nobody knows whether they were placed; reconciler resolve",
+_HEADINGS = {
+    outcomes.UNCERTAIN: "uncertain: they may or may not have been placed. Run: reconciler resolve",
     "refused": "refused by the service",
     "missed": "missed: their time passed before they were placed",
 }
@@ -53,17 +53,17 @@ _SERIES = (
     Series("", ""),
     Series("blue", "will ring"),
     Series("green", "answered"),
-    Series("gray", "came to something else"),
+    Series("gray", "other outcome"),
     Series("orange", "uncertain"),
 )
 _WILL_RING, _ANSWERED, _ELSE, _UNCERTAIN = range(1, len(_SERIES))
-_TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour, as it was where they rang"}
+_TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour (local time of the call)"}
 
 
-def tell_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, masked: bool) -> Story:
-    """The story of a report. ``plan`` is how the files stand against the state, ``agents`` are names by id.
+def build_outcome_story(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool) -> Story:
+    """The page of a report. ``plan`` compares the files with the state, ``agents`` are names by id.
 
-    A snapshot's calls are told without what they say, which it does not hold.
+    Calls of a snapshot have no content.
     """
     blind = plan.snapshot_at is not None
     report = status.mask_report(report) if masked else report
@@ -72,7 +72,7 @@ def tell_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, mask
     lines = [_line(item, drift, report, words, blind=blind) for item in report.standings]
     known = {(line.address, line.place) for line in lines}
     lines += [_foreign(item, words) for key, item in drift.items() if key not in known]
-    book = Book(
+    book = CallBook(
         lines=tuple(sorted(lines, key=lambda line: line.kind)),
         kinds=tuple(map(_kind, words)),
         series=_SERIES,
@@ -82,25 +82,27 @@ def tell_outcomes(plan: Plan, report: Report, agents: Mapping[str, str], *, mask
         place="call id",
         reason="status",
     )
-    return tell_book(book, _frame(plan, report, masked=masked or blind), tuple(_breakdowns(report, words, agents)))
+    return build_book_story(
+        book, _frame(plan, report, masked=masked or blind), tuple(_breakdowns(report, words, agents))
+    )
 
 
-def _words(report: Report) -> list[str]:
+def _words(report: OutcomeReport) -> list[str]:
     """The outcomes that occur, in their order."""
     found = {item.outcome for item in report.standings} | {item.kind.value for item in report.drift}
     order = list(_KINDS)
     return sorted(found, key=lambda word: (order.index(word) if word in _KINDS else len(order), word))
 
 
-def _kind(word: str) -> Kind:
+def _kind(word: str) -> CallKind:
     name, mark = _KINDS.get(word, ("quiet", "\N{MIDDLE DOT}"))
-    return Kind(name, cut(word, _LONGEST_WORD), mark)
+    return CallKind(name, cut(word, _LONGEST_WORD), mark)
 
 
-def _frame(plan: Plan, report: Report, *, masked: bool) -> Frame:
+def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
     uncertain = status.outcomes(report)[outcomes.UNCERTAIN]
     looks = [f"{uncertain:,} uncertain"] * bool(uncertain)
-    looks += [counted(len(report.drift), "disagreement")] * bool(report.drift)
+    looks += [counted(len(report.drift), "difference")] * bool(report.drift)
     files = "The plan files have errors: reconciler validate lists them." if plan.errors else ""
     told = [files or f"Files: {count_line(plan)}."]
     if plan.snapshot_at is not None:
@@ -108,9 +110,9 @@ def _frame(plan: Plan, report: Report, *, masked: bool) -> Frame:
     if report.tagged is False:
         told.append(status.BLIND)
     if report.not_asked is not None:
-        verdict = f"The service was not asked: {report.not_asked}."
+        verdict = f"The service was not queried: {report.not_asked}."
     else:
-        verdict = f"For you to look at: {', '.join(looks)}." if looks else "Nothing for you to look at."
+        verdict = f"Needs attention: {', '.join(looks)}." if looks else "The service and the state agree."
     return Frame(
         counts=status.outcome_line(status.outcomes(report)) or "no calls",
         verdict=verdict,
@@ -126,30 +128,30 @@ def _frame(plan: Plan, report: Report, *, masked: bool) -> Frame:
 
 
 def _attention(
-    lines: Sequence[Line], drift: Mapping[tuple[Address, str], Drift], words: Sequence[str]
-) -> Iterator[Heap]:
-    """What the text tells a person to look at; then what never rang, which asks for an edit at most."""
+    lines: Sequence[CallLine], drift: Mapping[tuple[Address, str], Drift], words: Sequence[str]
+) -> Iterator[AttentionGroup]:
+    """What needs attention, as in the text form; then the calls that never rang."""
     disagreed = tuple(line for line in lines if (line.address, line.place) in drift)
     if disagreed:
-        noun = "disagreement" if len(disagreed) == 1 else "disagreements"
-        yield Heap(Kind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
-    for word, told in _TOLD.items():
+        noun = "difference" if len(disagreed) == 1 else "differences"
+        yield AttentionGroup(CallKind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
+    for word, told in _HEADINGS.items():
         if found := tuple(line for line in lines if words[line.kind] == word):
-            yield Heap(_kind(word), told, found)
+            yield AttentionGroup(_kind(word), told, found)
 
 
 def _line(
-    item: Standing,
+    item: CallOutcome,
     drift: Mapping[tuple[Address, str], Drift],
-    report: Report,
+    report: OutcomeReport,
     words: Sequence[str],
     *,
     blind: bool,
-) -> Line:
+) -> CallLine:
     entry, wrong = item.entry, drift.get((item.entry.address, item.entry.call_id or ""))
     reason = item.remote.reason if item.remote is not None else None
     said = [text for text in (wrong and wrong.message, entry.error) if text]
-    return Line(
+    return CallLine(
         address=entry.address,
         kind=words.index(item.outcome),
         load=_series(item, report),
@@ -162,7 +164,7 @@ def _line(
     )
 
 
-def _facts(item: Standing, reason: str | None) -> Iterator[tuple[str, str]]:
+def _facts(item: CallOutcome, reason: str | None) -> Iterator[tuple[str, str]]:
     entry, remote = item.entry, item.remote
     if remote is not None:
         yield "service says", f"{remote.status}, {remote.result}" if remote.result else remote.status
@@ -175,8 +177,8 @@ def _facts(item: Standing, reason: str | None) -> Iterator[tuple[str, str]]:
         yield "stopped", tell_instant(entry.stopped_at)
 
 
-def _series(item: Standing, report: Report) -> int:
-    """What the chart counts a call as; 0 where it did not ring and will not."""
+def _series(item: CallOutcome, report: OutcomeReport) -> int:
+    """The chart's series for a call; 0 if it did not ring and will not."""
     entry = item.entry
     if entry.unknown:
         return _UNCERTAIN
@@ -187,9 +189,9 @@ def _series(item: Standing, report: Report) -> int:
     return _ANSWERED if item.outcome == "answered" else _ELSE
 
 
-def _foreign(item: Drift, words: Sequence[str]) -> Line:
-    """A call that only the service knows."""
-    return Line(
+def _foreign(item: Drift, words: Sequence[str]) -> CallLine:
+    """A call that only the service has."""
+    return CallLine(
         address=item.address,
         kind=words.index(item.kind.value),
         load=0,
@@ -201,8 +203,8 @@ def _foreign(item: Drift, words: Sequence[str]) -> Line:
     )
 
 
-def _breakdowns(report: Report, words: Sequence[str], agents: Mapping[str, str]) -> Iterator[Breakdown]:
-    """Counts by plan, agent and hour: a column for each outcome, and one for those that find no room."""
+def _breakdowns(report: OutcomeReport, words: Sequence[str], agents: Mapping[str, str]) -> Iterator[Breakdown]:
+    """Counts by plan, agent and hour: a column for each outcome, and one for the outcomes without a column."""
     for kind, groups in status.groups(report).items():
         found: Counter[str] = sum(groups.values(), Counter())
         columns = [word for word in words if found[word]]

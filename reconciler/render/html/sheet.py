@@ -1,4 +1,4 @@
-"""The sheet as data for the page's script: columns of numbers, and each text once."""
+"""The table as data for the page's script: columns of numbers, with each text stored once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from reconciler.domain import identity
 from reconciler.domain.model import Call, JsonObject, JsonValue
 from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import Book, Line
+from reconciler.render.html.lines import CallBook, CallLine
 from reconciler.render.words import place, short, when
 from reconciler.source.provenance import TAG, Provenance, ValueOrigin
 
@@ -14,7 +14,7 @@ LONGEST = 2_000
 
 
 class _Texts:
-    """Numbers for texts; 0 is the empty one."""
+    """Assigns numbers to texts; 0 is the empty text."""
 
     def __init__(self) -> None:
         self._numbers = {"": 0}
@@ -27,7 +27,7 @@ class _Texts:
 
 
 class _Origins:
-    """Numbers for origins: a default is the same for thousands of rows."""
+    """Assigns numbers to origins, because thousands of rows share a default."""
 
     def __init__(self, texts: _Texts) -> None:
         self._texts = texts
@@ -54,8 +54,10 @@ class _Origins:
             ],
         }
 
-    def of_row(self, row: Provenance | None) -> JsonValue:
-        """Fields and their origins in turn, without what reconciler attaches; 0 where nobody asked."""
+    def row_origins(self, row: Provenance | None) -> JsonValue:
+        """Fields and their origins in turn, without the tags that reconciler adds; 0 if they were not
+        requested.
+        """
         fields = () if row is None else (field for field in row.fields if field.origin.kind != TAG)
         return [number for field in fields for number in (self._texts(field.path), self(field.origin))] or 0
 
@@ -63,11 +65,13 @@ class _Origins:
         return self._told
 
 
-def sheet(book: Book) -> JsonObject:
-    """The document that ``assets/data.js`` reads: every line, in the order given."""
+def sheet(book: CallBook) -> JsonObject:
+    """The document that ``assets/data.js`` reads: every call, in the given order."""
     texts = _Texts()
     origins = _Origins(texts)
-    rows = [_row(line, texts) | {"origins": origins.of_row(book.origins.get(line.address))} for line in book.lines]
+    rows = [
+        _row(line, texts) | {"origins": origins.row_origins(book.origins.get(line.address))} for line in book.lines
+    ]
     names = list(rows[0]) if rows else []
     return {
         "branch": book.branch,
@@ -82,8 +86,10 @@ def sheet(book: Book) -> JsonObject:
     }
 
 
-def _row(line: Line, texts: _Texts) -> JsonObject:
-    """One row's cells. A text is its number; ``rings`` is in seconds since 1970; what a row lacks is 0 or null."""
+def _row(line: CallLine, texts: _Texts) -> JsonObject:
+    """The cells of one call. A text is given by its number; ``rings`` is in seconds since 1970; a missing value is
+    0 or null.
+    """
     call = line.call
     schedule = call.schedule if call is not None else None
     return {

@@ -1,4 +1,4 @@
-"""What the page says without its script, from top to bottom. Lists are bounded; what finds no room is counted."""
+"""The content of the page without scripts, from top to bottom. Lists are limited; hidden items are counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.domain.times import tell_instant
-from reconciler.render.html.lines import Book, Heap, Kind, Line
+from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
 from reconciler.render.words import count_line, short, state_line, verdict_line, when
@@ -23,7 +23,7 @@ _MOST_MOVES = 500
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A field on both sides; ``alike`` where it differs and does not look so, masked or cut."""
+    """A field on both sides; ``alike``: the values differ, but look the same because they are masked or cut."""
 
     field: str
     before: str
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A call, as far as it is known."""
+    """A call in a list."""
 
     address: str
     action: str
@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A diagnostic; ``line`` and ``caret`` quote the file where it is at hand."""
+    """A diagnostic; ``line`` and ``caret`` quote the file if it is available."""
 
     code: str
     place: str
@@ -64,7 +64,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Calls or problems under one heading: those shown, and how many there are. ``past`` are counted only."""
+    """Calls or problems under one heading: the ones shown, and their total. ``past`` ones are only counted."""
 
     name: str
     heading: str
@@ -83,7 +83,7 @@ NOTHING = Group("", "", 0)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is said of the whole. ``tone`` is the verdict's: good, warn or bad."""
+    """The information about the whole plan. ``tone`` is the verdict's: good, warn or bad."""
 
     counts: str
     verdict: str
@@ -101,7 +101,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Counts of calls by ``noun``: a name, then a count for each head. Of ``total`` rows the first are shown."""
+    """Counts of calls by ``noun``: a name, then a count for each head. Only the first of ``total`` rows are
+    shown.
+    """
 
     title: str
     noun: str
@@ -112,9 +114,9 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything the template prints, and ``sheet`` for the script.
+    """Everything that the template prints, and ``sheet`` for the script.
 
-    ``kind``, ``place`` and ``reason`` are a book's.
+    ``kind``, ``place`` and ``reason`` are the book's.
     """
 
     frame: Frame
@@ -130,8 +132,10 @@ class Story:
     sheet: JsonObject
 
 
-def tell(book: Book, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]) -> Story:
-    """The story of a plan that is masked already, where it is to be. ``own_id`` is the unmasked plan's."""
+def build_story(
+    book: CallBook, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]
+) -> Story:
+    """The content for a plan that is already masked if necessary. ``own_id`` is the id of the unmasked plan."""
     warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
     frame = Frame(
         counts=count_line(plan),
@@ -147,11 +151,11 @@ def tell(book: Book, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable
         all_moves=len(plan.moves),
         foot=tuple(_foot(plan, own_id)),
     )
-    return tell_book(book, frame)
+    return build_book_story(book, frame)
 
 
-def tell_book(book: Book, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> Story:
-    """What the lines of a book say, within what is said of the whole."""
+def build_book_story(book: CallBook, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> Story:
+    """The content for the calls of a book, with the information about the whole plan."""
     return Story(
         frame=frame,
         summary=tuple(_summary(book, frame.errors.total)),
@@ -167,8 +171,10 @@ def tell_book(book: Book, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) 
     )
 
 
-def _summary(book: Book, errors: int) -> Iterable[tuple[str, str, int, int]]:
-    """Each kind that occurs: its name and word, how many the branch brings, how many the base has already."""
+def _summary(book: CallBook, errors: int) -> Iterable[tuple[str, str, int, int]]:
+    """Each kind that occurs: its name and label, the number in this branch, and the number that the base already
+    has.
+    """
     if errors:
         yield "errors", "errors", errors, 0
     found = Counter((line.kind, line.theirs) for line in book.lines)
@@ -179,18 +185,20 @@ def _summary(book: Book, errors: int) -> Iterable[tuple[str, str, int, int]]:
 
 
 def _state(plan: Plan) -> str:
-    """What the plan was compared with, where that is not the state itself, and when it is to be made again."""
+    """What the plan was compared with, if not the state itself, and when to apply again."""
     said = []
     if plan.snapshot_at is not None:
         said.append(f"{state_line(plan)}.")
     elif plan.serial is None:
         said.append("Made without a state: every row counts as new.")
     if plan.next_apply_by is not None:
-        said.append(f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call is lost.")
+        said.append(
+            f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
+        )
     return " ".join(said)
 
 
-def _calls(heap: Heap) -> Group:
+def _calls(heap: AttentionGroup) -> Group:
     told = [line for line in heap.lines if not line.past]
     shown = tuple(_item(line, heap.kind) for line in told[:_MOST_ENTRIES])
     total = len(heap.lines)
@@ -210,7 +218,7 @@ def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Pro
     return Problem(item.code, place, item.message, item.hint or "", line, caret)
 
 
-def _item(line: Line, kind: Kind) -> Item:
+def _item(line: CallLine, kind: CallKind) -> Item:
     call = line.call
     told = tell_instant(line.rings) if line.rings is not None else ""
     return Item(
@@ -243,7 +251,7 @@ def _cells(cells: Iterable[CellDiff]) -> tuple[Cell, ...]:
 
 
 def _foot(plan: Plan, own_id: str) -> Iterable[tuple[str, str]]:
-    """What ties the page to the plan."""
+    """The details that identify the plan."""
     yield "plan", own_id
     yield "made", tell_instant(plan.created_at)
     if plan.git is not None:

@@ -27,7 +27,7 @@ from reconciler.source.settings.members import child_map, child_text, read_integ
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.system import files
-from reconciler.system.failures import next_step, told
+from reconciler.system.failures import error_message, next_step
 
 Loaded: TypeAlias = tuple[Project, Document | None, tuple[Diagnostic, ...]]
 
@@ -76,7 +76,9 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
         data = read()
     except OSError as error:
         place = Location(name)
-        found = Diagnostic(Severity.ERROR, "E113", f"cannot be read: {told(error)}", place, next_step(error))
+        found = Diagnostic(
+            Severity.ERROR, "E113", f"cannot be read: {error_message(error)}", place, next_step(error)
+        )
         return Project(root), None, (found,)
     document = load(data, name)
     if not isinstance(document.root, MapNode):

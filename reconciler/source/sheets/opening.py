@@ -16,7 +16,7 @@ from reconciler.source.sheets.delimited import Delimited
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
 from reconciler.source.sheets.workbook import Workbook
-from reconciler.system.failures import FileRefused, told
+from reconciler.system.failures import FileRefused, error_message
 from reconciler.system.files import open_in_project
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
         with raw:
             yield raw
     except FileRefused as error:
-        raise SheetProblem("E601", f"cannot be read: {told(error)}", error.hint) from error
+        raise SheetProblem("E601", f"cannot be read: {error_message(error)}", error.hint) from error
     except OSError as error:
-        raise SheetProblem("E602", f"cannot be read: {told(error)}", "check the permissions") from error
+        raise SheetProblem("E602", f"cannot be read: {error_message(error)}", "check the permissions") from error
 
 
 class _ByPlace(io.RawIOBase):

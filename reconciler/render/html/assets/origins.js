@@ -37,7 +37,7 @@ function originParts(origin) {
   const inputs = origin.inputs.slice(0, MOST_TOLD).map(([name, number]) => element("li", {}, ...inputParts(name, number)));
   if (origin.inputs.length > MOST_TOLD)
     inputs.push(element("li", {}, `… and ${counted(origin.inputs.length - MOST_TOLD)} more`));
-  if (origin.cut) inputs.push(element("li", {}, "what it reads is told above"));
+  if (origin.cut) inputs.push(element("li", {}, "see above for what it reads"));
   if (inputs.length) parts.push(element("ul", {}, ...inputs));
   return parts;
 }
