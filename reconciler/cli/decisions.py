@@ -131,7 +131,7 @@ def _check_new(decision: Decision, decisions: Mapping[Address, Decision], owners
     if decision.call_id is not None:
         owner = owners.setdefault(decision.call_id, decision.address)
         if owner != decision.address:
-            raise ValueError(f"{decision.call_id} is already the call of {owner}")
+            raise ValueError(f"{decision.call_id} is the call of {owner} already")
 
 
 def _read(

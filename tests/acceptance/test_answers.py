@@ -288,7 +288,7 @@ def test_nobody_can_give_a_row_the_call_of_another(stored: Workbench) -> None:
         ("resolve", "--from", "decisions.csv"),
     ):
         refused = stored.run(*command)
-        assert (refused.code, "call-1 is already the call of june/inv-1" in refused.err) == (1, True), command
+        assert (refused.code, "call-1 is the call of june/inv-1 already" in refused.err) == (1, True), command
     assert statuses(stored) == {"placed": 1, "uncertain": 1}
     assert stored.actions()["june/inv-3"] == "create"
     stored.ok("resolve", "june/inv-2", "--placed", "call-2", *why)

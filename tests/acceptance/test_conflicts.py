@@ -225,7 +225,7 @@ def test_many_conflicts_are_resolved_from_one_file_or_none(restored: tuple[Workb
     refused = decide(bench, rows)
     assert refused.code == 1
     assert "decisions.csv:3: " in refused.err
-    assert "is already the call of june/inv-1" in refused.err
+    assert "is the call of june/inv-1 already" in refused.err
     assert "decisions.csv:4: decision 'not-placed'; expected placed, distinct" in refused.err
     assert set(bench.actions().values()) == {"conflict"}
     rows[1] |= {"call_id": rows[1]["candidates"]}

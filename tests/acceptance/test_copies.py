@@ -74,7 +74,7 @@ def test_a_copy_does_not_trust_a_list_that_is_cut(bench: Workbench, sandbox: Any
     sandbox.set_faults(fault)
     stopped = copy.apply()
     assert (stopped.code, stopped.summary["placed"], stopped.summary["not_sent"]) == (3, 0, 120)
-    assert "not whole" in stopped.summary["stopped"]
+    assert "incomplete" in stopped.summary["stopped"]
     assert copy.run("status").code == 1
     sandbox.set_faults(f"{fault}#1-2")
     held = copy.apply()

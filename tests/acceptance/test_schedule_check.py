@@ -158,7 +158,7 @@ def near_check_call(bench: Workbench, **config: Any) -> Iterator[tuple[RunningSa
         bench.write("calls/near.yaml", near_row(200))
         first = apply(bench)
         assert (first.code, first.summary["placed"]) == (3, 1), first.err
-        assert "is not known" in first.summary["stopped"]
+        assert "it is unknown" in first.summary["stopped"]
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox, clock
 

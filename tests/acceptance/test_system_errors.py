@@ -180,7 +180,7 @@ def test_a_service_that_refuses_connections_is_told_once(june: Workbench) -> Non
     june.env["CONTACTSHIP_BASE_URL"] = "http://127.0.0.1:1"
     result = june.run("apply", "--auto-approve", "--no-preflight", "--no-schedule-check", "--rate", "none")
     assert result.code == 3
-    assert "the service cannot be reached: not sent, the connection was refused" in result.err
+    assert "the service cannot be reached: not sent: the connection was refused" in result.err
     assert result.err.count("not sent: june/") <= 2, result.err
     assert "hint: run reconciler doctor" in result.err
     assert result.out.endswith("Applied: not sent 3.\n")

@@ -122,7 +122,7 @@ CUT = {
 @pytest.mark.parametrize("how", CUT)
 def test_a_listing_that_is_cut_is_none(how: str) -> None:
     service = Service([item(number) for number in range(250)], page=CUT[how])
-    with pytest.raises(LookupFailed, match="not whole"):
+    with pytest.raises(LookupFailed, match="incomplete"):
         ids(service)
     assert service.requests <= 200, "reading again is bounded"
 
@@ -161,7 +161,7 @@ def test_calls_of_one_moment_in_another_order_on_each_page(seed: int) -> None:
     service = Service([item(number, number // 8) for number in range(250)], order=order, cap=20)
     assert set(ids(service)) == named(*range(250))
     all_at_once = Service([item(number, 0) for number in range(250)], order=order)
-    with pytest.raises(LookupFailed, match="not whole"):
+    with pytest.raises(LookupFailed, match="incomplete"):
         ids(all_at_once)
 
 
@@ -261,7 +261,7 @@ def test_numbers_are_listed_whole() -> None:
 
 @pytest.mark.parametrize("how", [how for how in CUT if how != "endless"])
 def test_numbers_that_are_cut_are_none(how: str) -> None:
-    with pytest.raises(LookupFailed, match="not whole"):
+    with pytest.raises(LookupFailed, match="incomplete"):
         numbers(Service([number(index) for index in range(250)], page=CUT[how]))
 
 
@@ -287,5 +287,5 @@ def test_a_list_without_pages_is_whole_where_its_count_says_so(lister: Callable[
     assert ask(Service(people), question) == 250
     late = Service(people, page=lambda items, offset, query, n: (items[:20] if n == 1 else items, 250))
     assert ask(late, question) == 250
-    with pytest.raises(LookupFailed, match="not whole"):
+    with pytest.raises(LookupFailed, match="incomplete"):
         ask(Service(people, page=lambda items, *_: (items[:20], 250)), question)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.bulk import spool
 from reconciler.domain import known as module
+from reconciler.domain.blinding import ClearView
 from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Address, Call, Entry, Location, Row, Status
 from reconciler.domain.people import People
