@@ -20,7 +20,6 @@ from reconciler.source.settings.people import read_people
 from reconciler.source.settings.project import find_project, load_policy, load_project
 from reconciler.source.sources import load_sources
 from reconciler.state.postgres.url import is_server
-from reconciler.state.sqlite import SqliteState
 from reconciler.system.environment import LINEAGE, variable
 from reconciler.system.files import open_in_project
 
@@ -154,6 +153,8 @@ class Workspace:
         self.check()
         if self.server is not None:
             return _postgres(self.server, self.lineage)
+
+        from reconciler.state.sqlite import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
 
         return SqliteState(self.state_path, self.lineage)
 

@@ -116,7 +116,7 @@ def test_a_row_too_near_by_the_time_of_the_apply_is_not_placed(project: Workbenc
     project.ok("plan", "--now", EVENING, "--out", "june.plan")
     applied = project.apply("june.plan", "--now", LATER)
     assert (applied.code, outcomes(applied.events)) == (3, {"june/r1": "blocked", "june/r2": "placed"})
-    assert "in 60 min; policy.min_lead wants 90 min" in applied.events[1]["message"]
+    assert "in 60 min; policy.min_lead requires 90 min" in applied.events[1]["message"]
     text = project.run("apply", "june.plan", "--now", LATER)
     assert "blocked: june/r1: it would ring at 2031-06-02 21:30:00" in text.err
     assert "blocked 1" in text.out

@@ -1,13 +1,12 @@
 """The events of one YAML document, from libyaml.
 
-libyaml reads YAML 1.1. Text that has another meaning in YAML 1.2, or is invalid there, is refused. According to
-the YAML test suite (https://github.com/yaml/yaml-test-suite), libyaml 0.2.5 and 0.2.6 silently drop:
+libyaml reads YAML 1.1. According to the YAML test suite (https://github.com/yaml/yaml-test-suite), libyaml 0.2.5
+and 0.2.6 silently drop:
 
 - ``?`` directly before a text in ``{ }`` and ``[ ]``, as a key indicator. In YAML 1.2 it is part of the text
-  (section 7.3.3, rule 126);
-- ``#`` and the rest of its line, as a comment, directly after a quote, a bracket, a comma, a colon, or the ``|``
-or
-  ``>`` of a text block. In YAML 1.2 a comment must be separated (section 6.6, rule 75).
+  (section 7.3.3, rule 126), so libyaml gets another character in its place;
+- ``#`` and the rest of its line, as a comment, directly after a quote, a bracket, a comma, a colon, or a ``|``. In
+  YAML 1.2 a comment must be separated (section 6.6, rule 75), so such text is refused.
 
 A line break is added to a file without a final one, because it would change the value of a text block at the end.
 """
@@ -20,19 +19,17 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 MISPLACED_COMMENT = "found a comment with no space before it"
-MISPLACED_KEY_MARK = "found '?' with no space after it"
 
 _REFUSED_DIRECTIVE = re.compile(
     r"(?:(?: *+(?:#[^\r\n]*+)?|%YAML +1\.2 *+(?:(?<= )#[^\r\n]*+)?)(?:\r\n?|\n))*+(%[^\r\n]*+)"
 )
 _BETWEEN_DOCUMENTS = re.compile(r"(?:[ \t\r\n]++|#[^\r\n]*+|(?<![^\r\n])\.\.\.(?=\s))*+")
 _DOCUMENT_START = re.compile(r"(?<![^\r\n])(?:---(?=\s)|%)")
-_DOUBTFUL = {
-    "?": re.compile(r"(?<![^\s,:\[\]{}\"'])\?[^\s,\[\]{}]"),
-    "#": re.compile(r"""[|>\[\]{},:"'][-+0-9]*+#"""),
-}
+_QUESTION_MARK = re.compile(r"(?<![^\s,:\[\]{}\"'])\?(?=[^\s,\[\]{}])")  # at the start of a text
+_STAND_INS = range(0xE000, 0xF900)  # characters for private use
+_TOUCHING_COMMENT = re.compile(r"""[|>\[\]{},:"'][-+0-9]*+#""")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*+#")
-_BETWEEN_VALUES = re.compile(r"(?:[^?#]|\?(?=\s)|(?<!\S)#[^\r\n]*+)*+")
+_BETWEEN_VALUES = re.compile(r"(?:[^#]|(?<!\S)#[^\r\n]*+)*+")
 
 
 def refused_directive(text: str) -> tuple[int, str] | None:
@@ -56,14 +53,25 @@ def events(text: str) -> Iterator[yaml.Event]:
         yaml.MarkedYAMLError: ``text`` is not valid YAML, or has another meaning in YAML 1.2.
     """
     text = text if text.endswith(("\n", "\r")) else f"{text}\n"
-    parsed: Iterable[yaml.Event] = iter(yaml.CSafeLoader(text).get_event, None)
-    if any(sign in text and pattern.search(text) for sign, pattern in _DOUBTFUL.items()):
+    parsed: Iterable[yaml.Event] = _parsed(text)
+    if "#" in text and _TOUCHING_COMMENT.search(text):
         parsed = _checked(parsed, text)
     for event in parsed:
         yield event
         if isinstance(event, yaml.DocumentEndEvent) and (second := _second_document(text, event)) is not None:
             yield second
             return
+
+
+def _parsed(text: str) -> Iterator[yaml.Event]:
+    if "?" not in text or not _QUESTION_MARK.search(text):
+        yield from iter(yaml.CSafeLoader(text).get_event, None)
+        return
+    stand_in = next(char for char in map(chr, _STAND_INS) if char not in text)
+    for event in iter(yaml.CSafeLoader(_QUESTION_MARK.sub(stand_in, text)).get_event, None):
+        if isinstance(event, yaml.ScalarEvent):
+            event.value = event.value.replace(stand_in, "?")
+        yield event
 
 
 def _second_document(text: str, end: yaml.DocumentEndEvent) -> yaml.DocumentStartEvent | None:
@@ -77,7 +85,7 @@ def _second_document(text: str, end: yaml.DocumentEndEvent) -> yaml.DocumentStar
 
 
 def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
-    """Check the events for characters that libyaml drops: between two values, or in the header of a text block."""
+    """Check the events for comments that libyaml drops: between two values, or in the header of a text block."""
     read = 0
     for event in parsed:
         start, end = _span(event)
@@ -94,8 +102,7 @@ def _checked(parsed: Iterable[yaml.Event], text: str) -> Iterator[yaml.Event]:
 
 
 def _refusal(text: str, at: int) -> yaml.MarkedYAMLError:
-    problem = MISPLACED_COMMENT if text[at] == "#" else MISPLACED_KEY_MARK
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=_mark(text, at))
+    return yaml.MarkedYAMLError(problem=MISPLACED_COMMENT, problem_mark=_mark(text, at))
 
 
 def _span(event: yaml.Event) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from reconciler.domain.model import Diagnostic, Location, Severity
-from reconciler.source.yaml.events import MISPLACED_COMMENT, MISPLACED_KEY_MARK
+from reconciler.source.yaml.events import MISPLACED_COMMENT
 
 _BAD_ESCAPE = "found invalid Unicode character escape code"
 _MAX_NAME = 1024  # libyaml's limit for the length of ``name:``
@@ -127,7 +127,7 @@ def _comment(it: _ParserError) -> _Mistake | None:
 
 
 def _question_mark(it: _ParserError) -> _Mistake | None:
-    if it.problem != MISPLACED_KEY_MARK and not (it.at == "?" and "flow" in it.context):
+    if not (it.at == "?" and "flow" in it.context):
         return None
     message = "a text in { } or [ ] must not start with ? unless it is quoted"
     return _Mistake(message, "quote the text", *it.end[1:])
