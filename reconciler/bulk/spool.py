@@ -27,7 +27,7 @@ _CHUNK = 1 << 20
 _NEAR = 1 << 16
 
 
-class Lazy(Sequence[T]):
+class LazySequence(Sequence[T]):
     """A sequence that knows its length and how to make each item. A slice is a view of it."""
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Lazy(Sequence[T]):
 
     def part(self, start: int, stop: int) -> Sequence[T]:
         """The view of those from an index to before another."""
-        return Picked(self, range(start, stop))
+        return Subset(self, range(start, stop))
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -46,7 +46,7 @@ class Lazy(Sequence[T]):
         places = range(len(self))[index]
         if not isinstance(places, range):
             return self.item(places)
-        return self.part(places.start, places.stop) if places.step == 1 else Picked(self, places)
+        return self.part(places.start, places.stop) if places.step == 1 else Subset(self, places)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(self) != len(other):
@@ -64,7 +64,7 @@ class Packed(Generic[T]):
     sizes: array[int]
 
     @classmethod
-    def of(cls, items: Iterable[T], pack: Callable[[T], bytes]) -> Packed[T]:
+    def from_items(cls, items: Iterable[T], pack: Callable[[T], bytes]) -> Packed[T]:
         packed = list(map(pack, items))
         return cls(b"".join(packed), array("L", map(len, packed)))
 
@@ -78,7 +78,7 @@ class Packed(Generic[T]):
             start += size
 
 
-class Spool(Lazy[T]):
+class Spool(LazySequence[T]):
     """Items kept packed in a file without a name, which goes with the process however that ends; mode 0600.
 
     ``pack`` and ``unpack`` turn an item into bytes and back.
@@ -171,7 +171,7 @@ def _no_room(error: OSError) -> ReconcilerError:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picked(Lazy[T]):
+class Subset(LazySequence[T]):
     """Those of ``items`` that stand at ``places``, in that order."""
 
     items: Sequence[T]
@@ -184,7 +184,7 @@ class Picked(Lazy[T]):
         return self.items[self.places[index]]
 
     def part(self, start: int, stop: int) -> Sequence[T]:
-        return Picked(self.items, self.places[start:stop])
+        return Subset(self.items, self.places[start:stop])
 
     def __iter__(self) -> Iterator[T]:
         if isinstance(self.items, Spool) and isinstance(self.places, range) and self.places.step == 1:
@@ -193,7 +193,7 @@ class Picked(Lazy[T]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mapped(Lazy[T], Generic[S, T]):
+class MappedView(LazySequence[T], Generic[S, T]):
     """What ``make`` makes of each of ``items``, each time it is asked for."""
 
     items: Sequence[S]
@@ -206,24 +206,24 @@ class Mapped(Lazy[T], Generic[S, T]):
         return self.make(self.items[index])
 
     def part(self, start: int, stop: int) -> Sequence[T]:
-        return Mapped(self.items[start:stop], self.make)
+        return MappedView(self.items[start:stop], self.make)
 
     def __iter__(self) -> Iterator[T]:
         return map(self.make, self.items)
 
 
-def where(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
+def filtered(items: Sequence[T], keep: Callable[[T], bool]) -> Sequence[T]:
     """Those of ``items`` that ``keep`` is true of: in memory where ``items`` are."""
-    if not isinstance(items, Lazy):
+    if not isinstance(items, LazySequence):
         return [item for item in items if keep(item)]
-    return Picked(items, array("L", (place for place, item in enumerate(items) if keep(item))))
+    return Subset(items, array("L", (place for place, item in enumerate(items) if keep(item))))
 
 
 def in_parts(items: Sequence[T], make: Callable[[Sequence[T]], R]) -> Iterator[R]:
     """What ``make`` makes of each part of ``items``, in their order: of a long lazy sequence in other processes
     (``spread``); of any other sequence in one part.
     """
-    if not isinstance(items, Lazy) or len(items) <= PART:
+    if not isinstance(items, LazySequence) or len(items) <= PART:
         yield make(items)
         return
 
@@ -234,11 +234,11 @@ def in_parts(items: Sequence[T], make: Callable[[Sequence[T]], R]) -> Iterator[R
     yield from spread(part)
 
 
-class Shelf(Mapping[K, T]):
+class SpooledMap(Mapping[K, T]):
     """What stands for each key; values wait on disk where they are many."""
 
     def __init__(self, pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:
-        self._kept = Keeper(pack, unpack)
+        self._kept = SpooledList(pack, unpack)
         self._places: dict[K, int] = {}
 
     def add(self, key: K, value: T) -> None:
@@ -256,7 +256,7 @@ class Shelf(Mapping[K, T]):
         return len(self._places)
 
 
-class Keeper(Generic[T]):
+class SpooledList(Generic[T]):
     """Takes items one by one, and keeps them in memory while they are few; in a spool from then on."""
 
     def __init__(self, pack: Callable[[T], bytes], unpack: Callable[[bytes], T]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
-from reconciler.state.place import told
+from reconciler.state.place import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
@@ -26,11 +26,11 @@ def lock_text(lock: Lock, now: datetime) -> str:
     if lock.run is None:
         return "Locked by a run that is not in the state.\n"
     if not lock.runners:
-        return for_terminal(f"Locked by {told(lock.run, now)}.") + "\n"
+        return for_terminal(f"Locked by {describe_holder(lock.run, now)}.") + "\n"
     count = len(lock.runners)
     who = "1 runner" if count == 1 else f"{count} runners"
     lines = [f"Locked by {who} of the plan {lock.run.plan_id}:"]
-    lines += [f"  {told(item.run, now)}: {_counts(item)}" for item in lock.runners]
+    lines += [f"  {describe_holder(item.run, now)}: {_counts(item)}" for item in lock.runners]
     return "".join(for_terminal(line) + "\n" for line in lines)
 
 

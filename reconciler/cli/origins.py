@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import Shelf
+from reconciler.bulk.spool import SpooledMap
 from reconciler.domain import identity
 from reconciler.source.provenance import Provenance
 from reconciler.source.tracing import provenance
@@ -28,7 +28,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     edited meanwhile is skipped. ``sources`` are what the plan was made from.
     """
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
-    found: Shelf[Address, Provenance] = Shelf(pack, unpacker(Provenance))
+    found: SpooledMap[Address, Provenance] = SpooledMap(pack, unpacker(Provenance))
 
     def keep(trace: Trace) -> None:
         row = trace.row

@@ -10,7 +10,7 @@ from heapq import merge
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import Keeper, Lazy, Mapped, Packed, Picked, Spool
+from reconciler.bulk.spool import LazySequence, MappedView, Packed, Spool, SpooledList, Subset
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Action, Change, Changes
 
@@ -19,7 +19,7 @@ _UNPACK = unpacker(Change)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class IndexedChanges(Lazy[Change], Changes):
+class IndexedChanges(LazySequence[Change], Changes):
     """``places`` are the positions in ``items`` per action; ``spans`` are the first and last to ring per action.
 
     ``bare`` are the items without requests, or None if requests are not added on access.
@@ -46,7 +46,7 @@ class IndexedChanges(Lazy[Change], Changes):
         found = [self.places[action] for action in actions if action in self.places]
         if sum(map(len, found)) == len(self.items):
             return self.items
-        return Picked(self.items, found[0] if len(found) == 1 else array("L", merge(*found)))
+        return Subset(self.items, found[0] if len(found) == 1 else array("L", merge(*found)))
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
         if action not in self.spans:
@@ -56,15 +56,15 @@ class IndexedChanges(Lazy[Change], Changes):
 
     def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> IndexedChanges:
         items = self.items if requests or self.bare is None else self.bare
-        return IndexedChanges(Mapped(items, make), self.places, self.spans)
+        return IndexedChanges(MappedView(items, make), self.places, self.spans)
 
     def requested(self, make: Callable[[Change], Change]) -> IndexedChanges:
-        return IndexedChanges(Mapped(self.items, make), self.places, self.spans, bare=self.items)
+        return IndexedChanges(MappedView(self.items, make), self.places, self.spans, bare=self.items)
 
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
     """All changes in their order. Raises ``ReconcilerError`` if the disk is full."""
-    keeper = Keeper(pack, _UNPACK)
+    keeper = SpooledList(pack, _UNPACK)
     counts = _Counts()
     for change in changes:
         keeper.append(change)
@@ -82,7 +82,7 @@ class ChangesPart:
     @classmethod
     def from_changes(cls, changes: Iterable[Change]) -> ChangesPart:
         counts = _Counts()
-        return cls(Packed.of(map(counts.add, changes), pack), counts)
+        return cls(Packed.from_items(map(counts.add, changes), pack), counts)
 
 
 def together(parts: Iterable[ChangesPart]) -> IndexedChanges:

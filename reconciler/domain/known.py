@@ -6,19 +6,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import Keeper, Lazy
+from reconciler.bulk.spool import LazySequence, SpooledList
 from reconciler.domain.model import Address, Entry
 
 _TOGETHER = 128  # entries per block; callers that ask in address order usually need the same block again
 _UNPACK = unpacker(Entry)
 
 
-class EntryIndex(Lazy[Entry]):
+class EntryIndex(LazySequence[Entry]):
     """Entries sorted by address."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Raises ``ReconcilerError`` if the disk is full."""
-        kept, ascending, last = Keeper(pack, _UNPACK), True, None
+        kept, ascending, last = SpooledList(pack, _UNPACK), True, None
         for entry in entries:
             ascending = ascending and (last is None or last < entry.address)
             last = entry.address

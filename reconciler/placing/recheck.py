@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.bulk.spool import Mapped, Picked, where
+from reconciler.bulk.spool import MappedView, Subset, filtered
 from reconciler.domain.changes import MergeCursor
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.known import EntryIndex
@@ -45,14 +45,14 @@ class RecheckResult:
 def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> RecheckResult:
     """Judge the approved rows again. Only a call that is identical in the approved plan becomes an order."""
     known = EntryIndex.from_entries(entries)
-    wanted = where(approved.with_action(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
+    wanted = filtered(approved.with_action(Action.CREATE, Action.EXPIRED), lambda change: change.call is not None)
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
         retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
         scope=frozenset(),
     )
-    current = MergeCursor(make_plan(Mapped(wanted, _row), known, context).changes)
+    current = MergeCursor(make_plan(MappedView(wanted, _row), known, context).changes)
     ready, places = RecheckResult(), array("L")
     for place, change in enumerate(approved.changes):
         ready.plans.add(change.address.plan)
@@ -69,7 +69,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Reche
             ahead = _wanted_ahead(change, known, context)
             ready.changed_ahead += ahead
             ready.too_late += ahead and "still-rings" not in change.reasons
-    ready.orders = Mapped(Picked(approved.changes, places), _order)
+    ready.orders = MappedView(Subset(approved.changes, places), _order)
     return ready
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from reconciler.bulk.spool import where
+from reconciler.bulk.spool import filtered
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
@@ -211,8 +211,8 @@ class ScheduleCheck:
 
     async def _send(self, chosen: Callable[[Order], bool]) -> None:
         """Send the remaining orders that match."""
-        orders = where(self._left, chosen)
-        self._left = where(self._left, lambda order: not chosen(order))
+        orders = filtered(self._left, chosen)
+        self._left = filtered(self._left, lambda order: not chosen(order))
         if orders and (stopped := await self._place(orders)) is not None:
             raise _Unproved(stopped)
 

@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
-from reconciler.bulk.spool import where
+from reconciler.bulk.spool import filtered
 from reconciler.domain.clocks import SET_CLOCK, ServiceClock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import Verdict, unresolved
@@ -272,7 +272,7 @@ class Apply:
             if order.address in gone:
                 message = f"it was moved to {gone[order.address]} since the plan was made; plan again"
                 report(Event(EventKind.STALE, order.address, message=message))
-        return where(orders, lambda order: order.address not in gone) if gone else orders
+        return filtered(orders, lambda order: order.address not in gone) if gone else orders
 
     def _not_paused(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
         """The orders whose plan is not paused.
@@ -293,7 +293,7 @@ class Apply:
                     resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
                 }
                 report(held_back(order.address, held))
-        left = where(orders, lambda order: gate.pause(order) is None)
+        left = filtered(orders, lambda order: gate.pause(order) is None)
         if not left:
             raise Refused(
                 f"nothing was sent: {'; '.join(why)}", hint=f"when this is resolved, run: {'; '.join(resumes)}"
@@ -338,7 +338,7 @@ class Apply:
         for item in conflicts:
             report(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
         held = {item.address for item in conflicts}
-        return where(orders, lambda order: order.address not in held) if held else orders
+        return filtered(orders, lambda order: order.address not in held) if held else orders
 
     async def _look_after(self, service: Service, report: Emit) -> None:
         """Report calls that another copy of this state placed meanwhile; runs after calls were sent."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from reconciler.bulk.spool import Lazy, where
+from reconciler.bulk.spool import LazySequence, filtered
 from reconciler.domain.changes import gathered
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
@@ -128,14 +128,14 @@ def _picking(changes: Sequence[Change], now: datetime) -> Pick:
         if actions not in picked:
             asked = with_action(changes, *(actions & _JUDGED))
             if Action.EXPIRED in actions:
-                asked = where(asked, lambda change: "recorded" not in change.reasons)
+                asked = filtered(asked, lambda change: "recorded" not in change.reasons)
             picked[actions] = _Candidates(asked, now)
         return picked[actions]
 
     return pick
 
 
-class _Candidates(Lazy[Candidate]):
+class _Candidates(LazySequence[Candidate]):
     """Created when the first guard iterates over them, and kept if they are not too many."""
 
     def __init__(self, changes: Sequence[Change], now: datetime) -> None:

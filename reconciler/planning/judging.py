@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
-from reconciler.bulk.spool import Lazy, in_parts
+from reconciler.bulk.spool import LazySequence, in_parts
 from reconciler.domain import identity
 from reconciler.domain.changes import ChangesPart, gathered, together
 from reconciler.domain.facts import Conflict
@@ -70,10 +70,11 @@ class Judge:
         self.trace = DiffTrace()
 
     def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
-        """The change of each row and of each entry without one, sorted by address. Lazy rows are sorted already.
-        Each row is judged once.
+        """The change of each row and of each entry without one, sorted by address. Each row is judged once.
+
+        Rows on disk are sorted already.
         """
-        if isinstance(rows, Lazy):
+        if isinstance(rows, LazySequence):
             judged: Sequence[Change] = together(self._merged(in_parts(rows, self._part)))
         else:
             judged = gathered(self._changes(sorted(rows, key=_address)))

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.bulk.spool import Picked, where
+from reconciler.bulk.spool import Subset, filtered
 from reconciler.domain.masking import mask_change, mask_plan
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.plan import Action, CellDiff, Change, Plan
@@ -124,7 +124,7 @@ def _with_action(plan: Plan, action: Action, *, waiting: bool) -> Sequence[Chang
     """The changes of one action: those that already wait on the base, or all others."""
     if plan.base is None:
         return () if waiting else plan.with_action(action)
-    return where(plan.with_action(action), lambda item: (item.introduced is False) is waiting)
+    return filtered(plan.with_action(action), lambda item: (item.introduced is False) is waiting)
 
 
 def _settings(plan: Plan) -> Iterator[Part]:
@@ -174,7 +174,7 @@ def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) ->
     """Changes that need attention. Edits after the call rang are only counted."""
     if not changes:
         return
-    told = where(changes, lambda item: "past" not in item.reasons)
+    told = filtered(changes, lambda item: "past" not in item.reasons)
     head = f"\n#### {len(changes):,} {words}\n\n"
     tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
     yield Part(rank, head, map(view.entry, told), len(told), tail if len(told) < len(changes) else "")
@@ -185,7 +185,7 @@ def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
     if not changes:
         return
     yield Part(1, f"\n#### {len(changes):,} to place\n")
-    edited = where(changes, lambda item: bool(item.diff))
+    edited = filtered(changes, lambda item: bool(item.diff))
     if edited:
         head = f"\n{len(edited):,} with cells that this branch edits:\n\n"
         yield Part(5, head, map(view.entry, edited), len(edited))
@@ -193,7 +193,7 @@ def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
     for place, item in enumerate(changes):
         if not item.diff:
             places.setdefault(_group(item), array("L")).append(place)
-    groups = [(name, Picked(changes, places[name])) for name in sorted(places)]
+    groups = [(name, Subset(changes, places[name])) for name in sorted(places)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in map(view.text, (plan, day, agent)))
         title = f"{names}: {counted(len(found), 'call')}"

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import structs
 
-from reconciler.bulk.spool import Mapped, in_parts, where
+from reconciler.bulk.spool import MappedView, filtered, in_parts
 from reconciler.domain.masking import mask_diagnostic, mask_plan, mask_to_stop
 from reconciler.domain.model import Diagnostic, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
@@ -158,10 +158,10 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
     return [
-        (f"{ACTION_WORDS[action]}, introduced here", where(changes, lambda change: bool(change.introduced))),
+        (f"{ACTION_WORDS[action]}, introduced here", filtered(changes, lambda change: bool(change.introduced))),
         (
             f"{ACTION_WORDS[action]}, already on {for_terminal(plan.base.ref)}",
-            where(changes, lambda change: not change.introduced),
+            filtered(changes, lambda change: not change.introduced),
         ),
     ]
 
@@ -171,7 +171,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
         return
     told = changes
     if action is Action.CHANGED:
-        told = where(changes, lambda change: "past" not in change.reasons)
+        told = filtered(changes, lambda change: "past" not in change.reasons)
     shown, rest = fold(told, full=view.look.full or view.look.now is None)
     columns = Columns.for_changes(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
@@ -180,7 +180,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     shared = {moments.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
-        shown = Mapped(shown, lambda change: structs.replace(change, message=None))
+        shown = MappedView(shown, lambda change: structs.replace(change, message=None))
 
     def draw(part: Sequence[Change]) -> str:
         return capture(view.look, lambda console: _print_changes(console, part, columns, view))

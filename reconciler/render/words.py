@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from reconciler.bulk.spool import Picked
+from reconciler.bulk.spool import Subset
 from reconciler.domain.model import Call, Entry, Location
 from reconciler.domain.plan import Action, Change, Lifted, Plan
 from reconciler.domain.policy import GUARD_CODES
@@ -45,7 +45,7 @@ def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change
         if change.action is Action.BLOCKED:
             groups.setdefault(change.reasons[0] if change.reasons else "", []).append(place)
     order = sorted(groups, key=lambda reason: (reason not in NAMES, reason))
-    return [(_blocked_by(reason), Picked(changes, groups[reason])) for reason in order]
+    return [(_blocked_by(reason), Subset(changes, groups[reason])) for reason in order]
 
 
 def reason_words(reason: str) -> str:

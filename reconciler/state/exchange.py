@@ -89,7 +89,7 @@ def pull(place: Place, source: Portable, run: Run, now: datetime, lock_timeout: 
         StateError: the file is of another lineage, or its ledger does not hold; nothing is changed then.
     """
     if not place.is_there():
-        place = place.of(source.lineage)
+        place = place.with_lineage(source.lineage)
         with place.receive(again=False) as connection:
             return Pulled(_take(connection, source, run, now), Apart((), ()))
     with place.store(run, lock_timeout) as store:

@@ -34,7 +34,7 @@ def move(source: Place, target: Place, run: Run, now: datetime, lock_timeout: fl
     """
     to = str(target)
     with source.store(run, lock_timeout, moving_to=to) as store:
-        target = target.of(store.lineage)
+        target = target.with_lineage(store.lineage)
         again = store.moved_to is not None
         if again and target.is_there():
             store.end_run(run.id, now, ExitCode.DONE, {})

@@ -76,15 +76,15 @@ def pseudonym(key: bytes, target: str) -> str:
 
 def answered(run_id: str, result: Result) -> Note:
     content: JsonObject = {"address": str(result.address), "call_id": result.call_id}
-    return Note(_OUTCOMES[result.status], result.at, run_id, content, _told(result))
+    return Note(_OUTCOMES[result.status], result.at, run_id, content, _answer_texts(result))
 
 
 def adopted(run_id: str, result: Result) -> Note:
     content: JsonObject = {"address": str(result.address), "call_id": result.call_id}
-    return Note(EntryKind.ADOPTED, result.at, run_id, content, _told(result))
+    return Note(EntryKind.ADOPTED, result.at, run_id, content, _answer_texts(result))
 
 
-def _told(result: Result) -> dict[str, str]:
+def _answer_texts(result: Result) -> dict[str, str]:
     texts = {"error": result.error, "evidence": result.evidence}
     return {name: text for name, text in texts.items() if text is not None}
 

@@ -38,7 +38,7 @@ class Place(Protocol):
     another lineage than the project is pinned to, or was written by another version.
     """
 
-    def of(self, lineage: str) -> Place:
+    def with_lineage(self, lineage: str) -> Place:
         """The same place for the state of this lineage."""
         ...
 
@@ -98,7 +98,7 @@ class Place(Protocol):
         ...
 
 
-def told(run: Run, now: datetime) -> str:
+def describe_holder(run: Run, now: datetime) -> str:
     """A run for whoever waits for its end."""
     age = (now - run.started_at).total_seconds()
     since = format_instant(run.started_at)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.bulk.packing import pack_values, unpack_values
-from reconciler.bulk.spool import Keeper
+from reconciler.bulk.spool import SpooledList
 from reconciler.domain.blinding import derived_key
 from reconciler.domain.chain import Head, Link, genesis
 from reconciler.domain.facts import UNLOCKED_COMMANDS
@@ -74,7 +74,7 @@ class Reader(ConnectionFacts):
         return self._entries("select * from calls order by plan, key, revision")
 
     def _entries(self, sql: str, *values: Value) -> Iterator[Entry]:
-        kept = Keeper(pack_values, unpack_values)
+        kept = SpooledList(pack_values, unpack_values)
         with self._session.translated():
             for row in self._connection.execute(sql, values):
                 kept.append([row[name] for name in ENTRY_COLUMNS])

@@ -18,12 +18,12 @@ from reconciler.state import audit, care, files, migrations, rules
 from reconciler.state.files import create, translated
 from reconciler.state.lock import HeldFile, locked, unlocked
 from reconciler.state.loss import Loss, is_lost, note_loss, refuse_older_copy
-from reconciler.state.place import Lock, told
+from reconciler.state.place import Lock, describe_holder
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
 from reconciler.state.unlocked import UnlockedStore
 
-__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "open_unlocked", "told"]
+__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "open_unlocked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SqliteState:
     def __str__(self) -> str:
         return str(self.path)
 
-    def of(self, lineage: str) -> SqliteState:
+    def with_lineage(self, lineage: str) -> SqliteState:
         return replace(self, lineage=lineage)
 
     def create(self, by: JsonObject) -> str:
@@ -289,7 +289,7 @@ def look_at_lock(path: Path) -> Lock:
 def _holder(path: Path) -> str | None:
     """Who holds the lock, in words."""
     run = _holding(path)
-    return None if run is None else told(run, datetime.now(UTC))
+    return None if run is None else describe_holder(run, datetime.now(UTC))
 
 
 def _holding(path: Path) -> Run | None:

@@ -132,7 +132,7 @@ class Store(FactWriter):
                 if decision.distinct:
                     self._clear(run_id, decision)
                 else:
-                    self._write(notes.decided(run_id, decision, self._said(decision)))
+                    self._write(notes.decided(run_id, decision, self._decision_word(decision)))
             self._end_decided(run_id, decisions)
 
     def _clear(self, run_id: str, decision: Decision) -> None:
@@ -174,7 +174,7 @@ class Store(FactWriter):
             copying.clear(self._connection)
             yield self._connection
 
-    def _said(self, decision: Decision) -> str:
+    def _decision_word(self, decision: Decision) -> str:
         """Check one decision; the result is the word it is recorded under."""
         if decision.let_ring:
             rules.check_let_ring(decision.address, self.entry(decision.address), decision.at)

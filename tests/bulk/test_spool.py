@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.bulk import spool
-from reconciler.bulk.spool import Keeper, Mapped, Picked, Spool
+from reconciler.bulk.spool import MappedView, Spool, SpooledList, Subset
 from reconciler.errors import ReconcilerError
 
 ITEMS = st.lists(st.binary(max_size=40), max_size=30)
@@ -53,9 +53,9 @@ def test_what_is_appended_while_it_is_read_comes_after(first: list[bytes], secon
 @given(ITEMS, st.data())
 def test_views_pick_and_map(items: list[bytes], data: st.DataObject) -> None:
     places = data.draw(st.lists(st.integers(0, len(items) - 1)) if items else st.just([]))
-    picked = Picked(filled(items), places)
+    picked = Subset(filled(items), places)
     assert list(picked) == [picked[index] for index in range(len(places))] == [items[place] for place in places]
-    lengths = Mapped(picked, len)
+    lengths = MappedView(picked, len)
     assert list(lengths) == [lengths[index] for index in range(len(places))] == [len(item) for item in picked]
     assert list(lengths[::2]) == list(lengths)[::2]
 
@@ -63,7 +63,7 @@ def test_views_pick_and_map(items: list[bytes], data: st.DataObject) -> None:
 @pytest.mark.parametrize("most", [0, 1, 2, 3])
 def test_a_keeper_moves_to_disk_without_a_change(most: int, monkeypatch: Any) -> None:
     monkeypatch.setattr(spool, "MOST_HELD", most)
-    keeper: Keeper[str] = Keeper(str.encode, bytes.decode)
+    keeper: SpooledList[str] = SpooledList(str.encode, bytes.decode)
     for count in range(1, 5):
         keeper.append(f"item {count}")
         assert list(keeper.items) == [f"item {number}" for number in range(1, count + 1)]

@@ -186,7 +186,7 @@ def test_a_state_of_another_lineage_is_not_paused(tmp_path: Path) -> None:
     place = SqliteState(tmp_path / "state.db")
     place.create({})
     with pytest.raises(StateError, match="pinned"):
-        pause(place.of("another"))
+        pause(place.with_lineage("another"))
     with pytest.raises(StateMissing):
         pause(SqliteState(tmp_path / "none.db"))
 

@@ -12,7 +12,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.render.words import counted
 from reconciler.state import snapshot
-from reconciler.state.place import told
+from reconciler.state.place import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -92,7 +92,7 @@ def _lock(place: Place, now: datetime) -> CheckResult:
         return failed("state-lock", error)
     if not lock.held:
         return CheckResult("state-lock", Health.OK, "free")
-    who = told(lock.run, now) if lock.run is not None else "a run that is not in the state"
+    who = describe_holder(lock.run, now) if lock.run is not None else "a run that is not in the state"
     hint = "wait for it: the lock is released when that process ends"
     return CheckResult("state-lock", Health.WARN, f"held by {who}", hint)
 

@@ -11,7 +11,7 @@ from operator import lt
 from typing import TypeAlias
 
 from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import Keeper, Packed, Picked, Spool
+from reconciler.bulk.spool import Packed, Spool, SpooledList, Subset
 from reconciler.domain.model import Address, Row
 from reconciler.domain.people import People, person
 
@@ -55,7 +55,7 @@ class Rows:
         names = [_name(row.address) for row in rows]
         ascending = all(map(lt, names, islice(names, 1, None)))
         calls = array("q", (_moment(person(row.call.target), row) for row in rows))
-        return cls(rows[0].address.plan, Packed.of(rows, pack), calls, names[0], names[-1], ascending)
+        return cls(rows[0].address.plan, Packed.from_items(rows, pack), calls, names[0], names[-1], ascending)
 
     def __iter__(self) -> Iterator[Row]:
         return self.packed.items(_UNPACK)
@@ -65,7 +65,7 @@ class RowCollector:
     """Collects the rows of one plan after another, and returns them sorted by address."""
 
     def __init__(self) -> None:
-        self._kept = Keeper(pack, _UNPACK)
+        self._kept = SpooledList(pack, _UNPACK)
         self._files: list[_File] = []
         self._calls = array("q")  # a hash of each row's target and time
 
@@ -110,7 +110,7 @@ class RowCollector:
         """All rows, sorted by address."""
         items, order = self._kept.items, self._order()
         if isinstance(items, Spool):
-            return items if isinstance(order, range) else Picked(items, order)
+            return items if isinstance(order, range) else Subset(items, order)
         return tuple(items[place] for place in order)
 
     def alike(self, people: People) -> Iterator[Row]:

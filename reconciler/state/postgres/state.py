@@ -17,7 +17,7 @@ from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateMissing
 from reconciler.state import audit, care, rules
 from reconciler.state.copying import Within
-from reconciler.state.place import Lock, told
+from reconciler.state.place import Lock, describe_holder
 from reconciler.state.postgres import advisory, schemas
 from reconciler.state.postgres.joint import PostgresJointStore, living, runners
 from reconciler.state.postgres.server import Server
@@ -45,7 +45,7 @@ class PostgresState:
     def __str__(self) -> str:
         return str(self.server)
 
-    def of(self, lineage: str) -> PostgresState:
+    def with_lineage(self, lineage: str) -> PostgresState:
         return replace(self, lineage=lineage)
 
     def create(self, by: JsonObject) -> str:
@@ -201,7 +201,7 @@ def _holder(session: PostgresSession) -> str | None:
     found = living(session.connection)
     run = found[0] if found else Reader(session).holder()
     more = f" and {len(found) - 1} more of the same plan" if len(found) > 1 else ""
-    return None if run is None else told(run, datetime.now(UTC)) + more
+    return None if run is None else describe_holder(run, datetime.now(UTC)) + more
 
 
 def _upgrade(session: PostgresSession) -> None:
