@@ -44,7 +44,7 @@ def move_entries(
         return entries, [], []
     kept = list(entries)
     mover = Mover(moves)
-    problems = list(_circles(moves, mover))
+    problems = list(_cycles(moves, mover))
     if problems:
         return kept, [], problems
     targets = {entry.address: mover.follow(entry.address) for entry in kept}
@@ -65,7 +65,7 @@ def move_entries(
     return moved, pairs, problems
 
 
-def _circles(moves: Sequence[Move], mover: Mover) -> Iterable[Diagnostic]:
+def _cycles(moves: Sequence[Move], mover: Mover) -> Iterable[Diagnostic]:
     for move in moves:
         try:
             mover.follow(Address(move.plan, move.key or "any"))

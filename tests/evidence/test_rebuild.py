@@ -133,7 +133,7 @@ def test_moves_and_renames() -> None:
     assert (found["p/k"][0], found["p/l"][0], found["p/new"][:2]) == ("certain", "certain", ("unknown", "renamed"))
     assert told([row("new", distinct=True)], [listed(tags=tags(row()))])["p/new"][1] == "not-listed"
     circle = [Move("p", "a", "p", "b", Location("f")), Move("p", "b", "p", "a", Location("f"))]
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         look([], [listed(tags=tags(row("a")))], moves=circle)
 
 

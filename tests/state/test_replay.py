@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import Kind, Record
+from reconciler.domain.chain import EntryKind, LedgerRecord
 from reconciler.domain.model import Status
 from reconciler.state import projection, replay
 from reconciler.state.replay import Replay
@@ -34,34 +34,34 @@ RULING = {"address": "june/a", "call_id": None}
 def played() -> Iterator[Replay]:
     """A run has begun, and june/a is about to be sent."""
     with closing(Replay()) as played:
-        play(played, Kind.BEGAN, RUN)
-        play(played, Kind.INTENDED, CALL)
+        play(played, EntryKind.BEGAN, RUN)
+        play(played, EntryKind.INTENDED, CALL)
         yield played
 
 
 def play(replay: Replay, kind: str, content: Mapping[str, Any], run: str = "run") -> None:
-    replay.step(Record(1, AT, kind, run, 1, "", dict(content)), {})
+    replay.step(LedgerRecord(1, AT, kind, run, 1, "", dict(content)), {})
 
 
 def test_every_kind_of_entry_is_played() -> None:
-    assert projection.PROJECTIONS.keys() | replay.PLAYED_OTHERWISE.keys() == set(Kind)
+    assert projection.PROJECTIONS.keys() | replay.PLAYED_OTHERWISE.keys() == set(EntryKind)
 
 
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        (Kind.PLACED, ANSWER),
-        (Kind.FAILED, RULING),
-        (Kind.MISSED, RULING),
-        (Kind.ADOPTED, ANSWER),
-        (Kind.DECIDED, ANSWER | {"said": "placed"}),
-        (Kind.DECIDED, RULING | {"said": "stopped"}),
-        (Kind.FORGOTTEN, RULING | {"said": "forgotten"}),
-        (Kind.MOVED, {"from": "june/a", "address": "july/a"}),
-        (Kind.ENDED, {"exit_code": 0, "counts": {}}),
+        (EntryKind.PLACED, ANSWER),
+        (EntryKind.FAILED, RULING),
+        (EntryKind.MISSED, RULING),
+        (EntryKind.ADOPTED, ANSWER),
+        (EntryKind.DECIDED, ANSWER | {"said": "placed"}),
+        (EntryKind.DECIDED, RULING | {"said": "stopped"}),
+        (EntryKind.FORGOTTEN, RULING | {"said": "forgotten"}),
+        (EntryKind.MOVED, {"from": "june/a", "address": "july/a"}),
+        (EntryKind.ENDED, {"exit_code": 0, "counts": {}}),
     ],
 )
-def test_what_an_entry_changes_must_be_there(played: Replay, kind: Kind, content: dict[str, Any]) -> None:
+def test_what_an_entry_changes_must_be_there(played: Replay, kind: EntryKind, content: dict[str, Any]) -> None:
     play(played, kind, content)
     elsewhere = {name: value.replace("june/a", "june/b") for name, value in content.items() if name == "address"}
     elsewhere |= {"from": "june/c"} if "from" in content else {}
@@ -71,7 +71,7 @@ def test_what_an_entry_changes_must_be_there(played: Replay, kind: Kind, content
 
 def test_an_answer_belongs_to_the_run_that_asked(played: Replay) -> None:
     with pytest.raises(LookupError):
-        play(played, Kind.PLACED, ANSWER, "another run")
+        play(played, EntryKind.PLACED, ANSWER, "another run")
     assert [row["status"] for row in played.rows("calls")] == [Status.INTENDED]
 
 
@@ -79,14 +79,17 @@ def test_an_answer_belongs_to_the_run_that_asked(played: Replay) -> None:
     ("kind", "content"),
     [
         ("unheard-of", ANSWER),
-        (Kind.DECIDED, ANSWER | {"said": "unheard-of"}),
-        (Kind.INTENDED, CALL | {"address": "no address"}),
-        (Kind.INTENDED, CALL | {"digest": ["a list"]}),
-        (Kind.BEGAN, RUN | {"pid": 1 << 70}),
-        (Kind.BEGAN, RUN),  # it has begun already
-        (Kind.INHERITED, {"table": "claims", "row": {"position": 1, "plan": "june", "key": "a", "revision": 1}}),
-        (Kind.INHERITED, {"table": "calls", "row": {"digest": "d", "digest) values (1) --": "x"}}),
-        (Kind.INHERITED, {"table": "decisions", "row": {"number": 1}}),
+        (EntryKind.DECIDED, ANSWER | {"said": "unheard-of"}),
+        (EntryKind.INTENDED, CALL | {"address": "no address"}),
+        (EntryKind.INTENDED, CALL | {"digest": ["a list"]}),
+        (EntryKind.BEGAN, RUN | {"pid": 1 << 70}),
+        (EntryKind.BEGAN, RUN),  # it has begun already
+        (
+            EntryKind.INHERITED,
+            {"table": "claims", "row": {"position": 1, "plan": "june", "key": "a", "revision": 1}},
+        ),
+        (EntryKind.INHERITED, {"table": "calls", "row": {"digest": "d", "digest) values (1) --": "x"}}),
+        (EntryKind.INHERITED, {"table": "decisions", "row": {"number": 1}}),
     ],
 )
 def test_what_no_version_writes_is_refused(played: Replay, kind: str, content: dict[str, Any]) -> None:
@@ -97,8 +100,8 @@ def test_what_no_version_writes_is_refused(played: Replay, kind: str, content: d
 def test_a_row_from_before_the_ledger_keeps_its_number(played: Replay) -> None:
     row = {"number": 7, "run_id": "run", "plan": "june", "key": "a", "revision": 1, "said": "stopped", "at": AT}
     inherited = {"table": "decisions", "row": row | {"call_id": None, "reason": "deleted"}}
-    play(played, Kind.INHERITED, inherited)
-    play(played, Kind.DECIDED, RULING | {"said": "stopped"})
+    play(played, EntryKind.INHERITED, inherited)
+    play(played, EntryKind.DECIDED, RULING | {"said": "stopped"})
     assert [row["number"] for row in played.rows("decisions")] == [7, 8]
 
 

@@ -70,11 +70,11 @@ def in_order(columns: Columns, report: FileReport) -> tuple[Column, ...]:
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        circle = [str(name) for name in reversed(error.args[1])]
-        where = columns[circle[0]].scalar
-        message = f"these columns form a cycle: {' reads '.join(circle)}"
+        cycle = [str(name) for name in reversed(error.args[1])]
+        where = columns[cycle[0]].scalar
+        message = f"these columns form a cycle: {' reads '.join(cycle)}"
         hint = "change one of them so that it does not read the next"
-        report.add_problem("E704", message, where.line, where.column, hint, private=revealing_names(circle))
+        report.add_problem("E704", message, where.line, where.column, hint, private=revealing_names(cycle))
         return ()
     return tuple(columns[name] for name in order)
 
