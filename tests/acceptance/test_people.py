@@ -198,7 +198,7 @@ def test_consent_stands_in_the_row(project: Workbench) -> None:
     assert blocked(plan) == {key: ["G015"] for key in "bcde"}
     messages = {item["key"]: item["message"] or "" for item in plan["changes"]}
     assert "consent will be 511 d old" in messages["b"]
-    assert "no date" in messages["c"]
+    assert "is neither a date" in messages["c"]
     assert "soon" not in messages["c"]
     assert "lies ahead" in messages["d"]
     assert "no evidence of consent" in messages["e"]
