@@ -92,7 +92,7 @@ def everything() -> Plan:
         other("june/inv-11", Action.UNCHANGED, introduced=False),
         diagnostics=(
             problem("unknown field 'additonal_data' in calls[9]", hint="did you mean additional_data?"),
-            problem("missing field 'place_by': if the plan is applied late, this call rings late", "W201", 38),
+            problem("missing field 'place_by'", "W201", 38),
         ),
         moves=((address("may/inv-20"), address("june/inv-20")),),
         base=BASE,

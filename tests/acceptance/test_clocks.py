@@ -49,7 +49,7 @@ def test_nothing_is_sent_or_recorded_by_a_wrong_clock(
     refused = project.apply(*options)
     assert (refused.code, len(sandbox.calls())) == (5, 0)
     assert "more than a minute apart" in refused.err
-    assert re.search(r"clock says 20\S+Z and the service's 20\S+Z", refused.err), "both times are told"
+    assert re.search(r"clock shows 20\S+Z and the service's shows 20\S+Z", refused.err), "both times are told"
     assert "timedatectl" in refused.err
     text = project.run("apply", "--auto-approve", *options)
     assert (text.code, text.out.splitlines()[-1]) == (5, "Nothing was sent.")

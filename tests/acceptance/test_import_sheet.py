@@ -167,11 +167,11 @@ def test_a_time_to_call_is_never_made_up(ready: Workbench, header: str, value: s
 def test_a_key_is_neither_repeated_nor_a_phone_number(ready: Workbench) -> None:
     head = ["Cuenta", "Teléfono", "Nombre"]
     ready.write("calls/a.csv", text_of(head, ["1", "5550000111", "Ana"], ["1", "5550000112", "Luis"]))
-    assert "TODO key  (column 'Cuenta' repeats itself" in ready.ok("import-sheet", "calls/a.csv", *SAID).err
+    assert "TODO key  (column 'Cuenta' has duplicate values" in ready.ok("import-sheet", "calls/a.csv", *SAID).err
     ready.write("calls/b.csv", text_of(head[1:], ["5550000111", "Ana"]))
     assert "TODO key" in ready.ok("import-sheet", "calls/b.csv", *SAID).err
     ready.write("calls/c.csv", text_of(["id", *head[1:]], ["1", "5550000111", "Ana"], ["2", "5550000112", "Luis"]))
-    assert "note: column 'id' counts the rows" in ready.ok("import-sheet", "calls/c.csv", *SAID).err
+    assert "note: column 'id' contains row numbers" in ready.ok("import-sheet", "calls/c.csv", *SAID).err
 
 
 def test_numbers_that_fit_no_region_are_counted(ready: Workbench) -> None:
@@ -203,7 +203,7 @@ def test_a_workbook(ready: Workbench) -> None:
     write_workbook(ready.root / "calls/junio.xlsx", ("Notas", [["x"]]), ("Junio", rows))
     several = ready.run("import-sheet", "calls/junio.xlsx", *SAID)
     assert several.code == 1
-    assert "say which: --sheet Notas, Junio" in several.err
+    assert "choose one with --sheet: Notas, Junio" in several.err
     ready.ok("import-sheet", "calls/junio.xlsx", "--sheet", "Junio", *SAID)
     (call,) = calls(ready).values()
     assert call["schedule"]["at"] == "2031-06-16 10:30:00"
@@ -227,9 +227,9 @@ def test_it_never_overwrites_unless_told_to(ready: Workbench) -> None:
     [
         (("calls/none.csv",), 1, "calls/none.csv|none.csv: cannot be read"),
         (("calls/june.xls",), 1, "save it as .xlsx or .csv"),
-        (("calls/empty.csv",), 1, "there is nothing in it"),
-        (("calls/header.csv",), 1, "there is nothing below its header"),
-        (("calls/twice.csv",), 1, "calls/twice.csv:1:3: header 'a' is here a second time"),
+        (("calls/empty.csv",), 1, "the sheet is empty"),
+        (("calls/header.csv",), 1, "the sheet has no rows below its header"),
+        (("calls/twice.csv",), 1, "calls/twice.csv:1:3: duplicate header 'a'"),
         (("calls/june.csv", "--output", "other/june.yaml"), 1, "is neither in the folder of"),
         (("../june.csv", "--output", "calls/june.yaml"), 1, "is neither in the folder of"),
         (("calls/link.csv",), 1, "leads out of the project"),

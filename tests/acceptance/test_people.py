@@ -200,7 +200,7 @@ def test_consent_stands_in_the_row(project: Workbench) -> None:
     assert "consent will be 511 d old" in messages["b"]
     assert "is neither a date" in messages["c"]
     assert "soon" not in messages["c"]
-    assert "lies ahead" in messages["d"]
+    assert "in the future" in messages["d"]
     assert "no evidence of consent" in messages["e"]
 
 

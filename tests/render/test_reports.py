@@ -68,7 +68,7 @@ def test_annotations_are_commands_in_order() -> None:
             "Fields: schedule.at"
         ),
         "::warning title=removed::may/inv-1 is removed: may/inv-1 still rings",
-        "::warning file=calls/june.yaml,line=38,col=5,title=W201::no place_by: applied late, this call rings late",
+        "::warning file=calls/june.yaml,line=38,col=5,title=W201::missing field 'place_by'",
         (
             "::notice title=reconciler::1 blocked, 2 changed, 1 removed, 7 to place, 1 held, 1 unchanged. "
             "It cannot be applied: 1 error, 1 blocked."

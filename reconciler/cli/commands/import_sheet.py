@@ -146,7 +146,7 @@ def _read(options: Options, target: Path, project: Project) -> Sample:
         return read_sample(options, name_of(project, target.parent.resolve() / target.name), project)
     except SheetProblem as found:
         where = options.file.text if found.location is None else str(found.location)
-        hint = found.hint and found.hint.replace("say sheet: ", "say which: --sheet ").replace(
+        hint = found.hint and found.hint.replace("set sheet: to one of ", "choose one with --sheet: ").replace(
             "hidden: ", "--hidden "
         )
         raise ReconcilerError(f"{where}: {found.message}", hint=hint) from found

@@ -199,7 +199,7 @@ class Delimited(Grid):
             rest = self._lines[-1][after.start(1) :].lstrip()
             if after[1].isspace() and (not is_tab or not rest or rest.startswith(self._delimiter)):
                 blank = "tab" if is_tab else "blank"
-                message = f"{blank} between a closing quote and the delimiter"
+                message = f"there is a {blank} between a closing quote and the delimiter"
                 return SheetProblem("E602", message, f"remove the {blank}", where)
             mark = "a tab" if is_tab else repr(after[1])
             hint = 'set delimiter: "\\t"' if is_tab else f'set delimiter: "{after[1]}"'

@@ -140,5 +140,5 @@ def _choose(sheets: list[Sheet], wanted: str | None, hidden: str | None) -> Shee
     seen = [sheet for sheet in sheets if hidden == "include" or not sheet.hidden]
     if len(seen) != 1:
         shown = ", ".join(sheet.name for sheet in seen or sheets)[:200]
-        raise SheetProblem("E602", f"the workbook has {len(seen)} visible sheets", f"set sheet: to one of {shown}")
+        raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"set sheet: to one of {shown}")
     return seen[0]
