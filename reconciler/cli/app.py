@@ -63,7 +63,6 @@ class Instant(click.ParamType[datetime]):
     name = "RFC 3339"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-
         if isinstance(value, datetime):
             return value
         try:

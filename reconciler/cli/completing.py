@@ -39,7 +39,6 @@ def _app(ctx: click.Context) -> App:
 
 
 def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-
     url = ctx.params.get("state_url") or variable(STATE)
     with Workspace.open(_app(ctx), url).reader() as reader:
         for entry in reader.entries():
@@ -48,7 +47,6 @@ def _addresses_of_state(ctx: click.Context, incomplete: str) -> Iterator[Complet
 
 
 def _addresses_of_rows(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-
     app = _app(ctx)
     for row in Workspace.open(app, None).sources(app, ()).rows:
         if str(row.address).startswith(incomplete):
@@ -70,7 +68,6 @@ def _plan_files(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]
 
 
 def _schemas(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-
     yield from (CompletionItem(name) for name in schema_names() if name.startswith(incomplete))
 
 

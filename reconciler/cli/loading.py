@@ -99,7 +99,6 @@ def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str
 def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
     if request.base is None:
         return None
-
     return load_base(app, workspace, request.paths, request.base)
 
 

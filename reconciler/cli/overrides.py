@@ -71,7 +71,6 @@ def offer(plan: Plan, policy: Policy) -> str | None:
 
 
 def _read(text: str) -> Lifted:
-
     code, separator, reason = text.partition("=")
     code, reason = code.strip().upper(), reason.strip()
     if not separator:
@@ -91,7 +90,6 @@ def _read(text: str) -> Lifted:
 
 
 def _check(code: str, policy: Policy) -> None:
-
     if code not in policy.overridable:
         may = ", ".join(sorted(policy.overridable)) or "none"
         hint = f"policy.overridable in reconciler.yaml lists the guards that may be: {may}"

@@ -179,7 +179,6 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
 
 
 def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
-
     own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
     lifted = dict.fromkeys((*job.plan.lifted, *request.lifted))

@@ -175,7 +175,6 @@ def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[st
 
 
 async def _query(target: Target, wanted: Sequence[Entry]) -> Answers:
-
     register = CallListing(target.origin, target.key(), target.timeout)
     try:
         return await query_calls(register, wanted, SystemClock().now())

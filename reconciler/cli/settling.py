@@ -112,7 +112,6 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
 
 
 async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows: FileRows | None) -> list[Match]:
-
     directory = CallListing(target.origin, key, target.timeout)
     try:
         adopted = await settle(store, run_id, directory, SystemClock())
@@ -137,7 +136,6 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
 
 
 def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *, as_json: bool) -> None:
-
     unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
     conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]
     if as_json:

@@ -40,7 +40,6 @@ def show_to_stop(
 
 
 def _shown(app: App, plan: Plan, name: str, file: str, *, reveal: bool) -> bytes:
-
     if name == "json":
         return to_json({"to_stop": to_stop.documents(plan.to_stop, masked=not reveal)}, indent=2).encode()
     if name == "csv":

@@ -217,7 +217,6 @@ def locate_server(url: str) -> Server:
 
 
 def _outside(project: Project) -> Diagnostic:
-
     message = f"the path of the state {project.state_path} has a link that leads out of the project"
     hint = "pass it with --state PATH or RECONCILER_STATE"
     return Diagnostic(Severity.ERROR, "E404", message, project.source or Location(PROJECT_FILE), hint)

@@ -105,7 +105,6 @@ async def examine(access: Access, deadline: float, wanted: ReferencedIds) -> lis
 
 
 async def _check_service(reader: Reader, access: Access, wanted: ReferencedIds) -> list[CheckResult]:
-
     asked = datetime.now(UTC)
     try:
         agents = await list_agents(reader)
@@ -145,13 +144,11 @@ async def _run_check(check: str, ask: Callable[[], Awaitable[CheckResult]]) -> C
 
 
 async def _agents(reader: Reader, there: frozenset[str], wanted: Mapping[str, str]) -> CheckResult:
-
     missing = [agent for agent in wanted if agent not in there and not await has_agent(reader, agent)]
     return _verdict("agents", "agent", wanted, missing, len(there))
 
 
 async def _numbers(reader: Reader, wanted: Mapping[str, str]) -> CheckResult:
-
     listed = await list_numbers(reader)
     there = {_plain(name) for number in listed for name in (number.id, number.e164)}
     missing = [number for number in wanted if _plain(number) not in there]

@@ -44,7 +44,6 @@ def _open(workspace: Workspace) -> CheckResult:
 
 
 def _pauses(workspace: Workspace) -> CheckResult:
-
     with workspace.reader() as reader:
         pauses = reader.pauses()
     if not pauses:
@@ -55,7 +54,6 @@ def _pauses(workspace: Workspace) -> CheckResult:
 
 
 def _snapshot(workspace: Workspace) -> CheckResult:
-
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
     told = f"{workspace.state_path}: snapshot of {tell_instant(taken.created_at)}, serial {taken.serial}"
     return CheckResult("state", Health.OK, told)
@@ -85,7 +83,6 @@ def _mode(path: Path) -> CheckResult:
 
 
 def _lock(place: Place, now: datetime) -> CheckResult:
-
     try:
         lock = place.lock()
     except ReconcilerError as error:

@@ -225,7 +225,6 @@ def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
 
 
 def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
-
     workspace.check()
     check_plan_key(workspace.project.policy)
     plan = read_plan(app, Path(name))

@@ -177,7 +177,6 @@ def _life(lines: Iterable[LedgerLine], address: Address) -> list[LedgerLine]:
 
 
 def _lines(reader: StateReader) -> Iterable[LedgerLine]:
-
     runs: dict[str | None, JsonObject] = {}
     for link in reader.ledger():
         try:
@@ -272,7 +271,6 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
 
 
 def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
-
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)
     return Workspace.open(app, state_url).place.verify(anchors)

@@ -63,7 +63,6 @@ def pull(app: App, file: Path, api_key_file: Path | None, base_url: str | None) 
 
 
 async def _fetch(target: Target) -> Sequence[RemoteContact]:
-
     reader = Reader(target.origin, target.key(), target.timeout)
     try:
         return await list_contacts(reader)

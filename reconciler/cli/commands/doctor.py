@@ -101,7 +101,6 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
 
 
 def _remote(workspace: Workspace, sources: Sources, access: Access) -> list[CheckResult]:
-
     agents = [row.call.agent for row in sources.rows]
     senders = [row.call.sender for row in sources.rows]
     wanted = service.named(workspace.project, agents, senders)

@@ -104,7 +104,6 @@ def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *,
 
 
 def _compare(sources: Sources, context: Context, entries: Iterable[Entry]) -> _Facts:
-
     kept = list(entries)
     plan = make_plan(sources.rows, kept, context, sources.diagnostics, sources.moves)
     carried, pairs, _ = move_entries(kept, sources.moves)

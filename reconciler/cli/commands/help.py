@@ -45,7 +45,6 @@ def help_command(ctx: click.Context, topic: tuple[str, ...]) -> None:
 
 
 def _topics() -> str:
-
     names = topic_names()
     width = max(map(len, names))
     lines = [f"  {name:<{width}}  {title(name)}" for name in names]
@@ -53,7 +52,6 @@ def _topics() -> str:
 
 
 def _meaning(name: str) -> str | None:
-
     code, known = name.upper(), code_meanings()
     return f"{code}: {known[code]} ({_KINDS[code[0]]})" if code in known else None
 

@@ -96,7 +96,6 @@ def import_sheet(
 
 
 def _plan_name(plan: str | None, file: Path) -> str:
-
     if plan is None:
         return slug(file.stem)[:63].strip("-") or "sheet"
     if not PLAN_NAME.fullmatch(plan):
@@ -107,7 +106,6 @@ def _plan_name(plan: str | None, file: Path) -> str:
 
 
 def _check_zone(timezone: str | None) -> None:
-
     if timezone is not None and not is_place(timezone):
         message, hint = zone_problem(timezone)
         raise UsageError(message, hint=hint)
@@ -141,7 +139,6 @@ def _relative_name(file: Path, target: Path) -> str:
 
 
 def _read(options: Options, target: Path, project: Project) -> Sample:
-
     try:
         return read_sample(options, name_of(project, target.parent.resolve() / target.name), project)
     except SheetProblem as found:

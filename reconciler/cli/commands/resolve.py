@@ -208,7 +208,6 @@ def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: flo
 
 
 def _export(app: App, workspace: Workspace, path: Path) -> int:
-
     with workspace.reader() as reader:
         left = Unresolved.from_reader(reader)
     export_decisions(app.directory, path, left.unknown, left.conflicts)
@@ -217,7 +216,6 @@ def _export(app: App, workspace: Workspace, path: Path) -> int:
 
 
 def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> int:
-
     run = new_run("resolve")
     with workspace.store(run, lock_timeout) as store:
         known, now = {entry.address: entry for entry in store.entries()}, SystemClock().now()

@@ -75,7 +75,6 @@ def resume(
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-
     made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
     if not sources.files:
         return _Due(None)
@@ -88,7 +87,6 @@ def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
 
 
 def _lines(due: _Due, left: list[Pause]) -> list[str]:
-
     lines = [due.why] if due.why else []
     if due.calls is not None:
         what = f"The next apply places {counted(due.calls, 'call')}"

@@ -87,7 +87,6 @@ class _Options(TypedDict):
 
 
 def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> ScheduleFields:
-
     at, comma, timezone = (part.strip() for part in value.partition(","))
     if not (at and comma and timezone) or "," in timezone or at == timezone:
         raise click.BadParameter("expected two different names, like date,timezone")
@@ -95,7 +94,6 @@ def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> Sched
 
 
 def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | None:
-
     try:
         return None if value is None or value == "none" else Rate.parse(value)
     except ValueError as error:
@@ -103,7 +101,6 @@ def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Rate | No
 
 
 def _rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> FaultPlan:
-
     try:
         return FaultPlan.from_rules(*values)
     except ValueError as error:

@@ -66,7 +66,6 @@ def _upgrade(place: Place, lock_timeout: float) -> None:
 
 
 def _move(source: Place, target: Place, lock_timeout: float) -> None:
-
     if str(source) == str(target):
         raise UsageError("FROM and TO are the same")
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})

@@ -168,7 +168,6 @@ def _look(workspace: Workspace, sources: Sources, target: Target, question: _Reb
 
 
 async def _list(target: Target, key: str, since: datetime | None) -> Sequence[RemoteCall]:
-
     directory = CallListing(target.origin, key, target.timeout)
     try:
         return await list_calls(directory, since)
@@ -177,7 +176,6 @@ async def _list(target: Target, key: str, since: datetime | None) -> Sequence[Re
 
 
 def _show(report: RebuildReport) -> None:
-
     echo(render_text(report))
 
 

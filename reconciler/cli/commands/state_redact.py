@@ -61,14 +61,12 @@ def redact(
 
 
 def _look(workspace: Workspace, before: datetime) -> tuple[list[str], list[str]]:
-
     with workspace.reader() as reader:
         found = redaction.due(reader, before)
     return [str(address) for address in found], [path.name for path in _copies(workspace)]
 
 
 def _copies(workspace: Workspace) -> list[Path]:
-
     return [] if workspace.file is None else redaction.copies(workspace.file)
 
 

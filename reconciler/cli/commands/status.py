@@ -222,7 +222,6 @@ def _shown(
 
 
 def _masked(late: list[tuple[Change, datetime]]) -> list[tuple[Change, datetime]]:
-
     return [(mask_change(change), at) for change, at in late]
 
 
@@ -249,7 +248,6 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
 
 
 def _pause_lines(found: StatusResult) -> list[str]:
-
     return [for_terminal(f"Paused: {describe_pause(pause)}") + "\n" for pause in found.pauses]
 
 
