@@ -152,7 +152,7 @@ class Workspace:
         """The place of the state. Raises as ``check``."""
         self.check()
         if self.server is not None:
-            return _postgres(self.server, self.lineage)
+            return postgres_state(self.server, self.lineage)
 
         from reconciler.state.sqlite import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
 
@@ -192,10 +192,11 @@ class Workspace:
             raise UsageError("--join needs a state in PostgreSQL", hint=hint)
 
         self.check()
-        return _postgres(self.server, self.lineage).join(run, lock_timeout)
+        return postgres_state(self.server, self.lineage).join(run, lock_timeout)
 
 
-def _postgres(server: Server, lineage: str | None) -> PostgresState:
+def postgres_state(server: Server, lineage: str | None = None) -> PostgresState:
+    """The state on a server. ``locate_server`` has checked that psycopg is installed."""
     from reconciler.state.postgres.state import PostgresState  # noqa: PLC0415 - psycopg
 
     return PostgresState(server, lineage)

@@ -44,3 +44,20 @@ def test_right_files_and_a_state_are_read_without_heavy_libraries(bench: Workben
     bench.write("calls/june.yaml", plan_text())
     bench.ok("plan")
     assert not imported(bench.root, *command) & HEAVY
+
+
+WITHOUT_EXTRAS = """
+import importlib, pkgutil, sys
+sys.modules["psycopg"] = sys.modules["aiohttp"] = None  # as where the extras are not installed
+import reconciler.cli.commands as commands
+for module in pkgutil.iter_modules(commands.__path__):
+    importlib.import_module(f"{commands.__name__}.{module.name}")
+print(len(list(pkgutil.iter_modules(commands.__path__))))
+"""
+
+
+def test_every_command_starts_without_the_extras() -> None:
+    command = [sys.executable, "-c", WITHOUT_EXTRAS]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20

@@ -10,10 +10,9 @@ import click
 from reconciler.cli.app import App, say, state_option
 from reconciler.cli.output import write_text
 from reconciler.cli.runs import creation_details
-from reconciler.cli.workspace import locate_server
+from reconciler.cli.workspace import locate_server, postgres_state
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.state.postgres.state import PostgresState
 from reconciler.state.postgres.url import is_server
 from reconciler.state.sqlite import SqliteState
 from reconciler.system.environment import STATE, variable
@@ -80,4 +79,4 @@ def _place(state_url: str | None, file: Path) -> Place:
             raise UsageError("init --state must be the URL of a server", hint=hint)
         return SqliteState(file)
 
-    return PostgresState(locate_server(state_url))
+    return postgres_state(locate_server(state_url))
