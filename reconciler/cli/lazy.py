@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -12,19 +12,19 @@ from click.shell_completion import CompletionItem
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: command lines to copy. What follows two spaces and ``#`` is said about one."""
+    """The epilogue of a command's help: command lines to copy. Text after two spaces and ``#`` explains one."""
     shown = "\n".join(f"  {line}" for line in lines)
     return f"\b\nExamples:\n{shown}\n"
 
 
 class LazyCommand(NamedTuple):
-    """``target`` is ``module:attribute`` below ``reconciler.cli.commands``; ``help`` is what a list says of it."""
+    """``target`` is ``module:attribute`` below ``reconciler.cli.commands``, ``help`` its line in lists."""
 
     target: str
     help: str
 
     def load(self) -> click.Command:
-        """The command itself. Raises ``TypeError`` where the attribute is none."""
+        """Import the command. Raises ``TypeError`` if the attribute is not a command."""
         module, _, attribute = self.target.partition(":")
         command = getattr(importlib.import_module(f"reconciler.cli.commands.{module}"), attribute)
         if not isinstance(command, click.Command):
@@ -72,6 +72,6 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3].rsplit(' ', 1)[0]}..."
 
 
-def _hint(name: str, names: Sequence[str] | Mapping[str, object]) -> str:
-    near = get_close_matches(name, list(names), n=1)
+def _hint(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, [*names], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -99,7 +99,7 @@ def for_html(text: str, limit: int = 200) -> str:
 
 @lru_cache(maxsize=1024)  # most columns repeat a few values
 def for_csv(text: str) -> str:
-    """``text`` for a cell of delimited text: one line, without a formula for spreadsheets (``guard.py``)."""
+    """``text`` for a cell of delimited text: one line, without a formula (see ``sheets.guard``)."""
     shown = for_terminal(text)
     return guarded(_NEXT_CELL.sub(r"\\x3b", shown) if ";" in shown else shown)
 

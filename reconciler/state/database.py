@@ -1,7 +1,7 @@
 """What the state needs of a database, in SQL that SQLite and PostgreSQL both understand.
 
 Values stand for ``?``. Tables are the same in both, and so is every rule: what differs is how one connects, locks,
-commits and tells an error (``sqlite.py``, ``postgres.py``).
+commits and tells an error (``sqlite.py``, ``postgres/``).
 """
 
 from __future__ import annotations

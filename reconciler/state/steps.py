@@ -1,6 +1,6 @@
 """The state's tables, made step by step: each step is a small named function, applied once, under the lock.
 
-Tables are written as SQLite has them; ``postgres.py`` turns the few words that differ.
+Tables are written as SQLite has them; ``postgres/statements.py`` turns the few words that differ.
 """
 
 from __future__ import annotations

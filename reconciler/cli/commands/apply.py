@@ -80,7 +80,7 @@ class RateOption(click.ParamType[float]):
         return float("inf") if rate is None else rate
 
 
-@click.command(epilog=_EPILOG, short_help="Place the calls of a plan, each at most once.")
+@click.command(epilog=_EPILOG)
 @click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...", shell_complete=plan_files)
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @click.option(

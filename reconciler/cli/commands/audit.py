@@ -56,7 +56,7 @@ Examples:
 _ANCHOR = re.compile(r"(?:([0-9]{1,15})[ :])?([0-9a-f]{64})")
 
 
-@click.group(epilog=_EPILOG, short_help="Show who placed what, and verify the ledger.")
+@click.group(epilog=_EPILOG)
 def audit() -> None:
     """The ledger: every run, call and decision, each entry with the hash of the one before it.
 

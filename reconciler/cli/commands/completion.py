@@ -15,7 +15,7 @@ _EPILOG = examples(
 )
 
 
-@click.command(epilog=_EPILOG, short_help="Print a shell completion script.")
+@click.command(epilog=_EPILOG)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

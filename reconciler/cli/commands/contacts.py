@@ -31,7 +31,6 @@ COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # lookup() co
 
 @click.group(
     epilog=examples("reconciler contacts pull calls/contacts.csv"),
-    short_help="Download the service's contacts.",
 )
 def contacts() -> None:
     """The service's contacts."""

@@ -50,7 +50,6 @@ numbers:
 
 @click.command(
     epilog=examples("reconciler demo", "reconciler demo --keep demo-project", "reconciler demo my-project"),
-    short_help="Take a tour on a sandbox, in seconds.",
 )
 @click.argument("project", required=False, type=click.Path(path_type=Path))
 @click.option(

@@ -46,7 +46,7 @@ _FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrit
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 
-@click.command(cls=ReportsEnvironment, epilog=_EPILOG, short_help="Check the requirements of an apply.")
+@click.command(cls=ReportsEnvironment, epilog=_EPILOG)
 @click.option("--offline", is_flag=True, help="Do not query the service.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (reconciler schema doctor).")
 @key_option

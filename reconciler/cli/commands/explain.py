@@ -43,7 +43,7 @@ Exit codes: 0 explained, 1 no such address, or its row has errors.
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Show where each value of a call came from.")
+@click.command(epilog=_EPILOG)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @now_option

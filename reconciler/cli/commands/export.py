@@ -30,7 +30,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Export placed calls to a spreadsheet or JSON.")
+@click.command(epilog=_EPILOG)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: the suffix of --output, or csv.")
 @click.option("--output", metavar="FILE", default=STDOUT, help="The output file; - is the standard output.")
 @click.option("--plan", "plans", metavar="NAME", multiple=True, help="Only calls of this plan. Repeatable.")

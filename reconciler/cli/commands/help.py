@@ -27,7 +27,6 @@ _KINDS = {
     epilog=examples(
         "reconciler help", "reconciler help formulas", "reconciler help E302", "reconciler help state list"
     ),
-    short_help="Explain a topic, a code or a command.",
 )
 @click.argument("topic", nargs=-1, shell_complete=subjects, metavar="[TOPIC | CODE | COMMAND]...")
 @click.pass_context

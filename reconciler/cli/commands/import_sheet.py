@@ -40,7 +40,7 @@ Examples:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command("import-sheet", epilog=_EPILOG, short_help="Write a first plan file for a spreadsheet.")
+@click.command("import-sheet", epilog=_EPILOG)
 @click.argument("file", type=_FILE)
 @click.option("--plan", metavar="NAME", help="The plan's name. Default: the name of FILE.")
 @click.option("--output", type=_FILE, help="The plan file to write. Default: next to FILE.")

@@ -35,7 +35,7 @@ Exit codes: 0 paused, 1 error, 3 paused on this disk, but the checkpoint failed,
 )
 
 
-@click.command(epilog=_EPILOG, short_help="Send nothing more until it is resumed.")
+@click.command(epilog=_EPILOG)
 @click.option("--plan", "plan", metavar="NAME", help="Only this plan. Default: all plans.")
 @click.option("--reason", required=True, help="The reason. Recorded, and shown by apply.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")

@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 """
 
 
-@click.command(epilog=_EPILOG, short_help="Show what apply would do, offline.")
+@click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan to a file for apply.")
 @form_options

@@ -39,7 +39,7 @@ Examples:
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(epilog=_EPILOG, short_help="Settle unknown outcomes and conflicts.")
+@click.command(epilog=_EPILOG)
 @click.argument("address", required=False, shell_complete=addresses_of_state)
 @click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists with this id.")
 @click.option("--not-placed", is_flag=True, help="The call does not exist: the next apply places it.")

@@ -42,7 +42,7 @@ class _Due:
     why: str = ""
 
 
-@click.command(epilog=_EPILOG, short_help="End a pause.")
+@click.command(epilog=_EPILOG)
 @click.option("--plan", "plan", metavar="NAME", help="The pause of this plan. Default: the pause of all plans.")
 @click.option("--reason", help="The reason. Recorded.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")

@@ -113,7 +113,7 @@ def _announce(url: str) -> None:
     click.echo("  export CONTACTSHIP_API_KEY=any", err=True)
 
 
-@click.command(epilog=_EPILOG, short_help="Run a local server that phones nobody.")
+@click.command(epilog=_EPILOG)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=Integer(0, 65_535), default=8734, show_default=True, help="Port; 0 chooses a free one."

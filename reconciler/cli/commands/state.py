@@ -43,7 +43,7 @@ _COMMANDS = {
     "migrate": LazyCommand("state_moving:migrate", "Bring the state to this version, or move it."),
     "pull": LazyCommand("state_moving:pull", "Replace the state by one that was pushed to a file."),
     "push": LazyCommand("state_moving:push", "Write the state to a file, for another machine."),
-    "rebuild": LazyCommand("state_rebuild:rebuild", "Make a lost state again from the service and the files."),
+    "rebuild": LazyCommand("state_rebuild:rebuild", "Rebuild a lost state from the service and the files."),
     "redact": LazyCommand("state_redact:redact", "Remove personal data of old calls for good."),
     "show": LazyCommand("state:show", "Show one address and its attempts, or the state itself."),
 }

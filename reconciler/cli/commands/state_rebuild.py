@@ -60,7 +60,7 @@ class _RebuildOptions:
     new_because: str | None
 
 
-@click.command("rebuild", epilog=_EPILOG, short_help="Rebuild a lost state from the service and the files.")
+@click.command("rebuild", epilog=_EPILOG)
 @click.option("--lineage", metavar="ID", help="The lost state, if reconciler.yaml does not pin it.")
 @click.option(
     "--since", type=Instant(), metavar="TIME", help="List pending calls, and calls created since (RFC 3339)."

@@ -91,7 +91,7 @@ class _Form:
     watched: bool
 
 
-@click.command(epilog=_EPILOG, short_help="Show the outcomes of calls, and what is overdue.")
+@click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--plan", "plans", metavar="NAME", multiple=True, help="Only calls of this plan. Repeatable.")
 @click.option("--offline", is_flag=True, help="Do not query the service.")

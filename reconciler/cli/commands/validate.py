@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n",
-    short_help="Check plan files and report every problem.",
 )
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
