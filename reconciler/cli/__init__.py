@@ -67,7 +67,7 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     if "_RECONCILER_COMPLETE" in os.environ:
-        from reconciler.cli import shells  # noqa: F401, PLC0415 - it tells click how shells ask
+        from reconciler.cli import shell_completion  # noqa: F401, PLC0415 - it tells click how shell_completion ask
 
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)

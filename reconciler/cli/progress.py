@@ -11,13 +11,13 @@ from reconciler.cli.app import App, echo_json, is_public, revealed, say
 from reconciler.cli.pace import Pace
 from reconciler.domain.events import EventKind
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.domain.events import Event, Tally
-    from reconciler.render.addresses import AddressMask
+    from reconciler.render.address_mask import AddressMask
 
 _EVERY = 100
 SIGNALLED = "stopped by a signal"

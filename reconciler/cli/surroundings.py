@@ -11,7 +11,7 @@ from reconciler.state import snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.cli.loading import Request
+    from reconciler.cli.planner import Request
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.model import Entry
     from reconciler.domain.plan import Plan

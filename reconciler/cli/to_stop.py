@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, to_json
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.refreshing import look
-from reconciler.cli.showing import STDOUT, put, show_problems
+from reconciler.cli.plan_output import STDOUT, put, show_problems
+from reconciler.cli.status_query import look
 from reconciler.errors import ExitCode
 from reconciler.render import to_stop
 from reconciler.render.console import OutputStyle
@@ -17,7 +17,7 @@ from reconciler.render.csv import to_csv
 from reconciler.render.text import render_to_stop
 
 if TYPE_CHECKING:
-    from reconciler.cli.refreshing import StatusQuery
+    from reconciler.cli.status_query import StatusQuery
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.plan import Plan
 

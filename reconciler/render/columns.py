@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.plan import Change
-from reconciler.render import moments
+from reconciler.render import formats
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import when
+from reconciler.render.labels import when
 
 _WIDEST = 40
 
@@ -35,7 +35,7 @@ class Columns:
 
     def heading(self, words: str) -> str:
         """``to place, times in Mexico City``."""
-        return words if self.zone is None else f"{words}, times {moments.place(self.zone)}"
+        return words if self.zone is None else f"{words}, times {formats.place(self.zone)}"
 
     def when(self, change: Change, room: int) -> str:
         """When a call rings: in the row's form, or relative to now for a person if there is room."""
@@ -44,8 +44,8 @@ class Columns:
             return ""
         if self.now is None or zone is None or change.scheduled_at is None:
             return for_terminal(when(change.call))
-        relative, wall = moments.rings(change.scheduled_at, zone, self.now)
-        wall = wall if self.zone is not None else f"{wall} {moments.place(zone)}"
+        relative, wall = formats.rings(change.scheduled_at, zone, self.now)
+        wall = wall if self.zone is not None else f"{wall} {formats.place(zone)}"
         return told if len(told := f"{relative}, {wall}") <= room else wall
 
 

@@ -11,8 +11,8 @@ from reconciler.domain.masking import mask_address, mask_change, mask_entry, per
 from reconciler.domain.model import Address, Diagnostic, Entry, JsonObject, JsonValue
 from reconciler.domain.plan import Change, Plan
 from reconciler.domain.times import format_instant
+from reconciler.render.labels import standing
 from reconciler.render.origins import field_document
-from reconciler.render.words import standing
 from reconciler.savedplan.planfile import diagnostic_document, diff_document, place_document
 from reconciler.source.provenance import Provenance, mask_provenance
 

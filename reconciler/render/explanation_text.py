@@ -8,13 +8,13 @@ from reconciler.domain import identity
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Moment, Plan
 from reconciler.domain.times import UNKNOWN_TIME, tell_ring
-from reconciler.render import moments
+from reconciler.render import formats
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
+from reconciler.render.labels import place, standing, word
 from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
-from reconciler.render.words import place, standing, word
 from reconciler.source.provenance import TAG, Provenance
 
 
@@ -41,7 +41,7 @@ def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime |
 def _planned(item: Explanation, now: datetime | None) -> str:
     change = item.change
     if change is not None:
-        said = f"{word(change.action)}. {moments.sentence(change, now)}".rstrip()
+        said = f"{word(change.action)}. {formats.sentence(change, now)}".rstrip()
         return said if said.endswith(".") else f"{said}."
     if item.failed:
         return "nothing, the row has errors."
@@ -61,7 +61,7 @@ def _recorded(entry: Entry, now: datetime | None) -> str:
     zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
 
     def describe_time(at: datetime) -> str:
-        return tell_ring(at) if at == UNKNOWN_TIME else moments.format_moment(Moment(at, zone), now)
+        return tell_ring(at) if at == UNKNOWN_TIME else formats.format_moment(Moment(at, zone), now)
 
     named = f" as {entry.call_id}" if entry.call_id else ""
     rings = f"; its time: {describe_time(entry.rings_at)}" if entry.placed or entry.unknown else ""

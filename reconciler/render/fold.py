@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reconciler.domain.plan import Change
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 SHOWN = 10
 _SLACK = 5  # hiding fewer items than this does not shorten the output

@@ -13,7 +13,7 @@ from reconciler.domain.masking import personal_values, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import parse_instant, tell_instant
-from reconciler.render.addresses import AddressMask
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.escape import for_terminal
 
 COLUMNS = (

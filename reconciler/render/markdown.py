@@ -19,10 +19,7 @@ from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import tell_instant
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
-from reconciler.render.markdown_to_stop import to_stop_part
-from reconciler.render.origins import Origins, for_cell
-from reconciler.render.page import Part, fill
-from reconciler.render.words import (
+from reconciler.render.labels import (
     ACTION_WORDS,
     blocked_groups,
     count_line,
@@ -34,6 +31,9 @@ from reconciler.render.words import (
     when,
     word,
 )
+from reconciler.render.limited_page import Part, fill
+from reconciler.render.markdown_to_stop import to_stop_part
+from reconciler.render.origins import Origins, for_cell
 from reconciler.savedplan.planfile import plan_id
 from reconciler.source.provenance import Provenance, mask_provenance
 

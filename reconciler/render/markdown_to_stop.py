@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.domain.plan import CallToStop
 from reconciler.render import to_stop
 from reconciler.render.escape import for_markdown_cell
-from reconciler.render.page import Part
+from reconciler.render.limited_page import Part
 
 _HEAD = "| call | rings | person | why | what to do |\n|---|---|---|---|---|\n"
 _LONGEST = 600

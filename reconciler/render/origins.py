@@ -9,7 +9,7 @@ from typing import TypeAlias
 from reconciler.domain.model import Address, JsonObject, JsonValue
 from reconciler.render.console import Console, StyledLine, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
-from reconciler.render.words import place
+from reconciler.render.labels import place
 from reconciler.savedplan.planfile import place_document
 from reconciler.source.provenance import TAG, Field, Provenance, ValueOrigin, mask_provenance
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.times import tell_instant
 from reconciler.render.console import Console
-from reconciler.render.load import load_chart
-from reconciler.render.moments import place, rings
-from reconciler.render.words import count_line, verdict_line
+from reconciler.render.formats import place, rings
+from reconciler.render.labels import count_line, verdict_line
+from reconciler.render.load_chart import load_chart
 
 
 def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:

@@ -12,7 +12,7 @@ from reconciler.domain.times import format_instant, tell_instant
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 FORMAT_VERSION = "1.0"
 _SHOWN = 20

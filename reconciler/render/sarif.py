@@ -14,8 +14,8 @@ from reconciler.domain.model import JsonObject, JsonValue, Location
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.domain.settings import PROJECT_FILE
+from reconciler.render.annotations import ACTION_RULES, SETTINGS_RULE, Annotation, findings
 from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Annotation, findings
 from reconciler.source.codes import CODES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

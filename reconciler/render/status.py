@@ -12,12 +12,12 @@ from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant, format_wall, tell_instant, zone
 from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeReport
-from reconciler.render import moments
-from reconciler.render.addresses import AddressMask
+from reconciler.render import formats
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.console import OutputStyle
 from reconciler.render.escape import cut, for_terminal
+from reconciler.render.labels import short, standing
 from reconciler.render.table import Table, TableRow
-from reconciler.render.words import short, standing
 
 FORMAT_VERSION = "1.0"
 LISTED = 50  # the most calls that the text lists by default
@@ -161,7 +161,7 @@ def _call_line(item: CallOutcome, look: OutputStyle) -> tuple[str, ...]:
     target, rings = entry.call.target, f"{format_wall(moment)} {name}"
     if look.now is not None:
         target = short(target) if look.width < _WIDE else target
-        rings = f"{moments.wall(moment, look.now)} {moments.place(name)}"
+        rings = f"{formats.wall(moment, look.now)} {formats.place(name)}"
     parts = (*map(for_terminal, (str(entry.address), target, rings)), cut(item.outcome, _WORD))
     return parts if look.width < _WIDE else (*parts, for_terminal(entry.call_id or "-"))
 

@@ -14,14 +14,14 @@ from reconciler.domain.model import Diagnostic, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
-from reconciler.render import moments, to_stop
+from reconciler.render import formats, to_stop
 from reconciler.render.columns import Columns
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import SHOWN, fold
+from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
 from reconciler.source.provenance import Provenance
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -177,7 +177,7 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     heading = f"{len(changes)} {columns.heading(words)}"
     console.print(StyledLine(heading, f"bold {_LOOK[action][1]}"))
     alike = told if action is Action.BLOCKED and len(told) > 1 else ()
-    shared = {moments.sentence(change, columns.now) for change in alike}
+    shared = {formats.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
         shown = MappedView(shown, lambda change: structs.replace(change, message=None))
@@ -239,7 +239,7 @@ def _print_change(console: Console, change: Change, columns: Columns, told: Prov
     if told is not None and change.call is not None:
         print_fields(console, told, 6)
     if change.message is not None:
-        print_indented(console, for_terminal(moments.sentence(change, columns.now)), 6)
+        print_indented(console, for_terminal(formats.sentence(change, columns.now)), 6)
 
 
 def cell_line(cell: CellDiff) -> StyledLine:

@@ -9,9 +9,9 @@ from reconciler.domain.masking import mask_to_stop
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.plan import Action, CallToStop, Change, Moment, Plan
 from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time
-from reconciler.render import moments
+from reconciler.render import formats
+from reconciler.render.labels import counted, short
 from reconciler.render.table import Table, TableRow
-from reconciler.render.words import counted, short
 from reconciler.savedplan.planfile import to_stop_document
 
 COLUMNS = (
@@ -34,7 +34,7 @@ def rings(call: CallToStop, now: datetime | None = None) -> str:
         return "at an unknown time"
     if now is None:
         return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
-    return moments.format_moment(Moment(call.rings_at, call.timezone), now)
+    return formats.format_moment(Moment(call.rings_at, call.timezone), now)
 
 
 def to_do(call: CallToStop) -> str:

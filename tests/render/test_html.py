@@ -20,8 +20,8 @@ from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeR
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan
 from reconciler.render.html.around import LoadContext, MinuteLoad, fullest_number_minute
+from reconciler.render.html.call_table import build_book
 from reconciler.render.html.document import asset, embedded
-from reconciler.render.html.lines import build_book
 from reconciler.render.html.load import measure
 from reconciler.render.html.outcomes import build_outcome_story
 from reconciler.render.markdown import render_plan as render_comment

@@ -24,15 +24,15 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.apply_run import Target, place
 from reconciler.cli.approval import Job, read_approved
 from reconciler.cli.commands.show import check_plan_key, read_plan
-from reconciler.cli.commits import read_origin
-from reconciler.cli.completing import plan_files
+from reconciler.cli.commit_order import read_origin
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.overrides import check_used, override_option, read_overrides
-from reconciler.cli.placing import Target, place
-from reconciler.cli.showing import full_option, show_problems, show_text
+from reconciler.cli.plan_output import full_option, show_problems, show_text
+from reconciler.cli.planner import Request, make_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
@@ -40,7 +40,7 @@ from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
 from reconciler.placing.workflow import check_age, check_count, check_verdict
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
-from reconciler.render.words import count_line
+from reconciler.render.labels import count_line
 from reconciler.source.files import SHEETS, SUFFIXES
 from reconciler.system.environment import CHECKPOINT
 

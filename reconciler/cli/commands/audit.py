@@ -26,17 +26,17 @@ from reconciler.cli.app import (
     state_option,
 )
 from reconciler.cli.commands.state_care import read_address
-from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.lazy import examples
-from reconciler.cli.output import write_private
+from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.chain import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.render.escape import for_json, for_terminal
+from reconciler.render.labels import counted
 from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
-from reconciler.render.words import counted
 from reconciler.state import ledger_file
 from reconciler.state.ledger_file import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, key_option, say, url_option
+from reconciler.cli.apply_run import Target
 from reconciler.cli.lazy import examples
-from reconciler.cli.output import write_private
-from reconciler.cli.placing import Target
+from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.contacts import list_contacts
 from reconciler.contactship.reader import Reader
 from reconciler.errors import ExitCode, UsageError
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.source.sheets.guard import guarded
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
-from reconciler.cli.checkup import machine, project, service, state
-from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
-from reconciler.cli.checkup.service import Access
+from reconciler.cli.doctor import machine, project, service, state
+from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
+from reconciler.cli.doctor.service import Access
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.escape import for_terminal

@@ -14,8 +14,8 @@ import click
 from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
 from reconciler.cli.commands.state_care import read_address
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, planning, read_entries
-from reconciler.cli.showing import show_problems
+from reconciler.cli.plan_output import show_problems
+from reconciler.cli.planner import Request, planning, read_entries
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Diagnostic, Entry

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, reveal_option, state_option
-from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.cli.plan_output import STDOUT, check_place, put
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.render.csv import to_csv
-from reconciler.render.entries import entries_json, entries_table
+from reconciler.render.state_export import entries_json, entries_table
 from reconciler.render.xlsx import to_xlsx
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import click
 
 from reconciler.cli.app import App
-from reconciler.cli.completing import subjects
+from reconciler.cli.completions import subjects
 from reconciler.cli.lazy import examples
 from reconciler.cli.topics import code_meanings, title, topic_names, topic_text
 from reconciler.errors import UsageError

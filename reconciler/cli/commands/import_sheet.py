@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, say
-from reconciler.cli.output import write_text
+from reconciler.cli.output_files import write_text
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.model import PLAN_NAME
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.formulas.functions import slug
 from reconciler.source.formulas.problem import FormulaProblem

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, say, state_option
-from reconciler.cli.output import write_text
+from reconciler.cli.output_files import write_text
 from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import locate_server, postgres_state
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE

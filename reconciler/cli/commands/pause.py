@@ -10,13 +10,13 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, is_public, say, state_option
 from reconciler.cli.lazy import examples
-from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
-from reconciler.cli.refreshing import unknown_plan
+from reconciler.cli.pauses import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.status_query import unknown_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant, tell_instant
 from reconciler.render.escape import for_terminal
+from reconciler.render.labels import counted
 from reconciler.render.pauses import pause_document
-from reconciler.render.words import counted
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry

@@ -10,13 +10,13 @@ import click
 from reconciler.bulk import collector
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.commands.show import check_plan_key, plan_key
-from reconciler.cli.completing import plan_files
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
 from reconciler.cli.origins import find_origins
-from reconciler.cli.output import writing_private
+from reconciler.cli.output_files import writing_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
-from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.cli.plan_output import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.cli.planner import Request, make_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.errors import ExitCode, UsageError

@@ -8,19 +8,19 @@ from pathlib import Path
 import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, say, state_option, url_option
+from reconciler.cli.apply_run import Target
 from reconciler.cli.commands.state_care import read_address, read_call_id
-from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.decisions import export_decisions, read_decisions
-from reconciler.cli.loading import intents_of_rows
-from reconciler.cli.placing import Target
+from reconciler.cli.completions import addresses_of_state
+from reconciler.cli.decision_file import export_decisions, read_decisions
+from reconciler.cli.planner import intents_of_rows
 from reconciler.cli.runs import new_run
-from reconciler.cli.settling import Unresolved, look_up
+from reconciler.cli.unresolved import Unresolved, look_up
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.facts import check_candidate
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, StateStore
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 _EPILOG = """\b
 Examples:

@@ -9,13 +9,13 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, say, state_option
 from reconciler.cli.lazy import examples
-from reconciler.cli.loading import Request, make_plan
-from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.pauses import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.planner import Request, make_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.placing.orders import describe_pause
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 if TYPE_CHECKING:
     from reconciler.domain.facts import Pause

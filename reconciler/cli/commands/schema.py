@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconciler.cli.app import echo
-from reconciler.cli.completing import schemas
+from reconciler.cli.completions import schemas
 from reconciler.errors import UsageError
 from reconciler.source.schema.packaged import schema_names, schema_text
 

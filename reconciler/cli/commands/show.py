@@ -10,7 +10,7 @@ import click
 
 from reconciler.bulk import collector
 from reconciler.cli.app import App, reveal_option
-from reconciler.cli.showing import form_options, full_option, print_plan, printouts
+from reconciler.cli.plan_output import form_options, full_option, print_plan, printouts
 from reconciler.domain.plan import Plan
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError

@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli.app import App, echo_json, reveal_option, say, state_option
 from reconciler.cli.commands.state_care import read_address
-from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
 from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import Workspace
@@ -21,8 +21,8 @@ from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.render.escape import for_terminal
+from reconciler.render.labels import standing
 from reconciler.render.pauses import pause_document
-from reconciler.render.words import standing
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry

@@ -18,18 +18,18 @@ from reconciler.cli.app import (
     say,
     state_option,
 )
-from reconciler.cli.completing import addresses_of_rows, addresses_of_state
+from reconciler.cli.completions import addresses_of_rows, addresses_of_state
 from reconciler.cli.lazy import examples
-from reconciler.cli.loading import intents_of_rows
 from reconciler.cli.locking import lock_json, lock_text
-from reconciler.cli.output import output_path, write_private
+from reconciler.cli.output_files import output_path, write_private
+from reconciler.cli.planner import intents_of_rows
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.state import care, snapshot
 
 

@@ -10,13 +10,13 @@ import click
 
 from reconciler.cli.app import App, SystemClock, lock_option, refuse_password, say, state_option
 from reconciler.cli.lazy import examples
-from reconciler.cli.output import output_path, writing_private
+from reconciler.cli.output_files import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.chain import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.state import exchange, moving, portable
 from reconciler.system.files import exists
 

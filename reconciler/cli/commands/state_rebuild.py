@@ -24,11 +24,11 @@ from reconciler.cli.app import (
     state_option,
     url_option,
 )
+from reconciler.cli.apply_run import Target
 from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.lazy import examples
-from reconciler.cli.placing import Target
+from reconciler.cli.plan_output import show_problems
 from reconciler.cli.runs import creation_details, new_run
-from reconciler.cli.showing import show_problems
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.listing import CallListing
 from reconciler.domain.times import format_instant

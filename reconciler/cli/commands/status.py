@@ -23,11 +23,11 @@ from reconciler.cli.app import (
     to_json,
     url_option,
 )
-from reconciler.cli.completing import plan_files
+from reconciler.cli.apply_run import Target
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.placing import Target
-from reconciler.cli.refreshing import NO_KEY, StatusQuery, look
-from reconciler.cli.showing import STDOUT, check_place, put, show_problems
+from reconciler.cli.plan_output import STDOUT, check_place, put, show_problems
+from reconciler.cli.status_query import NO_KEY, StatusQuery, look
 from reconciler.cli.to_stop import show_to_stop
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_change
@@ -41,15 +41,15 @@ from reconciler.render import console, html
 from reconciler.render import status as render
 from reconciler.render.csv import to_csv
 from reconciler.render.escape import for_terminal
+from reconciler.render.labels import count_line, counted, state_line
 from reconciler.render.pauses import pause_document
 from reconciler.render.to_stop import documents
-from reconciler.render.words import count_line, counted, state_line
 from reconciler.render.xlsx import to_xlsx
 from reconciler.savedplan.planfile import summary
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
-    from reconciler.cli.refreshing import StatusResult
+    from reconciler.cli.status_query import StatusResult
     from reconciler.domain.plan import Change, Plan
     from reconciler.evidence.outcomes import OutcomeReport
 

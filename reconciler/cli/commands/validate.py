@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, reveal_option, say
-from reconciler.cli.completing import plan_files
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.showing import count_problems, show_problems
+from reconciler.cli.plan_output import count_problems, show_problems
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode
 from reconciler.planning.guarding import guard_rows
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.savedplan.planfile import diagnostic_document
 from reconciler.source.report import by_place
 

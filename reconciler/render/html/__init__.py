@@ -14,10 +14,10 @@ from reconciler.domain.model import Location
 from reconciler.domain.plan import Plan
 from reconciler.evidence.outcomes import OutcomeReport
 from reconciler.render.html.around import NOTHING, LoadContext, fullest_number_minute
+from reconciler.render.html.call_table import build_book
+from reconciler.render.html.content import build_story
 from reconciler.render.html.document import fill
-from reconciler.render.html.lines import build_book
 from reconciler.render.html.outcomes import build_outcome_story
-from reconciler.render.html.story import build_story
 from reconciler.render.origins import Origins, mask_origins
 from reconciler.savedplan.planfile import plan_id
 

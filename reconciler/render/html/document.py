@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from reconciler.domain.model import JsonObject
 from reconciler.render.escape import cut, for_json
-from reconciler.render.html.sheet import LONGEST
-from reconciler.render.html.story import Story
+from reconciler.render.html.content import Story
+from reconciler.render.html.table_data import LONGEST
 
 _STYLES = ("story", "tools", "sheet", "print")
 _SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")

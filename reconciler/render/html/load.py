@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler.domain.times import tell_instant
-from reconciler.render.html.lines import CallBook
+from reconciler.render.html.call_table import CallBook
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 

@@ -12,9 +12,9 @@ from reconciler.evidence import outcomes
 from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
 from reconciler.render import status
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine, Series
-from reconciler.render.html.story import Breakdown, Frame, Story, build_book_story
-from reconciler.render.words import count_line, counted, standing, state_line
+from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine, Series
+from reconciler.render.html.content import Breakdown, Frame, Story, build_book_story
+from reconciler.render.labels import count_line, counted, standing, state_line
 
 _LONGEST_WORD = 40
 _MOST_WORDS = 12  # the most columns of a breakdown

@@ -14,8 +14,8 @@ from reconciler.domain.sensitive import mask_names
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.domain.times import format_instant
 from reconciler.render import to_stop
+from reconciler.render.labels import verdict_line
 from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
-from reconciler.render.words import verdict_line
 from reconciler.savedplan.planfile import plan_id
 
 _FIRST = ("action", "address", "plan", "key", "revision", "scheduled_at")

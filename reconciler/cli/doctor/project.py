@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.cli.checkup.finding import CheckResult, Health
+from reconciler.cli.doctor.check import CheckResult, Health
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.domain.times import ZONE_RULES
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
+from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
 from reconciler.contactship.account import has_agent, list_agents, list_numbers
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
@@ -21,7 +21,7 @@ from reconciler.contactship.origin import (
 )
 from reconciler.contactship.reader import Reader
 from reconciler.errors import LookupFailed, ReconcilerError
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.system.environment import variable
 
 if TYPE_CHECKING:

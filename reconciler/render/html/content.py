@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.domain.times import tell_instant
-from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine
+from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine
 from reconciler.render.html.load import Load, measure
-from reconciler.render.html.sheet import sheet
-from reconciler.render.words import count_line, short, state_line, verdict_line, when
+from reconciler.render.html.table_data import sheet
+from reconciler.render.labels import count_line, short, state_line, verdict_line, when
 
 _MOST_ENTRIES = 20
 _MOST_PROBLEMS = 100

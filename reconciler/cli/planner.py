@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.bulk import collector
 from reconciler.cli import git
-from reconciler.cli.base import load_base
+from reconciler.cli.base_files import load_base
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import BlindedView
 from reconciler.domain.facts import unresolved
@@ -30,7 +30,7 @@ from reconciler.state import snapshot
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
-    from reconciler.cli.base import BaseFiles
+    from reconciler.cli.base_files import BaseFiles
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.model import Address, Call, Entry, Row
     from reconciler.domain.plan import Lifted, Plan

@@ -6,8 +6,8 @@ from reconciler.domain import identity
 from reconciler.domain.model import Call, JsonObject, JsonValue
 from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import CallBook, CallLine
-from reconciler.render.words import place, short, when
+from reconciler.render.html.call_table import CallBook, CallLine
+from reconciler.render.labels import place, short, when
 from reconciler.source.provenance import TAG, Provenance, ValueOrigin
 
 LONGEST = 2_000

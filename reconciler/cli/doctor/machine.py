@@ -8,7 +8,7 @@ import sqlite3
 from importlib import metadata
 
 from reconciler import __version__
-from reconciler.cli.checkup.finding import CheckResult, Health
+from reconciler.cli.doctor.check import CheckResult, Health
 from reconciler.errors import ReconcilerError
 from reconciler.source.yaml.loader import require_libyaml
 from reconciler.system.environment import EMPTY_HINT, empty_variables

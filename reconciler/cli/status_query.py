@@ -9,9 +9,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from reconciler.cli import kept
+from reconciler.cli import call_cache
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.planner import Request, make_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import API_KEY_VARIABLE
@@ -21,7 +21,7 @@ from reconciler.evidence.outcomes import Answers, OutcomeReport, drift, ended, s
 from reconciler.evidence.refresh import query_calls
 
 if TYPE_CHECKING:
-    from reconciler.cli.placing import Target
+    from reconciler.cli.apply_run import Target
     from reconciler.domain.facts import Pause
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
@@ -134,11 +134,11 @@ def _refresh(
     """
     on_server = workspace.file is None
     place = (
-        kept.server_cache_path(workspace.project.root, state.lineage.id)
+        call_cache.server_cache_path(workspace.project.root, state.lineage.id)
         if on_server
-        else kept.file_cache_path(workspace.state_path)
+        else call_cache.file_cache_path(workspace.state_path)
     )
-    before = kept.read(place, state.lineage.id)
+    before = call_cache.read(place, state.lineage.id)
     answers, failed = None, None
     if question.not_asked is None:
         wanted = [entry for entry in _within(state, scope) if entry.placed and entry.call_id not in before]
@@ -154,7 +154,7 @@ def _refresh(
         return (report if failed is None else replace(report, not_asked=failed.message)), failed
     over = before | _ended(state.entries, answers, now)
     if over != before:
-        kept.write(place, state.lineage.id, over)
+        call_cache.write(place, state.lineage.id, over)
     found = drift(standings, answers, state.entries, state.lineage, scope, now)
     return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage)), None
 

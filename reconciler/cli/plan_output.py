@@ -13,12 +13,12 @@ import click
 from reconciler.bulk import collector
 from reconciler.cli import git
 from reconciler.cli.app import App, echo
-from reconciler.cli.output import writing_private
+from reconciler.cli.output_files import writing_private
 from reconciler.errors import UsageError
 from reconciler.render import csv, github, json, junit, markdown, sarif
 from reconciler.render.console import OutputStyle
+from reconciler.render.labels import counted
 from reconciler.render.text import render_diagnostics, render_plan, write_plan
-from reconciler.render.words import counted
 from reconciler.source.settings.project import find_project
 
 if TYPE_CHECKING:

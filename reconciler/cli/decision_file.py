@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from reconciler.cli.output import write_private
+from reconciler.cli.output_files import write_private
 from reconciler.domain.facts import Conflict, check_candidate
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import Decision
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
-from reconciler.render.words import counted
+from reconciler.render.labels import counted
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 

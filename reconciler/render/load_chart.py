@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.plan import Action, Plan
-from reconciler.render import moments
-from reconciler.render.words import counted
+from reconciler.render import formats
+from reconciler.render.labels import counted
 
 _FEWEST = 10  # the fewest calls for a chart
 _MOST_BARS = 14
@@ -37,20 +37,20 @@ _UNITS = (
         "hour",
         lambda moment: moment.replace(minute=0),
         lambda moment: moment + timedelta(hours=1),
-        lambda moment, now: f"{moments.day(moment, now)} {moment:%H}:00",
+        lambda moment, now: f"{formats.day(moment, now)} {moment:%H}:00",
     ),
-    _Unit("day", _midnight, lambda moment: moment + timedelta(days=1), moments.day),
+    _Unit("day", _midnight, lambda moment: moment + timedelta(days=1), formats.day),
     _Unit(
         "week",
         lambda moment: _midnight(moment) - timedelta(days=moment.weekday()),
         lambda moment: moment + timedelta(days=7),
-        lambda moment, now: f"week of {moments.day(moment, now)}",
+        lambda moment, now: f"week of {formats.day(moment, now)}",
     ),
     _Unit(
         "month",
         lambda moment: _midnight(moment).replace(day=1),
         lambda moment: (moment + timedelta(days=31)).replace(day=1),
-        lambda moment, _: moments.month(moment),
+        lambda moment, _: formats.month(moment),
     ),
 )
 
@@ -70,8 +70,8 @@ def load_chart(plan: Plan, now: datetime, width: int) -> list[str]:
         return []
     shown = starts[:_MOST_BARS]
     busiest, most = max(sorted(Counter(local).items()), key=lambda item: item[1])
-    head = f"Load by {unit.name}, {moments.place(timezone)}"
-    peak = f"; most in one minute: {most:,} at {moments.wall(busiest, now)}" if most > 1 else ""
+    head = f"Load by {unit.name}, {formats.place(timezone)}"
+    peak = f"; most in one minute: {most:,} at {formats.wall(busiest, now)}" if most > 1 else ""
     lines = [f"{head}{peak}", *_drawn([(unit.label(start, now), counts[start]) for start in shown], width)]
     if len(shown) < len(starts):
         rest = sum(counts[start] for start in starts[_MOST_BARS:])

@@ -12,8 +12,8 @@ from reconciler.domain.model import Entry, JsonObject
 from reconciler.domain.sensitive import mask_names
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_json
+from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
-from reconciler.render.words import standing
 
 FORMAT_VERSION = "1.0"
 _FIRST = ("status", "address", "plan", "key", "revision", "call_id", "attempted_at", "rings_at", "stopped_at")

@@ -11,8 +11,8 @@ from reconciler.domain.model import Address, Call
 from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
 from reconciler.render import to_stop
 from reconciler.render.html.around import NOTHING, LoadContext, MinuteLoad, minute, zone
+from reconciler.render.labels import ACTION_WORDS, blocked_groups, reason_words, word
 from reconciler.render.origins import Origins
-from reconciler.render.words import ACTION_WORDS, blocked_groups, reason_words, word
 
 
 @dataclass(frozen=True, slots=True)

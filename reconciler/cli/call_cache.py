@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.cli.output import write_private
+from reconciler.cli.output_files import write_private
 from reconciler.domain import documents
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import RemoteCall

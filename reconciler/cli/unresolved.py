@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
-from reconciler.cli.loading import Request, intent_of, make_plan
+from reconciler.cli.planner import Request, intent_of, make_plan
 from reconciler.cli.runs import new_run
 from reconciler.contactship.listing import CallListing
 from reconciler.domain.facts import Conflict, unresolved
@@ -21,11 +21,11 @@ from reconciler.errors import ExitCode
 from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_conflicts
 from reconciler.evidence.settle import settle
 from reconciler.planning import explain
-from reconciler.render.addresses import AddressMask
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
-    from reconciler.cli.placing import Target
+    from reconciler.cli.apply_run import Target
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.ports import Intent
     from reconciler.evidence.matching import Match

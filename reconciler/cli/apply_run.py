@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import App, SystemClock, say
 from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
-from reconciler.cli.loading import make_context, overridden_guards
 from reconciler.cli.overrides import check_used
+from reconciler.cli.planner import make_context, overridden_guards
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.contactship.contactship import ContactShip
@@ -37,14 +37,14 @@ from reconciler.placing.joint import JointApply
 from reconciler.placing.schedule_check import ScheduleSettings
 from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
 from reconciler.planning.lifting import lift
-from reconciler.render.addresses import AddressMask
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.escape import for_terminal
 from reconciler.savedplan.planfile import plan_id, summary
 from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
     from reconciler.cli.approval import Job
-    from reconciler.cli.loading import Request
+    from reconciler.cli.planner import Request
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.claims import JointStore
     from reconciler.domain.events import Event
