@@ -102,8 +102,6 @@ def _complain(error: ReconcilerError) -> None:
 
 
 def _print(*lines: str) -> None:
-    from reconciler.cli.app import say  # noqa: PLC0415 - as in cli
-    from reconciler.render.escape import for_terminal  # noqa: PLC0415 - as in cli
+    from reconciler.cli.output import say  # noqa: PLC0415 - as in cli
 
-    for line in lines:
-        say(for_terminal(line), err=True)
+    say(*lines, err=True)

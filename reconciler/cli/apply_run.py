@@ -5,29 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import App, SystemClock, say
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
 from reconciler.cli.overrides import check_used
 from reconciler.cli.planner import make_context, overridden_guards
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
+from reconciler.cli.target import Target
 from reconciler.contactship.contactship import ContactShip
 from reconciler.contactship.listing import CallListing
-from reconciler.contactship.origin import (
-    API_KEY_VARIABLE,
-    DEFAULT_BASE_URL,
-    ServiceOrigin,
-    is_exposed,
-    parse_origin,
-    read_api_key,
-)
 from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.events import Tally
 from reconciler.domain.ports import Approval, Override
@@ -38,9 +30,7 @@ from reconciler.placing.schedule_check import ScheduleSettings
 from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
 from reconciler.planning.lifting import lift
 from reconciler.render.address_mask import AddressMask
-from reconciler.render.escape import for_terminal
 from reconciler.savedplan.planfile import plan_id, summary
-from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
     from reconciler.cli.approval import Job
@@ -50,7 +40,6 @@ if TYPE_CHECKING:
     from reconciler.domain.events import Event
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Checkpoint, Run, StateStore
-    from reconciler.domain.wire import ScheduleFields
     from reconciler.planning.context import Context
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
@@ -59,52 +48,6 @@ _SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
     signal.SIGTERM: ExitCode.TERMINATED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where and how fast calls are placed. ``rate`` in requests a second, ``timeout`` in seconds.
-
-    ``checkpoint`` is the command that saves the state, or ``none`` to declare that its disk is kept.
-    ``schedule_fields`` are the field names to check (None: not checked). ``join``: other runners may place the
-    same plan.
-    """
-
-    origin: ServiceOrigin
-    key_file: Path | None
-    key_variable: str | None = field(repr=False)
-    rate: float | None
-    concurrency: int
-    timeout: float
-    preflight: bool = True
-    schedule_fields: ScheduleFields | None = None
-    checkpoint: str | None = None
-    join: bool = False
-
-    @classmethod
-    def from_options(cls, workspace: Workspace, base_url: str | None, key_file: Path | None) -> Target:
-        """The project's settings, and the URL from the option or the environment, never from a file.
-
-        Raises:
-            UsageError: a base URL that may not be used, or an empty variable for the key.
-        """
-        provider = workspace.project.provider
-        origin = parse_origin(base_url or DEFAULT_BASE_URL)
-        key = variable(API_KEY_VARIABLE) if key_file is None else None
-        target = cls(origin, key_file, key, provider.rate, provider.concurrency, provider.timeout)
-        return replace(target, schedule_fields=provider.schedule_fields)
-
-    @property
-    def has_key(self) -> bool:
-        return self.key_file is not None or self.key_variable is not None
-
-    def key(self) -> str:
-        """The key; warns if other users may read its file. Raises ``ReconcilerError`` if there is none."""
-        key = read_api_key(self.key_file, self.key_variable)
-        if self.key_file is not None and is_exposed(self.key_file):
-            message = f"warning: other users of this machine may read {self.key_file} (chmod 600 {self.key_file})"
-            say(for_terminal(message), err=True)
-        return key
 
 
 def place(

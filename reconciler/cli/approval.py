@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import git
 from reconciler.cli.app import App
-from reconciler.cli.commands.show import check_plan_key, read_plan
 from reconciler.cli.commit_order import note_origin
+from reconciler.cli.saved_plans import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import chain
 from reconciler.domain.plan import Plan

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from reconciler.cli import git
-from reconciler.cli.app import say
 from reconciler.cli.git import Relation
+from reconciler.cli.output import confirm, say
 from reconciler.cli.overrides import MIN_REASON
 from reconciler.errors import Refused, UsageError
 
@@ -84,9 +82,7 @@ def read_origin(root: Path, plan: Plan, *, saved: bool, reason: str | None, read
         f"{objection.message}. Rows that were removed or edited there would be placed as they are here.",
         err=True,
     )
-    question = "Apply this commit anyway? Only 'yes' is accepted"
-    if click.prompt(question, default="no", show_default=False, err=True) != "yes":
-        raise Refused("declined: nothing was placed")
+    confirm("Apply this commit anyway?", nothing="nothing was placed")
     return CommitOrigin(root, origin.commit, saved, _CONFIRMED, objection)
 
 

@@ -15,7 +15,7 @@ from reconciler.domain.ports import Decision
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 
@@ -80,7 +80,7 @@ def read_decisions(
         problems = [f"{path.name}:{problem}" for problem in problems]
         more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
         listed = "\n".join(problems[:_SHOWN_PROBLEMS])
-        found = counted(len(problems), "error")
+        found = format_count(len(problems), "error")
         raise ReconcilerError(f"nothing was recorded, {found} in {path.name}:\n{listed}{more}")
     return list(decisions.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import to_json
+from reconciler.cli.output import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
 from reconciler.state.place import describe_holder

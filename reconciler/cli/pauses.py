@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
-
-from reconciler.cli.app import App, EnvironmentOption
+from reconciler.cli.app import App
 from reconciler.cli.checkpoint import carry_end, open_checkpoint
 from reconciler.cli.runs import new_run
 from reconciler.domain.chain import EntryKind, read
 from reconciler.errors import ExitCode, Refused, UsageError
-from reconciler.system.environment import CHECKPOINT
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.facts import PauseStore
     from reconciler.domain.ports import Run, StateReader
-
-checkpoint_option = click.option(
-    "--checkpoint",
-    cls=EnvironmentOption,
-    envvar=CHECKPOINT,
-    metavar="CMD",
-    help="Run CMD afterwards, as apply does, to save the state where it outlives this machine. "
-    "[env: RECONCILER_CHECKPOINT]",
-)
 
 
 def check_reason(reason: str) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from reconciler.bulk import collector
 from reconciler.cli import git
-from reconciler.cli.app import App, echo
+from reconciler.cli.app import App
+from reconciler.cli.output import echo
 from reconciler.cli.output_files import writing_private
 from reconciler.errors import UsageError
-from reconciler.render import csv, github, json, junit, markdown, sarif
+from reconciler.quantities import format_count
+from reconciler.render import csv, github, html, json, junit, markdown, sarif
 from reconciler.render.console import OutputStyle
-from reconciler.render.labels import counted
+from reconciler.render.load_context import NOTHING, LoadContext
 from reconciler.render.text import render_diagnostics, render_plan, write_plan
 from reconciler.source.settings.project import find_project
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from reconciler.cli.excerpts import Excerpts
     from reconciler.domain.model import Diagnostic
     from reconciler.domain.plan import Plan
-    from reconciler.render.html.around import LoadContext
     from reconciler.render.origins import Origins
 
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
@@ -36,7 +37,20 @@ _CHUNK = 1 << 20
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
-full_option = click.option("--full", is_flag=True, help="Do not shorten long lists on a terminal.")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """How a plan is shown. ``excerpts`` belong to the files that it was made from, ``origins`` to its values.
+
+    On a terminal, text shows times relative to ``now`` (default: the current time), and shortens long lists unless
+    ``full``. ``load`` is for the chart of the HTML page.
+    """
+
+    reveal: bool
+    full: bool = False
+    now: datetime | None = None
+    excerpts: Excerpts | None = None
+    origins: Origins | None = None
+    load: LoadContext = NOTHING
 
 
 def form_options(command: _F) -> _F:
@@ -65,7 +79,7 @@ def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) ->
     wanted = [*forms, *(["json"] if as_json and "json" not in forms else [])] or ["text"]
     files = list(outputs) or [STDOUT]
     if len(files) != len(wanted):
-        said = f"{counted(len(wanted), 'format')} and {counted(len(outputs), '--output')}"
+        said = f"{format_count(len(wanted), 'format')} and {format_count(len(outputs), '--output')}"
         raise UsageError(
             said, hint="pass one --output for each --format, in the same order; - is the standard output"
         )
@@ -107,91 +121,51 @@ def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(waiting)
 
 
-def print_plan(
-    app: App,
-    plan: Plan,
-    wanted: Iterable[tuple[str, str]],
-    *,
-    reveal: bool,
-    excerpts: Excerpts | None = None,
-    origins: Origins | None = None,
-    around: LoadContext | None = None,
-    full: bool = False,
-    now: datetime | None = None,
-) -> None:
-    """Print the plan in each format, to the standard output or to its file.
-
-    ``excerpts`` belong to the files that the plan was made from. ``origins`` are the origins of values, for the
-    formats that show them; ``around`` is the context for the load on the HTML page. On a terminal, text shows
-    times relative to ``now`` (default: the current time), and shortens long lists unless ``full``.
-    """
+def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], view: PlanView) -> None:
+    """Print the plan in each format, to the standard output or to its file."""
     for form, file in wanted:
         if form == "text" and file == STDOUT:
-            show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
-            continue
-        with collector.paused():
-            if form == "text":
-                put(app, _text(plan, origins, masked=not reveal), file)
-            elif form == "html":
-                put(app, _page(plan, excerpts, origins, around, masked=not reveal), file)
-            else:
-                put(app, _plan_bytes(app, plan, form, origins, masked=not reveal), file)
+            show_text(app, plan, view)
+        else:
+            with collector.paused():
+                put(app, _render(app, plan, form, view), file)
 
 
-def show_text(
-    app: App,
-    plan: Plan,
-    *,
-    reveal: bool,
-    full: bool,
-    now: datetime | None = None,
-    origins: Origins | None = None,
-) -> None:
+def show_text(app: App, plan: Plan, view: PlanView) -> None:
     """Print the plan as text to the standard output; private values are shown on a terminal, or with
     ``reveal``.
     """
-    look = app.look(sys.stdout, reveal=reveal)
+    look = app.look(sys.stdout, reveal=view.reveal)
     if look.now is not None:
-        look = replace(look, now=now or look.now, full=full)
+        look = replace(look, now=view.now or look.now, full=view.full)
     with collector.paused():
-        write_plan(plan, look, echo, origins)
+        write_plan(plan, look, echo, view.origins)
 
 
-def _text(plan: Plan, origins: Origins | None, *, masked: bool) -> bytes:
-    return render_plan(plan, OutputStyle(masked=masked), origins).encode()
-
-
-def _plan_bytes(
-    app: App, plan: Plan, form: str, origins: Origins | None, *, masked: bool
-) -> bytes | Iterator[bytes]:
+def _render(app: App, plan: Plan, form: str, view: PlanView) -> bytes | Iterator[bytes]:
     """For a file or another program: private values are shown only with ``--reveal``."""
-    if form == "xlsx":
-        from reconciler.render import xlsx  # noqa: PLC0415 - its library takes 40 ms to import
-
-        return xlsx.render_plan(plan, masked=masked)
+    masked, origins = not view.reveal, view.origins
     match form:
-        case "csv":
-            return csv.render_plan(plan, masked=masked)
+        case "text":
+            return render_plan(plan, OutputStyle(masked=masked), origins).encode()
         case "json":
             return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
             return markdown.render_plan(plan, masked=masked, origins=origins).encode()
+        case "html":
+            excerpt = html.no_excerpt if view.excerpts is None else view.excerpts.reader(masked=masked)
+            page = html.render_plan(plan, masked=masked, excerpt=excerpt, load=view.load, origins=origins)
+            return page.encode()
         case "junit":
             return junit.render_plan(plan, masked=masked)
-    folder = git.folder(find_project(app.directory))
-    beside_lines = {"sarif": sarif.render_plan, "github": github.render_plan}
-    return beside_lines[form](plan, masked=masked, folder=folder).encode()
+        case "csv":
+            return csv.render_plan(plan, masked=masked)
+        case "xlsx":
+            from reconciler.render import xlsx  # noqa: PLC0415 - its library takes 40 ms to import
 
-
-def _page(
-    plan: Plan, excerpts: Excerpts | None, origins: Origins | None, around: LoadContext | None, *, masked: bool
-) -> bytes:
-    from reconciler.render import html  # noqa: PLC0415 - jinja2
-    from reconciler.render.html.around import NOTHING  # noqa: PLC0415
-
-    read = html.no_excerpt if excerpts is None else excerpts.reader(masked=masked)
-    page = html.render_plan(plan, masked=masked, excerpt=read, around=around or NOTHING, origins=origins)
-    return page.encode()
+            return xlsx.render_plan(plan, masked=masked)
+    render_annotations = sarif.render_plan if form == "sarif" else github.render_plan
+    return render_annotations(plan, masked=masked, folder=git.folder(find_project(app.directory))).encode()
 
 
 def show_problems(
@@ -206,4 +180,4 @@ def show_problems(
 def count_problems(diagnostics: tuple[Diagnostic, ...]) -> str:
     """``2 errors, 1 warning``."""
     errors = sum(item.is_error for item in diagnostics)
-    return f"{counted(errors, 'error')}, {counted(len(diagnostics) - errors, 'warning')}"
+    return f"{format_count(errors, 'error')}, {format_count(len(diagnostics) - errors, 'warning')}"

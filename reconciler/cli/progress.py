@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import App, echo_json, is_public, revealed, say
+from reconciler.cli.app import App, is_public
+from reconciler.cli.output import echo_json, revealed, say
 from reconciler.cli.pace import Pace
 from reconciler.domain.events import EventKind
-from reconciler.render.escape import for_terminal
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ class Reporter:
             self.note(f"all runners: {done:,} of {total:,}; this one: {self.pace.describe() or 'nothing yet'}")
 
     def note(self, text: str) -> None:
-        say(for_terminal(text if self.addresses is None else self.addresses.text(text)), err=True)
+        say(text if self.addresses is None else self.addresses.text(text), err=True)
 
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
@@ -73,7 +73,7 @@ class Reporter:
         if tally.unexplained and tally.stopped != SIGNALLED:
             self.note("hint: run reconciler doctor to find the cause, then apply again")
         if tally.to_stop:
-            shown = f"{counted(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
+            shown = f"{format_count(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
             self.note(f"{shown}. Run reconciler status --to-stop to list them")
         told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
         if told:
@@ -126,7 +126,7 @@ class BarReporter(Reporter):
         self.advanced()
 
     def note(self, text: str) -> None:
-        self._say(for_terminal(text))
+        self._say(text)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from reconciler.cli import call_cache
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.planner import Request, make_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.evidence.matching import Lineage
@@ -21,7 +20,7 @@ from reconciler.evidence.outcomes import Answers, OutcomeReport, drift, ended, s
 from reconciler.evidence.refresh import query_calls
 
 if TYPE_CHECKING:
-    from reconciler.cli.apply_run import Target
+    from reconciler.cli.target import Target
     from reconciler.domain.facts import Pause
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
@@ -70,7 +69,7 @@ class _State:
     pauses: Sequence[Pause]
 
 
-def look(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -> StatusResult:
+def query_status(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -> StatusResult:
     """Plan, read the state, and query the service. Nothing is locked, and no state is written.
 
     Raises:
@@ -175,8 +174,5 @@ def _ended(entries: Sequence[Entry], answers: Answers, now: datetime) -> dict[st
 
 
 async def _query(target: Target, wanted: Sequence[Entry]) -> Answers:
-    register = CallListing(target.origin, target.key(), target.timeout)
-    try:
-        return await query_calls(register, wanted, SystemClock().now())
-    finally:
-        await register.aclose()
+    async with target.listing(target.key()) as listing:
+        return await query_calls(listing, wanted, SystemClock().now())

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
+from reconciler.cli.app import App, SystemClock, is_public
+from reconciler.cli.output import echo_json, say
 from reconciler.cli.planner import Request, intent_of, make_plan
 from reconciler.cli.runs import new_run
-from reconciler.contactship.listing import CallListing
 from reconciler.domain.facts import Conflict, unresolved
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.plan import Action
@@ -22,10 +22,9 @@ from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_confli
 from reconciler.evidence.settle import settle
 from reconciler.planning import explain
 from reconciler.render.address_mask import AddressMask
-from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
-    from reconciler.cli.apply_run import Target
+    from reconciler.cli.target import Target
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.ports import Intent
     from reconciler.evidence.matching import Match
@@ -112,15 +111,12 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
 
 
 async def _settle(store: StateStore, run_id: str, target: Target, key: str, rows: FileRows | None) -> list[Match]:
-    directory = CallListing(target.origin, key, target.timeout)
-    try:
-        adopted = await settle(store, run_id, directory, SystemClock())
+    async with target.listing(key) as listing:
+        adopted = await settle(store, run_id, listing, SystemClock())
         if rows is not None:
             now = SystemClock().now()
-            adopted += await settle_conflicts(store, run_id, directory, _intents(rows), now)
+            adopted += await settle_conflicts(store, run_id, listing, _intents(rows), now)
         return adopted
-    finally:
-        await directory.aclose()
 
 
 def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
@@ -157,7 +153,7 @@ def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *,
     for address, text in lines:
         public = is_public(sys.stdout)
         named = f"{addresses.address(address)}: {addresses.text(text)}" if public else f"{address}: {text}"
-        say(for_terminal(named))
+        say(named)
     if unknown or not conflicts:
         say(f"{len(unknown):,} with an unknown outcome." if unknown else "No unknown outcomes.")
     if conflicts:

@@ -142,7 +142,7 @@ def canonical_zone(name: str) -> str:
     return _links().get(name, name)
 
 
-def tell_span(span: timedelta) -> str:
+def format_span(span: timedelta) -> str:
     """``90 s``, ``45 min``, ``36 h`` or ``12 days``, rounded down to the whole unit."""
     seconds = int(span.total_seconds())
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):

@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.domain.plan import Change
 from reconciler.render import formats
 from reconciler.render.escape import for_terminal
-from reconciler.render.labels import when
+from reconciler.render.formats import written_time
 
 _WIDEST = 40
 
@@ -35,7 +35,7 @@ class Columns:
 
     def heading(self, words: str) -> str:
         """``to place, times in Mexico City``."""
-        return words if self.zone is None else f"{words}, times {formats.place(self.zone)}"
+        return words if self.zone is None else f"{words}, times {formats.zone_place(self.zone)}"
 
     def when(self, change: Change, room: int) -> str:
         """When a call rings: in the row's form, or relative to now for a person if there is room."""
@@ -43,9 +43,9 @@ class Columns:
         if change.call is None:
             return ""
         if self.now is None or zone is None or change.scheduled_at is None:
-            return for_terminal(when(change.call))
+            return for_terminal(written_time(change.call))
         relative, wall = formats.rings(change.scheduled_at, zone, self.now)
-        wall = wall if self.zone is not None else f"{wall} {formats.place(zone)}"
+        wall = wall if self.zone is not None else f"{wall} {formats.zone_place(zone)}"
         return told if len(told := f"{relative}, {wall}") <= room else wall
 
 

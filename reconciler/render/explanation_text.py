@@ -12,7 +12,8 @@ from reconciler.render import formats
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.explanation import Explanation, mask_explanation
-from reconciler.render.labels import place, standing, word
+from reconciler.render.formats import format_place
+from reconciler.render.labels import standing, word
 from reconciler.render.origins import print_fields
 from reconciler.render.text import Excerpt, cell_line, render_diagnostics
 from reconciler.source.provenance import TAG, Provenance
@@ -30,7 +31,7 @@ def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: Ou
 def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime | None) -> None:
     line = StyledLine(for_terminal(str(item.address)), "bold")
     if item.provenance is not None:
-        line.append(f"  {for_terminal(place(item.provenance.source))}", style="dim")
+        line.append(f"  {for_terminal(format_place(item.provenance.source))}", style="dim")
     console.print(line)
     print_indented(console, f"Plan: {for_terminal(_planned(item, now))}", 2)
     for cell in item.change.diff if item.change is not None else ():

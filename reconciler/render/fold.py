@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reconciler.domain.plan import Change
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 
 SHOWN = 10
 _SLACK = 5  # hiding fewer items than this does not shorten the output
@@ -25,6 +25,6 @@ def _hidden_text(hidden: Sequence[Change]) -> str:
     plans = Counter(change.address.plan for change in hidden)
     parts = [f"{name} {count:,}" for name, count in plans.most_common(_PLANS)]
     if len(plans) > _PLANS:
-        parts.append(counted(len(plans) - _PLANS, "other plan"))
+        parts.append(format_count(len(plans) - _PLANS, "other plan"))
     where = f" ({', '.join(parts)})" if len(plans) > 1 else ""
     return f"and {len(hidden):,} more{where}: --full shows all"

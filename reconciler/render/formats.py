@@ -1,41 +1,35 @@
-"""When a call rings, for people: relative to now, and in local time.
+"""When a call rings, where its row is and whom it calls, for people.
 
 Names of days and months do not depend on the machine's locale, so a plan reads the same everywhere.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from reconciler.domain.model import Call, Location
 from reconciler.domain.plan import Change, Moment
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_span, tell_instant
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MINUTE, _HOUR = 60, 3600
 
 
-def ahead(moment: datetime, now: datetime) -> str:
+def relative(moment: datetime, now: datetime) -> str:
     """``in 25 min``, ``in 5 h``, ``in 3 days``, ``2 days ago``; ``moment`` is in the zone to count in.
 
     From two days on it counts calendar days of that zone: from Friday to Monday is three.
     """
-    seconds = (moment - now).total_seconds()
-    span = _span(abs(seconds), abs((moment.date() - now.astimezone(moment.tzinfo).date()).days))
-    if span is None:
+    distance = abs(moment - now)
+    if distance < timedelta(minutes=1):
         return "now"
-    return f"in {span}" if seconds > 0 else f"{span} ago"
-
-
-def _span(seconds: float, days: int) -> str | None:
-    if seconds < _MINUTE:
-        return None
-    if seconds < 2 * _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    if seconds < 48 * _HOUR:
-        return f"{seconds / _HOUR:.0f} h"
-    return f"{days} days" if days < 2 * 365 else f"{days / 365.25:.0f} years"
+    if distance < timedelta(days=2):
+        span = format_span(distance)
+    else:
+        days = abs((moment.date() - now.astimezone(moment.tzinfo).date()).days)
+        span = f"{days} days" if days < 2 * 365 else f"{days / 365.25:.0f} years"
+    return f"in {span}" if moment > now else f"{span} ago"
 
 
 def day(moment: datetime, now: datetime) -> str:
@@ -55,7 +49,7 @@ def wall(moment: datetime, now: datetime) -> str:
     return f"{day(moment, now)} {clock}"
 
 
-def place(timezone: str) -> str:
+def zone_place(timezone: str) -> str:
     """``in Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
     area, _, name = timezone.rpartition("/")
     return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
@@ -73,10 +67,29 @@ def format_moment(moment: Moment, now: datetime | None) -> str:
     if now is None:
         return tell_instant(moment.at)
     relative, clock = rings(moment.at, moment.timezone, now)
-    return f"{clock} {place(moment.timezone)} ({relative})"
+    return f"{clock} {zone_place(moment.timezone)} ({relative})"
 
 
 def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:
     """The relative and the local form of an instant: ``("in 3 days", "Mon 15 Jun 10:00")``."""
     local = moment.astimezone(ZoneInfo(timezone))
-    return ahead(local, now), wall(local, now)
+    return relative(local, now), wall(local, now)
+
+
+def written_time(call: Call) -> str:
+    """When a call rings, as written in the row."""
+    if call.schedule is not None:
+        return f"{call.schedule.at} {call.schedule.timezone}"
+    if call.delay_minutes is not None:
+        return f"{call.delay_minutes:g} min after apply"
+    return "at once"
+
+
+def format_place(where: Location) -> str:
+    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
+    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
+
+
+def shorten(target: str) -> str:
+    """An id, shortened to the part that distinguishes ids."""
+    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from reconciler.bulk.spool import Subset
-from reconciler.domain.model import Call, Entry, Location
+from reconciler.domain.model import Entry
 from reconciler.domain.plan import Action, Change, Lifted, Plan
 from reconciler.domain.policy import GUARD_CODES
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_span, tell_instant
 from reconciler.planning.guards.registry import NAMES
+from reconciler.quantities import format_count
 
 ACTION_WORDS = {
     Action.BLOCKED: "blocked",
@@ -63,36 +64,14 @@ def state_line(plan: Plan) -> str:
     """``State: snapshot of 2026-06-01T12:00:00Z, 3 h old, serial 12``, for a plan made against a snapshot."""
     if plan.snapshot_at is None:
         return f"State: {plan.lineage}, serial {plan.serial}"
-    age = _age(plan.created_at - plan.snapshot_at)
-    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+    age = plan.created_at - plan.snapshot_at
+    words = f"{format_span(age)} old" if age >= timedelta(0) else "dated after this plan"
+    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {words}, serial {plan.serial}"
 
 
 def lifted_line(item: Lifted) -> str:
     """``G006 is overridden: the launch, agreed (more new calls than one run or one plan may place)``."""
     return f"{item.code} is overridden: {item.reason} ({GUARD_CODES.get(item.code, 'a guard')})"
-
-
-def _age(age: timedelta) -> str:
-    minutes = int(age.total_seconds() // 60)
-    if minutes < 0:
-        return "dated after this plan"
-    if minutes < 60:
-        return f"{minutes} min old"
-    return f"{minutes // 60} h old" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days old"
-
-
-def place(where: Location) -> str:
-    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
-    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
-
-
-def when(call: Call) -> str:
-    """When a call rings, as written in the row."""
-    if call.schedule is not None:
-        return f"{call.schedule.at} {call.schedule.timezone}"
-    if call.delay_minutes is not None:
-        return f"{call.delay_minutes:g} min after apply"
-    return "at once"
 
 
 def standing(entry: Entry) -> str:
@@ -102,21 +81,11 @@ def standing(entry: Entry) -> str:
     return "stopped" if entry.stopped_at is not None else entry.status.value
 
 
-def short(target: str) -> str:
-    """An id, shortened to the part that distinguishes ids."""
-    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def verdict_line(plan: Plan) -> str:
     """Whether the plan can be applied, and what it does."""
     errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
     if errors or blocked:
-        why = [counted(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
+        why = [format_count(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
         return f"It cannot be applied: {', '.join(why)}."
     create = plan.count(Action.CREATE)
-    return f"Applying it places {counted(create, 'call')}." if create else "Applying it places nothing."
+    return f"Applying it places {format_count(create, 'call')}." if create else "Applying it places nothing."

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.plan import Action, Plan
+from reconciler.quantities import format_count
 from reconciler.render import formats
-from reconciler.render.labels import counted
 
 _FEWEST = 10  # the fewest calls for a chart
 _MOST_BARS = 14
@@ -70,12 +70,14 @@ def load_chart(plan: Plan, now: datetime, width: int) -> list[str]:
         return []
     shown = starts[:_MOST_BARS]
     busiest, most = max(sorted(Counter(local).items()), key=lambda item: item[1])
-    head = f"Load by {unit.name}, {formats.place(timezone)}"
+    head = f"Load by {unit.name}, {formats.zone_place(timezone)}"
     peak = f"; most in one minute: {most:,} at {formats.wall(busiest, now)}" if most > 1 else ""
     lines = [f"{head}{peak}", *_drawn([(unit.label(start, now), counts[start]) for start in shown], width)]
     if len(shown) < len(starts):
         rest = sum(counts[start] for start in starts[_MOST_BARS:])
-        lines.append(f"  {counted(len(starts) - len(shown), f'later {unit.name}')}: {counted(rest, 'call')}")
+        lines.append(
+            f"  {format_count(len(starts) - len(shown), f'later {unit.name}')}: {format_count(rest, 'call')}"
+        )
     return lines
 
 

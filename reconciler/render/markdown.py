@@ -17,18 +17,17 @@ from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.plan import Action, CellDiff, Change, Plan
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import tell_instant
+from reconciler.quantities import format_count
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
+from reconciler.render.formats import shorten, written_time
 from reconciler.render.labels import (
     ACTION_WORDS,
     blocked_groups,
     count_line,
-    counted,
     lifted_line,
-    short,
     state_line,
     verdict_line,
-    when,
     word,
 )
 from reconciler.render.limited_page import Part, fill
@@ -66,7 +65,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
     foot = _foot(plan)
     room = LIMIT - len((head + foot + _SHORTENED).encode()) - 40
     body, hidden = fill(_parts(plan, _View(masked, origins or {}, plan.public_metadata)), room)
-    left_out = f"{counted(hidden, 'entry').replace('entrys', 'entries')} {'is' if hidden == 1 else 'are'}"
+    left_out = f"{format_count(hidden, 'entry')} {'is' if hidden == 1 else 'are'}"
     return head + (_SHORTENED.format(left_out) if hidden else "") + body + foot
 
 
@@ -100,14 +99,16 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     mine = {action: _with_action(plan, action, waiting=False) for action in Action}
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
-        parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
+        parts.append(
+            Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(_problem, errors), len(errors))
+        )
     blocked = blocked_groups(mine[Action.BLOCKED])
     parts += [part for words, changes in blocked for part in _attention(3, words, changes, view)]
     parts += to_stop_part(frame.to_stop)
     for action in _ATTENTION:
         parts += _attention(4, ACTION_WORDS[action], to_stop.elsewhere(plan, action, mine[action]), view)
     if warnings:
-        head = _fold(counted(len(warnings), "warning"))
+        head = _fold(format_count(len(warnings), "warning"))
         parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
     parts += _creates(mine[Action.CREATE], view)
     if frame.moves:
@@ -138,7 +139,7 @@ def _settings(plan: Plan) -> Iterator[Part]:
 def _lifted(plan: Plan) -> Iterator[Part]:
     """The guards that were overridden for this plan, and why: approving the plan approves the overrides."""
     if plan.lifted:
-        head = f"\n#### \N{WARNING SIGN} {counted(len(plan.lifted), 'guard')} overridden\n\n"
+        head = f"\n#### \N{WARNING SIGN} {format_count(len(plan.lifted), 'guard')} overridden\n\n"
         lines = [f"- {for_markdown(lifted_line(item))}\n" for item in plan.lifted]
         yield Part(1, head, lines, len(lines))
 
@@ -196,12 +197,12 @@ def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
     groups = [(name, Subset(changes, places[name])) for name in sorted(places)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in map(view.text, (plan, day, agent)))
-        title = f"{names}: {counted(len(found), 'call')}"
+        title = f"{names}: {format_count(len(found), 'call')}"
         yield Part(6, _fold(title) + _CALLS, map(view.row, found), len(found), _UNFOLD, f"\n<p>{title}</p>\n")
     if more := groups[_MOST_GROUPS:]:
         calls = sum(len(found) for _, found in more)
-        told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(more), 'more group')} with {counted(calls, 'call')}\n"
-        yield Part(1, "", (), calls, bare=told)
+        count = f"{format_count(len(more), 'more group')} with {format_count(calls, 'call')}"
+        yield Part(1, "", (), calls, bare=f"\n\N{HORIZONTAL ELLIPSIS} and {count}\n")
 
 
 def _group(change: Change) -> tuple[str, str, str]:
@@ -237,7 +238,7 @@ def _row(change: Change) -> str:
     """A call to place, as a table row."""
     cells = [for_markdown_cell(str(change.address)), "", ""]
     if change.call is not None:
-        cells[1:] = [for_markdown_cell(when(change.call)), for_markdown_cell(short(change.call.target))]
+        cells[1:] = [for_markdown_cell(written_time(change.call)), for_markdown_cell(shorten(change.call.target))]
     notes = [for_markdown_cell(text) for text in (_place(change), change.message) if text]
     return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
 
@@ -248,7 +249,7 @@ def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> s
     if named:
         parts.append(word(change.action))
     if change.call is not None:
-        parts.append(f"{for_markdown(when(change.call))} to {for_markdown(short(change.call.target))}")
+        parts.append(f"{for_markdown(written_time(change.call))} to {for_markdown(shorten(change.call.target))}")
     if change.source is not None:
         parts.append(for_markdown(_place(change)))
     lines = [f"- {', '.join(parts)}"]

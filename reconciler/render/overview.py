@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.times import tell_instant
 from reconciler.render.console import Console
-from reconciler.render.formats import place, rings
+from reconciler.render.formats import rings, zone_place
 from reconciler.render.labels import count_line, verdict_line
 from reconciler.render.load_chart import load_chart
 
@@ -54,4 +54,4 @@ def _rings(change: Change, now: datetime) -> str:
     """``in 3 days, Mon 15 Jun 10:00 in Mexico City``."""
     schedule = change.call.schedule if change.call is not None else None
     timezone = "UTC" if schedule is None else schedule.timezone
-    return f"{', '.join(rings(_moment(change), timezone, now))} {place(timezone)}"
+    return f"{', '.join(rings(_moment(change), timezone, now))} {zone_place(timezone)}"

@@ -11,8 +11,8 @@ from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import format_instant, tell_instant
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
+from reconciler.quantities import format_count
 from reconciler.render.escape import for_terminal
-from reconciler.render.labels import counted
 
 FORMAT_VERSION = "1.0"
 _SHOWN = 20
@@ -57,7 +57,7 @@ def _text(report: RebuildReport) -> Iterator[str]:
     rebuilt = report.rebuilt
     reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all pending ones"
     words = {None: "", True: ", with tags", False: ", without tags"}[report.tagged]
-    yield f"State {report.lineage}: the service lists {counted(len(report.listed), 'call')} ({reach}){words}."
+    yield f"State {report.lineage}: the service lists {format_count(len(report.listed), 'call')} ({reach}){words}."
     for name, count in report.counts.items():
         yield f"  {name:<9}{count:>6,}  {_MEANING[Certainty(name)]}"
     if rebuilt.strangers:

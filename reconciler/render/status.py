@@ -16,7 +16,8 @@ from reconciler.render import formats
 from reconciler.render.address_mask import AddressMask
 from reconciler.render.console import OutputStyle
 from reconciler.render.escape import cut, for_terminal
-from reconciler.render.labels import short, standing
+from reconciler.render.formats import shorten
+from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow
 
 FORMAT_VERSION = "1.0"
@@ -160,8 +161,8 @@ def _call_line(item: CallOutcome, look: OutputStyle) -> tuple[str, ...]:
     moment, name = local(entry)
     target, rings = entry.call.target, f"{format_wall(moment)} {name}"
     if look.now is not None:
-        target = short(target) if look.width < _WIDE else target
-        rings = f"{formats.wall(moment, look.now)} {formats.place(name)}"
+        target = shorten(target) if look.width < _WIDE else target
+        rings = f"{formats.wall(moment, look.now)} {formats.zone_place(name)}"
     parts = (*map(for_terminal, (str(entry.address), target, rings)), cut(item.outcome, _WORD))
     return parts if look.width < _WIDE else (*parts, for_terminal(entry.call_id or "-"))
 

@@ -19,7 +19,8 @@ from reconciler.render.columns import Columns
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.fold import SHOWN, fold
-from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
+from reconciler.render.formats import shorten, written_time
+from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
 from reconciler.render.overview import print_overview
 from reconciler.source.provenance import Provenance
@@ -213,7 +214,7 @@ def _plain_line(change: Change) -> str | None:
         return None
     if change.diff or change.message is not None:
         return None
-    shown = "" if call is None else f"  {call.target}  {when(call)}"
+    shown = "" if call is None else f"  {call.target}  {written_time(call)}"
     line = f"  {_LOOK[change.action][0]} {address.plan}/{address.key}{shown}  {where.file}:{where.line}"
     return line if len(line) < _PLAIN and for_terminal(line) is line else None
 
@@ -224,7 +225,7 @@ def _print_change(console: Console, change: Change, columns: Columns, told: Prov
     line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
-        line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
+        line.append(f"  {shorten(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {columns.when(change, console.width - line.width - 2)}")
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"

@@ -111,7 +111,7 @@ def test_rows_in_several_zones_each_name_theirs() -> None:
 )
 def test_how_far_ahead(delta: timedelta, told: str) -> None:
     now = datetime(2031, 5, 30, 18, tzinfo=UTC)  # noon in Mexico City
-    assert formats.ahead((now + delta).astimezone(MEXICO), now) == told
+    assert formats.relative((now + delta).astimezone(MEXICO), now) == told
 
 
 def test_the_year_and_the_seconds_only_where_they_say_something() -> None:
@@ -129,7 +129,7 @@ def test_the_year_and_the_seconds_only_where_they_say_something() -> None:
     ],
 )
 def test_a_zone_by_its_place(zone: str, told: str) -> None:
-    assert formats.place(zone) == told
+    assert formats.zone_place(zone) == told
 
 
 @pytest.mark.parametrize(

@@ -13,29 +13,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import (
-    App,
-    Instant,
-    Integer,
-    SystemClock,
-    echo,
-    echo_file,
-    echo_json,
-    reveal_option,
-    say,
-    state_option,
-)
-from reconciler.cli.commands.state_care import read_address
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.lazy import examples
+from reconciler.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
+    Instant,
+    Integer,
+    json_option,
+    read_address,
+    reveal_option,
+    state_option,
+)
+from reconciler.cli.output import echo, echo_file, echo_json, say
 from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.chain import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
-from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
+from reconciler.render.escape import for_json
 from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
 from reconciler.state import ledger_file
 from reconciler.state.ledger_file import line as document
@@ -204,7 +203,7 @@ def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *
 
 
 @audit.command("head", epilog=examples("reconciler audit head >> anchors.txt"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @click.pass_obj
 def head(app: App, as_json: bool, state_url: str | None) -> None:
@@ -221,7 +220,7 @@ def head(app: App, as_json: bool, state_url: str | None) -> None:
 
 
 @audit.command("export", epilog=examples("reconciler audit export ledger.jsonl"))
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=FILE_OR_STDOUT)
 @state_option
 @click.pass_obj
 def export(app: App, file: Path, state_url: str | None) -> None:
@@ -243,7 +242,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     "verify",
     epilog=examples("reconciler audit verify --head anchors.txt", "reconciler audit verify --file ledger.jsonl"),
 )
-@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="An exported ledger, not the state.")
+@click.option("--file", type=FILE, help="An exported ledger, not the state.")
 @click.option(
     "--head",
     "heads",
@@ -251,7 +250,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     metavar="HEAD|FILE",
     help="An earlier output of audit head, or a file of such lines. Repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @click.pass_obj
 def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, state_url: str | None) -> int:
@@ -262,11 +261,10 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
         told: JsonObject = {"number": found.head.number, "hash": found.head.hash}
         echo_json({"ok": found.ok, "lineage": found.lineage, "head": told, "problems": list(found.problems)})
     else:
-        for problem in found.problems:
-            say(for_terminal(problem))
+        say(*found.problems)
         entries = "1 entry" if found.head.number == 1 else f"{found.head.number:,} entries"
         sound = f"The ledger is intact: {entries}, head {found.head.hash}."
-        say(sound if found.ok else f"{counted(len(found.problems), 'problem')}.")
+        say(sound if found.ok else f"{format_count(len(found.problems), 'problem')}.")
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 

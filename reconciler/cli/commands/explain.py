@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
-from reconciler.cli.commands.state_care import read_address
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.options import json_option, now_option, read_address, reveal_option, state_option
+from reconciler.cli.output import echo, echo_json
 from reconciler.cli.plan_output import show_problems
 from reconciler.cli.planner import Request, planning, read_entries
 from reconciler.cli.workspace import Workspace
@@ -45,7 +46,7 @@ Exit codes: 0 explained, 1 no such address, or its row has errors.
 
 @click.command(epilog=_EPILOG)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @now_option
 @state_option
 @reveal_option

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, say, state_option
+from reconciler.cli.app import App
+from reconciler.cli.options import state_option
+from reconciler.cli.output import say
 from reconciler.cli.output_files import write_text
 from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import locate_server, postgres_state

@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from reconciler.cli.app import Integer, Number
+from reconciler.cli.options import FILE, Integer, Number
 from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_INTEGER
 from reconciler.sandbox import FaultPlan, Rate, SandboxConfig, SandboxError, serve
@@ -119,7 +119,7 @@ def _announce(url: str) -> None:
     "--port", type=Integer(0, 65_535), default=8734, show_default=True, help="Port; 0 chooses a free one."
 )
 @click.option("--api-key", metavar="KEY", help="The only accepted key. Default: any key.")
-@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Store calls in this SQLite file.")
+@click.option("--db", type=FILE, help="Store calls in this SQLite file.")
 @click.option("--seed", type=Integer(-MAX_INTEGER), help="Make random faults and call ids repeatable.")
 @click.option("--fault", "faults", metavar="RULE", multiple=True, callback=_rules, help="See below. Repeatable.")
 @click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="The longest stall.")

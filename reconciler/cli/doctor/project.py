@@ -10,7 +10,7 @@ from reconciler.cli.doctor.check import CheckResult, Health
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.domain.times import ZONE_RULES
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -30,7 +30,7 @@ def config(workspace: Workspace) -> CheckResult:
     if project.source is None:
         hint = "change to the project's folder, pass -C DIR, or create a project: reconciler init"
         return CheckResult("config", Health.WARN, f"no {PROJECT_FILE} in {project.root} or above", hint)
-    agents, numbers = counted(len(project.agents), "agent"), counted(len(project.numbers), "number")
+    agents, numbers = format_count(len(project.agents), "agent"), format_count(len(project.numbers), "number")
     if project.lineage is None:
         hint = "set state.lineage to the lineage that reconciler state show prints"
         told = f"{PROJECT_FILE} pins no lineage, so any state would be accepted"
@@ -46,7 +46,7 @@ def plans(sources: Sources) -> CheckResult:
     found = _errors(in_files)
     if found and {item.code for item in found} != {_NO_FILES}:
         return CheckResult("plans", Health.FAIL, _first("plan files", found), _VALIDATE)
-    rows, names = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
+    rows, names = format_count(len(sources.rows), "row"), format_count(len(sources.plans), "plan")
     if not sources.plans:
         hint = "create calls/first.yaml (see reconciler help plan-files)"
         return CheckResult("plans", Health.WARN, "no plan files", hint)
@@ -61,7 +61,7 @@ def zones(sources: Sources, now: datetime) -> CheckResult:
             "zones", Health.FAIL, _first("zones", unknown), "use the name of a place, such as America/Mexico_City"
         )
     used = sorted({row.call.schedule.timezone for row in sources.rows if row.call.schedule is not None})
-    listed = ", ".join(used) if len(used) < 4 else counted(len(used), "zone")
+    listed = ", ".join(used) if len(used) < 4 else format_count(len(used), "zone")
     message = f"tzdata {ZONE_RULES}; {listed or 'no zone in use'}"
     if now - datetime(int(ZONE_RULES[:4]), 1, 1, tzinfo=UTC) > _OLD:
         message += ": old, so the rules may have changed"
@@ -79,4 +79,4 @@ def _first(what: str, found: Sequence[Diagnostic]) -> str:
     """
     first = found[0]
     where = "" if first.location is None else f" at {first.location}"
-    return f"{what}: {counted(len(found), 'error')}, the first is {first.code}{where}"
+    return f"{what}: {format_count(len(found), 'error')}, the first is {first.code}{where}"

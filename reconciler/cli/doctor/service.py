@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from reconciler.contactship.origin import (
 )
 from reconciler.contactship.reader import Reader
 from reconciler.errors import LookupFailed, ReconcilerError
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
@@ -97,11 +98,8 @@ async def examine(access: Access, deadline: float, wanted: ReferencedIds) -> lis
     """Query with GETs only, once each; ``deadline`` is the limit for one answer in seconds."""
     if access.origin is None:
         return skipped("no usable base URL", "service", "clock", *_ACCOUNT)
-    reader = Reader(access.origin, access.key or "", min(deadline, _PATIENCE), tries=1)
-    try:
+    async with aclosing(Reader(access.origin, access.key or "", min(deadline, _PATIENCE), tries=1)) as reader:
         return await _check_service(reader, access, wanted)
-    finally:
-        await reader.aclose()
 
 
 async def _check_service(reader: Reader, access: Access, wanted: ReferencedIds) -> list[CheckResult]:
@@ -166,7 +164,7 @@ def _verdict(check: str, noun: str, wanted: Mapping[str, str], missing: list[str
     """
     if not missing:
         told = (
-            f"{counted(len(wanted), noun)} in use, on the account"
+            f"{format_count(len(wanted), noun)} in use, on the account"
             if wanted
             else f"none in use, {there} on the account"
         )

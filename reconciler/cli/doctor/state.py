@@ -10,7 +10,7 @@ from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ReconcilerError
 from reconciler.placing.orders import describe_pause, resume_command
-from reconciler.render.labels import counted
+from reconciler.quantities import format_count
 from reconciler.state import snapshot
 from reconciler.state.place import describe_holder
 
@@ -100,7 +100,7 @@ def _integrity(place: Place, now: datetime) -> CheckResult:
     except ReconcilerError as error:
         return failed("state-integrity", error)
     if problems:
-        told = f"{counted(len(problems), 'problem')}, the first: {problems[0]}"
+        told = f"{format_count(len(problems), 'problem')}, the first: {problems[0]}"
         return CheckResult(
             "state-integrity", Health.FAIL, told, "run reconciler state check for the list, and restore a backup"
         )

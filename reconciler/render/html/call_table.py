@@ -10,8 +10,8 @@ from datetime import datetime
 from reconciler.domain.model import Address, Call
 from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
 from reconciler.render import to_stop
-from reconciler.render.html.around import NOTHING, LoadContext, MinuteLoad, minute, zone
 from reconciler.render.labels import ACTION_WORDS, blocked_groups, reason_words, word
+from reconciler.render.load_context import NOTHING, LoadContext, MinuteLoad, minute, zone
 from reconciler.render.origins import Origins
 
 

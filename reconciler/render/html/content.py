@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.domain.times import tell_instant
+from reconciler.render.formats import shorten, written_time
 from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.table_data import sheet
-from reconciler.render.labels import count_line, short, state_line, verdict_line, when
+from reconciler.render.labels import count_line, state_line, verdict_line
 
 _MOST_ENTRIES = 20
 _MOST_PROBLEMS = 100
@@ -226,8 +227,8 @@ def _item(line: CallLine, kind: CallKind) -> Item:
         action=kind.name,
         mark=kind.mark,
         word=kind.word,
-        when=when(call) if call is not None and (call.schedule is not None or not told) else told,
-        to="" if call is None else short(call.target),
+        when=written_time(call) if call is not None and (call.schedule is not None or not told) else told,
+        to="" if call is None else shorten(call.target),
         agent="" if call is None else call.agent,
         place=line.place,
         message=line.message,

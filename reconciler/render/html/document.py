@@ -7,14 +7,17 @@ import hashlib
 import json
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reconciler.domain.model import JsonObject
 from reconciler.render.escape import cut, for_json
 from reconciler.render.html.content import Story
 from reconciler.render.html.table_data import LONGEST
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _STYLES = ("story", "tools", "sheet", "print")
 _SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
@@ -81,6 +84,8 @@ def _hash(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 40 ms, for a page
+
     return Environment(
         loader=PackageLoader("reconciler.render.html"),
         autoescape=True,

@@ -10,11 +10,12 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.times import tell_instant
 from reconciler.evidence import outcomes
 from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
+from reconciler.quantities import format_count
 from reconciler.render import status
 from reconciler.render.escape import cut
 from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine, Series
 from reconciler.render.html.content import Breakdown, Frame, Story, build_book_story
-from reconciler.render.labels import count_line, counted, standing, state_line
+from reconciler.render.labels import count_line, standing, state_line
 
 _LONGEST_WORD = 40
 _MOST_WORDS = 12  # the most columns of a breakdown
@@ -102,7 +103,7 @@ def _kind(word: str) -> CallKind:
 def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
     uncertain = status.outcomes(report)[outcomes.UNCERTAIN]
     looks = [f"{uncertain:,} uncertain"] * bool(uncertain)
-    looks += [counted(len(report.drift), "difference")] * bool(report.drift)
+    looks += [format_count(len(report.drift), "difference")] * bool(report.drift)
     files = "The plan files have errors: reconciler validate lists them." if plan.errors else ""
     told = [files or f"Files: {count_line(plan)}."]
     if plan.snapshot_at is not None:

@@ -6,8 +6,8 @@ from reconciler.domain import identity
 from reconciler.domain.model import Call, JsonObject, JsonValue
 from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
+from reconciler.render.formats import format_place, shorten, written_time
 from reconciler.render.html.call_table import CallBook, CallLine
-from reconciler.render.labels import place, short, when
 from reconciler.source.provenance import TAG, Provenance, ValueOrigin
 
 LONGEST = 2_000
@@ -46,7 +46,7 @@ class _Origins:
         return {
             "kind": texts(str(origin.kind)),
             "value": texts(origin.value),
-            "place": texts("" if origin.place is None else place(origin.place)),
+            "place": texts("" if origin.place is None else format_place(origin.place)),
             "formula": texts(origin.formula or ""),
             "cut": origin.cut,
             "inputs": [
@@ -98,10 +98,10 @@ def _row(line: CallLine, texts: _Texts) -> JsonObject:
         "revision": line.address.revision,
         "action": line.kind,
         "rings": None if line.rings is None else int(line.rings.timestamp()),
-        "when": 0 if call is None else texts(schedule.at if schedule else when(call)),
+        "when": 0 if call is None else texts(schedule.at if schedule else written_time(call)),
         "zone": texts(schedule.timezone if schedule else ""),
         "load": line.load,
-        "to": 0 if call is None else texts(short(call.target)),
+        "to": 0 if call is None else texts(shorten(call.target)),
         "agent": 0 if call is None else texts(call.agent),
         "place": texts(line.place),
         "message": texts(line.message),
