@@ -72,12 +72,11 @@ def place(
             apply = _apply(workspace, job, request, store, run.id, tally, joint)
             orders = apply.orders
             key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
-            with reporter(app, orders, as_json=as_json, addresses=addresses) as report:
+            with reporter(orders, as_json=as_json, addresses=addresses) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_about_temporary_disk(report.note)
                 report.started(run.id, run.plan_id or "")
-                workers = target.concurrency if target.join else min(target.concurrency, orders)
-                code = asyncio.run(_run(apply, target, key, workers, report, checkpoint))
+                code = asyncio.run(_run(apply, target, key, report, checkpoint))
             written = store.head != before
         except ReconcilerError as error:
             code, tally.refused = error.exit_code, True
@@ -87,11 +86,9 @@ def place(
             try:
                 store.end_run(run.id, SystemClock().now(), code, tally.summary() | skipped)
             finally:
-                with reporter(app, 0, as_json=as_json, addresses=addresses) as report:
+                with reporter(0, as_json=as_json, addresses=addresses) as report:
                     report.finished(tally)
-        if checkpoint is not None and written and code in _ENDED:
-            code = carry_end(checkpoint, code)
-    return code
+        return carry_end(checkpoint, code) if checkpoint is not None and written and code in _ENDED else code
 
 
 def _addresses(job: Job, store: StateStore) -> AddressMask:
@@ -173,9 +170,9 @@ def _apply(
 
 
 async def _run(
-    job: Apply, target: Target, key: str | None, workers: int, report: Reporter, checkpoint: Checkpoint | None
+    job: Apply, target: Target, key: str | None, report: Reporter, checkpoint: Checkpoint | None
 ) -> int:
-
+    """Place the calls; returns the exit code. The first signal stops the run, the second one cancels it."""
     caught: list[ExitCode] = []
     task = asyncio.current_task()
 
@@ -196,6 +193,7 @@ async def _run(
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a run outlives its terminal
             asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    workers = target.concurrency if target.join else min(target.concurrency, job.orders)
     async with AsyncExitStack() as stack:
         service = _open(stack, target, key, workers, report)
         service = replace(service, checkpoint=checkpoint, whole=report.whole)

@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from reconciler.cli.output_files import write_private
 from reconciler.domain import documents
-from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.settings import STATE_FOLDER
-from reconciler.domain.times import format_instant
+from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import ReconcilerError
 from reconciler.state.files import make_folder
 from reconciler.system.files import MAX_DOCUMENT, read_in_project
 
-_VERSION = 1
+
+class _CachedCall(msgspec.Struct, kw_only=True):
+    created_at: str
+    status: str
+    result: str | None
+    reason: str | None
+    duration: int | float | None
+
+
+class _Cache(msgspec.Struct, kw_only=True):
+    version: Literal[1] = 1
+    lineage: str
+    calls: dict[str, _CachedCall]
 
 
 def file_cache_path(state: Path) -> Path:
@@ -38,44 +52,34 @@ def server_cache_path(project: Path, lineage: str) -> Path:
 def read(path: Path, lineage: str) -> dict[str, RemoteCall]:
     """The cached calls of this state, by id; empty if there is no readable cache."""
     try:
-        document = documents.members(json.loads(read_in_project(path.parent, path, MAX_DOCUMENT)))
-        if document.get("version") != _VERSION or document.get("lineage") != lineage:
-            return {}
-        calls = documents.members(document["calls"])
-        return {call_id: _call(call_id, documents.members(item)) for call_id, item in calls.items()}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        cache = msgspec.json.decode(read_in_project(path.parent, path, MAX_DOCUMENT), type=_Cache)
+        calls = cache.calls if cache.lineage == lineage else {}
+        return {call_id: _call(call_id, item) for call_id, item in calls.items()}
+    except (OSError, ValueError, RecursionError):
         return {}
+
+
+def _call(call_id: str, item: _CachedCall) -> RemoteCall:
+    created_at = parse_instant(item.created_at)
+    return RemoteCall(
+        call_id, item.status, created_at, result=item.result, reason=item.reason, duration=item.duration
+    )
 
 
 def write(path: Path, lineage: str, calls: Mapping[str, RemoteCall]) -> None:
     """Replace the cache with these calls."""
-    listed: JsonObject = {call_id: _document(call) for call_id, call in sorted(calls.items())}
-    document: JsonObject = {"version": _VERSION, "lineage": lineage, "calls": listed}
+    cached = {
+        call_id: _CachedCall(
+            created_at=format_instant(call.created_at),
+            status=call.status,
+            result=call.result,
+            reason=call.reason,
+            duration=call.duration,
+        )
+        for call_id, call in sorted(calls.items())
+    }
+    document: JsonObject = msgspec.to_builtins(_Cache(lineage=lineage, calls=cached))
     with contextlib.suppress(ReconcilerError, OSError):
         if path.parent.name == STATE_FOLDER:
             make_folder(path.parent)
         write_private(path.parent, path, documents.to_bytes(document))
-
-
-def _document(call: RemoteCall) -> JsonValue:
-    return {
-        "created_at": format_instant(call.created_at),
-        "status": call.status,
-        "result": call.result,
-        "reason": call.reason,
-        "duration": call.duration,
-    }
-
-
-def _call(call_id: str, item: JsonObject) -> RemoteCall:
-    duration = item["duration"]
-    if isinstance(duration, bool) or not isinstance(duration, int | float | None):
-        raise TypeError("a duration must be a number")
-    return RemoteCall(
-        id=call_id,
-        status=documents.text(item["status"]),
-        created_at=documents.instant(item["created_at"]),
-        result=documents.maybe(documents.text, item["result"]),
-        reason=documents.maybe(documents.text, item["reason"]),
-        duration=duration,
-    )

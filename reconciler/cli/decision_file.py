@@ -16,6 +16,8 @@ from reconciler.domain.sensitive import MASK
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError
 from reconciler.quantities import format_count
+from reconciler.render.csv import to_csv
+from reconciler.render.table import Table, TableRow
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 
@@ -25,38 +27,33 @@ COLUMNS = (
 )
 WORDS = ("placed", "not-placed", "stopped", "let-ring")
 CONFLICT_WORDS = ("placed", "distinct")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_PROBLEMS = 20
 
 
 def export_decisions(directory: Path, file: Path, unknown: Iterable[Entry], conflicts: Iterable[Conflict]) -> None:
     """Write a line for each unknown outcome and each conflict, with empty cells for the decision. Mode 0600."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    for entry in unknown:
-        cells = {
-            "address": str(entry.address),
-            "attempted_at": format_instant(entry.attempted_at),
-            "rings_at": format_instant(entry.rings_at),
-            "contact_id": entry.call.contact_id or "",
-            "problem": entry.error or "the run ended before an answer was recorded",
-        }
-        writer.writerow({name: _harmless(value) for name, value in cells.items()})
-    for item in conflicts:
-        cells = {
-            "address": str(item.address),
-            "contact_id": "" if item.target.startswith("+") else item.target,
-            "problem": f"in conflict ({' or '.join(CONFLICT_WORDS)}): {item.message}",
-            "candidates": " ".join(item.call_ids),
-        }
-        writer.writerow({name: _harmless(value) for name, value in cells.items()})
-    write_private(directory, file, text.getvalue().encode("utf-8-sig"))
+    rows = [*map(_unknown_cells, unknown), *map(_conflict_cells, conflicts)]
+    lines = [TableRow(tuple(cells.get(name, "") for name in COLUMNS)) for cells in rows]
+    write_private(directory, file, to_csv(Table("Decisions", COLUMNS, lines, len(lines))))
 
 
-def _harmless(value: str) -> str:
-    """A cell that no spreadsheet reads as a formula."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
+def _unknown_cells(entry: Entry) -> dict[str, str]:
+    return {
+        "address": str(entry.address),
+        "attempted_at": format_instant(entry.attempted_at),
+        "rings_at": format_instant(entry.rings_at),
+        "contact_id": entry.call.contact_id or "",
+        "problem": entry.error or "the run ended before an answer was recorded",
+    }
+
+
+def _conflict_cells(item: Conflict) -> dict[str, str]:
+    return {
+        "address": str(item.address),
+        "contact_id": "" if item.target.startswith("+") else item.target,
+        "problem": f"in conflict ({' or '.join(CONFLICT_WORDS)}): {item.message}",
+        "candidates": " ".join(item.call_ids),
+    }
 
 
 def read_decisions(

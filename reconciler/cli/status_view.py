@@ -23,9 +23,9 @@ from reconciler.render import html, to_stop
 from reconciler.render import status as render
 from reconciler.render.console import OutputStyle
 from reconciler.render.csv import to_csv
+from reconciler.render.documents import pause_document
 from reconciler.render.escape import for_terminal
 from reconciler.render.labels import count_line, state_line
-from reconciler.render.pauses import pause_document
 from reconciler.render.text import render_to_stop
 from reconciler.render.xlsx import to_xlsx
 from reconciler.savedplan.planfile import summary

@@ -26,6 +26,11 @@ ACTION_WORDS = {
     Action.HELD: "held",
     Action.UNCHANGED: "unchanged",
 }
+# The actions that need attention and stand in lists of their own, the most urgent first.
+ATTENTION = (
+    *(Action.FORBIDDEN, Action.UNCERTAIN, Action.CONFLICT),
+    *(Action.CHANGED, Action.REMOVED, Action.EXPIRED),
+)
 
 
 def word(action: Action) -> str:

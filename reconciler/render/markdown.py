@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 from reconciler.bulk.spool import Subset, filtered
 from reconciler.domain.masking import mask_change, mask_plan
-from reconciler.domain.model import Diagnostic, Severity
-from reconciler.domain.plan import Action, CellDiff, Change, Plan
+from reconciler.domain.model import Severity
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import tell_instant
 from reconciler.quantities import format_count
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
-from reconciler.render.formats import shorten, written_time
 from reconciler.render.labels import (
     ACTION_WORDS,
+    ATTENTION,
     blocked_groups,
     count_line,
     lifted_line,
@@ -31,28 +31,24 @@ from reconciler.render.labels import (
     word,
 )
 from reconciler.render.limited_page import Part, fill
-from reconciler.render.markdown_to_stop import to_stop_part
-from reconciler.render.origins import Origins, for_cell
+from reconciler.render.markdown_items import (
+    CELLS,
+    TO_STOP,
+    cell_line,
+    entry_item,
+    problem_item,
+    row_line,
+    to_stop_line,
+)
+from reconciler.render.origins import Origins
 from reconciler.savedplan.planfile import plan_id
-from reconciler.source.provenance import Provenance, mask_provenance
+from reconciler.source.provenance import mask_provenance
 
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000
 
-_ATTENTION = (
-    Action.FORBIDDEN,
-    Action.UNCERTAIN,
-    Action.CONFLICT,
-    Action.CHANGED,
-    Action.REMOVED,
-    Action.EXPIRED,
-)
-_CELLS = "| field | before | after |\n|---|---|---|\n"
-_TOLD_CELLS = "| field | before | after | from |\n|---|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
-_MOST_CELLS = 20
 _MOST_GROUPS = 100
-_MESSAGE = 600
 _SHORTENED = "\n**Shortened to fit a comment:** {} not listed here. The JSON report of this run lists them all.\n"
 
 
@@ -78,11 +74,11 @@ class _View:
     public_metadata: frozenset[str]
 
     def row(self, change: Change) -> str:
-        return _row(self._seen(change))
+        return row_line(self._seen(change))
 
     def entry(self, change: Change, *, named: bool = False) -> str:
         told = self.origins.get(change.address)
-        return _entry(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
+        return entry_item(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
 
     def text(self, text: str) -> str:
         return mask_text(text) if self.masked else text
@@ -100,16 +96,18 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
         parts.append(
-            Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(_problem, errors), len(errors))
+            Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(problem_item, errors), len(errors))
         )
     blocked = blocked_groups(mine[Action.BLOCKED])
     parts += [part for words, changes in blocked for part in _attention(3, words, changes, view)]
-    parts += to_stop_part(frame.to_stop)
-    for action in _ATTENTION:
+    if frame.to_stop:
+        head = f"\n#### \N{WARNING SIGN} {to_stop.heading(frame.to_stop)}\n\n{TO_STOP}"
+        parts.append(Part(2, head, map(to_stop_line, frame.to_stop), len(frame.to_stop)))
+    for action in ATTENTION:
         parts += _attention(4, ACTION_WORDS[action], to_stop.elsewhere(plan, action, mine[action]), view)
     if warnings:
         head = _fold(format_count(len(warnings), "warning"))
-        parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
+        parts.append(Part(5, head, map(problem_item, warnings), len(warnings), _UNFOLD))
     parts += _creates(mine[Action.CREATE], view)
     if frame.moves:
         moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in frame.moves]
@@ -132,8 +130,8 @@ def _settings(plan: Plan) -> Iterator[Part]:
     """The branch's changes to the operator's settings, which a reviewer must see."""
     if plan.base is not None and plan.base.settings:
         cells = plan.base.settings
-        head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
-        yield Part(1, head, map(_cell, cells), len(cells))
+        head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{CELLS}"
+        yield Part(1, head, map(cell_line, cells), len(cells))
 
 
 def _lifted(plan: Plan) -> Iterator[Part]:
@@ -232,62 +230,6 @@ _UNFOLD = "\n</details>\n"
 
 def _fold(summary: str) -> str:
     return f"\n<details><summary>{summary}</summary>\n\n"
-
-
-def _row(change: Change) -> str:
-    """A call to place, as a table row."""
-    cells = [for_markdown_cell(str(change.address)), "", ""]
-    if change.call is not None:
-        cells[1:] = [for_markdown_cell(written_time(change.call)), for_markdown_cell(shorten(change.call.target))]
-    notes = [for_markdown_cell(text) for text in (_place(change), change.message) if text]
-    return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
-
-
-def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> str:
-    """An address with its location, its message and its cells, as a list item."""
-    parts = [for_markdown(str(change.address))]
-    if named:
-        parts.append(word(change.action))
-    if change.call is not None:
-        parts.append(f"{for_markdown(written_time(change.call))} to {for_markdown(shorten(change.call.target))}")
-    if change.source is not None:
-        parts.append(for_markdown(_place(change)))
-    lines = [f"- {', '.join(parts)}"]
-    if change.message is not None:
-        lines.append(f"  {for_markdown(change.message, _MESSAGE)}")
-    return "<br>\n".join(lines) + f"\n{_diff(change.diff, told)}"
-
-
-def _diff(cells: Sequence[CellDiff], told: Provenance | None) -> str:
-    """The cells that differ, as a table inside a list item."""
-    if not cells:
-        return ""
-    head = _CELLS if told is None else _TOLD_CELLS
-    lines = [*head.splitlines(keepends=True), *(_cell(cell, told) for cell in cells[:_MOST_CELLS])]
-    more = len(cells) - _MOST_CELLS
-    rest = f"\n  \N{HORIZONTAL ELLIPSIS} and {more:,} more fields\n" if more > 0 else ""
-    return "\n" + "".join(f"  {line}" for line in lines) + rest + "\n"
-
-
-def _cell(cell: CellDiff, told: Provenance | None = None) -> str:
-    sides = (_side(cell.before), _side(cell.after))
-    note = " (differs)" if sides[0] == sides[1] else ""
-    origin = "" if told is None else f" {for_cell(told.origin(cell.field))} |"
-    return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |{origin}\n"
-
-
-def _side(value: str | None) -> str:
-    return "(none)" if value is None else for_markdown_cell(value)
-
-
-def _problem(item: Diagnostic) -> str:
-    place = f"{for_markdown(str(item.location))} " if item.location is not None else ""
-    hint = f"<br>\n  hint: {for_markdown(item.hint, _MESSAGE)}" if item.hint is not None else ""
-    return f"- {place}{for_markdown(item.code)}<br>\n  {for_markdown(item.message, _MESSAGE)}{hint}\n"
-
-
-def _place(change: Change) -> str:
-    return f"{change.source.file}:{change.source.line}" if change.source is not None else ""
 
 
 def _foot(plan: Plan) -> str:

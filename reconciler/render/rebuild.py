@@ -12,6 +12,7 @@ from reconciler.domain.times import format_instant, tell_instant
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 from reconciler.quantities import format_count
+from reconciler.render.documents import address_document
 from reconciler.render.escape import for_terminal
 
 FORMAT_VERSION = "1.0"
@@ -103,10 +104,7 @@ def _finding(item: RebuildFinding) -> JsonValue:
     call = item.remote
     others: list[JsonValue] = [{"call_id": other.id, "status": other.status} for other in item.others]
     return {
-        "address": str(item.address),
-        "plan": item.address.plan,
-        "key": item.address.key,
-        "revision": item.address.revision,
+        **address_document(item.address),
         "certainty": item.certainty.value,
         "reason": item.reason,
         "message": item.message,

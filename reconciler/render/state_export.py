@@ -11,6 +11,7 @@ from reconciler.domain.masking import mask_entry, personal_values
 from reconciler.domain.model import Entry, JsonObject
 from reconciler.domain.sensitive import mask_names
 from reconciler.domain.times import format_instant
+from reconciler.render.documents import address_document
 from reconciler.render.escape import for_json
 from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
@@ -65,10 +66,7 @@ def entries_json(
 
 def _entry(entry: Entry) -> JsonObject:
     return {
-        "address": str(entry.address),
-        "plan": entry.address.plan,
-        "key": entry.address.key,
-        "revision": entry.address.revision,
+        **address_document(entry.address),
         "status": standing(entry),
         "call_id": entry.call_id,
         "attempted_at": format_instant(entry.attempted_at),

@@ -15,6 +15,7 @@ from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeR
 from reconciler.render import formats
 from reconciler.render.address_mask import AddressMask
 from reconciler.render.console import OutputStyle
+from reconciler.render.documents import address_document
 from reconciler.render.escape import cut, for_terminal
 from reconciler.render.formats import shorten
 from reconciler.render.labels import standing
@@ -207,10 +208,7 @@ def _call(item: CallOutcome) -> JsonValue:
             "duration": remote.duration,
         }
     return {
-        "address": str(entry.address),
-        "plan": entry.address.plan,
-        "key": entry.address.key,
-        "revision": entry.address.revision,
+        **address_document(entry.address),
         "status": standing(entry),
         "outcome": item.outcome,
         "call_id": entry.call_id,

@@ -15,14 +15,13 @@ from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, L
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import formats, to_stop
-from reconciler.render.columns import Columns
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.fold import SHOWN, fold
 from reconciler.render.formats import shorten, written_time
 from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.overview import print_overview
+from reconciler.render.text_layout import SHOWN, Columns, fold
+from reconciler.render.text_overview import print_overview
 from reconciler.source.provenance import Provenance
 
 Excerpt: TypeAlias = Callable[[Location], str | None]

@@ -22,7 +22,7 @@ from reconciler.render.html import render_outcomes, render_plan
 from reconciler.render.html.call_table import build_book
 from reconciler.render.html.document import asset, embedded
 from reconciler.render.html.load import measure
-from reconciler.render.html.outcomes import build_outcome_story
+from reconciler.render.html.outcomes import build_outcome_content
 from reconciler.render.load_context import LoadContext, MinuteLoad, fullest_number_minute
 from reconciler.render.markdown import render_plan as render_comment
 from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
@@ -316,7 +316,7 @@ def test_calls_are_counted_by_plan_and_agent() -> None:
         CallOutcome(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
         for name, outcome in found.items()
     ]
-    story = build_outcome_story(
+    story = build_outcome_content(
         make_plan(), OutcomeReport(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True
     )
     plans, hours = story.breakdowns

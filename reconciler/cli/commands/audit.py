@@ -25,6 +25,7 @@ from reconciler.cli.options import (
     read_address,
     reveal_option,
     state_option,
+    with_options,
 )
 from reconciler.cli.output import echo, echo_file, echo_json, say
 from reconciler.cli.output_files import write_private
@@ -34,8 +35,9 @@ from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.quantities import format_count
+from reconciler.render.csv import to_csv
 from reconciler.render.escape import for_json
-from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
+from reconciler.render.ledger import LedgerLine, LedgerMask, ledger_table, render_text
 from reconciler.state import ledger_file
 from reconciler.state.ledger_file import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
@@ -64,24 +66,29 @@ def audit() -> None:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """Which entries to show; None and empty match all."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """Which entries to list, and how; None and empty match all."""
 
-    plan: str | None = None
-    address: Address | None = None
-    kinds: frozenset[str] = frozenset()
-    since: datetime | None = None
-    until: datetime | None = None
-    run: str | None = None
+    plan: str | None
+    address: Address | None
+    kinds: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+    run: str | None
+    limit: int | None
+    form: str
+    as_json: bool
+    state_url: str | None
+    reveal: bool
 
     def matches(self, line: LedgerLine) -> bool:
         record = line.record
         at = parse_instant(record.at)
-        named = {line.content.get("address"), line.content.get("from")}
+        addresses = {line.content.get("address"), line.content.get("from")}
         return (
-            (self.address is None or str(self.address) in named)
-            and (self.plan is None or self._matches_plan(line, named))
+            (self.address is None or str(self.address) in addresses)
+            and (self.plan is None or self._matches_plan(line, addresses))
             and (not self.kinds or record.kind in self.kinds)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
@@ -93,9 +100,13 @@ class _Filter:
         return self.plan in names or self.plan == line.run.get("plan_id")
 
 
+def _parse_address(_: click.Context, __: click.Parameter, text: str | None) -> Address | None:
+    return None if text is None else read_address(text)
+
+
 @audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
 @click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied plan.")
-@click.option("--address", metavar="ADDRESS", help="Only this address.")
+@click.option("--address", metavar="ADDRESS", callback=_parse_address, help="Only this address.")
 @click.option(
     "--kind", "kinds", multiple=True, type=click.Choice([item.value for item in EntryKind]), metavar="KIND"
 )
@@ -107,29 +118,20 @@ class _Filter:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON entry per line, as in an export.")
 @state_option
 @reveal_option
-@click.pass_obj
-def log(
-    app: App,
-    plan: str | None,
-    address: str | None,
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
-    run: str | None,
-    limit: int | None,
-    form: str,
-    as_json: bool,
-    state_url: str | None,
-    reveal: bool,
-) -> None:
+@with_options(LogOptions)
+def log(app: App, options: LogOptions) -> None:
     """List the ledger, oldest first."""
-    where = None if address is None else read_address(address)
-    wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
+    lines, mask = _read(app, options.state_url)
+    matches = list(filter(options.matches, lines))
+    form = "json" if options.as_json else options.form
+    _print(app, matches[-options.limit :] if options.limit else matches, form, mask, reveal=options.reveal)
+
+
+def _read(app: App, state_url: str | None) -> tuple[list[LedgerLine], LedgerMask]:
+    """The entries of the ledger, and what masks them."""
     with Workspace.open(app, state_url).reader() as reader:
         lines = list(_lines(reader))
-        mask = LedgerMask(list(reader.entries()), lines)
-    found = list(filter(wanted.matches, lines))
-    _print(app, found[-limit:] if limit else found, "json" if as_json else form, mask, reveal=reveal)
+        return lines, LedgerMask(list(reader.entries()), lines)
 
 
 @audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
@@ -144,9 +146,7 @@ def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: b
     An address that was moved is shown under all its names.
     """
     where = read_address(address)
-    with Workspace.open(app, state_url).reader() as reader:
-        lines = list(_lines(reader))
-        mask = LedgerMask(list(reader.entries()), lines)
+    lines, mask = _read(app, state_url)
     found = _life(lines, where)
     if not found:
         raise ReconcilerError(
@@ -193,7 +193,7 @@ def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *
     masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
     lines = map(mask.line, lines) if masked else lines
     if form == "csv":
-        echo(render_csv(lines).encode("utf-8-sig"))
+        echo(to_csv(ledger_table(lines)))
     elif form == "json":
         for item in lines:
             text = json.dumps(document(item.link, item.record), ensure_ascii=False)

@@ -24,8 +24,7 @@ from reconciler.domain.moves import move_entries
 from reconciler.domain.plan import Change
 from reconciler.errors import ExitCode, ReconcilerError, StateMissing
 from reconciler.planning.plan import make_plan
-from reconciler.render.explanation import Explanation, to_document
-from reconciler.render.explanation_text import render_explanation
+from reconciler.render.explanation import Explanation, render_explanation, to_document
 from reconciler.source.tracing import Tracer, provenance
 
 if TYPE_CHECKING:

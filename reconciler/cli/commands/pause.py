@@ -17,7 +17,7 @@ from reconciler.cli.status_query import unknown_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant, tell_instant
 from reconciler.quantities import format_count
-from reconciler.render.pauses import pause_document
+from reconciler.render.documents import pause_document
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry

@@ -21,8 +21,8 @@ from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError, StateError
+from reconciler.render.documents import address_document, pause_document
 from reconciler.render.labels import standing
-from reconciler.render.pauses import pause_document
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry
@@ -168,10 +168,7 @@ def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObjec
 def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
     shown = mask_entry(entry) if masked else entry
     return {
-        "address": str(shown.address),
-        "plan": shown.address.plan,
-        "key": shown.address.key,
-        "revision": entry.address.revision,
+        **address_document(shown.address),
         "status": standing(entry),
         "digest": entry.digest,
         "target": shown.call.target,

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from reconciler.domain.model import Address, Call
 from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
+from reconciler.domain.times import tell_instant
 from reconciler.render import to_stop
-from reconciler.render.labels import ACTION_WORDS, blocked_groups, reason_words, word
+from reconciler.render.formats import shorten, written_time
+from reconciler.render.labels import ACTION_WORDS, ATTENTION, blocked_groups, reason_words, word
 from reconciler.render.load_context import NOTHING, LoadContext, MinuteLoad, minute, zone
 from reconciler.render.origins import Origins
 
@@ -52,13 +54,25 @@ class CallLine:
     past: bool = False
     floating: bool = False
 
+    @property
+    def when(self) -> str:
+        """When it rings: as written in its row, else as it is known."""
+        call = self.call
+        if call is not None and (call.schedule is not None or self.rings is None):
+            return written_time(call)
+        return "" if self.rings is None else tell_instant(self.rings)
+
+    @property
+    def to(self) -> str:
+        return "" if self.call is None else shorten(self.call.target)
+
 
 @dataclass(frozen=True, slots=True)
 class AttentionGroup:
-    """Calls that need attention for one reason, which ``told`` states in a heading."""
+    """Calls that need attention for one reason, which the heading states."""
 
     kind: CallKind
-    told: str
+    heading: str
     lines: tuple[CallLine, ...]
 
 
@@ -103,14 +117,6 @@ _MARKS = {
 _KINDS = tuple(CallKind(action.value, word(action), _MARKS[action]) for action in Action)
 _TO_STOP = CallKind("bad", "to stop by hand", "!")
 _NUMBERS = {action: number for number, action in enumerate(Action)}
-_ATTENTION = (
-    Action.FORBIDDEN,
-    Action.UNCERTAIN,
-    Action.CONFLICT,
-    Action.CHANGED,
-    Action.REMOVED,
-    Action.EXPIRED,
-)
 _PLACED = frozenset({Action.UNCHANGED, Action.REMOVED, Action.FORBIDDEN})
 _OF_ACTION = {Action.CREATE: 1, Action.WAITING: 2, Action.BLOCKED: 3, **dict.fromkeys(_PLACED, 4)}
 SERIES = (
@@ -156,7 +162,7 @@ def _attention(plan: Plan, lines: Mapping[Address, CallLine]) -> Iterator[Attent
     """The changes that need attention: blocked ones by their reason, the others by action."""
     mine = [change for change in plan.changes if change.introduced is not False]
     found = [(Action.BLOCKED, *group) for group in blocked_groups(mine)]
-    found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in _ATTENTION]
+    found += [(action, ACTION_WORDS[action], [c for c in mine if c.action is action]) for action in ATTENTION]
     if plan.to_stop:
         yield AttentionGroup(
             _TO_STOP, to_stop.heading(plan.to_stop).partition(" ")[2], tuple(map(_stop_line, plan.to_stop))

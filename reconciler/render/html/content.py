@@ -9,69 +9,29 @@ from dataclasses import dataclass
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.domain.times import tell_instant
-from reconciler.render.formats import shorten, written_time
-from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine
+from reconciler.render.html.call_table import AttentionGroup, CallBook, CallLine
 from reconciler.render.html.load import Load, measure
-from reconciler.render.html.table_data import sheet
+from reconciler.render.html.table_data import table_data
 from reconciler.render.labels import count_line, state_line, verdict_line
 
 _MOST_ENTRIES = 20
 _MOST_PROBLEMS = 100
-_MOST_CELLS = 20
 _MOST_ROWS = 200
 _MOST_MOVES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A field on both sides; ``alike``: the values differ, but look the same because they are masked or cut."""
-
-    field: str
-    before: str
-    after: str
-    absent: bool
-    gone: bool
-    alike: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A call in a list."""
-
-    address: str
-    action: str
-    mark: str
-    word: str
-    when: str
-    to: str
-    agent: str
-    place: str
-    message: str
-    cells: tuple[Cell, ...]
-    more_cells: int
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A diagnostic; ``line`` and ``caret`` quote the file if it is available."""
-
-    code: str
-    place: str
-    message: str
-    hint: str
-    line: str
-    caret: str
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
-    """Calls or problems under one heading: the ones shown, and their total. ``past`` ones are only counted."""
+    """Calls or problems under one heading: the ones shown, and their total. ``past`` ones are only counted.
+
+    A problem comes with its source line and the line of its caret, if the file is available.
+    """
 
     name: str
     heading: str
     total: int
-    calls: tuple[Item, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    calls: tuple[CallLine, ...] = ()
+    problems: tuple[tuple[Diagnostic, str, str], ...] = ()
     past: int = 0
 
     @property
@@ -92,7 +52,7 @@ class Frame:
     masked: bool
     state: str = ""
     base: str | None = None
-    settings: tuple[Cell, ...] = ()
+    settings: tuple[CellDiff, ...] = ()
     errors: Group = NOTHING
     warnings: Group = NOTHING
     moves: tuple[tuple[str, str], ...] = ()
@@ -114,28 +74,24 @@ class Breakdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """Everything that the template prints, and ``sheet`` for the script.
-
-    ``kind``, ``place`` and ``reason`` are the book's.
+class PageContent:
+    """Everything that the template prints, and ``data`` for the script. ``first`` are the calls that are listed
+    without it.
     """
 
+    book: CallBook
     frame: Frame
     summary: tuple[tuple[str, str, int, int], ...]
     attention: tuple[Group, ...]
     breakdowns: tuple[Breakdown, ...]
     load: Load
-    kind: str
-    place: str
-    reason: str
-    first: tuple[Item, ...]
-    total: int
-    sheet: JsonObject
+    first: tuple[CallLine, ...]
+    data: JsonObject
 
 
-def build_story(
+def build_content(
     book: CallBook, plan: Plan, own_id: str, *, masked: bool, excerpt: Callable[[Location], str | None]
-) -> Story:
+) -> PageContent:
     """The content for a plan that is already masked if necessary. ``own_id`` is the id of the unmasked plan."""
     warnings = [item for item in plan.diagnostics if item.severity is Severity.WARNING]
     frame = Frame(
@@ -145,30 +101,27 @@ def build_story(
         masked=masked,
         state=_state(plan),
         base=None if plan.base is None else plan.base.ref,
-        settings=_cells(plan.base.settings) if plan.base is not None else (),
+        settings=plan.base.settings if plan.base is not None else (),
         errors=_problems("error", plan.errors, excerpt),
         warnings=_problems("warning", warnings, excerpt),
         moves=tuple((str(old), str(new)) for old, new in plan.moves[:_MOST_MOVES]),
         all_moves=len(plan.moves),
         foot=tuple(_foot(plan, own_id)),
     )
-    return build_book_story(book, frame)
+    return build_book_content(book, frame)
 
 
-def build_book_story(book: CallBook, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> Story:
+def build_book_content(book: CallBook, frame: Frame, breakdowns: tuple[Breakdown, ...] = ()) -> PageContent:
     """The content for the calls of a book, with the information about the whole plan."""
-    return Story(
+    return PageContent(
+        book=book,
         frame=frame,
         summary=tuple(_summary(book, frame.errors.total)),
-        attention=tuple(_calls(heap) for heap in book.attention),
+        attention=tuple(map(_group, book.attention)),
         breakdowns=breakdowns,
         load=measure(book),
-        kind=book.kind,
-        place=book.place,
-        reason=book.reason,
-        first=tuple(_item(line, book.kinds[line.kind]) for line in book.lines[:_MOST_ROWS]),
-        total=len(book.lines),
-        sheet=sheet(book),
+        first=book.lines[:_MOST_ROWS],
+        data=table_data(book),
     )
 
 
@@ -187,23 +140,23 @@ def _summary(book: CallBook, errors: int) -> Iterable[tuple[str, str, int, int]]
 
 def _state(plan: Plan) -> str:
     """What the plan was compared with, if not the state itself, and when to apply again."""
-    said = []
+    sentences = []
     if plan.snapshot_at is not None:
-        said.append(f"{state_line(plan)}.")
+        sentences.append(f"{state_line(plan)}.")
     elif plan.serial is None:
-        said.append("Made without a state: every row counts as new.")
+        sentences.append("Made without a state: every row counts as new.")
     if plan.next_apply_by is not None:
-        said.append(
+        sentences.append(
             f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
-def _calls(heap: AttentionGroup) -> Group:
-    told = [line for line in heap.lines if not line.past]
-    shown = tuple(_item(line, heap.kind) for line in told[:_MOST_ENTRIES])
-    total = len(heap.lines)
-    return Group(heap.kind.name, f"{total:,} {heap.told}", total, calls=shown, past=total - len(told))
+def _group(group: AttentionGroup) -> Group:
+    current = tuple(line for line in group.lines if not line.past)
+    total = len(group.lines)
+    heading = f"{total:,} {group.heading}"
+    return Group(group.kind.name, heading, total, calls=current[:_MOST_ENTRIES], past=total - len(current))
 
 
 def _problems(noun: str, found: Sequence[Diagnostic], excerpt: Callable[[Location], str | None]) -> Group:
@@ -212,43 +165,10 @@ def _problems(noun: str, found: Sequence[Diagnostic], excerpt: Callable[[Locatio
     return Group(noun, heading, len(found), problems=shown)
 
 
-def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Problem:
+def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> tuple[Diagnostic, str, str]:
     quoted = excerpt(item.location) if item.location is not None else None
     line, _, caret = (quoted or "").partition("\n")
-    place = "" if item.location is None else str(item.location)
-    return Problem(item.code, place, item.message, item.hint or "", line, caret)
-
-
-def _item(line: CallLine, kind: CallKind) -> Item:
-    call = line.call
-    told = tell_instant(line.rings) if line.rings is not None else ""
-    return Item(
-        address=str(line.address),
-        action=kind.name,
-        mark=kind.mark,
-        word=kind.word,
-        when=written_time(call) if call is not None and (call.schedule is not None or not told) else told,
-        to="" if call is None else shorten(call.target),
-        agent="" if call is None else call.agent,
-        place=line.place,
-        message=line.message,
-        cells=_cells(line.diff[:_MOST_CELLS]),
-        more_cells=max(0, len(line.diff) - _MOST_CELLS),
-    )
-
-
-def _cells(cells: Iterable[CellDiff]) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(
-            field=cell.field,
-            before=cell.before or "",
-            after=cell.after or "",
-            absent=cell.before is None,
-            gone=cell.after is None,
-            alike=cell.before == cell.after,
-        )
-        for cell in cells
-    )
+    return item, line, caret
 
 
 def _foot(plan: Plan, own_id: str) -> Iterable[tuple[str, str]]:

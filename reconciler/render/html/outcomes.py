@@ -14,7 +14,7 @@ from reconciler.quantities import format_count
 from reconciler.render import status
 from reconciler.render.escape import cut
 from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine, Series
-from reconciler.render.html.content import Breakdown, Frame, Story, build_book_story
+from reconciler.render.html.content import Breakdown, Frame, PageContent, build_book_content
 from reconciler.render.labels import count_line, standing, state_line
 
 _LONGEST_WORD = 40
@@ -61,7 +61,9 @@ _WILL_RING, _ANSWERED, _ELSE, _UNCERTAIN = range(1, len(_SERIES))
 _TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour (local time of the call)"}
 
 
-def build_outcome_story(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool) -> Story:
+def build_outcome_content(
+    plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool
+) -> PageContent:
     """The page of a report. ``plan`` compares the files with the state, ``agents`` are names by id.
 
     Calls of a snapshot have no content.
@@ -83,7 +85,7 @@ def build_outcome_story(plan: Plan, report: OutcomeReport, agents: Mapping[str, 
         place="call id",
         reason="status",
     )
-    return build_book_story(
+    return build_book_content(
         book, _frame(plan, report, masked=masked or blind), tuple(_breakdowns(report, words, agents))
     )
 

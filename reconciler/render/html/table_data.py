@@ -65,7 +65,7 @@ class _Origins:
         return self._told
 
 
-def sheet(book: CallBook) -> JsonObject:
+def table_data(book: CallBook) -> JsonObject:
     """The document that ``assets/data.js`` reads: every call, in the given order."""
     texts = _Texts()
     origins = _Origins(texts)

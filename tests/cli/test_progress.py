@@ -1,8 +1,8 @@
-"""What is told of an apply that gets on."""
+"""The counts, the rate and the time left of a running apply."""
 
 from __future__ import annotations
 
-from reconciler.cli.pace import Pace
+from reconciler.cli.progress import Pace
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address
 
@@ -31,7 +31,7 @@ def test_counts_then_rate_then_time_left() -> None:
     pace.add(event(EventKind.FAILED, 30))
     assert pace.describe() == "29 placed, 1 failed; 5.0/s, 54 s left"
     clock.now += 600
-    assert pace.describe() == "29 placed, 1 failed; 3.0/min, 1:30:54 h left"
+    assert pace.describe() == "29 placed, 1 failed; 3.0/min, 90 min left"
 
 
 def test_what_was_found_again_is_no_longer_uncertain_and_no_more_work() -> None:
@@ -50,4 +50,4 @@ def test_a_few_minutes_left() -> None:
     clock.now += 10
     for number in range(50):
         pace.add(event(EventKind.PLACED, number))
-    assert pace.describe().endswith("5.0/s, 4:10 min left")
+    assert pace.describe().endswith("5.0/s, 4 min left")

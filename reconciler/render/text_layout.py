@@ -1,17 +1,22 @@
-"""Column widths for the rows of one group, and what its heading shows once for all of them."""
+"""The rows of one group as text: how many are shown, the width of columns, and what the heading says for all."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.plan import Change
+from reconciler.quantities import format_count
 from reconciler.render import formats
 from reconciler.render.escape import for_terminal
 from reconciler.render.formats import written_time
 
 _WIDEST = 40
+SHOWN = 10
+_SLACK = 5  # hiding fewer items than this does not shorten the output
+_PLANS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,20 @@ class Columns:
 def _zone(change: Change) -> str | None:
     schedule = change.call.schedule if change.call is not None else None
     return None if schedule is None else schedule.timezone
+
+
+def fold(changes: Sequence[Change], *, full: bool) -> tuple[Sequence[Change], str | None]:
+    """The changes to show, and a line that summarises the hidden ones."""
+    if full or len(changes) <= SHOWN + _SLACK:
+        return changes, None
+    return changes[:SHOWN], _hidden_text(changes[SHOWN:])
+
+
+def _hidden_text(hidden: Sequence[Change]) -> str:
+    """``and 1,990 more (june 1,500, may 490): --full shows all``, the largest plans first."""
+    plans = Counter(change.address.plan for change in hidden)
+    parts = [f"{name} {count:,}" for name, count in plans.most_common(_PLANS)]
+    if len(plans) > _PLANS:
+        parts.append(format_count(len(plans) - _PLANS, "other plan"))
+    where = f" ({', '.join(parts)})" if len(plans) > 1 else ""
+    return f"and {len(hidden):,} more{where}: --full shows all"

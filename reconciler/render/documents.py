@@ -1,11 +1,21 @@
-"""Pauses in JSON documents."""
+"""Members that several JSON documents share."""
 
 from __future__ import annotations
 
 from reconciler.domain.facts import Pause
-from reconciler.domain.model import JsonObject
+from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant
+
+
+def address_document(address: Address) -> JsonObject:
+    """An address as text and in parts."""
+    return {
+        "address": str(address),
+        "plan": address.plan,
+        "key": address.key,
+        "revision": address.revision,
+    }
 
 
 def pause_document(pause: Pause, *, masked: bool) -> JsonObject:
