@@ -16,7 +16,7 @@ import click
 from reconciler.cli.app import is_public
 from reconciler.cli.output import echo_json, revealed, say
 from reconciler.domain.events import Event, EventKind, Tally
-from reconciler.domain.times import format_span
+from reconciler.domain.times import rounded_span
 from reconciler.quantities import format_count
 from reconciler.render.escape import for_terminal
 
@@ -62,7 +62,7 @@ class Pace:
         rate = self.done / elapsed
         speed = f"{rate:.1f}/s" if rate >= 0.1 else f"{rate * 60:.1f}/min"
         left = self.total - self.done
-        return f"{speed}, {format_span(timedelta(seconds=left / rate))} left" if left > 0 else speed
+        return f"{speed}, {rounded_span(timedelta(seconds=left / rate))} left" if left > 0 else speed
 
 
 class Reporter:

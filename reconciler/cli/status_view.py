@@ -15,7 +15,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_change
 from reconciler.domain.plan import Action
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.evidence.outcomes import stand
 from reconciler.placing.orders import describe_pause
 from reconciler.quantities import format_count
@@ -135,7 +135,7 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
     """The comparison of the files with the state, as JSON."""
     stops = to_stop.documents(plan.to_stop, masked=masked)
     listed = [
-        {"address": str(change.address), "action": change.action.value, "due": tell_instant(at)}
+        {"address": str(change.address), "action": change.action.value, "due": format_utc(at)}
         for change, at in late
     ]
     return {"summary": None if plan.errors else summary(plan), "overdue": listed, "to_stop": stops}
@@ -144,7 +144,7 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
 def _lines(plan: Plan, late: list[tuple[Change, datetime]], options: StatusOptions) -> list[str]:
     """The same as text."""
     lines = [
-        f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}".rstrip()
+        f"{change.address}  {change.action.value}  due {format_utc(at)}  {change.message or ''}".rstrip()
         for change, at in late
     ]
     if plan.snapshot_at is not None:

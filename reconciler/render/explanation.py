@@ -11,7 +11,7 @@ from reconciler.domain.documents import optional_instant
 from reconciler.domain.masking import mask_address, mask_change, mask_entry, personal_values, private_of
 from reconciler.domain.model import Address, Diagnostic, Entry, JsonObject, JsonValue
 from reconciler.domain.plan import Change, Moment, Plan
-from reconciler.domain.times import UNKNOWN_TIME, format_instant, tell_ring
+from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_ring_time
 from reconciler.render import formats
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.documents import address_document
@@ -159,7 +159,7 @@ def _recorded(entry: Entry, now: datetime | None) -> str:
     zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
 
     def describe_time(at: datetime) -> str:
-        return tell_ring(at) if at == UNKNOWN_TIME else formats.format_moment(Moment(at, zone), now)
+        return format_ring_time(at) if at == UNKNOWN_TIME else formats.format_moment(Moment(at, zone), now)
 
     named = f" as {entry.call_id}" if entry.call_id else ""
     rings = f"; its time: {describe_time(entry.rings_at)}" if entry.placed or entry.unknown else ""

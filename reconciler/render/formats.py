@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.model import Call, Location
 from reconciler.domain.plan import Change, Moment
-from reconciler.domain.times import format_span, tell_instant
+from reconciler.domain.times import format_utc, rounded_span
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -25,7 +25,7 @@ def relative(moment: datetime, now: datetime) -> str:
     if distance < timedelta(minutes=1):
         return "now"
     if distance < timedelta(days=2):
-        span = format_span(distance)
+        span = rounded_span(distance)
     else:
         days = abs((moment.date() - now.astimezone(moment.tzinfo).date()).days)
         span = f"{days} days" if days < 2 * 365 else f"{days / 365.25:.0f} years"
@@ -65,7 +65,7 @@ def sentence(change: Change, now: datetime | None) -> str:
 def format_moment(moment: Moment, now: datetime | None) -> str:
     """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
     if now is None:
-        return tell_instant(moment.at)
+        return format_utc(moment.at)
     relative, clock = rings(moment.at, moment.timezone, now)
     return f"{clock} {zone_place(moment.timezone)} ({relative})"
 

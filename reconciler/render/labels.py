@@ -9,7 +9,7 @@ from reconciler.bulk.spool import Subset
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Action, Change, Lifted, Plan
 from reconciler.domain.policy import GUARD_CODES
-from reconciler.domain.times import format_span, tell_instant
+from reconciler.domain.times import format_utc, rounded_span
 from reconciler.planning.guards.registry import NAMES
 from reconciler.quantities import format_count
 
@@ -70,8 +70,8 @@ def state_line(plan: Plan) -> str:
     if plan.snapshot_at is None:
         return f"State: {plan.lineage}, serial {plan.serial}"
     age = plan.created_at - plan.snapshot_at
-    words = f"{format_span(age)} old" if age >= timedelta(0) else "dated after this plan"
-    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {words}, serial {plan.serial}"
+    words = f"{rounded_span(age)} old" if age >= timedelta(0) else "dated after this plan"
+    return f"State: snapshot of {format_utc(plan.snapshot_at)}, {words}, serial {plan.serial}"
 
 
 def lifted_line(item: Lifted) -> str:

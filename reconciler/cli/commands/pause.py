@@ -15,7 +15,7 @@ from reconciler.cli.output import echo_json, say
 from reconciler.cli.pauses import check_reason, describe_scope, write_pause
 from reconciler.cli.status_query import unknown_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.times import format_instant, tell_instant
+from reconciler.domain.times import format_instant, format_utc
 from reconciler.quantities import format_count
 from reconciler.render.documents import pause_document
 
@@ -97,7 +97,7 @@ def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[
 def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[str]:
     lines = []
     if ahead:
-        first = tell_instant(min(entry.rings_at for entry in ahead))
+        first = format_utc(min(entry.rings_at for entry in ahead))
         verb = "rings" if len(ahead) == 1 else "ring"
         lines.append(
             f"{format_count(len(ahead), 'call')} placed before still {verb}, the first at {first}. "

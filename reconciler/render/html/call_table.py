@@ -9,7 +9,7 @@ from datetime import datetime
 
 from reconciler.domain.model import Address, Call
 from reconciler.domain.plan import Action, CallToStop, CellDiff, Change, Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.render import to_stop
 from reconciler.render.formats import shorten, written_time
 from reconciler.render.labels import ACTION_WORDS, ATTENTION, blocked_groups, reason_words, word
@@ -60,7 +60,7 @@ class CallLine:
         call = self.call
         if call is not None and (call.schedule is not None or self.rings is None):
             return written_time(call)
-        return "" if self.rings is None else tell_instant(self.rings)
+        return "" if self.rings is None else format_utc(self.rings)
 
     @property
     def to(self) -> str:

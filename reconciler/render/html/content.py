@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.render.html.call_table import AttentionGroup, CallBook, CallLine
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.table_data import table_data
@@ -147,7 +147,7 @@ def _state(plan: Plan) -> str:
         sentences.append("Made without a state: every row counts as new.")
     if plan.next_apply_by is not None:
         sentences.append(
-            f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
+            f"Apply again before {format_utc(plan.next_apply_by)}, or the first waiting call will be missed."
         )
     return " ".join(sentences)
 
@@ -174,7 +174,7 @@ def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> tup
 def _foot(plan: Plan, own_id: str) -> Iterable[tuple[str, str]]:
     """The details that identify the plan."""
     yield "plan", own_id
-    yield "made", tell_instant(plan.created_at)
+    yield "made", format_utc(plan.created_at)
     if plan.git is not None:
         yield "commit", f"{plan.git.commit}{' with uncommitted edits' if plan.git.dirty else ''}"
     if plan.base is not None:
