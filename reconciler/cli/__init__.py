@@ -34,7 +34,7 @@ _COMMANDS = {
     "doctor": LazyCommand("doctor:doctor", "Check the requirements of an apply."),
     "sandbox": LazyCommand("sandbox:sandbox", "Run a local server that phones nobody."),
     "demo": LazyCommand("demo:demo", "Take a tour on a sandbox, in seconds."),
-    "help": LazyCommand("help:help_command", "Explain a topic, a code or a command."),
+    "help": LazyCommand("help:help_command", "Show a guide, or explain a word, a code or a command."),
     "completion": LazyCommand("completion:completion", "Print a shell completion script."),
 }
 
@@ -43,7 +43,7 @@ _EPILOG = examples(
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
-    "reconciler help                # topics: formulas, state, ci ...",
+    "reconciler help                # the guides: spreadsheets, guards ...",
 )
 
 

@@ -35,7 +35,7 @@ def imported(folder: Path, *args: str) -> set[str]:
 
 def test_the_version_and_help_import_next_to_nothing(tmp_path: Path) -> None:
     assert not imported(tmp_path, "--version") & (HEAVY | NOT_TO_START)
-    assert not imported(tmp_path, "help", "state") & HEAVY
+    assert not imported(tmp_path, "help", "state") & (HEAVY - {"rich"})  # it formats the guides
 
 
 @pytest.mark.parametrize("command", [["plan"], ["plan", "--format", "json"], ["validate"], ["state", "list"]])
