@@ -27,6 +27,8 @@ _COMMANDS = {
     "status": LazyCommand("status:status", "Show the outcomes of calls, and what is overdue."),
     "export": LazyCommand("export:export", "Export placed calls to a spreadsheet or JSON."),
     "import-sheet": LazyCommand("import_sheet:import_sheet", "Write a first plan file for a spreadsheet."),
+    "agents": LazyCommand("account:agents", "List the account's agents."),
+    "numbers": LazyCommand("account:numbers", "List the account's phone numbers."),
     "contacts": LazyCommand("contacts:contacts", "Download the service's contacts."),
     "state": LazyCommand("state:state", "The record of what was placed."),
     "audit": LazyCommand("audit:audit", "Show who placed what, and verify the ledger."),
