@@ -36,8 +36,8 @@ def lock_text(lock: Lock, now: datetime) -> str:
 
 def _counts(runner: Runner) -> str:
     """``claimed`` are rows to send, ``flying`` requests in flight."""
-    told = [(getattr(runner, name), name) for name in _COUNTS]
-    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
+    counts = [(getattr(runner, name), name) for name in _COUNTS]
+    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in counts)
 
 
 def lock_json(lock: Lock, *, line: bool = False) -> str:

@@ -116,9 +116,11 @@ class Reporter:
         if tally.to_stop:
             shown = f"{format_count(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
             self.note(f"{shown}. Run reconciler status --to-stop to list them")
-        told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count)
-        if told:
-            say(f"Applied: {told}.")
+        outcomes = ", ".join(
+            f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count
+        )
+        if outcomes:
+            say(f"Applied: {outcomes}.")
         else:
             say("Nothing was sent." if tally.refused else "Applied: no changes.")
 

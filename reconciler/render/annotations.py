@@ -51,10 +51,10 @@ def findings(plan: Plan, *, masked: bool, folder: str) -> list[Annotation]:
     found = [*_settings(seen), *_diagnostics(plan.diagnostics, Severity.ERROR, masked=masked)]
     listed = to_stop.addresses(seen)
     for action in ACTION_RULES:
-        told = [
+        current = [
             item for item in seen.with_action(action) if "past" not in item.reasons and item.address not in listed
         ]
-        found += map(_change, sorted(told, key=lambda item: item.introduced is False))
+        found += map(_change, sorted(current, key=lambda item: item.introduced is False))
         if action is Action.BLOCKED:
             found += _to_stop(seen)
     found += _diagnostics(plan.diagnostics, Severity.WARNING, masked=masked)

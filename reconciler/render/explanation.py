@@ -80,12 +80,12 @@ def to_document(items: Iterable[Explanation], plan: Plan, *, masked: bool) -> Js
 
 
 def _address_document(item: Explanation) -> JsonObject:
-    told = item.provenance
+    row = item.provenance
     return {
         **address_document(item.address),
-        "source": None if told is None else place_document(told.source),
-        "complete": None if told is None else told.complete,
-        "fields": [field_document(field) for field in told.fields] if told is not None else [],
+        "source": None if row is None else place_document(row.source),
+        "complete": None if row is None else row.complete,
+        "fields": [field_document(field) for field in row.fields] if row is not None else [],
         "placed": None if item.entry is None else _entry_document(item, item.entry),
         "planned": None if item.change is None else _change_document(item.change),
         "diagnostics": [diagnostic_document(found) for found in item.diagnostics],

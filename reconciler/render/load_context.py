@@ -47,22 +47,22 @@ def zone(call: Call | None) -> str:
     return call.schedule.timezone if call is not None and call.schedule is not None else ""
 
 
-def fullest_number_minute(plan: Plan, around: LoadContext) -> tuple[int, int, int] | None:
+def fullest_number_minute(plan: Plan, load: LoadContext) -> tuple[int, int, int] | None:
     """The highest number of calls from one number in one minute, that minute, and the limit; None without a limit.
 
     Counts the calls to place, waiting and blocked ones, and those placed before. ``plan`` must not be masked,
     because masked numbers look alike.
     """
-    found = Counter(_numbers(plan, around))
-    if not found or around.per_number is None:
+    found = Counter(_numbers(plan, load))
+    if not found or load.per_number is None:
         return None
     (second, _), calls = min(found.items(), key=lambda item: (-item[1], item[0]))
-    return calls, second, around.per_number
+    return calls, second, load.per_number
 
 
-def _numbers(plan: Plan, around: LoadContext) -> Iterator[tuple[int, str]]:
+def _numbers(plan: Plan, load: LoadContext) -> Iterator[tuple[int, str]]:
     for change in plan.changes:
         if change.call is not None and change.scheduled_at is not None and change.scheduled_at > plan.created_at:
             yield minute(change.scheduled_at), change.call.sender
-    for entry in around.placed:
+    for entry in load.placed:
         yield minute(entry.rings_at), entry.call.sender

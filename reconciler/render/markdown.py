@@ -77,8 +77,9 @@ class _View:
         return row_line(self._seen(change))
 
     def entry(self, change: Change, *, named: bool = False) -> str:
-        told = self.origins.get(change.address)
-        return entry_item(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
+        row = self.origins.get(change.address)
+        row = mask_provenance(row) if row is not None and self.masked else row
+        return entry_item(self._seen(change), row, named=named)
 
     def text(self, text: str) -> str:
         return mask_text(text) if self.masked else text
@@ -173,10 +174,10 @@ def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) ->
     """Changes that need attention. Edits after the call rang are only counted."""
     if not changes:
         return
-    told = filtered(changes, lambda item: "past" not in item.reasons)
+    current = filtered(changes, lambda item: "past" not in item.reasons)
     head = f"\n#### {len(changes):,} {words}\n\n"
-    tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
-    yield Part(rank, head, map(view.entry, told), len(told), tail if len(told) < len(changes) else "")
+    tail = f"\n{len(changes) - len(current):,} edited after the call rang: nothing to do.\n"
+    yield Part(rank, head, map(view.entry, current), len(current), tail if len(current) < len(changes) else "")
 
 
 def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:

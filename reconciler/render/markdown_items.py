@@ -29,7 +29,7 @@ def row_line(change: Change) -> str:
     return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
 
 
-def entry_item(change: Change, told: Provenance | None, *, named: bool = False) -> str:
+def entry_item(change: Change, row: Provenance | None, *, named: bool = False) -> str:
     """An address with its location, its message and its cells, as a list item."""
     parts = [for_markdown(str(change.address))]
     if named:
@@ -41,24 +41,24 @@ def entry_item(change: Change, told: Provenance | None, *, named: bool = False) 
     lines = [f"- {', '.join(parts)}"]
     if change.message is not None:
         lines.append(f"  {for_markdown(change.message, _MESSAGE)}")
-    return "<br>\n".join(lines) + f"\n{_diff(change.diff, told)}"
+    return "<br>\n".join(lines) + f"\n{_diff(change.diff, row)}"
 
 
-def _diff(cells: Sequence[CellDiff], told: Provenance | None) -> str:
+def _diff(cells: Sequence[CellDiff], row: Provenance | None) -> str:
     """The cells that differ, as a table inside a list item."""
     if not cells:
         return ""
-    head = CELLS if told is None else _ORIGIN_CELLS
-    lines = [*head.splitlines(keepends=True), *(cell_line(cell, told) for cell in cells[:_MOST_CELLS])]
+    head = CELLS if row is None else _ORIGIN_CELLS
+    lines = [*head.splitlines(keepends=True), *(cell_line(cell, row) for cell in cells[:_MOST_CELLS])]
     more = len(cells) - _MOST_CELLS
     rest = f"\n  \N{HORIZONTAL ELLIPSIS} and {more:,} more fields\n" if more > 0 else ""
     return "\n" + "".join(f"  {line}" for line in lines) + rest + "\n"
 
 
-def cell_line(cell: CellDiff, told: Provenance | None = None) -> str:
+def cell_line(cell: CellDiff, row: Provenance | None = None) -> str:
     sides = (_side(cell.before), _side(cell.after))
     note = " (differs)" if sides[0] == sides[1] else ""
-    origin = "" if told is None else f" {for_cell(told.origin(cell.field))} |"
+    origin = "" if row is None else f" {for_cell(row.origin(cell.field))} |"
     return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |{origin}\n"
 
 

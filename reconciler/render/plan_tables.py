@@ -42,8 +42,13 @@ def calls_table(plan: Plan, *, masked: bool) -> Table:
 def _stopping(calls: Iterable[CallToStop], lines: Iterator[TableRow]) -> Iterator[TableRow]:
     """Complete the rows of calls to stop, which come first: whom they call, when, and what to do."""
     for call, line in zip(calls, lines, strict=False):
-        told = (call.call_id or "", call.target or "", to_stop.rings(call), f"{call.why}: {to_stop.to_do(call)}")
-        yield replace(line, texts=(*line.texts, *told))
+        cells = (
+            call.call_id or "",
+            call.target or "",
+            to_stop.rings(call),
+            f"{call.why}: {to_stop.to_do(call)}",
+        )
+        yield replace(line, texts=(*line.texts, *cells))
 
 
 def _padded(lines: Iterable[TableRow]) -> Iterator[TableRow]:

@@ -199,9 +199,9 @@ def _group(name: str, counts: Mapping[str, int]) -> JsonValue:
 def _call(item: CallOutcome) -> JsonValue:
     entry, remote = item.entry, item.remote
     moment, name = local(entry)
-    told: JsonValue = None
+    answer: JsonValue = None
     if remote is not None:
-        told = {
+        answer = {
             "status": remote.status,
             "result": remote.result,
             "reason": remote.reason,
@@ -217,7 +217,7 @@ def _call(item: CallOutcome) -> JsonValue:
         "rings_at": format_instant(entry.rings_at),
         "rings_local": format_wall(moment),
         "timezone": name,
-        "remote": told,
+        "remote": answer,
     }
 
 
@@ -245,11 +245,12 @@ def _state_rows(report: OutcomeReport) -> Iterator[TableRow]:
         moment, name = local(entry)
         who = (*_address(item.outcome, entry.address), entry.call_id or "", entry.call.target)
         when = (format_instant(entry.rings_at), format_wall(moment), name, standing(entry))
-        told = ("", "", "", "")
+        answer = ("", "", "", "")
         if remote is not None:
             duration = "" if remote.duration is None else f"{remote.duration:g}"
-            told = (remote.status, remote.result or "", remote.reason or "", duration)
-        yield TableRow((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
+            answer = (remote.status, remote.result or "", remote.reason or "", duration)
+        drift = wrong.get((entry.address, entry.call_id or ""), "")
+        yield TableRow((*who, entry.call.agent, *when, *answer, drift))
 
 
 def _service_rows(report: OutcomeReport) -> Iterable[TableRow]:
@@ -257,8 +258,8 @@ def _service_rows(report: OutcomeReport) -> Iterable[TableRow]:
     for item in report.drift:
         if (item.address, item.call_id) not in known:
             empty = ("", "", "", "", "", "")
-            told = (item.status or "", "", "", "", item.message)
-            yield TableRow((*_address(item.kind.value, item.address), item.call_id, *empty, *told))
+            answer = (item.status or "", "", "", "", item.message)
+            yield TableRow((*_address(item.kind.value, item.address), item.call_id, *empty, *answer))
 
 
 def _address(word: str, address: Address) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Columns:
             return for_terminal(written_time(change.call))
         relative, wall = formats.rings(change.scheduled_at, zone, self.now)
         wall = wall if self.zone is not None else f"{wall} {formats.zone_place(zone)}"
-        return told if len(told := f"{relative}, {wall}") <= room else wall
+        return both if len(both := f"{relative}, {wall}") <= room else wall
 
 
 def _zone(change: Change) -> str | None:

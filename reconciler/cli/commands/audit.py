@@ -258,8 +258,8 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
     anchors = [anchor for text in heads for anchor in _anchors(app, text)]
     found = _check(app, file, anchors, state_url)
     if as_json:
-        told: JsonObject = {"number": found.head.number, "hash": found.head.hash}
-        echo_json({"ok": found.ok, "lineage": found.lineage, "head": told, "problems": list(found.problems)})
+        head: JsonObject = {"number": found.head.number, "hash": found.head.hash}
+        echo_json({"ok": found.ok, "lineage": found.lineage, "head": head, "problems": list(found.problems)})
     else:
         say(*found.problems)
         entries = "1 entry" if found.head.number == 1 else f"{found.head.number:,} entries"

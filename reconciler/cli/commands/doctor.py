@@ -111,8 +111,8 @@ def _print_results(app: App, found: list[CheckResult]) -> None:
             lines += _wrapped(f"next: {item.next}", look.width - len(margin))
         echo(mask_public(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines)) + "\n")
     counts = Counter(item.health for item in found)
-    told = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
-    say(f"{', '.join(told)}.")
+    parts = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
+    say(f"{', '.join(parts)}.")
 
 
 def _wrapped(text: str, width: int) -> list[str]:

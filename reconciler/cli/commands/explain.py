@@ -118,34 +118,34 @@ def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Trac
     trace, entry = tracer.traces.get(address), facts.entries.get(address)
     if trace is None and entry is None:
         return None
-    told = None
+    row = None
     if trace is not None:
         digest = "" if trace.row is None else identity.digest(trace.row.call)
         tags = identity.tags(facts.plan.lineage or "", address, digest)
-        told = provenance(trace, facts.sources, workspace.project, tags)
+        row = provenance(trace, facts.sources, workspace.project, tags)
     return Explanation(
         address,
-        told,
+        row,
         entry,
         facts.recorded_as.get(address),
         workspace.snapshot,
         facts.changes.get(address),
-        _own(facts.plan.diagnostics, address, told),
+        _own(facts.plan.diagnostics, address, row),
     )
 
 
-def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None) -> tuple[Diagnostic, ...]:
+def _own(items: Iterable[Diagnostic], address: Address, row: Provenance | None) -> tuple[Diagnostic, ...]:
     """The problems of one row: those that name it, are located in its lines, or at a value that it uses."""
-    places = set() if told is None else {place for field in told.fields for place in field.origin.places()}
+    places = set() if row is None else {place for field in row.fields for place in field.origin.places()}
 
     def concerns(item: Diagnostic) -> bool:
         where = item.location
-        if item.address == address or where is None or told is None:
+        if item.address == address or where is None or row is None:
             return item.address == address
-        lines = range(told.source.line, told.last_line + 1)
+        lines = range(row.source.line, row.last_line + 1)
         if item.address is not None:  # an error in a default names only the first row that uses it
-            return where in places and not told.complete
-        return where in places or (where.file == told.source.file and where.line in lines)
+            return where in places and not row.complete
+        return where in places or (where.file == row.source.file and where.line in lines)
 
     return tuple(item for item in items if concerns(item))
 

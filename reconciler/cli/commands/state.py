@@ -95,8 +95,8 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
         shown, rings = mask_entry(item) if masked else item, format_instant(item.rings_at)
         say(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}")
     counts = Counter(standing(item) for item in entries)
-    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
-    say(f"State {lineage}, serial {serial}: {told}.")
+    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
+    say(f"State {lineage}, serial {serial}: {summary}.")
 
 
 @click.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
@@ -209,10 +209,10 @@ def _lines(document: JsonObject) -> list[str]:
             rows.append(f"{name}:")
             for item in value:
                 members = item.items() if isinstance(item, dict) else ()
-                told = ", ".join(
+                summary = ", ".join(
                     f"{key} {_value_text(member)}" for key, member in members if member not in (None, [])
                 )
-                rows.append(f"  - {told}")
+                rows.append(f"  - {summary}")
         elif value is not None:
             rows.append(f"{name}: {_value_text(value)}")
     return rows

@@ -53,8 +53,13 @@ def redact(
     if workspace.file is None and addresses:
         say(f"note: {_STAYS}", err=True)
     if as_json:
-        told = {"before": format_instant(before), "dry_run": dry_run, "addresses": addresses, "removed": removed}
-        echo_json(told)
+        document = {
+            "before": format_instant(before),
+            "dry_run": dry_run,
+            "addresses": addresses,
+            "removed": removed,
+        }
+        echo_json(document)
         return
     for name in removed:
         say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the unredacted state.")

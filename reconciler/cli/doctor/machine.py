@@ -27,8 +27,8 @@ def versions() -> CheckResult:
     ]
     missing = [name for name in _required() if _version(name) is None]
     if missing:
-        told = f"{', '.join(parts)}; not installed: {', '.join(missing)}"
-        return CheckResult("versions", Health.FAIL, told, f"pip install --upgrade {DISTRIBUTION}")
+        text = f"{', '.join(parts)}; not installed: {', '.join(missing)}"
+        return CheckResult("versions", Health.FAIL, text, f"pip install --upgrade {DISTRIBUTION}")
     parts += [f"{name} {_version(name)}" for name in _LISTED]
     try:
         require_libyaml()

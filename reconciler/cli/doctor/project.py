@@ -34,8 +34,8 @@ def config(workspace: Workspace) -> CheckResult:
     agents, numbers = format_count(len(project.agents), "agent"), format_count(len(project.numbers), "number")
     if project.lineage is None:
         hint = "set state.lineage to the lineage that reconciler state show prints"
-        told = f"{PROJECT_FILE} pins no lineage, so any state would be accepted"
-        return CheckResult("config", Health.WARN, told, hint)
+        note = f"{PROJECT_FILE} pins no lineage, so any state would be accepted"
+        return CheckResult("config", Health.WARN, note, hint)
     return CheckResult("config", Health.OK, f"{project.root / PROJECT_FILE}: {agents}, {numbers}")
 
 

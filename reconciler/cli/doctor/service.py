@@ -43,9 +43,9 @@ class Access:
 
     @classmethod
     def from_options(cls, base_url: str | None, key_file: Path | None) -> Access:
-        origin, said = _origin(base_url)
-        key, told = _key(key_file)
-        return cls(origin, key, (said, told))
+        origin, url_result = _origin(base_url)
+        key, key_result = _key(key_file)
+        return cls(origin, key, (url_result, key_result))
 
 
 def _origin(base_url: str | None) -> tuple[ServiceOrigin | None, CheckResult]:
@@ -68,8 +68,8 @@ def _key(key_file: Path | None) -> tuple[str | None, CheckResult]:
     if key_file is None:
         return key, CheckResult("api-key", Health.OK, f"present, from {API_KEY_VARIABLE}")
     if is_exposed(key_file):
-        told = f"present, but other users may read {key_file}"
-        return key, CheckResult("api-key", Health.WARN, told, f"chmod 600 {key_file}")
+        text = f"present, but other users may read {key_file}"
+        return key, CheckResult("api-key", Health.WARN, text, f"chmod 600 {key_file}")
     return key, CheckResult("api-key", Health.OK, f"present, from {key_file}")
 
 
@@ -108,12 +108,12 @@ async def _check_service(reader: Reader, access: Access, wanted: ReferencedIds) 
         agents = await list_agents(reader)
     except LookupFailed as error:
         if access.key is None and error.status in {401, 403}:
-            told = f"responds, but returns no details without a key (HTTP {error.status})"
-            return [CheckResult("service", Health.OK, told), *skipped("no API key", "clock", *_ACCOUNT)]
+            text = f"responds, but returns no details without a key (HTTP {error.status})"
+            return [CheckResult("service", Health.OK, text), *skipped("no API key", "clock", *_ACCOUNT)]
         return [failed("service", error), *skipped("the service did not respond", "clock", *_ACCOUNT)]
     answered = datetime.now(UTC)
-    told = f"responds in {(answered - asked).total_seconds() * 1000:.0f} ms"
-    found = [CheckResult("service", Health.OK, told), clock(reader.server_time, asked, answered)]
+    text = f"responds in {(answered - asked).total_seconds() * 1000:.0f} ms"
+    found = [CheckResult("service", Health.OK, text), clock(reader.server_time, asked, answered)]
     ids = frozenset(agent.id for agent in agents)
     found.append(await _run_check("agents", lambda: _agents(reader, ids, wanted.agents)))
     found.append(await _run_check("numbers", lambda: _numbers(reader, wanted.numbers)))
@@ -164,14 +164,14 @@ def _verdict(check: str, noun: str, wanted: Mapping[str, str], missing: list[str
     uses it.
     """
     if not missing:
-        told = (
+        text = (
             f"{format_count(len(wanted), noun)} in use, on the account"
             if wanted
             else f"none in use, {there} on the account"
         )
-        return CheckResult(check, Health.OK, told)
+        return CheckResult(check, Health.OK, text)
     names = [wanted[item] if item.startswith("+") else f"{wanted[item]} ({item})" for item in missing]
     more = f", and {len(names) - 5} more" if len(names) > 5 else ""
-    told = f"not on this account: {', '.join(names[:5])}{more}"
+    text = f"not on this account: {', '.join(names[:5])}{more}"
     hint = f"compare with the list of {check} in the dashboard, and check that the key is for the right account"
-    return CheckResult(check, Health.FAIL, told, hint)
+    return CheckResult(check, Health.FAIL, text, hint)

@@ -39,8 +39,8 @@ def examine(workspace: Workspace, now: datetime) -> list[CheckResult]:
 def _open(workspace: Workspace) -> CheckResult:
     with workspace.reader() as reader:
         pin = "as pinned" if workspace.lineage is not None else "not pinned"
-        told = f"{workspace.place}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
-        return CheckResult("state", Health.OK, told)
+        text = f"{workspace.place}: serial {reader.serial}, lineage {reader.lineage}, {pin}"
+        return CheckResult("state", Health.OK, text)
 
 
 def _pauses(workspace: Workspace) -> CheckResult:
@@ -55,8 +55,8 @@ def _pauses(workspace: Workspace) -> CheckResult:
 
 def _snapshot(workspace: Workspace) -> CheckResult:
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
-    told = f"{workspace.state_path}: snapshot of {format_utc(taken.created_at)}, serial {taken.serial}"
-    return CheckResult("state", Health.OK, told)
+    text = f"{workspace.state_path}: snapshot of {format_utc(taken.created_at)}, serial {taken.serial}"
+    return CheckResult("state", Health.OK, text)
 
 
 def _mode(path: Path) -> CheckResult:
@@ -70,9 +70,9 @@ def _mode(path: Path) -> CheckResult:
             "try again: the file may have just been replaced",
         )
     if found.st_nlink > 1:
-        told = f"{path} has {found.st_nlink} names (hard links), each with its own lock"
+        text = f"{path} has {found.st_nlink} names (hard links), each with its own lock"
         return CheckResult(
-            "state-mode", Health.FAIL, told, "keep one of them; to make a copy, run: reconciler state backup FILE"
+            "state-mode", Health.FAIL, text, "keep one of them; to make a copy, run: reconciler state backup FILE"
         )
     mode = found.st_mode & 0o777
     if mode & 0o077:
@@ -100,8 +100,8 @@ def _integrity(place: Place, now: datetime) -> CheckResult:
     except ReconcilerError as error:
         return failed("state-integrity", error)
     if problems:
-        told = f"{format_count(len(problems), 'problem')}, the first: {problems[0]}"
+        text = f"{format_count(len(problems), 'problem')}, the first: {problems[0]}"
         return CheckResult(
-            "state-integrity", Health.FAIL, told, "run reconciler state check for the list, and restore a backup"
+            "state-integrity", Health.FAIL, text, "run reconciler state check for the list, and restore a backup"
         )
     return CheckResult("state-integrity", Health.OK, "no damage, no orphans, no timestamps out of order")

@@ -37,8 +37,8 @@ def render_plan(
     """The page; equal arguments give equal pages. ``excerpt`` returns a source line and a caret, masked like the
     page. ``origins`` are the origins of values.
     """
-    shown, told = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
-    book = replace(build_book(shown, load, told), fullest=fullest_number_minute(plan, load))
+    shown, known_origins = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
+    book = replace(build_book(shown, load, known_origins), fullest=fullest_number_minute(plan, load))
     return fill(build_content(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
 
 

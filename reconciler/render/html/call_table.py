@@ -128,7 +128,7 @@ SERIES = (
 )
 
 
-def build_book(plan: Plan, around: LoadContext = NOTHING, origins: Origins | None = None) -> CallBook:
+def build_book(plan: Plan, load: LoadContext = NOTHING, origins: Origins | None = None) -> CallBook:
     """The changes by action, in the order of actions; what the base already has comes last."""
     lines = {change.address: _line(change, plan.created_at) for change in plan.changes}
     return CallBook(
@@ -141,19 +141,19 @@ def build_book(plan: Plan, around: LoadContext = NOTHING, origins: Origins | Non
         place="row",
         reason="reason",
         branch=plan.base is not None,
-        beside=tuple(_placed_elsewhere(plan, lines, around)),
-        limit=around.per_minute,
+        beside=tuple(_placed_elsewhere(plan, lines, load)),
+        limit=load.per_minute,
         origins=origins or {},
     )
 
 
-def _placed_elsewhere(plan: Plan, lines: Mapping[Address, CallLine], around: LoadContext) -> Iterator[MinuteLoad]:
+def _placed_elsewhere(plan: Plan, lines: Mapping[Address, CallLine], load: LoadContext) -> Iterator[MinuteLoad]:
     """Placed calls that are not listed: the old calls of edited rows, and those of plans that were not
     selected.
     """
     moved = dict(plan.moves)
-    told = {line.address for line in lines.values() if SERIES[line.load] is SERIES[-1]}
-    rest = (entry for entry in around.placed if moved.get(entry.address, entry.address) not in told)
+    charted = {line.address for line in lines.values() if SERIES[line.load] is SERIES[-1]}
+    rest = (entry for entry in load.placed if moved.get(entry.address, entry.address) not in charted)
     found = Counter((minute(entry.rings_at), zone(entry.call)) for entry in rest)
     yield from (MinuteLoad(second, name, calls) for (second, name), calls in sorted(found.items()))
 

@@ -107,11 +107,11 @@ def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
     looks = [f"{uncertain:,} uncertain"] * bool(uncertain)
     looks += [format_count(len(report.drift), "difference")] * bool(report.drift)
     files = "The plan files have errors: reconciler validate lists them." if plan.errors else ""
-    told = [files or f"Files: {count_line(plan)}."]
+    sentences = [files or f"Files: {count_line(plan)}."]
     if plan.snapshot_at is not None:
-        told.append(f"{state_line(plan)}.")
+        sentences.append(f"{state_line(plan)}.")
     if report.tagged is False:
-        told.append(status.BLIND)
+        sentences.append(status.BLIND)
     if report.not_asked is not None:
         verdict = f"The service was not queried: {report.not_asked}."
     else:
@@ -121,7 +121,7 @@ def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
         verdict=verdict,
         tone="bad" if looks else "warn" if report.not_asked is not None else "good",
         masked=masked,
-        state=" ".join(told),
+        state=" ".join(sentences),
         foot=(
             ("as of", format_utc(report.as_of)),
             ("state", f"{report.lineage}, serial {report.serial}"),
@@ -138,9 +138,9 @@ def _attention(
     if disagreed:
         noun = "difference" if len(disagreed) == 1 else "differences"
         yield AttentionGroup(CallKind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
-    for word, told in _HEADINGS.items():
+    for word, heading in _HEADINGS.items():
         if found := tuple(line for line in lines if words[line.kind] == word):
-            yield AttentionGroup(_kind(word), told, found)
+            yield AttentionGroup(_kind(word), heading, found)
 
 
 def _line(
