@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.ports import Run
 from reconciler.domain.times import format_instant
-from reconciler.state import copying, files, ledger
-from reconciler.state.steps import STEPS, new_secret
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.migrations import STEPS, new_secret
+from reconciler.state.sqlite import files
 from reconciler.state.store import Store
+from reconciler.state.transfer import copying
 
 
 @dataclass(frozen=True, slots=True)

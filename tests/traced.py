@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from reconciler import cli
-from reconciler.state import files
+from reconciler.state.sqlite import files
 
 
 def main(args: list[str]) -> int:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
-from reconciler.state.place import describe_holder
+from reconciler.state.backend import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Run
-    from reconciler.state.place import Lock
+    from reconciler.state.backend import Lock
 
 _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result
-from reconciler.state import notes, rules
+from reconciler.state import rules
+from reconciler.state.ledger import notes
 from reconciler.state.writer import Writer
 
 _T = TypeVar("_T")

@@ -16,10 +16,10 @@ from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import StateError
-from reconciler.state import ledger
-from reconciler.state.database import Connection, Row, Session, Value, among
-from reconciler.state.facts import ADDRESS, ConnectionFacts
+from reconciler.state.fact_reader import ADDRESS, ConnectionFacts
+from reconciler.state.ledger import entries as ledger
 from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
+from reconciler.state.session import Connection, Row, Session, Value, among
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
 # The conditions of the two below are those of their indexes, word for word: else SQLite does not use these.

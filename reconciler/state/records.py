@@ -13,7 +13,7 @@ from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.ports import Attempt, Run
 from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
-from reconciler.state.database import Row
+from reconciler.state.session import Row
 
 ENTRY_COLUMNS = (
     "plan", "key", "revision", "status", "call", "digest", "attempted_at", "rings_at", "call_id", "error",

@@ -17,7 +17,7 @@ from reconciler.domain.model import Address, Call
 from reconciler.domain.ports import StateReader
 from reconciler.domain.times import parse_instant
 from reconciler.errors import Refused, StateError
-from reconciler.state.replay import Replay
+from reconciler.state.ledger.replay import Replay
 
 
 def written_about(links: Iterable[Link]) -> Mapping[str, Sequence[int]]:

@@ -10,10 +10,13 @@ from reconciler.domain.chain import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.errors import StateError
-from reconciler.state import copying, ledger, notes, redaction, rules
-from reconciler.state.database import Connection
+from reconciler.state import redaction, rules
 from reconciler.state.fact_store import FactWriter
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.ledger import notes
 from reconciler.state.records import call_text
+from reconciler.state.session import Connection
+from reconciler.state.transfer import copying
 
 
 class Store(FactWriter):

@@ -9,12 +9,14 @@ from reconciler.domain.chain import Note
 from reconciler.domain.facts import Pause
 from reconciler.domain.model import Address
 from reconciler.domain.times import format_instant
-from reconciler.state import ledger, notes, rules
-from reconciler.state.database import Session
-from reconciler.state.facts import ConnectionFacts
-from reconciler.state.loss import PlacedCalls
-from reconciler.state.projection import LedgerEntry, project, run
+from reconciler.state import rules
+from reconciler.state.fact_reader import ConnectionFacts
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.ledger import notes
+from reconciler.state.ledger.projection import LedgerEntry, project, run
 from reconciler.state.reader import Reader
+from reconciler.state.session import Session
+from reconciler.state.sqlite.lost_state import PlacedCalls
 
 
 class Writer(Reader):

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from reconciler.cli.runs import new_run
 from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.guard import unguarded
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 from tests.conftest import AGENT, Result, Workbench, plan_text
 from tests.workbooks import sheets_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Decision, Intent, Override, Result, Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 from tests.acceptance.test_hostile import TEXTS, commands, configure, hidden
 from tests.conftest import AGENT, NUMBER, Workbench
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.copying import TABLES, TRANSIENT
+from reconciler.state.transfer.copying import TABLES, TRANSIENT
 from tests.conftest import Workbench, clean_environment
 
 FILE = ".reconciler/state.db"
@@ -70,7 +70,7 @@ def test_a_target_that_is_taken_leaves_the_state_where_it_is(placed: Workbench, 
 
 KILLED = """
 import os, signal, sys
-from reconciler.state import copying, moving
+from reconciler.state.transfer import copying, migrate as moving
 from reconciler.state.store import Store
 
 def die(*_):

@@ -14,10 +14,10 @@ import pytest
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Intent, Result, Run
-from reconciler.state.place import Place
+from reconciler.state.backend import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Workbench, clean_environment, contact, plan_text
 
 LONG_AGO = datetime(2026, 1, 5, 15, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain.ports import Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 from tests.conftest import Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"

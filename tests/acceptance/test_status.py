@@ -20,7 +20,7 @@ from reconciler.sandbox import SandboxConfig, running
 from reconciler.sandbox.config import utc_now
 from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.guard import unguarded
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 from tests.conftest import AGENT, KEY, Workbench, plan_text
 from tests.workbooks import sheets_of
 

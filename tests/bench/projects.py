@@ -13,7 +13,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Intent, Result, Run
 from reconciler.domain.times import scheduled_instant
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 from tests.bench.inputs import ZONE, Wanted, made, wanted
 from tests.bench.measuring import RECONCILER
 from tests.conftest import AGENT, NUMBER, clean_environment

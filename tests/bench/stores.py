@@ -17,10 +17,10 @@ import click
 
 from reconciler.domain.model import Status
 from reconciler.domain.ports import Intent, Result, StateStore
-from reconciler.state.place import Place
+from reconciler.state.backend import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from tests.bench.inputs import wanted
 from tests.bench.projects import APPLIED, RUN, intent
 from tests.postgres import PostgresServer

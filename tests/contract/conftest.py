@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.ports import Approval, Override, Run, StateStore
-from reconciler.state.place import Place
+from reconciler.state.backend import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RUN = Run(

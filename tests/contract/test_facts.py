@@ -16,9 +16,9 @@ from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval,
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, StateStore
 from reconciler.errors import StateError
-from reconciler.state import notes
-from reconciler.state.facts import ConnectionFacts
-from reconciler.state.replay import Replay
+from reconciler.state.fact_reader import ConnectionFacts
+from reconciler.state.ledger import notes
+from reconciler.state.ledger.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_ledger import records
 from tests.contract.test_state import CALL, LATER, A, B, bring, decision, entry, intend

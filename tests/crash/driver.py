@@ -19,7 +19,7 @@ from typing import Any
 
 from reconciler.domain.times import format_instant
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.state import audit
+from reconciler.state.ledger import audit
 from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
 from tests.zygote import VICTIM

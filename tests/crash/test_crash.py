@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.state.sqlite import create, open_reader
+from reconciler.state.sqlite.state import create, open_reader
 from tests.crash.answers import run_answer_trial
 from tests.crash.driver import LAGS, run_trial
 from tests.crash.victim import ANSWER_MUTANTS, MUTANTS
@@ -62,8 +62,8 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.domain.ports import Run
-from reconciler.state.steps import step
-from reconciler.state.sqlite import open_store
+from reconciler.state.migrations import step
+from reconciler.state.sqlite.state import open_store
 
 @step
 def die_half_way(db):

@@ -15,10 +15,10 @@ from reconciler.domain.ports import Listing, RemoteCall, Run
 from reconciler.errors import StateError
 from reconciler.evidence.rebuild import Certainty, RebuildInput, rebuild
 from reconciler.evidence.recover import list_calls, record
-from reconciler.state.audit import verify
-from reconciler.state.care import check
-from reconciler.state.founding import founded
-from reconciler.state.sqlite import open_reader
+from reconciler.state.ledger.audit import verify
+from reconciler.state.sqlite.backup import check
+from reconciler.state.sqlite.founding import founded
+from reconciler.state.sqlite.state import open_reader
 from tests.evidence.test_rebuild import NOW, listed, row, tags
 from tests.memory import InMemoryStore
 

@@ -21,8 +21,8 @@ from reconciler.domain.chain import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen
 from reconciler.errors import StateError
-from reconciler.state import audit
-from reconciler.state.sqlite import create, open_store
+from reconciler.state.ledger import audit
+from reconciler.state.sqlite.state import create, open_store
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_facts import APPROVAL, CONFLICT, FACT
 from tests.contract.test_state import LATER, A, B, bring

@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.domain.chain import EntryKind, LedgerRecord
 from reconciler.domain.model import Status
-from reconciler.state import projection, replay
-from reconciler.state.replay import Replay
+from reconciler.state.ledger import projection, replay
+from reconciler.state.ledger.replay import Replay
 
 AT = "2026-06-01T12:00:00Z"
 RUN: dict[str, Any] = {

@@ -21,9 +21,11 @@ from reconciler.domain.chain import read
 from reconciler.domain.model import Address, Call, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
-from reconciler.state import audit, files, migrations
-from reconciler.state.mounts import mounted_alone, network_filesystem
-from reconciler.state.sqlite import create, open_reader, open_store
+from reconciler.state.ledger import audit
+from reconciler.state.sqlite import files
+from reconciler.state.sqlite import schema as migrations
+from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
+from reconciler.state.sqlite.state import create, open_reader, open_store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CALL = Call("agent", "number", contact_id="contact")
@@ -179,7 +181,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.domain.ports import Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import open_store
 run = Run("held", "apply", datetime.now(UTC), "that-host", os.getpid(), "somebody", "0")
 with open_store(Path(sys.argv[1]), run) as store:
     if sys.argv[2:] == ["hot"]:

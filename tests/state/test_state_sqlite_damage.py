@@ -21,8 +21,8 @@ from reconciler.domain import identity
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Intent, Result
 from reconciler.errors import StateError, StateLocked, StateMissing
-from reconciler.state import care
-from reconciler.state.sqlite import create, open_reader, open_store
+from reconciler.state.sqlite import backup as care
+from reconciler.state.sqlite.state import create, open_reader, open_store
 from tests.state.test_state_sqlite import CALL, NOW, fill, holder, intent, run
 
 K0 = Address("june", "k0")
@@ -98,7 +98,7 @@ from pathlib import Path
 from datetime import UTC, datetime
 from reconciler.errors import StateError, StateMissing
 from reconciler.domain.ports import Run
-from reconciler.state.sqlite import create, open_reader, open_store
+from reconciler.state.sqlite.state import create, open_reader, open_store
 if os.geteuid() == 0:
     os.setuid(65534)
 path = Path(sys.argv[1])

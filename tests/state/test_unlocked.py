@@ -18,11 +18,13 @@ from reconciler.domain.chain import read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Run
 from reconciler.errors import StateError, StateMissing
-from reconciler.state import exchange, files, portable
-from reconciler.state.place import Place
+from reconciler.state.backend import Place
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite import files
+from reconciler.state.sqlite.state import SqliteState
+from reconciler.state.transfer import dump as portable
+from reconciler.state.transfer import push_pull as exchange
 from tests.contract.test_facts import FACT
 from tests.state.test_state_sqlite import intent
 

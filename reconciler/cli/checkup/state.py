@@ -12,11 +12,11 @@ from reconciler.errors import ReconcilerError
 from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.render.words import counted
 from reconciler.state import snapshot
-from reconciler.state.place import describe_holder
+from reconciler.state.backend import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
-    from reconciler.state.place import Place
+    from reconciler.state.backend import Place
 
 _LATER = ("state-mode", "state-lock", "state-integrity", "state-pauses")
 

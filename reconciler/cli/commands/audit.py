@@ -37,13 +37,13 @@ from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
 from reconciler.render.escape import for_json, for_terminal
 from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
 from reconciler.render.words import counted
-from reconciler.state import ledger_file
-from reconciler.state.ledger_file import line as document
+from reconciler.state.ledger import export as ledger_file
+from reconciler.state.ledger.export import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.ports import StateReader
-    from reconciler.state.audit import Verdict
+    from reconciler.state.ledger.audit import Verdict
 
 _EPILOG = """\b
 Examples:

@@ -19,7 +19,7 @@ from reconciler.cli.lazy import examples
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.state.files import create
+from reconciler.state.sqlite.files import create
 from reconciler.system import programs
 from reconciler.system.failures import error_message, next_step
 

@@ -14,12 +14,12 @@ from reconciler.cli.workspace import locate_server, postgres_state
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.state.postgres.url import is_server
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from reconciler.system.environment import STATE, variable
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.place import Place
+    from reconciler.state.backend import Place
 
 TEMPLATE = """\
 # Settings of this project, owned by its operators. Plan files are in calls/*.yaml.

@@ -30,7 +30,8 @@ from reconciler.domain.ports import Decision
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
-from reconciler.state import care, snapshot
+from reconciler.state import snapshot
+from reconciler.state.sqlite import backup as care
 
 
 def read_address(text: str) -> Address:

@@ -17,12 +17,14 @@ from reconciler.domain.chain import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
-from reconciler.state import exchange, moving, portable
+from reconciler.state.transfer import dump as portable
+from reconciler.state.transfer import migrate as moving
+from reconciler.state.transfer import push_pull as exchange
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.exchange import Step
-    from reconciler.state.place import Place
+    from reconciler.state.backend import Place
+    from reconciler.state.transfer.push_pull import Step
 
 
 @click.command(

@@ -16,11 +16,11 @@ from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Intent, Result, Run, Seen
 from reconciler.errors import StateLocked
 from reconciler.state import rules
-from reconciler.state.database import Connection, Row
 from reconciler.state.postgres import advisory
 from reconciler.state.postgres.session import PostgresSession
 from reconciler.state.reader import at
 from reconciler.state.records import to_address, to_run
+from reconciler.state.session import Connection, Row
 from reconciler.state.store import Store
 
 _PATIENCE = 60.0  # seconds to wait for what other runners write

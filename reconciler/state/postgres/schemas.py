@@ -12,10 +12,11 @@ from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
-from reconciler.state import ledger, rules
-from reconciler.state.database import Connection, Cursor, Value
+from reconciler.state import rules
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.migrations import STEPS, new_secret
 from reconciler.state.postgres.statements import Statements, quoted
-from reconciler.state.steps import STEPS, new_secret
+from reconciler.state.session import Connection, Cursor, Value
 
 if TYPE_CHECKING:
     from reconciler.state.postgres.server import Server

@@ -15,9 +15,9 @@ from reconciler.domain.facts import PauseStore
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateMissing
-from reconciler.state import audit, care, rules
-from reconciler.state.copying import Within
-from reconciler.state.place import Lock, describe_holder
+from reconciler.state import rules
+from reconciler.state.backend import Lock, describe_holder
+from reconciler.state.ledger import audit
 from reconciler.state.postgres import advisory, schemas
 from reconciler.state.postgres.joint import PostgresJointStore, living, runners
 from reconciler.state.postgres.server import Server
@@ -31,8 +31,10 @@ from reconciler.state.postgres.session import (
 )
 from reconciler.state.postgres.statements import Raw, Statements
 from reconciler.state.reader import Reader
+from reconciler.state.sqlite import backup as care
 from reconciler.state.store import Store
-from reconciler.state.unlocked import UnlockedStore
+from reconciler.state.transfer.copying import Within
+from reconciler.state.unlocked_store import UnlockedStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from psycopg import Connection, Cursor, Pipeline
 
-from reconciler.state.database import Value
+from reconciler.state.session import Value
 
 Raw: TypeAlias = Connection[dict[str, Any]]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
-from reconciler.state import ledger, notes
-from reconciler.state.database import Connection
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.ledger import notes
+from reconciler.state.session import Connection
 
 # The columns that hold texts, and ``call``, which its digest stands for.
 TEXT_COLUMNS = ("error", "evidence", "reason")

@@ -16,9 +16,10 @@ from msgspec import Struct
 from reconciler.domain.blinding import REDACTED
 from reconciler.domain.chain import EntryKind, canonical
 from reconciler.domain.model import Address, Status
-from reconciler.state import rules, sql
-from reconciler.state.database import Connection, Value
-from reconciler.state.facts import ADDRESS
+from reconciler.state import rules
+from reconciler.state.fact_reader import ADDRESS
+from reconciler.state.ledger import statements as sql
+from reconciler.state.session import Connection, Value
 
 Key: TypeAlias = tuple[str, str, int]
 _SETTLED = {"placed": Status.PLACED, "not placed": Status.RULED_OUT}

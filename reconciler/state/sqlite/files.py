@@ -19,10 +19,12 @@ from reconciler.domain.model import JsonObject
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing
-from reconciler.state import ledger, migrations, rules
-from reconciler.state.migrations import APPLICATION_ID
-from reconciler.state.mounts import mounted_alone, network_filesystem
-from reconciler.state.steps import STEPS, new_secret
+from reconciler.state import rules
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.migrations import STEPS, new_secret
+from reconciler.state.sqlite import schema as migrations
+from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
+from reconciler.state.sqlite.schema import APPLICATION_ID
 from reconciler.system.failures import DISK_FULL, NOT_ALLOWED, error_message, next_step
 
 if TYPE_CHECKING:

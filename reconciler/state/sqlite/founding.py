@@ -12,9 +12,9 @@ from pathlib import Path
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError
-from reconciler.state.files import create, make_folder, sync_folder, translated
-from reconciler.state.loss import forget_loss
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.files import create, make_folder, sync_folder, translated
+from reconciler.state.sqlite.lost_state import forget_loss
+from reconciler.state.sqlite.state import open_store
 from reconciler.state.store import Store
 
 

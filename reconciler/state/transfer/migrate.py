@@ -11,10 +11,11 @@ from datetime import datetime
 
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
-from reconciler.state import audit, copying
-from reconciler.state.database import Connection
-from reconciler.state.place import Place
+from reconciler.state.backend import Place
+from reconciler.state.ledger import audit
+from reconciler.state.session import Connection
 from reconciler.state.store import Store
+from reconciler.state.transfer import copying
 
 
 @dataclass(frozen=True, slots=True)

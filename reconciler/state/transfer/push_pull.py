@@ -11,11 +11,14 @@ from reconciler.domain import chain
 from reconciler.domain.chain import EntryKind, Head
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
-from reconciler.state import audit, copying, portable, rules
-from reconciler.state.database import Connection
-from reconciler.state.place import Place
-from reconciler.state.portable import Portable
+from reconciler.state import rules
+from reconciler.state.backend import Place
+from reconciler.state.ledger import audit
+from reconciler.state.session import Connection
 from reconciler.state.store import Store
+from reconciler.state.transfer import copying
+from reconciler.state.transfer import dump as portable
+from reconciler.state.transfer.dump import Portable
 
 # Runs that did nothing else may be dropped: no call is lost with them.
 _IDLE = frozenset({EntryKind.BEGAN, EntryKind.ENDED, EntryKind.LOOKED})

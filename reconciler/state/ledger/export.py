@@ -22,8 +22,8 @@ from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import StateReader
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.state.audit import Verdict, walk_along
-from reconciler.state.replay import Replay
+from reconciler.state.ledger.audit import Verdict, walk_along
+from reconciler.state.ledger.replay import Replay
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import read_named
 

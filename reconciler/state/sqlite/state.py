@@ -14,14 +14,18 @@ from reconciler.domain.facts import PauseStore
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateLocked
-from reconciler.state import audit, care, files, migrations, rules
-from reconciler.state.files import create, translated
-from reconciler.state.lock import HeldFile, locked, unlocked
-from reconciler.state.loss import Loss, is_lost, note_loss, refuse_older_copy
-from reconciler.state.place import Lock, describe_holder
+from reconciler.state import rules
+from reconciler.state.backend import Lock, describe_holder
+from reconciler.state.ledger import audit
 from reconciler.state.reader import Reader
+from reconciler.state.sqlite import backup as care
+from reconciler.state.sqlite import files
+from reconciler.state.sqlite import schema as migrations
+from reconciler.state.sqlite.files import create, translated
+from reconciler.state.sqlite.lock import HeldFile, locked, unlocked
+from reconciler.state.sqlite.lost_state import Loss, is_lost, note_loss, refuse_older_copy
 from reconciler.state.store import Store
-from reconciler.state.unlocked import UnlockedStore
+from reconciler.state.unlocked_store import UnlockedStore
 
 __all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "open_unlocked"]
 
@@ -43,12 +47,12 @@ class SqliteState:
         return create(self.path, lineage=self.lineage, by=by)
 
     def refuse_existing(self) -> None:
-        from reconciler.state.founding import refuse_existing  # noqa: PLC0415 - it opens what it made, here
+        from reconciler.state.sqlite.founding import refuse_existing  # noqa: PLC0415 - it opens what it made, here
 
         refuse_existing(self.path)
 
     def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
-        from reconciler.state.founding import founded  # noqa: PLC0415 - as above
+        from reconciler.state.sqlite.founding import founded  # noqa: PLC0415 - as above
 
         return founded(self.path, run, lineage=self.lineage or "", by=by)
 

@@ -14,9 +14,10 @@ from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
-from reconciler.state import audit
-from reconciler.state.database import Connection
-from reconciler.state.files import (
+from reconciler.state.ledger import audit
+from reconciler.state.records import to_entry
+from reconciler.state.session import Connection
+from reconciler.state.sqlite.files import (
     check_file,
     check_schema,
     connect_reader,
@@ -24,7 +25,6 @@ from reconciler.state.files import (
     sync_folder,
     translated,
 )
-from reconciler.state.records import to_entry
 from reconciler.system.files import exists
 
 _SKEW = timedelta(minutes=5)

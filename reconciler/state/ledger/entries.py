@@ -12,7 +12,7 @@ from reconciler.domain.chain import Head, Link, Note, genesis, link
 from reconciler.domain.model import JsonObject
 from reconciler.errors import StateError
 from reconciler.state import rules
-from reconciler.state.database import Connection, Row
+from reconciler.state.session import Connection, Row
 
 _END = """
 select m.lineage, m.serial, h.number, h.hash, (select hash from ledger where number = ?) as kept

@@ -11,10 +11,12 @@ from typing import Any
 from reconciler.domain.blinding import REDACTED
 from reconciler.domain.chain import EntryKind, LedgerRecord, promised_texts
 from reconciler.domain.model import JsonValue
-from reconciler.state import facts, inheritance, sql
-from reconciler.state.database import Row
-from reconciler.state.projection import LedgerEntry, project
-from reconciler.state.steps import STEPS
+from reconciler.state import fact_reader as facts
+from reconciler.state.ledger import inheritance
+from reconciler.state.ledger import statements as sql
+from reconciler.state.ledger.projection import LedgerEntry, project
+from reconciler.state.migrations import STEPS
+from reconciler.state.session import Row
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "runs": ("id",),

@@ -11,8 +11,8 @@ from reconciler.domain.model import Address
 from reconciler.domain.ports import Run
 from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
-from reconciler.state.database import Connection, Row, Value
 from reconciler.state.records import intact, to_address, to_run
+from reconciler.state.session import Connection, Row, Value
 
 ADDRESS = ("plan", "key", "revision")
 KEYS: Mapping[str, tuple[str, ...]] = {

@@ -13,12 +13,14 @@ from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
 from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
 from reconciler.errors import StateError
-from reconciler.state import facts, ledger, notes
-from reconciler.state.database import Connection, Row
-from reconciler.state.files import check_file, check_schema, connect_reader, refuse_outdated, translated
+from reconciler.state import fact_reader as facts
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.ledger import notes
+from reconciler.state.ledger.replay import KEYS, Replay
 from reconciler.state.records import call_text
 from reconciler.state.redaction import redacted
-from reconciler.state.replay import KEYS, Replay
+from reconciler.state.session import Connection, Row
+from reconciler.state.sqlite.files import check_file, check_schema, connect_reader, refuse_outdated, translated
 
 Columns: TypeAlias = dict[str, Any]  # what they hold is compared, not used
 

@@ -17,9 +17,11 @@ from typing import IO, Any
 from reconciler import __version__
 from reconciler.domain.chain import Head
 from reconciler.errors import StateError
-from reconciler.state import copying, ledger, rules
-from reconciler.state.database import Connection
-from reconciler.state.steps import STEPS
+from reconciler.state import rules
+from reconciler.state.ledger import entries as ledger
+from reconciler.state.migrations import STEPS
+from reconciler.state.session import Connection
+from reconciler.state.transfer import copying
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import open_named
 

@@ -16,9 +16,9 @@ from reconciler.domain.ports import Run
 from reconciler.domain.times import format_instant
 
 if TYPE_CHECKING:
-    from reconciler.state.audit import Verdict
-    from reconciler.state.database import Connection
+    from reconciler.state.ledger.audit import Verdict
     from reconciler.state.reader import Reader
+    from reconciler.state.session import Connection
     from reconciler.state.store import Store
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeAlias
 
-from reconciler.state import facts
-from reconciler.state.database import Connection, Value
+from reconciler.state import fact_reader as facts
+from reconciler.state.session import Connection, Value
 
 Record: TypeAlias = dict[str, Value]
 

@@ -18,9 +18,9 @@ import msgspec
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Result
 from reconciler.errors import StateError
-from reconciler.state import files
-from reconciler.state.database import Connection
-from reconciler.state.ledger import Latest
+from reconciler.state.ledger.entries import Latest
+from reconciler.state.session import Connection
+from reconciler.state.sqlite import files
 
 _NAMED = 10  # calls
 

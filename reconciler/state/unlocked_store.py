@@ -10,7 +10,7 @@ from reconciler.domain.facts import UNLOCKED_COMMANDS
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
 from reconciler.state import rules
-from reconciler.state.database import Session
+from reconciler.state.session import Session
 from reconciler.state.store import Store
 
 _KINDS = frozenset({EntryKind.BEGAN, EntryKind.PAUSED, EntryKind.RESUMED, EntryKind.ENDED})
