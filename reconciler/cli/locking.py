@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Run
-    from reconciler.state.backend import Lock
+    from reconciler.state.backend import LockStatus
 
 _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 
 
-def lock_text(lock: Lock, now: datetime) -> str:
+def lock_text(lock: LockStatus, now: datetime) -> str:
     """One line, or one for each runner."""
     if not lock.held:
         return "The lock is not held.\n"
@@ -40,7 +40,7 @@ def _counts(runner: Runner) -> str:
     return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
 
 
-def lock_json(lock: Lock, *, line: bool = False) -> str:
+def lock_json(lock: LockStatus, *, line: bool = False) -> str:
     """One document; on one line if more of them follow."""
     members = {
         "locked": lock.held,

@@ -1,4 +1,4 @@
-"""A state, wherever it is: what commands ask of it, whatever keeps it."""
+"""A state, independent of where it is stored: what commands do with it."""
 
 from __future__ import annotations
 
@@ -16,90 +16,91 @@ from reconciler.domain.ports import Run
 from reconciler.domain.times import format_instant
 
 if TYPE_CHECKING:
-    from reconciler.state.ledger.audit import Verdict
+    from reconciler.state.ledger.audit import AuditResult
     from reconciler.state.reader import Reader
     from reconciler.state.session import Connection
     from reconciler.state.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
-    """Whether the state's lock is held, and by which run, as far as the state tells; ``runners`` share it."""
+class LockStatus:
+    """Whether the state's lock is held, and by which run if known. ``runners`` share it."""
 
     held: bool
     run: Run | None = None
     runners: tuple[Runner, ...] = ()
 
 
-class Place(Protocol):
-    """Where a state is. As text it is what messages call it; never with a password.
+class StateBackend(Protocol):
+    """A state in one place. ``str`` gives its name in messages, never with a password.
 
-    Everything raises ``StateMissing`` where there is no state, and ``StateError`` where it cannot be used, is of
-    another lineage than the project is pinned to, or was written by another version.
+    Every method raises ``StateMissing`` if there is no state, and ``StateError`` if it cannot be used, has another
+    lineage than the pinned one, or was written by another version.
     """
 
-    def with_lineage(self, lineage: str) -> Place:
-        """The same place for the state of this lineage."""
+    def with_lineage(self, lineage: str) -> StateBackend:
+        """The same place, for the state with this lineage."""
         ...
 
     def create(self, by: JsonObject) -> str:
-        """Make an empty state, never over another; the result is its lineage. ``by`` tells its ledger who did."""
+        """Create an empty state, never over another, and return its lineage. ``by`` records in the ledger who
+        did."""
         ...
 
     def refuse_existing(self) -> None:
-        """Raises ``StateError`` where anything is at the place of a new state."""
+        """Raises ``StateError`` if anything is where a new state would be created."""
         ...
 
-    def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
-        """A new state of this lineage to write, locked; it is there once the block ends without an error.
-
-        ``by`` tells its ledger who made it; ``run`` is recorded as begun, and the caller ends it.
+    def new_store(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
+        """Create a state with this lineage, locked, and write to it. It exists only after the block has ended
+        without an error. ``by`` and ``run`` as for ``create`` and ``store``.
         """
         ...
 
     def reader(self) -> AbstractContextManager[Reader]: ...
 
     def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
-        """Lock it; ``run`` is recorded as begun, and the caller ends it.
+        """Lock the state and write to it. The beginning of ``run`` is recorded; the caller ends it.
 
-        A state that was moved elsewhere is opened only to go on with that, by who names where (``moving_to``).
+        A state that was moved can only be opened to continue that move, with its target (``moving_to``).
 
         Raises:
-            StateLocked: another run holds it, ``lock_timeout`` seconds later still.
+            StateLocked: another run still holds the lock after ``lock_timeout`` seconds.
         """
         ...
 
     def unlocked(self, run: Run) -> AbstractContextManager[PauseStore]:
-        """Open it to pause or resume once, also while another run holds the lock.
+        """Open the state to pause or resume once, even while another run holds the lock.
 
-        ``run`` (``pause`` or ``resume``) begins and ends in the transaction of that write.
+        ``run`` (``pause`` or ``resume``) is recorded in the same transaction.
         """
         ...
 
-    def is_there(self) -> bool:
-        """Whether there is a state, whole as it was made. Raises ``StateError`` where that cannot be told."""
+    def exists(self) -> bool:
+        """Whether there is a complete state. Raises ``StateError`` if that cannot be determined."""
         ...
 
-    def receive(self, *, again: bool) -> AbstractContextManager[Connection]:
-        """A new state's tables, all empty, in a transaction that is committed at the end.
+    def receive(self, *, retry: bool) -> AbstractContextManager[Connection]:
+        """The empty tables of a new state, in a transaction that is committed at the end; never over another
+        state.
 
-        Never over another state; ``again`` says that what an earlier attempt left unfinished is no state.
+        ``retry``: what an interrupted attempt left behind may be removed.
         """
         ...
 
-    def lock(self) -> Lock: ...
+    def lock(self) -> LockStatus: ...
 
-    def verify(self, anchors: Iterable[Head]) -> Verdict:
-        """Whether its ledger holds, and fits the heads that were kept elsewhere."""
+    def verify(self, anchors: Iterable[Head]) -> AuditResult:
+        """Verify the ledger, the tables, and the heads that were kept elsewhere."""
         ...
 
     def check(self, now: datetime) -> list[str]:
-        """Everything about it that cannot be right, in words."""
+        """All problems of the state, as messages."""
         ...
 
 
 def describe_holder(run: Run, now: datetime) -> str:
-    """A run for whoever waits for its end."""
+    """A run that holds the lock, for people."""
     age = (now - run.started_at).total_seconds()
     since = format_instant(run.started_at)
     return f"{run.command} (host {run.host}, pid {run.pid}, {run.actor}, since {since}, {age:.0f} s ago)"

@@ -1,7 +1,7 @@
-"""What the state needs of a database, in SQL that SQLite and PostgreSQL both understand.
+"""What the state needs of a database, in SQL that both SQLite and PostgreSQL understand.
 
-Values stand for ``?``. Tables are the same in both, and so is every rule: what differs is how one connects, locks,
-commits and tells an error (``sqlite.py``, ``postgres/``).
+Placeholders are ``?``. The tables and rules are the same in both. Connecting, locking, committing and translating
+errors differ, and are in ``sqlite/`` and ``postgres/``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 Value: TypeAlias = str | int | None
-_AT_ONCE = 1000
+PAGE = 1000  # rows or keys of one statement
 
 
 class Row(Protocol):
-    """A row, by its columns' names."""
+    """A row; its values by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
 
@@ -23,7 +23,12 @@ class Row(Protocol):
 
 
 class Cursor(Protocol):
-    """What a statement found."""
+    """The result of a statement."""
+
+    @property
+    def description(self) -> Sequence[Sequence[Any]] | None:
+        """One sequence for each column, starting with its name."""
+        ...
 
     def fetchone(self) -> Row | None: ...
 
@@ -33,7 +38,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """Runs statements, inside of a transaction or, outside, each in its own."""
+    """Runs statements: inside of a transaction, or each in its own."""
 
     def execute(self, sql: str, values: Sequence[Value] = ..., /) -> Cursor: ...
 
@@ -41,64 +46,76 @@ class Connection(Protocol):
 
 
 class Session(Protocol):
-    """One connection to a state, and how it is used safely."""
+    """One connection to a state, and how to use it safely."""
 
     @property
     def name(self) -> str:
-        """How messages name the state; never with a password."""
+        """The state's name in messages, never with a password."""
         ...
 
     @property
     def connection(self) -> Connection: ...
 
     def translated(self) -> AbstractContextManager[None]:
-        """The database's own errors as ``StateError``."""
+        """Translates the database's own errors to ``StateError``."""
         ...
 
     def together(self) -> AbstractContextManager[None]:
-        """Around what is read as of one moment."""
+        """Everything that is read inside is as of one moment."""
         ...
 
     def writing(self) -> AbstractContextManager[None]:
         """One durable transaction: everything or nothing.
 
         Raises:
-            StateError: this session does not hold the state's lock (any more), or it cannot be written.
+            StateError: this session does not hold the state's lock, or the state cannot be written.
         """
         ...
 
     def untouched(self) -> bool:
-        """Whether this session holds the lock, and nobody else has written since it did; False where finding that
-        out takes a question.
+        """Whether this session holds the lock and nobody else has written since; False if only a query could tell.
 
         Raises:
-            StateError: it does not hold the lock (any more).
+            StateError: this session has lost the lock.
         """
         ...
 
     def rereading(self) -> AbstractContextManager[Connection]:
-        """Around what is read again of the state, as it is now and as of one moment.
+        """Reads the state again as it is now, as of one moment.
 
         Raises:
-            StateError: this session does not hold the lock (any more), or what is there is damaged.
+            StateError: this session has lost the lock, or the state is damaged.
         """
         ...
 
     def redacting(self) -> AbstractContextManager[None]:
-        """Around a redaction: as little as can be is left of what it takes out."""
+        """Surrounds a redaction, and leaves as little as possible of the removed data on disk."""
         ...
 
 
-def among(
+def select_by_keys(
     connection: Connection, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]], *values: Value
 ) -> Iterator[Row]:
-    """The rows whose columns are one of these keys, asked for many at once: a server may be far away.
+    """The rows whose columns equal one of these keys, with many keys per query because a server may be far away.
 
-    ``select`` joins a table with these keys, as ``wanted``, so that each of them is looked up in its index;
+    ``select`` joins a table with the keys, which are named ``wanted``, so that the table's index is used;
     ``values`` are its own.
     """
     place = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
+    for start in range(0, len(keys), PAGE):
+        some = keys[start : start + PAGE]
         sql = f"with wanted ({', '.join(columns)}) as (values {', '.join([place] * len(some))}) {select}"
         yield from connection.execute(sql, (*(value for key in some for value in key), *values))
+
+
+def in_pages(connection: Connection, select: str, key: Sequence[str]) -> Iterator[Row]:
+    """The rows of a query without conditions, ordered by a unique key, page by page: a state may not fit into
+    memory."""
+    names = ", ".join(key)
+    in_order = f" order by {names} limit {PAGE}"
+    rows = connection.execute(select + in_order).fetchall()
+    following = f"{select} where ({names}) > ({', '.join('?' * len(key))}){in_order}"
+    while rows:
+        yield from rows
+        last = rows[-1]
+        rows = connection.execute(following, [last[name] for name in key]).fetchall() if len(rows) == PAGE else []

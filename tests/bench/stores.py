@@ -17,7 +17,7 @@ import click
 
 from reconciler.domain.model import Status
 from reconciler.domain.ports import Intent, Result, StateStore
-from reconciler.state.backend import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
 from reconciler.state.sqlite.state import SqliteState
@@ -46,7 +46,7 @@ def stores(calls: int, sizes: tuple[int, ...]) -> None:
         server.close()
 
 
-def _rate(place: Place, count: int, size: int) -> int:
+def _rate(place: StateBackend, count: int, size: int) -> int:
     """Calls a second, each with its intent and its answer."""
     intents = map(intent, wanted(count))
     with place.store(RUN, 0) as store:

@@ -44,7 +44,7 @@ def play(replay: Replay, kind: str, content: Mapping[str, Any], run: str = "run"
 
 
 def test_every_kind_of_entry_is_played() -> None:
-    assert projection.PROJECTIONS.keys() | replay.PLAYED_OTHERWISE.keys() == set(EntryKind)
+    assert projection.PROJECTIONS.keys() | replay.SPECIAL.keys() == set(EntryKind)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from reconciler.system.files import MAX_SETTINGS, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.ports import StateReader
-    from reconciler.state.ledger.audit import Verdict
+    from reconciler.state.ledger.audit import AuditResult
 
 _EPILOG = """\b
 Examples:
@@ -270,7 +270,7 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 
-def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
+def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> AuditResult:
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)
     return Workspace.open(app, state_url).place.verify(anchors)

@@ -19,7 +19,7 @@ from reconciler.system.environment import STATE, variable
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.backend import Place
+    from reconciler.state.backend import StateBackend
 
 TEMPLATE = """\
 # Settings of this project, owned by its operators. Plan files are in calls/*.yaml.
@@ -71,7 +71,7 @@ def init(app: App, state_url: str | None) -> None:
     say("Next: create a plan file in calls/, such as calls/first.yaml, then run: reconciler plan", err=True)
 
 
-def _place(state_url: str | None, file: Path) -> Place:
+def _place(state_url: str | None, file: Path) -> StateBackend:
     """Where to create the state: on the named server, else in the project's own file."""
     if state_url is None or not is_server(state_url):
         if state_url != variable(STATE):

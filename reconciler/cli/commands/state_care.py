@@ -31,7 +31,7 @@ from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 from reconciler.state import snapshot
-from reconciler.state.sqlite import backup as care
+from reconciler.state.sqlite.backup import backup as copy_state
 
 
 def read_address(text: str) -> Address:
@@ -61,7 +61,7 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     """Copy the complete state to FILE, even while an apply runs."""
     workspace = Workspace.open(app, state_url)
     workspace.check()
-    care.backup(workspace.state_path, output_path(app.directory, file))
+    copy_state(workspace.state_path, output_path(app.directory, file))
     say(f"Copied {workspace.state_path} to {file}.")
 
 

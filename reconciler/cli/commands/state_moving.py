@@ -17,13 +17,12 @@ from reconciler.domain.chain import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
-from reconciler.state.transfer import dump as portable
-from reconciler.state.transfer import migrate as moving
-from reconciler.state.transfer import push_pull as exchange
+from reconciler.state.transfer import dump, push_pull
+from reconciler.state.transfer.migrate import move
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.backend import Place
+    from reconciler.state.backend import StateBackend
     from reconciler.state.transfer.push_pull import Step
 
 
@@ -55,23 +54,23 @@ def migrate(app: App, source: str | None, target: str | None, lock_timeout: floa
     _move(_place(app, source), _place(app, target), lock_timeout)
 
 
-def _place(app: App, url: str) -> Place:
+def _place(app: App, url: str) -> StateBackend:
     refuse_password(url, "an argument")
     return Workspace.open(app, url).place
 
 
-def _upgrade(place: Place, lock_timeout: float) -> None:
+def _upgrade(place: StateBackend, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
     say(for_terminal(f"The tables of {place} are up to date."))
 
 
-def _move(source: Place, target: Place, lock_timeout: float) -> None:
+def _move(source: StateBackend, target: StateBackend, lock_timeout: float) -> None:
     if str(source) == str(target):
         raise UsageError("FROM and TO are the same")
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
-    moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
+    moved = move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
         say(for_terminal(f"An earlier move had already copied everything to {target}."))
     else:
@@ -97,12 +96,12 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     because nothing locks FILE between them. FILE contains the complete state, unencrypted, with mode 0600.
     """
     path = output_path(app.directory, file)
-    known = portable.read(path) if exists(path) else None
+    known = dump.read(path) if exists(path) else None
     place = Workspace.open(app, state_url).place
     with writing_private(app.directory, file) as target:
-        head, apart = exchange.push(place, known, target)
+        head, divergence = push_pull.push(place, known, target)
     say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
-    _print_dropped(str(file), apart.theirs)
+    _print_dropped(str(file), divergence.theirs)
 
 
 @click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
@@ -117,14 +116,14 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
     """
     workspace = Workspace.open(app, state_url)
     run = new_run("state pull")
-    pulled = exchange.pull(
-        workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
+    pulled = push_pull.pull(
+        workspace.place, dump.read(app.directory / file), run, SystemClock().now(), lock_timeout
     )
     if pulled.calls is None:
         say(for_terminal(f"Nothing new in {file}."))
         return
     say(for_terminal(f"Pulled {file}: the state has {counted(pulled.calls, 'call')}."))
-    _print_dropped("the state", pulled.apart.ours)
+    _print_dropped("the state", pulled.divergence.ours)
 
 
 def _print_dropped(where: str, dropped: Sequence[Step]) -> None:

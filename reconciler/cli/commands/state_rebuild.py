@@ -215,7 +215,7 @@ def _write(
     }
     run = new_run("state rebuild", details=told)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
-    with workspace.place.founded(run, {**creation_details("state rebuild"), **told}) as store:
+    with workspace.place.new_store(run, {**creation_details("state rebuild"), **told}) as store:
         record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

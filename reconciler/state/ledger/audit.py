@@ -1,51 +1,27 @@
-"""Whether the ledger holds, and whether the state's tables are what it tells: both, from one read of the file."""
+"""Verifies a state: its ledger, and its tables against what the ledger says, in one read of the database."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
 from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
-from reconciler.errors import StateError
-from reconciler.state import fact_reader as facts
-from reconciler.state.ledger import entries as ledger
-from reconciler.state.ledger import notes
-from reconciler.state.ledger.replay import KEYS, Replay
+from reconciler.state.ledger import entries
+from reconciler.state.ledger.replay import Replay
 from reconciler.state.records import call_text
 from reconciler.state.redaction import redacted
-from reconciler.state.session import Connection, Row
-from reconciler.state.sqlite.files import check_file, check_schema, connect_reader, refuse_outdated, translated
-
-Columns: TypeAlias = dict[str, Any]  # what they hold is compared, not used
-
-_WORDS = {
-    "runs": "run",
-    "approvals": "approval",
-    "overrides": "override",
-    "preflights": "preflight",
-    "calls": "call",
-    "attempts": "attempt",
-    "decisions": "decision",
-    "cleared": "clearing",
-    "renames": "move",
-    "pauses": "pause",
-    "conflicts": "conflict",
-    "approved_rows": "row approval",
-    "applied_commits": "applied commit",
-    "service_facts": "service fact",
-    "to_stop": "call to stop",
-}
+from reconciler.state.session import Connection
+from reconciler.state.tables import ADDRESS, TABLES, columns
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found: ``problems`` in words, each with its place, and how far the chain goes."""
+class AuditResult:
+    """``problems`` are messages that name their place. ``head`` is the end of the chain that was verified."""
 
     problems: Sequence[str]
     head: Head
@@ -56,82 +32,60 @@ class Verdict:
         return not self.problems
 
 
-def verify(path: Path, anchors: Iterable[Head] = ()) -> Verdict:
-    """Check the state at ``path``: the chain, the tables, and the heads that were kept elsewhere.
-
-    Raises:
-        StateError: it cannot be opened at all.
-    """
-    check_file(path)
-    with translated(path), closing(connect_reader(path)) as connection:
-        check_schema(connection, path)
-        refuse_outdated(connection, path)
-        connection.text_factory = _text
-        connection.execute("begin")  # all of it as of one moment
-        return examine(connection, anchors)
-
-
-def _text(data: bytes) -> str:
-    """What is no UTF-8 is a change to be told of, not an end."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def examine(connection: Connection, anchors: Iterable[Head]) -> Verdict:
-    """Check what a connection sees, which must be as of one moment."""
-    meta = connection.execute("select * from meta").fetchone()
-    if meta is None:
-        raise StateError("the state is damaged: it does not say which state it is")
+def examine(connection: Connection, anchors: Iterable[Head]) -> AuditResult:
+    """Verify everything that a connection sees, which must be as of one moment, and the heads that were kept
+    elsewhere (``anchors``)."""
+    meta = entries.meta(connection)
+    lineage = str(meta["lineage"])
+    verifier = ChainVerifier(lineage)
     with closing(Replay()) as replay:
-        return _examine(connection, meta, replay, anchors)
+        last = verify_chain(entries.links(connection), verifier, replay)
+        problems = verifier.problems
+        if replay.state is not None and replay.state != entries.describe_state(connection):
+            problems.append("meta: created_at or the secret does not match the first entry of the ledger")
+        if replay.moved_to != meta["moved_to"]:
+            problems.append("meta: moved_to does not match the ledger")
+        verifier.check_head(entries.stored_head(connection))
+        for anchor in anchors:
+            verifier.check_anchor(anchor)
+        if last is None:
+            problems.append("the ledger is empty: even its first entry is missing")
+        elif last.serial != meta["serial"]:
+            problems.append(f"the state's serial is {meta['serial']}, but the ledger ends with {last.serial}")
+        problems += _orphans(connection)
+        recorded, stored = (_run_ids(one) for one in (replay.connection, connection))
+        if stored != recorded and set(stored) == set(recorded):
+            problems.append("runs: they are not in the order in which they began")
+        for table in TABLES:
+            if TABLES[table].label:
+                problems += _compare(table, replay, connection)
+    return AuditResult(problems, verifier.head, lineage)
 
 
-def _examine(connection: Connection, meta: Row, replay: Replay, anchors: Iterable[Head]) -> Verdict:
-    lineage, serial = str(meta["lineage"]), meta["serial"]
-    walk = ChainVerifier(lineage)
-    last = walk_along(ledger.links(connection), walk, replay)
-    if replay.state is not None and replay.state != ledger.about(connection):
-        walk.problems.append("meta: its created_at or its secret is not what the ledger begins with")
-    if replay.moved_to != meta["moved_to"]:
-        walk.problems.append("meta: where the state was moved to is not what the ledger says")
-    walk.check_head(ledger.kept_head(connection))
-    for anchor in anchors:
-        walk.check_anchor(anchor)
-    problems = walk.problems
-    if last is None:
-        problems.append("the ledger is empty: not even its beginning is left")
-    elif last.serial != serial:
-        problems.append(f"the state's serial is {serial}, and the ledger ends with {last.serial}")
-    problems += _loose_ends(connection)
-    began, order = (_run_ids(one) for one in (replay.connection, connection))
-    if order != began and set(order) == set(began):
-        problems.append("runs: they are not in the order in which they began")
-    for table in KEYS:
-        problems += _compare(table, replay, _rows(connection, table))
-    return Verdict(problems, walk.head, lineage)
-
-
-def walk_along(links: Iterable[Link], walk: ChainVerifier, replay: Replay) -> LedgerRecord | None:
-    """Check each entry, and play it; the result is the last that could be read."""
+def verify_chain(links: Iterable[Link], verifier: ChainVerifier, replay: Replay) -> LedgerRecord | None:
+    """Verify and replay each entry; return the last one that could be read."""
     last: LedgerRecord | None = None
-    bare: set[int] = set()
-    told: set[int] = set()
+    without_texts: set[int] = set()
+    with_texts: set[int] = set()
     for link in links:
-        record = walk.step(link)
+        record = verifier.step(link)
         if record is None:
             continue
         last = record
         if promised_texts(record) and link.texts is None:
-            bare.add(link.number)
+            without_texts.add(link.number)
         elif link.texts is not None:
-            told.add(link.number)
+            with_texts.add(link.number)
         try:
             replay.step(record, link.texts or {})
         except (ValueError, TypeError, LookupError) as error:
-            walk.problems.append(f"ledger entry {link.number}: it does not follow from those before it ({error})")
-    for number in sorted(bare - replay.redacted):
-        walk.problems.append(f"ledger entry {number}: its texts are gone, and nobody redacted them")
-    for number in sorted(told & replay.redacted):
-        walk.problems.append(f"ledger entry {number}: it was redacted, and its texts are there")
+            verifier.problems.append(
+                f"ledger entry {link.number}: it does not follow from the entries before it ({error})"
+            )
+    for number in sorted(without_texts - replay.redacted):
+        verifier.problems.append(f"ledger entry {number}: its texts are missing, but it was not redacted")
+    for number in sorted(with_texts & replay.redacted):
+        verifier.problems.append(f"ledger entry {number}: it was redacted, but its texts are still there")
     return last
 
 
@@ -139,34 +93,57 @@ def _run_ids(connection: Connection) -> list[str]:
     return [row["id"] for row in connection.execute("select id from runs order by rowid")]
 
 
-def _loose_ends(connection: Connection) -> Iterator[str]:
+def _orphans(connection: Connection) -> Iterator[str]:
     sql = "select number from ledger_texts where number not in (select number from ledger) order by number"
     for row in connection.execute(sql):
-        yield f"the ledger's texts of entry {row['number']} belong to no entry"
-    unseen = "select distinct run_id from seen where run_id not in (select run_id from preflights)"
-    for row in connection.execute(unseen):
-        yield f"preflight {row['run_id']}: it is gone, and calls it saw are there"
+        yield f"ledger_texts {row['number']}: the ledger has no such entry"
+    seen = "select distinct run_id from seen where run_id not in (select run_id from preflights)"
+    for row in connection.execute(seen):
+        yield f"preflight {row['run_id']}: it is missing, but the calls that it saw are there"
 
 
-def _rows(connection: Connection, table: str) -> Iterator[Columns]:
-    key = derived_key(str(ledger.meta(connection)["secret"]), notes.PURPOSE)
-    for found in connection.execute(f"select * from {table}"):  # noqa: S608 - from the table above
-        row = dict(found)
-        row.pop("rowid", None)  # the order of runs, where a database has none of its own
+def _compare(table: str, replay: Replay, connection: Connection) -> Iterator[str]:
+    """The differences between a table and what the ledger says. Removes the rows of the replay."""
+    known, stored = replay.columns(table), set(columns(connection, table))
+    if table == "preflights":
+        known -= Replay.COMPUTED
+    yield from (f"table {table}: its column {name} is unknown to this version" for name in sorted(stored - known))
+    if missing := sorted(known - stored):
+        yield from (f"table {table}: its column {name} is missing" for name in missing)
+        return
+    for row in _rows(connection, table, known):
+        if replay.remove_same(table, row):
+            continue
+        expected = replay.remove(table, [row[name] for name in TABLES[table].key])
+        if expected is None:
+            yield f"{_name(table, row)}: the ledger does not have it"
+            continue
+        for name, value in row.items():
+            if not _is_same(name, value, expected[name]):
+                yield f"{_name(table, row)}: {name} does not match the ledger"
+    for row in map(dict, replay.rows(table)):
+        yield f"{_name(table, row)}: it is missing, but the ledger has it"
+
+
+def _rows(connection: Connection, table: str, known: set[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a table, with hashes in place of what the ledger has no text of."""
+    key = derived_key(str(entries.meta(connection)["secret"]), entries.PURPOSE)
+    for stored in connection.execute(f"select * from {table}"):  # noqa: S608 - our own names
+        row = {name: value for name, value in dict(stored).items() if name in known}
         if table == "preflights":
             ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
-            row |= {"calls": len(ids), "digest": _digest(item["call_id"] for item in ids)}
+            row |= {"calls": len(ids), "digest": _ids_digest(item["call_id"] for item in ids)}
         if table == "conflicts":
-            row["target"] = notes.pseudonym(key, str(row["target"]))
+            row["target"] = entries.pseudonym(key, str(row["target"]))
         if table == "calls":
-            row["call"] = _stands_for(row)
+            row["call"] = _call_digest(row)
         yield row
 
 
-def _stands_for(row: Columns) -> str | None:
-    """The digest of a call's own text, which the ledger knows; None where it is not as it was written.
+def _call_digest(row: Mapping[str, Any]) -> str | None:
+    """The digest of a call's own text, which is in the ledger; None if the text is not what this tool writes.
 
-    A redacted call has none: it must hold nothing but what a redaction leaves.
+    A redacted call has no such digest: its text must be exactly what a redaction leaves.
     """
     try:
         call = identity.from_text(row["call"])
@@ -179,42 +156,26 @@ def _stands_for(row: Columns) -> str | None:
         return None
 
 
-def _digest(call_ids: Iterable[object]) -> str | None:
+def _ids_digest(call_ids: Iterable[object]) -> str | None:
     try:
-        return notes.ids_digest(str(item) for item in call_ids)
+        return entries.ids_digest(str(item) for item in call_ids)
     except (UnicodeEncodeError, ValueError):
         return None
 
 
-def _compare(table: str, replay: Replay, rows: Iterable[Columns]) -> Iterator[str]:
-    """How the rows of a table differ from what the ledger tells of it. The replay's rows are used up."""
-    for row in rows:
-        if replay.remove_same(table, row):
-            continue
-        expected = replay.remove(table, [row[name] for name in KEYS[table]])
-        if expected is None:
-            yield f"{_place(table, row)}: the ledger does not know it"
-            continue
-        for name, value in row.items():
-            if not _same(name, value, expected[name]):
-                yield f"{_place(table, row)}: its {name} is not what the ledger tells"
-    for row in map(dict, replay.rows(table)):
-        yield f"{_place(table, row)}: it is gone, and the ledger tells of it"
-
-
-def _same(name: str, found: object, expected: object) -> bool:
-    """Counts are JSON, whose names the ledger puts in order."""
-    if name != "counts" or found is None or expected is None:
-        return found == expected
+def _is_same(name: str, stored: object, expected: object) -> bool:
+    """Counts are JSON objects, and the ledger sorts their names."""
+    if name != "counts" or stored is None or expected is None:
+        return stored == expected
     try:
-        return bool(json.loads(str(found)) == json.loads(str(expected)))
+        return bool(json.loads(str(stored)) == json.loads(str(expected)))
     except ValueError:
         return False
 
 
-def _place(table: str, row: Columns) -> str:
-    named = f"{row['plan']}/{row['key']}@{row['revision']}" if "plan" in row and "key" in row else ""
-    if KEYS[table] == facts.ADDRESS:
-        return f"{_WORDS[table]} {named}"
-    key = " ".join(str(row[name]) for name in KEYS[table])
-    return f"{_WORDS[table]} {key}" + (f" ({named})" if named else "")
+def _name(table: str, row: Mapping[str, Any]) -> str:
+    label, key = TABLES[table].label, TABLES[table].key
+    address = f"{row['plan']}/{row['key']}@{row['revision']}" if row.keys() >= set(ADDRESS) else ""
+    if key == ADDRESS:
+        return f"{label} {address}"
+    return f"{label} {' '.join(str(row[name]) for name in key)}" + (f" ({address})" if address else "")

@@ -1,48 +1,39 @@
-"""What a ledger begins with where the state is older than it: every row that the state held, one entry each."""
+"""The first entries of a ledger whose state is older than it: one for each row that the state had."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
-from reconciler.state.ledger import entries as ledger
-from reconciler.state.ledger import notes
-from reconciler.state.session import Connection
+from reconciler.state.ledger import entries
+from reconciler.state.session import Connection, Value
+from reconciler.state.tables import ADDRESS, TABLES, read_rows
 
-# The columns that hold texts, and ``call``, which its digest stands for.
-TEXT_COLUMNS = ("error", "evidence", "reason")
-LEFT_OUT = frozenset({"call", "redacted_at"})
-TABLES = ("runs", "approvals", "overrides", "preflights", "calls", "attempts", "decisions", "cleared", "renames")
+_TEXTS = ("error", "evidence", "reason")
+_LEFT_OUT = frozenset({"call", "redacted_at"})  # the digest of a call stands for it
 
 
 def inheritance(connection: Connection) -> Iterator[Note]:
-    """The notes to begin with, as of now."""
+    """The entries, as of now."""
     now = datetime.now(UTC)
-    rows: JsonObject = {name: len(_rows(connection, name)) for name in TABLES}
-    yield Note(EntryKind.MIGRATED, now, None, {"state": ledger.about(connection), "rows": rows})
-    for name in TABLES:
-        for row in _rows(connection, name):
+    rows = {name: list(read_rows(connection, name)) for name, table in TABLES.items() if table.inherited}
+    counts: JsonObject = {name: len(items) for name, items in rows.items()}
+    yield Note(EntryKind.MIGRATED, now, None, {"state": entries.describe_state(connection), "rows": counts})
+    for name, items in rows.items():
+        for row in items:
             if name == "preflights":
                 ids = connection.execute("select call_id from seen where run_id = ?", (row["run_id"],)).fetchall()
-                row |= {"calls": len(ids), "digest": notes.ids_digest(item["call_id"] for item in ids)}
+                row |= {"calls": len(ids), "digest": entries.ids_digest(item["call_id"] for item in ids)}
             yield _inherited(name, row, now)
 
 
-def _rows(connection: Connection, table: str) -> list[dict[str, Any]]:
-    order = "rowid" if table == "runs" else "1"
-    return [dict(row) for row in connection.execute(f"select * from {table} order by {order}")]  # noqa: S608 - from above
-
-
-def _inherited(table: str, row: dict[str, str | int | None], now: datetime) -> Note:
-    texts = {
-        name: text for name in TEXT_COLUMNS if isinstance(text := row.get(name), str) and table != "overrides"
-    }
-    kept: JsonObject = {name: value for name, value in row.items() if name not in LEFT_OUT and name not in texts}
-    content: JsonObject = {"table": table, "row": kept}
-    plan, key, revision = row.get("plan"), row.get("key"), row.get("revision")
+def _inherited(table: str, row: dict[str, Value], now: datetime) -> Note:
+    texts = {name: text for name in _TEXTS if isinstance(text := row.get(name), str) and table != "overrides"}
+    permanent: JsonObject = {name: row[name] for name in row.keys() - _LEFT_OUT - texts.keys()}
+    content: JsonObject = {"table": table, "row": permanent}
+    plan, key, revision = (row.get(name) for name in ADDRESS)
     if isinstance(plan, str) and isinstance(key, str) and isinstance(revision, int):
         content["address"] = str(Address(plan, key, revision))
     return Note(EntryKind.INHERITED, now, None, content, texts)

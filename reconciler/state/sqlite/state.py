@@ -1,10 +1,13 @@
-"""The state in SQLite: the face of this package."""
+"""A state in a SQLite file."""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,24 +18,25 @@ from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateLocked
 from reconciler.state import rules
-from reconciler.state.backend import Lock, describe_holder
-from reconciler.state.ledger import audit
+from reconciler.state.backend import LockStatus, describe_holder
+from reconciler.state.checks import anomalies
+from reconciler.state.ledger.audit import AuditResult, examine
+from reconciler.state.migrations import create_state
 from reconciler.state.reader import Reader
-from reconciler.state.sqlite import backup as care
-from reconciler.state.sqlite import files
-from reconciler.state.sqlite import schema as migrations
-from reconciler.state.sqlite.files import create, translated
+from reconciler.state.sqlite import connection as connections
+from reconciler.state.sqlite import create, schema
+from reconciler.state.sqlite.connection import check_schema, make_durable, transaction, translated
+from reconciler.state.sqlite.files import check_file, make_folder, make_private
 from reconciler.state.sqlite.lock import HeldFile, locked, unlocked
-from reconciler.state.sqlite.lost_state import Loss, is_lost, note_loss, refuse_older_copy
+from reconciler.state.sqlite.lost_state import LostState, is_lost, record_lost, refuse_older_copy
+from reconciler.state.sqlite.session import SqliteSession
 from reconciler.state.store import Store
 from reconciler.state.unlocked_store import UnlockedStore
-
-__all__ = ["Lock", "SqliteState", "create", "look_at_lock", "open_reader", "open_store", "open_unlocked"]
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteState:
-    """A state in a file: a ``Place``. ``lineage`` is the one it must have, if any."""
+    """A ``StateBackend``. ``lineage`` is the one that the state must have, if any."""
 
     path: Path
     lineage: str | None = None
@@ -44,261 +48,170 @@ class SqliteState:
         return replace(self, lineage=lineage)
 
     def create(self, by: JsonObject) -> str:
-        return create(self.path, lineage=self.lineage, by=by)
+        lineage = self.lineage or str(uuid.uuid4())
+        with create.new_file(self.path) as connection:
+            create_state(connection, lineage, by)
+        return lineage
 
     def refuse_existing(self) -> None:
-        from reconciler.state.sqlite.founding import refuse_existing  # noqa: PLC0415 - it opens what it made, here
+        create.refuse_existing(self.path)
 
-        refuse_existing(self.path)
+    @contextmanager
+    def new_store(self, run: Run, by: JsonObject) -> Iterator[Store]:
+        """Made in a folder of its own, and moved to its path at the end."""
+        self.refuse_existing()
+        with translated(self.path):
+            make_folder(self.path.parent)
+            folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
+        try:
+            new = SqliteState(folder / self.path.name, self.lineage)
+            new.create(by)
+            with new.store(run) as store:
+                yield store
+            with translated(self.path):
+                create.put_in_place(new.path, self.path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def founded(self, run: Run, by: JsonObject) -> AbstractContextManager[Store]:
-        from reconciler.state.sqlite.founding import founded  # noqa: PLC0415 - as above
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        with self._reading() as connection:
+            reader = Reader(SqliteSession(connection, self.path))
+            rules.check_lineage(reader.lineage, self.lineage)
+            rules.check_not_moved(self.path, reader.moved_to)
+            yield reader
 
-        return founded(self.path, run, lineage=self.lineage or "", by=by)
+    @contextmanager
+    def store(self, run: Run, lock_timeout: float = 0.0, moving_to: str | None = None) -> Iterator[Store]:
+        check_file(self.path)
+        with locked(self.path, lock_timeout, self._describe_holder) as held, self._writing(held) as session:
+            store = Store(session)
+            rules.check_not_moved(self.path, store.moved_to, moving_to)
+            refuse_older_copy(self.path, session.connection)
+            store.begin_run(run)
+            with self._detecting_loss(run, store):
+                yield store
 
-    def reader(self) -> AbstractContextManager[Reader]:
-        return open_reader(self.path, lineage=self.lineage)
+    @contextmanager
+    def unlocked(self, run: Run) -> Iterator[PauseStore]:
+        """Two transactions never overlap: each waits for the other, and reads the end of the ledger itself."""
+        check_file(self.path)
+        with unlocked(self.path) as held, self._writing(held, upgrade=False) as session:
+            yield UnlockedStore(session, run, self.lineage)
 
-    def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> AbstractContextManager[Store]:
-        return open_store(self.path, run, lineage=self.lineage, lock_timeout=lock_timeout, moving_to=moving_to)
+    @contextmanager
+    def _writing(self, held: HeldFile, *, upgrade: bool = True) -> Iterator[SqliteSession]:
+        """A session that can write, with the tables of this version."""
+        with translated(self.path):
+            connection = connections.connect(self.path, "rw")
+        with closing(connection):
+            stamp = held.look()
+            session = SqliteSession(connection, self.path, held)
+            with translated(self.path):
+                check_schema(connection, self.path, up_to_date=not upgrade)
+                rules.check_lineage(Reader(session).lineage, self.lineage)
+                make_private(self.path)
+                make_durable(connection)
+                if schema.pending(connection):
+                    self._upgrade(connection)
+            held.remember(stamp)
+            yield session
 
-    def unlocked(self, run: Run) -> AbstractContextManager[PauseStore]:
-        return open_unlocked(self.path, run, lineage=self.lineage)
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Apply the pending migrations in one transaction, after copying the file."""
+        copy = self.path.with_name(f"{self.path.name}.before-{schema.pending(connection)[0]}")
+        copy.touch(mode=0o600)
+        with closing(sqlite3.connect(copy)) as target:
+            connection.backup(target)
+        with transaction(connection):
+            schema.migrate(connection)
 
-    def is_there(self) -> bool:
-        if not self.path.exists() or files.is_unfinished(self.path):
+    @contextmanager
+    def _detecting_loss(self, run: Run, store: Store) -> Iterator[None]:
+        """If the state no longer has what this run wrote: name the run's calls, and have older copies refused."""
+        try:
+            yield
+        except StateError as error:
+            if store.latest is None or not is_lost(self.path, store.latest):
+                raise
+            record_lost(self.path, LostState(run.id, store.latest))
+            raise StateError(f"{error.message} {store.placed.describe()}", hint=rules.LOST_HINT) from error
+
+    def exists(self) -> bool:
+        if not self.path.exists() or create.is_unfinished(self.path):
             return False
         with self.reader():
             return True
 
     @contextmanager
-    def receive(self, *, again: bool) -> Iterator[sqlite3.Connection]:
-        if again and files.is_unfinished(self.path):
+    def receive(self, *, retry: bool) -> Iterator[sqlite3.Connection]:
+        if retry and create.is_unfinished(self.path):
             self.path.unlink()
-        with files.making(self.path) as connection:
+        with create.new_file(self.path) as connection:
             yield connection
 
-    def lock(self) -> Lock:
-        return look_at_lock(self.path)
+    def lock(self) -> LockStatus:
+        """Takes the lock for a moment to find out whether it is free."""
+        check_file(self.path)
+        try:
+            with locked(self.path, 0.0, lambda: None):
+                return LockStatus(held=False)
+        except StateLocked:
+            return LockStatus(held=True, run=self._holder())
 
-    def verify(self, anchors: Iterable[Head]) -> audit.Verdict:
-        found = audit.verify(self.path, anchors)
-        rules.check_lineage(found.lineage, self.lineage)
-        return found
+    def _describe_holder(self) -> str | None:
+        run = self._holder()
+        return None if run is None else describe_holder(run, datetime.now(UTC))
+
+    def _holder(self) -> Run | None:
+        try:
+            with translated(self.path), closing(connections.connect_reader(self.path, busy=1.0)) as connection:
+                return Reader(SqliteSession(connection, self.path)).holder()
+        except StateError:  # a write is in progress, or the file cannot be read
+            return None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that cannot write.
+
+        Raises:
+            StateLocked: another process does not finish a write; it may have been stopped.
+        """
+        check_file(self.path)
+        try:
+            with translated(self.path):
+                connection = connections.connect_reader(self.path)
+        except StateError as error:
+            if not connections.is_busy(error.__cause__):
+                raise
+            raise StateLocked(error.message, hint="the run that is writing it was stopped, or is slow") from error
+        with closing(connection):
+            with translated(self.path):
+                check_schema(connection, self.path)
+            yield connection
+
+    def verify(self, anchors: Iterable[Head] = ()) -> AuditResult:
+        result = self._audit(anchors)
+        rules.check_lineage(result.lineage, self.lineage)
+        return result
+
+    def _audit(self, anchors: Iterable[Head]) -> AuditResult:
+        with self._reading() as connection, translated(self.path):
+            connection.text_factory = _to_text
+            connection.execute("begin")
+            return examine(connection, anchors)
 
     def check(self, now: datetime) -> list[str]:
-        return care.check(self.path, now)
+        with self._reading() as connection, translated(self.path):
+            problems = [row[0] for row in connection.execute("pragma integrity_check") if row[0] != "ok"]
+            problems += [
+                f"{row['table']}: row {row['rowid']} refers to a row of {row['parent']} that does not exist"
+                for row in connection.execute("pragma foreign_key_check").fetchall()
+            ]
+            problems += anomalies(connection, now)
+        return problems + [problem for problem in self._audit(()).problems if problem not in problems]
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteSession:
-    """A connection to the file. ``held`` is None where it only reads."""
-
-    connection: sqlite3.Connection
-    path: Path
-    held: HeldFile | None = None
-
-    @property
-    def name(self) -> str:
-        return str(self.path)
-
-    def translated(self) -> AbstractContextManager[None]:
-        return translated(self.path)
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        self.connection.execute("begin")
-        try:
-            yield
-        finally:
-            self.connection.execute("rollback")
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with translated(self.path):
-            if self.held is None:
-                raise StateError("the state is open for reading only")
-            if not self.held.untouched():
-                with self.rereading():
-                    pass
-            try:
-                with files.transaction(self.connection):
-                    yield
-            except BaseException:
-                self.held.remember(None)  # it may have failed because of what is in the file
-                raise
-            self.held.committed()
-
-    def untouched(self) -> bool:
-        return self.held is not None and self.held.untouched()
-
-    @contextmanager
-    def rereading(self) -> Iterator[sqlite3.Connection]:
-        """Over a connection of its own, since the other one may have kept pages of a file that was overwritten."""
-        if self.held is None:
-            raise StateError("the state is open for reading only")
-        with translated(self.path):
-            stamp = self.held.look()
-            with closing(files.connect(self.path, "ro")) as connection:
-                try:
-                    connection.execute("begin")
-                    files.check_schema(connection, self.path)
-                except (sqlite3.Error, StateError) as error:
-                    told = f"the state {self.path} cannot be read any more ({error})"
-                    raise rules.lost(told) from error
-                yield connection
-            self.held.remember(stamp)
-
-    @contextmanager
-    def redacting(self) -> Iterator[None]:
-        """SQLite overwrites what it frees, and the file is written anew: nothing is left in free pages."""
-        with translated(self.path):
-            self.connection.execute("pragma secure_delete = on")
-            yield
-            self.connection.execute("vacuum")
-
-
-@contextmanager
-def open_reader(path: Path, *, lineage: str | None = None) -> Iterator[Reader]:
-    """Read the state. ``lineage`` is the pinned one.
-
-    Raises:
-        StateMissing: there is no file.
-        StateLocked: another process is in the middle of a write, and stays there: it was stopped, perhaps.
-        StateError: it cannot be trusted, is of another lineage, or needs its tables brought up to date.
-    """
-    files.check_file(path)
-    try:
-        with translated(path):
-            connection = files.connect_reader(path)
-    except StateError as error:
-        if not files.is_busy(error.__cause__):
-            raise
-        raise StateLocked(error.message, hint="a run that is writing it was stopped, or is very slow") from error
-    with closing(connection):
-        with translated(path):
-            files.check_schema(connection, path)
-            files.refuse_outdated(connection, path)
-        reader = Reader(SqliteSession(connection, path))
-        rules.check_lineage(reader.lineage, lineage)
-        rules.check_here(path, reader.moved_to)
-        yield reader
-
-
-@contextmanager
-def open_store(
-    path: Path,
-    run: Run,
-    *,
-    lineage: str | None = None,
-    lock_timeout: float = 0.0,
-    moving_to: str | None = None,
-) -> Iterator[Store]:
-    """Lock the state and write it; ``run`` is recorded as begun, and the caller ends it.
-
-    ``moving_to`` is where a state may have gone that is opened all the same.
-
-    Raises:
-        StateLocked: another run holds it.
-        StateMissing, StateError: as for ``open_reader``, or it cannot be written.
-    """
-    files.check_file(path)
-    with locked(path, lock_timeout, lambda: _holder(path)) as held:
-        with translated(path):
-            connection = files.connect(path, "rw")
-        with closing(connection):
-            stamp = held.look()
-            _prepare(connection, path, lineage)
-            held.remember(stamp)
-            store = Store(SqliteSession(connection, path, held))
-            rules.check_here(path, store.moved_to, moving_to)
-            refuse_older_copy(path, connection)
-            store.begin_run(run)
-            with _noticing_loss(path, run, store):
-                yield store
-
-
-@contextmanager
-def _noticing_loss(path: Path, run: Run, store: Store) -> Iterator[None]:
-    """Where the state turns out to lack what this run wrote: name its calls, and have older copies refused."""
-    try:
-        yield
-    except StateError as error:
-        if store.latest is None or not is_lost(path, store.latest):
-            raise
-        note_loss(path, Loss(run.id, store.latest))
-        raise StateError(f"{error.message} {store.placed.describe()}", hint=rules.LOST_HINT) from error
-
-
-@contextmanager
-def open_unlocked(path: Path, run: Run, *, lineage: str | None = None) -> Iterator[PauseStore]:
-    """Write one pause, or the end of one, also while another run holds the lock.
-
-    Two transactions never overlap: each waits for the other, and both read the end of the ledger in their own.
-
-    Raises:
-        StateMissing, StateError: as for ``open_reader``, or it cannot be written.
-    """
-    files.check_file(path)
-    with unlocked(path) as held:
-        with translated(path):
-            connection = files.connect(path, "rw")
-        with closing(connection):
-            stamp = held.look()
-            with translated(path):
-                files.check_schema(connection, path)
-                files.refuse_outdated(connection, path)
-                files.make_private(path)
-                files.make_durable(connection)
-            held.remember(stamp)
-            store = UnlockedStore(SqliteSession(connection, path, held), run, lineage)
-            rules.check_lineage(store.lineage, lineage)
-            yield store
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, lineage: str | None) -> None:
-    with translated(path):
-        files.check_schema(connection, path)
-        rules.check_lineage(Reader(SqliteSession(connection, path)).lineage, lineage)
-        files.make_private(path)
-        files.make_durable(connection)
-        if migrations.pending(connection):
-            _migrate(connection, path)
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the tables up to date in one transaction, with a copy beside the file first."""
-    copy = path.with_name(f"{path.name}.before-{migrations.pending(connection)[0]}")
-    copy.touch(mode=0o600)
-    with closing(sqlite3.connect(copy)) as target:
-        connection.backup(target)
-    with files.transaction(connection):
-        migrations.migrate(connection)
-
-
-def look_at_lock(path: Path) -> Lock:
-    """Who holds the lock. It is taken for a moment to find out, and given back at once.
-
-    Raises:
-        StateMissing, StateError: as for ``open_reader``, or the lock's file cannot be used.
-    """
-    files.check_file(path)
-    try:
-        with locked(path, 0.0, lambda: None):
-            return Lock(held=False)
-    except StateLocked:
-        return Lock(held=True, run=_holding(path))
-
-
-def _holder(path: Path) -> str | None:
-    """Who holds the lock, in words."""
-    run = _holding(path)
-    return None if run is None else describe_holder(run, datetime.now(UTC))
-
-
-def _holding(path: Path) -> Run | None:
-    try:
-        with translated(path), closing(files.connect_reader(path, busy=1.0)) as connection:
-            return Reader(SqliteSession(connection, path)).holder()
-    except StateError:  # a write is under way, or what there is cannot be read
-        return None
+def _to_text(data: bytes) -> str:
+    """Invalid UTF-8 is a problem to report, not an error."""
+    return data.decode("utf-8", "surrogateescape")

@@ -1,6 +1,6 @@
-"""A whole state as one file, whatever kept it: JSON lines, a head first, then each row, then a digest.
+"""A complete state in one file of JSON lines: a header, each row, and a digest. It is independent of the database.
 
-It holds all that the state holds, its secret and the calls in clear: who has it has the state.
+It contains the state's secret and the calls in clear.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from reconciler import __version__
 from reconciler.domain.chain import Head
 from reconciler.errors import StateError
 from reconciler.state import rules
-from reconciler.state.ledger import entries as ledger
-from reconciler.state.migrations import STEPS
-from reconciler.state.session import Connection
+from reconciler.state.ledger import entries
+from reconciler.state.migrations import MIGRATIONS
+from reconciler.state.session import Connection, Value
+from reconciler.state.tables import TABLES, read_rows
 from reconciler.state.transfer import copying
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import open_named
@@ -28,70 +31,87 @@ from reconciler.system.files import open_named
 FORMAT, VERSION = "reconciler-state", "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Portable:
-    """A file that is whole: its digest was compared. ``serial`` and ``head`` are those of the state in it."""
+class _Header(msgspec.Struct, frozen=True):
+    """``steps`` are the migrations of the state's tables."""
 
-    path: Path
+    format: str
+    format_version: str
+    tool_version: str
     lineage: str
     serial: int
     head: Head
+    steps: list[str]
 
-    def records(self, table: str) -> Iterator[copying.Record]:
-        """The rows of one table, in their order."""
-        return (row for name, row in self._rows() if name == table)
+
+class _Line(msgspec.Struct, frozen=True):
+    """A row, or the digest at the end, which has neither member."""
+
+    table: str | None = None
+    row: dict[str, Value] = {}
+
+
+_LINES = msgspec.json.Decoder(_Line)
+
+
+@dataclass(frozen=True, slots=True)
+class StateDump:
+    """A complete file: its digest was compared. ``head`` is the end of the ledger in it."""
+
+    path: Path
+    lineage: str
+    head: Head
+
+    def rows(self, table: str) -> Iterator[copying.Record]:
+        """The rows of one table, in order."""
+        return (row for name, row in self._all_rows() if name == table)
 
     def fill(self, connection: Connection) -> int:
-        """Put all of it into empty tables, in the caller's transaction; the result counts the calls."""
+        """Fill empty tables in the caller's transaction, and count the calls. Raises ``StateError`` as
+        ``read``."""
         counts: dict[str, int] = {}
-        for table, rows in groupby(self._rows(), key=itemgetter(0)):
+        for table, rows in groupby(self._all_rows(), key=itemgetter(0)):
             counts[table] = copying.fill(connection, table, (row for _, row in rows))
         return counts.get("calls", 0)
 
-    def _rows(self) -> Iterator[tuple[str, copying.Record]]:
-        """All rows, table by table in the order of ``copying.TABLES``, each with its table's name."""
+    def _all_rows(self) -> Iterator[tuple[str, copying.Record]]:
+        """All rows with the names of their tables, in the order of ``TABLES``."""
         with open_named(self.path) as file:
-            for document in map(json.loads, islice(file, 1, None)):
-                if "table" in document:
-                    yield document["table"], document["row"]
+            for number, raw in enumerate(islice(file, 1, None), start=2):
+                try:
+                    line = _LINES.decode(raw)
+                except msgspec.MsgspecError as error:
+                    raise StateError(f"{self.path}, line {number}: it is not a row of a state") from error
+                if line.table is not None:
+                    yield line.table, line.row
 
 
 def write(connection: Connection, file: IO[bytes]) -> Head:
-    """Write what ``connection`` sees, which must be as of one moment; the result is where its ledger ends."""
+    """Write what ``connection`` sees, which must be as of one moment, and return the end of its ledger."""
     digest = hashlib.sha256()
 
-    def put(document: dict[str, Any]) -> None:
+    def write_line(document: dict[str, Any]) -> None:
         line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         digest.update(line)
         file.write(line)
 
-    meta = ledger.meta(connection)
-    head = ledger.kept_head(connection)
+    meta = entries.meta(connection)
+    head = entries.stored_head(connection)
     if head is None:
-        raise StateError("the state is damaged: nothing says where its ledger ends")
-    put(
-        {
-            "format": FORMAT,
-            "format_version": VERSION,
-            "tool_version": __version__,
-            "lineage": meta["lineage"],
-            "serial": meta["serial"],
-            "head": {"number": head.number, "hash": head.hash},
-            "steps": list(STEPS),
-        }
-    )
-    for table in copying.TABLES:
-        for row in copying.records(connection, table):
-            put({"table": table, "row": row})
+        raise StateError("the state is damaged: the head of its ledger is missing")
+    header = _Header(FORMAT, VERSION, __version__, meta["lineage"], meta["serial"], head, list(MIGRATIONS))
+    write_line(msgspec.to_builtins(header))
+    for table in TABLES:
+        for row in read_rows(connection, table):
+            write_line({"table": table, "row": row})
     file.write(json.dumps({"sha256": digest.hexdigest()}).encode() + b"\n")
     return head
 
 
-def read(path: Path) -> Portable:
-    """Read a file's head, and whether the rest of it is what was written.
+def read(path: Path) -> StateDump:
+    """Read the header of a file, and check that the rest of it is complete.
 
     Raises:
-        StateError: it is no such file, not whole, or of a newer version.
+        StateError: it is not such a file, is incomplete or was changed, or has another version.
     """
     digest, last = hashlib.sha256(), b""
     try:
@@ -101,26 +121,25 @@ def read(path: Path) -> Portable:
                 digest.update(last or first)
                 last = line
     except OSError as error:
-        raise StateError(f"cannot read {path}: {error_message(error)}", hint=next_step(error)) from error
+        raise StateError(f"{path} cannot be read: {error_message(error)}", hint=next_step(error)) from error
     try:
-        head: dict[str, Any] = json.loads(first)
-        if head["format"] != FORMAT:
-            raise ValueError(head["format"])
-        _refuse_newer(head, path)
-        found = Portable(path, str(head["lineage"]), int(head["serial"]), Head(**head["head"]))
-    except (ValueError, TypeError, LookupError) as error:
-        hint = "reconciler state push writes one"
-        raise StateError(f"{path} is no state that was pushed", hint=hint) from error
+        header = msgspec.json.decode(first, type=_Header)
+    except msgspec.MsgspecError:
+        header = None
+    if header is None or header.format != FORMAT:
+        raise StateError(f"{path} is not a pushed state", hint="reconciler state push writes one")
+    _check_version(header, path)
     if last.strip() != json.dumps({"sha256": digest.hexdigest()}).encode():
-        raise StateError(f"{path} is not whole, or was changed", hint="push it again from the state it is of")
-    return found
+        raise StateError(f"{path} is incomplete or was changed", hint="push it again from its state")
+    return StateDump(path, header.lineage, header.head)
 
 
-def _refuse_newer(head: dict[str, Any], path: Path) -> None:
-    if head["format_version"] != VERSION or set(head["steps"]) - set(STEPS):
-        raise rules.of_newer(path, set(head["steps"]) - set(STEPS) or {f"format {head['format_version']}"})
-    if missing := [step for step in STEPS if step not in head["steps"]]:
+def _check_version(header: _Header, path: Path) -> None:
+    unknown = set(header.steps) - set(MIGRATIONS)
+    if header.format_version != VERSION or unknown:
+        raise rules.newer_version(path, unknown or {f"format {header.format_version}"})
+    if missing := [name for name in MIGRATIONS if name not in header.steps]:
         raise StateError(
-            f"{path} was written by an older version ({', '.join(missing)} came later)",
+            f"{path} was written by an older version, without {', '.join(missing)}",
             hint="push it again with this version",
         )

@@ -1,4 +1,4 @@
-"""``push`` and ``pull``: a state and a copy of it in a file, told apart by their ledgers. Neither loses a call."""
+"""``push`` and ``pull``: a state and its copy in a file, compared by their ledgers so that no call is lost."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from reconciler.domain.chain import EntryKind, Head
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
 from reconciler.state import rules
-from reconciler.state.backend import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.ledger import audit
 from reconciler.state.session import Connection
 from reconciler.state.store import Store
-from reconciler.state.transfer import copying
-from reconciler.state.transfer import dump as portable
-from reconciler.state.transfer.dump import Portable
+from reconciler.state.tables import read_rows
+from reconciler.state.transfer import copying, dump
+from reconciler.state.transfer.dump import StateDump
 
-# Runs that did nothing else may be dropped: no call is lost with them.
+# A run with only these entries can be dropped without losing a call.
 _IDLE = frozenset({EntryKind.BEGAN, EntryKind.ENDED, EntryKind.LOOKED})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An entry of a ledger, as far as it matters here."""
+    """A ledger entry, reduced to what is compared."""
 
     hash: str
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
-    """What each of two ledgers has that the other does not."""
+class Divergence:
+    """The entries that only one of two ledgers has."""
 
     ours: Sequence[Step]
     theirs: Sequence[Step]
 
     @property
     def we_are_ahead(self) -> bool:
-        """Whether this state tells of something that the other does not know."""
+        """Whether this state has something that the other does not."""
         return any(step.kind not in _IDLE for step in self.ours)
 
     @property
@@ -49,74 +49,74 @@ class Apart:
         return any(step.kind not in _IDLE for step in self.theirs)
 
 
-def compare(ours: Sequence[Step], theirs: Sequence[Step]) -> Apart:
-    """Where two ledgers of one lineage part."""
+def compare(ours: Sequence[Step], theirs: Sequence[Step]) -> Divergence:
+    """The entries of two ledgers with the same lineage after their common start."""
     same = 0
     for one, other in zip(ours, theirs, strict=False):
         if one.hash != other.hash:
             break
         same += 1
-    return Apart(ours[same:], theirs[same:])
+    return Divergence(ours[same:], theirs[same:])
 
 
-def push(place: Place, known: Portable | None, file: IO[bytes]) -> tuple[Head, Apart]:
-    """Write the state at ``place`` into ``file``, in place of the one that was pushed before (``known``).
+def push(backend: StateBackend, before: StateDump | None, file: IO[bytes]) -> tuple[Head, Divergence]:
+    """Write the state to ``file``, in place of the one that was pushed ``before``.
 
     Raises:
-        Refused: the one before tells of calls that this state does not know, or is of another lineage.
+        Refused: the earlier one has calls that are not in this state, or another lineage.
     """
-    with place.reader() as reader, reader.whole() as connection:
-        apart = Apart((), ())
-        if known is not None:
-            rules.check_lineage(known.lineage, reader.lineage)
-            apart = compare(_steps(copying.records(connection, "ledger")), _steps(known.records("ledger")))
-            if apart.they_are_ahead:
-                raise _parted(apart, f"{known.path} tells of what this state does not know", "pull")
-        return portable.write(connection, file), apart
+    with backend.reader() as reader, reader.whole() as connection:
+        divergence = Divergence((), ())
+        if before is not None:
+            rules.check_lineage(before.lineage, reader.lineage)
+            divergence = compare(_steps(read_rows(connection, "ledger")), _steps(before.rows("ledger")))
+            if divergence.they_are_ahead:
+                raise _refused(divergence, f"{before.path} has calls that are not in this state", "pull")
+        return dump.write(connection, file), divergence
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull did: how many ``calls`` the state holds now, None where it knew all before."""
+    """``calls`` is how many the state has now; None if it already had everything."""
 
     calls: int | None
-    apart: Apart
+    divergence: Divergence
 
 
-def pull(place: Place, source: Portable, run: Run, now: datetime, lock_timeout: float) -> Pulled:
-    """Make the state at ``place`` the one in a file; or make one of it, where there is none.
+def pull(backend: StateBackend, source: StateDump, run: Run, now: datetime, lock_timeout: float) -> Pulled:
+    """Replace the state with the one in a file, or create it.
 
     Raises:
-        Refused: this state tells of calls that the file does not know.
-        StateLocked: a run holds it.
-        StateError: the file is of another lineage, or its ledger does not hold; nothing is changed then.
+        Refused: this state has calls that are not in the file.
+        StateLocked: another run holds the lock.
+        StateError: the file has another lineage, or its ledger is not intact. Nothing is changed.
     """
-    if not place.is_there():
-        place = place.with_lineage(source.lineage)
-        with place.receive(again=False) as connection:
-            return Pulled(_take(connection, source, run, now), Apart((), ()))
-    with place.store(run, lock_timeout) as store:
+    if not backend.exists():
+        backend = backend.with_lineage(source.lineage)
+        with backend.receive(retry=False) as connection:
+            return Pulled(_fill(connection, source, run, now), Divergence((), ()))
+    with backend.store(run, lock_timeout) as store:
         rules.check_lineage(source.lineage, store.lineage)
-        head, ours = store.head, _steps(copying.records(store.connection, "ledger"))
-        apart = compare(ours, _steps(source.records("ledger")))
-        code = ExitCode.REFUSED if apart.we_are_ahead else ExitCode.DONE
-        if apart.we_are_ahead or not apart.theirs:
+        head, ours = store.head, _steps(read_rows(store.connection, "ledger"))
+        divergence = compare(ours, _steps(source.rows("ledger")))
+        code = ExitCode.REFUSED if divergence.we_are_ahead else ExitCode.DONE
+        if divergence.we_are_ahead or not divergence.theirs:
             store.end_run(run.id, now, code, {})
-        if apart.we_are_ahead:
-            raise _parted(apart, f"this state tells of what {source.path} does not know", "push")
-        if not apart.theirs:
-            return Pulled(None, apart)
+        if divergence.we_are_ahead:
+            raise _refused(divergence, f"this state has calls that are not in {source.path}", "push")
+        if not divergence.theirs:
+            return Pulled(None, divergence)
         with store.rewriting(head) as connection:
-            calls = _take(connection, source, run, now)
-    return Pulled(calls, apart)
+            calls = _fill(connection, source, run, now)
+    return Pulled(calls, divergence)
 
 
-def _take(connection: Connection, source: Portable, run: Run, now: datetime) -> int:
-    """Fill empty tables from the file, check them, and go on with their ledger."""
+def _fill(connection: Connection, source: StateDump, run: Run, now: datetime) -> int:
+    """Fill empty tables from the file, verify them, and record the run."""
     calls = source.fill(connection)
     if problems := audit.examine(connection, [source.head]).problems:
-        raise StateError(f"the ledger in {source.path} does not hold: {problems[0]}")
-    store = Store(copying.Within(connection, str(source.path)))
+        raise StateError(f"the ledger in {source.path} is not intact: {problems[0]}")
+    store = Store(copying.NestedSession(connection, str(source.path)))
     store.begin_run(run)
     store.end_run(run.id, now, ExitCode.DONE, {"calls": calls})
     return calls
@@ -126,11 +126,11 @@ def _steps(rows: Iterable[copying.Record]) -> list[Step]:
     return [Step(str(row["hash"]), str(chain.read(str(row["entry"])).kind)) for row in rows]
 
 
-def _parted(apart: Apart, said: str, other: str) -> Refused:
-    if apart.we_are_ahead and apart.they_are_ahead:
+def _refused(divergence: Divergence, message: str, command: str) -> Refused:
+    if divergence.we_are_ahead and divergence.they_are_ahead:
         hint = (
-            "two runners placed calls apart from each other: keep both, and make one of them from the service: "
+            "two runners placed calls independently. Keep both files, and rebuild one state from the service: "
             "reconciler state rebuild"
         )
-        return Refused(f"{said}, and the other way round", hint=hint)
-    return Refused(said, hint=f"reconciler state {other} FILE first")
+        return Refused(f"{message}, and the other way round", hint=hint)
+    return Refused(message, hint=f"reconciler state {command} FILE first")
