@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.source.rows.frame import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml.loader import Document
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
     from reconciler.state.postgres.server import Server
     from reconciler.state.postgres.state import PostgresState
 
@@ -148,13 +148,13 @@ class Workspace:
         return self.file
 
     @property
-    def place(self) -> Place:
+    def place(self) -> StateBackend:
         """The place of the state. Raises as ``check``."""
         self.check()
         if self.server is not None:
             return postgres_state(self.server, self.lineage)
 
-        from reconciler.state.sqlite import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
+        from reconciler.state.sqlite.state import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
 
         return SqliteState(self.state_path, self.lineage)
 

@@ -183,7 +183,7 @@ def test_a_state_that_is_carried_is_carried_with_its_pauses(two: Workbench) -> N
     assert [item["reason"] for item in shown] == [WHY]
     assert (two.root / "carried.log").read_text().splitlines()[-1] == "ended"
     failed = two.run("resume", "--checkpoint", "exit 7")
-    assert (failed.code, "newer than the one that was carried" in failed.err) == (3, True)
+    assert (failed.code, "newer than the saved one" in failed.err) == (3, True)
     two.ok("pause", "--reason", WHY, "--checkpoint", "none")
 
 

@@ -231,11 +231,11 @@ def added_to(at: Waiting) -> None:
     from datetime import UTC, datetime
 
     from reconciler.domain.chain import EntryKind, Note
-    from reconciler.state import ledger
-    from reconciler.state.files import connect, transaction
+    from reconciler.state.ledger import entries
+    from reconciler.state.sqlite.connection import connect, transaction
 
     with closing(connect(at.state, "rw")) as connection, transaction(connection):
-        ledger.append(connection, [Note(EntryKind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
+        entries.append(connection, [Note(EntryKind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
 
 
 @pytest.mark.parametrize("change", [touched, rewritten_as_it_was, added_to])

@@ -20,7 +20,7 @@ from reconciler.sandbox import SandboxConfig, running
 from reconciler.sandbox.config import utc_now
 from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.guard import unguarded
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, Workbench, plan_text
 from tests.workbooks import sheets_of
 
@@ -270,7 +270,7 @@ def test_a_service_that_cannot_be_reached(bench: Workbench, service: Service) ->
 def test_it_needs_no_lock(bench: Workbench, service: Service) -> None:
     bench.write(PLAN, plan_text(rows=2))
     bench.apply()
-    with open_store(bench.root / ".reconciler/state.db", new_run("apply")):
+    with SqliteState(bench.root / ".reconciler/state.db").store(new_run("apply")):
         assert set(outcomes(bench).values()) == {"scheduled"}
     assert bench.ok("state", "check")
 

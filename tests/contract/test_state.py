@@ -110,7 +110,7 @@ def test_what_is_not_open_any_more_is_not_proved(store: StateStore) -> None:
     for run_id, status in (("another run", None), (RUN.id, Status.RULED_OUT)):
         if status is not None:
             record(store, status)
-        with pytest.raises(StateError, match="june/a was recorded as about to be sent, and is not any more"):
+        with pytest.raises(StateError, match="the recorded intent of june/a is no longer in the state"):
             store.prove(run_id, {A})
 
 
@@ -152,7 +152,7 @@ def test_a_turn_is_kept_all_or_not_at_all(store: StateStore, wrong: str) -> None
     before, serial, head = list(store.entries()), store.serial, store.head
     answered = B if wrong == "answer" else A
     with pytest.raises(
-        StateError, match="june/b has no open attempt" if wrong == "answer" else "june/a is placed"
+        StateError, match="june/b has no open attempt" if wrong == "answer" else "june/a is already placed"
     ):
         store.turn(
             RUN.id,
@@ -359,7 +359,7 @@ def test_an_answer_that_no_text_can_hold_is_kept_all_the_same(store: StateStore)
 @pytest.mark.parametrize("status", [Status.INTENDED, Status.ADOPTED])
 def test_what_is_no_answer_is_refused(store: StateStore, status: Status) -> None:
     intend(store, A)
-    with pytest.raises(StateError, match="no answer"):
+    with pytest.raises(StateError, match="not an answer"):
         record(store, status)
     with pytest.raises(StateError, match="with a call id"):
         record(store, Status.FAILED, call_id="call-1")

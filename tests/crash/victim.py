@@ -32,7 +32,7 @@ from reconciler.placing.journal import Journal
 from reconciler.placing.orders import SendCheck
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
-from reconciler.state.unlocked import UnlockedStore
+from reconciler.state.unlocked_store import UnlockedStore
 from tests.crash.wrong_rules import RULE_MUTANTS
 
 POINTS = (

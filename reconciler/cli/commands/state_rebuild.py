@@ -190,7 +190,7 @@ def _write(workspace: Workspace, report: RebuildReport, target: Target, options:
     }
     run = new_run("state rebuild", details=details)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
-    with workspace.place.founded(run, {**creation_details("state rebuild"), **details}) as store:
+    with workspace.place.new_store(run, {**creation_details("state rebuild"), **details}) as store:
         record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

@@ -1,11 +1,11 @@
-"""One writer at a time: locks of the operating system, which die with their holder and never before.
+"""Locks that allow only one writer. The operating system releases them when their holder ends, and never earlier.
 
-There are two. One is on a file of its own beside the state, where it is in nobody's way. On Linux the state's file
-itself is locked as well, so that a lock file that was deleted or replaced lets nobody in. Elsewhere that is not
-possible: flock(2) there shares its table with fcntl(2), whose locks SQLite uses, and would lock SQLite out.
+There are two. One is on a lock file beside the state. On Linux the state's file is locked too, so that deleting or
+replacing the lock file does not let a second run in. On other systems flock(2) and fcntl(2) share one table, and
+SQLite uses fcntl(2), so this lock would lock SQLite out.
 
-The descriptor of the state's file must be closed after SQLite's own: closing any descriptor of a file drops all of
-the process's fcntl(2) locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
+The descriptor of the state's file must be closed after SQLite's own, because closing any descriptor of a file
+drops all of the process's fcntl(2) locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEADER = 100  # bytes; see https://sqlite.org/fileformat2.html, 1.3
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What a file looks like from outside, and its first bytes, in which SQLite counts the file's changes."""
+    """A file's size and times, and its first bytes, in which SQLite counts changes."""
 
     size: int
     changed: tuple[int, int]
@@ -41,30 +41,30 @@ class _Stamp:
 
 
 class HeldFile:
-    """The state's file and its lock file, both locked by this run. ``descriptor`` is the state's file, open.
+    """The state's file (open as ``descriptor``) and its lock file, both locked by this run.
 
-    ``beside``, the lock file, is None for a session that writes without the lock.
+    ``lock_file`` is None for a session that writes without the lock.
     """
 
-    def __init__(self, path: Path, beside: Path | None, descriptor: int) -> None:
+    def __init__(self, path: Path, lock_file: Path | None, descriptor: int) -> None:
         self._state = (str(path), os.fstat(descriptor))
-        self._lock = None if beside is None else (str(beside), beside.stat())
+        self._lock = None if lock_file is None else (str(lock_file), lock_file.stat())
         self._descriptor = descriptor
         self._stamp: _Stamp | None = None
 
     def look(self) -> _Stamp:
-        """How the state looks now.
+        """The state's file now.
 
         Raises:
-            StateError: it or its lock file is not the one that this run holds any more.
+            StateError: it or its lock file is no longer the one that this run locked.
         """
-        now = _still("state", *self._state)
+        now = _same_file("state", *self._state)
         if self._lock is not None:
-            _still("lock file", *self._lock)
+            _same_file("lock file", *self._lock)
         return _Stamp(now.st_size, (now.st_mtime_ns, now.st_ctime_ns), os.pread(self._descriptor, _HEADER, 0))
 
     def untouched(self) -> bool:
-        """Whether nobody has written the state since ``remember``. Takes some 10 µs.
+        """Whether nobody has written the state since ``remember``. Takes about 10 µs.
 
         Raises:
             StateError: as for ``look``.
@@ -72,30 +72,30 @@ class HeldFile:
         return self.look() == self._stamp
 
     def remember(self, stamp: _Stamp | None) -> None:
-        """This is how the file looked when it was last read and found to be right; None where nobody knows."""
+        """Store how the file looked when it was last read and was correct; None if unknown."""
         self._stamp = stamp
 
     def committed(self) -> None:
-        """This run has just written it. Where the count of changes says that somebody else has too, what is
-        remembered is forgotten.
+        """Called after each write of this run. If the change count shows that somebody else has also written, the
+        stored look is discarded.
         """
         before, now = self._stamp, self.look()
         self._stamp = now if before is not None and now.count - before.count in {0, 1} else None
 
 
-def _still(what: str, path: str, held: os.stat_result) -> os.stat_result:
+def _same_file(name: str, path: str, locked_file: os.stat_result) -> os.stat_result:
     try:
-        found = os.stat(path)  # noqa: PTH116 - before each request, and a Path is slower
+        now = os.stat(path)  # noqa: PTH116 - before each request, and a Path is slower
     except OSError:
-        found = None
-    if found is None or not os.path.samestat(found, held):
-        raise rules.lost(f"the {what} {path} was replaced or deleted while this run used it")
-    return found
+        now = None
+    if now is None or not os.path.samestat(now, locked_file):
+        raise rules.lost(f"the {name} {path} was replaced or deleted while this run used it")
+    return now
 
 
 @contextmanager
 def unlocked(path: Path) -> Iterator[HeldFile]:
-    """The state's file without its locks. Raises ``StateError`` where it cannot be opened."""
+    """The state's file without its locks. Raises ``StateError`` if it cannot be opened."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -112,31 +112,30 @@ def unlocked(path: Path) -> Iterator[HeldFile]:
 def locked(path: Path, timeout: float, holder: Callable[[], str | None]) -> Iterator[HeldFile]:
     """Hold the locks of the state at ``path``; wait ``timeout`` seconds for them.
 
-    The lock file lies beside the file itself, not beside a link to it: one state has one lock, whatever name it is
-    opened by.
+    The lock file is beside the file itself, not beside a link to it, so that one state has one lock.
 
     Raises:
-        StateLocked: another run holds one; ``holder`` tells who.
-        StateError: they cannot be taken, or the file system has no locks that die with their holder.
+        StateLocked: another run holds one; ``holder`` describes it.
+        StateError: they cannot be taken, or the file system does not support such locks.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - 10 ms, and readers take no lock
 
     real = path.resolve()
-    beside = real.with_name(f"{real.name}.lock")
-    lock = FileLock(beside, mode=0o600, is_singleton=False, thread_local=False, fallback_to_soft=False)
+    lock_file = real.with_name(f"{real.name}.lock")
+    lock = FileLock(lock_file, mode=0o600, is_singleton=False, thread_local=False, fallback_to_soft=False)
     give_up_at = time.monotonic() + timeout
     try:
         lock.acquire(timeout=timeout)
     except Timeout as error:
         raise rules.locked(holder()) from error
     except (OSError, NotImplementedError) as error:
-        raise _unusable(beside, error) from error
+        raise _unusable(lock_file, error) from error
     descriptor = -1
     try:
         try:
             descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC)
             _lock_file(descriptor, give_up_at, holder)
-            held = HeldFile(path, beside, descriptor)
+            held = HeldFile(path, lock_file, descriptor)
         except OSError as error:
             raise _unusable(real, error) from error
         yield held

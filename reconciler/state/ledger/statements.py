@@ -50,8 +50,8 @@ REDACT_CALL = f"update calls set call = coalesce(?, digest), error = null, redac
 
 @cache
 def insert(table: str, columns: tuple[str, ...], replaced: tuple[str, ...] = ()) -> str:
-    """Add a row. Journals number theirs without a gap: one more than the latest. ``replaced`` are the columns of a
-    key: a row that has the same is replaced.
+    """Add a row; numbered tables give it the next number. ``replaced`` are key columns: a row with the same key is
+    replaced.
     """
     names, places = list(columns), ["?"] * len(columns)
     if table in _NUMBERED and "number" not in columns:
@@ -70,11 +70,11 @@ def delete(table: str, columns: tuple[str, ...]) -> str:
 
 
 def move(table: str) -> str:
-    """Rows of an address get another plan and key."""
+    """Give the rows of an address another plan and key."""
     return f"update {table} set plan = ?, key = ? where {_WHERE}"  # noqa: S608 - our own names
 
 
-def give_way(table: str) -> str:
-    """The row of an address goes where that of another is about to be moved there."""
+def delete_before_move(table: str) -> str:
+    """Delete the row of an address if the row of another address is about to be moved there."""
     moved = "moved.plan = ? and moved.key = ? and moved.revision = ?"
     return f"delete from {table} where {_WHERE} and exists (select 1 from {table} moved where {moved})"  # noqa: S608

@@ -1,8 +1,8 @@
-"""What each ledger entry changes in the state's tables: the one place where a write is spelled.
+"""What each ledger entry changes in the state's tables: the only place where a write is defined.
 
-A store runs these statements in the transaction that adds the entry to the ledger. A replay runs the same in a
-database of its own, to compare the two. Of some texts (``clear``) the ledger holds only a hash, which the replay
-keeps in their place.
+A store runs these statements in the transaction that adds the entry to the ledger. A replay runs the same
+statements in its own database, and the two are compared. The ledger has only a hash of some texts (``clear``); the
+replay stores the hash instead.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from msgspec import Struct
 from reconciler.domain.blinding import REDACTED
 from reconciler.domain.chain import EntryKind, canonical
 from reconciler.domain.model import Address, Status
-from reconciler.state import rules, sql
-from reconciler.state.database import Connection, Value
-from reconciler.state.facts import ADDRESS
+from reconciler.state.ledger import statements
+from reconciler.state.session import Connection, Value
+from reconciler.state.tables import ADDRESS
 
 Key: TypeAlias = tuple[str, str, int]
 _SETTLED = {"placed": Status.PLACED, "not placed": Status.RULED_OUT}
 
 
 class Change(Struct, frozen=True):
-    """One statement, run with each of ``rows``. ``must_match``: it finds a row unless an entry is missing."""
+    """One statement, run once for each of ``rows``. ``must_match``: it changes a row, unless an entry is
+    missing."""
 
     sql: str
     rows: Sequence[Sequence[Value]]
@@ -33,7 +34,8 @@ class Change(Struct, frozen=True):
 
 
 class LedgerEntry(Struct, frozen=True):
-    """A ledger entry as it is projected. ``at`` is as it is stored, ``clear`` what the ledger has no text of."""
+    """An entry, from the ledger or about to be added. ``at`` is the stored text; the texts in ``clear`` are not in
+    the ledger."""
 
     kind: str
     at: str
@@ -51,21 +53,21 @@ class LedgerEntry(Struct, frozen=True):
         return {"run_id": self.run_id, "at": self.at}
 
     def text(self, name: str) -> str:
-        """A text that a row cannot be without."""
+        """A text for a column that cannot be null."""
         return self.texts.get(name, REDACTED)
 
 
 def project(entry: LedgerEntry) -> Iterator[Change]:
-    """The changes that an entry makes, in their order.
+    """The changes of an entry, in order.
 
     Raises:
-        ValueError, TypeError, LookupError: it is not what this version writes.
+        ValueError, TypeError, LookupError: this version does not write such an entry.
     """
     return PROJECTIONS[entry.kind](entry)
 
 
-def run(connection: Connection, change: Change) -> None:
-    """Run a change, in a transaction that the caller ends."""
+def apply_change(connection: Connection, change: Change) -> None:
+    """Run a change in the caller's transaction."""
     if len(change.rows) == 1:
         connection.execute(change.sql, change.rows[0])
     else:
@@ -73,8 +75,8 @@ def run(connection: Connection, change: Change) -> None:
 
 
 def _key(address: object) -> Key:
-    found = Address.parse(str(address))
-    return (found.plan, found.key, found.revision)
+    parsed = Address.parse(str(address))
+    return (parsed.plan, parsed.key, parsed.revision)
 
 
 def _columns(key: Key) -> dict[str, Value]:
@@ -82,12 +84,13 @@ def _columns(key: Key) -> dict[str, Value]:
 
 
 def _insert(table: str, *rows: Mapping[str, Value], replace: Sequence[str] = ()) -> Change:
-    """New rows, all of the same columns; a row with the same ``replace`` columns is replaced."""
-    return Change(sql.insert(table, tuple(rows[0]), tuple(replace)), [tuple(row.values()) for row in rows])
+    """New rows, all with the same columns. They replace rows that have the same values in the columns
+    ``replace``."""
+    return Change(statements.insert(table, tuple(rows[0]), tuple(replace)), [tuple(row.values()) for row in rows])
 
 
 def _delete(table: str, columns: Sequence[str], *keys: Sequence[Value]) -> Change:
-    return Change(sql.delete(table, tuple(columns)), keys)
+    return Change(statements.delete(table, tuple(columns)), keys)
 
 
 def _began(entry: LedgerEntry) -> Iterator[Change]:
@@ -105,47 +108,51 @@ def _began(entry: LedgerEntry) -> Iterator[Change]:
 
 def _ended(entry: LedgerEntry) -> Iterator[Change]:
     counts = json.dumps(entry.content["counts"])
-    yield Change(sql.END_RUN, [(entry.at, entry.content["exit_code"], counts, entry.run_id)], must_match=True)
+    yield Change(
+        statements.END_RUN, [(entry.at, entry.content["exit_code"], counts, entry.run_id)], must_match=True
+    )
 
 
 def _looked(entry: LedgerEntry) -> Iterator[Change]:
-    """The ledger knows the calls that were seen by one hash; the store adds them."""
+    """The ledger has one hash of the calls that were seen; the store adds the calls themselves."""
     yield _insert("preflights", {"run_id": entry.run_id, "server_time": entry.content["server_time"]})
 
 
 def _opened(entry: LedgerEntry) -> Iterator[Change]:
-    """A new attempt. What was rejected before stays counted, so that a retry does not forget it."""
+    """A new attempt. Earlier rejections stay counted."""
     content, key = entry.content, entry.key
     status = Status.INTENDED if entry.kind == EntryKind.INTENDED else Status.MISSED
     digest, endpoint = content["digest"], content["endpoint"]
     attempted_at = content.get("attempted_at", entry.at)
     call = entry.clear.get("call", content.get("call", digest))
-    yield Change(sql.OPEN_CALL, [(*key, status, digest, call, endpoint, attempted_at, content["rings_at"])])
+    yield Change(statements.OPEN_CALL, [(*key, status, digest, call, endpoint, attempted_at, content["rings_at"])])
     finished_at = None if status is Status.INTENDED else entry.at
-    yield Change(sql.OPEN_ATTEMPT, [(entry.run_id, *key, status, digest, endpoint, attempted_at, finished_at)])
+    yield Change(
+        statements.OPEN_ATTEMPT, [(entry.run_id, *key, status, digest, endpoint, attempted_at, finished_at)]
+    )
 
 
 def _answered(entry: LedgerEntry) -> Iterator[Change]:
     key, status, call_id = entry.key, entry.kind, entry.content["call_id"]
     error, evidence = entry.texts.get("error"), entry.texts.get("evidence")
     answer = (status, entry.at, call_id, error, evidence)
-    yield Change(sql.CLOSE_ATTEMPT, [(*answer, entry.run_id, *key)], must_match=True)
-    yield Change(sql.CLOSE_CALL, [(status, call_id, error, *key)], must_match=True)
+    yield Change(statements.CLOSE_ATTEMPT, [(*answer, entry.run_id, *key)], must_match=True)
+    yield Change(statements.CLOSE_CALL, [(status, call_id, error, *key)], must_match=True)
     if status == EntryKind.FAILED:
-        yield Change(sql.COUNT_REJECTION, [key])
-    if status == EntryKind.MISSED:  # it rings at no time
-        yield Change(sql.END_MISSED, [(entry.at, entry.at, *key)])
+        yield Change(statements.COUNT_REJECTION, [key])
+    if status == EntryKind.MISSED:  # it will never ring
+        yield Change(statements.END_MISSED, [(entry.at, entry.at, *key)])
 
 
 def _settled(entry: LedgerEntry, status: Status, evidence: str | None) -> Iterator[Change]:
     call_id = entry.content["call_id"]
-    yield Change(sql.SETTLE_ATTEMPT, [(status, call_id, evidence, entry.at, *entry.key)], must_match=True)
-    yield Change(sql.CLOSE_CALL, [(status, call_id, None, *entry.key)], must_match=True)
+    yield Change(statements.SETTLE_ATTEMPT, [(status, call_id, evidence, entry.at, *entry.key)], must_match=True)
+    yield Change(statements.CLOSE_CALL, [(status, call_id, None, *entry.key)], must_match=True)
 
 
 def _decision(entry: LedgerEntry, said: str, reason: str) -> Change:
-    word = {"said": said, "call_id": entry.content.get("call_id"), "reason": reason}
-    return _insert("decisions", {"run_id": entry.run_id, **_columns(entry.key), **word, "at": entry.at})
+    decision = {"said": said, "call_id": entry.content.get("call_id"), "reason": reason}
+    return _insert("decisions", {"run_id": entry.run_id, **_columns(entry.key), **decision, "at": entry.at})
 
 
 def _adopted(entry: LedgerEntry) -> Iterator[Change]:
@@ -157,11 +164,11 @@ def _adopted(entry: LedgerEntry) -> Iterator[Change]:
 def _decided(entry: LedgerEntry) -> Iterator[Change]:
     said, reason = entry.content["said"], entry.text("reason")
     if said == "stopped":
-        yield Change(sql.STOP_CALL, [(entry.at, *entry.key)], must_match=True)
+        yield Change(statements.STOP_CALL, [(entry.at, *entry.key)], must_match=True)
     elif said == "let-ring":
-        yield Change(sql.LET_RING, [(entry.at, *entry.key)], must_match=True)
+        yield Change(statements.LET_RING, [(entry.at, *entry.key)], must_match=True)
     else:
-        yield from _settled(entry, _SETTLED[said], rules.a_persons_word(reason))
+        yield from _settled(entry, _SETTLED[said], f"a person's word: {reason}")
     yield _decision(entry, said, reason)
 
 
@@ -171,32 +178,32 @@ def _cleared(entry: LedgerEntry) -> Iterator[Change]:
 
 
 def _forgotten(entry: LedgerEntry) -> Iterator[Change]:
-    """A conflict stays: the service still has those calls."""
+    """A conflict remains, because the service still has those calls."""
     yield _decision(entry, "forgotten", entry.text("reason"))
-    yield Change(sql.delete("calls", ADDRESS), [entry.key], must_match=True)
+    yield Change(statements.delete("calls", ADDRESS), [entry.key], must_match=True)
     for table in ("cleared", "approved_rows", "to_stop"):
         yield _delete(table, ADDRESS, entry.key)
 
 
 def _moved(entry: LedgerEntry) -> Iterator[Change]:
-    """An approval holds for the address that its reviewer saw: it does not follow a rename."""
+    """An approval is for the address that the reviewer saw, so it does not follow a rename."""
     old, new = _key(entry.content["from"]), entry.key
-    places = (new[0], new[1], *old)
-    yield Change(sql.move("calls"), [places], must_match=True)
+    values = (new[0], new[1], *old)
+    yield Change(statements.move("calls"), [values], must_match=True)
     for table in ("attempts", "decisions"):
-        yield Change(sql.move(table), [places])
+        yield Change(statements.move(table), [values])
     for table in ("cleared", "conflicts", "to_stop"):
-        yield Change(sql.give_way(table), [(*new, *old)])
-        yield Change(sql.move(table), [places])
+        yield Change(statements.delete_before_move(table), [(*new, *old)])
+        yield Change(statements.move(table), [values])
     yield _delete("approved_rows", ADDRESS, old)
     names = {"old_plan": old[0], "old_key": old[1], **_columns(new)}
     yield _insert("renames", {**names, **entry.origin})
 
 
 def _redacted(entry: LedgerEntry) -> Iterator[Change]:
-    for statement in sql.REDACT_TEXTS:
+    for statement in statements.REDACT_TEXTS:
         yield Change(statement, [entry.key])
-    yield Change(sql.REDACT_CALL, [(entry.clear.get("call"), entry.at, *entry.key)])
+    yield Change(statements.REDACT_CALL, [(entry.clear.get("call"), entry.at, *entry.key)])
 
 
 def _departed(entry: LedgerEntry) -> Iterator[Change]:
@@ -217,7 +224,7 @@ def _resumed(entry: LedgerEntry) -> Iterator[Change]:
 
 
 def _conflict(entry: LedgerEntry) -> Iterator[Change]:
-    """The ledger knows the target by a pseudonym only."""
+    """The ledger has only a pseudonym of the target."""
     target = entry.clear.get("target", entry.text("person"))
     row = {**_columns(entry.key), "call_ids": json.dumps(entry.content["call_ids"]), "target": target}
     yield _insert("conflicts", {**row, "message": entry.text("message"), **entry.origin}, replace=ADDRESS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Names as in /proc/filesystems. Their locks are advisory at best, or lost with a server's restart.
+# Names as in /proc/filesystems. Their locks do not exclude other machines, or are lost when a server restarts.
 NETWORK = frozenset(
     {
         "9p",
@@ -34,26 +34,26 @@ NETWORK = frozenset(
 
 
 def network_filesystem(path: str, mountinfo: str) -> str | None:
-    """The kind of network file system that ``path`` (absolute, links resolved) is on; None where it is local.
+    """The type of the network file system that ``path`` (absolute, links resolved) is on; None if it is local.
 
-    ``mountinfo`` is the text of ``/proc/self/mountinfo`` (its format: proc(5)). The longest mount point that
-    holds the path counts, and of equal ones the last.
+    ``mountinfo`` is the text of ``/proc/self/mountinfo`` (format: proc(5)). The longest mount point that contains
+    the path counts, and the last of several equal ones.
     """
     best, kind = "", ""
-    for point, found in _mounts(mountinfo):
-        holds = path == point or path.startswith(point.rstrip("/") + "/")
-        if holds and len(point) >= len(best):
-            best, kind = point, found
+    for point, point_kind in _mounts(mountinfo):
+        contains = path == point or path.startswith(point.rstrip("/") + "/")
+        if contains and len(point) >= len(best):
+            best, kind = point, point_kind
     return kind if kind in NETWORK else None
 
 
 def mounted_alone(path: str, mountinfo: str) -> bool:
-    """Whether the file itself is a mount point: then other things lie beside it than beside its other names."""
+    """Whether the file itself is a mount point, so that its lock and journal files are not shared."""
     return any(point == path for point, _ in _mounts(mountinfo))
 
 
 def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
-    """Mount points and their kinds, in the kernel's order."""
+    """Mount points and their types, in the kernel's order."""
     for line in mountinfo.splitlines():
         head, separator, tail = line.partition(" - ")
         fields = head.split(" ")
@@ -62,5 +62,5 @@ def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
 
 
 def _unescaped(text: str) -> str:
-    """Octal escapes (``\\040`` for a space) as the kernel writes them."""
+    """Decodes the kernel's octal escapes (``\\040`` for a space)."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
