@@ -123,7 +123,7 @@ def _number_check(schema: JsonObject, *, whole: bool) -> Check:
 
 def explain(path: str, text: str) -> tuple[str, str, str | None]:
     """Code, message and hint for a text that ``check_of`` refused, from the schema."""
-    from reconciler.source.schema.values import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+    from reconciler.source.schema.validator import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
     schema = schema_of(path) or {}
     types = schema.get("type")

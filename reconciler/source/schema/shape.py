@@ -11,8 +11,7 @@ from reconciler.domain.sensitive import is_harmless
 from reconciler.source.report import MAX_PER_KIND, FileReport, ProblemKind
 from reconciler.source.rows.phone_numbers import old_mexican_hint
 from reconciler.source.schema import wording
-from reconciler.source.schema.packaged import validator
-from reconciler.source.schema.sieve import prefilter
+from reconciler.source.schema.prefilter import prefilter
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar, ScalarType
 
 if TYPE_CHECKING:
@@ -58,11 +57,7 @@ def check_shape(root: MapNode, schema: str, report: FileReport) -> None:
     for where, _, _ in lists:
         judged = _without(judged, where)
     if not prefilter(schema).passes(judged):
-        from reconciler.source.schema.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
-
-        for error in validator(schema).iter_errors(to_value(judged)):
-            path: Path = tuple(error.absolute_path)
-            _report_error(error, _find(root, path), path, report)
+        _explain(judged, (), (schema,), report)
     for where, rows, parts in lists:
         _check_rows(rows, where, (schema, *parts), report)
 
@@ -101,16 +96,17 @@ def _check_rows(rows: Sequence[Node], path: Path, schema: tuple[str, ...], repor
             continue
         explained[wrong_in] += 1
         kinds[wrong_in] = report.kinds = []
-        _explain_row(row, (*path, index), schema, report)
+        _explain(row, (*path, index), schema, report)
         report.kinds = None
 
 
-def _explain_row(row: Node, path: Path, schema: tuple[str, ...], report: FileReport) -> None:
-    from reconciler.source.schema.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+def _explain(root: Node, path: Path, schema: tuple[str, ...], report: FileReport) -> None:
+    """Report the errors of a file, or of the row at ``path``."""
+    from reconciler.source.schema.validator import to_value, validator  # noqa: PLC0415 - jsonschema takes 90 ms
 
-    for error in validator(*schema).iter_errors(to_value(row)):
+    for error in validator(*schema).iter_errors(to_value(root)):
         inner = tuple(error.absolute_path)
-        _report_error(error, _find(row, inner), (*path, *inner), report)
+        _report_error(error, _find(root, inner), (*path, *inner), report)
 
 
 def _has_forbidden_name(row: Node) -> bool:
