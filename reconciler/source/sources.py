@@ -13,9 +13,9 @@ from reconciler.domain.people import People
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
-from reconciler.source.rows.expand import PlanFile, read_plan_file
-from reconciler.source.rows.frame import Watch
 from reconciler.source.rows.gathering import RowCollector
+from reconciler.source.rows.plan_file import PlanFile, read_plan_file
+from reconciler.source.rows.row import Watch
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import error_message, next_step

@@ -17,8 +17,8 @@ from reconciler.source.formulas.tokens import without_literals
 from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Provenance, ValueOrigin
 from reconciler.source.rows.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
 from reconciler.source.rows.fields import schema_of
-from reconciler.source.rows.frame import Trace
 from reconciler.source.rows.parties import OTHER_SENDER
+from reconciler.source.rows.row import Trace
 from reconciler.source.sheets.options import read_options
 from reconciler.source.sources import Sources
 from reconciler.source.yaml.nodes import MapNode, Node

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from urllib.parse import urlsplit
 
+from reconciler.domain.model import Call
 from reconciler.domain.settings import Project
-from reconciler.source.rows.cells import AGENT, PHONE_ONLY, SENDER, Source
+from reconciler.source.rows.cells import AGENT, PHONE_ONLY, SENDER, Reading, Source
 from reconciler.source.rows.phone_numbers import judge_number, old_mexican_hint
-from reconciler.source.rows.reading import Reading
 from reconciler.source.schema.wording import quoted
 
 # Ids are UUIDs, also seen as agent-<uuid> and pn-<uuid> (the vendor's API reference).
@@ -23,22 +22,11 @@ ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 OTHER_SENDER = {True: "from_number", False: "from_number_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The resolved ids and texts of a row, None where absent."""
+def read_parties(reading: Reading, project: Project) -> Call:
+    """A call with its parties, without its timing and data: aliases are resolved, and numbers checked.
 
-    agent: str
-    sender: str
-    contact_id: str | None
-    to_number: str | None
-    full_name: str | None
-    email: str | None
-    country: str | None
-    webhook_url: str | None
-
-
-def read_parties(reading: Reading, project: Project) -> Parties:
-    """Resolve aliases and check numbers. Errors are reported, and fail the row."""
+    Errors are reported, and fail the row.
+    """
     contact = reading.text("contact_id")
     is_contact = contact is not None
     _check_target(reading)
@@ -52,7 +40,7 @@ def read_parties(reading: Reading, project: Project) -> Parties:
         reading.wrong(
             "E311", "full_name", "missing field 'full_name', which a phone call needs", "add full_name: ..."
         )
-    return Parties(
+    return Call(
         agent=_agent(reading, project),
         sender=_sender(reading, project, is_contact=is_contact),
         contact_id=contact,
