@@ -94,9 +94,9 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
     if plan.name is not None:
         plans[plan.name] = Location(report.file, *plan.named_at)
     rows.begin()
-    for found in plan.rows:
-        for row, known in rows.take(found):
-            message = f"duplicate address {row.address}, first used at {known.source}"
+    for read in plan.rows:
+        for row, earlier in rows.take(read):
+            message = f"duplicate address {row.address}, first used at {earlier.source}"
             hint = "change the key: it must be unique within the plan"
             report.add_problem_at(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address

@@ -45,8 +45,8 @@ class Tracer:
         if address is None:
             return
         self.addresses.add(address)
-        known = self.traces.get(address)
-        if address in self.wanted and (known is None or known.row is None):
+        earlier = self.traces.get(address)
+        if address in self.wanted and (earlier is None or earlier.row is None):
             self.traces[address] = trace
 
 
@@ -176,8 +176,8 @@ class _Row:
 @lru_cache(maxsize=4096)
 def _rank(name: str) -> int:
     """The position of a field for sorting. Fields of one map stay in the order of the file."""
-    known = name if name in _ORDER else name.partition(".")[0]
-    return _ORDER.index(known) if known in _ORDER else len(_ORDER)
+    listed = name if name in _ORDER else name.partition(".")[0]
+    return _ORDER.index(listed) if listed in _ORDER else len(_ORDER)
 
 
 def _sent(call: Call) -> dict[str, str]:

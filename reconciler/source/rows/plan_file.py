@@ -168,9 +168,8 @@ def _moves(root: MapNode, report: FileReport) -> Iterator[Move]:
         to_plan, _, to_key = new.text.partition("/")
         if bool(key) is not bool(to_key):
             message = f"a plan can only be moved to a plan, and a row to a row: {old.text!r} to {new.text!r}"
-            report.add_problem(
-                "E406", message, new.line, new.column, "write two plan names, or two addresses (plan/key)"
-            )
+            hint = "write two plan names, or two addresses (plan/key)"
+            report.add_problem("E406", message, new.line, new.column, hint)
             continue
         yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))
 

@@ -76,12 +76,8 @@ class _RepeatReader:
         until, count = self._scalar("until"), self._scalar("count")
         if (until is None) is (count is None):
             message = "repeat has no end" if until is None else "repeat has both until and count"
-            self._wrong(
-                "E802",
-                message,
-                count or self._key,
-                "set either until: (the last date) or count: (the number of dates)",
-            )
+            hint = "set either until: (the last date) or count: (the number of dates)"
+            self._wrong("E802", message, count or self._key, hint)
             return []
         last = self._day(until) if until is not None else None
         if until is not None and last is None:
@@ -98,11 +94,11 @@ class _RepeatReader:
         """Check that skipped and moved dates are dates of the rule, none is both, and at least one date is
         left."""
         days = frozenset(nominal)
-        places = [*skipped.items(), *((day, where) for day, (where, _) in moved.items())]
-        for day, where in places:
+        places = [*skipped.items(), *((day, key) for day, (key, _) in moved.items())]
+        for day, scalar in places:
             if day not in days:
                 near = min(nominal, key=lambda other: abs(other - day))
-                self._wrong("E804", f"{day} is not a date of this rule", where, f"the nearest date is {near}")
+                self._wrong("E804", f"{day} is not a date of this rule", scalar, f"the nearest date is {near}")
         for day in skipped.keys() & moved.keys():
             self._wrong("E804", f"{day} is both skipped and moved", moved[day][0], "remove one of them")
         if days == skipped.keys():
@@ -139,14 +135,10 @@ class _RepeatReader:
         try:
             return times.parse_wall(scalar.text)
         except ValueError:
-            self._wrong(
-                "E313",
-                f"{scalar.text} is not a valid date and time",
-                scalar,
-                "write a time such as 2026-06-01 10:00:00",
-            )
+            message = f"{scalar.text} is not a valid date and time"
+            self._wrong("E313", message, scalar, "write a time such as 2026-06-01 10:00:00")
             return None
 
-    def _wrong(self, code: str, message: str, where: Scalar, hint: str) -> None:
-        self._report.add_problem(code, message, where.line, where.column, hint)
+    def _wrong(self, code: str, message: str, scalar: Scalar, hint: str) -> None:
+        self._report.add_problem(code, message, scalar.line, scalar.column, hint)
         self._failed = True

@@ -129,9 +129,8 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         _no_place(reading, "schedule.timezone", name, wall)
     if wall is None:
         message = f"schedule.at {quoted(at)} is not a valid date and time"
-        reading.wrong(
-            "E313", "schedule.at", message, f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}"
-        )
+        hint = f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}"
+        reading.wrong("E313", "schedule.at", message, hint)
         return None, None
     if zone is None:
         return None, None
