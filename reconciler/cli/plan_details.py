@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
     from reconciler.render.origins import Origins
-    from reconciler.source.rows.frame import Trace
+    from reconciler.source.rows.row import Trace
     from reconciler.source.sources import Sources
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reconciler.domain.model import Address, Call, Entry, Row
     from reconciler.domain.plan import Lifted, Plan
     from reconciler.domain.ports import StateReader
-    from reconciler.source.rows.frame import Watch
+    from reconciler.source.rows.row import Watch
     from reconciler.source.sources import Sources
 
 _ALL = 1_000_000  # more runs than any state has

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.domain.claims import JointStore
     from reconciler.domain.ports import Run, StateReader, StateStore
     from reconciler.domain.settings import Project
-    from reconciler.source.rows.frame import Watch
+    from reconciler.source.rows.row import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml.loader import Document
     from reconciler.state.backend import StateBackend

@@ -13,9 +13,9 @@ from reconciler.domain.people import People
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
-from reconciler.source.rows.expand import PlanFile, read_plan_file
-from reconciler.source.rows.frame import Watch
 from reconciler.source.rows.gathering import RowCollector
+from reconciler.source.rows.plan_file import PlanFile, read_plan_file
+from reconciler.source.rows.row import Watch
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import error_message, next_step
@@ -94,9 +94,9 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
     if plan.name is not None:
         plans[plan.name] = Location(report.file, *plan.named_at)
     rows.begin()
-    for found in plan.rows:
-        for row, known in rows.take(found):
-            message = f"duplicate address {row.address}, first used at {known.source}"
+    for read in plan.rows:
+        for row, earlier in rows.take(read):
+            message = f"duplicate address {row.address}, first used at {earlier.source}"
             hint = "change the key: it must be unique within the plan"
             report.add_problem_at(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.source import report as report_module
 from reconciler.source.report import FileReport
 from reconciler.source.schema import shape
-from reconciler.source.schema.sieve import prefilter
+from reconciler.source.schema.prefilter import prefilter
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 from tests.conftest import contact
 

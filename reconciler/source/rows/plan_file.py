@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.model import PLAN_NAME, Location, Move, Row
 from reconciler.domain.settings import Project
-from reconciler.source.formulas.columns import Columns
+from reconciler.source.formulas.columns import Column, Columns
 from reconciler.source.report import FileReport
-from reconciler.source.rows.cells import Layer, Source, layer_of
+from reconciler.source.rows.cells import Identity, Layer, PlanPlace, Source, layer_of
 from reconciler.source.rows.computed import Computed
-from reconciler.source.rows.frame import NOTHING, Frame, Locate, Watch
 from reconciler.source.rows.gathering import Rows
-from reconciler.source.rows.ordinary import RowShape
-from reconciler.source.rows.reading import PlanPlace
+from reconciler.source.rows.ordinary import OrdinaryCalls
 from reconciler.source.rows.repeat import occurrences
-from reconciler.source.rows.rows import Identity
+from reconciler.source.rows.row import Frame, Locate, Watch
 from reconciler.source.schema.shape import check_shape
 from reconciler.source.sheets.grid import SheetProblem
 from reconciler.source.sheets.inline import Inline
@@ -24,7 +22,7 @@ from reconciler.source.sheets.lookup import report_problem
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options, read_options
 from reconciler.source.sheets.reading import SheetReader
-from reconciler.source.yaml.nodes import NULLS, ListNode, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 SCHEMA = "callplan"
 
@@ -70,62 +68,35 @@ def _calls(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row]:
         return
     columns = computed.for_calls(alone=not {"table", "sheets"} & root.items.keys())
     report = frame.report
-    defaults = {name: cell.text for name, cell in frame.defaults.cells.items()}
-    marked = {path[1] for path in report.bad if len(path) == 2 and path[0] == "calls"}
-    wrong = {path[1] for path in report.bad if path[0] == "calls" and len(path) > 1}
-    ordinary = None if columns or frame.watch or computed.broken else _Ordinary(frame)
+    invalid = {path[1] for path in report.bad if len(path) == 2 and path[0] == "calls"}
+    with_errors = {path[1] for path in report.bad if path[0] == "calls" and len(path) > 1}
+    is_ordinary = not (columns or frame.watch or computed.broken)
+    ordinary = OrdinaryCalls(frame.ordinary, report)
     for index, item in enumerate(items):
-        if isinstance(item, MapNode) and ("calls", index) not in report.skipped:
-            row = None if ordinary is None or index in wrong else ordinary.row(item, index)
-            if row is not None:
+        if not isinstance(item, MapNode) or ("calls", index) in report.skipped:
+            continue
+        row = ordinary.row(item, index) if is_ordinary and index not in with_errors else None
+        if row is not None:
+            yield row
+            continue
+        for row in _explained(item, index, frame, columns, computed):
+            if row is not None and index not in invalid:
                 yield row
-                continue
-            own = layer_of(item, ("calls", index), report, Source.ROW)
-            own.bad |= computed.broken - own.cells.keys()
-            place = PlanPlace(report.file, item)
-            for layer, occurrence in occurrences(item, own, report):
-                values = defaults | {name: cell.text for name, cell in layer.cells.items()} if columns else {}
-                row = frame.row(place, layer, columns, values, _locator(layer, report.file), occurrence)
-                if row is not None and index not in marked:
-                    yield row
 
 
-class _Ordinary:
-    """The fast path for rows of ``calls`` without problems: it creates no cells and layers."""
-
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._kinds: dict[tuple[str | int, ...], RowShape | None] = {}
-
-    def row(self, node: MapNode, index: int) -> Row | None:
-        """The row, or None if it needs the slow path. The row at ``index`` must fit the schema."""
-        texts: list[str] = []
-        mark: list[str | int] = []
-        for name, (_, value) in node.items.items():
-            mark.append(name)
-            if isinstance(value, MapNode):
-                mark += (len(value.items), *value.items)
-                for _, item in value.items.values():
-                    if not _takes(item, texts):
-                        return None
-            elif not _takes(value, texts):
-                return None
-        found, ordinary, report = tuple(mark), self._frame.ordinary, self._frame.report
-        if found not in self._kinds:
-            own = layer_of(node, ("calls", index), report, Source.ROW)
-            self._kinds[found] = None if "repeat" in node.items else ordinary.kind(own, NOTHING)
-        kind = self._kinds[found]
-        if kind is None:
-            return None
-        return ordinary.row_of(kind, texts, Location(report.file, node.line, node.column))
-
-
-def _takes(node: Node, texts: list[str]) -> bool:
-    """Append the text of a value. False if it is not plain text: a map, a list, null or a formula."""
-    if not isinstance(node, Scalar) or (node.plain and node.text in NULLS) or node.text[:1] == "=":
-        return False
-    texts.append(node.text)
-    return True
+def _explained(
+    item: MapNode, index: int, frame: Frame, columns: Sequence[Column], computed: Computed
+) -> Iterator[Row | None]:
+    """The rows of one item, with an explanation of their problems; several if it repeats."""
+    report = frame.report
+    own = layer_of(item, ("calls", index), report, Source.ROW)
+    own.bad |= computed.broken - own.cells.keys()
+    place = PlanPlace(report.file, item)
+    for layer, occurrence in occurrences(item, own, report):
+        values: dict[str, str] = {}
+        if columns:
+            values = {name: cell.text for name, cell in (frame.defaults.cells | layer.cells).items()}
+        yield frame.row(place, layer, columns, values, _locator(layer, report.file), occurrence)
 
 
 def _locator(own: Layer, file: str) -> Locate:
@@ -144,9 +115,9 @@ def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Ro
     reader = SheetReader(Inline(node, frame.report), "the table", frame, Source.ROW)
     try:
         yield from reader.rows(computed.columns)
-    except SheetProblem as found:
-        where = found.location or Location(frame.report.file, node.line, node.column)
-        frame.report.add_problem_at(found.code, f"table: {found.message}", where, found.hint)
+    except SheetProblem as problem:
+        location = problem.location or Location(frame.report.file, node.line, node.column)
+        frame.report.add_problem_at(problem.code, f"table: {problem.message}", location, problem.hint)
 
 
 def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
@@ -166,8 +137,8 @@ def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | R
         with open_sheet(options, report.file, frame.project) as grid:
             reader = SheetReader(grid, options.file.text, frame, Source.SHEET)
             yield from reader.rows(columns)
-    except SheetProblem as found:
-        report_problem(found, options, report)
+    except SheetProblem as problem:
+        report_problem(problem, options, report)
         return
     if reader.dates.undated and not reader.dates.dated and options.sha256 is None:
         message = f"{options.file.text}: scheduled calls whose keys contain no date"
@@ -197,9 +168,8 @@ def _moves(root: MapNode, report: FileReport) -> Iterator[Move]:
         to_plan, _, to_key = new.text.partition("/")
         if bool(key) is not bool(to_key):
             message = f"a plan can only be moved to a plan, and a row to a row: {old.text!r} to {new.text!r}"
-            report.add_problem(
-                "E406", message, new.line, new.column, "write two plan names, or two addresses (plan/key)"
-            )
+            hint = "write two plan names, or two addresses (plan/key)"
+            report.add_problem("E406", message, new.line, new.column, hint)
             continue
         yield Move(plan, key or None, to_plan, to_key or None, Location(report.file, item.line, item.column))
 

@@ -97,10 +97,10 @@ def _names(schema: Json, wanted: Callable[[frozenset[str]], bool]) -> frozenset[
         return frozenset().union(*(_names(item, wanted) for item in schema))
     if not isinstance(schema, dict):
         return frozenset()
-    found = frozenset().union(*(_names(item, wanted) for item in schema.values()))
+    names = frozenset().union(*(_names(item, wanted) for item in schema.values()))
     fields = schema.get("properties")
     own = fields.items() if isinstance(fields, dict) else ()
-    return found | {name for name, field in own if not _is_mention(field) and wanted(_types(field))}
+    return names | {name for name, field in own if not _is_mention(field) and wanted(_types(field))}
 
 
 def _is_mention(field: Json) -> bool:
