@@ -14,8 +14,8 @@ from reconciler.cli import git
 from reconciler.cli.base import load_base
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import BlindedView
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.facts import unresolved
-from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import ring_time
@@ -24,7 +24,7 @@ from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.planning.branch import introduce
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import PLACED_CODES
-from reconciler.planning.lifting import lift
+from reconciler.planning.overrides import override_guards
 from reconciler.planning.plan import make_plan as compare
 from reconciler.state import snapshot
 
@@ -53,7 +53,7 @@ class Request:
     lifted: tuple[Lifted, ...] = ()
 
 
-def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
+def load_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
     """Load the files, compare them with the state, and apply the guards.
 
     Raises:
@@ -184,7 +184,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
-    return lift(context, request.lifted)
+    return override_guards(context, request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

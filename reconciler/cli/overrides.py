@@ -13,7 +13,7 @@ import click
 from reconciler.domain.plan import Action, Lifted
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.errors import Refused, UsageError
-from reconciler.planning.lifting import blocks
+from reconciler.planning.overrides import blocks
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.app import App, EnvironmentOption
 from reconciler.cli.checkpoint import carry_end, open_checkpoint
 from reconciler.cli.runs import new_run
-from reconciler.domain.chain import EntryKind, read
+from reconciler.domain.ledger import EntryKind, read
 from reconciler.errors import ExitCode, Refused, UsageError
 from reconciler.system.environment import CHECKPOINT
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.chain import LedgerReader
 from reconciler.domain.facts import FactReader, FactStore, Pause
+from reconciler.domain.ledger import LedgerReader
 from reconciler.domain.model import Address, Call, Entry, JsonObject, Request, Status
 
 

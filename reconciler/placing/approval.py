@@ -15,9 +15,9 @@ from typing import Any
 
 from reconciler.bulk.spool import filtered
 from reconciler.domain import identity, wire
-from reconciler.domain.chain import EntryKind, LedgerRecord, canonical
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
+from reconciler.domain.ledger import EntryKind, LedgerRecord, canonical
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.times import format_instant

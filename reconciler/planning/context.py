@@ -24,7 +24,7 @@ class Context:
     not treated as renames of each other. ``retried`` are addresses that were approved although the service
     rejected them twice. ``view`` compares rows with entries, which may be masked ones of a snapshot. ``policy``
     configures the guards, ``people`` holds its lists, and ``lifted`` the guards that a person overrode (see
-    ``lifting.lift``). ``overridden`` are the guards that were overridden for the run that placed a call.
+    ``overrides.override_guards``). ``overridden`` are those that were overridden for the run that placed a call.
     ``conflicts`` are the unresolved ones; their targets are in the form that ``view`` gives them.
     """
 

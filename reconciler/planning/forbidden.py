@@ -13,10 +13,10 @@ from reconciler.domain.model import Address, Call, Entry, Record, Row
 from reconciler.domain.plan import Action, CallToStop, Change
 from reconciler.domain.policy import Strictness
 from reconciler.domain.times import UNKNOWN_TIME
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.registry import PLACED_CODES, guard_strictness, run_for_placed
-from reconciler.planning.guards.words import Candidate, GuardFinding, GuardInput
 
 _PERSON = frozenset({"G010"})
 _CONTENT = _PERSON | {"G015"}
@@ -69,7 +69,7 @@ class PlacedCalls:
             address=change.address,
             action=change.action,
             reasons=change.reasons,
-            why=explain.why_stop(change.reasons, item.objections),
+            why=reasons.why_stop(change.reasons, item.objections),
             rings_at=entry.rings_at,
             timezone="UTC" if call is None or call.schedule is None else call.schedule.timezone,
             call_id=entry.call_id,
@@ -122,12 +122,12 @@ def _forbidden(item: Judged, findings: list[GuardFinding]) -> Judged:
         return item
     codes = tuple(dict.fromkeys(finding.code for finding in findings))
     why = "; ".join(finding.objection.message for finding in findings)
-    reasons, said = explain.forbidden(item.entry, item.change, codes, why)
+    codes_and_more, said = reasons.forbidden(item.entry, item.change, codes, why)
     change = structs.replace(
         item.change,
         action=Action.FORBIDDEN,
-        reasons=reasons,
-        message=explain.plain(said or ""),
+        reasons=codes_and_more,
+        message=reasons.plain(said or ""),
         message_parts=said or None,
     )
     return Judged(change, item.entry, item.row, why)

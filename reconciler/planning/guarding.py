@@ -16,8 +16,8 @@ from reconciler.domain.people import People
 from reconciler.domain.plan import Action, Change, with_action
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.registry import Pick, run_guards, run_momentary, run_stateless
-from reconciler.planning.guards.words import Candidate, GuardFinding, GuardInput
 
 MOST_OF_A_GUARD = 20
 MOST_KEPT = 100_000

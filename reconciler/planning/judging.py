@@ -15,19 +15,19 @@ from msgspec import structs
 from reconciler.bulk.spool import LazySequence, in_parts
 from reconciler.domain import identity
 from reconciler.domain.changes import ChangesPart, gathered, together
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.facts import Conflict
-from reconciler.domain.known import EntryIndex
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Address, Call, Diagnostic, Entry, Row, Status
 from reconciler.domain.plan import Action, CallToStop, Change, Changes
 from reconciler.domain.sensitive import parts_in
 from reconciler.domain.times import passed, ring_time
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
+from reconciler.planning.duplicates import Duplicates
 from reconciler.planning.forbidden import Judged, PlacedCalls
 from reconciler.planning.guards.timing import place_from
 from reconciler.planning.renames import renames
-from reconciler.planning.twins import Duplicates
 
 MAX_REJECTIONS = 2
 
@@ -123,7 +123,7 @@ class Judge:
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
         entry = self._match_entry(row.address, named)
         if entry is not None and entry.unknown:
-            return Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+            return Judged(_with(change, Action.UNCERTAIN, reasons.uncertain(entry)))
         if entry is not None and entry.placed:
             ahead = entry if entry.will_ring(self.context.now) else None
             return Judged(self._judge_placed(row, entry, change), ahead, row)
@@ -133,73 +133,73 @@ class Judge:
         now = self.context.now
         if not row.enabled:
             if entry.will_ring(now):
-                return _with(change, Action.REMOVED, explain.removed(entry, "disabled"))
-            return _with(change, Action.UNCHANGED, explain.over(entry))
+                return _with(change, Action.REMOVED, reasons.removed(entry, "disabled"))
+            return _with(change, Action.UNCHANGED, reasons.over(entry))
         if self._same(entry, change):
-            return _with(change, Action.UNCHANGED, explain.unchanged(entry))
+            return _with(change, Action.UNCHANGED, reasons.unchanged(entry))
         change = structs.replace(change, diff=self.context.view.diff(entry, row.call))
         if entry.will_ring(now):
-            return _with(change, Action.CHANGED, explain.changed_pending(entry))
+            return _with(change, Action.CHANGED, reasons.changed_pending(entry))
         if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
-            return _with(change, Action.CHANGED, explain.changed_past(entry))
+            return _with(change, Action.CHANGED, reasons.changed_past(entry))
         if entry.stopped_at is not None:
-            return _with(change, Action.CHANGED, explain.changed_stopped(entry))
-        self.trace.diagnostics.append(explain.new_occurrence(row, entry))
-        return _with(change, Action.CHANGED, explain.changed_rang(entry))
+            return _with(change, Action.CHANGED, reasons.changed_stopped(entry))
+        self.trace.diagnostics.append(reasons.new_occurrence(row, entry))
+        return _with(change, Action.CHANGED, reasons.changed_rang(entry))
 
     def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
         if not row.enabled:
-            return _with(change, Action.HELD, explain.DISABLED)
+            return _with(change, Action.HELD, reasons.DISABLED)
         conflict = find_conflict(row.address, row.call, self.context)
         if conflict is not None:
-            return self._wanted(row, change, Action.CONFLICT, explain.conflict(conflict))
+            return self._wanted(row, change, Action.CONFLICT, reasons.conflict(conflict))
         expiry = passed(row.rings_at, row.place_by, self.context.now)
         if expiry is not None:
             recorded = entry is not None and entry.status is Status.MISSED and self._same(entry, change)
             change = structs.replace(
                 change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
             )
-            return _with(change, Action.EXPIRED, explain.expired(expiry, _timezone(row), recorded=recorded))
+            return _with(change, Action.EXPIRED, reasons.expired(expiry, _timezone(row), recorded=recorded))
         obstacle = self._obstacle(row, others, change.digest)
         if obstacle is not None:
             return _with(change, Action.BLOCKED, obstacle)
         refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
         retry = self.context.retry_failed or row.address in self.context.retried
         if entry is not None and refused and not retry:
-            return _with(change, Action.HELD, explain.rejected_twice(entry))
-        return self._create(row, change, explain.create(entry, retried=refused))
+            return _with(change, Action.HELD, reasons.rejected_twice(entry))
+        return self._create(row, change, reasons.create(entry, retried=refused))
 
     def _same(self, entry: Entry, change: Change) -> bool:
         """Whether the row of ``change`` requests exactly the call of ``entry``."""
         return entry.digest == self.context.view.digest(change.digest)
 
-    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> explain.Reasons | None:
+    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> reasons.Reasons | None:
         """Why the row cannot be placed: ``others``, the entries of its key in other revisions, or the same call
         elsewhere.
         """
         for other in others:
             if other.address.revision > row.address.revision and (other.placed or other.unknown):
-                return explain.revision_lowered(other)
+                return reasons.revision_lowered(other)
             if other.address.revision < row.address.revision:
                 if other.unknown:
-                    return explain.earlier_uncertain(other)
+                    return reasons.earlier_uncertain(other)
                 if other.will_ring(self.context.now):
-                    return explain.earlier_pending(other)
+                    return reasons.earlier_pending(other)
         duplicates = [] if row.distinct else self._duplicates.find(row, digest, self.context.now)
         if not duplicates:
             return None
         self.trace.duplicates[row.address] = duplicates
-        return explain.same_call(row, self.known.item(duplicates[0]))
+        return reasons.same_call(row, self.known.item(duplicates[0]))
 
-    def _create(self, row: Row, change: Change, why: explain.Reasons) -> Change:
+    def _create(self, row: Row, change: Change, why: reasons.Reasons) -> Change:
         action = Action.CREATE
         later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
         if later is not None:
-            action, why = Action.WAITING, explain.waiting(later, _timezone(row))
+            action, why = Action.WAITING, reasons.waiting(later, _timezone(row))
         return self._wanted(row, change, action, why)
 
     @staticmethod
-    def _wanted(row: Row, change: Change, action: Action, why: explain.Reasons) -> Change:
+    def _wanted(row: Row, change: Change, action: Action, why: reasons.Reasons) -> Change:
         """Add what is needed to place the call, now or later."""
         return _with(
             change,
@@ -261,11 +261,11 @@ class Judge:
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
-                item = Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
+                item = Judged(_with(change, Action.UNCERTAIN, reasons.uncertain(entry)))
                 yield _with_private(item, [entry.call])
             elif entry.will_ring(self.context.now):
                 superseded = self.trace.latest.get((address.plan, address.key), 0) > address.revision
-                why = explain.removed(entry, "superseded" if superseded else "no-row")
+                why = reasons.removed(entry, "superseded" if superseded else "no-row")
                 yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
 
 
@@ -299,10 +299,10 @@ def _timezone(row: Row) -> str:
     return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
 
 
-def _with(change: Change, action: Action, why: explain.Reasons, **fields: Any) -> Change:  # fields of a Change
+def _with(change: Change, action: Action, why: reasons.Reasons, **fields: Any) -> Change:  # fields of a Change
     codes, said = why
     if said is None or isinstance(said, str):
         return structs.replace(change, action=action, reasons=codes, message=said, **fields)
     return structs.replace(
-        change, action=action, reasons=codes, message=explain.plain(said), message_parts=said, **fields
+        change, action=action, reasons=codes, message=reasons.plain(said), message_parts=said, **fields
     )

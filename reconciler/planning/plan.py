@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from reconciler.domain import identity, wire
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.domain.moves import move_entries
 from reconciler.domain.plan import Action, Change, Changes, Plan, with_action
@@ -18,7 +18,7 @@ from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import guarded
-from reconciler.planning.guards.words import GuardInput
+from reconciler.planning.guards.base import GuardInput
 from reconciler.planning.judging import Judge
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 
 
@@ -17,7 +17,7 @@ def renames(
     has_row: Sequence[int],
     plans: Collection[str],
     context: Context,
-) -> dict[Address, explain.Reasons]:
+) -> dict[Address, reasons.Reasons]:
     """Reasons for blocked rows, except where just the row itself was renamed.
 
     ``duplicates`` are the positions of the matching entries of each row, most likely first. ``has_row`` is true
@@ -27,7 +27,7 @@ def renames(
         return {}
     first = {row: known.item(places[0]) for row, places in duplicates.items()}
     found = {
-        row: explain.same_as_row(duplicate) for row, duplicate in first.items() if has_row[duplicates[row][0]]
+        row: reasons.same_as_row(duplicate) for row, duplicate in first.items() if has_row[duplicates[row][0]]
     }
     targets: defaultdict[str, set[str | None]] = defaultdict(set)
     for row, duplicate in first.items():
@@ -42,7 +42,7 @@ def renames(
     for row, duplicate in first.items():
         old = duplicate.address.plan
         if old in gone:
-            found[row] = explain.same_plan(duplicate, row.plan)
+            found[row] = reasons.same_plan(duplicate, row.plan)
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.domain import identity
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Moment, Plan
-from reconciler.domain.times import UNKNOWN_TIME, tell_ring
+from reconciler.domain.times import UNKNOWN_TIME, format_ring_time
 from reconciler.render import moments
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal
@@ -61,7 +61,7 @@ def _recorded(entry: Entry, now: datetime | None) -> str:
     zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
 
     def describe_time(at: datetime) -> str:
-        return tell_ring(at) if at == UNKNOWN_TIME else moments.format_moment(Moment(at, zone), now)
+        return format_ring_time(at) if at == UNKNOWN_TIME else moments.format_moment(Moment(at, zone), now)
 
     named = f" as {entry.call_id}" if entry.call_id else ""
     rings = f"; its time: {describe_time(entry.rings_at)}" if entry.placed or entry.unknown else ""

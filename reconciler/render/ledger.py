@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.domain.chain import EntryKind, LedgerRecord, Link
+from reconciler.domain.ledger import EntryKind, LedgerRecord, Link
 from reconciler.domain.masking import personal_values, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import parse_instant, tell_instant
+from reconciler.domain.times import format_utc, parse_instant
 from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
 
@@ -89,7 +89,7 @@ def render_text(lines: Iterable[LedgerLine]) -> str:
 def _text(line: LedgerLine) -> str:
     told = _DETAILS.get(line.record.kind, _default_text)(line)
     address = line.content.get("address")
-    at = tell_instant(parse_instant(line.record.at))
+    at = format_utc(parse_instant(line.record.at))
     parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, told]
     return "  ".join(str(part) for part in parts if part).rstrip()
 

@@ -16,7 +16,7 @@ from reconciler.domain.masking import mask_change, mask_plan
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.plan import Action, CellDiff, Change, Plan
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
 from reconciler.render.markdown_to_stop import to_stop_part
@@ -164,7 +164,7 @@ def _summary(plan: Plan) -> str:
 
 def _state(plan: Plan) -> str:
     """What the plan was compared with, if not the state itself."""
-    again = f"\nApply again before {tell_instant(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
+    again = f"\nApply again before {format_utc(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
     if plan.snapshot_at is not None:
         return f"\n{state_line(plan)}.\n{again}"
     return again + ("\nMade without a state: every row counts as new.\n" if plan.serial is None else "")
@@ -291,7 +291,7 @@ def _place(change: Change) -> str:
 
 def _foot(plan: Plan) -> str:
     """The details that identify the plan."""
-    said = [f"Plan {for_markdown(plan_id(plan))} of {tell_instant(plan.created_at)}"]
+    said = [f"Plan {for_markdown(plan_id(plan))} of {format_utc(plan.created_at)}"]
     if plan.git is not None:
         said.append(f"commit {for_markdown(plan.git.commit)}{' with uncommitted edits' if plan.git.dirty else ''}")
     if plan.base is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.plan import Change, Moment
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -71,7 +71,7 @@ def sentence(change: Change, now: datetime | None) -> str:
 def format_moment(moment: Moment, now: datetime | None) -> str:
     """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
     if now is None:
-        return tell_instant(moment.at)
+        return format_utc(moment.at)
     relative, clock = rings(moment.at, moment.timezone, now)
     return f"{clock} {place(moment.timezone)} ({relative})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.render.console import Console
 from reconciler.render.load import load_chart
 from reconciler.render.moments import place, rings
@@ -17,7 +17,7 @@ def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
     console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}")
     if plan.next_apply_by is not None:
         console.print(
-            f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
+            f"Apply again before {format_utc(plan.next_apply_by)}, or the first waiting call will be missed."
         )
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
@@ -38,7 +38,7 @@ def _outlook(plan: Plan, now: datetime | None) -> str:
         return ""
     first, last = span
     if now is None:
-        begin, end = tell_instant(_moment(first)), tell_instant(_moment(last))
+        begin, end = format_utc(_moment(first)), format_utc(_moment(last))
         return f" Scheduled at {begin}." if begin == end else f" Scheduled from {begin} to {end}."
     begin, end = _rings(first, now), _rings(last, now)
     return f"\nRings {begin}." if _moment(first) == _moment(last) else f"\nFirst {begin}.\nLast {end}."

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import RemoteCall
-from reconciler.domain.times import format_instant, tell_instant
+from reconciler.domain.times import format_instant, format_utc
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 from reconciler.render.escape import for_terminal
@@ -55,7 +55,7 @@ def render_text(report: RebuildReport) -> str:
 
 def _text(report: RebuildReport) -> Iterator[str]:
     rebuilt = report.rebuilt
-    reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all pending ones"
+    reach = "all" if report.since is None else f"since {format_utc(report.since)}, and all pending ones"
     words = {None: "", True: ", with tags", False: ", without tags"}[report.tagged]
     yield f"State {report.lineage}: the service lists {counted(len(report.listed), 'call')} ({reach}){words}."
     for name, count in report.counts.items():

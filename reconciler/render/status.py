@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import format_instant, format_wall, tell_instant, zone
+from reconciler.domain.times import format_instant, format_utc, format_wall, zone
 from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeReport
 from reconciler.render import moments
 from reconciler.render.addresses import AddressMask
@@ -139,7 +139,7 @@ def _verdict(report: OutcomeReport) -> str:
     if report.not_asked is not None:
         return f"Calls: {calls}. The service was not queried: {for_terminal(report.not_asked)}."
     blind = f" {BLIND}" if report.tagged is False else ""
-    return f"Calls as of {tell_instant(report.as_of)}: {calls}.{blind}"
+    return f"Calls as of {format_utc(report.as_of)}: {calls}.{blind}"
 
 
 def outcome_line(counts: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from reconciler.bulk.spool import Subset
 from reconciler.domain.model import Call, Entry, Location
 from reconciler.domain.plan import Action, Change, Lifted, Plan
 from reconciler.domain.policy import GUARD_CODES
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.planning.guards.registry import NAMES
 
 ACTION_WORDS = {
@@ -64,7 +64,7 @@ def state_line(plan: Plan) -> str:
     if plan.snapshot_at is None:
         return f"State: {plan.lineage}, serial {plan.serial}"
     age = _age(plan.created_at - plan.snapshot_at)
-    return f"State: snapshot of {tell_instant(plan.snapshot_at)}, {age}, serial {plan.serial}"
+    return f"State: snapshot of {format_utc(plan.snapshot_at)}, {age}, serial {plan.serial}"
 
 
 def lifted_line(item: Lifted) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
+from reconciler.domain.ledger import ChainVerifier, Head, LedgerRecord, Link, promised_texts
 from reconciler.errors import StateError
 from reconciler.state import facts, ledger, notes
 from reconciler.state.database import Connection, Row

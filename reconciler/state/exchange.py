@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from reconciler.domain import chain
-from reconciler.domain.chain import EntryKind, Head
+from reconciler.domain import ledger
+from reconciler.domain.ledger import EntryKind, Head
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
 from reconciler.state import audit, copying, portable, rules
@@ -120,7 +120,7 @@ def _take(connection: Connection, source: Portable, run: Run, now: datetime) -> 
 
 
 def _steps(rows: Iterable[copying.Record]) -> list[Step]:
-    return [Step(str(row["hash"]), str(chain.read(str(row["entry"])).kind)) for row in rows]
+    return [Step(str(row["hash"]), str(ledger.read(str(row["entry"])).kind)) for row in rows]
 
 
 def _parted(apart: Apart, said: str, other: str) -> Refused:

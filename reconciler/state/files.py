@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.chain import EntryKind, Note
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.domain.chain import EntryKind, Note
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
 from reconciler.state import ledger, notes
 from reconciler.state.database import Connection

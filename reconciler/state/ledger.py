@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.domain.chain import Head, Link, Note, genesis, link
+from reconciler.domain.ledger import Head, Link, Note, genesis, link
 from reconciler.domain.model import JsonObject
 from reconciler.errors import StateError
 from reconciler.state import rules

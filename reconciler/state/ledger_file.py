@@ -16,8 +16,8 @@ from pathlib import Path
 import rfc8785
 
 from reconciler import __version__
-from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.documents import inert, integer, members, text
+from reconciler.domain.ledger import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.ports import StateReader
 from reconciler.domain.times import format_instant

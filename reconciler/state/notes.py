@@ -11,8 +11,8 @@ import rfc8785
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
-from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject, JsonValue, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.domain.times import format_instant

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from reconciler import __version__
-from reconciler.domain.chain import Head
+from reconciler.domain.ledger import Head
 from reconciler.errors import StateError
 from reconciler.state import copying, ledger, rules
 from reconciler.state.database import Connection

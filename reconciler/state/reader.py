@@ -10,8 +10,8 @@ from datetime import datetime
 from reconciler.bulk.packing import pack_values, unpack_values
 from reconciler.bulk.spool import SpooledList
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, Link, genesis
 from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.ledger import Head, Link, genesis
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.domain.times import format_instant, parse_instant

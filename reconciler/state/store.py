@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.domain.chain import Head
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.errors import StateError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from reconciler.domain.chain import Note
 from reconciler.domain.facts import Pause
+from reconciler.domain.ledger import Note
 from reconciler.domain.model import Address
 from reconciler.domain.times import format_instant
 from reconciler.state import ledger, notes, rules

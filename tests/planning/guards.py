@@ -11,7 +11,7 @@ from reconciler.domain.people import People
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import format_wall, zone
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 from tests.conftest import AGENT, NUMBER, contact
 
 NOW = datetime(2031, 6, 1, tzinfo=UTC)

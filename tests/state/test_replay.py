@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import EntryKind, LedgerRecord
+from reconciler.domain.ledger import EntryKind, LedgerRecord
 from reconciler.domain.model import Status
 from reconciler.state import projection, replay
 from reconciler.state.replay import Replay

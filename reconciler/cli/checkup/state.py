@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.errors import ReconcilerError
 from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.render.words import counted
@@ -55,7 +55,7 @@ def _pauses(workspace: Workspace) -> CheckResult:
 
 def _snapshot(workspace: Workspace) -> CheckResult:
     taken = snapshot.read(workspace.state_path, lineage=workspace.lineage)
-    told = f"{workspace.state_path}: snapshot of {tell_instant(taken.created_at)}, serial {taken.serial}"
+    told = f"{workspace.state_path}: snapshot of {format_utc(taken.created_at)}, serial {taken.serial}"
     return CheckResult("state", Health.OK, told)
 
 

@@ -29,7 +29,7 @@ from reconciler.cli.commands.show import check_plan_key, read_plan
 from reconciler.cli.commits import read_origin
 from reconciler.cli.completing import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.loading import Request, load_plan
 from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.placing import Target, place
 from reconciler.cli.showing import full_option, show_problems, show_text
@@ -242,7 +242,7 @@ def _planned(
     app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
-    plan, sources = make_plan(app, workspace, request)
+    plan, sources = load_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
     if as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)

@@ -13,7 +13,7 @@ from reconciler.cli.lazy import examples
 from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
 from reconciler.cli.refreshing import unknown_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.times import format_instant, tell_instant
+from reconciler.domain.times import format_instant, format_utc
 from reconciler.render.escape import for_terminal
 from reconciler.render.pauses import pause_document
 from reconciler.render.words import counted
@@ -97,7 +97,7 @@ def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[
 def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[str]:
     lines = []
     if ahead:
-        first = tell_instant(min(entry.rings_at for entry in ahead))
+        first = format_utc(min(entry.rings_at for entry in ahead))
         verb = "rings" if len(ahead) == 1 else "ring"
         lines.append(
             f"{counted(len(ahead), 'call')} placed before still {verb}, the first at {first}. "

@@ -13,7 +13,7 @@ from reconciler.cli.lazy import examples
 from reconciler.cli.output import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind
+from reconciler.domain.ledger import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted

@@ -33,7 +33,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_change
 from reconciler.domain.plan import Action
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.errors import ExitCode, UsageError
 from reconciler.evidence.outcomes import stand
 from reconciler.placing.orders import describe_pause
@@ -241,7 +241,7 @@ def _files(plan: Plan, late: list[tuple[Change, datetime]], *, masked: bool) -> 
     stops = documents(plan.to_stop, masked=masked)
 
     listed = [
-        {"address": str(change.address), "action": change.action.value, "due": tell_instant(at)}
+        {"address": str(change.address), "action": change.action.value, "due": format_utc(at)}
         for change, at in late
     ]
     return {"summary": None if plan.errors else summary(plan), "overdue": listed, "to_stop": stops}
@@ -255,7 +255,7 @@ def _lines(plan: Plan, late: list[tuple[Change, datetime]], shape: _Form) -> lis
     """The same as text."""
     lines = []
     for change, at in late:
-        line = f"{change.address}  {change.action.value}  due {tell_instant(at)}  {change.message or ''}"
+        line = f"{change.address}  {change.action.value}  due {format_utc(at)}  {change.message or ''}"
         lines.append(for_terminal(line.rstrip()))
     if plan.snapshot_at is not None:
         lines.append(for_terminal(state_line(plan)))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 
 MIN_PLACED = 20  # below this, a single new call is a large share
 

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from reconciler.domain.model import Call
 from reconciler.domain.policy import Consent
 from reconciler.domain.times import FARTHEST_EAST, exact_span, parse_instant, parse_wall
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 from reconciler.planning.guards.persons import clocks, local
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 

@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from reconciler.domain.model import Address
 from reconciler.domain.times import exact_span
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 from reconciler.planning.guards.persons import Persons, clocks, counts, format_local, local
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 Ring: TypeAlias = tuple[datetime, Address]
 _SHOWN = 3

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.policy import Hours, Policy
 from reconciler.domain.times import zone, zone_country
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 from reconciler.planning.guards.calendars import holiday
-from reconciler.planning.guards.places import called_zones, number_zones
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.zones import called_zones, number_zones
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _CHECKED_FOR = timedelta(days=365)

@@ -9,8 +9,8 @@ from itertools import chain
 from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.model import Entry
 from reconciler.domain.people import People, person, spellings
-from reconciler.planning.guards.places import called_zones
-from reconciler.planning.guards.words import Candidate
+from reconciler.planning.guards.base import Candidate
+from reconciler.planning.guards.zones import called_zones
 
 # If a person's zone is unknown, every offset is possible. All offsets are a multiple of 15 minutes.
 EVERYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(minutes=offset)) for offset in range(-720, 855, 15))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy, Strictness
 from reconciler.planning.guards import caps, consent, frequency, hours, suppression, timing
-from reconciler.planning.guards.words import Candidate, Guard, GuardFinding, GuardInput
+from reconciler.planning.guards.base import Candidate, Guard, GuardFinding, GuardInput
 
 _NOW = frozenset({Action.CREATE})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardInput, Objection
 
 _TAIL = 4  # digits: the shortest number without its country code
 

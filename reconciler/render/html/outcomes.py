@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.evidence import outcomes
 from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
 from reconciler.render import status
@@ -120,7 +120,7 @@ def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
         masked=masked,
         state=" ".join(told),
         foot=(
-            ("as of", tell_instant(report.as_of)),
+            ("as of", format_utc(report.as_of)),
             ("state", f"{report.lineage}, serial {report.serial}"),
             ("reconciler", plan.tool_version),
         ),
@@ -172,9 +172,9 @@ def _facts(item: CallOutcome, reason: str | None) -> Iterator[tuple[str, str]]:
             yield "ended by", reason
         if remote.duration is not None:
             yield "duration", f"{remote.duration:g} s"
-    yield "attempted", tell_instant(entry.attempted_at)
+    yield "attempted", format_utc(entry.attempted_at)
     if entry.stopped_at is not None:
-        yield "stopped", tell_instant(entry.stopped_at)
+        yield "stopped", format_utc(entry.stopped_at)
 
 
 def _series(item: CallOutcome, report: OutcomeReport) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.domain.model import Diagnostic, JsonObject, Location, Severity
 from reconciler.domain.plan import Action, CellDiff, Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.sheet import sheet
@@ -193,7 +193,7 @@ def _state(plan: Plan) -> str:
         said.append("Made without a state: every row counts as new.")
     if plan.next_apply_by is not None:
         said.append(
-            f"Apply again before {tell_instant(plan.next_apply_by)}, or the first waiting call will be missed."
+            f"Apply again before {format_utc(plan.next_apply_by)}, or the first waiting call will be missed."
         )
     return " ".join(said)
 
@@ -220,7 +220,7 @@ def _problem(item: Diagnostic, excerpt: Callable[[Location], str | None]) -> Pro
 
 def _item(line: CallLine, kind: CallKind) -> Item:
     call = line.call
-    told = tell_instant(line.rings) if line.rings is not None else ""
+    told = format_utc(line.rings) if line.rings is not None else ""
     return Item(
         address=str(line.address),
         action=kind.name,
@@ -253,7 +253,7 @@ def _cells(cells: Iterable[CellDiff]) -> tuple[Cell, ...]:
 def _foot(plan: Plan, own_id: str) -> Iterable[tuple[str, str]]:
     """The details that identify the plan."""
     yield "plan", own_id
-    yield "made", tell_instant(plan.created_at)
+    yield "made", format_utc(plan.created_at)
     if plan.git is not None:
         yield "commit", f"{plan.git.commit}{' with uncommitted edits' if plan.git.dirty else ''}"
     if plan.base is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from reconciler.domain.chain import EntryKind, Note
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError, StateMissing

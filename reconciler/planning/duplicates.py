@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.domain.blinding import View
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address, Entry, Row
 from reconciler.domain.people import People, spellings
 from reconciler.planning.guards.persons import Persons

@@ -18,7 +18,7 @@ class Candidate(Record, frozen=True):
     """A call that would be placed. ``action`` is create, waiting or expired.
 
     ``rings_at`` is when it would ring (UTC); for a call that is not ``scheduled``, when it would ring if placed
-    now. ``called_timezone`` is its row's; ``guards.places`` decides where the called person is.
+    now. ``called_timezone`` is its row's; ``guards.zones`` decides where the called person is.
     """
 
     address: Address

@@ -11,7 +11,7 @@ from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import guard_strictness
 
 
-def lift(context: Context, lifted: Sequence[Lifted]) -> Context:
+def override_guards(context: Context, lifted: Sequence[Lifted]) -> Context:
     """The context of a plan for which guards were overridden. Guards that the policy does not let anybody override
     stay.
     """

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.model import Call
 from reconciler.domain.times import places, zone
-from reconciler.planning.guards.words import Candidate
+from reconciler.planning.guards.base import Candidate
 
 
 def called_zones(item: Candidate) -> tuple[ZoneInfo, ...]:

@@ -9,13 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.bulk import spool
-from reconciler.domain import known as module
+from reconciler.domain import entries as module
 from reconciler.domain.blinding import ClearView
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address, Call, Entry, Location, Row, Status
 from reconciler.domain.people import People
 from reconciler.domain.people import person as form
-from reconciler.planning.twins import Duplicates
+from reconciler.planning.duplicates import Duplicates
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADDRESSES = st.builds(
