@@ -24,8 +24,7 @@ from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.planning.branch import introduce
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import PLACED_CODES
-from reconciler.planning.overrides import override_guards
-from reconciler.planning.plan import make_plan as compare
+from reconciler.planning.plan import make_plan
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def load_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
-        plan = compare(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+        plan = make_plan(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
 
@@ -184,7 +183,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
-    return override_guards(context, request.lifted)
+    return context.with_overrides(request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

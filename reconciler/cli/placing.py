@@ -36,7 +36,6 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.placing.joint import JointApply
 from reconciler.placing.schedule_check import ScheduleSettings
 from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
-from reconciler.planning.overrides import override_guards
 from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal
 from reconciler.savedplan.planfile import plan_id, summary
@@ -226,7 +225,7 @@ def _apply(
     if not new:
         return apply(context)
     check_used(new, apply(context).objecting)
-    return apply(override_guards(context, new))
+    return apply(context.with_overrides(new))
 
 
 async def _run(

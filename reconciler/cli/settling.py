@@ -136,8 +136,8 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
 
 
 def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *, as_json: bool) -> None:
-    unknown = [(item.address, reasons.message(reasons.uncertain(item))) for item in left.unknown]
-    conflicts = [(item, reasons.message(reasons.conflict(item))) for item in left.conflicts]
+    unknown = [(item.address, reasons.uncertain(item).text) for item in left.unknown]
+    conflicts = [(item, reasons.conflict(item).text) for item in left.conflicts]
     if as_json:
         document = {
             "adopted": [

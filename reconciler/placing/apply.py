@@ -214,7 +214,7 @@ class Placement:
 
         def recorded() -> None:
             for item in choice.late:
-                why = reasons.message(reasons.expired(item.rings_at))
+                why = reasons.expired(item.rings_at).text
                 self._end(Event(EventKind.EXPIRED, item.address, message=why))
 
         if choice.blocked:

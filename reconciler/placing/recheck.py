@@ -151,9 +151,9 @@ def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready
     if entry is not None and entry.placed:
         event = Event(EventKind.SKIPPED, address, message="resolved as placed since the plan was made")
     elif entry is not None and entry.unknown:
-        event = Event(EventKind.UNCERTAIN, address, message=reasons.message(reasons.uncertain(entry)))
+        event = Event(EventKind.UNCERTAIN, address, message=reasons.uncertain(entry).text)
     elif call is not None and (item := find_conflict(address, call, context)) is not None:
-        event = Event(EventKind.CONFLICT, address, message=reasons.message(reasons.conflict(item)))
+        event = Event(EventKind.CONFLICT, address, message=reasons.conflict(item).text)
     else:
         why = "its conflict was resolved since the plan was made, but the plan does not place it; plan again"
         event = Event(EventKind.STALE, address, message=why)

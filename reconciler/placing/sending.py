@@ -135,7 +135,7 @@ class Sender:
             if (skewed := self._gate.skewed(now)) is not None:
                 raise self._stopped(skewed)
             if (missed := order.missed(now)) is not None:
-                raise _TooLate(reasons.message(reasons.expired(missed.rings_at)))
+                raise _TooLate(reasons.expired(missed.rings_at).text)
             if (held := self._gate.check(order, now)) is not None:
                 raise _OrderHeldBack(held)
             if elapsed() - proved_at <= FRESH:

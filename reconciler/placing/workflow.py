@@ -336,7 +336,7 @@ class Apply:
         if conflicts:
             self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
         for item in conflicts:
-            report(Event(EventKind.CONFLICT, item.address, message=reasons.message(reasons.conflict(item))))
+            report(Event(EventKind.CONFLICT, item.address, message=reasons.conflict(item).text))
         held = {item.address for item in conflicts}
         return filtered(orders, lambda order: order.address not in held) if held else orders
 

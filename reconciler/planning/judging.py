@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
 from itertools import chain
-from typing import Any
 
 from msgspec import structs
 
@@ -25,8 +24,9 @@ from reconciler.domain.times import passed, ring_time
 from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.duplicates import Duplicates
-from reconciler.planning.forbidden import Judged, PlacedCalls
+from reconciler.planning.forbidden import PlacedCalls
 from reconciler.planning.guards.timing import place_from
+from reconciler.planning.reasons import Reason, with_reason
 from reconciler.planning.renames import renames
 
 MAX_REJECTIONS = 2
@@ -66,7 +66,7 @@ class Judge:
         self.context = context
         self._moved = moved
         self._duplicates = Duplicates(known, context.siblings, context.view, context.people)
-        self._placed = PlacedCalls(context)
+        self._placed = PlacedCalls(context, known)
         self.trace = DiffTrace()
 
     def changes(self, rows: Sequence[Row]) -> Sequence[Change]:
@@ -94,13 +94,10 @@ class Judge:
         return ChangesPart.from_changes(self._changes(rows)), trace
 
     def _changes(self, rows: Iterable[Row]) -> Iterator[Change]:
-        for item in self._placed.judged(map(self._judge, rows)):
-            self._list(item)
-            yield item.change
-
-    def _list(self, item: Judged) -> None:
-        if (call := self._placed.to_stop(item)) is not None:
-            self.trace.to_stop.append(call)
+        for change, call in self._placed.check((self._judge(row), row) for row in rows):
+            if call is not None:
+                self.trace.to_stop.append(call)
+            yield change
 
     def _merged(self, found: Iterable[tuple[ChangesPart, DiffTrace]]) -> Iterator[ChangesPart]:
         """Yield all parts and merge their side results; ``trace`` is complete at the end."""
@@ -110,46 +107,45 @@ class Judge:
             yield part
         self.trace = trace
 
-    def _judge(self, row: Row) -> Judged:
+    def _judge(self, row: Row) -> Change:
         named = self.known.named(row.address) if self.known else []
-        item = self._judge_row(row, named)
+        change = self._judge_row(row, named)
         calls = [entry.call for _, entry in named]
         calls += [self.known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
         old = self._moved.get(row.address)
-        return _with_private(item, [row.call, *calls] if item.change.call is None else calls, old)
+        return _with_private(change, [row.call, *calls] if change.call is None else calls, old)
 
-    def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Judged:
+    def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Change:
         digest = identity.digest(row.call)
         change = Change(row.address, Action.CREATE, digest, row.source, scheduled_at=row.rings_at)
         entry = self._match_entry(row.address, named)
         if entry is not None and entry.unknown:
-            return Judged(_with(change, Action.UNCERTAIN, reasons.uncertain(entry)))
+            return with_reason(change, Action.UNCERTAIN, reasons.uncertain(entry))
         if entry is not None and entry.placed:
-            ahead = entry if entry.will_ring(self.context.now) else None
-            return Judged(self._judge_placed(row, entry, change), ahead, row)
-        return Judged(self._judge_absent(row, entry, [other for _, other in named if other is not entry], change))
+            return self._judge_placed(row, entry, change)
+        return self._judge_absent(row, entry, [other for _, other in named if other is not entry], change)
 
     def _judge_placed(self, row: Row, entry: Entry, change: Change) -> Change:
         now = self.context.now
         if not row.enabled:
             if entry.will_ring(now):
-                return _with(change, Action.REMOVED, reasons.removed(entry, "disabled"))
-            return _with(change, Action.UNCHANGED, reasons.over(entry))
+                return with_reason(change, Action.REMOVED, reasons.removed(entry, "disabled"))
+            return with_reason(change, Action.UNCHANGED, reasons.over(entry))
         if self._same(entry, change):
-            return _with(change, Action.UNCHANGED, reasons.unchanged(entry))
+            return with_reason(change, Action.UNCHANGED, reasons.unchanged(entry))
         change = structs.replace(change, diff=self.context.view.diff(entry, row.call))
         if entry.will_ring(now):
-            return _with(change, Action.CHANGED, reasons.changed_pending(entry))
+            return with_reason(change, Action.CHANGED, reasons.changed_pending(entry))
         if ring_time(row.rings_at, row.call.delay_minutes, entry.attempted_at) <= now:
-            return _with(change, Action.CHANGED, reasons.changed_past(entry))
+            return with_reason(change, Action.CHANGED, reasons.changed_past(entry))
         if entry.stopped_at is not None:
-            return _with(change, Action.CHANGED, reasons.changed_stopped(entry))
+            return with_reason(change, Action.CHANGED, reasons.changed_stopped(entry))
         self.trace.diagnostics.append(reasons.new_occurrence(row, entry))
-        return _with(change, Action.CHANGED, reasons.changed_rang(entry))
+        return with_reason(change, Action.CHANGED, reasons.changed_rang(entry))
 
     def _judge_absent(self, row: Row, entry: Entry | None, others: Sequence[Entry], change: Change) -> Change:
         if not row.enabled:
-            return _with(change, Action.HELD, reasons.DISABLED)
+            return with_reason(change, Action.HELD, reasons.DISABLED)
         conflict = find_conflict(row.address, row.call, self.context)
         if conflict is not None:
             return self._wanted(row, change, Action.CONFLICT, reasons.conflict(conflict))
@@ -159,21 +155,21 @@ class Judge:
             change = structs.replace(
                 change, call=row.call, place_by=row.place_by, called_timezone=row.called_timezone
             )
-            return _with(change, Action.EXPIRED, reasons.expired(expiry, _timezone(row), recorded=recorded))
+            return with_reason(change, Action.EXPIRED, reasons.expired(expiry, _timezone(row), recorded=recorded))
         obstacle = self._obstacle(row, others, change.digest)
         if obstacle is not None:
-            return _with(change, Action.BLOCKED, obstacle)
+            return with_reason(change, Action.BLOCKED, obstacle)
         refused = entry is not None and entry.rejections >= MAX_REJECTIONS and self._same(entry, change)
         retry = self.context.retry_failed or row.address in self.context.retried
         if entry is not None and refused and not retry:
-            return _with(change, Action.HELD, reasons.rejected_twice(entry))
+            return with_reason(change, Action.HELD, reasons.rejected_twice(entry))
         return self._create(row, change, reasons.create(entry, retried=refused))
 
     def _same(self, entry: Entry, change: Change) -> bool:
         """Whether the row of ``change`` requests exactly the call of ``entry``."""
         return entry.digest == self.context.view.digest(change.digest)
 
-    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> reasons.Reasons | None:
+    def _obstacle(self, row: Row, others: Sequence[Entry], digest: str) -> Reason | None:
         """Why the row cannot be placed: ``others``, the entries of its key in other revisions, or the same call
         elsewhere.
         """
@@ -191,7 +187,7 @@ class Judge:
         self.trace.duplicates[row.address] = duplicates
         return reasons.same_call(row, self.known.item(duplicates[0]))
 
-    def _create(self, row: Row, change: Change, why: reasons.Reasons) -> Change:
+    def _create(self, row: Row, change: Change, why: Reason) -> Change:
         action = Action.CREATE
         later = place_from(row.rings_at, self.context.policy.place_within, self.context.now)
         if later is not None:
@@ -199,9 +195,9 @@ class Judge:
         return self._wanted(row, change, action, why)
 
     @staticmethod
-    def _wanted(row: Row, change: Change, action: Action, why: reasons.Reasons) -> Change:
+    def _wanted(row: Row, change: Change, action: Action, why: Reason) -> Change:
         """Add what is needed to place the call, now or later."""
-        return _with(
+        return with_reason(
             change,
             action,
             why,
@@ -231,7 +227,7 @@ class Judge:
 
         def renamed(change: Change) -> Change:
             why = told.get(change.address)
-            return change if why is None else _with(change, Action.BLOCKED, why)
+            return change if why is None else with_reason(change, Action.BLOCKED, why)
 
         return judged.mapped(renamed) if isinstance(judged, Changes) else tuple(map(renamed, judged))
 
@@ -247,13 +243,14 @@ class Judge:
         call that a row seems to be renamed from need not be stopped, unless a guard forbids it.
         """
         renamed = {self.known.item(place).address for places in self.trace.duplicates.values() for place in places}
-        for item in self._placed.judged(self._without_row()):
-            kept = self.context.complete and item.change.address not in renamed
-            if item.change.action is not Action.REMOVED or kept:
-                self._list(item)
-                yield item.change
+        for change, call in self._placed.check((change, None) for change in self._without_row()):
+            kept = self.context.complete and change.address not in renamed
+            if change.action is not Action.REMOVED or kept:
+                if call is not None:
+                    self.trace.to_stop.append(call)
+                yield change
 
-    def _without_row(self) -> Iterator[Judged]:
+    def _without_row(self) -> Iterator[Change]:
         scope = self.context.scope
         for entry, there in zip(self.known, self._has_row(), strict=True):
             address = entry.address
@@ -261,20 +258,18 @@ class Judge:
                 continue
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
-                item = Judged(_with(change, Action.UNCERTAIN, reasons.uncertain(entry)))
-                yield _with_private(item, [entry.call])
+                yield _with_private(with_reason(change, Action.UNCERTAIN, reasons.uncertain(entry)), [entry.call])
             elif entry.will_ring(self.context.now):
                 superseded = self.trace.latest.get((address.plan, address.key), 0) > address.revision
                 why = reasons.removed(entry, "superseded" if superseded else "no-row")
-                yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
+                yield _with_private(with_reason(change, Action.REMOVED, why), [entry.call])
 
 
-def _with_private(item: Judged, calls: Sequence[Call], old: Address | None = None) -> Judged:
+def _with_private(change: Change, calls: Sequence[Call], old: Address | None = None) -> Change:
     """Set ``private``: the personal values of these calls that occur in the key, in ``old`` or in the message."""
-    change = item.change
     text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
     private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
-    return structs.replace(item, change=structs.replace(change, private=private)) if private else item
+    return structs.replace(change, private=private) if private else change
 
 
 def find_conflict(address: Address, call: Call, context: Context) -> Conflict | None:
@@ -297,12 +292,3 @@ def _scheduled(entry: Entry) -> datetime | None:
 
 def _timezone(row: Row) -> str:
     return row.call.schedule.timezone if row.call.schedule is not None else "UTC"
-
-
-def _with(change: Change, action: Action, why: reasons.Reasons, **fields: Any) -> Change:  # fields of a Change
-    codes, said = why
-    if said is None or isinstance(said, str):
-        return structs.replace(change, action=action, reasons=codes, message=said, **fields)
-    return structs.replace(
-        change, action=action, reasons=codes, message=reasons.plain(said), message_parts=said, **fields
-    )

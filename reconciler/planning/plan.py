@@ -17,7 +17,7 @@ from reconciler.domain.policy import Policy
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
 from reconciler.planning.context import Context
-from reconciler.planning.guarding import guarded
+from reconciler.planning.guarding import apply_guards
 from reconciler.planning.guards.base import GuardInput
 from reconciler.planning.judging import Judge
 
@@ -38,7 +38,7 @@ def make_plan(
     judge = Judge(known, context, {new: old for old, new in pairs})
     changes = judge.changes(rows)
     scene = GuardInput(context.now, context.policy, known, context.view, context.people, context.siblings)
-    changes, warnings = guarded(changes, scene)
+    changes, warnings = apply_guards(changes, scene)
     found = [*_eased(diagnostics, known, context.now), *judge.trace.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,

@@ -17,7 +17,7 @@ def renames(
     has_row: Sequence[int],
     plans: Collection[str],
     context: Context,
-) -> dict[Address, reasons.Reasons]:
+) -> dict[Address, reasons.Reason]:
     """Reasons for blocked rows, except where just the row itself was renamed.
 
     ``duplicates`` are the positions of the matching entries of each row, most likely first. ``has_row`` is true

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from reconciler.domain.model import Address
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.base import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.persons import Persons, clocks, counts, format_local, local
 
 Ring: TypeAlias = tuple[datetime, Address]
@@ -63,7 +63,7 @@ class _Diary:
         return min(self.rings[max(at - 1, 0) : at + 1], key=lambda other: abs(ring[0] - other[0]), default=None)
 
 
-def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call beyond the number that a person may get in one local day or ISO week."""
     limits = scene.policy.per_person
     if limits is None:
@@ -96,14 +96,14 @@ def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: boo
     )
 
 
-def check_gap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_gap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings less than ``min_gap`` before or after another call to the same person."""
     limits = scene.policy.per_person
     if limits is not None and limits.min_gap is not None:
         yield from _too_near(candidates, scene, limits.min_gap, "per_person.min_gap requires")
 
 
-def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings while another call to the same person may still be in progress."""
     limits = scene.policy.per_person
     if limits is not None:
@@ -113,7 +113,7 @@ def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterato
 
 def _too_near(
     candidates: Sequence[Candidate], scene: GuardInput, least: timedelta, words: str
-) -> Iterator[Objection]:
+) -> Iterator[GuardFinding]:
     def judge(item: Candidate, diary: _Diary) -> str | None:
         other = diary.nearest((item.rings_at, item.address))
         if other is None or abs(item.rings_at - other[0]) >= least:
@@ -129,7 +129,7 @@ def _too_near(
 
 def _in_order(
     candidates: Sequence[Candidate], scene: GuardInput, judge: Callable[[Candidate, _Diary], str | None]
-) -> Iterator[Objection]:
+) -> Iterator[GuardFinding]:
     """Apply ``judge`` to each call whose person gets another call as well."""
     persons = Persons(scene.people, scene.view, (item.call.target for item in candidates))
     reached = [persons.names(item.call.target)[0] for item in candidates]
@@ -152,7 +152,7 @@ def _in_order(
     for item, own in sorted(repeated, key=lambda pair: (pair[0].rings_at, pair[0].address)):
         message = judge(item, diaries[own])
         if message is not None:
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
             continue
         for name in shared(own):
             diaries[name].add((item.rings_at, item.address))

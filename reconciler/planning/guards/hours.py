@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.policy import Hours, Policy
 from reconciler.domain.times import zone, zone_country
-from reconciler.planning.guards.base import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.calendars import holiday
 from reconciler.planning.guards.zones import called_zones, number_zones
 
@@ -17,7 +17,7 @@ _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays
 _CHECKED_FOR = timedelta(days=365)
 
 
-def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings outside the allowed hours in any time zone where the person may be."""
     if not scene.policy.has_hours:
         return
@@ -29,11 +29,11 @@ def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[
             if (why := calendar.against(local, found)) is not None:
                 whose = f", one of the {len(zones)} possible time zones of the number" if len(zones) > 1 else ""
                 message = f"it would ring at {local:%Y-%m-%d %H:%M:%S} {found.key}{whose}; {why}"
-                yield Objection(item.address, message)
+                yield GuardFinding(item.address, message)
                 break
 
 
-def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a person whose local time is unknown."""
     if not scene.policy.has_hours:
         return
@@ -43,10 +43,10 @@ def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[O
                 "calling hours cannot be checked: neither the row nor the number gives the called person's zone. "
                 "Set called_timezone (such as America/Mexico_City) in the row or in defaults"
             )
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
 
 
-def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[Objection]:
+def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[GuardFinding]:
     """Warn about each call whose schedule's zone shows another hour than every zone of its number.
 
     A single time zone for a whole file may not be where each person is.
@@ -63,10 +63,10 @@ def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[
                 f"time zone, and at {local:%H:%M:%S} {found.key}, the schedule's time zone. "
                 "Set called_timezone to the person's time zone"
             )
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
 
 
-def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to the whole plan for each jurisdiction whose rules were last checked more than a year ago."""
     for rule in scene.policy.jurisdictions if candidates else ():
         if scene.now.date() - rule.checked > _CHECKED_FOR:
@@ -74,7 +74,7 @@ def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Ob
                 f"the rules of {rule.code} ({rule.citation}) were last checked on {rule.checked}: "
                 "check that they still apply, and update reconciler"
             )
-            yield Objection(None, message)
+            yield GuardFinding(None, message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,28 +7,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.base import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 
 _TAIL = 4  # digits: the shortest number without its country code
 
 
-def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a person on a list, or to a contact whose number is unknown."""
     for item in candidates if scene.people.suppressed else ():
         names = scene.people.names(item.call.target)
         for found in scene.people.suppressed:
             file = found.file.list.file
             if not found.persons.isdisjoint(names):
-                yield Objection(item.address, f"the person is on the suppression list {file}")
+                yield GuardFinding(item.address, f"the person is on the suppression list {file}")
             elif found.numbers_only and not names[-1].startswith("+"):
                 message = (
                     f"this contact cannot be checked against the suppression list {file}, which has numbers: "
                     "policy.contacts has no number for it. Run: reconciler contacts pull FILE"
                 )
-                yield Objection(item.address, message)
+                yield GuardFinding(item.address, message)
 
 
-def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a number that may be on a list, written with more or fewer digits."""
     if not scene.people.suppressed:
         return
@@ -46,7 +46,7 @@ def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterato
                     f"its number may be one on the suppression list {found.file.list.file}, with more or fewer "
                     "digits: compare the two numbers"
                 )
-                yield Objection(address, message)
+                yield GuardFinding(address, message)
 
 
 def _number(item: Candidate, scene: GuardInput) -> str | None:
@@ -71,7 +71,7 @@ def _may_match(shorter: str, longer: str) -> bool:
     return any(longer.startswith(shorter[:end]) and longer.endswith(shorter[end:]) for end in (2, 3, 4))
 
 
-def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to the whole plan for each list that is too old, counted from the start of its day in UTC."""
     for found in scene.people.suppressed if candidates else ():
         file = found.file
@@ -82,4 +82,4 @@ def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Ob
                 f"the suppression list {file.list.file} ({place}) is from {file.as_of} and may be at most "
                 f"{exact_span(file.max_age)} old: download it again and update as_of"
             )
-            yield Objection(None, message)
+            yield GuardFinding(None, message)
