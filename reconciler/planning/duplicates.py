@@ -10,7 +10,7 @@ from reconciler.domain.blinding import View
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address, Entry, Row
 from reconciler.domain.people import People, spellings
-from reconciler.planning.guards.persons import Persons
+from reconciler.domain.persons import Persons
 
 WINDOW = timedelta(hours=24)
 

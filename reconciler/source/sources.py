@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain import identity
+from reconciler.domain.blinding import ClearView
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
+from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
@@ -105,18 +107,13 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
 
 def _duplicate_calls(rows: Iterable[Row], people: People) -> list[Diagnostic]:
     """Warn about rows that call one person at the same time, unless ``distinct`` is set."""
-    targets: dict[tuple[str, object], Row] = {}
-    numbers: dict[tuple[str, object], Row] = {}  # of contacts
+    calls: PersonIndex[Row] = PersonIndex(Persons(people, ClearView()))
     report = FileReport("")
     for row in rows:
         if not row.enabled:
             continue
-        own, *number = ((name, row.rings_at) for name in people.names(row.call.target))
-        earlier = (targets.get(own), *(targets.get(name) for name in number), numbers.get(own))
-        first = next(filter(None, earlier), None)
-        targets.setdefault(own, row)
-        for name in number:
-            numbers.setdefault(name, row)
+        first = next(calls.matches(row.call.target, row.rings_at), None)
+        calls.add(row.call.target, row, row.rings_at)
         if first is None or row.distinct:
             continue
         if (first.address.plan, first.address.key) != (row.address.plan, row.address.key):

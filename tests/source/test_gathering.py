@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.bulk import spool
+from reconciler.domain.blinding import ClearView
 from reconciler.domain.model import Address, Call, Location, Row
 from reconciler.domain.people import People
+from reconciler.domain.persons import Persons
 from reconciler.source.rows.gathering import RowCollector
 
 NAMES = st.tuples(st.sampled_from(["a", "b", "b/c", "b.c"]), st.integers(1, 3))
@@ -43,6 +46,37 @@ def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...],
     assert found == [wanted[address] for address in sorted(wanted)]
     calls = Counter((row.call.target, row.rings_at) for row in found)
     assert list(gathering.alike(People())) == [row for row in found if calls[row.call.target, row.rings_at] > 1]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([*"abc", "+14155550101", "+14155550102"]), st.integers(0, 2)), max_size=8),
+    st.dictionaries(st.sampled_from("abc"), st.sampled_from(["+14155550101", "+14155550102"])),
+)
+def test_rows_that_may_call_one_person_at_one_time(calls: list[tuple[str, int]], numbers: dict[str, str]) -> None:
+    gathering, rows = RowCollector(), []
+    gathering.begin()
+    for line, (target, hour) in enumerate(calls, 1):
+        at = datetime(2031, 6, 1, hour, tzinfo=UTC)
+        call = Call("agent", "from", to_number=target)
+        rows.append(Row(Address("june", f"k{line}"), call, Location("june", line), rings_at=at))
+        gathering.add(rows[-1])
+    people = People(numbers=numbers)
+    persons = Persons(people, ClearView())
+    wanted = [
+        row
+        for row in rows
+        for other in rows
+        if row is not other and row.rings_at == other.rings_at and is_same(persons, row, other)
+    ]
+    found = list(gathering.alike(people))
+    assert all(row in found for row in wanted)
+    assert all(row in wanted or row.call.target in numbers for row in found), "contacts may share a number"
+
+
+def is_same(persons: Persons, row: Row, other: Row) -> bool:
+    own, *number = persons.names(row.call.target)
+    other_own, *other_number = persons.names(other.call.target)
+    return own == other_own or own in other_number or other_own in number
 
 
 def test_rows_that_come_in_order_are_not_sorted() -> None:

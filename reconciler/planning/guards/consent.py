@@ -11,7 +11,7 @@ from reconciler.domain.model import Call
 from reconciler.domain.policy import Consent
 from reconciler.domain.times import FARTHEST_EAST, exact_span, parse_instant, parse_wall
 from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
-from reconciler.planning.guards.persons import clocks, local
+from reconciler.planning.guards.zones import clocks, local
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 

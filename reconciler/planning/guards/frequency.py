@@ -14,10 +14,11 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import TypeAlias
 
-from reconciler.domain.model import Address
+from reconciler.domain.model import Address, Entry
+from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.times import exact_span
 from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
-from reconciler.planning.guards.persons import Persons, clocks, counts, format_local, local
+from reconciler.planning.guards.zones import clocks, format_local, local
 
 Ring: TypeAlias = tuple[datetime, Address]
 _SHOWN = 3
@@ -133,18 +134,13 @@ def _in_order(
     """Apply ``judge`` to each call whose person gets another call as well."""
     persons = Persons(scene.people, scene.view, (item.call.target for item in candidates))
     reached = [persons.names(item.call.target)[0] for item in candidates]
-    contacts = persons.with_number(reached)
-    wanted = frozenset(reached)
-
-    def shared(target: str) -> list[str]:
-        """The called persons for whom a call to this target counts."""
-        names = persons.names(target)
-        return [name for name in {*names, *contacts.get(names[0], ())} if name in wanted]
-
-    calls = Counter(chain.from_iterable(map(shared, reached)))
+    called: PersonIndex[str] = PersonIndex(persons)
+    for name in reached:
+        called.add(name, name)
+    calls = Counter(chain.from_iterable(map(called.matches, reached)))
     diaries: defaultdict[str, _Diary] = defaultdict(_Diary)
     for entry in scene.entries:
-        for name in shared(entry.call.target) if counts(entry) else ():
+        for name in called.matches(entry.call.target) if _counts(entry) else ():
             diaries[name].add((entry.rings_at, entry.address))
     repeated = (
         (item, name) for item, name in zip(candidates, reached, strict=True) if calls[name] > 1 or name in diaries
@@ -154,5 +150,13 @@ def _in_order(
         if message is not None:
             yield GuardFinding(item.address, message)
             continue
-        for name in shared(own):
+        for name in called.matches(own):
             diaries[name].add((item.rings_at, item.address))
+
+
+def _counts(entry: Entry) -> bool:
+    """Whether the person was, will be or may have been called: false only for a call that was stopped before it
+    rang.
+    """
+    stopped = entry.stopped_at is not None and entry.stopped_at < entry.rings_at
+    return entry.unknown or (entry.placed and not stopped)

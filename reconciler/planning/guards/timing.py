@@ -14,21 +14,23 @@ from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 def check_lead(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each scheduled call that would ring sooner than the policy's lead time from now."""
     lead = scene.policy.min_lead
-    for item in candidates if lead is not None else ():
-        if lead is not None and item.scheduled and item.rings_at - scene.now < lead:
-            left = rounded_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {left}; policy.min_lead requires {rounded_span(lead)}"
-            yield GuardFinding(item.address, message)
+    if lead is None:
+        return
+    for item in candidates:
+        if item.scheduled and item.rings_at - scene.now < lead:
+            allowed = f"policy.min_lead requires {rounded_span(lead)}"
+            yield GuardFinding(item.address, f"{_describe_ring(item, scene.now)}; {allowed}")
 
 
 def check_horizon(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that would ring further ahead than the policy's horizon."""
     horizon = scene.policy.horizon
-    for item in candidates if horizon is not None else ():
-        if horizon is not None and item.rings_at - scene.now > horizon:
-            ahead = rounded_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {ahead}; policy.horizon allows {rounded_span(horizon)}"
-            yield GuardFinding(item.address, message)
+    if horizon is None:
+        return
+    for item in candidates:
+        if item.rings_at - scene.now > horizon:
+            allowed = f"policy.horizon allows {rounded_span(horizon)}"
+            yield GuardFinding(item.address, f"{_describe_ring(item, scene.now)}; {allowed}")
 
 
 def check_past(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
@@ -36,7 +38,7 @@ def check_past(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[G
     for item in candidates:
         passed = item.rings_at if item.scheduled else item.place_by
         if passed is not None and passed <= scene.now:
-            when = local(item) if item.scheduled else f"{passed:%Y-%m-%d %H:%M:%S} UTC"
+            when = _format_scheduled(item) if item.scheduled else f"{passed:%Y-%m-%d %H:%M:%S} UTC"
             yield GuardFinding(item.address, f"its time passed at {when}: remove the row, or give it a new time")
 
 
@@ -73,10 +75,14 @@ def check_number_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Ite
     )
 
 
-def local(item: Candidate) -> str:
+def _describe_ring(item: Candidate, now: datetime) -> str:
+    return f"it would ring at {_format_scheduled(item)}, in {rounded_span(item.rings_at - now)}"
+
+
+def _format_scheduled(item: Candidate) -> str:
     """When a call rings, in the local time of its schedule."""
-    named = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
-    return f"{item.rings_at.astimezone(zone(named)):%Y-%m-%d %H:%M:%S} {named}"
+    name = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
+    return f"{item.rings_at.astimezone(zone(name)):%Y-%m-%d %H:%M:%S} {name}"
 
 
 def _over(
@@ -97,7 +103,7 @@ def _over(
     for item, where in zip(scheduled, slots, strict=True):
         full[where] += 1
         if full[where] > limit:
-            message = f"at {local(item)} {wanted[where]:,} calls would ring {words} allows {limit:,}"
+            message = f"at {_format_scheduled(item)} {wanted[where]:,} calls would ring {words} allows {limit:,}"
             yield GuardFinding(item.address, message)
 
 

@@ -1,13 +1,17 @@
-"""Where the called person is, from the row or from the number."""
+"""The time zones in which the called person may be, from the row or from the number."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.model import Call
 from reconciler.domain.times import places, zone
 from reconciler.planning.guards.base import Candidate
+
+# If a person's zone is unknown, every offset is possible. All offsets are a multiple of 15 minutes.
+EVERYWHERE: tuple[tzinfo, ...] = tuple(timezone(timedelta(minutes=offset)) for offset in range(-720, 855, 15))
 
 
 def called_zones(item: Candidate) -> tuple[ZoneInfo, ...]:
@@ -43,3 +47,25 @@ def number_zones(call: Call) -> tuple[ZoneInfo, ...]:
 def _named(name: str) -> tuple[ZoneInfo, ...]:
     found = zone(name)
     return () if found is None else (found,)
+
+
+def clocks(item: Candidate) -> tuple[tzinfo, ...]:
+    """The time zones in which the called person may be; if they are unknown, every offset."""
+    return called_zones(item) or EVERYWHERE
+
+
+def local(moment: datetime, clock: tzinfo) -> datetime:
+    """The moment in a time zone. It stays in UTC at the limits of the calendar, where time zones cannot be
+    applied.
+    """
+    try:
+        return moment.astimezone(clock)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
+def format_local(item: Candidate) -> str:
+    """``2026-06-01 10:30 America/Mexico_City``: when a call rings in the person's time zone, else in UTC."""
+    zones = called_zones(item)
+    clock, name = (zones[0], zones[0].key) if zones else (UTC, "UTC")
+    return f"{local(item.rings_at, clock):%Y-%m-%d %H:%M} {name}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from operator import lt
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from reconciler.domain.people import People, person
 
 _Name: TypeAlias = tuple[str, int]
 _UNPACK = unpacker(Row)
+_HALF = (1 << 32) - 1
 _ROOM = 8  # buckets per number: about every eighth number shares its bucket with another
 
 
@@ -115,14 +116,16 @@ class RowCollector:
 
     def alike(self, people: People) -> Iterator[Row]:
         """The rows that may call one person at the same time, with few false positives, sorted by address."""
-        calls = numbers = self._calls
-        if people.numbers:
-            numbers = array("q", (_moment(people.names(row.call.target)[-1], row) for row in self._kept.items))
-            pairs = zip(self._calls, numbers, strict=True)
-            calls = calls + array("q", (number for own, number in pairs if own != number))
+        numbers = defaultdict(list)
+        for contact, number in people.numbers.items():
+            numbers[_hash(contact)].append(_hash(number))
+        calls = self._calls
+        if numbers:
+            calls = calls + array("q", chain.from_iterable(_with_numbers(call, numbers) for call in calls))
         repeated = _repeated(calls)
         for place in self._order() if repeated else ():
-            if self._calls[place] in repeated or numbers[place] in repeated:
+            call = self._calls[place]
+            if call in repeated or not repeated.isdisjoint(_with_numbers(call, numbers)):
                 yield self._kept.items[place]
 
     def _order(self) -> Sequence[int]:
@@ -151,8 +154,23 @@ def _repeated(numbers: Sequence[int]) -> set[int]:
 
 
 def _moment(name: str, row: Row) -> int:
-    """A hash of a row's target and time."""
-    return hash((name, row.rings_at))
+    """A hash of a row's target and time, from which the hash of the target can be taken."""
+    time = hash(row.rings_at) & _HALF
+    return _signed(time << 32 | _hash(name) ^ time)
+
+
+def _with_numbers(moment: int, numbers: Mapping[int, Sequence[int]]) -> list[int]:
+    """The same for the number of the called contact, if it is known: ``numbers`` maps the hashes of contacts."""
+    time = moment >> 32 & _HALF
+    return [_signed(time << 32 | number ^ time) for number in numbers.get((moment ^ time) & _HALF, ())]
+
+
+def _hash(name: str) -> int:
+    return hash(name) & _HALF
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def _name(address: Address) -> _Name:
