@@ -68,6 +68,7 @@ class _State:
     entries: Sequence[Entry]
     to_stop_known: frozenset[Address]
     pauses: Sequence[Pause]
+    by_hand: frozenset[str]
 
 
 def look(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -> StatusResult:
@@ -122,7 +123,8 @@ def _read(workspace: Workspace) -> _State:
     with workspace.reader() as reader:
         entries = list(reader.entries())
         lineage = Lineage(reader.lineage, reader.renames())
-        return _State(lineage, reader.serial, entries, reader.to_stop_known(), reader.pauses())
+        by_hand = reader.calls_recorded_by_hand()
+        return _State(lineage, reader.serial, entries, reader.to_stop_known(), reader.pauses(), by_hand)
 
 
 def _refresh(
@@ -156,7 +158,7 @@ def _refresh(
     if over != before:
         kept.write(place, state.lineage.id, over)
     found = drift(standings, answers, state.entries, state.lineage, scope, now)
-    return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage)), None
+    return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage, state.by_hand)), None
 
 
 def _within(state: _State, scope: Collection[str] | None) -> list[Entry]:

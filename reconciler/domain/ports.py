@@ -165,6 +165,10 @@ class StateReader(LedgerReader, FactReader, Protocol):
         the latest 20 such calls were all forgotten."""
         ...
 
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        """The ids of the calls that a person recorded as placed. They may have been placed without our tags."""
+        ...
+
     def attempts(self, address: Address) -> Sequence[Attempt]:
         """The journal of one address, oldest first."""
         ...

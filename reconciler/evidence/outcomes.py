@@ -15,6 +15,7 @@ from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import format_ring_time, format_utc
 from reconciler.evidence.matching import LONGEST_ATTEMPT, PENDING, Lineage, tagged_address
+from reconciler.evidence.tagging import is_own
 
 PLACED = "placed"
 PLACING = "placing"
@@ -60,9 +61,9 @@ class Answers:
     calls: Mapping[str, RemoteCall] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
 
-    def tagged(self, entries: Iterable[Entry], lineage: Lineage) -> bool | None:
+    def tagged(self, entries: Iterable[Entry], lineage: Lineage, by_hand: Collection[str]) -> bool | None:
         """Whether the service returns tags, judged by calls that this state placed; None if there are none."""
-        own = (self.calls.get(entry.call_id or "") for entry in entries if entry.status is Status.PLACED)
+        own = (self.calls.get(entry.call_id or "") for entry in entries if is_own(entry, by_hand))
         tagged = [tagged_address(call, lineage) is not None for call in own if call is not None]
         return all(tagged) if tagged else None
 

@@ -139,8 +139,9 @@ async def _with_own(
     store: StateStore, directory: CallRegister, remote: Mapping[str, RemoteCall]
 ) -> Sequence[RemoteCall]:
     """The listed calls. If none of ours is among them, our latest call is queried by its id and added."""
+    by_hand = store.calls_recorded_by_hand()
     if store.facts(directory.service).get(TAGS) or any(
-        is_own(store, entry) for entry in store.entries_of_calls(remote.keys()).values()
+        is_own(entry, by_hand) for entry in store.entries_of_calls(remote.keys()).values()
     ):
         return [*remote.values()]
     latest = store.latest_own_entry()

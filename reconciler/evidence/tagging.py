@@ -46,15 +46,12 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
     """
     lineage = Lineage(store.lineage, store.renames())
     calls = list(remote)
-    owners = store.entries_of_calls([call.id for call in calls])
+    owners, by_hand = store.entries_of_calls([call.id for call in calls]), store.calls_recorded_by_hand()
     evidence: JsonObject = {}
     for call in calls:
         owner = owners.get(call.id)
-        if owner is None or not owner.placed:
-            continue
-        name = "with_tags" if _is_tagged(call, lineage) else "without_tags"
-        if name not in evidence and is_own(store, owner):
-            evidence[name] = call.id
+        if owner is not None and is_own(owner, by_hand):
+            evidence.setdefault("with_tags" if _is_tagged(call, lineage) else "without_tags", call.id)
     if not evidence:
         return None
     return (Verdict.REFUTED if "without_tags" in evidence else Verdict.PROVED), evidence
@@ -73,12 +70,12 @@ def _is_tagged(call: RemoteCall, lineage: Lineage) -> bool:
     return tagged_address(call, lineage) is not None and tagged_digest(call, lineage) is not None
 
 
-def is_own(store: StateReader, entry: Entry) -> bool:
-    """Whether the service named the call in its answer to us, so that it was sent with our tags."""
-    if entry.status is not Status.PLACED:
-        return False
-    attempts = store.attempts(entry.address)
-    return bool(attempts) and attempts[-1].call_id == entry.call_id and attempts[-1].evidence is None
+def is_own(entry: Entry, by_hand: Collection[str]) -> bool:
+    """Whether the service named the call in its answer to us, so that it was sent with our tags.
+
+    ``by_hand`` are the calls that a person recorded (``StateReader.calls_recorded_by_hand``).
+    """
+    return entry.status is Status.PLACED and entry.call_id not in by_hand
 
 
 def unknown_calls(

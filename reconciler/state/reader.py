@@ -28,7 +28,8 @@ select * from calls where status in ('intended', 'sent', 'uncertain') order by p
 """
 _AHEAD = "select * from calls where status in ('placed', 'adopted') and stopped_at is null and rings_at >= ?"
 _LATEST_ANSWERED = """
-select call_id from attempts where status = 'placed' and evidence is null
+select call_id from attempts
+where status = 'placed' and call_id not in (select call_id from decisions where said = 'placed')
 order by number desc limit 20
 """
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
@@ -111,6 +112,10 @@ class Reader(ConnectionFacts):
         entries = self.entries_of_calls([row["call_id"] for row in rows])
         found = (entries.get(row["call_id"]) for row in rows)
         return next((entry for entry in found if entry is not None and entry.status is Status.PLACED), None)
+
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        rows = self._all("select call_id from decisions where said = 'placed'", ())
+        return frozenset(str(row["call_id"]) for row in rows)
 
     def attempts(self, address: Address) -> Sequence[Attempt]:
         return [to_attempt(row) for row in self._all(_ATTEMPTS, at(address))]
