@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from reconciler.domain.people import ListFile, SuppressionFile
 
-# The catalogue of guards. The meaning of a code never changes. Schema and help topic begin with these texts.
+# The catalogue of guards. The meaning of a code never changes. The schema and the guide begin with these texts.
 # G001-G005 and G020-G029 are about time, G006-G009 about counts and cost, G010-G019 about people and consent.
 GUARD_CODES = {
     "G001": "a call outside the calling hours",
