@@ -11,9 +11,10 @@ from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.plan import Change
 from reconciler.domain.ports import CallRegister, Intent, Result, StateStore
-from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
+from reconciler.evidence import matching
+from reconciler.evidence.matching import Match, UnknownAttempt
 from reconciler.evidence.refresh import query_calls
+from reconciler.evidence.tagging import current_lineage
 
 # Reasons to end a conflict, besides a person's decision and an adopted call.
 _CLAIMED = "its calls belong to other rows"
@@ -91,8 +92,7 @@ async def settle_conflicts(
     answers = await query_calls(register, listed, now)
     unknowns = [UnknownAttempt(_unknown_entry(intent, now), tags_only=True) for _, intent in pairs]
     claimed = frozenset(store.entries_of_calls(answers.calls.keys()))
-    lineage = Lineage(store.lineage, store.renames())
-    found = evidence.match(unknowns, answers.calls.values(), claimed, lineage, now)
+    found = matching.match(unknowns, answers.calls.values(), claimed, current_lineage(store), now)
     for item in found:
         call = answers.calls[item.call_id]
         if (intent := intent_of(item.address, call.created_at)) is not None:

@@ -168,21 +168,12 @@ def _foreign(
 ) -> Iterator[Drift]:
     """Calls with tags of this state that the state does not have."""
     claimed = {entry.call_id for entry in entries}
-    known = {entry.address: entry for entry in entries}
+    by_address = {entry.address: entry for entry in entries}
     for call in answers.calls.values():
         address = tagged_address(call, lineage)
         if address is None or call.id in claimed or (plans is not None and address.plan not in plans):
             continue
-        if is_written(address):
-            yield _unclaimed(call, address, known.get(address))
-
-
-def is_written(address: Address) -> bool:
-    """Whether this tool writes such an address. Anybody can write tags, and hints use the address in a command."""
-    try:
-        return Address.parse(str(address)) == address
-    except ValueError:
-        return False
+        yield _unclaimed(call, address, by_address.get(address))
 
 
 def _unclaimed(call: RemoteCall, address: Address, entry: Entry | None) -> Drift:

@@ -17,10 +17,8 @@ from reconciler.domain.moves import Mover
 from reconciler.domain.people import exact_id
 from reconciler.domain.ports import Intent, RemoteCall
 from reconciler.domain.times import format_utc, passed, ring_time
-from reconciler.evidence import attempts
-from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import CLOCK_SKEW, Lineage
-from reconciler.evidence.outcomes import is_written
+from reconciler.evidence import attempts, matching
+from reconciler.evidence.matching import CLOCK_SKEW, Lineage, describe_calls, describe_duplicates, tagged_digest
 
 RINGS_WITHIN = timedelta(hours=6)  # how late a call may ring and still match its row
 _SINCE = {"no-row": ", which has no row any more", "edited": ", whose row was edited since"}
@@ -117,8 +115,8 @@ class _Rebuild:
         lineage, mover = Lineage(self.ground.lineage), Mover(self.ground.moves)
         tagged: dict[Address, list[RemoteCall]] = {}
         for call in self.calls:
-            address = evidence.tagged_address(call, lineage)
-            if address is not None and is_written(address):
+            address = matching.tagged_address(call, lineage)
+            if address is not None:
                 tagged.setdefault(mover.follow(address), []).append(call)
         self.tags_seen = bool(tagged)
         rows = {row.address: row for row in self.ground.rows}
@@ -126,8 +124,8 @@ class _Rebuild:
         for address, calls in tagged.items():
             row = rows.get(address)
             wanted = None if row is None else identity.digest(row.call)
-            first, *others = sorted(calls, key=lambda call: attempts.tagged_digest(call) != wanted)
-            digest = attempts.tagged_digest(first)
+            first, *others = sorted(calls, key=lambda call: tagged_digest(call) != wanted)
+            digest = tagged_digest(first)
             body = row if digest == wanted else bodies.get(digest or "")
             self.found[address] = _certain(address, first, others, row, body)
 
@@ -159,7 +157,7 @@ class _Rebuild:
         lineage = Lineage(self.ground.lineage)
         near: dict[str, list[RemoteCall]] = {}
         for call in self.calls:
-            if evidence.is_untagged(call, lineage, tags_returned=False):
+            if matching.is_untagged(call, lineage, tags_returned=False):
                 for target in filter(None, (call.contact_id, call.number)):
                     near.setdefault(exact_id(target), []).append(call)
         rows = list(self._open())
@@ -169,12 +167,12 @@ class _Rebuild:
             ]
             for row in rows
         }
-        pairs = evidence.mutual(fits)
+        pairs = matching.mutual(fits)
         for row in rows:
             self._judge(row, fits[row.address], pairs.get(row.address))
 
     def _judge(self, row: Row, candidates: Sequence[RemoteCall], own: RemoteCall | None) -> None:
-        listed = ", ".join(f"{call.id} ({call.status})" for call in candidates[:3])
+        listed = describe_calls(candidates)
         if own is not None and self.tags_seen:
             message = f"{listed} matches, but does not have our tags, which the service returns for other calls"
             self._leave(row, "untagged", message, candidates)
@@ -188,8 +186,7 @@ class _Rebuild:
             message = f"{listed} matches, but may be the call of an earlier revision"
             self._leave(row, "earlier-revision", message, candidates)
         elif len(candidates) > 1:
-            more = f" and {len(candidates) - 3} more" if len(candidates) > 3 else ""
-            self._leave(row, "several", f"several listed calls match: {listed}{more}", candidates)
+            self._leave(row, "several", f"several listed calls match: {listed}", candidates)
         elif candidates:
             self._leave(row, "shared", f"{listed} matches this row and another one", candidates)
         elif passed(row.rings_at, row.place_by, self.ground.now) is not None:
@@ -236,19 +233,13 @@ def _certain(
         else attempts.from_row(body, call.created_at, earlier=True)
     )
     message = f"its tags name {address} of this state"
-    reason = (
-        "no-row"
-        if row is None
-        else "edited"
-        if attempts.tagged_digest(call) != identity.digest(row.call)
-        else "tags"
-    )
+    reason = "no-row" if row is None else "edited" if tagged_digest(call) != identity.digest(row.call) else "tags"
     message += _SINCE.get(reason, "")
     return RebuildFinding(
         address,
         Certainty.CERTAIN,
         reason,
-        message + _describe_duplicates(others),
+        message + describe_duplicates(others),
         replace(intent, address=address),
         in_files=row is not None,
         remote=call,
@@ -264,7 +255,7 @@ def _renamed(row: Row, old: RebuildFinding) -> RebuildFinding:
         address=row.address,
         certainty=Certainty.PROBABLE,
         reason="renamed",
-        message=message + _describe_duplicates(old.others),
+        message=message + describe_duplicates(old.others),
         intent=replace(old.intent, address=row.address),
         in_files=True,
     )
@@ -278,25 +269,16 @@ def _likeness(call: RemoteCall) -> str:
     )
 
 
-def _describe_duplicates(others: Sequence[RemoteCall]) -> str:
-    """The text about further calls with the same tags."""
-    return (
-        f"; so do the tags of {', '.join(item.id for item in others)}: it was placed more than once"
-        if others
-        else ""
-    )
-
-
 def _fits(row: Row, call: RemoteCall, now: datetime) -> bool:
     """Whether a call without tags can be the row's: same person and agent, a matching status, and matching times
     if known.
     """
     rings_at = ring_time(row.rings_at, row.call.delay_minutes, call.created_at)
     latest = min(filter(None, (now, rings_at, row.place_by)))
-    if not evidence.is_alike(row.call, call) or call.created_at > latest + CLOCK_SKEW:
+    if not matching.is_alike(row.call, call) or call.created_at > latest + CLOCK_SKEW:
         return False
     if call.status == "scheduled" and rings_at + RINGS_WITHIN <= now:
         return False
     if call.started_at is not None and not rings_at - CLOCK_SKEW <= call.started_at <= rings_at + RINGS_WITHIN:
         return False
-    return evidence.suits(row.call, rings_at, call, now)
+    return matching.suits(row.call, rings_at, call, now)

@@ -8,24 +8,19 @@ from datetime import datetime
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Status
 from reconciler.domain.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
-from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, PENDING
+from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
+from reconciler.evidence.refresh import PENDING_CALLS, list_calls
 
 
-async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
+async def list_all_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
     """Every call that was created since ``since`` (None: ever), and every pending call of any age.
-
-    Pending calls are listed first, by the order of their statuses, so that no call is missed when its status
-    changes.
 
     Raises:
         LookupFailed: the service could not be queried.
     """
-    pending = () if since is None else PENDING
-    found: dict[str, RemoteCall] = {}
-    for listing in (*(Listing(status=status) for status in pending), Listing(since=since)):
-        found |= {call.id: call for call in await directory.calls(listing)}
-    return list(found.values())
+    pending = () if since is None else PENDING_CALLS
+    return [*(await list_calls(directory, *pending, Listing(since=since))).values()]
 
 
 def record(store: StateStore, run_id: str, rebuilt: RebuildResult, now: datetime) -> None:

@@ -6,34 +6,42 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
-from reconciler.domain.ports import CallRegister, Listing, RemoteCall
+from reconciler.domain.ports import CallDirectory, CallRegister, Listing, RemoteCall
 from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, LOOK_BACK, PENDING
 from reconciler.evidence.outcomes import Answers
 
 ONE_BY_ONE = 100  # the most single calls to query; if more are not listed, something else is wrong
+PENDING_CALLS = tuple(Listing(status=status) for status in PENDING)
 _NEAR = timedelta(hours=1)
 
 
-async def query_calls(register: CallRegister, entries: Iterable[Entry], now: datetime) -> Answers:
-    """The service's current version of the calls of ``entries``, and all its pending or recent calls.
+async def list_calls(directory: CallDirectory, *listings: Listing) -> dict[str, RemoteCall]:
+    """The calls of all listings by id; of a call that several list, the latest version.
 
-    Pending calls are listed by the order of their statuses, so that no call is missed between two listings. A call
-    that is in no listing (an imported call is older than its record) is queried by its id, the oldest first.
+    ``PENDING_CALLS`` come before other listings. They are in the order in which a call has their statuses, so that
+    no call is missed between two of them.
 
     Raises:
         LookupFailed: the service could not be queried.
     """
     found: dict[str, RemoteCall] = {}
+    for listing in listings:
+        found |= {call.id: call for call in await directory.calls(listing)}
+    return found
 
-    async def look(listing: Listing) -> None:
-        found.update((call.id, call) for call in await register.calls(listing))
 
-    for status in PENDING:
-        await look(Listing(status=status))
-    await look(Listing(since=now - LOOK_BACK))
+async def query_calls(register: CallRegister, entries: Iterable[Entry], now: datetime) -> Answers:
+    """The service's current version of the calls of ``entries``, and all its pending or recent calls.
+
+    A call that is in no listing (an imported call is older than its record) is queried by its id, oldest first.
+
+    Raises:
+        LookupFailed: the service could not be queried.
+    """
+    found = await list_calls(register, *PENDING_CALLS, Listing(since=now - LOOK_BACK))
     wanted = sorted(entries, key=lambda entry: entry.attempted_at)
-    for since, until in spans(entry.attempted_at for entry in wanted if entry.call_id not in found):
-        await look(Listing(since, until))
+    times = spans(entry.attempted_at for entry in wanted if entry.call_id not in found)
+    found |= await list_calls(register, *(Listing(since, until) for since, until in times))
     absent = set()
     unlisted = [entry.call_id for entry in wanted if entry.call_id and entry.call_id not in found]
     for call_id in unlisted[:ONE_BY_ONE]:

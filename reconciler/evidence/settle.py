@@ -22,10 +22,12 @@ from reconciler.domain.ports import (
     Seen,
     StateStore,
 )
-from reconciler.evidence import matching as evidence
+from reconciler.evidence import matching
 from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
+from reconciler.evidence.refresh import PENDING_CALLS, list_calls
 from reconciler.evidence.tagging import (
     TAGS,
+    current_lineage,
     is_own,
     keep_copies,
     refusal,
@@ -33,8 +35,6 @@ from reconciler.evidence.tagging import (
     tags_returned,
     unknown_calls,
 )
-
-_SHOWN = 100  # the most characters of an id or a status in a message
 
 
 async def settle(
@@ -58,14 +58,14 @@ async def settle(
     remote: list[RemoteCall] = []
     for agent in sorted({unknown.entry.call.agent for unknown in unknowns}):
         of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
-        since, until = evidence.combined_span(of_agent)
+        since, until = matching.combined_span(of_agent)
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)
     claimed = _claimed(store, remote)
     if TAGS not in store.facts(directory.service):
         returned = shows_tags(store, remote, claimed)
-    found = evidence.match(unknowns, remote, claimed, _lineage(store), now, tags_returned=returned)
+    found = matching.match(unknowns, remote, claimed, current_lineage(store), now, tags_returned=returned)
     found = [item for item in found if only is None or item.address in only]
     if found:
         store.adopt(
@@ -80,10 +80,6 @@ def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
     meanwhile is not taken for an unrecorded one.
     """
     return frozenset(store.entries_of_calls([call.id for call in remote]))
-
-
-def _lineage(store: StateStore) -> Lineage:
-    return Lineage(store.lineage, store.renames())
 
 
 def _unknown_attempt(store: StateStore, entry: Entry, held: frozenset[str]) -> UnknownAttempt:
@@ -111,13 +107,9 @@ async def preflight(
         LookupFailed: the service could not be queried; then nothing may be sent.
         Refused: another copy of this state is in use.
     """
-    listings = [Listing(status=status) for status in evidence.PENDING]
-    listings.append(Listing(since=now - evidence.LOOK_BACK))
-    remote: dict[str, RemoteCall] = {}
-    for listing in listings:
-        remote |= {call.id: call for call in await directory.calls(listing)}
+    remote = await list_calls(directory, *PENDING_CALLS, Listing(since=now - matching.LOOK_BACK))
     claimed = _claimed(store, remote.values())
-    recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
+    recent = now - matching.CLOCK_SKEW - matching.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
     returned = tags_returned(store, run_id, directory.service, await _with_own(store, directory, remote), now)
@@ -125,11 +117,9 @@ async def preflight(
         keep_copies(store, run_id, copies, now)
         raise refusal(copies)
     cleared = store.cleared()
-    alike = _Index(remote.values(), claimed, _lineage(store), tags_returned=returned)
+    alike = _Index(remote.values(), claimed, current_lineage(store), tags_returned=returned)
     return [
-        Conflict(
-            order.address, tuple(item.id for item in found), order.call.target, _describe_calls(found), now, run_id
-        )
+        Conflict(order.address, tuple(item.id for item in found), order.call.target, _describe(found), now, run_id)
         for order in orders
         if order.address not in cleared and (found := alike.candidates(order))
     ]
@@ -159,7 +149,7 @@ async def look_after(
     Raises:
         LookupFailed: the service could not be queried.
     """
-    remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
+    remote = await directory.calls(Listing(since=since - matching.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
     kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
     return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in kept]
@@ -176,18 +166,16 @@ class _Index:
         self._tags_returned = tags_returned
         self._by_name: dict[str, list[RemoteCall]] = {}
         for item in remote:
-            for name in evidence.names(item, lineage):
+            for name in matching.names(item, lineage):
                 self._by_name.setdefault(name, []).append(item)
 
     def candidates(self, order: Order) -> list[RemoteCall]:
         names = (str(order.address), order.digest, person(order.call.target))
         near = {item.id: item for name in names for item in self._by_name.get(name, ())}
-        return evidence.look_alikes(
+        return matching.look_alikes(
             order, near.values(), self._claimed, self._lineage, tags_returned=self._tags_returned
         )
 
 
-def _describe_calls(calls: Sequence[RemoteCall]) -> str:
-    listed = ", ".join(f"{item.id[:_SHOWN]} ({item.status[:_SHOWN]})" for item in calls[:3])
-    more = f" and {len(calls) - 3} more" if len(calls) > 3 else ""
-    return f"the service has {listed}{more}, not recorded in this state"
+def _describe(calls: Sequence[RemoteCall]) -> str:
+    return f"the service has {matching.describe_calls(calls)}, not recorded in this state"

@@ -13,12 +13,16 @@ from reconciler.domain.facts import Conflict, ServiceFact, Verdict
 from reconciler.domain.model import Address, Entry, JsonObject, Status
 from reconciler.domain.ports import RemoteCall, StateReader, StateStore
 from reconciler.errors import Refused
-from reconciler.evidence.matching import Lineage, tagged_address, tagged_digest
+from reconciler.evidence.matching import Lineage, describe_calls, tagged_address, tagged_digest
 
 TAGS = "tags"
 """The name of the service fact that records whether a service returns the tags of calls."""
 
 _SHOWN = 5
+
+
+def current_lineage(store: StateReader) -> Lineage:
+    return Lineage(store.lineage, store.renames())
 
 
 def tags_returned(
@@ -44,7 +48,7 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
 
     Adopted calls and calls recorded by a person do not count, because they may be known only by their tags.
     """
-    lineage = Lineage(store.lineage, store.renames())
+    lineage = current_lineage(store)
     calls = list(remote)
     owners, by_hand = store.entries_of_calls([call.id for call in calls]), store.calls_recorded_by_hand()
     evidence: JsonObject = {}
@@ -62,12 +66,12 @@ def shows_tags(store: StateReader, remote: Iterable[RemoteCall], claimed: Collec
 
     This does not prove that the service returns the tags of every call (``tags_returned``).
     """
-    lineage = Lineage(store.lineage, store.renames())
+    lineage = current_lineage(store)
     return any(call.id in claimed and _is_tagged(call, lineage) for call in remote)
 
 
 def _is_tagged(call: RemoteCall, lineage: Lineage) -> bool:
-    return tagged_address(call, lineage) is not None and tagged_digest(call, lineage) is not None
+    return tagged_address(call, lineage) is not None and tagged_digest(call) is not None
 
 
 def is_own(entry: Entry, by_hand: Collection[str]) -> bool:
@@ -86,17 +90,17 @@ def unknown_calls(
     A call may belong to an attempt whose call is unknown. A call that a person declared to be a different one is
     known.
     """
-    lineage, cleared = Lineage(store.lineage, store.renames()), store.cleared()
+    lineage, cleared = current_lineage(store), store.cleared()
     found: dict[Address, list[RemoteCall]] = {}
     for call in remote:
         address = tagged_address(call, lineage) if call.id not in claimed else None
-        if address is not None and address not in cleared and not _is_attempted(store, address, call, lineage):
+        if address is not None and address not in cleared and not _is_attempted(store, address, call):
             found.setdefault(address, []).append(call)
     return dict(sorted(found.items()))
 
 
-def _is_attempted(store: StateReader, address: Address, call: RemoteCall, lineage: Lineage) -> bool:
-    digest = tagged_digest(call, lineage)
+def _is_attempted(store: StateReader, address: Address, call: RemoteCall) -> bool:
+    digest = tagged_digest(call)
     return any(
         attempt.call_id == call.id
         or (attempt.call_id is None and attempt.digest == digest and attempt.status is not Status.MISSED)
@@ -135,10 +139,10 @@ def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
 
 def _describe(address: Address, calls: Sequence[RemoteCall]) -> str:
     """The description of calls that another copy of the state placed for an address."""
-    listed = ", ".join(f"{call.id} ({call.status})" for call in calls[:_SHOWN])
     return (
-        f"another copy of this state placed {listed}. Stop the other job and check the dashboard. Then run: "
-        f"reconciler resolve {address} --placed CALL_ID --reason WHY, or --distinct where the row has another call"
+        f"another copy of this state placed {describe_calls(calls)}. Stop the other job and check the dashboard. "
+        f"Then run: reconciler resolve {address} --placed CALL_ID --reason WHY, "
+        "or --distinct where the row has another call"
     )
 
 

@@ -35,7 +35,7 @@ from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.evidence.rebuild import RebuildInput
 from reconciler.evidence.rebuild import rebuild as compare
-from reconciler.evidence.recover import list_calls, record
+from reconciler.evidence.recover import list_all_calls, record
 from reconciler.render.rebuild import RebuildReport, document, render_text
 from reconciler.system.environment import LINEAGE
 
@@ -170,7 +170,7 @@ def _look(workspace: Workspace, sources: Sources, target: Target, question: _Reb
 async def _list(target: Target, key: str, since: datetime | None) -> Sequence[RemoteCall]:
     directory = CallListing(target.origin, key, target.timeout)
     try:
-        return await list_calls(directory, since)
+        return await list_all_calls(directory, since)
     finally:
         await directory.aclose()
 
