@@ -43,10 +43,10 @@ class IndexedChanges(LazySequence[Change], Changes):
         return iter(self.items)
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
-        found = [self.places[action] for action in actions if action in self.places]
-        if sum(map(len, found)) == len(self.items):
+        positions = [self.places[action] for action in actions if action in self.places]
+        if sum(map(len, positions)) == len(self.items):
             return self.items
-        return Subset(self.items, found[0] if len(found) == 1 else array("L", merge(*found)))
+        return Subset(self.items, positions[0] if len(positions) == 1 else array("L", merge(*positions)))
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
         if action not in self.spans:
@@ -64,12 +64,12 @@ class IndexedChanges(LazySequence[Change], Changes):
 
 def gathered(changes: Iterable[Change]) -> Sequence[Change]:
     """All changes in their order. Raises ``ReconcilerError`` if the disk is full."""
-    keeper = SpooledList(pack, _UNPACK)
+    spooled = SpooledList(pack, _UNPACK)
     counts = _Counts()
     for change in changes:
-        keeper.append(change)
+        spooled.append(change)
         counts.add(change)
-    return tuple(keeper.items) if isinstance(keeper.items, list) else counts.gathered(keeper.items)
+    return tuple(spooled.items) if isinstance(spooled.items, list) else counts.gathered(spooled.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,12 @@ class ChangesPart:
 
 def together(parts: Iterable[ChangesPart]) -> IndexedChanges:
     """The changes of all parts, in their order. Raises ``ReconcilerError`` if the disk is full."""
-    kept = Spool(pack, _UNPACK)
+    spool = Spool(pack, _UNPACK)
     counts = _Counts()
     for part in parts:
-        kept.extend(part.packed)
+        spool.extend(part.packed)
         counts.add_all(part.counts)
-    return counts.gathered(kept)
+    return counts.gathered(spool)
 
 
 class _Counts:
@@ -112,7 +112,7 @@ class _Counts:
             self._places[action] = array("L")
         self._places[action].append(self._count)
         if change.scheduled_at is not None:
-            self._meet(action, change.scheduled_at, self._count)
+            self._widen(action, change.scheduled_at, self._count)
         self._count += 1
         return change
 
@@ -123,10 +123,10 @@ class _Counts:
             self._places.setdefault(action, array("L")).extend(start + place for place in places)
         for ends in (later._first, later._last):
             for action, (moment, place) in ends.items():
-                self._meet(action, moment, start + place)
+                self._widen(action, moment, start + place)
         self._count += later._count
 
-    def _meet(self, action: Action, moment: datetime, place: int) -> None:
+    def _widen(self, action: Action, moment: datetime, place: int) -> None:
         if action not in self._first or moment < self._first[action][0]:
             self._first[action] = moment, place
         if action not in self._last or moment > self._last[action][0]:

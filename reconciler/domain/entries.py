@@ -18,14 +18,14 @@ class EntryIndex(LazySequence[Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Raises ``ReconcilerError`` if the disk is full."""
-        kept, ascending, last = SpooledList(pack, _UNPACK), True, None
+        spooled, ascending, last = SpooledList(pack, _UNPACK), True, None
         for entry in entries:
             ascending = ascending and (last is None or last < entry.address)
             last = entry.address
-            kept.append(entry)
-        self._items: Sequence[Entry] = kept.items
+            spooled.append(entry)
+        self._items: Sequence[Entry] = spooled.items
         if not ascending:  # rows were moved, or the entries do not come from a state
-            self._items = sorted(kept.items, key=lambda entry: entry.address)
+            self._items = sorted(spooled.items, key=lambda entry: entry.address)
         self._firsts = [self._items[place].address for place in range(0, len(self._items), _TOGETHER)]
         self._near: tuple[int, Sequence[Entry], Sequence[Address]] = (-1, (), ())
 
@@ -51,16 +51,16 @@ class EntryIndex(LazySequence[Entry]):
         """The entries of a row in all revisions, in ascending order, each with its position."""
         first = Address(address.plan, address.key, 0)
         block = max(bisect_right(self._firsts, first) - 1, 0)
-        found: list[tuple[int, Entry]] = []
+        matches: list[tuple[int, Entry]] = []
         while block < len(self._firsts):
             entries, addresses = self._read(block)
             for index in range(bisect_left(addresses, first), len(entries)):
                 here = addresses[index]
                 if here.key != address.key or here.plan != address.plan:
-                    return found
-                found.append((block * _TOGETHER + index, entries[index]))
+                    return matches
+                matches.append((block * _TOGETHER + index, entries[index]))
             block += 1
-        return found
+        return matches
 
     def _read(self, block: int) -> tuple[Sequence[Entry], Sequence[Address]]:
         near, entries, addresses = self._near

@@ -136,11 +136,11 @@ def drift(
     """Every difference, by address. ``entries`` is the whole state; ``plans`` limits the result (None: all
     plans).
     """
-    found = [item for standing in standings if (item := _own(standing, now)) is not None]
+    differences = [item for standing in standings if (item := _own(standing, now)) is not None]
     free = [entry for entry in entries if not in_flight(entry, now)]
     busy = {entry.address for entry in entries} - {entry.address for entry in free}
-    found += [item for item in _foreign(answers, free, lineage, plans) if item.address not in busy]
-    return sorted(found, key=lambda item: (item.address, item.call_id))
+    differences += [item for item in _foreign(answers, free, lineage, plans) if item.address not in busy]
+    return sorted(differences, key=lambda item: (item.address, item.call_id))
 
 
 def _own(standing: CallOutcome, now: datetime) -> Drift | None:

@@ -28,29 +28,29 @@ def record(store: StateStore, run_id: str, rebuilt: RebuildResult, now: datetime
 
     All attempts are recorded as unknown first, so that no call is placed again if this is interrupted.
     """
-    kept = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
+    recorded = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
     recent = now - CLOCK_SKEW - LONGEST_ATTEMPT
     others = [call for item in rebuilt.with_certainty(Certainty.UNKNOWN) for call in item.others]
     unclaimed = frozenset(call.id for call in (*rebuilt.strangers, *others) if call.created_at > recent)
     store.note_seen(run_id, Seen(unclaimed), now)
-    if not kept:
+    if not recorded:
         return
-    store.intend(run_id, [item.intent for item in kept], now)
-    found = [
+    store.intend(run_id, [item.intent for item in recorded], now)
+    adopted = [
         Result(item.address, Status.ADOPTED, now, item.remote.id, evidence=item.message)
-        for item in kept
+        for item in recorded
         if item.remote is not None
     ]
-    left = [
+    uncertain = [
         Result(item.address, Status.UNCERTAIN, now, error=f"the state was rebuilt: {item.message}")
-        for item in kept
+        for item in recorded
         if item.remote is None
     ]
-    if found:
-        store.adopt(run_id, found)
-    if left:
-        store.record(run_id, left)
-    _clear_repeated(store, run_id, [item for item in kept if item.repeated], now)
+    if adopted:
+        store.adopt(run_id, adopted)
+    if uncertain:
+        store.record(run_id, uncertain)
+    _clear_repeated(store, run_id, [item for item in recorded if item.repeated], now)
 
 
 def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[RebuildFinding], now: datetime) -> None:

@@ -24,10 +24,10 @@ async def list_calls(directory: CallDirectory, *listings: Listing) -> dict[str, 
     Raises:
         LookupFailed: the service could not be queried.
     """
-    found: dict[str, RemoteCall] = {}
+    calls: dict[str, RemoteCall] = {}
     for listing in listings:
-        found |= {call.id: call for call in await directory.calls(listing)}
-    return found
+        calls |= {call.id: call for call in await directory.calls(listing)}
+    return calls
 
 
 async def query_calls(register: CallRegister, entries: Iterable[Entry], now: datetime) -> Answers:
@@ -38,30 +38,30 @@ async def query_calls(register: CallRegister, entries: Iterable[Entry], now: dat
     Raises:
         LookupFailed: the service could not be queried.
     """
-    found = await list_calls(register, *PENDING_CALLS, Listing(since=now - LOOK_BACK))
+    calls = await list_calls(register, *PENDING_CALLS, Listing(since=now - LOOK_BACK))
     wanted = sorted(entries, key=lambda entry: entry.attempted_at)
-    times = spans(entry.attempted_at for entry in wanted if entry.call_id not in found)
-    found |= await list_calls(register, *(Listing(since, until) for since, until in times))
+    times = spans(entry.attempted_at for entry in wanted if entry.call_id not in calls)
+    calls |= await list_calls(register, *(Listing(since, until) for since, until in times))
     absent = set()
-    unlisted = [entry.call_id for entry in wanted if entry.call_id and entry.call_id not in found]
+    unlisted = [entry.call_id for entry in wanted if entry.call_id and entry.call_id not in calls]
     for call_id in unlisted[:ONE_BY_ONE]:
         call = await register.call(call_id)
         if call is None:
             absent.add(call_id)
         else:
-            found[call_id] = call
-    return Answers(found, frozenset(absent))
+            calls[call_id] = call
+    return Answers(calls, frozenset(absent))
 
 
 def spans(attempts: Iterable[datetime]) -> Sequence[tuple[datetime, datetime]]:
     """The time spans in which the calls of these attempts (oldest first) were created, by the service's clock.
     Overlapping spans are merged.
     """
-    found: list[tuple[datetime, datetime]] = []
+    merged: list[tuple[datetime, datetime]] = []
     for moment in attempts:
         since, until = moment - CLOCK_SKEW, moment + LONGEST_ATTEMPT + CLOCK_SKEW
-        if found and since <= found[-1][1] + _NEAR:
-            found[-1] = (found[-1][0], until)
+        if merged and since <= merged[-1][1] + _NEAR:
+            merged[-1] = (merged[-1][0], until)
         else:
-            found.append((since, until))
-    return found
+            merged.append((since, until))
+    return merged

@@ -51,8 +51,8 @@ async def settle(
     Raises:
         LookupFailed: the service could not be queried.
     """
-    held = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
-    unknowns = [_unknown_attempt(store, entry, held) for entry in store.unknown_entries()]
+    in_conflict = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
+    unknowns = [_unknown_attempt(store, entry, in_conflict) for entry in store.unknown_entries()]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
@@ -65,14 +65,14 @@ async def settle(
     claimed = _claimed(store, remote)
     if TAGS not in store.facts(directory.service):
         returned = shows_tags(store, remote, claimed)
-    found = matching.match(unknowns, remote, claimed, current_lineage(store), now, tags_returned=returned)
-    found = [item for item in found if only is None or item.address in only]
-    if found:
+    matches = matching.match(unknowns, remote, claimed, current_lineage(store), now, tags_returned=returned)
+    matches = [item for item in matches if only is None or item.address in only]
+    if matches:
         store.adopt(
             run_id,
-            [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in found],
+            [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in matches],
         )
-    return found
+    return matches
 
 
 def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
@@ -82,17 +82,17 @@ def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
     return frozenset(store.entries_of_calls([call.id for call in remote]))
 
 
-def _unknown_attempt(store: StateStore, entry: Entry, held: frozenset[str]) -> UnknownAttempt:
+def _unknown_attempt(store: StateStore, entry: Entry, in_conflict: frozenset[str]) -> UnknownAttempt:
     """The attempt with the calls that were listed before it was sent.
 
-    The calls that rows in conflict may have (``held``) are not its own either, if only likeness matches.
+    The calls that rows in conflict may have (``in_conflict``) are not its own either, if only likeness matches.
     """
     attempts = store.attempts(entry.address)
     if not attempts:
-        return UnknownAttempt(entry, Seen(held))
+        return UnknownAttempt(entry, Seen(in_conflict))
     latest = attempts[-1]
     seen = store.seen(latest.run_id)
-    seen = replace(seen, call_ids=seen.call_ids | held)
+    seen = replace(seen, call_ids=seen.call_ids | in_conflict)
     return UnknownAttempt(entry, seen, tags_only=latest.evidence == DUPLICATE_CALL_ID)
 
 
@@ -119,9 +119,11 @@ async def preflight(
     cleared = store.cleared()
     alike = _Index(remote.values(), claimed, current_lineage(store), tags_returned=returned)
     return [
-        Conflict(order.address, tuple(item.id for item in found), order.call.target, _describe(found), now, run_id)
+        Conflict(
+            order.address, tuple(item.id for item in matches), order.call.target, _describe(matches), now, run_id
+        )
         for order in orders
-        if order.address not in cleared and (found := alike.candidates(order))
+        if order.address not in cleared and (matches := alike.candidates(order))
     ]
 
 
@@ -151,8 +153,8 @@ async def look_after(
     """
     remote = await directory.calls(Listing(since=since - matching.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
-    kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
-    return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in kept]
+    conflicts = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
+    return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in conflicts]
 
 
 class _Index:

@@ -33,12 +33,12 @@ def tags_returned(
     The result for calls of this state is recorded. A service that returns only the tags of some calls counts as
     one that returns none.
     """
-    known = store.facts(service).get(TAGS)
-    seen = observe(store, remote)
-    if seen is None:
-        return known is not None and known.verdict is Verdict.PROVED
-    verdict, evidence = seen
-    if known is None or known.verdict is not verdict or known.evidence.keys() != evidence.keys():
+    fact = store.facts(service).get(TAGS)
+    observed = observe(store, remote)
+    if observed is None:
+        return fact is not None and fact.verdict is Verdict.PROVED
+    verdict, evidence = observed
+    if fact is None or fact.verdict is not verdict or fact.evidence.keys() != evidence.keys():
         store.note_fact(run_id, ServiceFact(service, TAGS, verdict, evidence, now, run_id), now)
     return verdict is Verdict.PROVED
 
@@ -91,12 +91,12 @@ def unknown_calls(
     known.
     """
     lineage, cleared = current_lineage(store), store.cleared()
-    found: dict[Address, list[RemoteCall]] = {}
+    copies: dict[Address, list[RemoteCall]] = {}
     for call in remote:
         address = tagged_address(call, lineage) if call.id not in claimed else None
         if address is not None and address not in cleared and not _is_attempted(store, address, call):
-            found.setdefault(address, []).append(call)
-    return dict(sorted(found.items()))
+            copies.setdefault(address, []).append(call)
+    return dict(sorted(copies.items()))
 
 
 def _is_attempted(store: StateReader, address: Address, call: RemoteCall) -> bool:
@@ -109,24 +109,24 @@ def _is_attempted(store: StateReader, address: Address, call: RemoteCall) -> boo
 
 
 def keep_copies(
-    store: StateStore, run_id: str, found: Mapping[Address, Sequence[RemoteCall]], at: datetime
+    store: StateStore, run_id: str, copies: Mapping[Address, Sequence[RemoteCall]], at: datetime
 ) -> Sequence[Conflict]:
     """Record the result of ``unknown_calls`` as conflicts, so that a person can resolve each one."""
     conflicts = [
         Conflict(
             address, tuple(call.id for call in calls), _target(calls[0]), _describe(address, calls), at, run_id
         )
-        for address, calls in found.items()
+        for address, calls in copies.items()
     ]
     store.note_conflicts(run_id, conflicts, at)
     return conflicts
 
 
-def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
+def refusal(copies: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
     """Why nothing is sent, with the next step."""
-    number = sum(map(len, found.values()))
-    listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*found.items()][:_SHOWN])
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    number = sum(map(len, copies.values()))
+    listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*copies.items()][:_SHOWN])
+    more = f" and {len(copies) - _SHOWN:,} more" if len(copies) > _SHOWN else ""
     return Refused(
         f"another copy of this state is in use: the service has {number:,} "
         f"{'call' if number == 1 else 'calls'} with its tags not recorded in this state: {listed}{more}. "

@@ -59,6 +59,6 @@ def _read(text: str) -> datetime | date | None:
     """An instant, or the day of a date or a wall time; None if the text is neither."""
     for read in (parse_instant, date.fromisoformat if _DATE.fullmatch(text) else parse_wall):
         with suppress(ValueError):
-            found = read(text)
-            return found.date() if isinstance(found, datetime) and found.tzinfo is None else found
+            given = read(text)
+            return given.date() if isinstance(given, datetime) and given.tzinfo is None else given
     return None

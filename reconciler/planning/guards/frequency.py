@@ -76,21 +76,21 @@ def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> 
         rules.append(_Rule("week", limits.per_week, lambda moment: moment.isocalendar()[:2]))
 
     def judge(item: Candidate, diary: _Diary) -> str | None:
-        where = clocks(item)
+        zones = clocks(item)
         for rule in rules:
-            for clock in where:
+            for clock in zones:
                 others = diary.page(rule, item.rings_at, clock)
                 if len(others) >= rule.limit:
-                    return _crowded(item, rule, others, known=len(where) == 1)
+                    return _crowded(item, rule, others, zone_known=len(zones) == 1)
         return None
 
     yield from _in_order(candidates, scene, judge)
 
 
-def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: bool) -> str:
+def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, zone_known: bool) -> str:
     shown = ", ".join(str(address) for _, address in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-    zone = "" if known else " (possibly: the person's time zone is unknown)"
+    zone = "" if zone_known else " (possibly: the person's time zone is unknown)"
     return (
         f"it would ring at {format_local(item)}, call {len(others) + 1} to this person in one "
         f"{rule.period}{zone}; per_person.per_{rule.period} allows {rule.limit}. Other calls: {shown}{more}"

@@ -24,11 +24,11 @@ def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[
     calendar = _Calendar(scene.policy)
     for item in candidates:
         zones = called_zones(item)
-        for found in zones:
-            local = item.rings_at.astimezone(found)
-            if (why := calendar.against(local, found)) is not None:
+        for clock in zones:
+            local = item.rings_at.astimezone(clock)
+            if (why := calendar.against(local, clock)) is not None:
                 whose = f", one of the {len(zones)} possible time zones of the number" if len(zones) > 1 else ""
-                message = f"it would ring at {local:%Y-%m-%d %H:%M:%S} {found.key}{whose}; {why}"
+                message = f"it would ring at {local:%Y-%m-%d %H:%M:%S} {clock.key}{whose}; {why}"
                 yield GuardFinding(item.address, message)
                 break
 
@@ -53,14 +53,14 @@ def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[
     """
     for item in candidates:
         schedule = item.call.schedule
-        found = zone(schedule.timezone) if schedule is not None else None
-        if item.called_timezone is not None or item.call.to_number is None or found is None:
+        clock = zone(schedule.timezone) if schedule is not None else None
+        if item.called_timezone is not None or item.call.to_number is None or clock is None:
             continue
-        local, shown = item.rings_at.astimezone(found), number_zones(item.call)
+        local, shown = item.rings_at.astimezone(clock), number_zones(item.call)
         if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:
             message = (
                 f"it would ring at {item.rings_at.astimezone(shown[0]):%H:%M:%S} {shown[0].key}, the number's "
-                f"time zone, and at {local:%H:%M:%S} {found.key}, the schedule's time zone. "
+                f"time zone, and at {local:%H:%M:%S} {clock.key}, the schedule's time zone. "
                 "Set called_timezone to the person's time zone"
             )
             yield GuardFinding(item.address, message)
@@ -99,13 +99,13 @@ class _Calendar:
         self._in_zone: dict[str, list[_Rule]] = {}
         self._closed: dict[tuple[str, date], str | None] = {}
 
-    def against(self, local: datetime, found: ZoneInfo) -> str | None:
+    def against(self, local: datetime, clock: ZoneInfo) -> str | None:
         """Why a call at this local time is not allowed; None if every rule that applies there allows it."""
-        rules = self._in_zone.get(found.key)
+        rules = self._in_zone.get(clock.key)
         if rules is None:
-            rules = self._in_zone[found.key] = self._for_country(zone_country(found.key))
+            rules = self._in_zone[clock.key] = self._for_country(zone_country(clock.key))
         if not rules:
-            return f"policy.jurisdictions has no rule for {zone_country(found.key)}: add one, or set calling_hours"
+            return f"policy.jurisdictions has no rule for {zone_country(clock.key)}: add one, or set calling_hours"
         for rule in rules:
             if (why := self._why(rule, local)) is not None:
                 return f"{rule.name} allows {why}"

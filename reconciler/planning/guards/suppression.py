@@ -16,11 +16,11 @@ def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator
     """Object to each call to a person on a list, or to a contact whose number is unknown."""
     for item in candidates if scene.people.suppressed else ():
         names = scene.people.names(item.call.target)
-        for found in scene.people.suppressed:
-            file = found.file.list.file
-            if not found.persons.isdisjoint(names):
+        for suppressed in scene.people.suppressed:
+            file = suppressed.file.list.file
+            if not suppressed.persons.isdisjoint(names):
                 yield GuardFinding(item.address, f"the person is on the suppression list {file}")
-            elif found.numbers_only and not names[-1].startswith("+"):
+            elif suppressed.numbers_only and not names[-1].startswith("+"):
                 message = (
                     f"this contact cannot be checked against the suppression list {file}, which has numbers: "
                     "policy.contacts has no number for it. Run: reconciler contacts pull FILE"
@@ -34,17 +34,18 @@ def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterato
         return
     numbers = {item.address: _number(item, scene) for item in candidates}
     tails = {number[-_TAIL:] for number in numbers.values() if number is not None}
-    for found in scene.people.suppressed:
+    for suppressed in scene.people.suppressed:
         listed: defaultdict[str, list[str]] = defaultdict(list)
-        for name in found.persons:
+        for name in suppressed.persons:
             if name.startswith("+") and name[-_TAIL:] in tails:
                 listed[name[-_TAIL:]].append(name)
         similar = {number: _is_similar(number, listed) for number in {*numbers.values()} if number is not None}
+        file = suppressed.file.list.file
         for address, number in numbers.items() if any(similar.values()) else ():
-            if number is not None and similar[number] and number not in found.persons:
+            if number is not None and similar[number] and number not in suppressed.persons:
                 message = (
-                    f"its number may be one on the suppression list {found.file.list.file}, with more or fewer "
-                    "digits: compare the two numbers"
+                    f"its number may be one on the suppression list {file}, with more or fewer digits: "
+                    "compare the two numbers"
                 )
                 yield GuardFinding(address, message)
 
@@ -73,8 +74,8 @@ def _may_match(shorter: str, longer: str) -> bool:
 
 def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to the whole plan for each list that is too old, counted from the start of its day in UTC."""
-    for found in scene.people.suppressed if candidates else ():
-        file = found.file
+    for suppressed in scene.people.suppressed if candidates else ():
+        file = suppressed.file
         age = scene.now - datetime.combine(file.as_of, time(), UTC)
         if age > file.max_age:
             place = f"{file.list.source.file}:{file.list.source.line}"

@@ -39,14 +39,14 @@ def number_zones(call: Call) -> tuple[ZoneInfo, ...]:
         names = phonenumbers.timezone.time_zones_for_number(phonenumbers.parse(call.to_number))
     except phonenumbers.NumberParseException:
         return ()
-    found = [item for name in names for item in _named(name)]
-    return tuple(found) if len(found) == len(names) else ()  # Etc/Unknown is not a zone
+    zones = [item for name in names for item in _named(name)]
+    return tuple(zones) if len(zones) == len(names) else ()  # Etc/Unknown is not a zone
 
 
 @cache
 def _named(name: str) -> tuple[ZoneInfo, ...]:
-    found = zone(name)
-    return () if found is None else (found,)
+    clock = zone(name)
+    return () if clock is None else (clock,)
 
 
 def clocks(item: Candidate) -> tuple[tzinfo, ...]:
