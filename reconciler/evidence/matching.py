@@ -73,12 +73,6 @@ class Match:
     evidence: str
 
 
-def combined_span(unknowns: Iterable[UnknownAttempt]) -> tuple[datetime, datetime]:
-    """The smallest span that covers all of them. There must be at least one."""
-    spans = [unknown.span for unknown in unknowns]
-    return min(start for start, _ in spans), max(end for _, end in spans)
-
-
 def match(
     unknowns: Sequence[UnknownAttempt],
     remote: Iterable[RemoteCall],

@@ -57,8 +57,8 @@ async def settle(
         return []
     remote: list[RemoteCall] = []
     for agent in sorted({unknown.entry.call.agent for unknown in unknowns}):
-        of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
-        since, until = matching.combined_span(of_agent)
+        times = [unknown.span for unknown in unknowns if unknown.entry.call.agent == agent]
+        since, until = min(start for start, _ in times), max(end for _, end in times)
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)

@@ -14,6 +14,7 @@ from reconciler.domain.model import Address, Entry, JsonObject, Status
 from reconciler.domain.ports import RemoteCall, StateReader, StateStore
 from reconciler.errors import Refused
 from reconciler.evidence.matching import Lineage, describe_calls, tagged_address, tagged_digest
+from reconciler.quantities import format_count
 
 TAGS = "tags"
 """The name of the service fact that records whether a service returns the tags of calls."""
@@ -124,13 +125,12 @@ def keep_copies(
 
 def refusal(copies: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
     """Why nothing is sent, with the next step."""
-    number = sum(map(len, copies.values()))
+    number = format_count(sum(map(len, copies.values())), "call")
     listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*copies.items()][:_SHOWN])
     more = f" and {len(copies) - _SHOWN:,} more" if len(copies) > _SHOWN else ""
     return Refused(
-        f"another copy of this state is in use: the service has {number:,} "
-        f"{'call' if number == 1 else 'calls'} with its tags not recorded in this state: {listed}{more}. "
-        "Nothing was sent",
+        f"another copy of this state is in use: the service has {number} with its tags not recorded in this "
+        f"state: {listed}{more}. Nothing was sent",
         hint="stop the other job. If its state is the right one, use it. Otherwise record each call here: "
         "reconciler resolve ADDRESS --placed CALL_ID --reason WHY, or --distinct where the row has another call. "
         "To recover many calls, rebuild the state from the service: reconciler state rebuild",

@@ -11,7 +11,7 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.changes import MergeCursor, gathered
 from reconciler.domain.model import Row
-from reconciler.domain.plan import Action, Base, CellDiff, Change, Plan
+from reconciler.domain.plan import Action, Base, Change, Plan
 from reconciler.domain.times import format_instant
 
 _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
@@ -33,14 +33,10 @@ def _mark(change: Change, wanted: MergeCursor[Row], had: MergeCursor[Row]) -> Ch
     row, old = wanted.at(change.address), had.at(change.address)
     if row is None or old is None:
         return structs.replace(change, introduced=(row is None) is not (old is None))
-    cells = _edited(old, row)
+    placing = identity.diff_cells(_cells(old), _cells(row))
+    cells = tuple(sorted((*identity.diff(old.call, row.call), *placing), key=attrgetter("field")))
     diff = cells if change.action in _NOT_PLACED else change.diff
     return structs.replace(change, introduced=bool(cells), diff=diff)
-
-
-def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
-    placing = identity.diff_cells(_cells(old), _cells(new))
-    return tuple(sorted((*identity.diff(old.call, new.call), *placing), key=attrgetter("field")))
 
 
 def _cells(row: Row) -> dict[str, str]:

@@ -12,8 +12,9 @@ from msgspec import structs
 from reconciler.domain.facts import Conflict
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Entry, Row, Severity
-from reconciler.domain.plan import Action, CallToStop, Change, MessageParts, Moment
+from reconciler.domain.plan import Action, Change, MessageParts, Moment
 from reconciler.domain.times import UNKNOWN_TIME, format_ring_time, format_utc, zone
+from reconciler.quantities import format_count
 
 _LONGEST_ID = 100  # characters; longer ids are left out of the suggested command
 _MOST_IDS = 5
@@ -46,10 +47,6 @@ def with_reason(change: Change, action: Action, reason: Reason, **fields: Any) -
     )
 
 
-def _times(count: int) -> str:
-    return "1 time" if count == 1 else f"{count:,} times"
-
-
 def _rings(entry: Entry) -> Moment | str:
     if entry.rings_at == UNKNOWN_TIME:
         return format_ring_time(entry.rings_at)
@@ -72,15 +69,10 @@ def _still_rings(entry: Entry) -> MessageParts:
     return (
         f"{_named(entry)} will still ring at ",
         _rings(entry),
-        f", because the API cannot change or cancel it. {how_to_stop(entry)}",
-    )
-
-
-def how_to_stop(call: Entry | CallToStop) -> str:
-    """The steps that stop a placed call from ringing."""
-    return (
-        "To stop it, delete it in the ContactShip dashboard, then run: "
-        f"reconciler resolve {call.address} --stopped --reason WHY"
+        (
+            ", because the API cannot change or cancel it. To stop it, delete it in the ContactShip dashboard, "
+            f"then run: reconciler resolve {entry.address} --stopped --reason WHY"
+        ),
     )
 
 
@@ -114,7 +106,7 @@ def create(entry: Entry | None, *, retried: bool = False) -> Reason:
     if entry.rejections:
         reasons = ("rejected-before", RETRIED) if retried else ("rejected-before",)
         why = entry.error or "no reason given"
-        return Reason(reasons, f"the service rejected it before ({_times(entry.rejections)}): {why}")
+        return Reason(reasons, f"the service rejected it before ({format_count(entry.rejections, 'time')}): {why}")
     return Reason((entry.status.value.replace("_", "-"),), entry.error)
 
 
@@ -215,10 +207,8 @@ def waiting(place_from: datetime, timezone: str = "UTC") -> Reason:
 
 
 def rejected_twice(entry: Entry) -> Reason:
-    message = (
-        f"the service rejected this call {_times(entry.rejections)}: {entry.error or 'no reason given'}. "
-        "Edit the row, or retry it with --retry-failed"
-    )
+    times, why = format_count(entry.rejections, "time"), entry.error or "no reason given"
+    message = f"the service rejected this call {times}: {why}. Edit the row, or retry it with --retry-failed"
     return Reason(("rejected-twice",), message)
 
 

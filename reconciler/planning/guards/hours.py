@@ -103,17 +103,15 @@ class _Calendar:
         """Why a call at this local time is not allowed; None if every rule that applies there allows it."""
         rules = self._in_zone.get(clock.key)
         if rules is None:
-            rules = self._in_zone[clock.key] = self._for_country(zone_country(clock.key))
+            country = zone_country(clock.key)  # all rules apply if it is unknown
+            rules = [rule for rule in self._rules if country is None or rule.country in {None, country}]
+            self._in_zone[clock.key] = rules
         if not rules:
             return f"policy.jurisdictions has no rule for {zone_country(clock.key)}: add one, or set calling_hours"
         for rule in rules:
             if (why := self._why(rule, local)) is not None:
                 return f"{rule.name} allows {why}"
         return None
-
-    def _for_country(self, country: str | None) -> list[_Rule]:
-        """The rules for calls to a country: all of them if the country is unknown."""
-        return [rule for rule in self._rules if country is None or rule.country in {None, country}]
 
     def _why(self, rule: _Rule, local: datetime) -> str | None:
         day = local.date()

@@ -20,13 +20,8 @@ def called_zones(item: Candidate) -> tuple[ZoneInfo, ...]:
     """
     if item.called_timezone is not None:
         return _named(item.called_timezone)
-    return schedule_zone(item.call) or number_zones(item.call)
-
-
-def schedule_zone(call: Call) -> tuple[ZoneInfo, ...]:
-    """The schedule's zone; empty if there is none, or if it is not a place (UTC)."""
-    name = call.schedule.timezone if call.schedule is not None else "UTC"
-    return _named(name) if name in places() else ()
+    name = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
+    return (_named(name) if name in places() else ()) or number_zones(item.call)  # UTC is no place
 
 
 def number_zones(call: Call) -> tuple[ZoneInfo, ...]:
