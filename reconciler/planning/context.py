@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.domain import wire
 from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.facts import Conflict
-from reconciler.domain.model import Address
+from reconciler.domain.model import Address, Call
 from reconciler.domain.people import People
 from reconciler.domain.plan import GitRevision, Lifted
 from reconciler.domain.policy import Policy
@@ -46,3 +46,12 @@ class Context:
     lifted: tuple[Lifted, ...] = ()
     conflicts: Mapping[Address, Conflict] = field(default_factory=dict)
     overridden: Mapping[Address, frozenset[str]] = field(default_factory=dict)
+
+    def find_conflict(self, address: Address, call: Call) -> Conflict | None:
+        """The recorded conflict of a row. It no longer applies once the row certainly calls another person."""
+        conflict = self.conflicts.get(address)
+        if conflict is None:
+            return None
+        wanted = {self.view.target(name) for name in self.people.names(call.target)}
+        same = not wanted.isdisjoint(self.people.names(conflict.target))
+        return conflict if same else None

@@ -10,10 +10,10 @@ from datetime import datetime
 from msgspec import structs
 
 from reconciler.bulk.spool import LazySequence, filtered
-from reconciler.domain.changes import gathered
+from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
-from reconciler.domain.plan import Action, Change, with_action
+from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
 from reconciler.planning.guards.registry import Pick, run_guards, run_momentary, run_stateless
@@ -24,7 +24,7 @@ MOST_KEPT = 100_000
 _JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
 
-def guarded(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Change], list[Diagnostic]]:
+def guarded(changes: Changes, scene: GuardInput) -> tuple[Changes, list[Diagnostic]]:
     """Block the calls that must not ring; return the changes, still sorted by address, and the warnings.
 
     An objection against the whole plan blocks every call that it would place.
@@ -44,7 +44,7 @@ def guarded(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Chan
     if not whole and not single:
         return changes, warnings
     judged = (_judged(change, whole, single.get(change.address, [])) for change in changes)
-    return gathered(judged), warnings
+    return Changes.from_items(judged), warnings
 
 
 def by_guard(change: Change) -> bool:
@@ -120,13 +120,13 @@ def _source(address: Address, changes: Sequence[Change]) -> Location | None:
     return changes[bisect_left(changes, address, key=lambda change: change.address)].source
 
 
-def _picking(changes: Sequence[Change], now: datetime) -> Pick:
+def _picking(changes: Changes, now: datetime) -> Pick:
     """Select the calls that would be placed, as guards see them."""
     picked: dict[frozenset[Action], Sequence[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
-            asked = with_action(changes, *(actions & _JUDGED))
+            asked = changes.with_action(*(actions & _JUDGED))
             if Action.EXPIRED in actions:
                 asked = filtered(asked, lambda change: "recorded" not in change.reasons)
             picked[actions] = _Candidates(asked, now)
