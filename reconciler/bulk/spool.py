@@ -124,14 +124,13 @@ class SpooledList(LazySequence[T]):
 
     def between(self, index: int, stop: int) -> Iterator[T]:
         """The items from ``index`` to before ``stop``, read in large pieces."""
-        starts, base, data = self._starts, 0, b""
+        starts, unpack = self._starts, self._unpack
         while index < stop:
-            start, end = starts[index] - base, starts[index + 1] - base
-            if end > len(data):
-                base = starts[index]
-                data = self._read(base, max(end - start, min(_CHUNK, starts[stop] - base)))
-            else:
-                yield self._unpack(data[start:end])
+            base = starts[index]
+            data = self._read(base, max(starts[index + 1] - base, min(_CHUNK, starts[stop] - base)))
+            read_to = base + len(data)
+            while index < stop and starts[index + 1] <= read_to:
+                yield unpack(data[starts[index] - base : starts[index + 1] - base])
                 index += 1
 
     def _flush(self) -> None:

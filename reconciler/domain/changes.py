@@ -110,7 +110,8 @@ class Changes(LazySequence[Change]):
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
-        return Subset(self._items, self._index.places(actions))
+        places = self._index.places(actions)
+        return self._items if len(places) == len(self._items) else Subset(self._items, places)
 
     def count_action(self, action: Action) -> int:
         return self._index.count(action)
