@@ -16,17 +16,27 @@ from reconciler.errors import LookupFailed
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteAgent:
+    """An AI agent of the account; ``name`` and ``language`` may be empty."""
+
+    id: str
+    name: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteNumber:
-    """A number of the organisation; ``e164`` is as the service writes it."""
+    """A number of the organisation; ``e164`` is as the service writes it. ``type`` may be empty."""
 
     id: str
     e164: str
+    type: str
 
 
-async def list_agents(reader: Reader) -> frozenset[str]:
-    """The ids of the account's agents. Raises ``LookupFailed``."""
+async def list_agents(reader: Reader) -> list[RemoteAgent]:
+    """The account's agents, in the service's order. Raises ``LookupFailed``."""
     items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "for its agents"), "agents")
-    return frozenset(_text(item, "id") for item in items)
+    return [RemoteAgent(_text(item, "id"), _hint(item, "name"), _hint(item, "language")) for item in items]
 
 
 async def has_agent(reader: Reader, agent_id: str) -> bool:
@@ -54,7 +64,7 @@ async def list_numbers(reader: Reader) -> list[RemoteNumber]:
 def _number(item: JsonValue) -> Item[RemoteNumber]:
     if not isinstance(item, dict):
         raise LookupFailed("the service's list of numbers does not match its documentation")
-    number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"))
+    number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"), _hint(item, "type"))
     return Item(number.id, None, number)
 
 
@@ -63,3 +73,9 @@ def _text(item: JsonObject, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise LookupFailed(f"the service lists an item without {name}")
     return value
+
+
+def _hint(item: JsonObject, name: str) -> str:
+    """A field that people read and nothing depends on."""
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
