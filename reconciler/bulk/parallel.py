@@ -77,7 +77,9 @@ def spread(make: Callable[[int], R | None]) -> Iterator[R]:
     """
     workers = _start_workers(make, processes())
     if not workers:
-        yield from iter(map(make, count()).__next__, None)
+        numbers = count()
+        while (made := make(next(numbers))) is not None:
+            yield made
         return
     try:
         for worker in cycle(workers):
@@ -154,12 +156,8 @@ def _start(make: Callable[[int], object], first: int, step: int, others: Iterabl
 def _work(make: Callable[[int], object], first: int, step: int, writing: int, unused: Iterable[int]) -> NoReturn:
     """Run a worker. It ends with its work, or when nobody reads its results any more."""
     try:
-        for number in (
-            signal.SIGHUP,
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # sent to the whole group: the parent decides
-            signal.signal(number, signal.SIG_IGN)
+        for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # the parent gets it too, and decides
+            signal.signal(ending, signal.SIG_IGN)
         for pipe in unused:
             os.close(pipe)
         with open(writing, "wb", buffering=0) as results:

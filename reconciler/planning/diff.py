@@ -9,7 +9,7 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 
-from reconciler.bulk.spool import PARALLEL_ABOVE, in_parts
+from reconciler.bulk import spool
 from reconciler.domain.changes import Changes, ChangesPart
 from reconciler.domain.known import EntryIndex
 from reconciler.domain.merging import ascending
@@ -38,10 +38,10 @@ def diff_rows(rows: Sequence[Row], known: EntryIndex, context: Context, moved: M
     """Judge each row once, and then each entry in scope without a row. ``moved`` maps addresses to the ones they
     had before.
 
-    Rows must have unique addresses. More than ``PARALLEL_ABOVE`` rows must be sorted by address.
+    Rows must have unique addresses. More than ``spool.PARALLEL_ABOVE`` rows must be sorted by address.
 
     Raises:
-        ValueError: they are not.
+        ValueError: the rows of one part are not.
     """
     placed = PlacedCalls(context)
     duplicates = Duplicates(known, context.siblings, context.view, context.people)
@@ -53,8 +53,8 @@ def diff_rows(rows: Sequence[Row], known: EntryIndex, context: Context, moved: M
         return ChangesPart.from_changes(_changes(judged, placed, judge.trace)), judge.trace
 
     def parts() -> Iterator[ChangesPart]:
-        ordered = rows if len(rows) > PARALLEL_ABOVE else sorted(rows, key=attrgetter("address"))
-        for part, part_trace in in_parts(ordered, judge_part):
+        ordered = rows if len(rows) > spool.PARALLEL_ABOVE else sorted(rows, key=attrgetter("address"))
+        for part, part_trace in spool.in_parts(ordered, judge_part):
             trace.add(part_trace)
             yield part
 
