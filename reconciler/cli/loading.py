@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.base import load_base
 from reconciler.domain import identity, wire
@@ -63,7 +63,7 @@ def load_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = read_entries(workspace, request, context, () if base is None else base.rows)
-    with placed as (found, entries), collector.paused():
+    with placed as (found, entries), collection_paused():
         state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))

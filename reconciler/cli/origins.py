@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.bulk.packing import pack, unpacker
 from reconciler.bulk.spool import SpooledMap
 from reconciler.domain import identity
 from reconciler.source.provenance import Provenance
@@ -28,7 +27,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     edited meanwhile is skipped. ``sources`` are what the plan was made from.
     """
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
-    found: SpooledMap[Address, Provenance] = SpooledMap(pack, unpacker(Provenance))
+    found: SpooledMap[Address, Provenance] = SpooledMap(Provenance)
 
     def keep(trace: Trace) -> None:
         row = trace.row

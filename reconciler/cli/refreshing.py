@@ -115,7 +115,7 @@ def unknown_plan(name: str, known: Collection[str]) -> ReconcilerError:
 def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
     if chosen is None:
         return plan
-    changes = tuple(change for change in plan.changes if change.address.plan in chosen)
+    changes = plan.changes.filtered(lambda change: change.address.plan in chosen)
     return replace(plan, changes=changes, to_stop=tuple(c for c in plan.to_stop if c.address.plan in chosen))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.app import App, echo
 from reconciler.cli.output import writing_private
@@ -129,7 +129,7 @@ def print_plan(
         if form == "text" and file == STDOUT:
             show_text(app, plan, reveal=reveal, full=full, now=now, origins=origins)
             continue
-        with collector.paused():
+        with collection_paused():
             if form == "text":
                 put(app, _text(plan, origins, masked=not reveal), file)
             elif form == "html":
@@ -153,7 +153,7 @@ def show_text(
     look = app.look(sys.stdout, reveal=reveal)
     if look.now is not None:
         look = replace(look, now=now or look.now, full=full)
-    with collector.paused():
+    with collection_paused():
         write_plan(plan, look, echo, origins)
 
 

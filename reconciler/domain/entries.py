@@ -1,16 +1,14 @@
-"""The state's entries, sorted by address: in memory if they are few, otherwise on disk. Searchable by address."""
+"""The state's entries, sorted by address: on disk if they are many, and searchable by address."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.bulk.packing import pack, unpacker
 from reconciler.bulk.spool import LazySequence, SpooledList
 from reconciler.domain.model import Address, Entry
 
 _TOGETHER = 128  # entries per block; callers that ask in address order usually need the same block again
-_UNPACK = unpacker(Entry)
 
 
 class EntryIndex(LazySequence[Entry]):
@@ -18,14 +16,14 @@ class EntryIndex(LazySequence[Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Raises ``ReconcilerError`` if the disk is full."""
-        spooled, ascending, last = SpooledList(pack, _UNPACK), True, None
+        kept, ascending, last = SpooledList(Entry), True, None
         for entry in entries:
             ascending = ascending and (last is None or last < entry.address)
             last = entry.address
-            spooled.append(entry)
-        self._items: Sequence[Entry] = spooled.items
+            kept.append(entry)
+        self._items: Sequence[Entry] = kept
         if not ascending:  # rows were moved, or the entries do not come from a state
-            self._items = sorted(spooled.items, key=lambda entry: entry.address)
+            self._items = sorted(kept, key=lambda entry: entry.address)
         self._firsts = [self._items[place].address for place in range(0, len(self._items), _TOGETHER)]
         self._near: tuple[int, Sequence[Entry], Sequence[Address]] = (-1, (), ())
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.bulk.spool import MappedView, Subset, filtered
-from reconciler.domain.changes import MergeCursor
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.events import Event, EventKind
+from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Entry, Location, Row
 from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Change, Plan
@@ -21,7 +21,6 @@ from reconciler.domain.wire import endpoint
 from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import by_guard
-from reconciler.planning.judging import find_conflict
 from reconciler.planning.plan import make_plan
 
 
@@ -152,7 +151,7 @@ def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready
         event = Event(EventKind.SKIPPED, address, message="resolved as placed since the plan was made")
     elif entry is not None and entry.unknown:
         event = Event(EventKind.UNCERTAIN, address, message=reasons.uncertain(entry).text)
-    elif call is not None and (item := find_conflict(address, call, context)) is not None:
+    elif call is not None and (item := context.find_conflict(address, call)) is not None:
         event = Event(EventKind.CONFLICT, address, message=reasons.conflict(item).text)
     else:
         why = "its conflict was resolved since the plan was made, but the plan does not place it; plan again"

@@ -9,7 +9,8 @@ from operator import attrgetter
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.changes import MergeCursor, gathered
+from reconciler.domain.changes import Changes
+from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Row
 from reconciler.domain.plan import Action, Base, Change, Plan
 from reconciler.domain.times import format_instant
@@ -26,7 +27,8 @@ def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: B
     with those of the base.
     """
     wanted, had = MergeCursor(rows), MergeCursor(base_rows)
-    return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
+    changes = Changes.from_items(_mark(change, wanted, had) for change in plan.changes)
+    return replace(plan, base=base, changes=changes)
 
 
 def _mark(change: Change, wanted: MergeCursor[Row], had: MergeCursor[Row]) -> Change:

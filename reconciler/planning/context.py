@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.domain import wire
 from reconciler.domain.blinding import ClearView, View
 from reconciler.domain.facts import Conflict
-from reconciler.domain.model import Address
+from reconciler.domain.model import Address, Call
 from reconciler.domain.people import People
 from reconciler.domain.plan import GitRevision, Lifted
 from reconciler.domain.policy import Policy, Strictness
@@ -57,3 +57,12 @@ class Context:
         eased = {item.code: Strictness.WARNING for item in allowed if is_blocking(item.code, self.policy)}
         policy = replace(self.policy, strictness={**self.policy.strictness, **eased})
         return replace(self, policy=policy, lifted=(*self.lifted, *allowed))
+
+    def find_conflict(self, address: Address, call: Call) -> Conflict | None:
+        """The recorded conflict of a row. It no longer applies once the row certainly calls another person."""
+        conflict = self.conflicts.get(address)
+        if conflict is None:
+            return None
+        wanted = {self.view.target(name) for name in self.people.names(call.target)}
+        same = not wanted.isdisjoint(self.people.names(conflict.target))
+        return conflict if same else None

@@ -9,10 +9,10 @@ from datetime import datetime
 from itertools import chain
 
 from reconciler.bulk.spool import LazySequence, filtered
-from reconciler.domain.changes import gathered
+from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
-from reconciler.domain.plan import Action, Change, with_action
+from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
 from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
@@ -23,7 +23,7 @@ MOST_OF_A_GUARD = 20
 MOST_KEPT = 100_000
 
 
-def apply_guards(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Change], list[Diagnostic]]:
+def apply_guards(changes: Changes, scene: GuardInput) -> tuple[Changes, list[Diagnostic]]:
     """Block the calls that must not ring; return the changes, still sorted by address, and the warnings.
 
     An objection against the whole plan blocks every call that it would place.
@@ -41,7 +41,8 @@ def apply_guards(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence
     warnings = _to_diagnostics(warned, lambda address: _source(address, changes))
     if not whole and not single:
         return changes, warnings
-    return gathered(_blocked(change, whole, single.get(change.address, [])) for change in changes), warnings
+    judged = (_blocked(change, whole, single.get(change.address, [])) for change in changes)
+    return Changes.from_items(judged), warnings
 
 
 def by_guard(change: Change) -> bool:
@@ -123,13 +124,13 @@ def _source(address: Address, changes: Sequence[Change]) -> Location | None:
     return changes[bisect_left(changes, address, key=lambda change: change.address)].source
 
 
-def _picking(changes: Sequence[Change], now: datetime) -> Pick:
+def _picking(changes: Changes, now: datetime) -> Pick:
     """Select the calls that would be placed, as guards see them."""
     picked: dict[frozenset[Action], Sequence[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
-            selected = with_action(changes, *actions)
+            selected = changes.with_action(*actions)
             if Action.EXPIRED in actions:
                 selected = filtered(selected, lambda change: "recorded" not in change.reasons)
             picked[actions] = _Candidates(selected, now)

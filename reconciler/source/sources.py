@@ -15,9 +15,9 @@ from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
+from reconciler.source.rows.collector import RowCollector
 from reconciler.source.rows.expand import PlanFile, read_plan_file
 from reconciler.source.rows.frame import Watch
-from reconciler.source.rows.gathering import RowCollector
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import error_message, next_step
@@ -59,7 +59,7 @@ def load_sources(
         report.finish()
         problems += report.diagnostics
     people = people or People()
-    problems += _duplicate_calls(rows.alike(people), people)
+    problems += _duplicate_calls(rows.possible_duplicates(people), people)
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
@@ -95,9 +95,9 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
         return
     if plan.name is not None:
         plans[plan.name] = Location(report.file, *plan.named_at)
-    rows.begin()
+    rows.start_file()
     for found in plan.rows:
-        for row, known in rows.take(found):
+        for row, known in rows.add_rows(found):
             message = f"duplicate address {row.address}, first used at {known.source}"
             hint = "change the key: it must be unique within the plan"
             report.add_problem_at(

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from reconciler.bulk.packing import pack_values, unpack_values
 from reconciler.bulk.spool import SpooledList
 from reconciler.domain.blinding import derived_key
 from reconciler.domain.facts import UNLOCKED_COMMANDS
@@ -75,11 +75,11 @@ class Reader(ConnectionFacts):
         return self._entries("select * from calls order by plan, key, revision")
 
     def _entries(self, sql: str, *values: Value) -> Iterator[Entry]:
-        kept = SpooledList(pack_values, unpack_values)
+        kept = SpooledList(list[Any])
         with self._session.translated():
             for row in self._connection.execute(sql, values):
                 kept.append([row[name] for name in ENTRY_COLUMNS])
-        for record in kept.items:
+        for record in kept:
             yield to_entry(dict(zip(ENTRY_COLUMNS, record, strict=True)))
 
     def entry(self, address: Address) -> Entry | None:

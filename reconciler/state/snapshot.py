@@ -17,9 +17,9 @@ from pathlib import Path
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, BlindedView, is_blind, is_blind_text
-from reconciler.domain.changes import ascending
 from reconciler.domain.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
 from reconciler.domain.facts import Conflict, unresolved
+from reconciler.domain.merging import ascending
 from reconciler.domain.model import Address, Entry, JsonObject, JsonValue, Status
 from reconciler.domain.people import person
 from reconciler.domain.ports import StateReader

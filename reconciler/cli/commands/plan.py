@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
 from reconciler.cli.commands.show import check_plan_key, plan_key
 from reconciler.cli.completing import plan_files
@@ -125,7 +125,7 @@ def plan(
             echo(f"{hint}\n", err=True)
         return code
     if out is not None:
-        with collector.paused(), writing_private(app.directory, out) as file:
+        with collection_paused(), writing_private(app.directory, out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE

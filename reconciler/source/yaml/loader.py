@@ -13,7 +13,7 @@ from itertools import islice
 
 import yaml
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.errors import ReconcilerError
 from reconciler.source.yaml.builder import Builder, TooDeep
@@ -75,7 +75,7 @@ def load(data: bytes, file: str) -> Document:
     if found := tuple(_forbidden(match, text, file) for match in forbidden):
         return Document(file, text, None, found)
     builder = Builder(file)
-    with collector.paused():
+    with collection_paused():
         root = _build(builder, text, file)
     return Document(file, text, root, (*builder.diagnostics, *builder.tally.summaries()))
 

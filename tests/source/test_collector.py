@@ -14,13 +14,13 @@ from reconciler.domain.blinding import ClearView
 from reconciler.domain.model import Address, Call, Location, Row
 from reconciler.domain.people import People
 from reconciler.domain.persons import Persons
-from reconciler.source.rows.gathering import RowCollector
+from reconciler.source.rows.collector import RowCollector
 
 NAMES = st.tuples(st.sampled_from(["a", "b", "b/c", "b.c"]), st.integers(1, 3))
 FILES = st.permutations(["one", "two", "three"]).flatmap(
     lambda plans: st.tuples(*(st.tuples(st.just(plan), st.lists(NAMES, max_size=6)) for plan in plans))
 )
-MOST = st.sampled_from([0, 3, 100])
+CHUNKS = st.sampled_from([1, 300, 1 << 20])
 
 
 def rows_of(plan: str, names: list[tuple[str, int]]) -> list[Row]:
@@ -30,22 +30,24 @@ def rows_of(plan: str, names: list[tuple[str, int]]) -> list[Row]:
     ]
 
 
-@given(FILES, MOST)
-def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...], most: int) -> None:
+@given(FILES, CHUNKS)
+def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...], chunk: int) -> None:
     wanted: dict[Address, Row] = {}
-    gathering = RowCollector()
+    collector = RowCollector()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spool, "MOST_HELD", most)
+        patch.setattr(spool, "_CHUNK", chunk)
         for plan, names in files:
-            gathering.begin()
+            collector.start_file()
             for row in rows_of(plan, names):
                 first = wanted.get(row.address)
-                assert gathering.add(row) == first
+                assert collector.add(row) == first
                 wanted.setdefault(row.address, row)
-    found = list(gathering.rows())
+    found = list(collector.rows())
     assert found == [wanted[address] for address in sorted(wanted)]
     calls = Counter((row.call.target, row.rings_at) for row in found)
-    assert list(gathering.alike(People())) == [row for row in found if calls[row.call.target, row.rings_at] > 1]
+    assert list(collector.possible_duplicates(People())) == [
+        row for row in found if calls[row.call.target, row.rings_at] > 1
+    ]
 
 
 @given(
@@ -53,13 +55,13 @@ def test_like_a_dictionary(files: tuple[tuple[str, list[tuple[str, int]]], ...],
     st.dictionaries(st.sampled_from("abc"), st.sampled_from(["+14155550101", "+14155550102"])),
 )
 def test_rows_that_may_call_one_person_at_one_time(calls: list[tuple[str, int]], numbers: dict[str, str]) -> None:
-    gathering, rows = RowCollector(), []
-    gathering.begin()
+    collector, rows = RowCollector(), []
+    collector.start_file()
     for line, (target, hour) in enumerate(calls, 1):
         at = datetime(2031, 6, 1, hour, tzinfo=UTC)
         call = Call("agent", "from", to_number=target)
         rows.append(Row(Address("june", f"k{line}"), call, Location("june", line), rings_at=at))
-        gathering.add(rows[-1])
+        collector.add(rows[-1])
     people = People(numbers=numbers)
     persons = Persons(people, ClearView())
     wanted = [
@@ -68,7 +70,7 @@ def test_rows_that_may_call_one_person_at_one_time(calls: list[tuple[str, int]],
         for other in rows
         if row is not other and row.rings_at == other.rings_at and is_same(persons, row, other)
     ]
-    found = list(gathering.alike(people))
+    found = list(collector.possible_duplicates(people))
     assert all(row in found for row in wanted)
     assert all(row in wanted or row.call.target in numbers for row in found), "contacts may share a number"
 
@@ -80,9 +82,9 @@ def is_same(persons: Persons, row: Row, other: Row) -> bool:
 
 
 def test_rows_that_come_in_order_are_not_sorted() -> None:
-    gathering = RowCollector()
+    collector = RowCollector()
     for plan in ("one", "two"):
-        gathering.begin()
+        collector.start_file()
         for row in rows_of(plan, [("a", 1), ("a", 2), ("b", 1)]):
-            gathering.add(row)
-    assert gathering._order() == range(6)
+            collector.add(row)
+    assert collector._order() == range(6)
