@@ -43,7 +43,11 @@ class EntryIndex(LazySequence[Entry]):
 
     def get(self, address: Address) -> Entry | None:
         """The entry with exactly this address, or None."""
-        return next((entry for _, entry in self.named(address) if entry.address == address), None)
+        if not self._firsts:
+            return None
+        entries, addresses = self._read(max(bisect_right(self._firsts, address) - 1, 0))
+        place = bisect_left(addresses, address)
+        return entries[place] if place < len(addresses) and addresses[place] == address else None
 
     def named(self, address: Address) -> list[tuple[int, Entry]]:
         """The entries of a row in all revisions, in ascending order, each with its position."""
