@@ -28,7 +28,6 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.placing.joint import JointApply
 from reconciler.placing.schedule_check import ScheduleSettings
 from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
-from reconciler.planning.lifting import lift
 from reconciler.render.address_mask import AddressMask
 from reconciler.savedplan.planfile import plan_id, summary
 
@@ -166,7 +165,7 @@ def _apply(
     if not new:
         return apply(context)
     check_used(new, apply(context).objecting)
-    return apply(lift(context, new))
+    return apply(context.with_overrides(new))
 
 
 async def _run(

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from reconciler.bulk.packing import pack, unpacker
 from reconciler.bulk.spool import SpooledMap
 from reconciler.domain import identity
 from reconciler.render.load_context import LoadContext
@@ -35,7 +34,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     made from.
     """
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
-    found: SpooledMap[Address, Provenance] = SpooledMap(pack, unpacker(Provenance))
+    found: SpooledMap[Address, Provenance] = SpooledMap(Provenance)
 
     def keep(trace: Trace) -> None:
         row = trace.row

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.app import App
 from reconciler.cli.output import echo
@@ -127,7 +127,7 @@ def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], view: Pl
         if form == "text" and file == STDOUT:
             show_text(app, plan, view)
         else:
-            with collector.paused():
+            with collection_paused():
                 put(app, _render(app, plan, form, view), file)
 
 
@@ -138,7 +138,7 @@ def show_text(app: App, plan: Plan, view: PlanView) -> None:
     look = app.look(sys.stdout, reveal=view.reveal)
     if look.now is not None:
         look = replace(look, now=view.now or look.now, full=view.full)
-    with collector.paused():
+    with collection_paused():
         write_plan(plan, look, echo, view.origins)
 
 

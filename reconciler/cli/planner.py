@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.base_files import load_base
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import BlindedView
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.facts import unresolved
-from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import ring_time
@@ -24,8 +24,7 @@ from reconciler.placing.orders import describe_pause, resume_command
 from reconciler.planning.branch import introduce
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import PLACED_CODES
-from reconciler.planning.lifting import lift
-from reconciler.planning.plan import make_plan as compare
+from reconciler.planning.plan import make_plan
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class Request:
     lifted: tuple[Lifted, ...] = ()
 
 
-def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
+def load_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
     """Load the files, compare them with the state, and apply the guards.
 
     Raises:
@@ -64,12 +63,12 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = read_entries(workspace, request, context, () if base is None else base.rows)
-    with placed as (found, entries), collector.paused():
+    with placed as (found, entries), collection_paused():
         state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
-        plan = compare(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+        plan = make_plan(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
 
@@ -184,7 +183,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
-    return lift(context, request.lifted)
+    return context.with_overrides(request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.people import People
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
@@ -98,7 +98,7 @@ class Workspace:
         read.
         """
         named = [app.directory / path for path in paths] if paths else None
-        with collector.paused():
+        with collection_paused():
             found = load_sources(self.project, named, watch, people)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))

@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.chain import LedgerReader
 from reconciler.domain.facts import FactReader, FactStore, Pause
+from reconciler.domain.ledger import LedgerReader
 from reconciler.domain.model import Address, Call, Entry, JsonObject, Request, Status
 
 
@@ -163,6 +163,10 @@ class StateReader(LedgerReader, FactReader, Protocol):
     def latest_own_entry(self) -> Entry | None:
         """The latest placed call whose id was in the service's answer to a request. None if there is none, or if
         the latest 20 such calls were all forgotten."""
+        ...
+
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        """The ids of the calls that a person recorded as placed. They may have been placed without our tags."""
         ...
 
     def attempts(self, address: Address) -> Sequence[Attempt]:

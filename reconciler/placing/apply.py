@@ -29,7 +29,7 @@ from reconciler.placing.journal import Journal
 from reconciler.placing.orders import HeldBack, OrderSource, SendCheck
 from reconciler.placing.pacing import RateLimiter
 from reconciler.placing.sending import Outcome, Sender
-from reconciler.planning import explain
+from reconciler.planning import reasons
 
 MOST_GATHERING = 0.05  # seconds that an answer waits at most for others, to be recorded together
 UNKNOWNS_IN_A_ROW = 5
@@ -214,7 +214,7 @@ class Placement:
 
         def recorded() -> None:
             for item in choice.late:
-                why = explain.message(explain.expired(item.rings_at))
+                why = reasons.expired(item.rings_at).text
                 self._end(Event(EventKind.EXPIRED, item.address, message=why))
 
         if choice.blocked:

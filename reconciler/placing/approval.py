@@ -13,11 +13,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from reconciler.bulk.spool import filtered
 from reconciler.domain import identity, wire
-from reconciler.domain.chain import EntryKind, LedgerRecord, canonical
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
+from reconciler.domain.ledger import EntryKind, LedgerRecord, canonical
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.times import format_instant
@@ -136,7 +135,7 @@ def allow(
         stale.append(Event(EventKind.STALE, change.address, message=message))
         return False
 
-    return replace(plan, changes=filtered(plan.changes, keep)), stale
+    return replace(plan, changes=plan.changes.filtered(keep)), stale
 
 
 def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) -> Iterable[Event]:

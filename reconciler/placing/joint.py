@@ -23,7 +23,7 @@ from reconciler.domain.ports import Clock
 from reconciler.placing.orders import PAUSED, Batch
 from reconciler.placing.recheck import RecheckResult
 from reconciler.placing.workflow import Apply, Service, Whole
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 
 POLL = 0.25  # seconds between two checks of the other runners
@@ -165,13 +165,13 @@ def _end(lot: SharedRow, entry: Entry | None, orphan: bool) -> Event:
     if entry is not None and entry.placed:
         return Event(EventKind.SKIPPED, lot.address, message="placed by another runner")
     if entry is not None and entry.unknown and orphan:
-        return Event(EventKind.UNCERTAIN, lot.address, message=explain.message(explain.uncertain(entry)))
+        return Event(EventKind.UNCERTAIN, lot.address, message=reasons.uncertain(entry).text)
     if lot.event is not None:
         return lot.event
     if lot.sent and entry is not None and entry.status is Status.FAILED:
         return Event(EventKind.FAILED, lot.address, message=entry.error)
     if lot.sent and entry is not None and entry.status is Status.MISSED:
-        return Event(EventKind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
+        return Event(EventKind.EXPIRED, lot.address, message=reasons.expired(entry.rings_at).text)
     return Event(EventKind.NOT_SENT, lot.address, message="left for the other runners")
 
 
@@ -223,7 +223,7 @@ class _Claims:
     def _refuse(self, address: Address) -> None:
         if (missed := self._missed.get(address)) is not None:
             self._store.record_missed(self._run_id, [missed], self._clock.now())
-            why = explain.message(explain.expired(missed.rings_at))
+            why = reasons.expired(missed.rings_at).text
             self._report(Event(EventKind.EXPIRED, address, message=why))
             return
         event = self._ended.get(address) or Event(

@@ -9,19 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.bulk.spool import MappedView, Subset, filtered
-from reconciler.domain.changes import MergeCursor
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.events import Event, EventKind
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Entry, Location, Row
 from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import passed
 from reconciler.domain.wire import endpoint
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import by_guard
-from reconciler.planning.judging import find_conflict
 from reconciler.planning.plan import make_plan
 
 
@@ -49,7 +48,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Reche
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
-        retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
+        retried=frozenset(change.address for change in wanted if reasons.RETRIED in change.reasons),
         scope=frozenset(),
     )
     current = MergeCursor(make_plan(MappedView(wanted, _row), known, context).changes)
@@ -151,9 +150,9 @@ def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready
     if entry is not None and entry.placed:
         event = Event(EventKind.SKIPPED, address, message="resolved as placed since the plan was made")
     elif entry is not None and entry.unknown:
-        event = Event(EventKind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
-    elif call is not None and (item := find_conflict(address, call, context)) is not None:
-        event = Event(EventKind.CONFLICT, address, message=explain.message(explain.conflict(item)))
+        event = Event(EventKind.UNCERTAIN, address, message=reasons.uncertain(entry).text)
+    elif call is not None and (item := context.find_conflict(address, call)) is not None:
+        event = Event(EventKind.CONFLICT, address, message=reasons.conflict(item).text)
     else:
         why = "its conflict was resolved since the plan was made, but the plan does not place it; plan again"
         event = Event(EventKind.STALE, address, message=why)

@@ -17,7 +17,7 @@ from reconciler.placing.brake import CircuitBreaker
 from reconciler.placing.journal import Journal
 from reconciler.placing.orders import HeldBack, SendCheck
 from reconciler.placing.pacing import RateLimiter
-from reconciler.planning import explain
+from reconciler.planning import reasons
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
@@ -135,7 +135,7 @@ class Sender:
             if (skewed := self._gate.skewed(now)) is not None:
                 raise self._stopped(skewed)
             if (missed := order.missed(now)) is not None:
-                raise _TooLate(explain.message(explain.expired(missed.rings_at)))
+                raise _TooLate(reasons.expired(missed.rings_at).text)
             if (held := self._gate.check(order, now)) is not None:
                 raise _OrderHeldBack(held)
             if elapsed() - proved_at <= FRESH:

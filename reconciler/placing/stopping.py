@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconciler.domain.model import Address, Entry
-from reconciler.domain.plan import Action, CallToStop, Change
+from reconciler.domain.plan import CallToStop
 from reconciler.domain.ports import StateStore
 from reconciler.planning.context import Context
-from reconciler.planning.forbidden import Judged, PlacedCalls
+from reconciler.planning.forbidden import PlacedCalls
 
 
 def note_to_stop(
@@ -47,9 +47,9 @@ def _forbidden(store: StateStore, plans: Collection[str] | None, context: Contex
     placed = PlacedCalls(replace(context, complete=False))
     if not placed.codes:
         return frozenset()
-    judged = placed.judged(
-        Judged(Change(entry.address, Action.UNCHANGED, entry.digest), entry)
+    pending = (
+        entry
         for entry in store.entries_ahead(context.now)
         if _is_open(entry, context.now) and (plans is None or entry.address.plan in plans)
     )
-    return frozenset(item.change.address for item in judged if item.change.action is Action.FORBIDDEN)
+    return frozenset(placed.forbidden(pending))

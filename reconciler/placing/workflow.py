@@ -27,7 +27,7 @@ from reconciler.placing.orders import OrderSource, SendCheck, resume_command
 from reconciler.placing.recheck import RecheckResult, recheck
 from reconciler.placing.schedule_check import ScheduleCheck, ScheduleSettings
 from reconciler.placing.stopping import note_to_stop
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.plan import verdict
 
@@ -336,7 +336,7 @@ class Apply:
         if conflicts:
             self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
         for item in conflicts:
-            report(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
+            report(Event(EventKind.CONFLICT, item.address, message=reasons.conflict(item).text))
         held = {item.address for item in conflicts}
         return filtered(orders, lambda order: order.address not in held) if held else orders
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO
 
 from reconciler.domain import identity
-from reconciler.domain.changes import ascending, gathered
+from reconciler.domain.changes import Changes
 from reconciler.domain.documents import instant, integer, items, maybe, members, text
+from reconciler.domain.merging import ascending
 from reconciler.domain.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, GitRevision, Lifted, Plan
 from reconciler.domain.sensitive import may_name_person
@@ -42,7 +43,7 @@ def read(file: IO[bytes], *, signing_key: str | None = None) -> Plan:
     """
     digest, frame = hashlib.sha256(), bytearray()
     try:
-        changes = gathered(_changes(_hashed(file, digest), frame))
+        changes = Changes.from_items(_changes(_hashed(file, digest), frame))
         document = json.loads(frame)
         plan = _plan(members(document), changes)
         own_id = planfile.id_from_digest(digest)
@@ -130,7 +131,7 @@ def _check_signature(signature: JsonValue, own_id: str, signing_key: str) -> Non
         raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
 
 
-def _plan(document: JsonObject, changes: Sequence[Change]) -> Plan:
+def _plan(document: JsonObject, changes: Changes) -> Plan:
     state, git = members(document["state"]), document["git"]
     return Plan(
         created_at=instant(document["created_at"]),

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.domain.chain import Head
 from reconciler.domain.claims import Runner
 from reconciler.domain.facts import PauseStore
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.domain.times import format_instant

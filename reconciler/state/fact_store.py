@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from reconciler.domain.chain import EntryKind
 from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
+from reconciler.domain.ledger import EntryKind
 from reconciler.domain.model import Address, JsonObject, JsonValue, Status
 from reconciler.domain.ports import Decision, Result
 from reconciler.state import rules

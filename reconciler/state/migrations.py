@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from reconciler.domain.chain import EntryKind, Note
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import JsonObject
 from reconciler.domain.times import format_instant
 from reconciler.state.ledger import entries

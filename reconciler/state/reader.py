@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from reconciler.bulk.packing import pack_values, unpack_values
 from reconciler.bulk.spool import SpooledList
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, Link, genesis
 from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.ledger import Head, Link, genesis
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.domain.times import format_instant, parse_instant
@@ -37,7 +37,8 @@ select * from calls where status in ('intended', 'sent', 'uncertain') order by p
 """
 _AHEAD = "select * from calls where status in ('placed', 'adopted') and stopped_at is null and rings_at >= ?"
 _LATEST_ANSWERED = """
-select call_id from attempts where status = 'placed' and evidence is null
+select call_id from attempts
+where status = 'placed' and call_id not in (select call_id from decisions where said = 'placed')
 order by number desc limit 20
 """
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
@@ -82,11 +83,11 @@ class Reader(ConnectionFacts):
         return self._entries("select * from calls order by plan, key, revision")
 
     def _entries(self, sql: str, *values: Value) -> Iterator[Entry]:
-        rows = SpooledList(pack_values, unpack_values)
+        rows = SpooledList(list[Any])
         with self._session.translated():
             for row in self._connection.execute(sql, values):
                 rows.append([row[name] for name in ENTRY_COLUMNS])
-        for record in rows.items:
+        for record in rows:
             yield to_entry(dict(zip(ENTRY_COLUMNS, record, strict=True)))
 
     def entry(self, address: Address) -> Entry | None:
@@ -119,6 +120,10 @@ class Reader(ConnectionFacts):
         entries = self.entries_of_calls([row["call_id"] for row in rows])
         latest = (entries.get(row["call_id"]) for row in rows)
         return next((entry for entry in latest if entry is not None and entry.status is Status.PLACED), None)
+
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        rows = self._all("select call_id from decisions where said = 'placed'", ())
+        return frozenset(str(row["call_id"]) for row in rows)
 
     def attempts(self, address: Address) -> Sequence[Attempt]:
         return [to_attempt(row) for row in self._all(_ATTEMPTS, address_values(address))]
@@ -156,11 +161,11 @@ class Reader(ConnectionFacts):
 
     def ledger(self) -> Iterator[Link]:
         """All as of one moment, read as ``entries``."""
-        rows = SpooledList(pack_values, unpack_values)
+        rows = SpooledList(list[Any])
         with self.whole() as connection:
             for link in links(connection):
                 rows.append([link.number, link.entry, link.hash, link.salt, link.texts])
-        return (Link(*values) for values in rows.items)
+        return (Link(*values) for values in rows)
 
     @property
     def head(self) -> Head:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import Link, read
+from reconciler.domain.ledger import Link, read
 from reconciler.domain.model import Address, Call, Entry
 from reconciler.domain.ports import StateReader
 from reconciler.domain.times import parse_instant

@@ -20,9 +20,9 @@ from msgspec import Meta, Struct, convert
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, BlindedView, is_blind, is_blind_text
-from reconciler.domain.changes import ascending
 from reconciler.domain.documents import optional_instant, to_bytes
 from reconciler.domain.facts import Conflict, unresolved
+from reconciler.domain.merging import ascending
 from reconciler.domain.model import Address, Entry, JsonObject, Status
 from reconciler.domain.people import person
 from reconciler.domain.ports import StateReader

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
-from reconciler.domain.chain import EntryKind, Head
 from reconciler.domain.documents import optional_instant
+from reconciler.domain.ledger import EntryKind, Head
 from reconciler.domain.model import Address, JsonObject, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.domain.times import format_instant

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.domain.chain import EntryKind
 from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.ledger import EntryKind
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, StateError
 from reconciler.state import rules

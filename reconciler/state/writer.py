@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.facts import Pause
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import format_instant
 from reconciler.state import rules

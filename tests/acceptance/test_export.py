@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.cli.runs import new_run
 from reconciler.source.schema.packaged import schema_text
-from reconciler.source.sheets.guard import unguarded
+from reconciler.source.sheets.formula_escape import unescape_formula
 from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, Result, Workbench, plan_text
 from tests.workbooks import sheets_of
@@ -47,7 +47,7 @@ def placed(project: Workbench, sandbox: Any) -> Workbench:
 
 def table(result: Result) -> list[dict[str, str]]:
     rows = csv.DictReader(io.StringIO(result.out.removeprefix("\ufeff"), newline=""))
-    return [{name: unguarded(text) for name, text in row.items()} for row in rows]
+    return [{name: unescape_formula(text) for name, text in row.items()} for row in rows]
 
 
 def test_json_is_what_its_schema_says_and_the_same_each_time(placed: Workbench) -> None:

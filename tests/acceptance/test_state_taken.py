@@ -230,7 +230,7 @@ def added_to(at: Waiting) -> None:
     """What another process of ours may do beside a run: one more entry in the ledger, in a transaction."""
     from datetime import UTC, datetime
 
-    from reconciler.domain.chain import EntryKind, Note
+    from reconciler.domain.ledger import EntryKind, Note
     from reconciler.state.ledger import entries
     from reconciler.state.sqlite.connection import connect, transaction
 

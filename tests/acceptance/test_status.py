@@ -19,7 +19,7 @@ from reconciler.cli.runs import new_run
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.sandbox.config import utc_now
 from reconciler.source.schema.packaged import schema_text
-from reconciler.source.sheets.guard import unguarded
+from reconciler.source.sheets.formula_escape import unescape_formula
 from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, Workbench, plan_text
 from tests.workbooks import sheets_of
@@ -385,4 +385,4 @@ def test_a_snapshot_tells_no_outcomes(bench: Workbench, service: Service) -> Non
 
 def table(text: str) -> list[dict[str, str]]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    return [{name: unguarded(cell) for name, cell in row.items()} for row in rows]
+    return [{name: unescape_formula(cell) for name, cell in row.items()} for row in rows]

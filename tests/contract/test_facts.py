@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain.chain import EntryKind, read
 from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
+from reconciler.domain.ledger import EntryKind, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, StateStore
 from reconciler.errors import StateError

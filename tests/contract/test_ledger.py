@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.domain.chain import ChainVerifier, EntryKind, LedgerRecord, Link, genesis, read
+from reconciler.domain.ledger import ChainVerifier, EntryKind, LedgerRecord, Link, genesis, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError

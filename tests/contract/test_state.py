@@ -14,9 +14,10 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.blinding import UNKNOWN
 from reconciler.domain.model import Address, Call, Entry, Schedule, Status
-from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, RemoteCall, Result, Seen, StateStore
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
+from reconciler.evidence.tagging import is_own, observe
 from tests.contract.conftest import NOW, RUN
 
 LATER = NOW + timedelta(hours=3)
@@ -441,3 +442,20 @@ def test_the_latest_call_that_the_service_named_itself(store: StateStore) -> Non
     moved = Address("june", "elsewhere")
     store.move(RUN.id, [(B, moved)], NOW)
     assert store.latest_own_entry() == entry(store, moved)
+
+
+def test_a_redacted_call_that_a_person_recorded_is_not_an_own_one(store: StateStore) -> None:
+    """A person may record a call of the dashboard, which has no tags: it proves nothing about the service."""
+    bring(store, Status.UNCERTAIN, A)
+    store.decide(RUN.id, [Decision(A, LATER, "because", Status.PLACED, "in the dashboard")])
+    listed = [RemoteCall("in the dashboard", "completed", NOW, "agent", "contact")]
+    for over in (LATER + timedelta(days=1), None):
+        assert store.latest_own_entry() is None
+        assert not is_own(entry(store, A), store.calls_recorded_by_hand())
+        assert observe(store, listed) is None
+        if over is not None:
+            store.redact(RUN.id, [A], over)
+    bring(store, Status.PLACED, B)
+    store.redact(RUN.id, [B], LATER + timedelta(days=1))
+    assert is_own(entry(store, B), store.calls_recorded_by_hand())
+    assert store.latest_own_entry() == entry(store, B)

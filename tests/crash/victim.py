@@ -120,7 +120,7 @@ def arm(killer: Killer) -> None:
     around(ContactShip, "_post", at("before-send"), at("after-send"))
     around(Store, "_close", lambda: None, at("inside-answer"))
     around(Store, "adopt", at("before-adoption"), at("after-adoption"))
-    around(settle.evidence, "match", at("before-lookup"), lambda: None)
+    around(settle.matching, "match", at("before-lookup"), lambda: None)
     around(Store, "end_run", at("before-end"), lambda: None)
     around(schedule_check.ScheduleCheck, "_look", lambda: None, at("before-verdict"))
     around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
@@ -231,7 +231,7 @@ def _trust_the_service(mutant: str) -> None:
         def by_each_call(call: Any, lineage: Any, *, tags_returned: bool) -> bool:
             return call.tags is None
 
-        settle.evidence.is_untagged = by_each_call
+        settle.matching.is_untagged = by_each_call
     else:
 
         def nobody_else(store: Any, remote: Any, claimed: Any) -> dict[Any, Any]:

@@ -112,6 +112,18 @@ def found(
     return [(item.kind, item.call_id) for item in drift(standings, answers, known, LINEAGE, plans, NOW)]
 
 
+def test_a_call_that_a_person_recorded_does_not_show_whether_tags_are_returned() -> None:
+    own = {"reconciler_lineage": "ours", "reconciler_plan": "june", "reconciler_key": "inv-1"}
+    calls = {
+        "call-1": remote(1, tags=own | {"reconciler_revision": "1", "reconciler_digest": "d1"}),
+        "call-2": remote(2),
+    }
+    answers, entries = Answers(calls), [entry(1), entry(2)]
+    assert answers.tagged(entries, LINEAGE, {"call-2"}) is True
+    assert answers.tagged(entries, LINEAGE, {"call-1"}) is False
+    assert answers.tagged(entries, LINEAGE, {"call-1", "call-2"}) is None
+
+
 def test_tagged_calls_that_the_state_does_not_know() -> None:
     lost = remote(9, "scheduled", tags=tags("inv-9"))
     assert found([entry()], lost) == [(DriftKind.UNKNOWN, "call-9")]

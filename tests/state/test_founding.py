@@ -14,7 +14,7 @@ from msgspec import structs
 from reconciler.domain.ports import Listing, RemoteCall, Run
 from reconciler.errors import StateError
 from reconciler.evidence.rebuild import Certainty, RebuildInput, rebuild
-from reconciler.evidence.recover import list_calls, record
+from reconciler.evidence.recover import list_all_calls, record
 from reconciler.state.sqlite.state import SqliteState
 from tests.evidence.test_rebuild import NOW, listed, row, tags
 from tests.memory import InMemoryStore
@@ -129,9 +129,9 @@ def test_pending_calls_are_listed_whatever_their_age() -> None:
 
         async def aclose(self) -> None: ...
 
-    assert len(asyncio.run(list_calls(Directory(), NOW))) == 2
+    assert len(asyncio.run(list_all_calls(Directory(), NOW))) == 2
     assert [item.status for item in asked] == ["scheduled", "in-queue", "in-progress", None]
     assert asked[-1].since == NOW
     asked.clear()
-    asyncio.run(list_calls(Directory(), None))
+    asyncio.run(list_all_calls(Directory(), None))
     assert asked == [Listing()]

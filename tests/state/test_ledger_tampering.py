@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain import chain
-from reconciler.domain.chain import Head
+from reconciler.domain import ledger
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen
 from reconciler.errors import StateError
@@ -147,7 +147,7 @@ def rehash(db: sqlite3.Connection, rng: random.Random) -> str:
     entry["at"] = "2020-01-01T00:00:00Z"
     text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     db.execute(
-        "update ledger set entry = ?, hash = ? where number = ?", (text, chain.entry_hash(text), row["number"])
+        "update ledger set entry = ?, hash = ? where number = ?", (text, ledger.entry_hash(text), row["number"])
     )
     return f"entry {row['number']} edited, its hash made right"
 
@@ -226,13 +226,13 @@ def rewrite(path: Path) -> None:
     """What somebody with all the time in the world does: one answer is falsified, and everything made to fit."""
     with closing(sqlite3.connect(path)) as db, db:
         (lineage,) = db.execute("select lineage from meta").fetchone()
-        before = chain.genesis(lineage).hash
+        before = ledger.genesis(lineage).hash
         for number, old in db.execute("select number, entry from ledger order by number").fetchall():
             entry = json.loads(old) | {"prev": before}
             if entry["content"].get("call_id") == "call-x":
                 entry["content"]["call_id"] = "call-forged"
             text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            before = chain.entry_hash(text)
+            before = ledger.entry_hash(text)
             db.execute("update ledger set entry = ?, hash = ? where number = ?", (text, before, number))
         db.execute("update ledger_head set hash = ?", (before,))
         for table in ("attempts", "calls", "decisions"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import EntryKind, LedgerRecord
+from reconciler.domain.ledger import EntryKind, LedgerRecord
 from reconciler.domain.model import Status
 from reconciler.state.ledger import projection, replay
 from reconciler.state.ledger.replay import Replay

@@ -17,7 +17,7 @@ import pytest
 from sqlite_utils import Database
 
 from reconciler.domain import identity
-from reconciler.domain.chain import read
+from reconciler.domain.ledger import read
 from reconciler.domain.model import Address, Call, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import read
+from reconciler.domain.ledger import read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Run
 from reconciler.errors import StateError, StateMissing

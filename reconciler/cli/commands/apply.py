@@ -36,7 +36,7 @@ from reconciler.cli.options import (
 from reconciler.cli.output import confirm, echo
 from reconciler.cli.overrides import check_used, read_overrides
 from reconciler.cli.plan_output import PlanView, show_problems, show_text
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import Request, load_plan
 from reconciler.cli.saved_plans import check_plan_key, read_plan
 from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
@@ -246,7 +246,7 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
 
 def _planned(app: App, workspace: Workspace, request: Request, options: ApplyOptions) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
-    plan, sources = make_plan(app, workspace, request)
+    plan, sources = load_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=options.reveal)
     if options.as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)

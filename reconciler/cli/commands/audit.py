@@ -30,7 +30,7 @@ from reconciler.cli.options import (
 from reconciler.cli.output import echo, echo_file, echo_json, say
 from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind, Head, read
+from reconciler.domain.ledger import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError

@@ -24,7 +24,7 @@ from reconciler.contactship.contacts import list_contacts
 from reconciler.contactship.reader import Reader
 from reconciler.errors import ExitCode, UsageError
 from reconciler.quantities import format_count
-from reconciler.source.sheets.guard import guarded
+from reconciler.source.sheets.formula_escape import escape_formula
 
 if TYPE_CHECKING:
     from reconciler.contactship.contacts import RemoteContact
@@ -72,6 +72,6 @@ def to_csv(found: Sequence[RemoteContact]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for contact in found:
-        cells = {name: guarded(text) for name, text in asdict(contact).items()}
+        cells = {name: escape_formula(text) for name, text in asdict(contact).items()}
         writer.writerow([cells[name] for name in COLUMNS])
     return text.getvalue().encode("utf-8-sig")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
@@ -27,7 +27,7 @@ from reconciler.cli.output_files import writing_private
 from reconciler.cli.overrides import check_used, offer, read_overrides
 from reconciler.cli.plan_details import find_load_context, find_origins
 from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts, show_problems
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import Request, load_plan
 from reconciler.cli.saved_plans import check_plan_key, plan_key
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
@@ -110,7 +110,7 @@ def plan(app: App, options: PlanOptions) -> int:
     lifted = read_overrides(options.overrides, workspace.project.policy)
     now = options.now or SystemClock().now()
     request = Request(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
-    made, sources = make_plan(app, workspace, request)
+    made, sources = load_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=options.reveal)
     view = PlanView(
@@ -129,7 +129,7 @@ def plan(app: App, options: PlanOptions) -> int:
             echo(f"{hint}\n", err=True)
         return code
     if options.out is not None:
-        with collector.paused(), writing_private(app.directory, options.out) as file:
+        with collection_paused(), writing_private(app.directory, options.out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if options.detailed_exitcode and to_place else ExitCode.DONE

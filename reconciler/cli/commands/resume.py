@@ -12,7 +12,7 @@ from reconciler.cli.lazy import examples
 from reconciler.cli.options import checkpoint_option, json_option, state_option
 from reconciler.cli.output import echo_json, say
 from reconciler.cli.pauses import check_reason, describe_scope, write_pause
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import Request, load_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.placing.orders import describe_pause
@@ -75,7 +75,7 @@ def resume(
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-    made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
+    made, sources = load_plan(app, workspace, Request((), SystemClock().now()))
     if not sources.files:
         return _Due(None)
     if made.errors:

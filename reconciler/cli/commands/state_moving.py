@@ -15,7 +15,7 @@ from reconciler.cli.output import say
 from reconciler.cli.output_files import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind
+from reconciler.domain.ledger import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.quantities import format_count
 from reconciler.state.transfer import dump, push_pull

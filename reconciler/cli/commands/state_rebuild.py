@@ -33,7 +33,7 @@ from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.evidence.rebuild import RebuildInput
 from reconciler.evidence.rebuild import rebuild as compare
-from reconciler.evidence.recover import list_calls, record
+from reconciler.evidence.recover import list_all_calls, record
 from reconciler.render.rebuild import RebuildReport, document, render_text
 from reconciler.system.environment import LINEAGE
 
@@ -162,7 +162,7 @@ def _look(workspace: Workspace, sources: Sources, target: Target, options: Rebui
 
 async def _list(target: Target, since: datetime | None) -> Sequence[RemoteCall]:
     async with target.listing(target.key()) as listing:
-        return await list_calls(listing, since)
+        return await list_all_calls(listing, since)
 
 
 def _confirm(report: RebuildReport) -> None:

@@ -10,8 +10,8 @@ from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Columns
 from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Identity, Layer, PlanPlace, Source, layer_of
+from reconciler.source.rows.collector import PackedRows
 from reconciler.source.rows.computed import Computed
-from reconciler.source.rows.gathering import Rows
 from reconciler.source.rows.ordinary import OrdinaryCalls
 from reconciler.source.rows.repeat import occurrences
 from reconciler.source.rows.row import Frame, Locate, Watch
@@ -34,7 +34,7 @@ class PlanFile:
     ``name`` and ``named_at`` are set if the plan has a valid name.
     """
 
-    rows: Iterator[Row | Rows]
+    rows: Iterator[Row | PackedRows]
     moves: tuple[Move, ...] = ()
     name: str | None = None
     named_at: tuple[int, int] = (1, 1)
@@ -54,7 +54,7 @@ def read_plan_file(root: MapNode, project: Project, report: FileReport, watch: W
     return PlanFile(_rows(root, frame, computed), tuple(_moves(root, report)), name, named_at)
 
 
-def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+def _rows(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | PackedRows]:
     yield from _calls(root, frame, computed)
     yield from _table(root, frame, computed)
     yield from _sheets(root, frame, computed)
@@ -108,7 +108,7 @@ def _locator(own: Layer, file: str) -> Locate:
     return locate
 
 
-def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | PackedRows]:
     node = root.get("table")
     if not isinstance(node, MapNode) or computed.broken:
         return
@@ -120,7 +120,7 @@ def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Ro
         frame.report.add_problem_at(problem.code, f"table: {problem.message}", location, problem.hint)
 
 
-def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Rows]:
+def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | PackedRows]:
     node = root.get("sheets")
     for index, item in enumerate(node.items if isinstance(node, ListNode) else ()):
         options = read_options(item) if isinstance(item, MapNode) else None
@@ -131,7 +131,7 @@ def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | R
             yield from _sheet(options, columns, frame)
 
 
-def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | Rows]:
+def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | PackedRows]:
     report = frame.report
     try:
         with open_sheet(options, report.file, frame.project) as grid:

@@ -16,14 +16,14 @@ from reconciler.domain.model import Location, Row
 from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.report import ProblemKind
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
+from reconciler.source.rows.collector import PackedRows
 from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
-from reconciler.source.rows.gathering import Rows
 from reconciler.source.rows.ordinary import NOTHING, RowShape
 from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import listed, quoted, revealing_names
 from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
-from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
+from reconciler.source.sheets.parallel_rows import Dates, NonBlankRows, rows_in_parallel
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SheetReader:
         self._source = source
         self.dates = Dates()
 
-    def rows(self, columns: Columns) -> Iterator[Row | Rows]:
+    def rows(self, columns: Columns) -> Iterator[Row | PackedRows]:
         """Every valid row. Errors are reported. Raises ``SheetProblem`` if the sheet cannot be read any further.
 
         The rows of long sheets are made by several processes, in batches.
@@ -79,7 +79,7 @@ class SheetReader:
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
         filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
-        while count <= spool.MOST_HELD or self._frame.watch is not None:
+        while count <= spool.PARALLEL_ABOVE or self._frame.watch is not None:
             group = filled.group(spool.PART)
             for row in lines.rows(group.records):
                 self.dates.add(row)
@@ -94,7 +94,7 @@ class SheetReader:
                         "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
                     )
                 return
-        yield from shared(filled, lines.rows, report, self.dates)
+        yield from rows_in_parallel(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
         """Report unknown names in formulas: each must be a header, a column, a default or a field."""

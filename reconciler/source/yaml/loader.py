@@ -13,7 +13,7 @@ from itertools import islice
 
 import yaml
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.domain.model import Diagnostic
 from reconciler.errors import ReconcilerError
 from reconciler.source.report import FileReport
@@ -76,7 +76,7 @@ def load(data: bytes, file: str) -> Document:
 def _parse(text: str, report: FileReport) -> Node | None:
     """The root, or None if the file is invalid, which is reported."""
     try:
-        with collector.paused():
+        with collection_paused():
             return parse(text, report)
     except yaml.MarkedYAMLError as error:
         mistake = explain(error, text)

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, promised_texts
+from reconciler.domain.ledger import ChainVerifier, Head, LedgerRecord, Link, promised_texts
 from reconciler.state.ledger import entries
 from reconciler.state.ledger.replay import Replay
 from reconciler.state.records import call_text

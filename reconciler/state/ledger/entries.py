@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import rfc8785
 
-from reconciler.domain.chain import Head, Link, Note, genesis, link
+from reconciler.domain.ledger import Head, Link, Note, genesis, link
 from reconciler.domain.model import JsonObject
 from reconciler.errors import StateError
 from reconciler.state import rules

@@ -17,8 +17,8 @@ import msgspec
 import rfc8785
 
 from reconciler import __version__
-from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.documents import inert
+from reconciler.domain.ledger import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import StateReader
 from reconciler.domain.times import format_instant

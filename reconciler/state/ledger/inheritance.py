@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from reconciler.domain.chain import EntryKind, Note
+from reconciler.domain.ledger import EntryKind, Note
 from reconciler.domain.model import Address, JsonObject
 from reconciler.state.ledger import entries
 from reconciler.state.session import Connection, Value

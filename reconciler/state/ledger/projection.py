@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import EntryKind, canonical
+from reconciler.domain.ledger import EntryKind, canonical
 from reconciler.domain.model import Address, Status
 from reconciler.state.ledger import statements
 from reconciler.state.session import Connection, Value

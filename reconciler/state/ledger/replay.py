@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.chain import EntryKind, LedgerRecord, promised_texts
+from reconciler.domain.ledger import EntryKind, LedgerRecord, promised_texts
 from reconciler.domain.model import JsonValue
 from reconciler.state import tables
 from reconciler.state.ledger import statements

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from psycopg import IsolationLevel, errors
 
-from reconciler.domain.chain import Head
 from reconciler.domain.facts import PauseStore
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateMissing

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.domain.chain import Head
 from reconciler.domain.facts import PauseStore
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateLocked

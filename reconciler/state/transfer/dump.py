@@ -17,7 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from reconciler import __version__
-from reconciler.domain.chain import Head
+from reconciler.domain.ledger import Head
 from reconciler.errors import StateError
 from reconciler.state import rules
 from reconciler.state.ledger import entries

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
-from reconciler.domain import chain
-from reconciler.domain.chain import EntryKind, Head
+from reconciler.domain import ledger
+from reconciler.domain.ledger import EntryKind, Head
 from reconciler.domain.ports import Run
 from reconciler.errors import ExitCode, Refused, StateError
 from reconciler.state import rules
@@ -123,7 +123,7 @@ def _fill(connection: Connection, source: StateDump, run: Run, now: datetime) ->
 
 
 def _steps(rows: Iterable[copying.Record]) -> list[Step]:
-    return [Step(str(row["hash"]), str(chain.read(str(row["entry"])).kind)) for row in rows]
+    return [Step(str(row["hash"]), str(ledger.read(str(row["entry"])).kind)) for row in rows]
 
 
 def _refused(divergence: Divergence, message: str, command: str) -> Refused:

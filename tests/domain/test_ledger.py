@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.domain.chain import canonical
+from reconciler.domain.ledger import canonical
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 PLAIN = st.none() | st.booleans() | st.integers(-(1 << 53) + 1, (1 << 53) - 1) | TEXT

@@ -10,7 +10,7 @@ from reconciler.bulk import spool
 from reconciler.bulk.parallel import spread
 from reconciler.domain.model import Row
 from reconciler.source.report import FileReport, WorkerProblems
-from reconciler.source.rows.gathering import Rows
+from reconciler.source.rows.collector import PackedRows
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
@@ -83,9 +83,9 @@ class Group:
     last: bool = False
 
 
-def shared(
+def rows_in_parallel(
     records: NonBlankRows, make: Callable[[Sequence[SheetRow]], Sequence[Row]], report: FileReport, dates: Dates
-) -> Iterator[Rows]:
+) -> Iterator[PackedRows]:
     """The rows that ``make`` returns for records, in batches. Their dates are added to ``dates``.
 
     Problems are added to ``report`` in the order of the records. Raises ``SheetProblem`` if the sheet cannot be
@@ -105,7 +105,7 @@ def shared(
             report.elsewhere = None
         for row in rows:
             made.dates.add(row)
-        made.rows = Rows.from_rows(rows)
+        made.rows = PackedRows.from_rows(rows)
         return made
 
     for made in spread(part):
@@ -124,7 +124,7 @@ class _Part:
     problem: SheetProblem | None
     sent: WorkerProblems = field(default_factory=WorkerProblems)
     dates: Dates = field(default_factory=Dates)
-    rows: Rows | None = None
+    rows: PackedRows | None = None
 
 
 class _Groups:

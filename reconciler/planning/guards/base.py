@@ -15,10 +15,10 @@ from reconciler.domain.policy import Policy, Strictness
 
 
 class Candidate(Record, frozen=True):
-    """A call that would be placed. ``action`` is create, waiting or expired.
+    """A call as guards see it. ``action`` is create, waiting or expired; a placed call is checked as create.
 
     ``rings_at`` is when it would ring (UTC); for a call that is not ``scheduled``, when it would ring if placed
-    now. ``called_timezone`` is its row's; ``guards.places`` decides where the called person is.
+    now. ``called_timezone`` is its row's; ``guards.zones`` decides where the called person is.
     """
 
     address: Address
@@ -48,18 +48,20 @@ class GuardInput:
     approved: frozenset[Address] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
+class GuardFinding(Record, frozen=True):
     """What a guard objects to in one call, or in all calls to place (``address`` None).
 
-    The message is public: it contains no person, no number and no value passed to the agent.
+    The message is public: it contains no person, no number and no value passed to the agent. The registry sets
+    ``code`` and ``blocks``; a guard does not know them.
     """
 
     address: Address | None
     message: str
+    code: str = ""
+    blocks: bool = True
 
 
-Check: TypeAlias = Callable[[Sequence[Candidate], GuardInput], Iterable[Objection]]
+Check: TypeAlias = Callable[[Sequence[Candidate], GuardInput], Iterable[GuardFinding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,3 @@ class Guard:
     stateless: bool = False
     momentary: bool = False
     binds_placed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GuardFinding:
-    """An objection with the guard's code, and whether it blocks."""
-
-    code: str
-    blocks: bool
-    objection: Objection

@@ -11,13 +11,13 @@ _RISKY = (*FORMULA_STARTS, "'")
 _BREAKS = ("\t", "\r", "\n")
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """``+14155552678`` as ``'+14155552678``; a text that starts with an apostrophe gets a second one."""
     return f"'{text}" if risky(text) else text
 
 
-def unguarded(text: str) -> str:
-    """The inverse of ``guarded``; any other text is not changed."""
+def unescape_formula(text: str) -> str:
+    """The inverse of ``escape_formula``; any other text is not changed."""
     return text[1:] if text[:1] == "'" and risky(text[1:]) else text
 
 

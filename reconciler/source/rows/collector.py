@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from operator import lt
 from typing import TypeAlias
 
-from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import Packed, Spool, SpooledList, Subset
+from reconciler.bulk.spool import Packed, SpooledList, Subset
 from reconciler.domain.model import Address, Row
 from reconciler.domain.people import People, person
 
 _Name: TypeAlias = tuple[str, int]
-_UNPACK = unpacker(Row)
-_ROOM = 8  # buckets per number: about every eighth number shares its bucket with another
+_HALF = (1 << 32) - 1
+_BUCKETS_PER_HASH = 8  # about every eighth hash shares its bucket with another
 
 
 @dataclass(slots=True)
@@ -33,7 +32,7 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PackedRows:
     """Rows of one plan, packed to be sent from a worker process.
 
     ``calls`` has a hash of each row's target and time, which is the same in forked processes. ``ascending`` says
@@ -48,87 +47,86 @@ class Rows:
     ascending: bool
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Row]) -> Rows | None:
+    def from_rows(cls, rows: Sequence[Row]) -> PackedRows | None:
         """Pack the rows; None if there are none."""
         if not rows:
             return None
         names = [_name(row.address) for row in rows]
         ascending = all(map(lt, names, islice(names, 1, None)))
-        calls = array("q", (_moment(person(row.call.target), row) for row in rows))
-        return cls(rows[0].address.plan, Packed.from_items(rows, pack), calls, names[0], names[-1], ascending)
+        calls = array("q", (_call_hash(person(row.call.target), row) for row in rows))
+        return cls(rows[0].address.plan, Packed.from_items(rows), calls, names[0], names[-1], ascending)
 
     def __iter__(self) -> Iterator[Row]:
-        return self.packed.items(_UNPACK)
+        return self.packed.items(Row)
 
 
 class RowCollector:
     """Collects the rows of one plan after another, and returns them sorted by address."""
 
     def __init__(self) -> None:
-        self._kept = SpooledList(pack, _UNPACK)
+        self._rows = SpooledList(Row)
         self._files: list[_File] = []
         self._calls = array("q")  # a hash of each row's target and time
 
-    def begin(self) -> None:
-        """Start the rows of another file."""
-        self._files.append(_File("", len(self._kept.items), len(self._kept.items)))
+    def start_file(self) -> None:
+        """The following rows are those of another file."""
+        self._files.append(_File("", len(self._rows), len(self._rows)))
 
-    def take(self, rows: Row | Rows) -> Iterator[tuple[Row, Row]]:
+    def add_rows(self, rows: Row | PackedRows) -> Iterator[tuple[Row, Row]]:
         """Add rows. Yields each duplicate with the earlier row of the same address."""
-        if isinstance(rows, Rows) and self._extend(rows):
+        if isinstance(rows, PackedRows) and self._extend(rows):
             return
-        for row in rows if isinstance(rows, Rows) else (rows,):
+        for row in rows if isinstance(rows, PackedRows) else (rows,):
             earlier = self.add(row)
             if earlier is not None:
                 yield row, earlier
 
-    def _extend(self, rows: Rows) -> bool:
+    def _extend(self, rows: PackedRows) -> bool:
         """Add packed rows unchanged if they continue in order."""
         file = self._files[-1]
         if file.positions is not None or not rows.ascending or rows.first <= file.last:
             return False
-        self._kept.extend(rows.packed)
+        self._rows.extend(rows.packed)
         self._calls.extend(rows.calls)
-        file.plan, file.last, file.end = rows.plan, rows.last, len(self._kept.items)
+        file.plan, file.last, file.end = rows.plan, rows.last, len(self._rows)
         return True
 
     def add(self, row: Row) -> Row | None:
         """Add a row, or return the earlier row of the same address."""
-        file, name, end = self._files[-1], (row.address.key, row.address.revision), len(self._kept.items)
+        file, name, end = self._files[-1], (row.address.key, row.address.revision), len(self._rows)
         if file.positions is None and name <= file.last:
-            file.positions = {_name(self._kept.items[index].address): index for index in range(file.start, end)}
+            file.positions = {_name(self._rows[index].address): index for index in range(file.start, end)}
         if file.positions is not None:
             if name in file.positions:
-                return self._kept.items[file.positions[name]]
+                return self._rows[file.positions[name]]
             file.positions[name] = end
         file.plan, file.last, file.end = row.address.plan, name, end + 1
-        self._kept.append(row)
-        self._calls.append(_moment(person(row.call.target), row))
+        self._rows.append(row)
+        self._calls.append(_call_hash(person(row.call.target), row))
         return None
 
     def rows(self) -> Sequence[Row]:
         """All rows, sorted by address."""
-        items, order = self._kept.items, self._order()
-        if isinstance(items, Spool):
-            return items if isinstance(order, range) else Subset(items, order)
-        return tuple(items[place] for place in order)
+        return Subset(self._rows, self._order())
 
-    def alike(self, people: People) -> Iterator[Row]:
+    def possible_duplicates(self, people: People) -> Iterator[Row]:
         """The rows that may call one person at the same time, with few false positives, sorted by address."""
-        calls = numbers = self._calls
-        if people.numbers:
-            numbers = array("q", (_moment(people.names(row.call.target)[-1], row) for row in self._kept.items))
-            pairs = zip(self._calls, numbers, strict=True)
-            calls = calls + array("q", (number for own, number in pairs if own != number))
-        repeated = _repeated(calls)
+        numbers = defaultdict(list)
+        for contact, number in people.numbers.items():
+            numbers[_hash(contact)].append(_hash(number))
+        hashes = self._calls
+        if numbers:
+            hashes = hashes + array("q", chain.from_iterable(_with_numbers(call, numbers) for call in hashes))
+        repeated = _repeated(hashes)
         for place in self._order() if repeated else ():
-            if self._calls[place] in repeated or numbers[place] in repeated:
-                yield self._kept.items[place]
+            call = self._calls[place]
+            if call in repeated or not repeated.isdisjoint(_with_numbers(call, numbers)):
+                yield self._rows.item(place)
 
     def _order(self) -> Sequence[int]:
         files = sorted(self._files, key=lambda file: file.plan)
         if all(file.positions is None for file in files) and files == self._files:
-            return range(len(self._kept.items))
+            return range(len(self._rows))
         order = array("Q")
         for file in files:
             if file.positions is None:
@@ -138,21 +136,36 @@ class RowCollector:
         return order
 
 
-def _repeated(numbers: Sequence[int]) -> set[int]:
-    """The numbers that occur more than once. They are hashes, so few share their last bits."""
-    last = (1 << (_ROOM * len(numbers)).bit_length()) - 1
-    seen, shared = bytearray(last + 1), set()
-    for number in numbers:
-        if seen[number & last]:
+def _repeated(hashes: Sequence[int]) -> set[int]:
+    """The hashes that occur more than once. Their last bits select buckets, so that few have to be counted."""
+    last = (1 << (_BUCKETS_PER_HASH * len(hashes)).bit_length()) - 1
+    filled, shared = bytearray(last + 1), set()
+    for number in hashes:
+        if filled[number & last]:
             shared.add(number & last)
-        seen[number & last] = 1
-    counts = Counter(number for number in numbers if number & last in shared)
+        filled[number & last] = 1
+    counts = Counter(number for number in hashes if number & last in shared)
     return {number for number, count in counts.items() if count > 1}
 
 
-def _moment(name: str, row: Row) -> int:
-    """A hash of a row's target and time."""
-    return hash((name, row.rings_at))
+def _call_hash(name: str, row: Row) -> int:
+    """A hash of a row's target and time, from which the hash of the target can be taken."""
+    time = hash(row.rings_at) & _HALF
+    return _signed(time << 32 | _hash(name) ^ time)
+
+
+def _with_numbers(call: int, numbers: Mapping[int, Sequence[int]]) -> list[int]:
+    """The same for the number of the called contact, if it is known: ``numbers`` maps the hashes of contacts."""
+    time = call >> 32 & _HALF
+    return [_signed(time << 32 | number ^ time) for number in numbers.get((call ^ time) & _HALF, ())]
+
+
+def _hash(name: str) -> int:
+    return hash(name) & _HALF
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def _name(address: Address) -> _Name:

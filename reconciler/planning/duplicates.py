@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.domain.blinding import View
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address, Entry, Row
 from reconciler.domain.people import People, spellings
-from reconciler.planning.guards.persons import Persons
+from reconciler.domain.persons import Persons
 
 WINDOW = timedelta(hours=24)
 
@@ -23,12 +23,12 @@ class Duplicates:
     state. Targets are compared as probable persons.
     """
 
-    def __init__(self, known: EntryIndex, siblings: frozenset[Address], view: View, people: People) -> None:
-        self._known = known
+    def __init__(self, entries: EntryIndex, siblings: frozenset[Address], view: View, people: People) -> None:
+        self._entries = entries
         self._view = view
         self._persons = Persons(people, view)
-        self._by_digest, self._by_target = _Index(len(known)), _Index(len(known))
-        for place, entry in enumerate(known):
+        self._by_digest, self._by_target = _Index(len(entries)), _Index(len(entries))
+        for place, entry in enumerate(entries):
             if (entry.unknown or entry.placed) and entry.address not in siblings:
                 self._by_digest.add(entry.digest, place)
                 for name in self._persons.names(entry.call.target):
@@ -41,22 +41,22 @@ class Duplicates:
         Calls are the same if they have the same digest, or the same target and ring time, or, for immediate and
         delayed rows, the same target in an immediate or delayed call attempted within 24 hours.
         """
-        if not self._known:
+        if not self._entries:
             return []
         digest = self._view.digest(digest)
-        found = set()
+        matches = set()
         for place in self._by_digest.places(digest):
-            entry = self._known.item(place)
+            entry = self._entries.item(place)
             if entry.digest == digest and _other(entry, row):
-                found.add(place)
+                matches.add(place)
         own, *number = self._persons.names(row.call.target)
         own_forms, forms = self._stored(own), self._stored(own, *number)
         for place in (place for name in forms for place in self._by_target.places(name)):
-            entry = self._known.item(place)
+            entry = self._entries.item(place)
             names = self._persons.names(entry.call.target)
             if (names[0] in forms or not own_forms.isdisjoint(names)) and _collides(entry, row, now):
-                found.add(place)
-        return sorted(found, key=lambda place: (self._known.item(place).address.key != row.address.key, place))
+                matches.add(place)
+        return sorted(matches, key=lambda place: (self._entries.item(place).address.key != row.address.key, place))
 
     def _stored(self, *names: str) -> set[str]:
         """The names of a person, in each form that the state may have."""
