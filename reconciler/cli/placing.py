@@ -18,7 +18,7 @@ from reconciler.cli.loading import make_context, overridden_guards
 from reconciler.cli.overrides import check_used
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
@@ -44,7 +44,7 @@ from reconciler.system.environment import variable
 
 if TYPE_CHECKING:
     from reconciler.cli.approval import Job
-    from reconciler.cli.loading import Request
+    from reconciler.cli.loading import PlanRequest
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.claims import JointStore
     from reconciler.domain.events import Event
@@ -111,7 +111,7 @@ def place(
     app: App,
     workspace: Workspace,
     job: Job,
-    request: Request,
+    request: PlanRequest,
     target: Target,
     *,
     lock_timeout: float,
@@ -178,7 +178,7 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
     }
 
 
-def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
+def _new_run(workspace: Workspace, job: Job, request: PlanRequest, details: JsonObject) -> Run:
     own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
     lifted = dict.fromkeys((*job.plan.lifted, *request.lifted))
@@ -197,7 +197,7 @@ def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObje
 def _apply(
     workspace: Workspace,
     job: Job,
-    request: Request,
+    request: PlanRequest,
     store: StateStore,
     run_id: str,
     tally: Tally,

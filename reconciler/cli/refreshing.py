@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import kept
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.loading import PlanRequest, make_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import API_KEY_VARIABLE
@@ -77,7 +77,7 @@ def look(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -
         StateError: the state is missing, foreign or unusable.
         ReconcilerError: there is no plan of that name.
     """
-    plan, sources = make_plan(app, workspace, Request(question.paths, now))
+    plan, sources = make_plan(app, workspace, PlanRequest(question.paths, now))
     if workspace.snapshot or not workspace.trusted:
         why = SNAPSHOT if workspace.snapshot else None
         chosen = _chosen(question, {change.address.plan for change in plan.changes})

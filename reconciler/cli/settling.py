@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, echo_json, is_public, say
-from reconciler.cli.loading import Request, intent_of, make_plan
+from reconciler.cli.loading import PlanRequest, intent_of, make_plan
 from reconciler.cli.runs import new_run
 from reconciler.contactship.listing import CallListing
 from reconciler.domain.facts import Conflict, unresolved
@@ -103,7 +103,7 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
     if not store.conflicts():
         return None
     now = SystemClock().now()
-    plan, _ = make_plan(app, workspace, Request((), now))
+    plan, _ = make_plan(app, workspace, PlanRequest((), now))
     if plan.errors:
         return None
     rows = FileRows(plan.changes)

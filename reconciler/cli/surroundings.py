@@ -11,13 +11,13 @@ from reconciler.state import snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.cli.loading import Request
+    from reconciler.cli.loading import PlanRequest
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.model import Entry
     from reconciler.domain.plan import Plan
 
 
-def find_load_context(workspace: Workspace, request: Request, plan: Plan) -> LoadContext:
+def find_load_context(workspace: Workspace, request: PlanRequest, plan: Plan) -> LoadContext:
     """Read from the state a second time, so that other formats cost nothing extra.
 
     The numbers of a snapshot's calls are unknown, so the limit of calls from one number is omitted.

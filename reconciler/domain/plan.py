@@ -83,6 +83,20 @@ class Change(Record, frozen=True, eq=False):
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
 
+    @property
+    def required_call(self) -> Call:
+        """The call of a row that has one. Raises ``ValueError`` for another row."""
+        if self.call is None:
+            raise ValueError(f"{self.address} has no call")
+        return self.call
+
+    @property
+    def required_request(self) -> Request:
+        """The request of a call that is placed now. Raises ``ValueError`` for another row."""
+        if self.request is None:
+            raise ValueError(f"{self.address} has no request")
+        return self.request
+
     def __eq__(self, other: object) -> bool:
         """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
         return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]

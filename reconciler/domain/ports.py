@@ -79,7 +79,10 @@ DUPLICATE_CALL_ID = "the answer named a call of another address"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (and too late)."""
+    """The result of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (and too late).
+
+    ``reasons`` are the codes of the guards, or ``paused``, that held the call back. They are not recorded.
+    """
 
     address: Address
     status: Status
@@ -87,6 +90,7 @@ class Result:
     call_id: str | None = None
     error: str | None = None
     evidence: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,8 @@ class Digests:
 
     def digest(self, change: Change) -> str:
         """Covers the request, the times and the conditions of a call to place, now or later."""
-        if change.call is None:
-            raise ValueError(f"{change.address} has no call")
         tags = identity.tags(self.lineage, change.address, change.digest)
-        request = change.request or wire.to_request(change.call, tags, self.fields)
+        request = change.request or wire.to_request(change.required_call, tags, self.fields)
         seen: JsonObject = {
             "endpoint": request.endpoint,
             "body": request.body,

@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from reconciler.domain.claims import JointStore, SharedRow
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.order import Order
-from reconciler.domain.plan import Action, Plan
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Clock
-from reconciler.placing.orders import PAUSED, Batch
 from reconciler.placing.recheck import RecheckResult
+from reconciler.placing.send_check import PAUSED, Batch
 from reconciler.placing.workflow import Apply, Service, Whole
 from reconciler.planning import explain
 from reconciler.planning.context import Context
@@ -204,7 +203,7 @@ class _Claims:
             return Batch(self._orders(claim.addresses), claim.wait)
         return Batch(wait=POLL, last=self._store.standing().over)
 
-    def _orders(self, claimed: Sequence[Address]) -> list[Order]:
+    def _orders(self, claimed: Sequence[Address]) -> list[Change]:
         """The orders for these rows. A row that must not be sent ends here, for all runners."""
         if any(address not in self._places and address not in self._ended for address in claimed):
             self._know(self._judge())

@@ -15,18 +15,17 @@ from reconciler.domain.clocks import SET_CLOCK, ServiceClock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import Verdict, unresolved
 from reconciler.domain.model import Address, Entry
-from reconciler.domain.order import Order
-from reconciler.domain.plan import Action, Plan
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import CallProvider, CallRegister, Checkpoint, Clock, StateStore
 from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
 from reconciler.evidence.conflicts import FileRows, end_conflicts
 from reconciler.evidence.settle import look_after, preflight, settle
 from reconciler.evidence.tagging import TAGS
-from reconciler.placing.apply import Placement, held_back
-from reconciler.placing.orders import OrderSource, SendCheck, resume_command
+from reconciler.placing.apply import Placement
+from reconciler.placing.calls_to_stop import note_to_stop
 from reconciler.placing.recheck import RecheckResult, recheck
 from reconciler.placing.schedule_check import ScheduleCheck, ScheduleSettings
-from reconciler.placing.stopping import note_to_stop
+from reconciler.placing.send_check import OrderSource, SendCheck, resume_command
 from reconciler.planning import explain
 from reconciler.planning.context import Context
 from reconciler.planning.plan import verdict
@@ -189,7 +188,7 @@ class Apply:
         if self._refusal is not None:
             raise self._refusal
 
-    async def _prepare(self, service: Service, report: Emit) -> Sequence[Order]:
+    async def _prepare(self, service: Service, report: Emit) -> Sequence[Change]:
         """Settle unknown calls, judge the plan again and run the preflight; returns the orders to send."""
         await self._compare_clocks(service)
         if moves := self._moves():
@@ -263,7 +262,7 @@ class Apply:
         known = self._store.entries_at([address for pair in self._plan.moves for address in pair])
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
-    def _still_here(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
+    def _still_here(self, orders: Sequence[Change], report: Emit) -> Sequence[Change]:
         """The orders whose row was not moved since the plan was made; a moved row's call may have been placed
         elsewhere.
         """
@@ -274,7 +273,7 @@ class Apply:
                 report(Event(EventKind.STALE, order.address, message=message))
         return filtered(orders, lambda order: order.address not in gone) if gone else orders
 
-    def _not_paused(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
+    def _not_paused(self, orders: Sequence[Change], report: Emit) -> Sequence[Change]:
         """The orders whose plan is not paused.
 
         Raises:
@@ -287,12 +286,12 @@ class Apply:
         why: dict[str, None] = {}
         resumes: dict[str, None] = {}
         for order in orders:
-            if (held := gate.pause(order)) is not None:
-                why[held.message] = None
+            if (event := gate.pause(order)) is not None:
+                why[str(event.message)] = None
                 resumes |= {
                     resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
                 }
-                report(held_back(order.address, held))
+                report(event)
         left = filtered(orders, lambda order: gate.pause(order) is None)
         if not left:
             raise Refused(
@@ -318,7 +317,7 @@ class Apply:
         """The addresses that may be settled; None for all, if this run is alone."""
         return None
 
-    async def _look_before(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
+    async def _look_before(self, orders: Sequence[Change], service: Service, report: Emit) -> Sequence[Change]:
         """The orders that do not exist at the service yet; none if the service cannot be queried."""
         if not orders or not service.preflight or service.directory is None or self._stopped:
             return orders
@@ -359,12 +358,12 @@ class Apply:
     def _sent(self) -> bool:
         return any(self.tally.counts[kind] for kind in (EventKind.PLACED, EventKind.UNCERTAIN, EventKind.ADOPTED))
 
-    async def _check_schedule(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
+    async def _check_schedule(self, orders: Sequence[Change], service: Service, report: Emit) -> Sequence[Change]:
         """The orders left to send once the service has shown that it understands schedules."""
         if not orders or service.schedule is None or service.directory is None or self._stopped:
             return orders
 
-        async def place(some: Sequence[Order]) -> str | None:
+        async def place(some: Sequence[Change]) -> str | None:
             await self._place(some, service, report)
             return self.tally.stopped
 
@@ -403,7 +402,7 @@ class Apply:
             self._asking = None
 
     async def _place(
-        self, orders: Sequence[Order], service: Service, report: Emit, supply: OrderSource | None = None
+        self, orders: Sequence[Change], service: Service, report: Emit, supply: OrderSource | None = None
     ) -> None:
         """Place orders. Orders from ``supply`` may be sent at once: their source limits the rate."""
         self._placement = Placement(

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from reconciler.contactship import transport
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.transport import Progress

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.origin import parse_origin, read_api_key
 from reconciler.contactship.transport import FAILURES
 from reconciler.domain.model import Request

@@ -10,7 +10,7 @@ from reconciler.cli import commits
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
-from reconciler.placing.orders import SendCheck
+from reconciler.placing.send_check import SendCheck
 from reconciler.planning.judging import Judge
 from reconciler.state.store import Store
 

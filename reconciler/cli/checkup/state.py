@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ReconcilerError
-from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.placing.send_check import describe_pause, resume_command
 from reconciler.render.words import counted
 from reconciler.state import snapshot
 from reconciler.state.place import describe_holder

@@ -29,7 +29,7 @@ from reconciler.cli.commands.show import check_plan_key, read_plan
 from reconciler.cli.commits import read_origin
 from reconciler.cli.completing import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.loading import PlanRequest, make_plan
 from reconciler.cli.overrides import check_used, override_option, read_overrides
 from reconciler.cli.placing import Target, place
 from reconciler.cli.showing import full_option, show_problems, show_text
@@ -182,7 +182,7 @@ def apply(
         hint = "run reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
         raise UsageError("--override needs a reviewed plan: a saved or an approved one", hint=hint)
     now = max(now or SystemClock().now(), SystemClock().now())
-    request = Request(what, now, retry_failed, lifted=lifted)
+    request = PlanRequest(what, now, retry_failed, lifted=lifted)
     if join and not saved:
         hint = "run reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
         raise UsageError("--join needs a saved plan, the same one for every runner", hint=hint)
@@ -239,7 +239,7 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
 
 
 def _planned(
-    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
+    app: App, workspace: Workspace, request: PlanRequest, *, as_json: bool, reveal: bool, full: bool
 ) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
     plan, sources = make_plan(app, workspace, request)

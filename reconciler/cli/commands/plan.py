@@ -12,7 +12,7 @@ from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option
 from reconciler.cli.commands.show import check_plan_key, plan_key
 from reconciler.cli.completing import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.loading import PlanRequest, make_plan
 from reconciler.cli.origins import find_origins
 from reconciler.cli.output import writing_private
 from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
@@ -97,7 +97,7 @@ def plan(
         check_plan_key(workspace.project.policy)
     workspace = workspace if policy is None else workspace.under(app, policy)
     lifted = read_overrides(overrides, workspace.project.policy)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
+    request = PlanRequest(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
     made, sources = make_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=reveal)

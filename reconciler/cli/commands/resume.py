@@ -9,11 +9,11 @@ import click
 
 from reconciler.cli.app import App, SystemClock, echo_json, say, state_option
 from reconciler.cli.lazy import examples
-from reconciler.cli.loading import Request, make_plan
+from reconciler.cli.loading import PlanRequest, make_plan
 from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
-from reconciler.placing.orders import describe_pause
+from reconciler.placing.send_check import describe_pause
 from reconciler.render.escape import for_terminal
 from reconciler.render.words import counted
 
@@ -75,7 +75,7 @@ def resume(
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-    made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
+    made, sources = make_plan(app, workspace, PlanRequest((), SystemClock().now()))
     if not sources.files:
         return _Due(None)
     if made.errors:

@@ -36,7 +36,7 @@ from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import tell_instant
 from reconciler.errors import ExitCode, UsageError
 from reconciler.evidence.outcomes import stand
-from reconciler.placing.orders import describe_pause
+from reconciler.placing.send_check import describe_pause
 from reconciler.render import console, html
 from reconciler.render import status as render
 from reconciler.render.csv import to_csv

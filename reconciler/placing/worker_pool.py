@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from reconciler.domain.order import Order
-from reconciler.domain.ports import CallProvider
-from reconciler.placing.sending import Outcome, Sender
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import CallProvider, Result
+from reconciler.placing.sending import Sender
 
 
 class WorkerPool:
@@ -20,8 +20,8 @@ class WorkerPool:
     def __init__(self, providers: Sequence[CallProvider], sender: Sender) -> None:
         self._idle = list(providers)
         self._sender = sender
-        self._away: dict[asyncio.Task[Outcome], CallProvider] = {}
-        self._back: list[asyncio.Task[Outcome]] = []
+        self._away: dict[asyncio.Task[Result], CallProvider] = {}
+        self._back: list[asyncio.Task[Result]] = []
         self._news = asyncio.Event()
 
     @property
@@ -35,18 +35,18 @@ class WorkerPool:
     def __len__(self) -> int:
         return len(self._idle) + len(self._away)
 
-    def launch(self, order: Order) -> None:
+    def launch(self, order: Change) -> None:
         """Send the order with any idle worker."""
         provider = self._idle.pop()
         task = asyncio.create_task(self._sender.send(order, provider))
         self._away[task] = provider
         task.add_done_callback(self._land)
 
-    def _land(self, task: asyncio.Task[Outcome]) -> None:
+    def _land(self, task: asyncio.Task[Result]) -> None:
         self._back.append(task)
         self._news.set()
 
-    async def collect(self, patience: float | None, gathering: float) -> list[Outcome]:
+    async def collect(self, patience: float | None, gathering: float) -> list[Result]:
         """Wait up to ``patience`` seconds (None: without limit) for the first outcome, and then ``gathering``
         seconds for others.
         """
