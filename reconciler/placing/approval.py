@@ -15,7 +15,8 @@ from typing import Any
 
 from reconciler.bulk.spool import filtered
 from reconciler.domain import identity, wire
-from reconciler.domain.chain import EntryKind, LedgerRecord, canonical
+from reconciler.domain.canonical import canonical_json
+from reconciler.domain.chain import EntryKind, LedgerRecord
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
@@ -49,7 +50,7 @@ class Digests:
             "called_timezone": change.called_timezone,
             "distinct": change.distinct,
         }
-        return f"a1:hmac-sha256:{hmac.digest(self.key, canonical(seen), sha256).hex()}"
+        return f"a1:hmac-sha256:{hmac.digest(self.key, canonical_json(seen), sha256).hex()}"
 
 
 def _text(at: datetime | None) -> str | None:

@@ -13,9 +13,8 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-import rfc8785
-
 from reconciler import __version__
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.chain import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.documents import inert, integer, members, text
 from reconciler.domain.model import JsonObject, JsonValue
@@ -62,7 +61,7 @@ def line(link: Link, record: LedgerRecord) -> JsonObject:
 
 def _line(document: JsonObject) -> bytes:
     """A line in which a CI runner finds no command."""
-    return inert(rfc8785.dumps(document)) + b"\n"
+    return inert(canonical_json(document)) + b"\n"
 
 
 def _digest(data: bytes) -> str:
@@ -116,7 +115,7 @@ def _link(raw: bytes) -> Link | None:
     try:
         if found is None or found["type"] != "entry":
             return None
-        entry = rfc8785.dumps({name: found[name] for name in _MEMBERS}).decode()
+        entry = canonical_json({name: found[name] for name in _MEMBERS}).decode()
         texts = None
         if "texts" in found:
             texts = {name: text(item) for name, item in members(found["texts"]).items()}

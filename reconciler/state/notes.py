@@ -7,10 +7,9 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import rfc8785
-
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.facts import Conflict, RowApproval, ServiceFact
 from reconciler.domain.model import Address, JsonObject, JsonValue, Status
@@ -116,7 +115,7 @@ def looked(run_id: str, seen: Seen, at: datetime) -> Note:
 
 def ids_digest(call_ids: Iterable[str]) -> str:
     """One hash for many call ids, in whatever order."""
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(sorted(call_ids))).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json([*sorted(call_ids)])).hexdigest()
 
 
 def redacted(run_id: str, address: Address, at: datetime) -> Note:
