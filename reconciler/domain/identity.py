@@ -35,7 +35,7 @@ def from_logical(logical: Mapping[str, JsonValue]) -> Call:
     Raises:
         ValueError: a field is missing, unknown or of the wrong type.
     """
-    return _checked(convert(logical, Call))
+    return check_target(convert(logical, Call))
 
 
 def from_text(text: str) -> Call:
@@ -44,10 +44,11 @@ def from_text(text: str) -> Call:
     Raises:
         ValueError: as ``from_logical``, or it is not JSON.
     """
-    return _checked(_CALLS.decode(text))
+    return check_target(_CALLS.decode(text))
 
 
-def _checked(call: Call) -> Call:
+def check_target(call: Call) -> Call:
+    """Return ``call``. Raises ``ValueError`` if it has no target, or two."""
     if (call.contact_id is None) == (call.to_number is None):
         raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
     return call

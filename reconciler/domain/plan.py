@@ -32,7 +32,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Record, frozen=True):
+class CellDiff(Record, frozen=True, array_like=False):
     """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
     ``hidden``: the old value is not known; ``before`` then holds a text that says so.
