@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.contactship.account import list_agents, list_numbers
-from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.account import list_agents, list_contacts, list_numbers
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.reader import Reader

@@ -255,7 +255,7 @@ def _use_connections_again() -> None:
 
     Client.__init__ = keeping  # type: ignore[method-assign]
     Progress._check_silence = unheard  # type: ignore[method-assign]
-    client.doubt = lambda answer, content: None  # type: ignore[attr-defined]
+    client.doubt = lambda answer: None  # type: ignore[attr-defined]
 
 
 def spoil_the_proof() -> None:

@@ -6,25 +6,25 @@ import asyncio
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from reconciler.cli.app import App, key_option, say, url_option
 from reconciler.cli.lazy import examples
 from reconciler.cli.output import write_private
 from reconciler.cli.placing import Target
 from reconciler.cli.workspace import Workspace
-from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.account import list_contacts
 from reconciler.contactship.reader import Reader
 from reconciler.errors import ExitCode, UsageError
 from reconciler.render.words import counted
 from reconciler.source.sheets.guard import guarded
 
 if TYPE_CHECKING:
-    from reconciler.contactship.contacts import RemoteContact
+    from reconciler.contactship.account import RemoteContact
 
 COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # lookup() compares the first
 
