@@ -34,8 +34,10 @@ from reconciler.domain.ports import Approval, Override
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.placing.joint import JointApply
+from reconciler.placing.plan_checks import check_applicable
 from reconciler.placing.schedule_check import ScheduleSettings
-from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
+from reconciler.placing.service import Service
+from reconciler.placing.workflow import Apply, outcome
 from reconciler.planning.lifting import lift
 from reconciler.render.addresses import AddressMask
 from reconciler.render.escape import for_terminal

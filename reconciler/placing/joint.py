@@ -21,7 +21,8 @@ from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Clock
 from reconciler.placing.recheck import RecheckResult
 from reconciler.placing.send_check import PAUSED, Batch
-from reconciler.placing.workflow import Apply, Service, Whole
+from reconciler.placing.service import Service, Whole
+from reconciler.placing.workflow import Apply
 from reconciler.planning import explain
 from reconciler.planning.context import Context
 
@@ -75,7 +76,7 @@ class JointApply(Apply):
                 joined = self._joint.begun
                 await (self._join(service) if joined else self._open(service, events))
         if not self._entered:
-            self.tally.stopped = self._stopped
+            self.tally.stopped = self._queries.stopped
             return
         if joined:
             self._catch_up(events)
@@ -92,7 +93,7 @@ class JointApply(Apply):
                 if alone:
                     await self._settle(service, events)
         self._report_other_rows(events)
-        await self._look_after(service, events)
+        await self._queries.look_after(service, events)
         self._note_to_stop()
         self._raise_refusal()
 
@@ -101,7 +102,7 @@ class JointApply(Apply):
         """Wait until no other runner opens the plan or settles calls; yields False if this runner is stopped
         before that.
         """
-        while not self._stopped:
+        while not self._queries.stopped:
             if self._joint.alone():
                 try:
                     yield True
@@ -135,9 +136,9 @@ class JointApply(Apply):
                 ended[event.address] = event
 
         orders = await self._prepare(service, report)
-        if self._stopped:
+        if self._queries.stopped:
             for order in orders:
-                events(Event(EventKind.NOT_SENT, order.address, message=self._stopped))
+                events(Event(EventKind.NOT_SENT, order.address, message=self._queries.stopped))
             return
         self._ready = RecheckResult(orders)
         self._joint.open([order.address for order in orders], list(ended.values()), service.rate)

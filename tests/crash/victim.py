@@ -165,9 +165,9 @@ def spoil(mutant: str) -> None:
             store.decide(run_id, words)
             return found
 
-        import reconciler.placing.workflow
+        import reconciler.placing.service
 
-        reconciler.placing.workflow.settle = trusting  # type: ignore[attr-defined]
+        reconciler.placing.service.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
 

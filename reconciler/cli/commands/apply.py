@@ -38,7 +38,7 @@ from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
-from reconciler.placing.workflow import check_age, check_count, check_verdict
+from reconciler.placing.plan_checks import check_age, check_count, check_verdict
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
 from reconciler.render.words import count_line
 from reconciler.source.files import SHEETS, SUFFIXES
