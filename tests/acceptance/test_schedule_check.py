@@ -57,7 +57,7 @@ def keys(sandbox: RunningSandbox) -> list[str]:
 
 def lookups(sandbox: RunningSandbox) -> int:
     """How often a call was asked for by its id."""
-    requests: Any = sandbox._desk.traffic.as_json()["requests"]
+    requests: Any = sandbox._backend.traffic.as_json()["requests"]
     return int(requests.get("GET /v1/calls/{id}", {}).get("total", 0))
 
 
@@ -145,7 +145,7 @@ calls:
 def pass_time(sandbox: RunningSandbox, clock: Clock, seconds: float) -> float:
     """Let time pass for the service; the machine's clock follows with ``apply(seconds_ahead=...)``."""
     clock.ahead += timedelta(seconds=seconds)
-    sandbox._desk.date_offset = clock.ahead.total_seconds()
+    sandbox._backend.date_offset = clock.ahead.total_seconds()
     return clock.ahead.total_seconds()
 
 

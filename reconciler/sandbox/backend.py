@@ -12,15 +12,13 @@ from reconciler.sandbox.bodies import Order, read_order
 from reconciler.sandbox.config import SandboxConfig
 from reconciler.sandbox.directory import Directory
 from reconciler.sandbox.faults import RECORDED, Fault, FaultDial
-from reconciler.sandbox.journal import Journal
-from reconciler.sandbox.ledger import Ledger
-from reconciler.sandbox.rate import Throttle
+from reconciler.sandbox.ledger import Journal, Ledger
 from reconciler.sandbox.recorded import RecordedCall
 from reconciler.sandbox.seeds import Contact
-from reconciler.sandbox.traffic import Traffic
+from reconciler.sandbox.traffic import Throttle, Traffic
 
 
-class Desk:
+class Backend:
     """The data and rules of one sandbox. Used from one thread; ``ledger.all`` may be read from another."""
 
     def __init__(self, config: SandboxConfig) -> None:
@@ -36,7 +34,6 @@ class Desk:
             self.directory.remember(call.contact)
 
     def now(self) -> datetime:
-        """The time by the configured clock."""
         return self.config.clock()
 
     def accepts_key(self, key: str) -> bool:
