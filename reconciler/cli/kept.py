@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.cli.output import write_private
 from reconciler.domain import documents
 from reconciler.domain.model import JsonObject, JsonValue
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError

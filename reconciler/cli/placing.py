@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from reconciler.cli.approval import Job
     from reconciler.cli.loading import PlanRequest
     from reconciler.cli.workspace import Workspace
+    from reconciler.domain.checkpoint import Checkpoint
     from reconciler.domain.claims import JointStore
     from reconciler.domain.events import Event
     from reconciler.domain.model import JsonObject
-    from reconciler.domain.ports import Checkpoint, Run, StateStore
+    from reconciler.domain.ports import Run, StateStore
     from reconciler.domain.wire import ScheduleFields
     from reconciler.planning.context import Context
 

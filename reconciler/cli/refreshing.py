@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.domain.facts import Pause
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 NO_KEY = f"no API key ({API_KEY_VARIABLE} or --api-key-file)"

@@ -40,8 +40,8 @@ from reconciler.contactship.transport import FAILURES, Answer, Client, Progress,
 from reconciler.domain.clocks import ServiceClock, read_date
 from reconciler.domain.masking import private_values
 from reconciler.domain.model import JsonObject, Request
-from reconciler.domain.ports import Receipt
 from reconciler.domain.sensitive import MASK, mask_text
+from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 
 _MESSAGE_LENGTH = 200

@@ -20,7 +20,7 @@ from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_items
 from reconciler.contactship.reader import Reader
 from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.model import TAG_PREFIX, JsonValue
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.domain.times import format_instant, in_range, parse_instant
 from reconciler.errors import LookupFailed
 

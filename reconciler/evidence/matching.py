@@ -14,7 +14,8 @@ from unicodedata import normalize
 from reconciler.domain.model import TAG_PREFIX, Address, Call, Entry
 from reconciler.domain.people import exact_id, person
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.ports import Seen
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import tell_instant
 
 CLOCK_SKEW = timedelta(minutes=5)

@@ -11,17 +11,8 @@ from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.people import person
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import (
-    DUPLICATE_CALL_ID,
-    CallDirectory,
-    CallRegister,
-    Clock,
-    Listing,
-    RemoteCall,
-    Result,
-    Seen,
-    StateStore,
-)
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Clock, Result, Seen, StateStore
+from reconciler.domain.service import CallDirectory, CallRegister, Listing, RemoteCall
 from reconciler.evidence import matching as evidence
 from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
 from reconciler.evidence.tagging import (

@@ -18,10 +18,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
+from reconciler.domain.checkpoint import Checkpoint, Phase
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
+from reconciler.domain.ports import Clock, Intent, Result, StateStore
+from reconciler.domain.service import CallProvider
 from reconciler.domain.times import passed, ring_time
 from reconciler.errors import CheckpointFailed, StateError
 from reconciler.placing.circuit_breaker import CircuitBreaker

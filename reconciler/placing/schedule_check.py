@@ -22,7 +22,8 @@ from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallRegister, Clock, RemoteCall, StateStore
+from reconciler.domain.ports import Clock, StateStore
+from reconciler.domain.service import CallRegister, RemoteCall
 from reconciler.domain.times import format_instant, parse_instant, tell_instant
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import LookupFailed, Refused, StateError

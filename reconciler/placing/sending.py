@@ -12,7 +12,8 @@ from reconciler.domain.clocks import elapsed
 from reconciler.domain.events import Event
 from reconciler.domain.model import Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallProvider, Clock, Receipt, Result
+from reconciler.domain.ports import Clock, Result
+from reconciler.domain.service import CallProvider, Receipt
 from reconciler.domain.times import passed
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError
 from reconciler.placing.circuit_breaker import CircuitBreaker

@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Sequence
 
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallProvider, Result
+from reconciler.domain.ports import Result
+from reconciler.domain.service import CallProvider
 from reconciler.placing.sending import Sender
 
 

@@ -18,7 +18,7 @@ from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.transport import Progress
 from reconciler.domain.model import Request
-from reconciler.domain.ports import Listing, Receipt
+from reconciler.domain.service import Listing, Receipt
 from reconciler.errors import LookupFailed, NotSent, Outcome, OutcomeUnknown, Rejected
 from tests.rawservice import NO_CALLS, answer, receipt
 

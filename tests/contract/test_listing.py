@@ -16,7 +16,7 @@ from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.paging import PAGE
 from reconciler.domain.model import JsonValue
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.errors import LookupFailed
 from tests.contract.test_provider import Server, answer, listening
 

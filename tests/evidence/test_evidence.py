@@ -12,7 +12,8 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call, Entry, Schedule, Status
 from reconciler.domain.plan import Action, Change
-from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.ports import Seen
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence import matching as evidence
 from reconciler.evidence.matching import (
     CLOCK_SKEW,

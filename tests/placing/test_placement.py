@@ -12,11 +12,13 @@ import pytest
 from msgspec import structs
 
 from reconciler.domain import identity, wire
+from reconciler.domain.checkpoint import Phase
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Call, Request, Status
 from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import Hours, Policy, Window
-from reconciler.domain.ports import Phase, Receipt, Run
+from reconciler.domain.ports import Run
+from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, StateError
 from reconciler.placing.apply import Placement
 from reconciler.placing.circuit_breaker import CircuitBreaker
