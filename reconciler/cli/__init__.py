@@ -27,6 +27,8 @@ _COMMANDS = {
     "status": LazyCommand("status:status", "Show the outcomes of calls, and what is overdue."),
     "export": LazyCommand("export:export", "Export placed calls to a spreadsheet or JSON."),
     "import-sheet": LazyCommand("import_sheet:import_sheet", "Write a first plan file for a spreadsheet."),
+    "agents": LazyCommand("account:agents", "List the account's agents."),
+    "numbers": LazyCommand("account:numbers", "List the account's phone numbers."),
     "contacts": LazyCommand("contacts:contacts", "Download the service's contacts."),
     "state": LazyCommand("state:state", "The record of what was placed."),
     "audit": LazyCommand("audit:audit", "Show who placed what, and verify the ledger."),
@@ -34,7 +36,7 @@ _COMMANDS = {
     "doctor": LazyCommand("doctor:doctor", "Check the requirements of an apply."),
     "sandbox": LazyCommand("sandbox:sandbox", "Run a local server that phones nobody."),
     "demo": LazyCommand("demo:demo", "Take a tour on a sandbox, in seconds."),
-    "help": LazyCommand("help:help_command", "Explain a topic, a code or a command."),
+    "help": LazyCommand("help:help_command", "Show a guide, or explain a word, a code or a command."),
     "completion": LazyCommand("completion:completion", "Print a shell completion script."),
 }
 
@@ -43,7 +45,7 @@ _EPILOG = examples(
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
-    "reconciler help                # topics: formulas, state, ci ...",
+    "reconciler help                # the guides: spreadsheets, guards ...",
 )
 
 

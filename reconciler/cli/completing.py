@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from reconciler.cli.app import App
-from reconciler.cli.topics import code_meanings, title, topic_names
+from reconciler.cli.guides import GUIDES, code_meanings, title
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.source import files
@@ -75,10 +75,10 @@ def _subjects(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     """The arguments of ``help``."""
     root = ctx.find_root()
     commands = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
-    told = (
-        dict.fromkeys(commands, "command") | {name: title(name) for name in topic_names()} | dict(code_meanings())
+    subjects = dict.fromkeys(commands, "command") | {name: title(name) for name in GUIDES} | dict(code_meanings())
+    yield from (
+        CompletionItem(name, help=words) for name, words in subjects.items() if name.startswith(incomplete)
     )
-    yield from (CompletionItem(name, help=words) for name, words in told.items() if name.startswith(incomplete))
 
 
 addresses_of_state = _quietly(_addresses_of_state)

@@ -21,15 +21,20 @@ from reconciler.errors import LookupFailed
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
-class _Agent(Struct):
+class RemoteAgent(Struct, frozen=True):
+    """An AI agent of the account; ``name`` and ``language`` may be empty."""
+
     id: Text
+    name: str = ""
+    language: str = ""
 
 
 class RemoteNumber(Struct, frozen=True, rename={"e164": "phone_number"}):
-    """A number of the organisation; ``e164`` is as the service writes it."""
+    """A number of the organisation; ``e164`` is as the service writes it. ``type`` may be empty."""
 
     id: Text
     e164: Text
+    type: str = ""
 
 
 class RemoteContact(Struct, frozen=True):
@@ -42,10 +47,9 @@ class RemoteContact(Struct, frozen=True):
     country: str = ""
 
 
-async def list_agents(reader: Reader) -> frozenset[str]:
-    """The ids of the account's agents. Raises ``LookupFailed``."""
-    agents = await read_unpaged(reader, "/v1/agents", "agents", _Agent)
-    return frozenset(agent.id for agent in agents)
+async def list_agents(reader: Reader) -> list[RemoteAgent]:
+    """The account's agents, in the service's order. Raises ``LookupFailed``."""
+    return await read_unpaged(reader, "/v1/agents", "agents", RemoteAgent)
 
 
 async def has_agent(reader: Reader, agent_id: str) -> bool:

@@ -33,7 +33,7 @@ calls:
 def slow(bench: Workbench) -> Iterator[Any]:
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.01)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox
 

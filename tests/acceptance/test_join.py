@@ -28,7 +28,7 @@ def prepare(bench: Workbench, sandbox: Any, postgres: Any, rows: int) -> Workben
         "CONTACTSHIP_API_KEY": KEY,
         "RECONCILER_STATE": postgres.url(),
     }
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", plan_text(rows=rows))
     bench.ok("plan", "--out", "june.plan")
     return bench

@@ -27,7 +27,7 @@ def slow(bench: Workbench) -> Iterator[Any]:
     """A service that takes its time, and never lists a call: what becomes uncertain stays so."""
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.2, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox
 

@@ -199,7 +199,7 @@ def test_a_plan_of_another_state_is_refused(june: Workbench, sandbox: Any) -> No
     june.ok("plan", "--out", "june.plan")
     for name in ("reconciler.yaml", ".reconciler/state.db"):
         (june.root / name).unlink()
-    june.ok("init")
+    june.create_project()
     refused = june.run("apply", "june.plan", "--json")
     assert refused.code == 5
     assert refused.summary["placed"] == 0

@@ -219,7 +219,7 @@ def at_work(request: pytest.FixtureRequest, bench: Workbench) -> Iterator[Starts
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
         if request.param != "sqlite":
             bench.env["RECONCILER_STATE"] = request.getfixturevalue("postgres").url()
-        bench.ok("init")
+        bench.create_project()
 
         def start(rows: int, *faults: str) -> AtWork:
             bench.write("calls/june.yaml", plan_text(rows=rows))

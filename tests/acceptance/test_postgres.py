@@ -20,7 +20,7 @@ def shared(bench: Workbench, sandbox: Any, postgres: Any) -> Workbench:
         "CONTACTSHIP_API_KEY": KEY,
         "RECONCILER_STATE": postgres.url(),
     }
-    bench.ok("init")
+    bench.create_project()
     bench.write(PLAN, plan_text())
     return bench
 
@@ -289,7 +289,7 @@ def test_calls_that_ended_are_kept_in_the_projects_folder(bench: Workbench, post
             "CONTACTSHIP_API_KEY": KEY,
             "RECONCILER_STATE": postgres.url(),
         }
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text())
         bench.apply()
         service.ahead = timedelta(days=365 * 6)

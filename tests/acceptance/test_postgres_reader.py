@@ -29,7 +29,7 @@ def service(bench: Workbench, postgres: Any) -> Iterator[Any]:
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
         bench.env["RECONCILER_STATE"] = postgres.url()
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         sandbox.set_faults("too-many#3-1000")
         yield sandbox

@@ -143,7 +143,7 @@ def test_another_project_s_state_is_refused(
 ) -> None:
     first.ok("state", "push", shared)
     other = Workbench(tmp_path_factory.mktemp("other"), dict(first.env))
-    other.ok("init")
+    other.create_project()
     for command in ("push", "pull"):
         told = other.run("state", command, shared)
         assert (told.code, "pinned to" in told.err) == (1, True), told.err

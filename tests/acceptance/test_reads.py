@@ -113,7 +113,7 @@ def test_the_same_on_a_server(
         "CONTACTSHIP_API_KEY": KEY,
         "RECONCILER_STATE": postgres.url(),
     }
-    bench.ok("init")
+    bench.create_project()
     lineage = str(bench.ok("state", "show", "--json").json["lineage"])
     schema = f"reconciler_{lineage.replace('-', '')}"
     bench.write("calls/june.yaml", plan_text())

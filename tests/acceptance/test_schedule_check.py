@@ -38,7 +38,7 @@ def service(bench: Workbench, rows: int = ROWS, **config: Any) -> Iterator[Runni
     """A new project, and a service of its own."""
     with running(SandboxConfig(port=0, api_key=KEY, **config)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=rows))
         yield sandbox
 

@@ -25,7 +25,7 @@ def patient(bench: Workbench) -> Iterator[Any]:
     faults = FaultPlan(stall_seconds=60, retry_after=300)
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox
 

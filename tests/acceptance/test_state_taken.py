@@ -59,7 +59,7 @@ def waiting(bench: Workbench) -> Iterator[Waiting]:
     faults = FaultPlan(retry_after=1)
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         sandbox.set_faults(f"too-many#{PLACED + 1}-1000")
         old = bench.root / "old.db"
@@ -208,7 +208,7 @@ def test_a_note_of_a_loss_that_cannot_be_read_refuses_too(bench: Workbench, cont
     """Until a person deletes it."""
     with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=1))
         note = bench.root / ".reconciler" / "state.db.lost"
         note.write_bytes(content)
@@ -268,7 +268,7 @@ def test_what_was_in_flight_is_told_as_it_is(bench: Workbench) -> None:
     """The service placed the calls, and the state that was to record them is gone."""
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.5, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         run = bench.fork(*APPLY, "--no-schedule-check")
         while sandbox._backend.dial._seen[False] < 2:

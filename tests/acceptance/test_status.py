@@ -72,7 +72,7 @@ def service(bench: Workbench) -> Iterator[Service]:
     """A project that talks to a service with two calls a page."""
     with Service() as found:
         bench.env |= {"CONTACTSHIP_BASE_URL": found.handle.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         yield found
 
 

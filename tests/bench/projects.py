@@ -17,6 +17,7 @@ from reconciler.state.sqlite import open_store
 from tests.bench.inputs import ZONE, Wanted, made, wanted
 from tests.bench.measuring import RECONCILER
 from tests.conftest import AGENT, NUMBER, clean_environment
+from tests.settings_file import keep_only_the_state
 
 _BATCH = 1000
 APPLIED = datetime(2031, 5, 29, 12, tzinfo=UTC)
@@ -28,7 +29,8 @@ def project(work: Path, name: str, rows: int, write: Callable[[Path, int], None]
 
     def make(folder: Path) -> None:
         subprocess.run([RECONCILER, "init"], cwd=folder, env=clean_environment(), check=True, capture_output=True)
-        (folder / "calls").mkdir()
+        keep_only_the_state(folder)
+        (folder / "calls").mkdir(exist_ok=True)
         write(folder / "calls", rows)
 
     return made(work / f"{name}-{rows}", make)

@@ -22,6 +22,7 @@ from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state import audit
 from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
+from tests.settings_file import keep_only_the_state
 from tests.zygote import VICTIM
 
 KEY = "crash-key"
@@ -89,6 +90,7 @@ class Trial:
         self.server = server
         self.env["CONTACTSHIP_BASE_URL"] = server.url
         self._command("init")
+        keep_only_the_state(self.folder)
         self._foreign(server)
         server.set_faults(*(["drop-after"] if self.first in AFTER_A_LOSS else self._shuffled()))
         free = sum(person not in self.strangers for person in self.people)  # the others are held by preflight

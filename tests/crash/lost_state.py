@@ -81,7 +81,7 @@ def _trial(
 ) -> Verdict:
     state, copy = bench.root / ".reconciler" / "state.db", bench.root / "copy.db"
     first, more, workers = chance.randint(1, 3), chance.randint(2, 5), chance.randint(1, 2)
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", plan_text(rows=first))
     bench.ok(*APPLY)
     shutil.copy2(state, copy)

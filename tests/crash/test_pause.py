@@ -43,7 +43,7 @@ def sent_after_a_pause(folder: Path, mutant: str | None) -> int:
     """How many requests leave once ``pause`` has returned, beside an apply at full rate."""
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.005)) as sandbox:
         bench = Workbench(folder, {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         args = ("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", str(WORKERS))
         run = victim(bench, {"mutant": mutant}, *args)

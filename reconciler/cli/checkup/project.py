@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.checkup.finding import CheckResult, Health
 from reconciler.domain.model import Diagnostic
-from reconciler.domain.settings import PROJECT_FILE
+from reconciler.domain.settings import EDITOR_SCHEMA, PROJECT_FILE
 from reconciler.domain.times import ZONE_RULES
 from reconciler.render.words import counted
+from reconciler.source.schema.packaged import schema_text
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
@@ -51,6 +52,20 @@ def plans(sources: Sources) -> CheckResult:
         hint = "create calls/first.yaml (see reconciler help plan-files)"
         return CheckResult("plans", Health.WARN, "no plan files", hint)
     return CheckResult("plans", Health.OK, f"{rows} in {names}")
+
+
+def schema(workspace: Workspace) -> CheckResult:
+    """Whether the schemas beside the plan files, which editors use, are those of this version."""
+    root = workspace.project.root
+    copies = [path for path in sorted(root.glob(f"*/{EDITOR_SCHEMA}")) if path.is_file() and not path.is_symlink()]
+    if not copies:
+        return CheckResult("schema", Health.SKIP, "no schema for editors beside the plan files")
+    old = [path for path in copies if path.read_bytes() != schema_text("callplan").encode()]
+    if old:
+        name = old[0].relative_to(root)
+        hint = f"reconciler schema callplan > {name}"
+        return CheckResult("schema", Health.WARN, f"{name} is not the schema of this version", hint)
+    return CheckResult("schema", Health.OK, f"{copies[0].relative_to(root)} is the schema of this version")
 
 
 def zones(sources: Sources, now: datetime) -> CheckResult:

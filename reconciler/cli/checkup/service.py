@@ -116,7 +116,8 @@ async def _check_service(reader: Reader, access: Access, wanted: ReferencedIds) 
     answered = datetime.now(UTC)
     told = f"responds in {(answered - asked).total_seconds() * 1000:.0f} ms"
     found = [CheckResult("service", Health.OK, told), clock(reader.server_time, asked, answered)]
-    found.append(await _run_check("agents", lambda: _agents(reader, agents, wanted.agents)))
+    ids = frozenset(agent.id for agent in agents)
+    found.append(await _run_check("agents", lambda: _agents(reader, ids, wanted.agents)))
     found.append(await _run_check("numbers", lambda: _numbers(reader, wanted.numbers)))
     return found
 

@@ -19,7 +19,7 @@ _EPILOG = examples(
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL. It also completes addresses, plan files, topics and codes.
+    """Print the completion script for SHELL. It also completes addresses, plan files, guides and codes.
 
     Bash needs version 4.4 or newer.
     """

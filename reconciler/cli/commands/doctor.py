@@ -42,7 +42,7 @@ Examples:
 Exit codes: 0 no check failed (there may be warnings), 1 a check failed.
 """
 _COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
-_FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
+_FILES = ("plans", "schema", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 
@@ -94,6 +94,7 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
         return
     yield project.config(workspace)
     yield project.plans(sources)
+    yield project.schema(workspace)
     yield project.zones(sources, now)
     yield from state.examine(workspace, now)
     yield from access.findings
