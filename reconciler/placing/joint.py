@@ -27,7 +27,7 @@ from reconciler.planning import explain
 from reconciler.planning.context import Context
 
 POLL = 0.25  # seconds between two checks of the other runners
-TOLD_EVERY = 1.0  # seconds between two progress reports on the whole plan
+PROGRESS_EVERY = 1.0  # seconds between two progress reports on the whole plan
 # events that judging a row again would repeat
 _FINAL = frozenset({EventKind.BLOCKED, EventKind.CONFLICT, EventKind.STALE, EventKind.FAILED})
 
@@ -194,8 +194,8 @@ class _Claims:
         self._report = report
         self._judge = judge
         self._whole = whole
-        self._told_at = float("-inf")
-        self._know(ready)
+        self._reported_at = float("-inf")
+        self._index(ready)
 
     async def take(self, count: int) -> Batch:
         claim = self._store.claim(count)
@@ -207,14 +207,14 @@ class _Claims:
     def _orders(self, claimed: Sequence[Address]) -> list[Change]:
         """The orders for these rows. A row that must not be sent ends here, for all runners."""
         if any(address not in self._places and address not in self._ended for address in claimed):
-            self._know(self._judge())
+            self._index(self._judge())
         found = [self._all[self._places[address]] for address in claimed if address in self._places]
         for address in claimed:
             if address not in self._places:
                 self._refuse(address)
         return found
 
-    def _know(self, ready: RecheckResult) -> None:
+    def _index(self, ready: RecheckResult) -> None:
         self._all = ready.orders
         self._places = {order.address: place for place, order in enumerate(ready.orders)}
         self._ended = {event.address: event for event in ready.events if event.kind in _FINAL}
@@ -234,7 +234,7 @@ class _Claims:
 
     def _report_progress(self) -> None:
         now = time.monotonic()
-        if self._whole is not None and now - self._told_at >= TOLD_EVERY:
-            self._told_at = now
+        if self._whole is not None and now - self._reported_at >= PROGRESS_EVERY:
+            self._reported_at = now
             standing = self._store.standing()
             self._whole(standing.total - standing.unsent, standing.total)

@@ -62,12 +62,17 @@ class Sender:
     """Sends orders, each over a given connection. An error that affects every order stops the run."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, gate: SendCheck, pacer: RateLimiter, breaker: CircuitBreaker
+        self,
+        journal: Journal,
+        clock: Clock,
+        send_check: SendCheck,
+        rate_limiter: RateLimiter,
+        breaker: CircuitBreaker,
     ) -> None:
         self._journal = journal
         self._clock = clock
-        self._gate = gate
-        self._pacer = pacer
+        self._send_check = send_check
+        self._rate_limiter = rate_limiter
         self._breaker = breaker
 
     async def send(self, order: Change, provider: CallProvider) -> Result:
@@ -81,8 +86,8 @@ class Sender:
             receipt = await self._until_known(order, provider, throttling)
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
-        except _OrderHeldBack as back:
-            return replace(done(Status.RULED_OUT, error=str(back)), reasons=back.reasons)
+        except _OrderHeldBack as error:
+            return replace(done(Status.RULED_OUT, error=str(error)), reasons=error.reasons)
         except NotSent as error:
             if not error.throttled:
                 self._breaker.trip(f"the service cannot be reached: {error.message}")
@@ -108,15 +113,15 @@ class Sender:
             except NotSent as error:
                 if error.throttled:
                     throttling.count += 1
-                    self._pacer.throttled(error.retry_after)
+                    self._rate_limiter.throttled(error.retry_after)
                     pause = _throttled_pause(error.retry_after, throttling.count)
                     last = self._clock.now() + timedelta(seconds=pause) >= give_up_at
                 else:
                     pause, last = _pause(number), number >= UNSENT_ATTEMPTS
                 if last or self._breaker.reason is not None:
                     raise
-            await self._breaker.nap(pause)
-            self._pacer.take(1)  # a retry uses a token too, so that retries never exceed the rate for long
+            await self._breaker.sleep(pause)
+            self._rate_limiter.take(1)  # a retry uses a token too, so that retries never exceed the rate for long
 
     async def _attempt(self, order: Change, provider: CallProvider) -> Receipt:
         """Send the order once if it may still be sent. The check is repeated if the machine or the process was
@@ -127,11 +132,11 @@ class Sender:
             now = self._clock.now()
             if self._breaker.reason is not None:
                 raise NotSent(self._breaker.reason)
-            if (skewed := self._gate.skewed(now)) is not None:
+            if (skewed := self._send_check.skewed(now)) is not None:
                 raise self._stopped(skewed)
             if (since := passed(order.scheduled_at, order.place_by, now)) is not None:
                 raise _TooLate(explain.message(explain.expired(since)))
-            if (event := self._gate.check(order, now)) is not None:
+            if (event := self._send_check.check(order, now)) is not None:
                 raise _OrderHeldBack(event)
             if elapsed() - proved_at <= FRESH:
                 return await provider.place(order.required_request)

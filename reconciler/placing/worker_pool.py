@@ -21,9 +21,9 @@ class WorkerPool:
     def __init__(self, providers: Sequence[CallProvider], sender: Sender) -> None:
         self._idle = list(providers)
         self._sender = sender
-        self._away: dict[asyncio.Task[Result], CallProvider] = {}
-        self._back: list[asyncio.Task[Result]] = []
-        self._news = asyncio.Event()
+        self._sending: dict[asyncio.Task[Result], CallProvider] = {}
+        self._finished: list[asyncio.Task[Result]] = []
+        self._changed = asyncio.Event()
 
     @property
     def idle(self) -> int:
@@ -31,36 +31,36 @@ class WorkerPool:
 
     @property
     def busy(self) -> int:
-        return len(self._away)
+        return len(self._sending)
 
     def __len__(self) -> int:
-        return len(self._idle) + len(self._away)
+        return len(self._idle) + len(self._sending)
 
     def launch(self, order: Change) -> None:
         """Send the order with any idle worker."""
         provider = self._idle.pop()
         task = asyncio.create_task(self._sender.send(order, provider))
-        self._away[task] = provider
-        task.add_done_callback(self._land)
+        self._sending[task] = provider
+        task.add_done_callback(self._finish)
 
-    def _land(self, task: asyncio.Task[Result]) -> None:
-        self._back.append(task)
-        self._news.set()
+    def _finish(self, task: asyncio.Task[Result]) -> None:
+        self._finished.append(task)
+        self._changed.set()
 
-    async def collect(self, patience: float | None, gathering: float) -> list[Result]:
-        """Wait up to ``patience`` seconds (None: without limit) for the first outcome, and then ``gathering``
+    async def collect(self, longest_wait: float | None, batch_wait: float) -> list[Result]:
+        """Wait up to ``longest_wait`` seconds (None: without limit) for the first outcome, and then ``batch_wait``
         seconds for others.
         """
-        await self._wait(1, patience)
-        if self._back:
-            await self._wait(len(self._away), gathering)
-        back, self._back = self._back, []
-        self._idle += [self._away.pop(task) for task in back]
-        return [task.result() for task in back]
+        await self._wait(1, longest_wait)
+        if self._finished:
+            await self._wait(len(self._sending), batch_wait)
+        finished, self._finished = self._finished, []
+        self._idle += [self._sending.pop(task) for task in finished]
+        return [task.result() for task in finished]
 
-    async def _wait(self, count: int, patience: float | None) -> None:
+    async def _wait(self, count: int, longest_wait: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while len(self._back) < count:
-                    self._news.clear()
-                    await self._news.wait()
+            async with asyncio.timeout(longest_wait):
+                while len(self._finished) < count:
+                    self._changed.clear()
+                    await self._changed.wait()

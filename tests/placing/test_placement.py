@@ -101,12 +101,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
     """Sleeping moves the clock instead, and is noted."""
     naps: list[float] = []
 
-    async def nap(self: CircuitBreaker, seconds: float) -> None:
+    async def sleep(self: CircuitBreaker, seconds: float) -> None:
         naps.append(seconds)
         clock.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(CircuitBreaker, "nap", nap)
+    monkeypatch.setattr(CircuitBreaker, "sleep", sleep)
     return naps
 
 
