@@ -59,7 +59,7 @@ class _Selection:
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``checkpoint`` is None if the state's disk outlives the run. ``send_check`` is asked right before a call is sent.
+    ``checkpoint`` is None if the state's disk outlives the run. ``send_check`` is asked before a call is sent.
     ``stop`` may be called at any time: nothing more is sent, and calls in flight are finished and recorded.
     """
 

@@ -17,11 +17,11 @@ from reconciler.bulk.spool import filtered
 from reconciler.domain import identity, wire
 from reconciler.domain.canonical import canonical_json
 from reconciler.domain.chain import EntryKind, LedgerRecord
+from reconciler.domain.documents import optional_instant
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.times import format_instant
 from reconciler.errors import Refused
 
 PURPOSE = "approved-rows"
@@ -45,16 +45,12 @@ class Digests:
         seen: JsonObject = {
             "endpoint": request.endpoint,
             "body": request.body,
-            "at": _text(change.scheduled_at),
-            "place_by": _text(change.place_by),
+            "at": optional_instant(change.scheduled_at),
+            "place_by": optional_instant(change.place_by),
             "called_timezone": change.called_timezone,
             "distinct": change.distinct,
         }
         return f"a1:hmac-sha256:{hmac.digest(self.key, canonical_json(seen), sha256).hex()}"
-
-
-def _text(at: datetime | None) -> str | None:
-    return None if at is None else format_instant(at)
 
 
 def check_moves(plan: Plan, approved: Iterable[Plan]) -> None:

@@ -28,7 +28,7 @@ _WALL = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CallBody:
     """A valid body, and the instant (UTC) at which its call rings."""
 
     endpoint: str
@@ -41,9 +41,9 @@ class Order:
         return value if isinstance(value, str) else ""
 
 
-def read_order(
+def read_body(
     endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields, *, lenient: bool = False
-) -> Order:
+) -> CallBody:
     """Validate a body as of ``now``. Raises ``Refusal`` 400 with every wrong field.
 
     ``lenient``: a schedule with unknown field names is ignored.
@@ -54,7 +54,7 @@ def read_order(
         raise Refusal(400, "; ".join(problems))
     schedule = body.get("schedule")
     ignored = lenient and isinstance(schedule, dict) and set(schedule) != {fields.at, fields.timezone}
-    return Order(endpoint, body, now if ignored else _rings_at(body, now, fields))
+    return CallBody(endpoint, body, now if ignored else _rings_at(body, now, fields))
 
 
 def parse_object(raw: bytes) -> JsonObject:

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS calls (
 _COLUMNS = "call_id, endpoint, body, created_at, rings_at, answered, status, sender, contact"
 
 
-class Journal:
+class CallFile:
     """One file, used by one sandbox at a time: a second one is refused until the first has ended."""
 
     def __init__(self, path: Path) -> None:
@@ -90,14 +90,14 @@ class Journal:
 
 
 class Ledger:
-    """All calls of a sandbox. With a journal, a call is in its file before ``add`` returns."""
+    """All calls of a sandbox. With a file, a call is in its file before ``add`` returns."""
 
-    def __init__(self, journal: Journal | None = None) -> None:
-        self._journal = journal
+    def __init__(self, file: CallFile | None = None) -> None:
+        self._file = file
         self._calls: list[RecordedCall] = []
         self._by_creation: list[RecordedCall] = []
         self._by_id: dict[str, RecordedCall] = {}
-        for call in journal.load() if journal else ():
+        for call in file.load() if file else ():
             self._keep(call)
 
     def __len__(self) -> int:
@@ -105,8 +105,8 @@ class Ledger:
 
     def add(self, call: RecordedCall) -> None:
         """Record a call. Raises ``Refusal`` 500 if it cannot be written to its file; then it is not recorded."""
-        if self._journal is not None:
-            self._journal.append(call)
+        if self._file is not None:
+            self._file.append(call)
         self._keep(call)
 
     def _keep(self, call: RecordedCall) -> None:
@@ -133,8 +133,8 @@ class Ledger:
         return self._by_creation[start:end]
 
     def close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _creation(call: RecordedCall) -> datetime:

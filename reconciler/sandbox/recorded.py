@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.domain import times
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.sandbox.seeds import CREATED_AT, ORGANIZATION_ID, Contact, Number
-from reconciler.sandbox.timeline import Progress, observe
+from reconciler.sandbox.timeline import CallProgress, observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _instant(moment: datetime | None) -> str | None:
     return None if moment is None else times.format_instant(moment)
 
 
-def _chat(progress: Progress) -> list[JsonValue]:
+def _chat(progress: CallProgress) -> list[JsonValue]:
     if progress.result != "answered":
         return []
     return [
