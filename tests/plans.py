@@ -11,7 +11,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Entry, Location, Schedule, Severity, Status
 from reconciler.domain.plan import Action, Base, CellDiff, Change, GitRevision, Plan
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import scheduled_instant
 from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
 from reconciler.render.load_context import LoadContext

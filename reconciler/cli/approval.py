@@ -18,7 +18,7 @@ from reconciler.domain import ledger
 from reconciler.domain.plan import Plan
 from reconciler.errors import Refused, StateError
 from reconciler.placing import approval
-from reconciler.placing.workflow import check_age, check_count
+from reconciler.placing.plan_checks import check_age, check_count
 from reconciler.savedplan.planfile import plan_id
 
 if TYPE_CHECKING:

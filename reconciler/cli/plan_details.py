@@ -18,7 +18,7 @@ from reconciler.state import snapshot
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
-    from reconciler.cli.planner import Request
+    from reconciler.cli.planner import PlanRequest
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
@@ -49,7 +49,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     return found
 
 
-def find_load_context(workspace: Workspace, request: Request, plan: Plan) -> LoadContext:
+def find_load_context(workspace: Workspace, request: PlanRequest, plan: Plan) -> LoadContext:
     """The policy's limits, and the pending calls of the state.
 
     The numbers of a snapshot's calls are unknown, so the limit of calls from one number is omitted.

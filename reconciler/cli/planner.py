@@ -20,7 +20,7 @@ from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import ring_time
 from reconciler.errors import ReconcilerError
-from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.placing.send_check import describe_pause, resume_command
 from reconciler.planning.branch import introduce
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import PLACED_CODES
@@ -41,7 +41,7 @@ _ALL = 1_000_000  # more runs than any state has
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PlanRequest:
     """The plan to make. ``base`` is the git ref to compare the files with, ``lifted`` are overridden guards."""
 
     paths: tuple[str, ...]
@@ -52,7 +52,7 @@ class Request:
     lifted: tuple[Lifted, ...] = ()
 
 
-def load_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
+def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Plan, Sources]:
     """Load the files, compare them with the state, and apply the guards.
 
     Raises:
@@ -82,7 +82,7 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
     )
 
 
-def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
+def pause_warnings(workspace: Workspace, request: PlanRequest, plans: Collection[str]) -> list[Diagnostic]:
     """A warning for each pause that affects one of these plans. A snapshot does not contain pauses."""
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
@@ -95,7 +95,7 @@ def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str
     ]
 
 
-def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
+def _load_base(app: App, workspace: Workspace, request: PlanRequest) -> BaseFiles | None:
     if request.base is None:
         return None
     return load_base(app, workspace, request.paths, request.base)
@@ -103,7 +103,7 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 @contextmanager
 def read_entries(
-    workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
+    workspace: Workspace, request: PlanRequest, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
     """The placed calls, and the context with their source. The old values of a snapshot come from ``base``."""
     if request.no_state or not workspace.trusted:
@@ -159,7 +159,7 @@ def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: 
 
 
 def planning(
-    app: App, workspace: Workspace, request: Request, watch: Watch | None = None
+    app: App, workspace: Workspace, request: PlanRequest, watch: Watch | None = None
 ) -> tuple[Context, Sources]:
     """The files of a plan, with the errors in them and in the lists of people, and its context without a state.
     ``watch`` receives the origin of each row.
@@ -172,7 +172,7 @@ def planning(
     return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
 
 
-def make_context(workspace: Workspace, request: Request) -> Context:
+def make_context(workspace: Workspace, request: PlanRequest) -> Context:
     """The context of the diff before the state is read."""
     context = Context(
         now=request.now,

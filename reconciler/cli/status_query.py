@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import call_cache
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.planner import Request, load_plan
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.domain.facts import Pause
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 NO_KEY = f"no API key ({API_KEY_VARIABLE} or --api-key-file)"
@@ -77,7 +77,7 @@ def query_status(app: App, workspace: Workspace, question: StatusQuery, now: dat
         StateError: the state is missing, foreign or unusable.
         ReconcilerError: there is no plan of that name.
     """
-    plan, sources = load_plan(app, workspace, Request(question.paths, now))
+    plan, sources = load_plan(app, workspace, PlanRequest(question.paths, now))
     if workspace.snapshot or not workspace.trusted:
         why = SNAPSHOT if workspace.snapshot else None
         chosen = _chosen(question, {change.address.plan for change in plan.changes})

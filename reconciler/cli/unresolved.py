@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, is_public
 from reconciler.cli.output import echo_json, say
-from reconciler.cli.planner import Request, intent_of, load_plan
+from reconciler.cli.planner import PlanRequest, intent_of, load_plan
 from reconciler.cli.runs import new_run
 from reconciler.domain.facts import Conflict, unresolved
 from reconciler.domain.model import Address, Entry, JsonObject
@@ -102,7 +102,7 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
     if not store.conflicts():
         return None
     now = SystemClock().now()
-    plan, _ = load_plan(app, workspace, Request((), now))
+    plan, _ = load_plan(app, workspace, PlanRequest((), now))
     if plan.errors:
         return None
     rows = FileRows(plan.changes)

@@ -17,16 +17,14 @@ from enum import StrEnum
 from typing import Protocol
 
 import rfc8785
-from msgspec.json import Encoder
 
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.times import format_instant
 
 _GENESIS = b"call-reconciler ledger 1: genesis\n"
 _ENTRY = b"call-reconciler ledger 1: entry\n"
 _TEXT = b"call-reconciler ledger 1: text\n"
-_PLAIN = Encoder(order="sorted")
-_SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 
 class EntryKind(StrEnum):
@@ -156,27 +154,9 @@ def link(head: Head, note: Note, serial: int, salt: str) -> Link:
         "prev": head.hash,
         "content": content,
     }
-    entry = canonical(members).decode()
+    entry = canonical_json(members).decode()
     kept = (salt, dict(note.texts)) if note.texts else (None, None)
     return Link(number, entry, entry_hash(entry), *kept)
-
-
-def canonical(members: JsonObject) -> bytes:
-    """RFC 8785 JSON. For plain values a compiled encoder writes the same bytes, many times faster.
-
-    Raises:
-        UnicodeEncodeError: a text is not valid Unicode.
-    """
-    return _PLAIN.encode(members) if _is_plain(members) else rfc8785.dumps(members)
-
-
-def _is_plain(value: JsonValue) -> bool:
-    """Whether both encoders write the same: no fractions, and only ASCII names, which both sort alike."""
-    if isinstance(value, dict):
-        return all(key.isascii() and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, str) or (isinstance(value, int) and abs(value) < _SAFE_INTEGERS)
 
 
 def read(entry: str) -> LedgerRecord:
@@ -187,7 +167,7 @@ def read(entry: str) -> LedgerRecord:
     """
     try:
         members = json.loads(entry)
-        same = canonical(members) == entry.encode()
+        same = canonical_json(members) == entry.encode()
         record = LedgerRecord(**members)
     except (TypeError, UnicodeEncodeError, RecursionError, rfc8785.CanonicalizationError) as error:
         raise ValueError(str(error)) from error

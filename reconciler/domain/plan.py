@@ -33,7 +33,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Record, frozen=True):
+class CellDiff(Record, frozen=True, array_like=False):
     """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
     ``hidden``: the old value is not known; ``before`` then holds a text that says so.
@@ -83,6 +83,20 @@ class Change(Record, frozen=True, eq=False):
     called_timezone: str | None = None
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
+
+    @property
+    def required_call(self) -> Call:
+        """The call of a row that has one. Raises ``ValueError`` for another row."""
+        if self.call is None:
+            raise ValueError(f"{self.address} has no call")
+        return self.call
+
+    @property
+    def required_request(self) -> Request:
+        """The request of a call that is placed now. Raises ``ValueError`` for another row."""
+        if self.request is None:
+            raise ValueError(f"{self.address} has no request")
+        return self.request
 
     def __eq__(self, other: object) -> bool:
         """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""

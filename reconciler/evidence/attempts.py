@@ -8,7 +8,8 @@ from reconciler.domain import identity, wire
 from reconciler.domain.blinding import UNKNOWN
 from reconciler.domain.model import Address, Call, Row
 from reconciler.domain.people import exact_id
-from reconciler.domain.ports import Intent, RemoteCall
+from reconciler.domain.ports import Intent
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import UNKNOWN_TIME, ring_time
 from reconciler.evidence.matching import PENDING, tagged_digest
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallRegister, Intent, Result, StateStore
+from reconciler.domain.ports import Intent, Result, StateStore
+from reconciler.domain.service import CallRegister
 from reconciler.evidence import matching
 from reconciler.evidence.matching import Match, UnknownAttempt
 from reconciler.evidence.refresh import query_calls

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from unicodedata import normalize
 
 from reconciler.domain.model import TAG_PREFIX, Address, Call, Entry
-from reconciler.domain.order import Order
 from reconciler.domain.people import exact_id, person
-from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import Seen
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_utc
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -237,7 +238,7 @@ def describe_duplicates(others: Sequence[RemoteCall]) -> str:
 
 
 def look_alikes(
-    order: Order,
+    order: Change,
     remote: Iterable[RemoteCall],
     claimed: frozenset[str],
     lineage: Lineage,
@@ -249,7 +250,7 @@ def look_alikes(
         item
         for item in remote
         if item.id not in claimed
-        and may_be(item, order.address, order.call, order.digest, lineage, tags_returned=tags_returned)
+        and may_be(item, order.address, order.required_call, order.digest, lineage, tags_returned=tags_returned)
     ]
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_ring_time, format_utc
 from reconciler.evidence.matching import LONGEST_ATTEMPT, PENDING, Lineage, tagged_address
 from reconciler.evidence.tagging import is_own

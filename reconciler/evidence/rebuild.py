@@ -15,7 +15,8 @@ from reconciler.domain import identity
 from reconciler.domain.model import Address, Move, Row
 from reconciler.domain.moves import Mover
 from reconciler.domain.people import exact_id
-from reconciler.domain.ports import Intent, RemoteCall
+from reconciler.domain.ports import Intent
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_utc, passed, ring_time
 from reconciler.evidence import attempts, matching
 from reconciler.evidence.matching import CLOCK_SKEW, Lineage, describe_calls, describe_duplicates, tagged_digest

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Status
-from reconciler.domain.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
+from reconciler.domain.ports import Decision, Result, Seen, StateStore
+from reconciler.domain.service import CallDirectory, Listing, RemoteCall
 from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
 from reconciler.evidence.refresh import PENDING_CALLS, list_calls

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
-from reconciler.domain.ports import CallDirectory, CallRegister, Listing, RemoteCall
+from reconciler.domain.service import CallDirectory, CallRegister, Listing, RemoteCall
 from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, LOOK_BACK, PENDING
 from reconciler.evidence.outcomes import Answers
 

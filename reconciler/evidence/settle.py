@@ -9,19 +9,10 @@ from datetime import datetime
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.order import Order
 from reconciler.domain.people import person
-from reconciler.domain.ports import (
-    DUPLICATE_CALL_ID,
-    CallDirectory,
-    CallRegister,
-    Clock,
-    Listing,
-    RemoteCall,
-    Result,
-    Seen,
-    StateStore,
-)
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Clock, Result, Seen, StateStore
+from reconciler.domain.service import CallDirectory, CallRegister, Listing, RemoteCall
 from reconciler.evidence import matching
 from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
 from reconciler.evidence.refresh import PENDING_CALLS, list_calls
@@ -97,7 +88,7 @@ def _unknown_attempt(store: StateStore, entry: Entry, in_conflict: frozenset[str
 
 
 async def preflight(
-    store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Order], now: datetime
+    store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Change], now: datetime
 ) -> list[Conflict]:
     """A conflict for each order that may already exist, placed by an old, forked or restored state.
 
@@ -120,7 +111,12 @@ async def preflight(
     alike = _Index(remote.values(), claimed, current_lineage(store), tags_returned=returned)
     return [
         Conflict(
-            order.address, tuple(item.id for item in matches), order.call.target, _describe(matches), now, run_id
+            order.address,
+            tuple(item.id for item in matches),
+            order.required_call.target,
+            _describe(matches),
+            now,
+            run_id,
         )
         for order in orders
         if order.address not in cleared and (matches := alike.candidates(order))
@@ -171,8 +167,8 @@ class _Index:
             for name in matching.names(item, lineage):
                 self._by_name.setdefault(name, []).append(item)
 
-    def candidates(self, order: Order) -> list[RemoteCall]:
-        names = (str(order.address), order.digest, person(order.call.target))
+    def candidates(self, order: Change) -> list[RemoteCall]:
+        names = (str(order.address), order.digest, person(order.required_call.target))
         near = {item.id: item for name in names for item in self._by_name.get(name, ())}
         return matching.look_alikes(
             order, near.values(), self._claimed, self._lineage, tags_returned=self._tags_returned

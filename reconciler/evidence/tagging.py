@@ -11,7 +11,8 @@ from datetime import datetime
 
 from reconciler.domain.facts import Conflict, ServiceFact, Verdict
 from reconciler.domain.model import Address, Entry, JsonObject, Status
-from reconciler.domain.ports import RemoteCall, StateReader, StateStore
+from reconciler.domain.ports import StateReader, StateStore
+from reconciler.domain.service import RemoteCall
 from reconciler.errors import Refused
 from reconciler.evidence.matching import Lineage, describe_calls, tagged_address, tagged_digest
 from reconciler.quantities import format_count

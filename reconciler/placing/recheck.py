@@ -13,11 +13,10 @@ from reconciler.domain.entries import EntryIndex
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Entry, Location, Row
-from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import passed
-from reconciler.domain.wire import endpoint
+from reconciler.placing.journal import to_intent
 from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import by_guard
@@ -32,7 +31,7 @@ class RecheckResult:
     call cannot be stopped by hand any more. ``plans`` are the plans in the approved plan.
     """
 
-    orders: Sequence[Order] = ()
+    orders: Sequence[Change] = ()
     missed: list[Intent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expired_before: int = 0
@@ -68,29 +67,20 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Reche
             ahead = _wanted_ahead(change, known, context)
             ready.changed_ahead += ahead
             ready.too_late += ahead and "still-rings" not in change.reasons
-    ready.orders = MappedView(Subset(approved.changes, places), _order)
+    ready.orders = Subset(approved.changes, places)
     return ready
 
 
 def _row(change: Change) -> Row:
-    if change.call is None:
-        raise ValueError(f"{change.address} has no call")
     return Row(
         address=change.address,
-        call=change.call,
+        call=change.required_call,
         source=change.source or Location("plan"),
         rings_at=change.scheduled_at,
         place_by=change.place_by,
         distinct=change.distinct,
         called_timezone=change.called_timezone,
     )
-
-
-def _order(change: Change) -> Order:
-    if change.call is None or change.request is None:
-        raise ValueError(f"{change.address} has no call")
-    times = (change.scheduled_at, change.place_by, change.called_timezone)
-    return Order(change.address, change.call, change.digest, change.request, *times)
 
 
 def _judge(change: Change, current: Change, context: Context, ready: RecheckResult) -> bool:
@@ -100,7 +90,8 @@ def _judge(change: Change, current: Change, context: Context, ready: RecheckResu
         if "recorded" in current.reasons:
             ready.expired_before += 1
         else:
-            ready.missed.append(_missed(current, context))
+            since = passed(current.scheduled_at, current.place_by, context.now) or context.now
+            ready.missed.append(to_intent(current, since))
             ready.events.append(Event(EventKind.EXPIRED, address, message=message))
     elif current.action is Action.UNCHANGED:
         ready.events.append(Event(EventKind.SKIPPED, address, message="already placed"))
@@ -122,13 +113,6 @@ def _judge(change: Change, current: Change, context: Context, ready: RecheckResu
             Event(EventKind.STALE, address, message=message or "the state has changed; plan again")
         )
     return False
-
-
-def _missed(change: Change, context: Context) -> Intent:
-    if change.call is None:
-        raise ValueError(f"{change.address} has no call")
-    since = passed(change.scheduled_at, change.place_by, context.now) or context.now
-    return Intent(change.address, change.call, change.digest, endpoint(change.call), since)
 
 
 def _judge_uncertain(change: Change, entry: Entry | None, ready: RecheckResult) -> None:

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.domain.ports import Phase
+from reconciler.domain.checkpoint import Phase
 from reconciler.errors import CheckpointFailed
 from reconciler.system import programs
 

@@ -72,7 +72,7 @@ def at_work(bench: Workbench, count: int = 1) -> Any:
 
 def hurry(sandbox: Any) -> None:
     """From now on the service takes no time: what had to happen while calls take theirs has happened."""
-    sandbox._desk.config = replace(sandbox._desk.config, latency=0)
+    sandbox._backend.config = replace(sandbox._backend.config, latency=0)
 
 
 def until(condition: Callable[[], bool]) -> None:

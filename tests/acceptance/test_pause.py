@@ -197,7 +197,7 @@ class AtWork:
 
     def requests(self) -> int:
         """How many have arrived at the service."""
-        return int(self.sandbox._desk.dial._seen[False])
+        return int(self.sandbox._backend.dial._seen[False])
 
     def until(self, count: int) -> None:
         while self.requests() < count:

@@ -54,7 +54,7 @@ def reader(bench: Workbench, service: Any, postgres: Any) -> Iterator[psycopg.Co
 def started(bench: Workbench, service: Any) -> Any:
     """An apply that placed two calls and waits to send two more again."""
     run = bench.fork(*APPLY)
-    while service._desk.dial._seen[False] < 4:
+    while service._backend.dial._seen[False] < 4:
         assert run.poll() is None
         time.sleep(0.01)
     return run

@@ -66,7 +66,7 @@ def waiting(bench: Workbench) -> Iterator[Waiting]:
         shutil.copy2(bench.root / ".reconciler" / "state.db", old)
         run = bench.fork(*APPLY)
         try:
-            while sandbox._desk.dial._seen[False] < PLACED + 2:
+            while sandbox._backend.dial._seen[False] < PLACED + 2:
                 time.sleep(0.01)
             yield Waiting(bench, sandbox, run, old)
         finally:
@@ -271,7 +271,7 @@ def test_what_was_in_flight_is_told_as_it_is(bench: Workbench) -> None:
         bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         run = bench.fork(*APPLY, "--no-schedule-check")
-        while sandbox._desk.dial._seen[False] < 2:
+        while sandbox._backend.dial._seen[False] < 2:
             time.sleep(0.005)
         (bench.root / ".reconciler" / "state.db").unlink()
         out, err = run.communicate()

@@ -14,7 +14,8 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.blinding import UNKNOWN
 from reconciler.domain.model import Address, Call, Entry, Schedule, Status
-from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, RemoteCall, Result, Seen, StateStore
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
 from reconciler.evidence.tagging import is_own, observe

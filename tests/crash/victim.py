@@ -19,8 +19,8 @@ import httpx
 
 from reconciler import cli
 from reconciler.cli.app import SystemClock
-from reconciler.contactship import contactship, listing
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship import client, listing
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.transport import Client, Progress
 from reconciler.domain.clocks import ServiceClock, elapsed
 from reconciler.domain.model import Status
@@ -29,7 +29,7 @@ from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.evidence import settle
 from reconciler.placing import schedule_check
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import SendCheck
+from reconciler.placing.send_check import SendCheck
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
 from reconciler.state.unlocked_store import UnlockedStore
@@ -165,9 +165,9 @@ def spoil(mutant: str) -> None:
             store.decide(run_id, words)
             return found
 
-        import reconciler.placing.workflow
+        import reconciler.placing.service
 
-        reconciler.placing.workflow.settle = trusting  # type: ignore[attr-defined]
+        reconciler.placing.service.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
 
@@ -255,7 +255,7 @@ def _use_connections_again() -> None:
 
     Client.__init__ = keeping  # type: ignore[method-assign]
     Progress._check_silence = unheard  # type: ignore[method-assign]
-    contactship.doubt = lambda answer, content: None  # type: ignore[attr-defined]
+    client.doubt = lambda answer: None  # type: ignore[attr-defined]
 
 
 def spoil_the_proof() -> None:

@@ -10,7 +10,7 @@ from reconciler.cli import commit_order
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
-from reconciler.placing.orders import SendCheck
+from reconciler.placing.send_check import SendCheck
 from reconciler.planning.row_judge import RowJudge
 from reconciler.state.store import Store
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.domain.model import Address, Call, Entry, Status
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.evidence.matching import PENDING, Lineage
 from reconciler.evidence.outcomes import Answers, DriftKind, drift, ended, outcome, stand
 from reconciler.evidence.refresh import ONE_BY_ONE, query_calls, spans

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reconciler.cli import main
 from reconciler.cli.commands.contacts import COLUMNS, to_csv
-from reconciler.contactship.contacts import RemoteContact
+from reconciler.contactship.account import RemoteContact
 from reconciler.source.formulas.functions import library, problem
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine

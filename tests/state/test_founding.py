@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain.ports import Listing, RemoteCall, Run
+from reconciler.domain.ports import Run
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.errors import StateError
 from reconciler.evidence.rebuild import Certainty, RebuildInput, rebuild
 from reconciler.evidence.recover import list_all_calls, record

@@ -27,7 +27,7 @@ from reconciler.cli.output_files import writing_private
 from reconciler.cli.overrides import check_used, offer, read_overrides
 from reconciler.cli.plan_details import find_load_context, find_origins
 from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts, show_problems
-from reconciler.cli.planner import Request, load_plan
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.saved_plans import check_plan_key, plan_key
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
@@ -109,7 +109,7 @@ def plan(app: App, options: PlanOptions) -> int:
     workspace, signing_key = _open(app, options)
     lifted = read_overrides(options.overrides, workspace.project.policy)
     now = options.now or SystemClock().now()
-    request = Request(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
+    request = PlanRequest(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
     made, sources = load_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=options.reveal)

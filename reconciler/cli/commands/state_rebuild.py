@@ -39,7 +39,7 @@ from reconciler.system.environment import LINEAGE
 
 if TYPE_CHECKING:
     from reconciler.domain.model import JsonObject
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 _EPILOG = examples(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
 from reconciler.domain.times import format_utc
 from reconciler.errors import ReconcilerError
-from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.placing.send_check import describe_pause, resume_command
 from reconciler.quantities import format_count
 from reconciler.state import snapshot
 from reconciler.state.backend import describe_holder

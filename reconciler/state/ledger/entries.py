@@ -9,8 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import rfc8785
-
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.ledger import Head, Link, Note, genesis, link
 from reconciler.domain.model import JsonObject
 from reconciler.errors import StateError
@@ -137,4 +136,4 @@ def pseudonym(key: bytes, target: str) -> str:
 
 def ids_digest(call_ids: Iterable[str]) -> str:
     """One hash for many call ids, in any order."""
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(sorted(call_ids))).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json([*sorted(call_ids)])).hexdigest()

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import rfc8785
 
 from reconciler import __version__
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.documents import inert
 from reconciler.domain.ledger import ChainVerifier, Head, LedgerRecord, Link, read
 from reconciler.domain.model import JsonObject
@@ -84,7 +84,7 @@ def line(link: Link, record: LedgerRecord) -> JsonObject:
 
 def _line(document: JsonObject) -> bytes:
     """A line that a CI runner does not read as a command."""
-    return inert(rfc8785.dumps(document)) + b"\n"
+    return inert(canonical_json(document)) + b"\n"
 
 
 def _digest(data: bytes) -> str:
@@ -133,7 +133,7 @@ def _link(raw: bytes) -> Link | None:
     if item is None:
         return None
     try:
-        entry = rfc8785.dumps({name: getattr(item, name) for name in _MEMBERS}).decode()
+        entry = canonical_json({name: getattr(item, name) for name in _MEMBERS}).decode()
     except (TypeError, ValueError):
         return None
     texts = None if item.texts is msgspec.UNSET else item.texts

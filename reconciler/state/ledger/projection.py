@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from reconciler.domain.blinding import REDACTED
-from reconciler.domain.ledger import EntryKind, canonical
+from reconciler.domain.canonical import canonical_json
+from reconciler.domain.ledger import EntryKind
 from reconciler.domain.model import Address, Status
 from reconciler.state.ledger import statements
 from reconciler.state.session import Connection, Value
@@ -251,7 +252,7 @@ def _applied_from(entry: LedgerEntry) -> Iterator[Change]:
 
 def _observed(entry: LedgerEntry) -> Iterator[Change]:
     row = {name: entry.content[name] for name in ("service", "name", "verdict")}
-    evidence = canonical(entry.content["evidence"]).decode()
+    evidence = canonical_json(entry.content["evidence"]).decode()
     yield _insert("service_facts", {**row, "evidence": evidence, **entry.origin}, replace=("service", "name"))
 
 

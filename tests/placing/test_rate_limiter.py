@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.placing.pacing import RateLimiter
+from reconciler.placing.rate_limiter import RateLimiter
 
 
 class Clock:

@@ -11,13 +11,13 @@ class CircuitBreaker:
 
     def __init__(self) -> None:
         self.reason: str | None = None
-        self._pulled = asyncio.Event()
+        self._opened = asyncio.Event()
 
     def trip(self, reason: str) -> None:
         self.reason = self.reason or reason
-        self._pulled.set()
+        self._opened.set()
 
-    async def nap(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Sleep, but wake up at once when the circuit opens."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pulled.wait(), seconds)
+            await asyncio.wait_for(self._opened.wait(), seconds)

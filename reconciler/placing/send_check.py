@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from reconciler.domain.clocks import ServiceClock
+from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import Pause
-from reconciler.domain.order import Order
+from reconciler.domain.model import Address
+from reconciler.domain.plan import Change
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import format_utc
 from reconciler.planning.guarding import candidate, objections_now
@@ -18,16 +20,10 @@ PAUSED = "paused"
 """The reason code of a row that is not sent because its plan is paused."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """Why a call must not be sent now: the codes of guards, or ``PAUSED``, and a message."""
-
-    codes: tuple[str, ...]
-    message: str
-
-    @property
-    def paused(self) -> bool:
-        return PAUSED in self.codes
+def held_back(address: Address, reasons: tuple[str, ...], message: str | None) -> Event:
+    """The event of a call that must not be sent now. ``reasons`` are the codes of guards, or ``PAUSED``."""
+    kind = EventKind.NOT_SENT if PAUSED in reasons else EventKind.BLOCKED
+    return Event(kind, address, message=message, reasons=reasons)
 
 
 def find_pause(plan: str, pauses: Iterable[Pause]) -> Pause | None:
@@ -63,26 +59,28 @@ class SendCheck:
         """Why nothing may be sent when the clock shows ``now``; None if it agrees with the service's clock."""
         return None if self.service_clock is None else self.service_clock.problem(now)
 
-    def check(self, order: Order, now: datetime) -> HeldBack | None:
-        """Why ``order`` must not be sent at ``now``; None if it may be sent."""
-        if (held := self.pause(order)) is not None:
-            return held
+    def check(self, order: Change, now: datetime) -> Event | None:
+        """The event of an order that must not be sent at ``now``; None if it may be sent."""
+        if (event := self.pause(order)) is not None:
+            return event
         moment = now if self.clock is None else max(now, self.clock)
-        asked = candidate(order.address, order.call, order.scheduled_at, moment, called=order.called_timezone)
-        found = objections_now(asked, moment, self.policy)
-        return HeldBack(*found) if found is not None else None
+        call = candidate(
+            order.address, order.required_call, order.scheduled_at, moment, called=order.called_timezone
+        )
+        objections = objections_now(call, moment, self.policy)
+        return None if objections is None else held_back(order.address, *objections)
 
-    def pause(self, order: Order) -> HeldBack | None:
-        """The pause that applies to ``order``; None if there is none."""
+    def pause(self, order: Change) -> Event | None:
+        """The event of an order whose plan is paused; None if it is not."""
         pause = find_pause(order.address.plan, self.pauses())
-        return None if pause is None else HeldBack((PAUSED,), describe_pause(pause))
+        return None if pause is None else held_back(order.address, (PAUSED,), describe_pause(pause))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """New orders, the seconds until the next one may be sent, and whether these were the last."""
 
-    orders: Sequence[Order] = ()
+    orders: Sequence[Change] = ()
     wait: float = 0.0
     last: bool = False
 

@@ -28,7 +28,11 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from msgspec import Struct
+
+from reconciler.contactship.answers import read, unwrap
 from reconciler.contactship.origin import ServiceOrigin
 from reconciler.contactship.reasons import explain
 from reconciler.contactship.refusals import doubt
@@ -36,14 +40,28 @@ from reconciler.contactship.transport import FAILURES, Answer, Client, Progress,
 from reconciler.domain.clocks import ServiceClock, read_date
 from reconciler.domain.masking import private_values
 from reconciler.domain.model import JsonObject, Request
-from reconciler.domain.ports import Receipt
 from reconciler.domain.sensitive import MASK, mask_text
+from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
 
 _MESSAGE_LENGTH = 200
 _LONGEST_MESSAGE = 10_000  # a longer one is not shown: a value that was cut could not be masked
 _LONGEST_WAIT = 365 * 86_400.0  # seconds; a longer one could exceed the calendar
 _CALL_ID = re.compile(r"\S(.{0,253}\S)?")
+
+
+class _Placed(Struct):
+    """The documented answer to a POST."""
+
+    call_id: str
+    created_at: str | None = None
+
+
+class _Refusal(Struct):
+    """A refusal, in one of the service's forms."""
+
+    message: str | list[Any] = ""
+    error: str | list[Any] = ""
 
 
 class ContactShip:
@@ -87,7 +105,7 @@ class ContactShip:
                 raise OutcomeUnknown(f"HTTP {status}, but no usable call_id in the answer")
             return receipt
         message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
-        if 400 <= status < 500 and (reason := doubt(answer, _json_object(answer.content))):
+        if 400 <= status < 500 and (reason := doubt(answer)):
             raise OutcomeUnknown(self._clean(f"HTTP {status}, but {reason}", body))
         if status == 429:
             raise NotSent(message, retry_after=retry_after(answer.headers), throttled=True)
@@ -109,13 +127,13 @@ def read_receipt(content: bytes) -> Receipt | None:
 
     None if there is none, or if its id is longer than 255 characters or is not printable.
     """
-    answer = _json_object(content)
-    inner = answer.get("data")
-    placed = inner if isinstance(inner, dict) else answer
-    call_id, created_at = placed.get("call_id"), placed.get("created_at")
-    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id) or not call_id.isprintable():
+    try:
+        placed = read(unwrap(decode_json(content)), _Placed)
+    except ValueError:
         return None
-    return Receipt(call_id, created_at if isinstance(created_at, str) else None)
+    if not _CALL_ID.fullmatch(placed.call_id) or not placed.call_id.isprintable():
+        return None
+    return Receipt(placed.call_id, placed.created_at)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -130,20 +148,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _service_message(content: bytes) -> str:
-    answer = _json_object(content)
-    message = answer.get("message") or answer.get("error")
+    try:
+        refusal = read(decode_json(content), _Refusal)
+    except ValueError:
+        return ""
+    message = refusal.message or refusal.error
     if isinstance(message, list):
         message = "; ".join(item for item in message if isinstance(item, str))
-    if not isinstance(message, str):
-        return ""
     if len(message) > _LONGEST_MESSAGE:
         return f" with a message of {len(message):,} characters"
     return f": {message}"
-
-
-def _json_object(content: bytes) -> JsonObject:
-    try:
-        answer = decode_json(content)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}

@@ -8,19 +8,17 @@ from datetime import datetime
 from hashlib import sha256
 
 from reconciler.domain.wire import CONTACT_CALL
-from reconciler.sandbox.bodies import Order, read_order
+from reconciler.sandbox.bodies import CallBody, read_body
 from reconciler.sandbox.config import SandboxConfig
 from reconciler.sandbox.directory import Directory
 from reconciler.sandbox.faults import RECORDED, Fault, FaultDial
-from reconciler.sandbox.journal import Journal
-from reconciler.sandbox.ledger import Ledger
-from reconciler.sandbox.rate import Throttle
+from reconciler.sandbox.ledger import CallFile, Ledger
 from reconciler.sandbox.recorded import RecordedCall
 from reconciler.sandbox.seeds import Contact
-from reconciler.sandbox.traffic import Traffic
+from reconciler.sandbox.traffic import Throttle, Traffic
 
 
-class Desk:
+class Backend:
     """The data and rules of one sandbox. Used from one thread; ``ledger.all`` may be read from another."""
 
     def __init__(self, config: SandboxConfig) -> None:
@@ -28,7 +26,7 @@ class Desk:
         self.config = config
         self.date_offset = config.date_offset
         self.directory = Directory(strict=config.strict_ids)
-        self.ledger = Ledger(Journal(config.db) if config.db else None)
+        self.ledger = Ledger(CallFile(config.db) if config.db else None)
         self.dial = FaultDial(config.faults)
         self.throttle = Throttle(config.rate_limit, config.clock) if config.rate_limit else None
         self.traffic = Traffic()
@@ -36,7 +34,6 @@ class Desk:
             self.directory.remember(call.contact)
 
     def now(self) -> datetime:
-        """The time by the configured clock."""
         return self.config.clock()
 
     def accepts_key(self, key: str) -> bool:
@@ -49,15 +46,15 @@ class Desk:
         """Validate a body and record its call, with the answer that its client will get. Raises ``Refusal``."""
         answered, status = ("ok", 200) if fault is None else RECORDED[fault]
         now = self.now()
-        order = read_order(endpoint, raw, now, self.config.schedule_fields, lenient=self.config.lenient)
+        order = read_body(endpoint, raw, now, self.config.schedule_fields, lenient=self.config.lenient)
         return self._record(order, now, answered, status)
 
     def place_foreign(self, endpoint: str, raw: bytes, created_at: datetime) -> RecordedCall:
         """Record a call as if it was placed in the dashboard at ``created_at``. Raises ``Refusal``."""
-        order = read_order(endpoint, raw, created_at, self.config.schedule_fields)
+        order = read_body(endpoint, raw, created_at, self.config.schedule_fields)
         return self._record(order, created_at, "foreign", None)
 
-    def _record(self, order: Order, created_at: datetime, answered: str, status: int | None) -> RecordedCall:
+    def _record(self, order: CallBody, created_at: datetime, answered: str, status: int | None) -> RecordedCall:
         self.directory.agent(order.text("agent_id"), missing=400)
         sender, contact = self._parties(order)
         call = RecordedCall(
@@ -74,7 +71,7 @@ class Desk:
         self.ledger.add(call)
         return call
 
-    def _parties(self, order: Order) -> tuple[str, Contact]:
+    def _parties(self, order: CallBody) -> tuple[str, Contact]:
         """The caller (E.164) and the called contact."""
         if order.endpoint == CONTACT_CALL:
             sender = self.directory.number(order.text("from_number_id")).phone_number

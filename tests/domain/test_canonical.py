@@ -1,4 +1,4 @@
-"""The form of ledger entries: written by whichever encoder, it is that of RFC 8785."""
+"""Canonical JSON: whichever encoder writes it, it has the form of RFC 8785."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.domain.ledger import canonical
+from reconciler.domain.canonical import canonical_json
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 PLAIN = st.none() | st.booleans() | st.integers(-(1 << 53) + 1, (1 << 53) - 1) | TEXT
@@ -24,15 +24,15 @@ VALUES = st.recursive(
 @example({"\ue000": 0, "\U00010000": 1})
 @example({"half": 0.1, "whole": 1e21, "seconds": 30.0})
 @given(st.dictionaries(TEXT, VALUES, max_size=6))
-def test_entries_have_the_form_of_the_standard(members: dict[str, Any]) -> None:
-    assert canonical(members) == rfc8785.dumps(members)
+def test_values_have_the_form_of_the_standard(members: dict[str, Any]) -> None:
+    assert canonical_json(members) == rfc8785.dumps(members)
 
 
 def test_what_is_no_unicode_is_refused() -> None:
     with pytest.raises(UnicodeEncodeError):
-        canonical({"half": "\ud800"})
+        canonical_json({"half": "\ud800"})
 
 
 def test_what_the_standard_cannot_write_is_refused() -> None:
     with pytest.raises(rfc8785.CanonicalizationError):
-        canonical({"large": 1 << 53})
+        canonical_json({"large": 1 << 53})
