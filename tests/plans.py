@@ -13,7 +13,7 @@ from reconciler.domain.plan import Action, Base, CellDiff, Change, GitRevision, 
 from reconciler.domain.ports import RemoteCall
 from reconciler.domain.times import scheduled_instant
 from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
-from reconciler.render.html.around import LoadContext
+from reconciler.render.load_context import LoadContext
 from reconciler.render.origins import Origins
 from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 

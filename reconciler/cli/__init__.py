@@ -69,7 +69,7 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     if "_RECONCILER_COMPLETE" in os.environ:
-        from reconciler.cli import shells  # noqa: F401, PLC0415 - it tells click how shells ask
+        from reconciler.cli import shell_completion  # noqa: F401, PLC0415 - it tells click how shell_completion ask
 
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)
@@ -104,8 +104,6 @@ def _complain(error: ReconcilerError) -> None:
 
 
 def _print(*lines: str) -> None:
-    from reconciler.cli.app import say  # noqa: PLC0415 - as in cli
-    from reconciler.render.escape import for_terminal  # noqa: PLC0415 - as in cli
+    from reconciler.cli.output import say  # noqa: PLC0415 - as in cli
 
-    for line in lines:
-        say(for_terminal(line), err=True)
+    say(*lines, err=True)

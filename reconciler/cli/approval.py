@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import git
 from reconciler.cli.app import App
-from reconciler.cli.commands.show import check_plan_key, read_plan
-from reconciler.cli.commits import note_origin
+from reconciler.cli.commit_order import note_origin
+from reconciler.cli.saved_plans import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import chain
 from reconciler.domain.plan import Plan
@@ -24,7 +24,7 @@ from reconciler.savedplan.planfile import plan_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.cli.commits import CommitOrigin
+    from reconciler.cli.commit_order import CommitOrigin
     from reconciler.domain.events import Event
     from reconciler.domain.facts import RowApproval
     from reconciler.domain.ports import StateStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import to_json
+from reconciler.cli.output import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
 from reconciler.state.place import describe_holder
@@ -36,8 +36,8 @@ def lock_text(lock: Lock, now: datetime) -> str:
 
 def _counts(runner: Runner) -> str:
     """``claimed`` are rows to send, ``flying`` requests in flight."""
-    told = [(getattr(runner, name), name) for name in _COUNTS]
-    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
+    counts = [(getattr(runner, name), name) for name in _COUNTS]
+    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in counts)
 
 
 def lock_json(lock: Lock, *, line: bool = False) -> str:

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-import click
-
 from reconciler.domain.plan import Action, Lifted
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.errors import Refused, UsageError
@@ -20,13 +18,6 @@ if TYPE_CHECKING:
     from reconciler.domain.policy import Policy
 
 MIN_REASON = 4
-override_option = click.option(
-    "--override",
-    "overrides",
-    multiple=True,
-    metavar="CODE=REASON",
-    help="Override a guard for this plan, with a reason. Recorded with the plan and the run. Repeatable.",
-)
 
 
 def read_overrides(texts: Iterable[str], policy: Policy) -> tuple[Lifted, ...]:

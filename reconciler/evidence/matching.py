@@ -15,7 +15,7 @@ from reconciler.domain.model import TAG_PREFIX, Address, Call, Entry
 from reconciler.domain.order import Order
 from reconciler.domain.people import exact_id, person
 from reconciler.domain.ports import RemoteCall, Seen
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 
 CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_ATTEMPT = timedelta(minutes=11)  # ten minutes of throttling, and the last request's own deadline
@@ -220,7 +220,7 @@ def suits(call: Call, rings_at: datetime, remote: RemoteCall, now: datetime) -> 
 def _likeness(remote: RemoteCall) -> str:
     return (
         "the only unrecorded call to this person by this agent around that time: "
-        f"created {tell_instant(remote.created_at)}, {remote.status}"
+        f"created {format_utc(remote.created_at)}, {remote.status}"
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import RemoteCall
-from reconciler.domain.times import tell_instant, tell_ring
+from reconciler.domain.times import format_ring_time, format_utc
 from reconciler.evidence.matching import LONGEST_ATTEMPT, PENDING, Lineage, tagged_address
 
 PLACED = "placed"
@@ -145,10 +145,10 @@ def drift(
 def _own(standing: CallOutcome, now: datetime) -> Drift | None:
     """The difference for a call that the state has."""
     entry = standing.entry
-    rings = f"rings {tell_ring(entry.rings_at)}" if entry.rings_at > now else "should have rung"
+    rings = f"rings {format_ring_time(entry.rings_at)}" if entry.rings_at > now else "should have rung"
     if standing.outcome == MISSING:
         message = (
-            f"the service does not have {entry.call_id}, placed {tell_instant(entry.attempted_at)}, which {rings}"
+            f"the service does not have {entry.call_id}, placed {format_utc(entry.attempted_at)}, which {rings}"
             f". If it was deleted by hand, run: reconciler resolve {entry.address} --stopped --reason WHY"
         )
         return Drift(DriftKind.MISSING, entry.address, entry.call_id or "", message)

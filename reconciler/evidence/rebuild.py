@@ -16,7 +16,7 @@ from reconciler.domain.model import Address, Move, Row
 from reconciler.domain.moves import Mover
 from reconciler.domain.people import exact_id
 from reconciler.domain.ports import Intent, RemoteCall
-from reconciler.domain.times import passed, ring_time, tell_instant
+from reconciler.domain.times import format_utc, passed, ring_time
 from reconciler.evidence import attempts
 from reconciler.evidence import matching as evidence
 from reconciler.evidence.matching import CLOCK_SKEW, Lineage
@@ -274,7 +274,7 @@ def _likeness(call: RemoteCall) -> str:
     """The evidence for a call without tags. Its content is unknown: the row may have been edited since."""
     return (
         "the only listed call to this person by this agent that matches its time, and it matches no other row: "
-        f"created {tell_instant(call.created_at)}, {call.status}"
+        f"created {format_utc(call.created_at)}, {call.status}"
     )
 
 

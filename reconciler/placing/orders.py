@@ -11,7 +11,7 @@ from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.facts import Pause
 from reconciler.domain.order import Order
 from reconciler.domain.policy import Policy
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.planning.guarding import candidate, objections_now
 
 PAUSED = "paused"
@@ -38,7 +38,7 @@ def find_pause(plan: str, pauses: Iterable[Pause]) -> Pause | None:
 def describe_pause(pause: Pause) -> str:
     """What is paused, by whom, and why."""
     subject = "all plans are paused" if pause.plan is None else f"plan {pause.plan} is paused"
-    since = tell_instant(pause.at)
+    since = format_utc(pause.at)
     return f"{subject} by {pause.actor} on {pause.host} since {since}: {pause.reason}"
 
 

@@ -23,7 +23,7 @@ from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.order import Order
 from reconciler.domain.ports import CallRegister, Clock, RemoteCall, StateStore
-from reconciler.domain.times import format_instant, parse_instant, tell_instant
+from reconciler.domain.times import format_instant, format_utc, parse_instant
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import LookupFailed, Refused, StateError
 
@@ -237,7 +237,7 @@ class ScheduleCheck:
             await self._send(lambda order: order.scheduled_at is None)
             raise _Unproved(
                 f"it is unknown whether {call.address} ({call.call_id}) was scheduled: its status is "
-                f"{found.status!r}, close to its time. Apply again after {tell_instant(call.rings_at)}, when its "
+                f"{found.status!r}, close to its time. Apply again after {format_utc(call.rings_at)}, when its "
                 "start time will show it"
             )
         return verdict is Verdict.PROVED
@@ -247,13 +247,13 @@ class ScheduleCheck:
         fields = self._settings.fields
         now = self._clock.now()
         if found.started_at is not None and found.started_at <= now + CLOSE:
-            seen = f"it started at {tell_instant(found.started_at)}"
+            seen = f"it started at {format_utc(found.started_at)}"
         elif now < call.rings_at:
             seen = f"its status is {found.status!r}, so this person is being called now"
         else:
             seen = f"its status is {found.status!r}, and the service does not report that it started then"
         why = (
-            f"the service did not schedule {call.address} ({call.call_id}) for {tell_instant(call.rings_at)}: "
+            f"the service did not schedule {call.address} ({call.call_id}) for {format_utc(call.rings_at)}: "
             f"{seen}. Check provider.schedule_fields ({fields.at}, {fields.timezone}) against the service's "
             "documentation"
         )

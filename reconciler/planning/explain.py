@@ -11,7 +11,7 @@ from reconciler.domain.facts import Conflict
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Entry, Row, Severity
 from reconciler.domain.plan import CallToStop, Change, MessageParts, Moment
-from reconciler.domain.times import UNKNOWN_TIME, tell_instant, tell_ring, zone
+from reconciler.domain.times import UNKNOWN_TIME, format_ring_time, format_utc, zone
 
 Reasons: TypeAlias = tuple[tuple[str, ...], str | MessageParts | None]
 
@@ -25,7 +25,7 @@ def plain(said: str | MessageParts) -> str:
     """The sentence as written to a file: instants in UTC."""
     if isinstance(said, str):
         return said
-    return "".join(part if isinstance(part, str) else tell_instant(part.at) for part in said)
+    return "".join(part if isinstance(part, str) else format_utc(part.at) for part in said)
 
 
 def message(why: Reasons) -> str:
@@ -39,7 +39,7 @@ def _times(count: int) -> str:
 
 def _rings(entry: Entry) -> Moment | str:
     if entry.rings_at == UNKNOWN_TIME:
-        return tell_ring(entry.rings_at)
+        return format_ring_time(entry.rings_at)
     return Moment(entry.rings_at, _zone(entry))
 
 
@@ -180,7 +180,7 @@ def new_occurrence(row: Row, entry: Entry) -> Diagnostic:
     return Diagnostic(
         Severity.ERROR,
         "E501",
-        f"{row.address} already rang at {tell_instant(entry.rings_at)}, but the row now has a later time",
+        f"{row.address} already rang at {format_utc(entry.rings_at)}, but the row now has a later time",
         row.source,
         f"for a new occurrence, add a row with its date in `key` (such as {row.address.key}-{wanted}) "
         "and keep this one",

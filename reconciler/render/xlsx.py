@@ -20,8 +20,8 @@ from reconciler.domain.model import Severity, Status
 from reconciler.domain.plan import Action, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.render import to_stop
-from reconciler.render.calls import calls_table, problems_table, summary_table
 from reconciler.render.escape import ELLIPSIS, for_terminal
+from reconciler.render.plan_tables import calls_table, problems_table, summary_table
 from reconciler.render.table import Table
 from reconciler.source.sheets.guard import risky
 

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli import main
-from reconciler.cli.app import Duration, Instant, Integer, Number
-from reconciler.cli.commands.apply import RateOption
+from reconciler.cli.options import Duration, Instant, Integer, Number, RateOption
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.source.schema.packaged import schema_text
 from tests.commands import commands

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reconciler.cli import commits
+from reconciler.cli import commit_order
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
@@ -22,7 +22,7 @@ def forget_conflicts() -> None:
 
 def accept_any_commit() -> None:
     """Apply an old checkout over a newer one."""
-    commits.find_objection = lambda *_: None
+    commit_order.find_objection = lambda *_: None
 
 
 def approve_everything() -> None:

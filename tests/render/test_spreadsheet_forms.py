@@ -17,9 +17,9 @@ from reconciler.domain.model import Call
 from reconciler.domain.plan import Action, CellDiff, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.render import xlsx
-from reconciler.render.calls import calls_table
 from reconciler.render.csv import render_plan as to_csv
 from reconciler.render.escape import for_csv, for_terminal
+from reconciler.render.plan_tables import calls_table
 from reconciler.render.table import Table, TableRow
 from reconciler.source.sheets.guard import unguarded
 from tests.hostile import HOSTILE

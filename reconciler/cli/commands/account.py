@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from reconciler.cli.account import Account, read_account
-from reconciler.cli.app import App, key_option, say, url_option
+from reconciler.cli.app import App
 from reconciler.cli.lazy import examples
-from reconciler.cli.placing import Target
+from reconciler.cli.options import service_options
+from reconciler.cli.output import say
+from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
 
 
@@ -24,8 +26,7 @@ def numbers() -> None:
 
 
 @agents.command("list", epilog=examples("reconciler agents list"), short_help="List the agents of the account.")
-@key_option
-@url_option
+@service_options
 @click.pass_obj
 def list_agents(app: App, api_key_file: Path | None, base_url: str | None) -> None:
     """List the agents of the account, ready to paste into reconciler.yaml."""
@@ -33,8 +34,7 @@ def list_agents(app: App, api_key_file: Path | None, base_url: str | None) -> No
 
 
 @numbers.command("list", epilog=examples("reconciler numbers list"), short_help="List the numbers that can call.")
-@key_option
-@url_option
+@service_options
 @click.pass_obj
 def list_numbers(app: App, api_key_file: Path | None, base_url: str | None) -> None:
     """List the account's numbers that can call, ready to paste into reconciler.yaml.
@@ -45,7 +45,7 @@ def list_numbers(app: App, api_key_file: Path | None, base_url: str | None) -> N
 
 
 def _account(app: App, key_file: Path | None, base_url: str | None) -> Account:
-    target = Target.from_options(Workspace.open(app, None), base_url, key_file and app.directory / key_file)
+    target = Target.from_options(Workspace.open(app, None), base_url, key_file)
     return read_account(target.origin, target.key())
 
 

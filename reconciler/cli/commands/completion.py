@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from reconciler.cli.lazy import examples
-from reconciler.cli.shells import VARIABLE
+from reconciler.cli.shell_completion import VARIABLE
 
 _EPILOG = examples(
     'eval "$(reconciler completion bash)"     # in ~/.bashrc',

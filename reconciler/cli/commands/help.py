@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import click
 
 from reconciler.cli.app import App
-from reconciler.cli.completing import subjects
+from reconciler.cli.completions import subjects
 from reconciler.cli.guides import GUIDES, code_meanings, guide_text, section, title
 from reconciler.cli.lazy import examples
 from reconciler.cli.terminal_markdown import rendered

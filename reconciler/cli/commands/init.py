@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.account import Account, read_account
-from reconciler.cli.app import App, key_option, say, state_option, url_option
-from reconciler.cli.output import write_text
+from reconciler.cli.app import App
+from reconciler.cli.options import service_options, state_option
+from reconciler.cli.output import say
+from reconciler.cli.output_files import write_text
 from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import locate_server, postgres_state
 from reconciler.contactship.origin import API_KEY_VARIABLE, DEFAULT_BASE_URL, parse_origin, read_api_key
 from reconciler.domain.settings import DEFAULT_STATE, EDITOR_SCHEMA, PROJECT_FILE
 from reconciler.errors import LookupFailed, ReconcilerError, UsageError
-from reconciler.render.words import counted
+from reconciler.quantities import format_count
 from reconciler.source.schema.packaged import schema_text
 from reconciler.state.postgres.url import is_server
 from reconciler.state.sqlite import SqliteState
@@ -69,8 +71,7 @@ SAMPLE_NUMBERS = """\
 
 @click.command(epilog="\b\nExamples:\n  reconciler init\n  reconciler -C campaigns init\n")
 @state_option
-@key_option
-@url_option
+@service_options
 @click.pass_obj
 def init(app: App, state_url: str | None, api_key_file: Path | None, base_url: str | None) -> None:
     """Create a project here: reconciler.yaml, an empty state, and calls/ for plan files.
@@ -83,7 +84,7 @@ def init(app: App, state_url: str | None, api_key_file: Path | None, base_url: s
         hint = "this folder is already a project. To create its state, run: reconciler state init"
         raise ReconcilerError(f"{PROJECT_FILE} already exists", hint=hint)
     place = _place(state_url, app.directory / DEFAULT_STATE)
-    account = _account(base_url, api_key_file and app.directory / api_key_file)
+    account = _account(base_url, api_key_file)
     lineage = place.create(creation_details("init"))
     path = f"\n  path: {DEFAULT_STATE}" if isinstance(place, SqliteState) else ""
     text = TEMPLATE.format(
@@ -97,7 +98,7 @@ def init(app: App, state_url: str | None, api_key_file: Path | None, base_url: s
     state = DEFAULT_STATE if path else place
     say(f"Created {PROJECT_FILE} and {state} (lineage {lineage}), and the folder {CALLS}/.")
     if account is not None:
-        agents, numbers = counted(len(account.agents), "agent"), counted(len(account.numbers), "number")
+        agents, numbers = format_count(len(account.agents), "agent"), format_count(len(account.numbers), "number")
         say(f"{PROJECT_FILE} has the {agents} and {numbers} of the account.")
     say("Calls are allowed from 9:00 to 20:00 in the called person's time zone (policy.calling_hours).")
     say(

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from reconciler.bulk import collector
-from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
-from reconciler.cli.commands.show import check_plan_key, plan_key
-from reconciler.cli.completing import plan_files
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
-from reconciler.cli.origins import find_origins
-from reconciler.cli.output import writing_private
-from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
-from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.cli.options import (
+    FILE,
+    full_option,
+    now_option,
+    override_option,
+    retry_option,
+    reveal_option,
+    state_option,
+    with_options,
+)
+from reconciler.cli.output import echo
+from reconciler.cli.output_files import writing_private
+from reconciler.cli.overrides import check_used, offer, read_overrides
+from reconciler.cli.plan_details import find_load_context, find_origins
+from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts, show_problems
+from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.saved_plans import check_plan_key, plan_key
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.errors import ExitCode, UsageError
 from reconciler.planning.plan import verdict
+from reconciler.render.load_context import NOTHING
 from reconciler.savedplan import planfile
 
 _EPILOG = """\b
@@ -41,9 +54,31 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """The options of a plan. ``out`` is the file to save it to, ``policy`` a file with other rules."""
+
+    paths: tuple[str, ...]
+    out: Path | None
+    forms: tuple[str, ...]
+    as_json: bool
+    outputs: tuple[str, ...]
+    full: bool
+    detailed_exitcode: bool
+    explain: bool
+    base: str | None
+    policy: Path | None
+    no_state: bool
+    retry_failed: bool
+    overrides: tuple[str, ...]
+    now: datetime | None
+    state_url: str | None
+    reveal: bool
+
+
 @click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan to a file for apply.")
+@click.option("--out", type=FILE, help="Save the plan to a file for apply.")
 @form_options
 @full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are calls to place.")
@@ -53,79 +88,64 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--base", metavar="REF", help="Mark the changes since this commit.")
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help="Use the policy of this file instead of the project's. Such a plan cannot be saved.",
 )
 @click.option("--no-state", is_flag=True, help="Plan as if nothing was placed before.")
-@click.option("--retry-failed", is_flag=True, help="Retry rows that the service rejected twice.")
+@retry_option
 @override_option
 @now_option
 @state_option
 @reveal_option
-@click.pass_obj
-def plan(
-    app: App,
-    paths: tuple[str, ...],
-    out: Path | None,
-    forms: tuple[str, ...],
-    as_json: bool,
-    outputs: tuple[str, ...],
-    full: bool,
-    detailed_exitcode: bool,
-    explain: bool,
-    base: str | None,
-    policy: Path | None,
-    no_state: bool,
-    retry_failed: bool,
-    overrides: tuple[str, ...],
-    now: datetime | None,
-    state_url: str | None,
-    reveal: bool,
-) -> int:
+@with_options(PlanOptions)
+def plan(app: App, options: PlanOptions) -> int:
     """Compare the plan files with the state, and show what apply would do.
 
     PATHS are plan files or folders. Default: all plan files of the project. It only reads files and the state, and
     needs no network and no key. --base compares the files with those of a commit (its merge base with HEAD).
     """
-    wanted = printouts(forms, outputs, as_json=as_json)
-    if policy is not None and out is not None:
-        raise UsageError("--out cannot be combined with --policy: a plan with another policy cannot be applied")
-    signing_key = None if out is None else plan_key()
-    workspace = Workspace.open(app, state_url, snapshot_does=True)
-    if out is not None:
-        check_plan_key(workspace.project.policy)
-    workspace = workspace if policy is None else workspace.under(app, policy)
-    lifted = read_overrides(overrides, workspace.project.policy)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
+    wanted = printouts(options.forms, options.outputs, as_json=options.as_json)
+    workspace, signing_key = _open(app, options)
+    lifted = read_overrides(options.overrides, workspace.project.policy)
+    now = options.now or SystemClock().now()
+    request = Request(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
     made, sources = make_plan(app, workspace, request)
     excerpts = Excerpts(sources)
-    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
-    origins = find_origins(app, workspace, paths, made, sources) if explain else None
-    around = None
-    if "html" in dict(wanted):
-        from reconciler.cli.surroundings import find_load_context  # noqa: PLC0415 - jinja2, for a page
-
-        around = find_load_context(workspace, request, made)
-    print_plan(
-        app,
-        made,
-        wanted,
-        reveal=reveal,
-        excerpts=excerpts,
-        origins=origins,
-        around=around,
-        full=full,
+    show_problems(app, made.diagnostics, excerpts, reveal=options.reveal)
+    view = PlanView(
+        reveal=options.reveal,
+        full=options.full,
         now=made.created_at,
+        excerpts=excerpts,
+        origins=find_origins(app, workspace, options.paths, made, sources) if options.explain else None,
+        load=find_load_context(workspace, request, made) if "html" in dict(wanted) else NOTHING,
     )
+    print_plan(app, made, wanted, view)
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
         if (hint := offer(made, workspace.project.policy)) is not None:
             echo(f"{hint}\n", err=True)
         return code
-    if out is not None:
-        with collector.paused(), writing_private(app.directory, out) as file:
+    if options.out is not None:
+        with collector.paused(), writing_private(app.directory, options.out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
-    return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE
+    return ExitCode.CALLS_TO_PLACE if options.detailed_exitcode and to_place else ExitCode.DONE
+
+
+def _open(app: App, options: PlanOptions) -> tuple[Workspace, str | None]:
+    """The project, with the policy to plan by, and the key to sign a saved plan with, if there is one.
+
+    Raises:
+        UsageError: a plan with another policy would be saved.
+    """
+    out, policy = options.out, options.policy
+    if policy is not None and out is not None:
+        raise UsageError("--out cannot be combined with --policy: a plan with another policy cannot be applied")
+    signing_key = None if out is None else plan_key()
+    workspace = Workspace.open(app, options.state_url, snapshot_does=True)
+    if out is not None:
+        check_plan_key(workspace.project.policy)
+    return workspace if policy is None else workspace.under(app, policy), signing_key

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, lock_option, refuse_password, say, state_option
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
-from reconciler.cli.output import output_path, writing_private
+from reconciler.cli.options import FILE, lock_option, refuse_password, state_option
+from reconciler.cli.output import say
+from reconciler.cli.output_files import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.chain import EntryKind
 from reconciler.errors import ExitCode, UsageError
-from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.quantities import format_count
 from reconciler.state import exchange, moving, portable
 from reconciler.system.files import exists
 
@@ -62,7 +63,7 @@ def _upgrade(place: Place, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
-    say(for_terminal(f"The tables of {place} are up to date."))
+    say(f"The tables of {place} are up to date.")
 
 
 def _move(source: Place, target: Place, lock_timeout: float) -> None:
@@ -71,11 +72,11 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
     moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
-        say(for_terminal(f"An earlier move had already copied everything to {target}."))
+        say(f"An earlier move had already copied everything to {target}.")
     else:
-        calls, entries = counted(moved.rows["calls"], "call"), moved.rows["ledger"]
-        say(for_terminal(f"Moved {calls} and {entries:,} ledger entries to {target}; all rows match."))
-    say(for_terminal(f"{source} is closed. From now on, use --state {target} or RECONCILER_STATE."), err=True)
+        calls, entries = format_count(moved.rows["calls"], "call"), moved.rows["ledger"]
+        say(f"Moved {calls} and {entries:,} ledger entries to {target}; all rows match.")
+    say(f"{source} is closed. From now on, use --state {target} or RECONCILER_STATE.", err=True)
 
 
 @click.command(
@@ -85,7 +86,7 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
         "reconciler apply plan.json --checkpoint 'reconciler state push /mnt/team/calls.state'",
     ),
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @state_option
 @click.pass_obj
 def push(app: App, file: Path, state_url: str | None) -> None:
@@ -99,12 +100,12 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     place = Workspace.open(app, state_url).place
     with writing_private(app.directory, file) as target:
         head, apart = exchange.push(place, known, target)
-    say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
+    say(f"Pushed the state up to entry {head.number:,} of its ledger to {file}.")
     _print_dropped(str(file), apart.theirs)
 
 
 @click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @lock_option
 @state_option
 @click.pass_obj
@@ -119,15 +120,12 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
         workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
     )
     if pulled.calls is None:
-        say(for_terminal(f"Nothing new in {file}."))
+        say(f"Nothing new in {file}.")
         return
-    say(for_terminal(f"Pulled {file}: the state has {counted(pulled.calls, 'call')}."))
+    say(f"Pulled {file}: the state has {format_count(pulled.calls, 'call')}.")
     _print_dropped("the state", pulled.apart.ours)
 
 
 def _print_dropped(where: str, dropped: Sequence[Step]) -> None:
     if runs := sum(step.kind == EntryKind.BEGAN for step in dropped):
-        say(
-            for_terminal(f"Dropped {counted(runs, 'run')} of {where} that placed nothing."),
-            err=True,
-        )
+        say(f"Dropped {format_count(runs, 'run')} of {where} that placed nothing.", err=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
-from reconciler.domain.times import tell_span, zone
+from reconciler.domain.times import rounded_span, zone
 from reconciler.planning.guards.words import Candidate, GuardInput, Objection
 
 
@@ -16,8 +16,8 @@ def check_lead(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[O
     lead = scene.policy.min_lead
     for item in candidates if lead is not None else ():
         if lead is not None and item.scheduled and item.rings_at - scene.now < lead:
-            left = tell_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {left}; policy.min_lead requires {tell_span(lead)}"
+            left = rounded_span(item.rings_at - scene.now)
+            message = f"it would ring at {local(item)}, in {left}; policy.min_lead requires {rounded_span(lead)}"
             yield Objection(item.address, message)
 
 
@@ -26,8 +26,8 @@ def check_horizon(candidates: Sequence[Candidate], scene: GuardInput) -> Iterato
     horizon = scene.policy.horizon
     for item in candidates if horizon is not None else ():
         if horizon is not None and item.rings_at - scene.now > horizon:
-            ahead = tell_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {ahead}; policy.horizon allows {tell_span(horizon)}"
+            ahead = rounded_span(item.rings_at - scene.now)
+            message = f"it would ring at {local(item)}, in {ahead}; policy.horizon allows {rounded_span(horizon)}"
             yield Objection(item.address, message)
 
 
