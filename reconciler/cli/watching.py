@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import watchfiles
+import click
+
+from reconciler.cli.output import say
+from reconciler.system import programs
+
+if TYPE_CHECKING:
+    from reconciler.cli.app import App
+    from reconciler.cli.workspace import Workspace
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".tsv", ".xlsx", ".ods"})
 _DEBOUNCE = 300  # milliseconds: an editor writes a file in several steps
+_ROUND = 200  # milliseconds
 _LOCK_FILES = ("~$", ".~lock.")  # what Excel and LibreOffice put beside an open workbook
 _KEEP_ALIVE = 20.0  # seconds between two signs of life to a browser
 
@@ -34,22 +46,51 @@ new EventSource("changes?VERSION").onmessage = () => {
 """
 
 
-def saved_files(root: Path, state: Path | None, written: frozenset[Path]) -> Iterator[None]:
-    """Yield whenever a plan file, a sheet, a list, the settings or the state were saved.
+def repeat_on_save(
+    app: App,
+    workspace: Workspace,
+    written: Sequence[str],
+    page: LivePage | None,
+    action: Callable[[], None],
+    *,
+    open_page: bool,
+) -> None:
+    """Run ``action`` now, and again whenever a plan file, a sheet, a list, the settings or the state is saved.
 
-    ``written`` are the files that the command itself writes. Ends with ``KeyboardInterrupt``.
+    ``written`` are the files that the action writes. Ends with ``KeyboardInterrupt``.
     """
+    root = workspace.project.root
+    own = {app.directory / file for file in written}
 
-    def concerns(_: watchfiles.Change, name: str) -> bool:
+    def matters(_: object, name: str) -> bool:
         path = Path(name)
-        if path == state:
-            return True
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        of_a_program = path.name.startswith(_LOCK_FILES)
-        return path.suffix.lower() in _SUFFIXES and not hidden and not of_a_program and path not in written
+        is_input = path.suffix.lower() in _SUFFIXES and not hidden and not path.name.startswith(_LOCK_FILES)
+        return path == workspace.file or (is_input and path not in own)
 
-    for _ in watchfiles.watch(root, watch_filter=concerns, debounce=_DEBOUNCE, raise_interrupt=True):
-        yield
+    import watchfiles  # noqa: PLC0415 - 60 ms
+
+    # The first round comes when the watch is on already, so that nothing that is saved meanwhile is missed.
+    running = False
+    rounds = watchfiles.watch(
+        root, watch_filter=matters, debounce=_DEBOUNCE, rust_timeout=_ROUND, yield_on_timeout=True
+    )
+    for changes in rounds:
+        if changes or not running:
+            _run(action, page)
+        if not running and page is not None and open_page:
+            with programs.clean_environment():
+                webbrowser.open(page.url)
+        running = True
+
+
+def _run(action: Callable[[], None], page: LivePage | None) -> None:
+    if sys.stdout.isatty():
+        click.clear()
+    action()
+    say(f"{datetime.now():%H:%M:%S} Waiting for the next change. Ctrl-C ends.", err=True)  # noqa: DTZ005 - shown here
+    if page is not None:
+        say(f"The page: {page.url}", err=True)
 
 
 @dataclass
