@@ -19,15 +19,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from reconciler.sandbox import SandboxConfig, running
+from tests.settings_file import keep_only_the_state
+
 ROOT = Path(__file__).parent.parent
 COMMAND = "reconciler.cli"
 VICTIM = "tests.crash.victim"
+_READY = b"."
 _PLAN = """\
 version: 1
 plan: warm
@@ -36,7 +40,34 @@ calls:
      contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012,
      schedule: {at: 2031-06-16 14:30:00, timezone: America/Bogota}}
 """
-_LATE = ("anyio._backends._asyncio", "filelock", "httpcore", "pyexpat")  # imported where they are used
+_LATE = (  # imported where they are used
+    "anyio._backends._asyncio",
+    "cel_expr_python.cel",
+    "concurrent.futures.thread",
+    "encodings.cp437",
+    "encodings.utf_16_be",
+    "encodings.utf_8_sig",
+    "filelock",
+    "httpcore",
+    "phonenumbers.data.region_MX",
+    "phonenumbers.data.region_US",
+    "phonenumbers.timezone",
+    "pyexpat",
+    "resource",
+    "sqlite_utils.migrations",
+)
+_COMMANDS = (
+    "init",
+    "validate",
+    "plan --format html",
+    "plan --format json",
+    "plan",
+    "apply --auto-approve --json --rate none --no-schedule-check",
+    "plan",
+    "status --format json",
+    "explain warm/1",
+    "audit verify",
+)
 _AT_START = ("PYTHON", "LC_", "LANG")
 
 
@@ -137,10 +168,14 @@ class Zygote:
     def _channel(self) -> socket.socket:
         if self._socket is None:
             ours, theirs = socket.socketpair()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.zygote", str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=ROOT
-            )
-            theirs.close()
+            command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno())]
+            with running(SandboxConfig(port=0, api_key="warm")) as service:
+                service_env = {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": "warm"}
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], cwd=ROOT, env=os.environ | service_env
+                )
+                theirs.close()
+                assert ours.recv(1) == _READY
             self._socket = ours
         return self._socket
 
@@ -234,9 +269,9 @@ def _import_all() -> None:
             import_module(module.name)
     for name in (VICTIM, *_LATE):
         import_module(name)
-    _compile()
-    transport.tls_context()
     shorten_pauses()
+    transport.tls_context()
+    _run_commands()
     gc.collect()
     gc.freeze()  # no collection of a command's own goes through what is shared
 
@@ -251,15 +286,20 @@ def shorten_pauses() -> None:
     joint.PROGRESS_EVERY = 0
 
 
-def _compile() -> None:
-    """By a command that reads a project, and no state: schemas and the page are compiled once in a process."""
-    with tempfile.TemporaryDirectory() as project, redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-        Path(project, "calls").mkdir()
-        Path(project, "reconciler.yaml").write_text("version: 1\n", encoding="utf-8")
-        Path(project, "calls/warm.yaml").write_text(_PLAN, encoding="utf-8")
-        assert import_module(COMMAND).main(["-C", project, "plan", "--no-state", "--format", "html"]) == 0
+def _run_commands() -> None:
+    """So that what a process makes once is there: compiled schemas, patterns and templates, cached zones."""
+    main = import_module(COMMAND).main
+    streams = io.TextIOWrapper(io.BytesIO())
+    with tempfile.TemporaryDirectory() as project, redirect_stdout(streams), redirect_stderr(streams):
+        for command in _COMMANDS:
+            assert main(["-C", project, *command.split()]) == 0, (command, streams.buffer.getvalue())
+            if command == "init":
+                keep_only_the_state(Path(project))
+                Path(project, "calls/warm.yaml").write_text(_PLAN, encoding="utf-8")
 
 
 if __name__ == "__main__":
     _import_all()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.send(_READY)
+    _serve(channel)
