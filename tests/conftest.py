@@ -39,7 +39,7 @@ KEY = "canary-key-8c1f0a"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For ``-n auto``, three workers on two cores: a third of a test's time is waiting for a timer or a process."""
+    """For ``-n auto``, three workers on two cores: for a third of its time a test only waits."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
