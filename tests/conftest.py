@@ -30,6 +30,7 @@ settings.load_profile("shared")
 if MEMORY is not None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # where pytest makes each test's folder
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each new interpreter compiles the whole package
+sys.dont_write_bytecode = False  # or each worker compiles all tests
 
 ZYGOTE = Zygote()
 shorten_pauses()
