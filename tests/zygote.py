@@ -48,6 +48,8 @@ _LATE = (  # imported where they are used
     "encodings.utf_16_be",
     "encodings.utf_8_sig",
     "filelock",
+    "holidays.countries.mexico",
+    "holidays.countries.united_states",
     "httpcore",
     "phonenumbers.data.region_MX",
     "phonenumbers.data.region_US",
