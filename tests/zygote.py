@@ -281,12 +281,11 @@ def _import_all() -> None:
 def shorten_pauses() -> None:
     """Ask again sooner: what is asked, how often and in which order stays the same."""
     from reconciler.contactship import paging, reader
-    from reconciler.placing import joint, schedule_check, sending
+    from reconciler.placing import joint, schedule_check
 
     reader.PAUSE, paging.PAUSE = 0.01, 0.005
     schedule_check.FIRST_PAUSE, joint.POLL = 0.01, 0.02
     joint.PROGRESS_EVERY = 0
-    sending.FIRST_GROWTH = 0.02
 
 
 def _run_commands() -> None:

@@ -24,7 +24,6 @@ from reconciler.planning import reasons
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
-FIRST_GROWTH = 1.0  # seconds
 LONGEST_GROWTH = 64.0  # seconds; the service may answer 429 to a call that it placed, so retries must be rare
 THROTTLED_FOR = timedelta(minutes=10)
 FRESH = 5.0  # seconds that a check is valid; a server needs longer to release the lock of a lost session
@@ -164,5 +163,5 @@ def _throttled_pause(retry_after: float | None, count: int) -> float:
     """Seconds before the next try after a 429: at least 1, 2, 4 and so on, and at least what the service asked
     for. A random addition of up to the same length spreads the workers' retries.
     """
-    growing = min(LONGEST_GROWTH, FIRST_GROWTH * 2.0 ** min(count - 1, 6))
+    growing = min(LONGEST_GROWTH, 2.0 ** min(count - 1, 6))
     return max(retry_after or 0.0, growing) + random.uniform(0, growing)  # noqa: S311 - no secret

@@ -20,7 +20,6 @@ from reconciler.domain.policy import Hours, Policy, Window
 from reconciler.domain.ports import Run
 from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, StateError
-from reconciler.placing import sending
 from reconciler.placing.apply import Placement
 from reconciler.placing.circuit_breaker import CircuitBreaker
 from reconciler.placing.rate_limiter import RateLimiter
@@ -99,8 +98,7 @@ def clock() -> Clock:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
-    """Sleeping moves the clock instead, and is noted; pauses are as long as they are for a user."""
-    monkeypatch.setattr(sending, "FIRST_GROWTH", 1.0)
+    """Sleeping moves the clock instead, and is noted."""
     naps: list[float] = []
 
     async def sleep(self: CircuitBreaker, seconds: float) -> None:
