@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.domain.model import ROW_KEY
-from reconciler.source.formulas.functions import as_date, e164, money
+from reconciler.source.formulas.date_functions import as_date
+from reconciler.source.formulas.functions import e164, money
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.fields import SPOILED_NUMBER, check_of
 from reconciler.source.rows.zones import is_place
@@ -83,7 +84,9 @@ def are_amounts(values: Values) -> bool:
 
 
 def date_forms(values: Values) -> tuple[str, ...]:
-    """Every ``date`` format that matches all values; ``""`` is ISO."""
+    """Every ``date`` format that matches all values; ``""`` if ``date`` reads them without one."""
+    if are_mixed(values):
+        return ()
     if all_of(values, lambda text: _runs(as_date, text)):
         return ("",)
     marks = {mark for mark in "/-. " if values and mark in values[0].strip()}

@@ -94,13 +94,18 @@ class Frame:
         return row
 
     def _report_failure(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
-        """Report a formula's failure at the first cell it reads, with the formula and its inputs."""
+        """Report a formula's failure at the cell it is about, else at the first cell that the formula reads."""
         column, problem = failure.column, failure.problem
         inputs, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         where: Location | None = None
+        exact = False
         for name in dict.fromkeys(column.reads):
             found, shown = locate(name), quoted(values.get(name, ""))
-            where = where or found
+            if where is None or (shown in problem.private and not exact):
+                where = found or where
+                exact = shown in problem.private
+            if name in column.context and not values.get(name):
+                continue
             if is_private(name) and values.get(name):
                 private.append(shown)
             inputs.append(f"{name} is {shown}" + (f" in {found.cell}" if found and found.cell else ""))

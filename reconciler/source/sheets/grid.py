@@ -66,6 +66,10 @@ class Grid(Protocol):
         """All records, once. Raises ``SheetProblem`` if the sheet cannot be read to its end."""
         ...
 
+    def reopened(self) -> Grid:
+        """The same sheet, to be read from its start while this one is being read."""
+        return self
+
     def locate(self, record: SheetRow, column: int | None) -> Location:
         """The location of a cell (columns count from 0), or of the whole record."""
         ...

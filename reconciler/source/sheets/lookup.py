@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.domain.settings import Project
-from reconciler.source.formulas.functions import problem
-from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.formulas.problem import FormulaProblem, problem
 from reconciler.source.report import FileReport
 from reconciler.source.schema.wording import listed, quoted
 from reconciler.source.sheets.grid import SheetProblem, refuse_flaws

@@ -21,6 +21,7 @@ from reconciler.source.rows.frame import NOTHING, Frame
 from reconciler.source.rows.gathering import Rows
 from reconciler.source.rows.ordinary import RowShape
 from reconciler.source.schema.wording import listed, quoted, revealing_names
+from reconciler.source.sheets.examples import SheetExamples
 from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
@@ -74,7 +75,8 @@ class SheetReader:
             return
         read = {name for column in columns.values() for name in column.reads}
         check_unread(self._grid, first, header, {*read, *columns}, report)
-        ordered = in_order(columns, report)
+        examples = SheetExamples(self._grid, first, header.names, columns.values())
+        ordered = tuple(column.in_sheet(examples) for column in in_order(columns, report))
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)

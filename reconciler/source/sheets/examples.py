@@ -1,0 +1,47 @@
+"""Find the cells of a sheet that show how its columns write dates, times and amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.source.formulas.columns import Column
+from reconciler.source.formulas.notations import Examples, Kind, Notation, notation_of
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
+
+
+class SheetExamples:
+    """The notations in the columns that formulas read. The whole sheet is read when a cell first needs them.
+
+    Each process of a long sheet reads it for itself, with the same result.
+    """
+
+    def __init__(self, grid: Grid, header: SheetRow, names: Iterable[str], columns: Iterable[Column]) -> None:
+        reads = {name for column in columns for name in column.reads}
+        self._grid = grid
+        self._header = header
+        self._columns = [(index, name) for index, name in enumerate(names) if name in reads]
+        self._found: dict[Kind, dict[str, dict[Notation, str]]] = {}
+
+    def __call__(self, column: str, kind: Kind) -> Examples:
+        if kind not in self._found:
+            self._found[kind] = self._read(kind)
+        return self._found[kind].get(column, {})
+
+    def _read(self, kind: Kind) -> dict[str, dict[Notation, str]]:
+        found: dict[str, dict[Notation, str]] = {name: {} for _, name in self._columns}
+        grid = self._grid.reopened()
+        try:
+            for record in grid.records():
+                if record.number > self._header.number:
+                    self._add(grid, record, kind, found)
+        except SheetProblem:
+            pass  # the reading of the rows reports it, so that none of them is used
+        return found
+
+    def _add(self, grid: Grid, record: SheetRow, kind: Kind, found: dict[str, dict[Notation, str]]) -> None:
+        for index, name in self._columns:
+            text = record.texts[index] if index < len(record.texts) else ""
+            notation = notation_of(text, kind) if text else None
+            if notation is not None and notation not in found[name]:
+                place = grid.locate(record, index)
+                found[name][notation] = place.cell or f"line {place.line}"
