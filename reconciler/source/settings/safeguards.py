@@ -86,6 +86,9 @@ def _list_file(node: MapNode, report: FileReport) -> ListFile:
         child_text(node, "file") or "",
         Location(report.file, where.line, where.column),
         child_text(node, "country"),
+        sheet=child_text(node, "sheet"),
+        encoding=child_text(node, "encoding"),
+        delimiter=child_text(node, "delimiter"),
     )
 
 

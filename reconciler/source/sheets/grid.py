@@ -85,6 +85,20 @@ class Grid(Protocol):
         return len(blank), blank.count(False)
 
 
+def limited(grid: Grid, records: Iterable[SheetRow], most: int) -> Iterator[SheetRow]:
+    """The records of a grid. Raises ``SheetProblem`` at the first one above the limit."""
+    for count, record in enumerate(records, start=1):
+        if count > most:
+            raise too_many_rows(grid, record, most)
+        yield record
+
+
+def too_many_rows(grid: Grid, record: SheetRow, most: int) -> SheetProblem:
+    """The problem of a record above the limit."""
+    hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
+    return SheetProblem("E603", f"more than {most:,} rows", hint, grid.locate(record, None))
+
+
 def refuse_flaws(grid: Grid, record: SheetRow, columns: Iterable[int]) -> None:
     """Raise ``SheetProblem`` if one of these cells has no value."""
     for column in columns:
