@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.source.formulas.clocks import parse_clock
 from reconciler.source.formulas.date_functions import as_date, as_datetime, at
-from reconciler.source.formulas.notations import Inputs, Kind, Notation, notation_of
+from reconciler.source.formulas.notations import Inputs, Notation, notations_of
 from reconciler.source.formulas.patterns import FormatError, compile_pattern
 from reconciler.source.formulas.problem import FormulaProblem
 
@@ -27,15 +27,14 @@ TEXTS = st.sampled_from(["{d}/{m}/{y}", "{d:02}/{m:02}/{y}", "{d}-{m:02}-{y}", "
 def inputs(*cells: str) -> Inputs:
     """What a formula reads in a row whose column holds these cells."""
 
-    def examples(_column: str, kind: Kind) -> dict[Notation, str]:
+    def examples(_column: str) -> dict[Notation, str]:
         found: dict[Notation, str] = {}
         for line, cell in enumerate(cells, start=2):
-            notation = notation_of(cell, kind)
-            if notation is not None:
+            for notation in notations_of(cell):
                 found.setdefault(notation, f"A{line}")
         return found
 
-    return Inputs({"due": cells[0]}, examples)
+    return Inputs(("due",), cells[:1], examples)
 
 
 def read(*cells: str) -> date:

@@ -91,7 +91,7 @@ def test_what_is_no_number_that_can_be_dialled(text: str, region: str, words: st
     ],
 )
 def test_the_region_is_the_rows_country_or_that_of_its_zone(texts: dict[str, str], number: str | None) -> None:
-    inputs = Inputs(texts)
+    inputs = Inputs(tuple(texts), tuple(texts.values()))
     assert e164("+34 612 34 56 78", inputs=inputs) == "+34612345678"
     assert e164("(55) 1234-5678", "MX", inputs=inputs) == "+525512345678"
     if number is None:

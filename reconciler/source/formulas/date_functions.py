@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from reconciler.source.formulas.clocks import parse_clock
 from reconciler.source.formulas.dates import parse_date
-from reconciler.source.formulas.notations import NO_INPUTS, Inputs, Kind, Notation
+from reconciler.source.formulas.notations import NO_INPUTS, ORDERS, Inputs, Notation
 from reconciler.source.formulas.patterns import FormatError, Moment, compile_pattern
 from reconciler.source.formulas.problem import Function, problem
 from reconciler.source.schema.wording import quoted
@@ -102,14 +102,15 @@ def _read(text: str, name: str, inputs: Inputs) -> tuple[date, str]:
         raise problem(f"{name}: there is no such day", value=text)
     if not found.by_number:
         return readings[0], found.clock
-    examples = inputs.examples(text, Kind.DATE)
-    if {Notation.DAY_FIRST, Notation.MONTH_FIRST} <= examples.keys():
-        shown = ", ".join(f"{examples[notation]} {notation}" for notation in sorted(examples))
+    examples = inputs.examples(text)
+    orders = sorted(ORDERS & examples.keys())
+    if len(orders) > 1:
+        shown = ", ".join(f"{examples[order]} {order}" for order in orders)
         hint = "write all dates of the column in one way"
         raise problem(f"{name}: the column has two orders of day and month: {shown}", hint, value=text)
-    if len(readings) > 1 and not examples:
+    if len(readings) > 1 and not orders:
         raise _two_days(text, name, readings, inputs)
-    return readings[-1 if Notation.MONTH_FIRST in examples else 0], found.clock
+    return readings[-1 if Notation.MONTH_FIRST in orders else 0], found.clock
 
 
 def _no_date(text: str, name: str) -> Exception:
@@ -134,7 +135,7 @@ def _clock(text: str, cell: str, name: str, inputs: Inputs) -> time:
     if found is None:
         hint = "write 09:30, 9:30 am, 09h30 or 0.395833 (a fraction of a day), or set the format with datetime"
         raise problem(f"{name}: expected a time of day such as 10:00", hint, value=text)
-    examples = inputs.examples(cell, Kind.CLOCK) if found.is_early else {}
+    examples = inputs.examples(cell) if found.is_early else {}
     if Notation.TWELVE_HOURS in examples and Notation.FULL_DAY not in examples:
         marked = f"{examples[Notation.TWELVE_HOURS]} in its column {Notation.TWELVE_HOURS}"
         hint = "write am or pm in each cell of the column, or a 24-hour time such as 15:00"

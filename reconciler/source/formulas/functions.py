@@ -12,7 +12,7 @@ from functools import lru_cache
 from reconciler.domain.times import zone_country
 from reconciler.source.formulas.amounts import readings
 from reconciler.source.formulas.date_functions import as_date, as_datetime, at, days, weekday, workdays
-from reconciler.source.formulas.notations import NO_INPUTS, Inputs, Kind, Notation
+from reconciler.source.formulas.notations import MARKS, NO_INPUTS, Inputs, Notation
 from reconciler.source.formulas.problem import Function, problem
 from reconciler.source.formulas.result import MAX_TEXT, number_text
 from reconciler.source.rows.fields import SPOILED_NUMBER
@@ -51,8 +51,8 @@ def _region(text: str, inputs: Inputs) -> str:
     """The region of a number in the row."""
     if text.strip()[:1] in {"+", "\uff0b"}:
         return _ANY_REGION
-    country = inputs.texts.get("country", "").strip()
-    region = country.upper() if country else zone_country(inputs.texts.get("schedule.timezone", ""))
+    country = inputs.text("country").strip()
+    region = country.upper() if country else zone_country(inputs.text("schedule.timezone"))
     if region is None or not re.fullmatch("[A-Z]{2}", region):
         what = f"country {quoted(country)} is not a code such as MX" if country else "the row has no country"
         hint = f'write e164({inputs.cell_of(text)}, "MX"), or set country: MX in defaults'
@@ -91,11 +91,12 @@ def money(amount: object, decimal: object = None, *, inputs: Inputs = NO_INPUTS)
         raise problem("money: not an amount", value=amount)
     if len(found) == 1:
         return found[0]
-    examples = inputs.examples(amount, Kind.AMOUNT)
-    if len(examples) == 1:
-        return readings(amount, "." if Notation.POINT in examples else ",")[0]
+    examples = inputs.examples(amount)
+    marks = sorted(MARKS & examples.keys())
+    if len(marks) == 1:
+        return readings(amount, "." if Notation.POINT in marks else ",")[0]
     shown = (quoted(amount), *found)
-    cells = ", ".join(f"{cell} {notation}" for notation, cell in sorted(examples.items()))
+    cells = ", ".join(f"{examples[mark]} {mark}" for mark in marks)
     message = "money: {} could be {} or {}, and ".format(*shown)
     message += f"its column does not show which: {cells}" if cells else "no cell of its column shows which"
     raise problem(message, f'set the decimal mark: money({inputs.cell_of(amount)}, ".")', private=shown)

@@ -6,14 +6,19 @@ column decides nothing if no cell is clear, or if clear cells contradict each ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
 from reconciler.source.formulas.amounts import readings
 from reconciler.source.formulas.clocks import parse_clock
 from reconciler.source.formulas.dates import parse_date
+
+# What a text in ASCII has if it shows a notation; others are always parsed.
+_LIKE_DATE = re.compile(r"[0-9][/. -][0-9]{1,2}[/. -][0-9]")
+_LIKE_CLOCK = re.compile(r"[0-9]:[0-9]|[0-9]\s*[ap]\.?\s?m", re.IGNORECASE)
+_LIKE_AMOUNT = re.compile("[0-9][.,][0-9]")
 
 
 class Notation(StrEnum):
@@ -27,23 +32,27 @@ class Notation(StrEnum):
     COMMA = "has a decimal comma"
 
 
-class Kind(StrEnum):
-    """What a function reads a cell as."""
-
-    DATE = "date"
-    CLOCK = "clock"
-    AMOUNT = "amount"
-
-
+ORDERS = frozenset({Notation.DAY_FIRST, Notation.MONTH_FIRST})
+MARKS = frozenset({Notation.POINT, Notation.COMMA})
 # The first cell, such as June!B7, that shows each notation.
 Examples: TypeAlias = Mapping[Notation, str]
 # The examples in a column of the sheet, by its name.
-ColumnExamples: TypeAlias = Callable[[str, Kind], Examples]
+ColumnExamples: TypeAlias = Callable[[str], Examples]
 
 
-def notation_of(text: str, kind: Kind) -> Notation | None:
-    """The notation that a cell shows; None if it fits more than one, or is of another kind."""
-    return _SHOWN[kind](text)
+def notations_of(text: str) -> Iterator[Notation]:
+    """The notations that a cell shows."""
+    unusual = not text.isascii()
+    like_date = unusual or _LIKE_DATE.search(text) is not None
+    found = _of_date(text) if like_date else None
+    if found is not None:
+        yield found
+    found = _of_clock(text) if unusual or _LIKE_CLOCK.search(text) is not None else None
+    if found is not None:
+        yield found
+    found = _of_amount(text) if unusual or _LIKE_AMOUNT.search(text) is not None else None
+    if found is not None:
+        yield found
 
 
 def _of_date(text: str) -> Notation | None:
@@ -69,31 +78,38 @@ def _of_amount(text: str) -> Notation | None:
     return Notation.POINT if point else Notation.COMMA
 
 
-_SHOWN = {Kind.DATE: _of_date, Kind.CLOCK: _of_clock, Kind.AMOUNT: _of_amount}
-
-
-def _no_examples(_column: str, _kind: Kind) -> Examples:
+def no_examples(_column: str) -> Examples:
+    """The notations of columns that are not those of a sheet."""
     return {}
 
 
-@dataclass(frozen=True, slots=True)
 class Inputs:
-    """The texts that a running formula reads, by name, and the notations of their columns."""
+    """The texts that a running formula reads, with their names, and the notations of their columns."""
 
-    texts: Mapping[str, str] = field(default_factory=dict)
-    columns: ColumnExamples = _no_examples
+    __slots__ = ("_columns", "_names", "_texts")
 
-    def examples(self, text: str, kind: Kind) -> Examples:
+    def __init__(
+        self, names: Sequence[str] = (), texts: Sequence[str] = (), columns: ColumnExamples = no_examples
+    ) -> None:
+        self._names = names
+        self._texts = texts
+        self._columns = columns
+
+    def text(self, name: str) -> str:
+        """The text with a name; empty if the formula does not read it."""
+        return self._texts[self._names.index(name)] if name in self._names else ""
+
+    def examples(self, text: str) -> Examples:
         """The notations in the columns of the cells that hold ``text``; none if it is not the text of a cell."""
         found: dict[Notation, str] = {}
-        for name, cell in self.texts.items():
+        for name, cell in zip(self._names, self._texts, strict=True):
             if cell.strip() == text.strip():
-                found = {**self.columns(name, kind), **found}
+                found = {**self._columns(name), **found}
         return found
 
     def cell_of(self, text: str) -> str:
         """The cell with ``text`` as a formula names it; ``row.x`` if there is none."""
-        name = next((name for name, cell in self.texts.items() if cell == text), "x")
+        name = self._names[self._texts.index(text)] if text in self._texts else "x"
         return f"row.{name}" if name.isascii() and name.isidentifier() else f'row["{name}"]'
 
 

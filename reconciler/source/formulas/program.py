@@ -16,7 +16,7 @@ from inspect import signature
 from typing import TYPE_CHECKING
 
 from reconciler.source.formulas.functions import REGION_FIELDS
-from reconciler.source.formulas.notations import NO_INPUTS, ColumnExamples, Inputs
+from reconciler.source.formulas.notations import NO_INPUTS, ColumnExamples, Inputs, no_examples
 from reconciler.source.formulas.problem import FormulaProblem, Function
 from reconciler.source.formulas.result import to_text
 from reconciler.source.formulas.signatures import extension
@@ -167,7 +167,7 @@ class Program:
     required: tuple[str, ...]
     tables: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
-    columns: ColumnExamples | None = None
+    columns: ColumnExamples = no_examples
     reads: tuple[str, ...] = field(init=False)
     _instant: bool = field(init=False)
     _result: Callable[[tuple[str, ...]], str] = field(init=False)
@@ -191,8 +191,7 @@ class Program:
 
     def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
-        texts_by_name = dict(zip(self.reads, texts, strict=True))
-        engine.begin(Inputs(texts_by_name) if self.columns is None else Inputs(texts_by_name, self.columns))
+        engine.begin(Inputs(self.reads, texts, self.columns))
         if any("\0" in text for text in texts):  # the engine would cut the text there
             raise FormulaProblem("E705", "a cell that the formula reads contains a NUL character")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.source.formulas.columns import Column
-from reconciler.source.formulas.notations import Examples, Kind, Notation, notation_of
+from reconciler.source.formulas.notations import Examples, Notation, notations_of
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
 
@@ -20,28 +20,27 @@ class SheetExamples:
         self._grid = grid
         self._header = header
         self._columns = [(index, name) for index, name in enumerate(names) if name in reads]
-        self._found: dict[Kind, dict[str, dict[Notation, str]]] = {}
+        self._found: dict[str, dict[Notation, str]] | None = None
 
-    def __call__(self, column: str, kind: Kind) -> Examples:
-        if kind not in self._found:
-            self._found[kind] = self._read(kind)
-        return self._found[kind].get(column, {})
+    def __call__(self, column: str) -> Examples:
+        if self._found is None:
+            self._found = self._read()
+        return self._found.get(column, {})
 
-    def _read(self, kind: Kind) -> dict[str, dict[Notation, str]]:
+    def _read(self) -> dict[str, dict[Notation, str]]:
         found: dict[str, dict[Notation, str]] = {name: {} for _, name in self._columns}
         grid = self._grid.reopened()
         try:
             for record in grid.records():
                 if record.number > self._header.number:
-                    self._add(grid, record, kind, found)
+                    self._add(grid, record, found)
         except SheetProblem:
             pass  # the reading of the rows reports it, so that none of them is used
         return found
 
-    def _add(self, grid: Grid, record: SheetRow, kind: Kind, found: dict[str, dict[Notation, str]]) -> None:
+    def _add(self, grid: Grid, record: SheetRow, found: dict[str, dict[Notation, str]]) -> None:
         for index, name in self._columns:
-            text = record.texts[index] if index < len(record.texts) else ""
-            notation = notation_of(text, kind) if text else None
-            if notation is not None and notation not in found[name]:
-                place = grid.locate(record, index)
-                found[name][notation] = place.cell or f"line {place.line}"
+            for notation in notations_of(record.texts[index]) if index < len(record.texts) else ():
+                if notation not in found[name]:
+                    place = grid.locate(record, index)
+                    found[name][notation] = place.cell or f"line {place.line}"
