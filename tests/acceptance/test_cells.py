@@ -148,6 +148,26 @@ def test_two_orders_in_one_column_are_named_with_both_cells(project: Workbench) 
     assert all("C2 has the day first, C4 has the month first" in message for _, message, _ in found)
 
 
+def test_a_table_in_the_plan_file_is_no_different(project: Workbench) -> None:
+    table = "table: {columns: [id, Teléfono, Fecha, Hora, Importe], rows: [%s]}\n"
+    columns = COLUMNS.replace("    columns:", "columns:").replace("      ", "  ")
+    rows = ["[a, 55 1234 5678, 05/06/2031, '10:00', 5]", "[b, 55 1234 5679, 28/11/2031, '10:00', 5]"]
+    text = HEAD % "America/Mexico_City" + columns + table
+    project.write("calls/june.yaml", text % rows[0])
+    assert len(problems(project)) == 1
+    project.write("calls/june.yaml", text % ", ".join(rows))
+    assert calls(project)["a"][1] == "2031-06-05 10:00:00"
+    project.write(
+        "calls/june.yaml", text % ", ".join((*rows, rows[1].replace("28/11", "11/28").replace("[b", "[c")))
+    )
+    assert len(problems(project)) == 3
+
+
+def test_a_date_that_is_missing_says_how_to_leave_the_row_out(project: Workbench) -> None:
+    write(project, [["a", "55 1234 5678", "", "10:00", "5"]])
+    assert 'where: row.Fecha != ""' in project.run("validate", "--reveal").out
+
+
 def test_a_cell_of_one_column_does_not_decide_for_another(project: Workbench) -> None:
     columns = "{schedule.at: '=at(row.b, \"10:00\")', metadata.a: =date(row.a)}"
     project.write("calls/june.yaml", f"{HEAD % 'UTC'}sheets: [{{file: june.csv, columns: {columns}}}]\n")

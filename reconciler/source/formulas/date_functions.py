@@ -93,7 +93,8 @@ def _midnight(day: date) -> datetime:
 def _read(text: str, name: str, inputs: Inputs) -> tuple[date, str]:
     """The day that a text means, and the time of day after it, or an empty text."""
     if not text.strip():
-        raise problem(f"{name}: the cell is empty")
+        hint = f'to leave out rows without a date, add to the sheet: where: {inputs.cell_of(text)} != ""'
+        raise problem(f"{name}: the cell is empty", hint)
     found = parse_date(text)
     if found is None:
         raise _no_date(text, name)

@@ -20,8 +20,6 @@ from reconciler.source.rows.phone_numbers import PhoneNumberError, parse_number
 from reconciler.source.schema.wording import quoted
 
 _ANY_REGION = "US"  # not used for numbers that start with +
-# The fields that set the region of a phone number.
-REGION_FIELDS = ("country", "schedule.timezone")
 
 
 def e164(text: object, region: object = None, *, inputs: Inputs = NO_INPUTS) -> str:

@@ -32,6 +32,8 @@ class Notation(StrEnum):
     COMMA = "has a decimal comma"
 
 
+# The fields that set the region of a phone number.
+REGION_FIELDS = ("country", "schedule.timezone")
 ORDERS = frozenset({Notation.DAY_FIRST, Notation.MONTH_FIRST})
 MARKS = frozenset({Notation.POINT, Notation.COMMA})
 # The first cell, such as June!B7, that shows each notation.
@@ -108,8 +110,10 @@ class Inputs:
         return found
 
     def cell_of(self, text: str) -> str:
-        """The cell with ``text`` as a formula names it; ``row.x`` if there is none."""
-        name = self._names[self._texts.index(text)] if text in self._texts else "x"
+        """The cell with ``text`` as a formula names it; ``row.x`` if there is none, or more than one."""
+        cells = zip(self._names, self._texts, strict=True)
+        names = {name for name, cell in cells if cell == text and name not in REGION_FIELDS}
+        name = names.pop() if len(names) == 1 else "x"
         return f"row.{name}" if name.isascii() and name.isidentifier() else f'row["{name}"]'
 
 

@@ -15,8 +15,7 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING
 
-from reconciler.source.formulas.functions import REGION_FIELDS
-from reconciler.source.formulas.notations import NO_INPUTS, ColumnExamples, Inputs, no_examples
+from reconciler.source.formulas.notations import NO_INPUTS, REGION_FIELDS, ColumnExamples, Inputs, no_examples
 from reconciler.source.formulas.problem import FormulaProblem, Function
 from reconciler.source.formulas.result import to_text
 from reconciler.source.formulas.signatures import extension
