@@ -1,4 +1,4 @@
-"""Whole numbers, durations and rates as people write them: one parser each, and each with bounds."""
+"""Whole numbers, durations and rates as people write them: one parser each, with bounds; and counts to print."""
 
 from __future__ import annotations
 
@@ -70,6 +70,13 @@ def parse_rate(text: str) -> float | None:
         message = f"not a rate: {_quoted(text)} (expected N/s, N/min, N/h or none, N from {MIN_RATE:g}"
         raise ValueError(f"{message} to {MAX_RATE:,.0f})")
     return float(match[1]) / _RATE_SECONDS[match[2]]
+
+
+def format_count(count: int, noun: str) -> str:
+    """``1 row``, ``2,000 rows``, ``2 entries``."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{count:,} {noun}"
 
 
 def _quoted(text: str) -> str:

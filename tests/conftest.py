@@ -20,6 +20,7 @@ from hypothesis import settings
 
 from reconciler.sandbox import SandboxConfig, running
 from tests.ramdisk import MEMORY
+from tests.settings_file import keep_only_the_state
 from tests.zygote import Forked, Zygote, shorten_pauses, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
@@ -111,9 +112,8 @@ class Workbench:
             cwd=self.root,
             env=clean_environment() | self.env,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stderr": subprocess.PIPE, **options},
         )
 
     def on_terminal(self, *args: str, answer: str | None = None, **env: str) -> str:
@@ -155,6 +155,13 @@ class Workbench:
         assert result.code == 0, (result.code, result.out, result.err)
         return result
 
+    def create_project(self) -> Result:
+        """``init``, with settings that allow calls at any hour."""
+        without_key = {name: value for name, value in self.env.items() if name != "CONTACTSHIP_API_KEY"}
+        result = Workbench(self.root, without_key).ok("init")
+        keep_only_the_state(self.root)
+        return result
+
     def plan(self, *args: str) -> dict[str, Any]:
         """The plan as JSON, whatever its exit code."""
         return self.run("plan", "--format", "json", *args).json
@@ -194,7 +201,7 @@ def blind(bench: Workbench) -> Iterator[Any]:
     """A sandbox whose list never shows a new call, and a project that talks to it."""
     with running(SandboxConfig(port=0, api_key=KEY, list_lag=10_000_000)) as handle:
         bench.env |= {"CONTACTSHIP_BASE_URL": handle.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         yield handle
 
 
@@ -202,7 +209,7 @@ def blind(bench: Workbench) -> Iterator[Any]:
 def project(bench: Workbench, sandbox: Any) -> Workbench:
     """An initialised project that talks to the sandbox."""
     bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
+    bench.create_project()
     return bench
 
 
@@ -210,7 +217,7 @@ def project(bench: Workbench, sandbox: Any) -> Workbench:
 def placed(bench: Workbench, sandbox: Any) -> Workbench:
     """A project with three calls placed, its state in a file."""
     bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", plan_text())
     assert bench.apply().summary["placed"] == 3
     return bench

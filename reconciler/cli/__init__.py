@@ -27,6 +27,8 @@ _COMMANDS = {
     "status": LazyCommand("status:status", "Show the outcomes of calls, and what is overdue."),
     "export": LazyCommand("export:export", "Export placed calls to a spreadsheet or JSON."),
     "import-sheet": LazyCommand("import_sheet:import_sheet", "Write a first plan file for a spreadsheet."),
+    "agents": LazyCommand("account:agents", "List the account's agents."),
+    "numbers": LazyCommand("account:numbers", "List the account's phone numbers."),
     "contacts": LazyCommand("contacts:contacts", "Download the service's contacts."),
     "state": LazyCommand("state:state", "The record of what was placed."),
     "audit": LazyCommand("audit:audit", "Show who placed what, and verify the ledger."),
@@ -34,7 +36,7 @@ _COMMANDS = {
     "doctor": LazyCommand("doctor:doctor", "Check the requirements of an apply."),
     "sandbox": LazyCommand("sandbox:sandbox", "Run a local server that phones nobody."),
     "demo": LazyCommand("demo:demo", "Take a tour on a sandbox, in seconds."),
-    "help": LazyCommand("help:help_command", "Explain a topic, a code or a command."),
+    "help": LazyCommand("help:help_command", "Show a guide, or explain a word, a code or a command."),
     "completion": LazyCommand("completion:completion", "Print a shell completion script."),
 }
 
@@ -43,7 +45,7 @@ _EPILOG = examples(
     "reconciler init",
     "reconciler plan",
     "reconciler apply",
-    "reconciler help                # topics: formulas, state, ci ...",
+    "reconciler help                # the guides: spreadsheets, guards ...",
 )
 
 
@@ -67,7 +69,7 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     if "_RECONCILER_COMPLETE" in os.environ:
-        from reconciler.cli import shells  # noqa: F401, PLC0415 - it tells click how shells ask
+        from reconciler.cli import shell_completion  # noqa: F401, PLC0415 - it tells click how shell_completion ask
 
     try:
         result = cli.main(args, prog_name="reconciler", standalone_mode=False)
@@ -102,8 +104,6 @@ def _complain(error: ReconcilerError) -> None:
 
 
 def _print(*lines: str) -> None:
-    from reconciler.cli.app import say  # noqa: PLC0415 - as in cli
-    from reconciler.render.escape import for_terminal  # noqa: PLC0415 - as in cli
+    from reconciler.cli.output import say  # noqa: PLC0415 - as in cli
 
-    for line in lines:
-        say(for_terminal(line), err=True)
+    say(*lines, err=True)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reconciler.cli.app import to_json
+from reconciler.cli.output import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
-from reconciler.state.place import describe_holder
+from reconciler.state.backend import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Run
-    from reconciler.state.place import Lock
+    from reconciler.state.backend import LockStatus
 
 _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 
 
-def lock_text(lock: Lock, now: datetime) -> str:
+def lock_text(lock: LockStatus, now: datetime) -> str:
     """One line, or one for each runner."""
     if not lock.held:
         return "The lock is not held.\n"
@@ -36,11 +36,11 @@ def lock_text(lock: Lock, now: datetime) -> str:
 
 def _counts(runner: Runner) -> str:
     """``claimed`` are rows to send, ``flying`` requests in flight."""
-    told = [(getattr(runner, name), name) for name in _COUNTS]
-    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in told)
+    counts = [(getattr(runner, name), name) for name in _COUNTS]
+    return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in counts)
 
 
-def lock_json(lock: Lock, *, line: bool = False) -> str:
+def lock_json(lock: LockStatus, *, line: bool = False) -> str:
     """One document; on one line if more of them follow."""
     members = {
         "locked": lock.held,

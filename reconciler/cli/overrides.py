@@ -8,25 +8,16 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-import click
-
 from reconciler.domain.plan import Action, Lifted
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.errors import Refused, UsageError
-from reconciler.planning.lifting import blocks
+from reconciler.planning.guards.registry import is_blocking
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
     from reconciler.domain.policy import Policy
 
 MIN_REASON = 4
-override_option = click.option(
-    "--override",
-    "overrides",
-    multiple=True,
-    metavar="CODE=REASON",
-    help="Override a guard for this plan, with a reason. Recorded with the plan and the run. Repeatable.",
-)
 
 
 def read_overrides(texts: Iterable[str], policy: Policy) -> tuple[Lifted, ...]:
@@ -94,7 +85,7 @@ def _check(code: str, policy: Policy) -> None:
         may = ", ".join(sorted(policy.overridable)) or "none"
         hint = f"policy.overridable in reconciler.yaml lists the guards that may be: {may}"
         raise Refused(f"{code} ({GUARD_CODES[code]}) may not be overridden", hint=hint)
-    if not blocks(code, policy):
+    if not is_blocking(code, policy):
         raise UsageError(
             f"--override {code}: this guard blocks nothing", hint="omit it: the policy does not enforce this guard"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 
 MOST_SKEW = 60.0  # seconds
 SET_CLOCK = "set this machine's clock (timedatectl set-ntp true), or contact the operator of the service"
@@ -72,6 +72,6 @@ class ServiceClock:
             return None
         theirs = datetime.fromtimestamp(earliest, UTC)
         return (
-            f"this machine's clock shows {tell_instant(now)} and the service's shows {tell_instant(theirs)}: they "
+            f"this machine's clock shows {format_utc(now)} and the service's shows {format_utc(theirs)}: they "
             "are more than a minute apart. Nothing is sent"
         )

@@ -12,6 +12,7 @@ from reconciler.domain.policy import Policy
 from reconciler.domain.wire import ScheduleFields
 
 PROJECT_FILE = "reconciler.yaml"
+EDITOR_SCHEMA = ".callplan.schema.json"  # beside the plan files, for the modeline that editors read
 DEFAULT_PLANS = ("calls/**/*.{yaml,yml}",)
 STATE_FOLDER = ".reconciler"
 DEFAULT_STATE = f"{STATE_FOLDER}/state.db"

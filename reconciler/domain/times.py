@@ -67,14 +67,14 @@ def format_instant(moment: datetime) -> str:
     return f"{utc(moment).isoformat()[:-6]}Z"  # without its +00:00
 
 
-def tell_instant(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """The same for a person, in whole seconds."""
     return format_instant(moment.replace(microsecond=0))
 
 
-def tell_ring(moment: datetime) -> str:
+def format_ring_time(moment: datetime) -> str:
     """When a call rings, for a person."""
-    return "an unknown time" if moment == UNKNOWN_TIME else tell_instant(moment)
+    return "an unknown time" if moment == UNKNOWN_TIME else format_utc(moment)
 
 
 def exact_span(span: timedelta) -> str:
@@ -100,9 +100,9 @@ def parse_wall(text: str) -> datetime:
 
 def local_time(moment: datetime, name: str) -> datetime:
     """An instant in a zone; in UTC if there is no such zone, or the result is out of range."""
-    found = zone(name)
+    zone_info = zone(name)
     try:
-        return moment.astimezone(UTC if found is None else found)
+        return moment.astimezone(UTC if zone_info is None else zone_info)
     except OverflowError:
         return moment.astimezone(UTC)
 
@@ -142,7 +142,7 @@ def canonical_zone(name: str) -> str:
     return _links().get(name, name)
 
 
-def tell_span(span: timedelta) -> str:
+def rounded_span(span: timedelta) -> str:
     """``90 s``, ``45 min``, ``36 h`` or ``12 days``, rounded down to the whole unit."""
     seconds = int(span.total_seconds())
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
@@ -193,8 +193,8 @@ def scheduled_instant(at: str, timezone: str) -> datetime:
     Raises:
         ValueError: no such zone or time, or not exactly one instant.
     """
-    found = zone(timezone)
-    moment = locate(parse_wall(at), found) if found is not None else None
+    zone_info = zone(timezone)
+    moment = locate(parse_wall(at), zone_info) if zone_info is not None else None
     if not isinstance(moment, datetime):
         raise ValueError(f"not one instant: {at} {timezone}")
     return moment

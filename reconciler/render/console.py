@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from unicodedata import combining, east_asian_width
 
 _NARROWEST = 60
 _MOST_WAITING = 1000
@@ -107,6 +108,5 @@ def _painted(text: str, style: str) -> str:
 
 
 def _cells(text: str) -> int:
-    from rich.cells import cell_len  # noqa: PLC0415 - its tables are only needed beyond ASCII
-
-    return cell_len(text)
+    """Wide characters (UAX #11) take two cells, marks on another character none."""
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "FW" else 1 for char in text)

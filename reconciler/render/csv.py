@@ -6,8 +6,8 @@ import csv
 import io
 
 from reconciler.domain.plan import Plan
-from reconciler.render.calls import calls_table
 from reconciler.render.escape import for_csv
+from reconciler.render.plan_tables import calls_table
 from reconciler.render.table import Table
 
 

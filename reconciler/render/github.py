@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from reconciler.domain.model import Severity
 from reconciler.domain.plan import Plan
+from reconciler.render.annotations import Annotation, findings
 from reconciler.render.escape import cut
-from reconciler.render.findings import Annotation, findings
-from reconciler.render.words import count_line, verdict_line
+from reconciler.render.labels import count_line, verdict_line
 
 MOST_OF_A_KIND = 10  # the most that GitHub shows for one step
 _MESSAGE = 2000

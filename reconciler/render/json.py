@@ -18,19 +18,19 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
 
     With ``origins``, it includes the origin of each new value.
     """
-    told = mask_origins(origins or {}) if masked else origins or {}
+    by_address = mask_origins(origins or {}) if masked else origins or {}
 
     def line(change: Change) -> bytes:
-        provenance = told.get(change.address)
+        provenance = by_address.get(change.address)
         return planfile.change_line(change) if provenance is None else _annotated(change, provenance)
 
     return map(inert_json, planfile.masked_pieces(mask_plan(plan) if masked else plan, plan, line))
 
 
-def _annotated(change: Change, told: Provenance) -> bytes:
+def _annotated(change: Change, row: Provenance) -> bytes:
     document = planfile.change_document(change)
     for cell in map(members, items(document["diff"])):
-        cell["origin"] = origin_document(told.origin(text(cell["field"])))
+        cell["origin"] = origin_document(row.origin(text(cell["field"])))
     if change.call is not None:
-        document["fields"] = [field_document(field) for field in told.fields]
+        document["fields"] = [field_document(field) for field in row.fields]
     return to_line(document)

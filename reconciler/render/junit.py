@@ -70,13 +70,13 @@ def _case(change: Change) -> ET.Element:
     if change.source is not None:
         case.set("file", for_terminal(change.source.file))
         case.set("line", str(change.source.line))
-    told = for_terminal(change.message or "")
+    text = for_terminal(change.message or "")
     if change.action is Action.BLOCKED:
-        ET.SubElement(case, "failure", type="blocked", message=told)
+        ET.SubElement(case, "failure", type="blocked", message=text)
     elif change.action in _SKIPPED:
-        ET.SubElement(case, "skipped", message=f"{change.action}: {told}" if told else str(change.action))
-    elif told:
-        ET.SubElement(case, "system-out").text = f"{change.action}: {told}"
+        ET.SubElement(case, "skipped", message=f"{change.action}: {text}" if text else str(change.action))
+    elif text:
+        ET.SubElement(case, "system-out").text = f"{change.action}: {text}"
     return case
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.domain.chain import EntryKind, LedgerRecord, Link
+from reconciler.domain.ledger import EntryKind, LedgerRecord, Link
 from reconciler.domain.masking import personal_values, private_texts
-from reconciler.domain.model import Address, Entry, JsonObject
+from reconciler.domain.model import Address, Entry
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import parse_instant, tell_instant
-from reconciler.render.addresses import AddressMask
+from reconciler.domain.times import format_utc, parse_instant
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.escape import for_terminal
+from reconciler.render.table import Table, TableRow
 
 COLUMNS = (
     *("number", "at", "kind", "run", "command", "actor", "plan_id", "address", "digest", "call_id", "person"),
     *("error", "evidence", "reason", "hash"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _SHORT = 19  # "sha256:" and twelve digits
 
 
@@ -87,36 +85,36 @@ def render_text(lines: Iterable[LedgerLine]) -> str:
 
 
 def _text(line: LedgerLine) -> str:
-    told = _DETAILS.get(line.record.kind, _default_text)(line)
+    details = _DETAILS.get(line.record.kind, _default_text)(line)
     address = line.content.get("address")
-    at = tell_instant(parse_instant(line.record.at))
-    parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, told]
+    at = format_utc(parse_instant(line.record.at))
+    parts = [f"{line.record.number:>5}", at, f"{line.record.kind:<9}", address, details]
     return "  ".join(str(part) for part in parts if part).rstrip()
 
 
 def _began(line: LedgerLine) -> str:
-    told = line.content
-    commit = told.get("commit")
-    approved = [item["plan_id"] for item in told.get("approvals", ())]
+    content = line.content
+    commit = content.get("commit")
+    approved = [item["plan_id"] for item in content.get("approvals", ())]
     parts = [
-        f"{told['command']} by {told['actor']} on {told['host']}",
-        told.get("plan_id") and f"plan {_short(told['plan_id'])}",
-        commit and f"commit {commit[:12]}{' (dirty)' if told.get('dirty') else ''}",
+        f"{content['command']} by {content['actor']} on {content['host']}",
+        content.get("plan_id") and f"plan {_short(content['plan_id'])}",
+        commit and f"commit {commit[:12]}{' (dirty)' if content.get('dirty') else ''}",
         approved and "approved " + ", ".join(map(_short, approved)),
-        told.get("preflight") is False and "without preflight",
-        *(f"override {item['code']}: {item['reason']}" for item in told.get("overrides", ())),
-        told.get("url"),
+        content.get("preflight") is False and "without preflight",
+        *(f"override {item['code']}: {item['reason']}" for item in content.get("overrides", ())),
+        content.get("url"),
     ]
     return ", ".join(str(part) for part in parts if part)
 
 
 def _created(line: LedgerLine) -> str:
     """For a state that was lost and rebuilt, what it was rebuilt from."""
-    told = line.content.get("rebuilt")
-    if told is None:
+    rebuilt = line.content.get("rebuilt")
+    if rebuilt is None:
         return ""
-    found = ", ".join(f"{count} {name}" for name, count in told["found"].items() if count)
-    return f"rebuilt from {told['listed']} listed calls" + (f": {found}" if found else "")
+    counts = ", ".join(f"{count} {name}" for name, count in rebuilt["found"].items() if count)
+    return f"rebuilt from {rebuilt['listed']} listed calls" + (f": {counts}" if counts else "")
 
 
 def _ended(line: LedgerLine) -> str:
@@ -135,8 +133,8 @@ def _decided(line: LedgerLine) -> str:
 
 
 def _inherited(line: LedgerLine) -> str:
-    told = line.content
-    return " ".join(str(told[name]) for name in ("table", "status", "call_id") if told.get(name))
+    content = line.content
+    return " ".join(str(content[name]) for name in ("table", "status", "call_id") if content.get(name))
 
 
 def _default_text(line: LedgerLine) -> str:
@@ -164,31 +162,17 @@ _DETAILS: Mapping[str, Callable[[LedgerLine], str]] = {
 }
 
 
-def render_csv(lines: Iterable[LedgerLine]) -> str:
-    """A table with a header, without formulas for spreadsheets."""
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for line in lines:
-        writer.writerow({name: _cell(value) for name, value in _row(line).items()})
-    return out.getvalue()
+def ledger_table(lines: Iterable[LedgerLine]) -> Table:
+    """One row for each entry."""
+    rows = [TableRow(_cells(line)) for line in lines]
+    return Table("Ledger", COLUMNS, rows, len(rows))
 
 
-def _row(line: LedgerLine) -> JsonObject:
-    run, told, texts = line.run, line.content, line.texts
-    found: JsonObject = {name: told.get(name) for name in ("address", "digest", "call_id")}
-    found |= {name: run.get(name) for name in ("command", "actor", "plan_id")}
-    found |= {name: texts.get(name) for name in ("person", "error", "evidence", "reason")}
-    record = line.record
-    return found | {
-        "number": record.number,
-        "at": record.at,
-        "kind": record.kind,
-        "run": record.run,
-        "hash": line.link.hash,
-    }
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else for_terminal(str(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _cells(line: LedgerLine) -> tuple[str, ...]:
+    record, run, content = line.record, line.run, line.content
+    cells = {name: content.get(name) for name in ("address", "digest", "call_id")}
+    cells |= {name: run.get(name) for name in ("command", "actor", "plan_id")}
+    cells |= {name: line.texts.get(name) for name in ("person", "error", "evidence", "reason")}
+    cells |= {"number": record.number, "at": record.at, "kind": record.kind, "run": record.run}
+    cells["hash"] = line.link.hash
+    return tuple("" if cells[name] is None else str(cells[name]) for name in COLUMNS)

@@ -9,51 +9,46 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reconciler.bulk.spool import Subset, filtered
 from reconciler.domain.masking import mask_change, mask_plan
-from reconciler.domain.model import Diagnostic, Severity
-from reconciler.domain.plan import Action, CellDiff, Change, Plan
+from reconciler.domain.model import Severity
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
+from reconciler.quantities import format_count
 from reconciler.render import to_stop
 from reconciler.render.escape import for_html, for_markdown, for_markdown_cell
-from reconciler.render.markdown_to_stop import to_stop_part
-from reconciler.render.origins import Origins, for_cell
-from reconciler.render.page import Part, fill
-from reconciler.render.words import (
+from reconciler.render.labels import (
     ACTION_WORDS,
+    ATTENTION,
     blocked_groups,
     count_line,
-    counted,
     lifted_line,
-    short,
     state_line,
     verdict_line,
-    when,
     word,
 )
+from reconciler.render.limited_page import Part, fill
+from reconciler.render.markdown_items import (
+    CELLS,
+    TO_STOP,
+    cell_line,
+    entry_item,
+    problem_item,
+    row_line,
+    to_stop_line,
+)
+from reconciler.render.origins import Origins
 from reconciler.savedplan.planfile import plan_id
-from reconciler.source.provenance import Provenance, mask_provenance
+from reconciler.source.provenance import mask_provenance
 
 MARKER = "<!-- reconciler:plan -->"
 LIMIT = 60_000
 
-_ATTENTION = (
-    Action.FORBIDDEN,
-    Action.UNCERTAIN,
-    Action.CONFLICT,
-    Action.CHANGED,
-    Action.REMOVED,
-    Action.EXPIRED,
-)
-_CELLS = "| field | before | after |\n|---|---|---|\n"
-_TOLD_CELLS = "| field | before | after | from |\n|---|---|---|---|\n"
 _CALLS = "| call | rings | to | row |\n|---|---|---|---|\n"
-_MOST_CELLS = 20
 _MOST_GROUPS = 100
-_MESSAGE = 600
 _SHORTENED = "\n**Shortened to fit a comment:** {} not listed here. The JSON report of this run lists them all.\n"
 
 
@@ -66,7 +61,7 @@ def render_plan(plan: Plan, *, masked: bool = True, origins: Origins | None = No
     foot = _foot(plan)
     room = LIMIT - len((head + foot + _SHORTENED).encode()) - 40
     body, hidden = fill(_parts(plan, _View(masked, origins or {}, plan.public_metadata)), room)
-    left_out = f"{counted(hidden, 'entry').replace('entrys', 'entries')} {'is' if hidden == 1 else 'are'}"
+    left_out = f"{format_count(hidden, 'entry')} {'is' if hidden == 1 else 'are'}"
     return head + (_SHORTENED.format(left_out) if hidden else "") + body + foot
 
 
@@ -79,11 +74,12 @@ class _View:
     public_metadata: frozenset[str]
 
     def row(self, change: Change) -> str:
-        return _row(self._seen(change))
+        return row_line(self._seen(change))
 
     def entry(self, change: Change, *, named: bool = False) -> str:
-        told = self.origins.get(change.address)
-        return _entry(self._seen(change), told and mask_provenance(told) if self.masked else told, named=named)
+        row = self.origins.get(change.address)
+        row = mask_provenance(row) if row is not None and self.masked else row
+        return entry_item(self._seen(change), row, named=named)
 
     def text(self, text: str) -> str:
         return mask_text(text) if self.masked else text
@@ -94,21 +90,25 @@ class _View:
 
 def _parts(plan: Plan, view: _View) -> list[Part]:
     """The comment from top to bottom."""
-    frame = mask_plan(replace(plan, changes=())) if view.masked else plan
+    frame = mask_plan(plan) if view.masked else plan
     warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
     errors = frame.errors
     mine = {action: _with_action(plan, action, waiting=False) for action in Action}
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
     if errors:
-        parts.append(Part(2, f"\n#### {counted(len(errors), 'error')}\n\n", map(_problem, errors), len(errors)))
+        parts.append(
+            Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(problem_item, errors), len(errors))
+        )
     blocked = blocked_groups(mine[Action.BLOCKED])
     parts += [part for words, changes in blocked for part in _attention(3, words, changes, view)]
-    parts += to_stop_part(frame.to_stop)
-    for action in _ATTENTION:
+    if frame.to_stop:
+        head = f"\n#### \N{WARNING SIGN} {to_stop.heading(frame.to_stop)}\n\n{TO_STOP}"
+        parts.append(Part(2, head, map(to_stop_line, frame.to_stop), len(frame.to_stop)))
+    for action in ATTENTION:
         parts += _attention(4, ACTION_WORDS[action], to_stop.elsewhere(plan, action, mine[action]), view)
     if warnings:
-        head = _fold(counted(len(warnings), "warning"))
-        parts.append(Part(5, head, map(_problem, warnings), len(warnings), _UNFOLD))
+        head = _fold(format_count(len(warnings), "warning"))
+        parts.append(Part(5, head, map(problem_item, warnings), len(warnings), _UNFOLD))
     parts += _creates(mine[Action.CREATE], view)
     if frame.moves:
         moves = [f"- {for_markdown(str(old))} is now {for_markdown(str(new))}\n" for old, new in frame.moves]
@@ -131,14 +131,14 @@ def _settings(plan: Plan) -> Iterator[Part]:
     """The branch's changes to the operator's settings, which a reviewer must see."""
     if plan.base is not None and plan.base.settings:
         cells = plan.base.settings
-        head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{_CELLS}"
-        yield Part(1, head, map(_cell, cells), len(cells))
+        head = f"\n#### \N{WARNING SIGN} This branch changes `reconciler.yaml`\n\n{CELLS}"
+        yield Part(1, head, map(cell_line, cells), len(cells))
 
 
 def _lifted(plan: Plan) -> Iterator[Part]:
     """The guards that were overridden for this plan, and why: approving the plan approves the overrides."""
     if plan.lifted:
-        head = f"\n#### \N{WARNING SIGN} {counted(len(plan.lifted), 'guard')} overridden\n\n"
+        head = f"\n#### \N{WARNING SIGN} {format_count(len(plan.lifted), 'guard')} overridden\n\n"
         lines = [f"- {for_markdown(lifted_line(item))}\n" for item in plan.lifted]
         yield Part(1, head, lines, len(lines))
 
@@ -164,7 +164,7 @@ def _summary(plan: Plan) -> str:
 
 def _state(plan: Plan) -> str:
     """What the plan was compared with, if not the state itself."""
-    again = f"\nApply again before {tell_instant(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
+    again = f"\nApply again before {format_utc(plan.next_apply_by)}.\n" if plan.next_apply_by is not None else ""
     if plan.snapshot_at is not None:
         return f"\n{state_line(plan)}.\n{again}"
     return again + ("\nMade without a state: every row counts as new.\n" if plan.serial is None else "")
@@ -174,10 +174,10 @@ def _attention(rank: int, words: str, changes: Sequence[Change], view: _View) ->
     """Changes that need attention. Edits after the call rang are only counted."""
     if not changes:
         return
-    told = filtered(changes, lambda item: "past" not in item.reasons)
+    current = filtered(changes, lambda item: "past" not in item.reasons)
     head = f"\n#### {len(changes):,} {words}\n\n"
-    tail = f"\n{len(changes) - len(told):,} edited after the call rang: nothing to do.\n"
-    yield Part(rank, head, map(view.entry, told), len(told), tail if len(told) < len(changes) else "")
+    tail = f"\n{len(changes) - len(current):,} edited after the call rang: nothing to do.\n"
+    yield Part(rank, head, map(view.entry, current), len(current), tail if len(current) < len(changes) else "")
 
 
 def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
@@ -196,12 +196,12 @@ def _creates(changes: Sequence[Change], view: _View) -> Iterator[Part]:
     groups = [(name, Subset(changes, places[name])) for name in sorted(places)]
     for (plan, day, agent), found in groups[:_MOST_GROUPS]:
         names = " · ".join(f"<code>{for_html(name, 60)}</code>" for name in map(view.text, (plan, day, agent)))
-        title = f"{names}: {counted(len(found), 'call')}"
+        title = f"{names}: {format_count(len(found), 'call')}"
         yield Part(6, _fold(title) + _CALLS, map(view.row, found), len(found), _UNFOLD, f"\n<p>{title}</p>\n")
     if more := groups[_MOST_GROUPS:]:
         calls = sum(len(found) for _, found in more)
-        told = f"\n\N{HORIZONTAL ELLIPSIS} and {counted(len(more), 'more group')} with {counted(calls, 'call')}\n"
-        yield Part(1, "", (), calls, bare=told)
+        count = f"{format_count(len(more), 'more group')} with {format_count(calls, 'call')}"
+        yield Part(1, "", (), calls, bare=f"\n\N{HORIZONTAL ELLIPSIS} and {count}\n")
 
 
 def _group(change: Change) -> tuple[str, str, str]:
@@ -233,65 +233,9 @@ def _fold(summary: str) -> str:
     return f"\n<details><summary>{summary}</summary>\n\n"
 
 
-def _row(change: Change) -> str:
-    """A call to place, as a table row."""
-    cells = [for_markdown_cell(str(change.address)), "", ""]
-    if change.call is not None:
-        cells[1:] = [for_markdown_cell(when(change.call)), for_markdown_cell(short(change.call.target))]
-    notes = [for_markdown_cell(text) for text in (_place(change), change.message) if text]
-    return f"| {' | '.join([*cells, '<br>'.join(notes)])} |\n"
-
-
-def _entry(change: Change, told: Provenance | None, *, named: bool = False) -> str:
-    """An address with its location, its message and its cells, as a list item."""
-    parts = [for_markdown(str(change.address))]
-    if named:
-        parts.append(word(change.action))
-    if change.call is not None:
-        parts.append(f"{for_markdown(when(change.call))} to {for_markdown(short(change.call.target))}")
-    if change.source is not None:
-        parts.append(for_markdown(_place(change)))
-    lines = [f"- {', '.join(parts)}"]
-    if change.message is not None:
-        lines.append(f"  {for_markdown(change.message, _MESSAGE)}")
-    return "<br>\n".join(lines) + f"\n{_diff(change.diff, told)}"
-
-
-def _diff(cells: Sequence[CellDiff], told: Provenance | None) -> str:
-    """The cells that differ, as a table inside a list item."""
-    if not cells:
-        return ""
-    head = _CELLS if told is None else _TOLD_CELLS
-    lines = [*head.splitlines(keepends=True), *(_cell(cell, told) for cell in cells[:_MOST_CELLS])]
-    more = len(cells) - _MOST_CELLS
-    rest = f"\n  \N{HORIZONTAL ELLIPSIS} and {more:,} more fields\n" if more > 0 else ""
-    return "\n" + "".join(f"  {line}" for line in lines) + rest + "\n"
-
-
-def _cell(cell: CellDiff, told: Provenance | None = None) -> str:
-    sides = (_side(cell.before), _side(cell.after))
-    note = " (differs)" if sides[0] == sides[1] else ""
-    origin = "" if told is None else f" {for_cell(told.origin(cell.field))} |"
-    return f"| {for_markdown_cell(cell.field)} | {sides[0]} | {sides[1]}{note} |{origin}\n"
-
-
-def _side(value: str | None) -> str:
-    return "(none)" if value is None else for_markdown_cell(value)
-
-
-def _problem(item: Diagnostic) -> str:
-    place = f"{for_markdown(str(item.location))} " if item.location is not None else ""
-    hint = f"<br>\n  hint: {for_markdown(item.hint, _MESSAGE)}" if item.hint is not None else ""
-    return f"- {place}{for_markdown(item.code)}<br>\n  {for_markdown(item.message, _MESSAGE)}{hint}\n"
-
-
-def _place(change: Change) -> str:
-    return f"{change.source.file}:{change.source.line}" if change.source is not None else ""
-
-
 def _foot(plan: Plan) -> str:
     """The details that identify the plan."""
-    said = [f"Plan {for_markdown(plan_id(plan))} of {tell_instant(plan.created_at)}"]
+    said = [f"Plan {for_markdown(plan_id(plan))} of {format_utc(plan.created_at)}"]
     if plan.git is not None:
         said.append(f"commit {for_markdown(plan.git.commit)}{' with uncommitted edits' if plan.git.dirty else ''}")
     if plan.base is not None:

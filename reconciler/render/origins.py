@@ -9,7 +9,7 @@ from typing import TypeAlias
 from reconciler.domain.model import Address, JsonObject, JsonValue
 from reconciler.render.console import Console, StyledLine, print_indented
 from reconciler.render.escape import for_markdown_cell, for_terminal
-from reconciler.render.words import place
+from reconciler.render.formats import format_place
 from reconciler.savedplan.planfile import place_document
 from reconciler.source.provenance import TAG, Field, Provenance, ValueOrigin, mask_provenance
 
@@ -106,7 +106,7 @@ def print_inputs(console: Console, origin: ValueOrigin, indent: int) -> None:
 
 def origin_note(origin: ValueOrigin) -> str:
     """``default, calls/june.yaml:6:10``."""
-    where = "" if origin.place is None else f", {for_terminal(place(origin.place))}"
+    where = "" if origin.place is None else f", {for_terminal(format_place(origin.place))}"
     return f"{for_terminal(str(origin.kind))}{where}"
 
 
@@ -128,5 +128,5 @@ def for_cell(origin: ValueOrigin | None) -> str:
 
 
 def _step(origin: ValueOrigin) -> str:
-    where = "" if origin.place is None else f" {for_markdown_cell(place(origin.place))}"
+    where = "" if origin.place is None else f" {for_markdown_cell(format_place(origin.place))}"
     return f"{for_markdown_cell(str(origin.kind))}{where}"

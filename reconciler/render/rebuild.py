@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.model import JsonObject, JsonValue
-from reconciler.domain.ports import RemoteCall
-from reconciler.domain.times import format_instant, tell_instant
+from reconciler.domain.service import RemoteCall
+from reconciler.domain.times import format_instant, format_utc
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
+from reconciler.quantities import format_count
+from reconciler.render.documents import address_document
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
 
 FORMAT_VERSION = "1.0"
 _SHOWN = 20
@@ -55,9 +56,9 @@ def render_text(report: RebuildReport) -> str:
 
 def _text(report: RebuildReport) -> Iterator[str]:
     rebuilt = report.rebuilt
-    reach = "all" if report.since is None else f"since {tell_instant(report.since)}, and all pending ones"
+    reach = "all" if report.since is None else f"since {format_utc(report.since)}, and all pending ones"
     words = {None: "", True: ", with tags", False: ", without tags"}[report.tagged]
-    yield f"State {report.lineage}: the service lists {counted(len(report.listed), 'call')} ({reach}){words}."
+    yield f"State {report.lineage}: the service lists {format_count(len(report.listed), 'call')} ({reach}){words}."
     for name, count in report.counts.items():
         yield f"  {name:<9}{count:>6,}  {_MEANING[Certainty(name)]}"
     if rebuilt.strangers:
@@ -103,10 +104,7 @@ def _finding(item: RebuildFinding) -> JsonValue:
     call = item.remote
     others: list[JsonValue] = [{"call_id": other.id, "status": other.status} for other in item.others]
     return {
-        "address": str(item.address),
-        "plan": item.address.plan,
-        "key": item.address.key,
-        "revision": item.address.revision,
+        **address_document(item.address),
         "certainty": item.certainty.value,
         "reason": item.reason,
         "message": item.message,

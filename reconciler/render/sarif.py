@@ -14,15 +14,15 @@ from reconciler.domain.model import JsonObject, JsonValue, Location
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.domain.settings import PROJECT_FILE
+from reconciler.render.annotations import ACTION_RULES, SETTINGS_RULE, Annotation, findings
 from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.findings import ACTION_RULES, SETTINGS_RULE, Annotation, findings
 from reconciler.source.codes import CODES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _RULES = {
     **CODES,
     **GUARD_CODES,
-    **{action.value: told for action, told in ACTION_RULES.items()},
+    **{action.value: meaning for action, meaning in ACTION_RULES.items()},
     SETTINGS_RULE: "a branch that changes the operator's settings",
 }
 _INDEX = {rule: index for index, rule in enumerate(_RULES)}
@@ -36,7 +36,7 @@ def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
     driver: JsonObject = {
         "name": "reconciler",
         "version": plan.tool_version,
-        "rules": [_rule(rule, told) for rule, told in _RULES.items()],
+        "rules": [_rule(rule, meaning) for rule, meaning in _RULES.items()],
     }
     run: JsonObject = {
         "tool": {"driver": driver},
@@ -48,13 +48,13 @@ def render_plan(plan: Plan, *, masked: bool = True, folder: str = "") -> str:
     return for_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
 
 
-def _rule(rule: str, told: str) -> JsonObject:
+def _rule(rule: str, meaning: str) -> JsonObject:
     warns = rule.startswith("W") or (rule not in CODES | GUARD_CODES and rule != Action.BLOCKED)
     advice = "validate shows the line and a hint" if rule in CODES else "plan says what to do about each call"
     return {
         "id": rule,
-        "shortDescription": {"text": told},
-        "help": {"text": f"{told[0].upper()}{told[1:]}. reconciler {advice}."},
+        "shortDescription": {"text": meaning},
+        "help": {"text": f"{meaning[0].upper()}{meaning[1:]}. reconciler {advice}."},
         "defaultConfiguration": {"level": "warning" if warns else "error"},
     }
 

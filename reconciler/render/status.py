@@ -10,14 +10,16 @@ from datetime import datetime
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import format_instant, format_wall, tell_instant, zone
+from reconciler.domain.times import format_instant, format_utc, format_wall, zone
 from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeReport
-from reconciler.render import moments
-from reconciler.render.addresses import AddressMask
+from reconciler.render import formats
+from reconciler.render.address_mask import AddressMask
 from reconciler.render.console import OutputStyle
+from reconciler.render.documents import address_document
 from reconciler.render.escape import cut, for_terminal
+from reconciler.render.formats import shorten
+from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow
-from reconciler.render.words import short, standing
 
 FORMAT_VERSION = "1.0"
 LISTED = 50  # the most calls that the text lists by default
@@ -139,7 +141,7 @@ def _verdict(report: OutcomeReport) -> str:
     if report.not_asked is not None:
         return f"Calls: {calls}. The service was not queried: {for_terminal(report.not_asked)}."
     blind = f" {BLIND}" if report.tagged is False else ""
-    return f"Calls as of {tell_instant(report.as_of)}: {calls}.{blind}"
+    return f"Calls as of {format_utc(report.as_of)}: {calls}.{blind}"
 
 
 def outcome_line(counts: Mapping[str, int]) -> str:
@@ -160,8 +162,8 @@ def _call_line(item: CallOutcome, look: OutputStyle) -> tuple[str, ...]:
     moment, name = local(entry)
     target, rings = entry.call.target, f"{format_wall(moment)} {name}"
     if look.now is not None:
-        target = short(target) if look.width < _WIDE else target
-        rings = f"{moments.wall(moment, look.now)} {moments.place(name)}"
+        target = shorten(target) if look.width < _WIDE else target
+        rings = f"{formats.wall(moment, look.now)} {formats.zone_place(name)}"
     parts = (*map(for_terminal, (str(entry.address), target, rings)), cut(item.outcome, _WORD))
     return parts if look.width < _WIDE else (*parts, for_terminal(entry.call_id or "-"))
 
@@ -197,19 +199,16 @@ def _group(name: str, counts: Mapping[str, int]) -> JsonValue:
 def _call(item: CallOutcome) -> JsonValue:
     entry, remote = item.entry, item.remote
     moment, name = local(entry)
-    told: JsonValue = None
+    answer: JsonValue = None
     if remote is not None:
-        told = {
+        answer = {
             "status": remote.status,
             "result": remote.result,
             "reason": remote.reason,
             "duration": remote.duration,
         }
     return {
-        "address": str(entry.address),
-        "plan": entry.address.plan,
-        "key": entry.address.key,
-        "revision": entry.address.revision,
+        **address_document(entry.address),
         "status": standing(entry),
         "outcome": item.outcome,
         "call_id": entry.call_id,
@@ -218,7 +217,7 @@ def _call(item: CallOutcome) -> JsonValue:
         "rings_at": format_instant(entry.rings_at),
         "rings_local": format_wall(moment),
         "timezone": name,
-        "remote": told,
+        "remote": answer,
     }
 
 
@@ -246,11 +245,12 @@ def _state_rows(report: OutcomeReport) -> Iterator[TableRow]:
         moment, name = local(entry)
         who = (*_address(item.outcome, entry.address), entry.call_id or "", entry.call.target)
         when = (format_instant(entry.rings_at), format_wall(moment), name, standing(entry))
-        told = ("", "", "", "")
+        answer = ("", "", "", "")
         if remote is not None:
             duration = "" if remote.duration is None else f"{remote.duration:g}"
-            told = (remote.status, remote.result or "", remote.reason or "", duration)
-        yield TableRow((*who, entry.call.agent, *when, *told, wrong.get((entry.address, entry.call_id or ""), "")))
+            answer = (remote.status, remote.result or "", remote.reason or "", duration)
+        drift = wrong.get((entry.address, entry.call_id or ""), "")
+        yield TableRow((*who, entry.call.agent, *when, *answer, drift))
 
 
 def _service_rows(report: OutcomeReport) -> Iterable[TableRow]:
@@ -258,8 +258,8 @@ def _service_rows(report: OutcomeReport) -> Iterable[TableRow]:
     for item in report.drift:
         if (item.address, item.call_id) not in known:
             empty = ("", "", "", "", "", "")
-            told = (item.status or "", "", "", "", item.message)
-            yield TableRow((*_address(item.kind.value, item.address), item.call_id, *empty, *told))
+            answer = (item.status or "", "", "", "", item.message)
+            yield TableRow((*_address(item.kind.value, item.address), item.call_id, *empty, *answer))
 
 
 def _address(word: str, address: Address) -> tuple[str, ...]:

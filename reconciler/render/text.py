@@ -14,14 +14,14 @@ from reconciler.domain.model import Diagnostic, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
-from reconciler.render import moments, to_stop
-from reconciler.render.columns import Columns
+from reconciler.render import formats, to_stop
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.fold import SHOWN, fold
+from reconciler.render.formats import shorten, written_time
+from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.overview import print_overview
-from reconciler.render.words import ACTION_WORDS, blocked_groups, count_line, lifted_line, short, state_line, when
+from reconciler.render.text_layout import SHOWN, Columns, fold
+from reconciler.render.text_overview import print_overview
 from reconciler.source.provenance import Provenance
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
@@ -70,8 +70,8 @@ def write_plan(
 
 
 def _draw_plan(console: Console, plan: Plan, look: OutputStyle, origins: Origins) -> None:
-    shown, told = (mask_plan(plan, whole=False), mask_origins(origins)) if look.masked else (plan, origins)
-    _print_plan(console, shown, _View(look, told))
+    shown, origins = (mask_plan(plan, whole=False), mask_origins(origins)) if look.masked else (plan, origins)
+    _print_plan(console, shown, _View(look, origins))
     if console.height > _TALL:
         console.print(f"Plan: {count_line(plan)}.")
 
@@ -169,15 +169,15 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
 def _print_group(console: Console, action: Action, words: str, changes: Sequence[Change], view: _View) -> None:
     if not changes:
         return
-    told = changes
+    current = changes
     if action is Action.CHANGED:
-        told = filtered(changes, lambda change: "past" not in change.reasons)
-    shown, rest = fold(told, full=view.look.full or view.look.now is None)
+        current = filtered(changes, lambda change: "past" not in change.reasons)
+    shown, rest = fold(current, full=view.look.full or view.look.now is None)
     columns = Columns.for_changes(shown, view.look.now)
     heading = f"{len(changes)} {columns.heading(words)}"
     console.print(StyledLine(heading, f"bold {_LOOK[action][1]}"))
-    alike = told if action is Action.BLOCKED and len(told) > 1 else ()
-    shared = {moments.sentence(change, columns.now) for change in alike}
+    alike = current if action is Action.BLOCKED and len(current) > 1 else ()
+    shared = {formats.sentence(change, columns.now) for change in alike}
     if len(shared) == 1:
         print_indented(console, for_terminal(shared.pop()), 2)
         shown = MappedView(shown, lambda change: structs.replace(change, message=None))
@@ -189,8 +189,8 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
         console.take(drawn)
     if rest is not None:
         console.print(f"    {for_terminal(rest)}")
-    if len(told) < len(changes):
-        console.print(f"  {len(changes) - len(told)} edited after the call rang: nothing to do")
+    if len(current) < len(changes):
+        console.print(f"  {len(changes) - len(current)} edited after the call rang: nothing to do")
     console.print()
 
 
@@ -213,18 +213,18 @@ def _plain_line(change: Change) -> str | None:
         return None
     if change.diff or change.message is not None:
         return None
-    shown = "" if call is None else f"  {call.target}  {when(call)}"
+    shown = "" if call is None else f"  {call.target}  {written_time(call)}"
     line = f"  {_LOOK[change.action][0]} {address.plan}/{address.key}{shown}  {where.file}:{where.line}"
     return line if len(line) < _PLAIN and for_terminal(line) is line else None
 
 
-def _print_change(console: Console, change: Change, columns: Columns, told: Provenance | None) -> None:
+def _print_change(console: Console, change: Change, columns: Columns, row: Provenance | None) -> None:
     symbol, style = _LOOK[change.action]
     line = StyledLine(f"  {symbol} ", style)
     line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
     if change.call is not None:
         target = for_terminal(change.call.target)
-        line.append(f"  {short(target) if console.width < _WIDE else target}", style="cyan")
+        line.append(f"  {shorten(target) if console.width < _WIDE else target}", style="cyan")
         line.append(f"  {columns.when(change, console.width - line.width - 2)}")
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
@@ -234,12 +234,12 @@ def _print_change(console: Console, change: Change, columns: Columns, told: Prov
     console.print(line)
     for cell in change.diff:
         console.print(cell_line(cell))
-        if told is not None and change.call is None and (origin := told.origin(cell.field)) is not None:
+        if row is not None and change.call is None and (origin := row.origin(cell.field)) is not None:
             print_origin(console, origin, 8)
-    if told is not None and change.call is not None:
-        print_fields(console, told, 6)
+    if row is not None and change.call is not None:
+        print_fields(console, row, 6)
     if change.message is not None:
-        print_indented(console, for_terminal(moments.sentence(change, columns.now)), 6)
+        print_indented(console, for_terminal(formats.sentence(change, columns.now)), 6)
 
 
 def cell_line(cell: CellDiff) -> StyledLine:

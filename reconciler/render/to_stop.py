@@ -9,9 +9,10 @@ from reconciler.domain.masking import mask_to_stop
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.plan import Action, CallToStop, Change, Moment, Plan
 from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time
-from reconciler.render import moments
+from reconciler.quantities import format_count
+from reconciler.render import formats
+from reconciler.render.formats import shorten
 from reconciler.render.table import Table, TableRow
-from reconciler.render.words import counted, short
 from reconciler.savedplan.planfile import to_stop_document
 
 COLUMNS = (
@@ -23,7 +24,7 @@ _ONLY_LISTED = frozenset({Action.FORBIDDEN, Action.REMOVED})
 
 def heading(calls: Sequence[CallToStop]) -> str:
     """``2 calls to stop by hand, the soonest first``."""
-    return f"{counted(len(calls), 'call')} to stop by hand{', the soonest first' if len(calls) > 1 else ''}"
+    return f"{format_count(len(calls), 'call')} to stop by hand{', the soonest first' if len(calls) > 1 else ''}"
 
 
 def rings(call: CallToStop, now: datetime | None = None) -> str:
@@ -34,7 +35,7 @@ def rings(call: CallToStop, now: datetime | None = None) -> str:
         return "at an unknown time"
     if now is None:
         return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
-    return moments.format_moment(Moment(call.rings_at, call.timezone), now)
+    return formats.format_moment(Moment(call.rings_at, call.timezone), now)
 
 
 def to_do(call: CallToStop) -> str:
@@ -93,5 +94,5 @@ def documents(calls: Iterable[CallToStop], *, masked: bool) -> list[JsonObject]:
 def text_lines(calls: Iterable[CallToStop], now: datetime | None) -> Iterator[tuple[str, str]]:
     """For people: for each call a line that names it, and one with the reason and the steps."""
     for call in calls:
-        who = "" if call.target is None else f"  {call.target if now is None else short(call.target)}"
+        who = "" if call.target is None else f"  {call.target if now is None else shorten(call.target)}"
         yield f"{call.address}{who}  {rings(call, now)}", f"{call.action}: {call.why}. To stop it, {to_do(call)}"

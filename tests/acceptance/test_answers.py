@@ -22,7 +22,7 @@ def place(bench: Workbench, script: Script, *options: str) -> tuple[Result, list
     with raw_service(script) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
         if not (bench.root / "reconciler.yaml").exists():
-            bench.ok("init")
+            bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         options = ("--concurrency", "1", "--rate", "none", "--timeout", "5s", *options)
         result = bench.apply(*options)
@@ -236,7 +236,7 @@ def test_one_call_id_for_all_rows_is_the_call_of_one(stored: Workbench) -> None:
 def test_unknowns_of_that_kind_stop_a_run_too(bench: Workbench) -> None:
     with raw_service(one_id_for_all) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=20))
         result = bench.run("apply", "--auto-approve", "--concurrency", "1", "--no-schedule-check")
     assert result.code == 3
@@ -247,7 +247,7 @@ def test_unknowns_of_that_kind_stop_a_run_too(bench: Workbench) -> None:
 def test_a_call_id_of_an_earlier_run_is_no_other_rows(stored: Workbench) -> None:
     with raw_service(one_id_for_all) as service:
         stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        stored.ok("init")
+        stored.create_project()
         for rows, code in ((1, 0), (2, 3)):
             stored.write("calls/june.yaml", plan_text(rows=rows))
             assert stored.apply().code == code
@@ -258,7 +258,7 @@ def test_runners_together_report_one_call_id_as_the_call_of_one_row(bench: Workb
     with raw_service(one_id_for_all) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
         bench.env["RECONCILER_STATE"] = postgres.url()
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=4))
         bench.ok("plan", "--out", "june.plan")
         options = ("--json", "--rate", "none", "--concurrency", "1", "--no-schedule-check")
@@ -275,7 +275,7 @@ def test_nobody_can_give_a_row_the_call_of_another(stored: Workbench) -> None:
     """By ``state import``, by ``resolve``, and by a file of decisions; what is refused leaves no trace."""
     with raw_service(one_id_for_all) as service:
         stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        stored.ok("init")
+        stored.create_project()
         stored.write("calls/june.yaml", plan_text(rows=2))
         stored.apply("--concurrency", "1")
     stored.write("calls/june.yaml", plan_text(rows=3))
@@ -319,7 +319,7 @@ def test_tags_settle_such_a_row_and_likeness_does_not(bench: Workbench, tagged: 
 
     with raw_service(one_id_for_all, listing) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=2))
         result = bench.apply("--concurrency", "1")
         assert (result.code, ends(result)["adopted"]) == ((0, 1) if tagged else (3, 0))
@@ -358,7 +358,7 @@ def test_what_the_service_lists_ends_no_run_and_breaks_no_json(stored: Workbench
 
     with raw_service(script, listing) as service:
         stored.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        stored.ok("init")
+        stored.create_project()
         stored.write("calls/june.yaml", plan_text(rows=4))
         result = stored.apply("--concurrency", "1")
         assert ends(result) == {"placed": 2, "failed": 1, "uncertain": 1}
@@ -394,7 +394,7 @@ def test_a_listing_without_end_is_refused(bench: Workbench, name: str) -> None:
 
     with raw_service(one_id_for_all, listing) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text())
         result = bench.apply()
     assert (result.code, service.posts) == (3, 0)

@@ -137,7 +137,7 @@ def test_an_approved_plan_is_checked_like_any_other(june: Workbench, sandbox: An
     elif spoil == "foreign":
         other = Workbench(june.root / "other")
         other.root.mkdir()
-        other.ok("init")
+        other.create_project()
         other.write(PLAN, plan_text(rows=2))
         other.ok("plan", "--out", "../pr.plan")
     elif spoil == "stateless":
@@ -182,7 +182,7 @@ def test_a_plan_elsewhere_in_the_repository_approves_nothing(project: Workbench,
     git(project.root, "init", "--quiet")
     inner = Workbench(project.root / "team", project.env)
     inner.root.mkdir()
-    inner.ok("init")
+    inner.create_project()
     inner.write(PLAN, plan_text(rows=2))
     commit(project.root)
     inner.ok("plan", "--out", "../pr.plan")

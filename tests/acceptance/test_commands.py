@@ -72,7 +72,8 @@ def test_init_makes_a_project_once(bench: Workbench) -> None:
     live = [
         line for line in (bench.root / "reconciler.yaml").read_text().splitlines() if line and line[0].isalpha()
     ]
-    assert [line.split(":")[0] for line in live] == ["version", "state"]
+    assert [line.split(":")[0] for line in live] == ["version", "state", "policy"]
+    assert bench.ok("schema", "callplan").out == (bench.root / "calls/.callplan.schema.json").read_text()
     assert bench.run("init").code == 1
     bench.ok("validate", "--help")
 

@@ -49,7 +49,7 @@ def test_addresses_to_import_come_from_the_rows(june: Workbench) -> None:
     assert offered(june, "reconciler state import may/") == ["may/inv-1", "may/inv-2", "may/inv-3"]
 
 
-def test_plan_files_topics_codes_and_schemas(june: Workbench) -> None:
+def test_plan_files_guides_codes_and_schemas(june: Workbench) -> None:
     assert offered(june, "reconciler plan calls/") == ["calls/june.yaml", "calls/may.yaml"]
     assert offered(june, "reconciler apply calls/j") == ["calls/june.yaml"]
     assert offered(june, "reconciler help form") == ["formulas"]

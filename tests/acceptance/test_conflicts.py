@@ -44,7 +44,7 @@ def stored(bench: Workbench, sandbox: Any, request: pytest.FixtureRequest) -> Wo
     if request.param == "postgres":
         bench.env["RECONCILER_STATE"] = request.getfixturevalue("postgres").url()
     bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-    bench.ok("init")
+    bench.create_project()
     return bench
 
 
@@ -79,7 +79,7 @@ def test_a_conflict_outlives_what_the_service_lists(bench: Workbench) -> None:
 
     with raw_service(lambda *_: Reply(True, [receipt("call-1")]), look) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=1))
         assert bench.apply().summary["conflicts"] == 1
         listing[:] = [NO_CALLS]
@@ -203,7 +203,7 @@ def restored(bench: Workbench) -> Iterator[tuple[Workbench, Any]]:
     """A state of before three calls were placed, at a service that returns no tags."""
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=False)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text())
         shutil.copy(bench.root / STATE, bench.root / "old.db")
         assert bench.apply().summary["placed"] == 3
@@ -260,7 +260,7 @@ def test_resolve_settles_a_conflict_by_tags_alone(bench: Workbench, tagged: str)
     listing = [NO_CALLS]
     with raw_service(lambda *_: Reply(True, [receipt("call-9")]), lambda _: listing) as service:
         bench.env |= {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=1))
         shutil.copy(bench.root / STATE, bench.root / "old.db")
         assert bench.apply().code == 0

@@ -28,7 +28,7 @@ def test_every_line_is_well_formed_and_true(bench: Workbench, seed: int) -> None
     faults = FaultPlan(seed=seed, stall_seconds=0.5, retry_after=0)
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults, echo_metadata=seed % 2 == 0)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         for _ in range(2):
             sandbox.set_faults(*(f"{fault}=0.2" for fault in random.sample(FAULTS, 5)))

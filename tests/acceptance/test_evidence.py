@@ -29,7 +29,7 @@ def echoing(bench: Workbench) -> Iterator[Any]:
     """A sandbox that returns metadata, and a project that talks to it."""
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as handle:
         bench.env |= {"CONTACTSHIP_BASE_URL": handle.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text())
         yield handle
 
@@ -217,7 +217,7 @@ def test_two_projects_in_one_account_leave_each_other_alone(bench: Workbench, ec
     assert bench.apply().code == 0
     other = Workbench(bench.root / "other", bench.env)
     other.root.mkdir()
-    other.ok("init")
+    other.create_project()
     other.write(PLAN, plan_text("surveys").replace("14", "15"))
     applied = other.apply()
     assert (applied.summary["placed"], applied.summary["adopted"], applied.summary["conflicts"]) == (3, 0, 0)
@@ -246,7 +246,7 @@ def test_a_call_that_was_placed_before_and_is_listed_late_is_not_ours(bench: Wor
     config = SandboxConfig(port=0, api_key=KEY, list_lag=30, clock=lambda: datetime.now(UTC) + clock["ahead"])
     with running(config) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=1))
         created = (datetime.now(UTC) - timedelta(seconds=5)).isoformat()
         foreign(sandbox, 1, created_at=created, **later(1))
@@ -264,7 +264,7 @@ def test_a_state_restored_after_weeks_repeats_no_pending_call(bench: Workbench) 
     clock = {"ahead": timedelta(days=-45)}
     with running(SandboxConfig(port=0, api_key=KEY, clock=lambda: datetime.now(UTC) + clock["ahead"])) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text())
         shutil.copy(bench.root / STATE, bench.root / "old.db")
         assert bench.apply().summary["placed"] == 3

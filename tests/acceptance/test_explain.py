@@ -142,7 +142,7 @@ def test_each_kind_of_source(bench: Workbench) -> None:
 
 
 def test_a_formula_tells_its_inputs_through_other_columns(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", SHEET)
     bench.write("calls/june.csv", CSV)
     address = "june/inv-1001/2031-06-15/june"
@@ -182,7 +182,7 @@ def test_a_lookup_tells_its_table(tmp_path: Path) -> None:
 
 
 def test_masked_unless_revealed(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", SHEET)
     bench.write("calls/june.csv", CSV)
     address = "june/inv-1001/2031-06-15/june"
@@ -197,7 +197,7 @@ def test_masked_unless_revealed(bench: Workbench) -> None:
 
 
 def test_a_terminal_shows_it_in_clear_within_its_width(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", SHEET)
     bench.write("calls/june.csv", CSV)
     main, side = pty.openpty()
@@ -222,7 +222,7 @@ def _read(handle: int) -> str:
 
 
 def test_a_workbook_and_an_inline_table(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     rows: list[list[Any]] = [["key", "contact_id", "schedule.at"], ["k1", contact(1), "2031-06-15 10:00:00"]]
     bench.write("calls/j.xlsx", "").write_bytes(workbook(("June", rows)))
     head = f"defaults: {{agent: {AGENT}, from: {NUMBER}, schedule: {{timezone: Europe/Madrid}}}}\n"
@@ -241,7 +241,7 @@ def test_a_workbook_and_an_inline_table(bench: Workbench) -> None:
 
 
 def test_columns_that_read_each_other_many_times_stay_small(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     chain = "\n".join(f"  c{number}: =row.c{number + 1} + row.d{number + 1}" for number in range(40))
     other = "\n".join(f"  d{number}: =row.c{number + 1}" for number in range(1, 40))
     ends = "  c40: =row.contact_id\n  d40: =row.contact_id"
@@ -343,7 +343,7 @@ def test_an_unknown_address(bench: Workbench) -> None:
 
 
 def test_a_row_with_errors_shows_them_and_what_could_be_read(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     text = plan_text().replace(contact(2), "'55 5000'").replace("2031-06-01 00:02:00", "2031-02-30 10:00:00")
     bench.write("calls/june.yaml", text)
     result = bench.run("explain", "june/inv-2")
@@ -364,7 +364,7 @@ def test_a_row_with_errors_shows_them_and_what_could_be_read(bench: Workbench) -
 
 
 def test_a_formula_that_fails(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", SHEET.replace("row.due + ", '"" + '))
     bench.write("calls/june.csv", CSV.replace("2031-06-15", "soon") + f"1002,2031-06-16,Eva,{contact(2)},\n")
     item = explained(bench, "june/inv-1001//june")["addresses"][0]

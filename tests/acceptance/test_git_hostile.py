@@ -102,7 +102,7 @@ def test_ordinary_files_inside_a_repository(cloned: Workbench, sandbox: Any, mar
     inside = Workbench(cloned.root / "team", cloned.env)
     shutil.copytree(cloned.root / "calls", inside.root / "calls")
     fake_repository(inside.root, marker)
-    inside.ok("init")
+    inside.create_project()
     inside.write(PLAN, plan_text())
     (inside.root / "calls/example.yaml").unlink(missing_ok=True)
     head = commit(cloned.root, "team")

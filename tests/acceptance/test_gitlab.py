@@ -130,7 +130,7 @@ class Project(Repository):
         git(folder, "init", "--quiet", "--bare", str(self.state))
         bench = Workbench(folder / "operator")
         bench.root.mkdir()
-        bench.ok("init")
+        bench.create_project()
         state = bench.root / ".reconciler"
         (state / ".gitignore").unlink()
         git(state, "init", "--quiet")

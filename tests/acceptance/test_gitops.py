@@ -32,7 +32,7 @@ class Forge(Repository):
         """The steps of the kit's README."""
         bench = Workbench(self.folder / "operator")
         bench.root.mkdir()
-        bench.ok("init")
+        bench.create_project()
         state = bench.root / ".reconciler"
         (state / ".gitignore").unlink()
         git(state, "init", "--quiet")

@@ -43,7 +43,7 @@ SIGNS = re.compile(r"evil|octocat|github/|alert|pwned|rocket|:\+1|HEADING|https?
 
 def configure(bench: Workbench, more: str = "") -> None:
     """An initialised project with names that rows may use."""
-    bench.ok("init")
+    bench.create_project()
     settings = [
         f"agents: {{good: {AGENT}}}",
         'numbers: {good: {e164: "+525512345678"}}',
@@ -233,7 +233,7 @@ def test_no_runner_finds_a_command_in_other_output(project_of: Workbench) -> Non
 
 def test_no_line_of_a_file_is_a_command(bench: Workbench) -> None:
     """Where an excerpt shows it, or a file's name starts the line."""
-    bench.ok("init")
+    bench.create_project()
     lines = ["version: 1", "plan: june", "::error::x: 1", "a##[add-mask]b: 1", "calls: []"]
     bench.write("::error::y ##[group]z.yaml", "\n".join(lines) + "\n")
     result = bench.run("plan", ".", "--reveal")

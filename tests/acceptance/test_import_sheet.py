@@ -25,7 +25,7 @@ SAID = ("--region", "MX", "--timezone", "America/Mexico_City")
 @pytest.fixture
 def ready(bench: Workbench) -> Workbench:
     """A project with one agent and one number."""
-    bench.ok("init")
+    bench.create_project()
     with (bench.root / "reconciler.yaml").open("a") as settings:
         settings.write(f'agents: {{good: {AGENT}}}\nnumbers: {{mx: {{id: {NUMBER}, e164: "+525512345678"}}}}\n')
     return bench
@@ -122,7 +122,7 @@ def problems(bench: Workbench, path: str) -> set[tuple[str, int]]:
 
 
 def test_what_is_missing_is_a_todo_that_validate_reports_on_its_line(bench: Workbench) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/s.csv", "Empresa,Tel\nAcme 1,5550000111\n")
     result = bench.ok("import-sheet", "calls/s.csv")
     assert result.out == "Wrote calls/s.yaml: 0 fields guessed, 7 TODOs.\n"

@@ -27,7 +27,7 @@ def slow(bench: Workbench) -> Iterator[Any]:
     """A service that takes its time, and never lists a call: what becomes uncertain stays so."""
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.2, list_lag=10_000_000)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox
 
@@ -71,7 +71,7 @@ def check(bench: Workbench, sandbox: Any, ends: dict[str, str], summary: dict[st
 @pytest.mark.parametrize("room", [0, 1, 3, 8])
 def test_a_full_disk(bench: Workbench, slow: Any, room: int) -> None:
     """``room`` is how many pages of 4 KiB are left for the state or its journal to grow by."""
-    slow._desk.config = replace(slow._desk.config, latency=0)  # nothing has to happen meanwhile
+    slow._backend.config = replace(slow._backend.config, latency=0)  # nothing has to happen meanwhile
     page = 4096
     limit = (bench.root / STATE).stat().st_size + room * page
     apply = start(bench, limit)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.state.lock import locked
+from reconciler.state.sqlite.lock import locked
 from tests.conftest import AGENT, KEY, NUMBER, Workbench, clean_environment, contact, plan_text
 
 PLAN = "calls/june.yaml"
@@ -199,7 +199,7 @@ def test_a_plan_of_another_state_is_refused(june: Workbench, sandbox: Any) -> No
     june.ok("plan", "--out", "june.plan")
     for name in ("reconciler.yaml", ".reconciler/state.db"):
         (june.root / name).unlink()
-    june.ok("init")
+    june.create_project()
     refused = june.run("apply", "june.plan", "--json")
     assert refused.code == 5
     assert refused.summary["placed"] == 0

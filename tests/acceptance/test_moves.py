@@ -145,7 +145,7 @@ def test_an_unknown_outcome_moves_and_its_old_tags_stay_evidence(bench: Workbenc
 
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=1))
         sandbox.set_faults("drop-after", "get:reject")
         assert bench.apply("--no-preflight").summary["uncertain"] == 1
@@ -203,7 +203,7 @@ def test_a_rename_with_an_older_state_calls_nobody_again(bench: Workbench) -> No
 
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=True)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text())
         bench.ok("state", "backup", "old.db")
         assert bench.apply().summary["placed"] == 3

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli import main
-from reconciler.cli.app import Duration, Instant, Integer, Number
-from reconciler.cli.commands.apply import RateOption
+from reconciler.cli.options import Duration, Instant, Integer, Number, RateOption
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.source.schema.packaged import schema_text
 from tests.commands import commands
@@ -272,7 +271,7 @@ def test_a_clock_at_the_end_of_the_calendar_ends_no_command(bench: Workbench, no
     policy = "policy: {place_within: 100000d, min_lead: 90000d, horizon: 100000d, per_person: {per_day: 1}}\n"
     with running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("reconciler.yaml", "version: 1\n" + policy)
         far = (
             plan_text(rows=2)
@@ -291,7 +290,7 @@ def test_a_clock_at_the_end_of_the_calendar_ends_no_command(bench: Workbench, no
     ["schedule: {at: 9999-12-31 23:59:59, timezone: UTC}", "place_by: 9001-01-01T00:00:00Z"],
 )
 def test_a_row_at_the_end_of_the_calendar_is_an_error_with_its_line(bench: Workbench, field: str) -> None:
-    bench.ok("init")
+    bench.create_project()
     timing = field if field.startswith("schedule") else f"delay_minutes: 5\n    {field}"
     row = f"version: 1\nplan: june\n\n\ncalls:\n  - key: a\n    agent: {AGENT}\n    from: {SENDER}\n    {timing}\n"
     bench.write("calls/june.yaml", f"{row}    contact_id: {CONTACT}\n")

@@ -25,7 +25,7 @@ def slow(bench: Workbench, postgres: Any) -> Iterator[Any]:
             "CONTACTSHIP_API_KEY": KEY,
             "RECONCILER_STATE": postgres.url(),
         }
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=ROWS))
         yield sandbox
 

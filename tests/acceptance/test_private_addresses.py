@@ -68,7 +68,7 @@ def configure(bench: Workbench, alias: str = "good") -> None:
 def in_folder(bench: Workbench) -> Workbench:
     """A new project in a folder of its own, that talks to the same service."""
     new = Workbench(Path(mkdtemp(dir=bench.root)), dict(bench.env))
-    new.ok("init")
+    new.create_project()
     configure(new)
     return new
 
@@ -180,7 +180,7 @@ def test_a_renamed_key_and_a_moved_plan_show_no_name(project: Workbench) -> None
 
 def test_names_of_tags_and_the_alias_of_an_agent_are_masked_too(bench: Workbench) -> None:
     name = "Zoraida Quintanilla"
-    bench.ok("init")
+    bench.create_project()
     configure(bench, "Zoraida.Quintanilla")
     text = plan_file(name, ["inv-1001"], tag="zoraida").replace("agent: good", "agent: Zoraida.Quintanilla")
     bench.write(PLAN, text.replace("metadata:", "additional_data: {quintanilla_due: 1}\n    metadata:"))

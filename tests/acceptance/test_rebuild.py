@@ -45,7 +45,7 @@ def plain(bench: Workbench) -> Iterator[Any]:
 def _service(bench: Workbench, *, echoes: bool) -> Iterator[Any]:
     with running(SandboxConfig(port=0, api_key=KEY, echo_metadata=echoes)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         yield sandbox
 
 
@@ -172,7 +172,7 @@ def test_the_lineage_is_the_pinned_or_the_given_one(bench: Workbench, tagging: A
 def test_two_projects_in_one_account_are_told_apart_by_tags(bench: Workbench, tagging: Any) -> None:
     other = Workbench(bench.root / "other", bench.env)
     other.root.mkdir()
-    other.ok("init")
+    other.create_project()
     for project in (bench, other):
         project.write(PLAN, plan_text(rows=2))
         assert project.apply("--no-preflight").summary["placed"] == 2, "of one address in two projects"
@@ -186,7 +186,7 @@ def test_two_projects_in_one_account_are_told_apart_by_tags(bench: Workbench, ta
 def test_two_projects_in_one_account_are_left_to_a_person_without_tags(bench: Workbench, plain: Any) -> None:
     other = Workbench(bench.root / "other", bench.env)
     other.root.mkdir()
-    other.ok("init")
+    other.create_project()
     for project in (bench, other):
         project.write(PLAN, plan_text(rows=2))
         assert project.apply("--no-preflight").summary["placed"] == 2
@@ -219,7 +219,7 @@ def test_a_call_that_is_not_listed_yet_is_settled_later(bench: Workbench, echoes
     config = SandboxConfig(port=0, api_key=KEY, echo_metadata=echoes, list_lag=60, clock=now)
     with running(config) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write(PLAN, plan_text(rows=3))
         bench.apply()
         lose(bench)

@@ -25,7 +25,7 @@ def patient(bench: Workbench) -> Iterator[Any]:
     faults = FaultPlan(stall_seconds=60, retry_after=300)
     with running(SandboxConfig(port=0, api_key=KEY, faults=faults)) as sandbox:
         bench.env |= {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         yield sandbox
 
@@ -53,7 +53,7 @@ def interrupted(
 
 def counted(sandbox: Any, at_least: int, *, on_get: bool) -> Callable[[], bool]:
     """Whether that many requests have come in, also those that are not answered yet."""
-    return lambda: sandbox._desk.dial._seen[on_get] >= at_least
+    return lambda: sandbox._backend.dial._seen[on_get] >= at_least
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

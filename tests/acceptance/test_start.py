@@ -35,12 +35,12 @@ def imported(folder: Path, *args: str) -> set[str]:
 
 def test_the_version_and_help_import_next_to_nothing(tmp_path: Path) -> None:
     assert not imported(tmp_path, "--version") & (HEAVY | NOT_TO_START)
-    assert not imported(tmp_path, "help", "state") & HEAVY
+    assert not imported(tmp_path, "help", "state") & (HEAVY - {"rich"})  # it formats the guides
 
 
 @pytest.mark.parametrize("command", [["plan"], ["plan", "--format", "json"], ["validate"], ["state", "list"]])
 def test_right_files_and_a_state_are_read_without_heavy_libraries(bench: Workbench, command: list[str]) -> None:
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", plan_text())
     bench.ok("plan")
     assert not imported(bench.root, *command) & HEAVY

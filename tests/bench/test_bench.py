@@ -42,7 +42,7 @@ def test_the_command_measures_and_checks(tmp_path: Path) -> None:
 @pytest.fixture(scope="module", params=[write_yaml, write_csv])
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     bench = Workbench(tmp_path_factory.mktemp("bench"))
-    bench.ok("init")
+    bench.create_project()
     (bench.root / "calls").mkdir()
     request.param(bench.root / "calls", 20)
     bench.ok("plan", "--now", NOW, "--out", "bench.plan")

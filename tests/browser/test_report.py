@@ -151,7 +151,7 @@ def test_the_chart_and_the_sheet_follow_the_zone(visit: Open) -> None:
 
 
 def explained() -> str:
-    return render_plan(everything(), masked=False, around=around(), origins=origins())
+    return render_plan(everything(), masked=False, load=around(), origins=origins())
 
 
 def outcomes() -> str:

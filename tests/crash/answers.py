@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.sandbox import RunningSandbox
 from tests.conftest import ZYGOTE
 from tests.crash.driver import Trial, Verdict
+from tests.settings_file import keep_only_the_state
 from tests.zygote import VICTIM
 
 FAULTS = {"use-connections-again": "stray-answer", "report-what-was-answered": "same-call-id"}
@@ -23,6 +24,7 @@ class AnswerTrial(Trial):
         self.server = server
         self.env["CONTACTSHIP_BASE_URL"] = server.url
         self._command("init")
+        keep_only_the_state(self.folder)
         fault = FAULTS.get(self.mutant or "") or self.random.choice([*FAULTS.values()])
         for point in (self.random.choice(POINTS), None):
             struck = sorted(self.random.sample(range(1, 10), 5))

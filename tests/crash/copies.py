@@ -60,7 +60,7 @@ class _Trial:
 
     def run(self) -> None:
         """Both copies place the same rows; what the second may know of the first's is what the service lists."""
-        self.first.ok("init")
+        self.first.create_project()
         self.first.write("calls/june.yaml", plan_text(rows=self.draw.randint(8, 14)))
         second = Workbench(self.first.root.parent / "second", self.first.env)
         shutil.copytree(self.first.root, second.root)

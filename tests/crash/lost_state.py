@@ -81,7 +81,7 @@ def _trial(
 ) -> Verdict:
     state, copy = bench.root / ".reconciler" / "state.db", bench.root / "copy.db"
     first, more, workers = chance.randint(1, 3), chance.randint(2, 5), chance.randint(1, 2)
-    bench.ok("init")
+    bench.create_project()
     bench.write("calls/june.yaml", plan_text(rows=first))
     bench.ok(*APPLY)
     shutil.copy2(state, copy)
@@ -90,7 +90,7 @@ def _trial(
     (bench.root / "spec.json").write_text(json.dumps({"mutant": mutant}))
     command = ["spec.json", *APPLY, "--concurrency", str(workers)]
     run = ZYGOTE.start(command, bench.root, clean_environment() | bench.env, module=VICTIM)
-    while server._desk.dial._seen[False] < workers:  # counted from the last change of the faults
+    while server._backend.dial._seen[False] < workers:  # counted from the last change of the faults
         time.sleep(0.01)
     HARM[verdict.harm](copy, state)
     server.set_faults()

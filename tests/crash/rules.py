@@ -61,7 +61,7 @@ def run_trial(rule: Callable[[Trial], None], folder: Path, mutant: str | None) -
     config = SandboxConfig(port=0, api_key=KEY, clock=trial.now, faults=FaultPlan(retry_after=1))
     with running(config) as trial.sandbox:
         trial.bench.env |= {"CONTACTSHIP_BASE_URL": trial.sandbox.url, "CONTACTSHIP_API_KEY": KEY}
-        trial.bench.ok("init")
+        trial.bench.create_project()
         rule(trial)
         people = Counter(call.body["contact_id"] for call in trial.sandbox.calls())
     return {number: people[contact(number)] for number in (1, 2, 3) if people[contact(number)]}
@@ -131,7 +131,7 @@ def guards_count_when_sending(trial: Trial) -> None:
         over = start + timedelta(seconds=patience + 1)  # whatever left in time has been answered
         while run.poll() is None and trial.now() < over:
             time.sleep(0.01)
-        attempts = trial.sandbox._desk.dial._seen[False]
+        attempts = trial.sandbox._backend.dial._seen[False]
         trial.sandbox.set_faults()
         run.communicate()
         if attempts:

@@ -34,7 +34,7 @@ class Runners:
         self.environment = {"CONTACTSHIP_BASE_URL": url, "CONTACTSHIP_API_KEY": KEY, **ENVIRONMENT}
         git(folder, "init", "--quiet", "--bare", str(self.remote))
         first = self.start("first")
-        first.ok("init")
+        first.create_project()
         (first.root / ".reconciler" / ".gitignore").unlink()
         shutil.copy(first.root / "reconciler.yaml", folder / "reconciler.yaml")
         git(first.root / ".reconciler", "init", "--quiet")

@@ -43,16 +43,16 @@ def sent_after_a_pause(folder: Path, mutant: str | None) -> int:
     """How many requests leave once ``pause`` has returned, beside an apply at full rate."""
     with running(SandboxConfig(port=0, api_key=KEY, latency=0.005)) as sandbox:
         bench = Workbench(folder, {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         args = ("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", str(WORKERS))
         run = victim(bench, {"mutant": mutant}, *args)
         while len(sandbox.calls()) < 10:
             assert run.poll() is None
         bench.ok("pause", "--reason", "wrong prices")
-        before = sandbox._desk.dial._seen[False]
+        before = sandbox._backend.dial._seen[False]
         run.communicate()
-        return int(sandbox._desk.dial._seen[False] - before)
+        return int(sandbox._backend.dial._seen[False] - before)
 
 
 @pytest.mark.parametrize("mutant", ["ignore-pauses", "look-for-pauses-at-the-start"])

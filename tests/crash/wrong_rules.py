@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reconciler.cli import commits
+from reconciler.cli import commit_order
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
-from reconciler.placing.orders import SendCheck
-from reconciler.planning.judging import Judge
+from reconciler.placing.send_check import SendCheck
+from reconciler.planning.row_judge import RowJudge
 from reconciler.state.store import Store
 
 
@@ -22,7 +22,7 @@ def forget_conflicts() -> None:
 
 def accept_any_commit() -> None:
     """Apply an old checkout over a newer one."""
-    commits.find_objection = lambda *_: None
+    commit_order.find_objection = lambda *_: None
 
 
 def approve_everything() -> None:
@@ -32,7 +32,7 @@ def approve_everything() -> None:
 
 def ignore_earlier_revisions() -> None:
     """Place a raised revision while the call of the earlier one is still ahead."""
-    Judge._obstacle = lambda *_: None  # type: ignore[method-assign]
+    RowJudge._obstacle = lambda *_: None  # type: ignore[method-assign]
 
 
 def trust_the_plan() -> None:

@@ -11,7 +11,7 @@ from python_calamine import load_workbook
 from reconciler.domain.plan import Action, Plan
 from reconciler.render import csv, github, html, junit, markdown, sarif, text, xlsx
 from reconciler.render.console import OutputStyle
-from reconciler.render.words import count_line, word
+from reconciler.render.labels import count_line, word
 from reconciler.savedplan import planfile
 from reconciler.source.schema.packaged import schema_text
 from tests.plans import make_plan, other

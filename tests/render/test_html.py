@@ -15,15 +15,15 @@ from msgspec import structs
 
 from reconciler.domain.model import Call, Entry, Location, Schedule, Status
 from reconciler.domain.plan import Action, CellDiff
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan
-from reconciler.render.html.around import LoadContext, MinuteLoad, fullest_number_minute
+from reconciler.render.html.call_table import build_book
 from reconciler.render.html.document import asset, embedded
-from reconciler.render.html.lines import build_book
 from reconciler.render.html.load import measure
-from reconciler.render.html.outcomes import build_outcome_story
+from reconciler.render.html.outcomes import build_outcome_content
+from reconciler.render.load_context import LoadContext, MinuteLoad, fullest_number_minute
 from reconciler.render.markdown import render_plan as render_comment
 from reconciler.source.provenance import Field, Input, Provenance, ValueOrigin
 from tests.hostile import HOSTILE
@@ -222,7 +222,7 @@ def test_a_hostile_text_is_text_wherever_it_stands(text: str) -> None:
     beside = replace(
         around(), placed=[structs.replace(item, call=zoned(item.call, text)) for item in around().placed]
     )
-    page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^", around=beside, origins=told))
+    page = WebPage(render_plan(plan, masked=False, excerpt=lambda _: f"{text}\n^", load=beside, origins=told))
     plain = WebPage(render_plan(everything(), masked=False, excerpt=lambda _: "x\n^"))
     assert page.tags <= plain.tags
     assert page.targets == {"#calls"}
@@ -291,7 +291,7 @@ def test_calls_from_one_number_are_told_apart_though_masked() -> None:
     call = create("june/inv-1").call
     assert isinstance(call, Call)
     twin = structs.replace(create("june/inv-2"), call=structs.replace(call, sender="+525500000078"))
-    page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), around=LoadContext(per_number=1)))
+    page = WebPage(render_plan(make_plan(create("june/inv-1"), twin), load=LoadContext(per_number=1)))
     assert "most in a minute from one number1 2031-06-01T20:30:00Zof 1 allowed" in page.text.replace("\n", "")
     assert fullest_number_minute(make_plan(twin), LoadContext()) is None
 
@@ -316,7 +316,7 @@ def test_calls_are_counted_by_plan_and_agent() -> None:
         CallOutcome(Entry(address(name), Status.PLACED, call, "d1:", NOW, NOW, call_id=name), outcome)
         for name, outcome in found.items()
     ]
-    story = build_outcome_story(
+    story = build_outcome_content(
         make_plan(), OutcomeReport(NOW, "lin-1", 1, standings), {AGENT: "collections"}, masked=True
     )
     plans, hours = story.breakdowns

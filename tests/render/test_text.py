@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.render import moments
+from reconciler.render import formats
 from reconciler.render.console import OutputStyle
-from reconciler.render.load import load_chart
+from reconciler.render.load_chart import load_chart
 from reconciler.render.text import render_plan
 from tests.plans import NOW, create, everything, make_plan, other
 
@@ -111,12 +111,12 @@ def test_rows_in_several_zones_each_name_theirs() -> None:
 )
 def test_how_far_ahead(delta: timedelta, told: str) -> None:
     now = datetime(2031, 5, 30, 18, tzinfo=UTC)  # noon in Mexico City
-    assert moments.ahead((now + delta).astimezone(MEXICO), now) == told
+    assert formats.relative((now + delta).astimezone(MEXICO), now) == told
 
 
 def test_the_year_and_the_seconds_only_where_they_say_something() -> None:
-    assert moments.wall(datetime(2031, 6, 15, 10, 0, tzinfo=MEXICO), NOW) == "Sun 15 Jun 10:00"
-    assert moments.wall(datetime(2032, 6, 15, 10, 0, 5, tzinfo=MEXICO), NOW) == "Tue 15 Jun 2032 10:00:05"
+    assert formats.wall(datetime(2031, 6, 15, 10, 0, tzinfo=MEXICO), NOW) == "Sun 15 Jun 10:00"
+    assert formats.wall(datetime(2032, 6, 15, 10, 0, 5, tzinfo=MEXICO), NOW) == "Tue 15 Jun 2032 10:00:05"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_year_and_the_seconds_only_where_they_say_something() -> None:
     ],
 )
 def test_a_zone_by_its_place(zone: str, told: str) -> None:
-    assert moments.place(zone) == told
+    assert formats.zone_place(zone) == told
 
 
 @pytest.mark.parametrize(

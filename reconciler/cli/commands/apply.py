@@ -3,46 +3,51 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import (
-    App,
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.apply_run import place
+from reconciler.cli.approval import Job, read_approved
+from reconciler.cli.commit_order import CommitOrigin, read_origin
+from reconciler.cli.completions import plan_files
+from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.options import (
+    FILE,
     Duration,
-    EnvironmentOption,
     Integer,
-    SystemClock,
-    echo,
-    key_option,
+    RateOption,
+    approve_option,
+    checkpoint_option,
+    full_option,
     lock_option,
     now_option,
+    override_option,
+    retry_option,
     reveal_option,
+    service_options,
     state_option,
-    url_option,
+    with_options,
 )
-from reconciler.cli.approval import Job, read_approved
-from reconciler.cli.commands.show import check_plan_key, read_plan
-from reconciler.cli.commits import read_origin
-from reconciler.cli.completing import plan_files
-from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
-from reconciler.cli.overrides import check_used, override_option, read_overrides
-from reconciler.cli.placing import Target, place
-from reconciler.cli.showing import full_option, show_problems, show_text
+from reconciler.cli.output import confirm, echo
+from reconciler.cli.overrides import check_used, read_overrides
+from reconciler.cli.plan_output import PlanView, show_problems, show_text
+from reconciler.cli.planner import PlanRequest, load_plan
+from reconciler.cli.saved_plans import check_plan_key, read_plan
+from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
-from reconciler.placing.workflow import check_age, check_count, check_verdict
-from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, parse_rate
-from reconciler.render.words import count_line
+from reconciler.placing.plan_checks import check_age, check_count, check_verdict
+from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION
+from reconciler.render.labels import count_line
 from reconciler.source.files import SHEETS, SUFFIXES
-from reconciler.system.environment import CHECKPOINT
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
@@ -67,26 +72,70 @@ expired or was edited too late), 4 the state is locked, 5 refused, 129/130/143 i
 """
 
 
-class RateOption(click.ParamType[float]):
-    """``5/s``, ``300/min``, ``none``: requests a second, infinite for none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """The options of an apply. ``rate`` is in requests a second, times are in seconds; None: the project's."""
 
-    name = "rate"
+    what: tuple[str, ...]
+    auto_approve: bool
+    approved: tuple[Path, ...]
+    only_approved: bool
+    from_commit_anyway: str | None
+    checkpoint: str | None
+    max_calls: int | None
+    rate: float | None
+    concurrency: int | None
+    timeout: float | None
+    as_json: bool
+    full: bool
+    no_preflight: bool
+    no_schedule_check: bool
+    retry_failed: bool
+    join: bool
+    overrides: tuple[str, ...]
+    api_key_file: Path | None
+    base_url: str | None
+    lock_timeout: float
+    now: datetime | None
+    state_url: str | None
+    reveal: bool
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            rate = value if isinstance(value, float) else parse_rate(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return float("inf") if rate is None else rate
+    def target(self, workspace: Workspace) -> Target:
+        """Where and how fast to place. Raises ``UsageError`` for a time of its own on the real service."""
+        target = Target.from_options(workspace, self.base_url, self.api_key_file)
+        if self.now is not None and not target.origin.loopback:
+            raise UsageError("--now is for tests: apply accepts it only with a base URL on loopback")
+        return replace(
+            target,
+            rate=target.rate if self.rate is None else (None if self.rate == float("inf") else self.rate),
+            concurrency=self.concurrency or target.concurrency,
+            timeout=self.timeout or target.timeout,
+            preflight=not self.no_preflight,
+            schedule_fields=None if self.no_schedule_check else target.schedule_fields,
+            checkpoint=self.checkpoint,
+            join=self.join,
+        )
+
+    def check(self, *, saved: bool) -> None:
+        """Raise ``UsageError`` for an option that needs a saved plan, or plan files."""
+        if self.overrides and not saved and not self.approved:
+            hint = "run reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
+            raise UsageError("--override needs a reviewed plan: a saved or an approved one", hint=hint)
+        if self.join and not saved:
+            hint = "run reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
+            raise UsageError("--join needs a saved plan, the same one for every runner", hint=hint)
+        if saved and (self.approved or self.only_approved):
+            option = "--approved" if self.approved else "--only-approved"
+            raise UsageError(f"{option} needs plan files: a saved plan is already approved")
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("what", nargs=-1, metavar="[PLANFILE | PATHS]...", shell_complete=plan_files)
-@click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
+@approve_option
 @click.option(
     "--approved",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="PLAN",
     help="Record the approvals of this reviewed plan, and place only approved rows. Repeatable.",
 )
@@ -96,14 +145,7 @@ class RateOption(click.ParamType[float]):
     metavar="REASON",
     help="Apply a commit that is older than, or diverged from, one applied before. Recorded.",
 )
-@click.option(
-    "--checkpoint",
-    cls=EnvironmentOption,
-    envvar=CHECKPOINT,
-    metavar="CMD",
-    help="Run CMD before and after sending, to save the state where it outlives this machine. "
-    "[env: RECONCILER_CHECKPOINT]",
-)
+@checkpoint_option("before and after sending")
 @click.option("--max-calls", type=Integer(), metavar="N", help="Place nothing if the plan has more calls.")
 @click.option(
     "--rate", type=RateOption(), metavar="RATE", help="N/s, N/min, N/h or none. Default: the project's rate."
@@ -122,99 +164,63 @@ class RateOption(click.ParamType[float]):
     is_flag=True,
     help="Do not check that the service understands schedules. Recorded.",
 )
-@click.option("--retry-failed", is_flag=True, help="Retry rows that the service rejected twice.")
+@retry_option
 @click.option("--join", is_flag=True, help="Share a saved plan with other runners. Needs PostgreSQL.")
 @override_option
-@key_option
-@url_option
+@service_options
 @lock_option
 @now_option
 @state_option
 @reveal_option
-@click.pass_obj
-def apply(
-    app: App,
-    what: tuple[str, ...],
-    auto_approve: bool,
-    approved: tuple[Path, ...],
-    only_approved: bool,
-    from_commit_anyway: str | None,
-    checkpoint: str | None,
-    max_calls: int | None,
-    rate: float | None,
-    concurrency: int | None,
-    timeout: float | None,
-    as_json: bool,
-    full: bool,
-    no_preflight: bool,
-    no_schedule_check: bool,
-    retry_failed: bool,
-    join: bool,
-    overrides: tuple[str, ...],
-    api_key_file: Path | None,
-    base_url: str | None,
-    lock_timeout: float,
-    now: datetime | None,
-    state_url: str | None,
-    reveal: bool,
-) -> int:
+@with_options(ApplyOptions)
+def apply(app: App, options: ApplyOptions) -> int:
     """Place the calls of a saved plan, or of plan files after confirmation.
 
     A single argument that is not a folder and does not end in .yaml or .yml is a saved plan.
     """
-    workspace = Workspace.open(app, state_url)
-    target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
-    target = replace(
-        target,
-        rate=target.rate if rate is None else (None if rate == float("inf") else rate),
-        concurrency=concurrency or target.concurrency,
-        timeout=timeout or target.timeout,
-        preflight=not no_preflight,
-        schedule_fields=None if no_schedule_check else target.schedule_fields,
-        checkpoint=checkpoint,
-        join=join,
-    )
-    if now is not None and not target.origin.loopback:
-        raise UsageError("--now is for tests: apply accepts it only with a base URL on loopback")
-    saved = is_saved_plan(app, what)
-    lifted = read_overrides(overrides, workspace.project.policy)
-    if lifted and not saved and not approved:
-        hint = "run reconciler plan --out FILE --override CODE=REASON, then reconciler apply FILE"
-        raise UsageError("--override needs a reviewed plan: a saved or an approved one", hint=hint)
-    now = max(now or SystemClock().now(), SystemClock().now())
-    request = Request(what, now, retry_failed, lifted=lifted)
-    if join and not saved:
-        hint = "run reconciler plan --out FILE, then on each machine: reconciler apply FILE --join"
-        raise UsageError("--join needs a saved plan, the same one for every runner", hint=hint)
-    if saved and (approved or only_approved):
-        option = "--approved" if approved else "--only-approved"
-        raise UsageError(f"{option} needs plan files: a saved plan is already approved")
-    sources = None
-    if saved:
-        plan = _saved(app, workspace, what[0], now)
-    else:
-        plan, sources = _planned(app, workspace, request, as_json=as_json, reveal=reveal, full=full)
-        check_used(lifted, (item.code for item in plan.lifted))
+    workspace = Workspace.open(app, options.state_url)
+    target = options.target(workspace)
+    saved = is_saved_plan(app, options.what)
+    lifted = read_overrides(options.overrides, workspace.project.policy)
+    options.check(saved=saved)
+    clock = SystemClock().now()
+    request = PlanRequest(options.what, max(options.now or clock, clock), options.retry_failed, lifted=lifted)
+    job = _saved_job(app, workspace, request, options) if saved else _new_job(app, workspace, request, options)
+    if not job.only_approved:
+        check_count(job.plan, options.max_calls)
+        _confirm(job.plan, auto_approve=options.auto_approve or saved)
+    timeout, as_json = options.lock_timeout, options.as_json
+    return place(app, workspace, job, request, target, lock_timeout=timeout, as_json=as_json)
+
+
+def _saved_job(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> Job:
+    plan = _saved(app, workspace, options.what[0], request.now)
     check_verdict(plan)
-    plans = read_approved(app, workspace, approved, now)
-    with workspace.reader() as reader:
-        root = workspace.project.root
-        origin = read_origin(root, plan, saved=saved, reason=from_commit_anyway, reader=reader)
-    scope = sources.plans if sources is not None and what else None
-    job = Job(
+    return Job(plan, _origin(workspace, plan, options, saved=True), max_calls=options.max_calls)
+
+
+def _new_job(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> Job:
+    plan, sources = _planned(app, workspace, request, options)
+    check_used(request.lifted, (item.code for item in plan.lifted))
+    check_verdict(plan)
+    approved = read_approved(app, workspace, options.approved, request.now)
+    scope = sources.plans if options.what else None
+    return Job(
         plan,
-        origin,
+        _origin(workspace, plan, options, saved=False),
         sources=sources,
         scope=scope,
-        approved=plans,
-        only_approved=only_approved or bool(approved),
-        max_calls=max_calls,
-        files=None if sources is None else FileRows(plan.changes, scope),
+        approved=approved,
+        only_approved=options.only_approved or bool(options.approved),
+        max_calls=options.max_calls,
+        files=FileRows(plan.changes, scope),
     )
-    if not job.only_approved:
-        check_count(plan, max_calls)
-        _confirm(plan, auto_approve=auto_approve or saved)
-    return place(app, workspace, job, request, target, lock_timeout=lock_timeout, as_json=as_json)
+
+
+def _origin(workspace: Workspace, plan: Plan, options: ApplyOptions, *, saved: bool) -> CommitOrigin:
+    reason = options.from_commit_anyway
+    with workspace.reader() as reader:
+        return read_origin(workspace.project.root, plan, saved=saved, reason=reason, reader=reader)
 
 
 def is_saved_plan(app: App, what: tuple[str, ...]) -> bool:
@@ -238,31 +244,24 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
     return plan
 
 
-def _planned(
-    app: App, workspace: Workspace, request: Request, *, as_json: bool, reveal: bool, full: bool
-) -> tuple[Plan, Sources]:
+def _planned(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
-    plan, sources = make_plan(app, workspace, request)
-    show_problems(app, plan.diagnostics, Excerpts(sources), reveal=reveal)
-    if as_json:
+    plan, sources = load_plan(app, workspace, request)
+    show_problems(app, plan.diagnostics, Excerpts(sources), reveal=options.reveal)
+    if options.as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)
     else:
-        show_text(app, plan, reveal=reveal, full=full, now=plan.created_at)
+        show_text(app, plan, PlanView(reveal=options.reveal, full=options.full, now=plan.created_at))
     return plan, sources
 
 
 def _confirm(plan: Plan, *, auto_approve: bool) -> None:
-    """Ask a person for confirmation; only the word yes counts.
-
-    Raises:
-        Refused: declined, or there is no terminal to ask on.
-    """
+    """Ask a person. Raises ``Refused``: declined, or there is no terminal to ask on."""
     count = plan.count(Action.CREATE)
     if auto_approve or not count:
         return
     if not sys.stdin.isatty():
         hint = "pass --auto-approve, or apply a saved plan (plan --out FILE; apply FILE)"
         raise Refused(f"{count} calls to place, but no terminal for confirmation: nothing was placed", hint=hint)
-    question = f"Place {count} call{'' if count == 1 else 's'}? They cannot be cancelled. Only 'yes' is accepted"
-    if click.prompt(question, default="no", show_default=False, err=True) != "yes":
-        raise Refused("declined: nothing was placed")
+    calls = f"{count} call{'' if count == 1 else 's'}"
+    confirm(f"Place {calls}? They cannot be cancelled.", nothing="nothing was placed")

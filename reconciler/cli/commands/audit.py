@@ -13,37 +13,38 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import (
-    App,
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import addresses_of_state
+from reconciler.cli.lazy import examples
+from reconciler.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
     Instant,
     Integer,
-    SystemClock,
-    echo,
-    echo_file,
-    echo_json,
+    json_option,
+    read_address,
     reveal_option,
-    say,
     state_option,
+    with_options,
 )
-from reconciler.cli.commands.state_care import read_address
-from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.lazy import examples
-from reconciler.cli.output import write_private
+from reconciler.cli.output import echo, echo_file, echo_json, say
+from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind, Head, read
+from reconciler.domain.ledger import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
-from reconciler.render.escape import for_json, for_terminal
-from reconciler.render.ledger import LedgerLine, LedgerMask, render_csv, render_text
-from reconciler.render.words import counted
-from reconciler.state import ledger_file
-from reconciler.state.ledger_file import line as document
+from reconciler.quantities import format_count
+from reconciler.render.csv import to_csv
+from reconciler.render.escape import for_json
+from reconciler.render.ledger import LedgerLine, LedgerMask, ledger_table, render_text
+from reconciler.state.ledger import export as ledger_file
+from reconciler.state.ledger.export import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.ports import StateReader
-    from reconciler.state.audit import Verdict
+    from reconciler.state.ledger.audit import AuditResult
 
 _EPILOG = """\b
 Examples:
@@ -65,24 +66,29 @@ def audit() -> None:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """Which entries to show; None and empty match all."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """Which entries to list, and how; None and empty match all."""
 
-    plan: str | None = None
-    address: Address | None = None
-    kinds: frozenset[str] = frozenset()
-    since: datetime | None = None
-    until: datetime | None = None
-    run: str | None = None
+    plan: str | None
+    address: Address | None
+    kinds: tuple[str, ...]
+    since: datetime | None
+    until: datetime | None
+    run: str | None
+    limit: int | None
+    form: str
+    as_json: bool
+    state_url: str | None
+    reveal: bool
 
     def matches(self, line: LedgerLine) -> bool:
         record = line.record
         at = parse_instant(record.at)
-        named = {line.content.get("address"), line.content.get("from")}
+        addresses = {line.content.get("address"), line.content.get("from")}
         return (
-            (self.address is None or str(self.address) in named)
-            and (self.plan is None or self._matches_plan(line, named))
+            (self.address is None or str(self.address) in addresses)
+            and (self.plan is None or self._matches_plan(line, addresses))
             and (not self.kinds or record.kind in self.kinds)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
@@ -94,9 +100,13 @@ class _Filter:
         return self.plan in names or self.plan == line.run.get("plan_id")
 
 
+def _parse_address(_: click.Context, __: click.Parameter, text: str | None) -> Address | None:
+    return None if text is None else read_address(text)
+
+
 @audit.command("log", epilog=examples("reconciler audit log --plan june --since 2026-06-01T00:00:00Z"))
 @click.option("--plan", metavar="PLAN", help="Only this plan: its name, or the id of an applied plan.")
-@click.option("--address", metavar="ADDRESS", help="Only this address.")
+@click.option("--address", metavar="ADDRESS", callback=_parse_address, help="Only this address.")
 @click.option(
     "--kind", "kinds", multiple=True, type=click.Choice([item.value for item in EntryKind]), metavar="KIND"
 )
@@ -108,29 +118,20 @@ class _Filter:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON entry per line, as in an export.")
 @state_option
 @reveal_option
-@click.pass_obj
-def log(
-    app: App,
-    plan: str | None,
-    address: str | None,
-    kinds: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
-    run: str | None,
-    limit: int | None,
-    form: str,
-    as_json: bool,
-    state_url: str | None,
-    reveal: bool,
-) -> None:
+@with_options(LogOptions)
+def log(app: App, options: LogOptions) -> None:
     """List the ledger, oldest first."""
-    where = None if address is None else read_address(address)
-    wanted = _Filter(plan, where, frozenset(kinds), since, until, run)
+    lines, mask = _read(app, options.state_url)
+    matches = list(filter(options.matches, lines))
+    form = "json" if options.as_json else options.form
+    _print(app, matches[-options.limit :] if options.limit else matches, form, mask, reveal=options.reveal)
+
+
+def _read(app: App, state_url: str | None) -> tuple[list[LedgerLine], LedgerMask]:
+    """The entries of the ledger, and what masks them."""
     with Workspace.open(app, state_url).reader() as reader:
         lines = list(_lines(reader))
-        mask = LedgerMask(list(reader.entries()), lines)
-    found = list(filter(wanted.matches, lines))
-    _print(app, found[-limit:] if limit else found, "json" if as_json else form, mask, reveal=reveal)
+        return lines, LedgerMask(list(reader.entries()), lines)
 
 
 @audit.command("show", epilog=examples("reconciler audit show june/inv-1001"))
@@ -145,9 +146,7 @@ def show(app: App, address: str, as_json: bool, state_url: str | None, reveal: b
     An address that was moved is shown under all its names.
     """
     where = read_address(address)
-    with Workspace.open(app, state_url).reader() as reader:
-        lines = list(_lines(reader))
-        mask = LedgerMask(list(reader.entries()), lines)
+    lines, mask = _read(app, state_url)
     found = _life(lines, where)
     if not found:
         raise ReconcilerError(
@@ -194,7 +193,7 @@ def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *
     masked = app.look(sys.stdout, reveal=reveal).masked if form == "text" else not reveal
     lines = map(mask.line, lines) if masked else lines
     if form == "csv":
-        echo(render_csv(lines).encode("utf-8-sig"))
+        echo(to_csv(ledger_table(lines)))
     elif form == "json":
         for item in lines:
             text = json.dumps(document(item.link, item.record), ensure_ascii=False)
@@ -204,7 +203,7 @@ def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *
 
 
 @audit.command("head", epilog=examples("reconciler audit head >> anchors.txt"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @click.pass_obj
 def head(app: App, as_json: bool, state_url: str | None) -> None:
@@ -221,7 +220,7 @@ def head(app: App, as_json: bool, state_url: str | None) -> None:
 
 
 @audit.command("export", epilog=examples("reconciler audit export ledger.jsonl"))
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=FILE_OR_STDOUT)
 @state_option
 @click.pass_obj
 def export(app: App, file: Path, state_url: str | None) -> None:
@@ -243,7 +242,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     "verify",
     epilog=examples("reconciler audit verify --head anchors.txt", "reconciler audit verify --file ledger.jsonl"),
 )
-@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="An exported ledger, not the state.")
+@click.option("--file", type=FILE, help="An exported ledger, not the state.")
 @click.option(
     "--head",
     "heads",
@@ -251,7 +250,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
     metavar="HEAD|FILE",
     help="An earlier output of audit head, or a file of such lines. Repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @click.pass_obj
 def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, state_url: str | None) -> int:
@@ -259,18 +258,17 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
     anchors = [anchor for text in heads for anchor in _anchors(app, text)]
     found = _check(app, file, anchors, state_url)
     if as_json:
-        told: JsonObject = {"number": found.head.number, "hash": found.head.hash}
-        echo_json({"ok": found.ok, "lineage": found.lineage, "head": told, "problems": list(found.problems)})
+        head: JsonObject = {"number": found.head.number, "hash": found.head.hash}
+        echo_json({"ok": found.ok, "lineage": found.lineage, "head": head, "problems": list(found.problems)})
     else:
-        for problem in found.problems:
-            say(for_terminal(problem))
+        say(*found.problems)
         entries = "1 entry" if found.head.number == 1 else f"{found.head.number:,} entries"
         sound = f"The ledger is intact: {entries}, head {found.head.hash}."
-        say(sound if found.ok else f"{counted(len(found.problems), 'problem')}.")
+        say(sound if found.ok else f"{format_count(len(found.problems), 'problem')}.")
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 
-def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
+def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> AuditResult:
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)
     return Workspace.open(app, state_url).place.verify(anchors)

@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from reconciler.cli.lazy import examples
-from reconciler.cli.shells import VARIABLE
+from reconciler.cli.shell_completion import VARIABLE
 
 _EPILOG = examples(
     'eval "$(reconciler completion bash)"     # in ~/.bashrc',
@@ -19,7 +19,7 @@ _EPILOG = examples(
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL. It also completes addresses, plan files, topics and codes.
+    """Print the completion script for SHELL. It also completes addresses, plan files, guides and codes.
 
     Bash needs version 4.4 or newer.
     """

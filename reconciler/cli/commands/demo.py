@@ -16,10 +16,9 @@ import click
 
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
-from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.state.files import create
+from reconciler.state.sqlite.state import SqliteState
 from reconciler.system import programs
 from reconciler.system.failures import error_message, next_step
 
@@ -35,16 +34,10 @@ version: 1
 plan: renewals
 defaults:
   agent: collections
-  from: mx-main
+  from: us-0100
   schedule: {timezone: America/Mexico_City}
   additional_data: {currency: MXN}
 calls:
-"""
-_ALIASES = """
-agents:
-  collections: agent-a1b2c3d4-e5f6-7890-abcd-ef1234567890
-numbers:
-  mx-main: {id: pn-a1b2c3d4-e5f6-7890-abcd-ef1234567890}
 """
 
 
@@ -73,7 +66,7 @@ def demo(app: App, project: Path | None, keep: Path | None) -> int:
         environment.pop("CI", None)
         if project is not None:
             state = Path(folder, "state.db").absolute()
-            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": create(state)}
+            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": SqliteState(state).create({})}
             return _try(_Commands(app.directory, environment, color=app.color), project)
         _Tour(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).run_all()
     if keep is not None:
@@ -137,10 +130,8 @@ class _Tour:
         Raises:
             ReconcilerError: a command ended with an unexpected exit code.
         """
-        self._say("A project: settings, and an empty state of placed calls.")
+        self._say("A project: settings with the account's agents and numbers, and an empty state.")
         self._run(["init"])
-        settings = self.folder / PROJECT_FILE
-        settings.write_text(settings.read_text(encoding="utf-8") + _ALIASES, encoding="utf-8")
         self._say(f"The calls we want, as rows: {PLAN_FILE}")
         self._write([("inv-1001", 1, "10:30:00", "14058"), ("inv-1002", 2, "10:45:00", "902.50")])
         self._show_file()
@@ -157,7 +148,7 @@ class _Tour:
         click.echo("  reconciler demo PROJECT   the same with the plan files of your own project")
         click.echo("  reconciler sandbox        your own sandbox, to try plans")
         click.echo("  reconciler init           create a project in this folder")
-        click.echo("  reconciler plan --help    and the README: your first project in five minutes")
+        click.echo("  reconciler help           the guides, such as: reconciler help spreadsheets")
 
     def _change_and_lose(self) -> None:
         rows = [("inv-1001", 1, "10:30:00", "15000"), ("inv-1002", 2, "10:45:00", "902.50")]

@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import (
-    App,
-    ReportsEnvironment,
-    SystemClock,
-    echo_json,
-    key_option,
-    say,
-    state_option,
-    url_option,
-)
-from reconciler.cli.checkup import machine, project, service, state
-from reconciler.cli.checkup.finding import CheckResult, Health, failed, skipped
-from reconciler.cli.checkup.service import Access
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.doctor import machine, project, service, state
+from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
+from reconciler.cli.doctor.service import Access
+from reconciler.cli.options import ReportsEnvironment, offline_option, service_options, state_option
+from reconciler.cli.output import echo, echo_json, mask_public, say
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.render.escape import for_terminal
@@ -42,15 +35,14 @@ Examples:
 Exit codes: 0 no check failed (there may be warnings), 1 a check failed.
 """
 _COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
-_FILES = ("plans", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
+_FILES = ("plans", "schema", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 
 @click.command(cls=ReportsEnvironment, epilog=_EPILOG)
-@click.option("--offline", is_flag=True, help="Do not query the service.")
+@offline_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (reconciler schema doctor).")
-@key_option
-@url_option
+@service_options
 @state_option
 @click.pass_obj
 def doctor(
@@ -65,8 +57,7 @@ def doctor(
 
     It places and writes nothing: it queries the service with GETs only.
     """
-    key_file = api_key_file and app.directory / api_key_file
-    access = Access.from_options(base_url, key_file)
+    access = Access.from_options(base_url, api_key_file)
     found = list(_examine(app, state_url, access, offline=offline))
     if as_json:
         counts = Counter(item.health for item in found)
@@ -94,6 +85,7 @@ def _examine(app: App, state_url: str | None, access: Access, *, offline: bool) 
         return
     yield project.config(workspace)
     yield project.plans(sources)
+    yield project.schema(workspace)
     yield project.zones(sources, now)
     yield from state.examine(workspace, now)
     yield from access.findings
@@ -117,10 +109,10 @@ def _print_results(app: App, found: list[CheckResult]) -> None:
         lines = _wrapped(item.message, look.width - len(margin))
         if item.next is not None:
             lines += _wrapped(f"next: {item.next}", look.width - len(margin))
-        say(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines))
+        echo(mask_public(f"{shown}  {item.check:<{names}}  " + f"\n{margin}".join(lines)) + "\n")
     counts = Counter(item.health for item in found)
-    told = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
-    say(f"{', '.join(told)}.")
+    parts = [f"{counts[health]} {health.value}" for health in Health if counts[health]]
+    say(f"{', '.join(parts)}.")
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo, echo_json, now_option, reveal_option, state_option
-from reconciler.cli.commands.state_care import read_address
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, planning, read_entries
-from reconciler.cli.showing import show_problems
+from reconciler.cli.options import json_option, now_option, read_address, reveal_option, state_option
+from reconciler.cli.output import echo, echo_json
+from reconciler.cli.plan_output import show_problems
+from reconciler.cli.planner import PlanRequest, planning, read_entries
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Diagnostic, Entry
@@ -23,8 +24,7 @@ from reconciler.domain.moves import move_entries
 from reconciler.domain.plan import Change
 from reconciler.errors import ExitCode, ReconcilerError, StateMissing
 from reconciler.planning.plan import make_plan
-from reconciler.render.explanation import Explanation, to_document
-from reconciler.render.explanation_text import render_explanation
+from reconciler.render.explanation import Explanation, render_explanation, to_document
 from reconciler.source.tracing import Tracer, provenance
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Exit codes: 0 explained, 1 no such address, or its row has errors.
 
 @click.command(epilog=_EPILOG)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @now_option
 @state_option
 @reveal_option
@@ -61,7 +61,7 @@ def explain(
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     workspace.check()
     tracer = Tracer(asked)
-    request = Request((), now or SystemClock().now())
+    request = PlanRequest((), now or SystemClock().now())
     facts = _gather(app, workspace, request, tracer, pinned=state_url is not None)
     found = [item for address in asked if (item := _explain(address, facts, workspace, tracer)) is not None]
     excerpts = Excerpts(facts.sources)
@@ -89,7 +89,7 @@ class _Facts:
     recorded_as: dict[Address, Address]
 
 
-def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
+def _gather(app: App, workspace: Workspace, request: PlanRequest, tracer: Tracer, *, pinned: bool) -> _Facts:
     """A missing state is treated as no state; if one was named (``pinned``), it is an error as for every
     command.
     """
@@ -118,34 +118,34 @@ def _explain(address: Address, facts: _Facts, workspace: Workspace, tracer: Trac
     trace, entry = tracer.traces.get(address), facts.entries.get(address)
     if trace is None and entry is None:
         return None
-    told = None
+    row = None
     if trace is not None:
         digest = "" if trace.row is None else identity.digest(trace.row.call)
         tags = identity.tags(facts.plan.lineage or "", address, digest)
-        told = provenance(trace, facts.sources, workspace.project, tags)
+        row = provenance(trace, facts.sources, workspace.project, tags)
     return Explanation(
         address,
-        told,
+        row,
         entry,
         facts.recorded_as.get(address),
         workspace.snapshot,
         facts.changes.get(address),
-        _own(facts.plan.diagnostics, address, told),
+        _own(facts.plan.diagnostics, address, row),
     )
 
 
-def _own(items: Iterable[Diagnostic], address: Address, told: Provenance | None) -> tuple[Diagnostic, ...]:
+def _own(items: Iterable[Diagnostic], address: Address, row: Provenance | None) -> tuple[Diagnostic, ...]:
     """The problems of one row: those that name it, are located in its lines, or at a value that it uses."""
-    places = set() if told is None else {place for field in told.fields for place in field.origin.places()}
+    places = set() if row is None else {place for field in row.fields for place in field.origin.places()}
 
     def concerns(item: Diagnostic) -> bool:
         where = item.location
-        if item.address == address or where is None or told is None:
+        if item.address == address or where is None or row is None:
             return item.address == address
-        lines = range(told.source.line, told.last_line + 1)
+        lines = range(row.source.line, row.last_line + 1)
         if item.address is not None:  # an error in a default names only the first row that uses it
-            return where in places and not told.complete
-        return where in places or (where.file == told.source.file and where.line in lines)
+            return where in places and not row.complete
+        return where in places or (where.file == row.source.file and where.line in lines)
 
     return tuple(item for item in items if concerns(item))
 

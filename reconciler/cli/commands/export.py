@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, reveal_option, state_option
-from reconciler.cli.showing import STDOUT, check_place, put
+from reconciler.cli.app import App
+from reconciler.cli.options import output_option, plans_option, reveal_option, state_option
+from reconciler.cli.plan_output import check_place, put
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.render.csv import to_csv
-from reconciler.render.entries import entries_json, entries_table
+from reconciler.render.state_export import entries_json, entries_table
 from reconciler.render.xlsx import to_xlsx
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: the suffix of --output, or csv.")
-@click.option("--output", metavar="FILE", default=STDOUT, help="The output file; - is the standard output.")
-@click.option("--plan", "plans", metavar="NAME", multiple=True, help="Only calls of this plan. Repeatable.")
+@output_option
+@plans_option
 @reveal_option
 @state_option
 @click.pass_obj

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, say
-from reconciler.cli.output import write_text
+from reconciler.cli.app import App
+from reconciler.cli.output import say
+from reconciler.cli.output_files import write_text
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.model import PLAN_NAME
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.quantities import format_count
 from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
 from reconciler.source.files import name_of, plan_files
 from reconciler.source.formulas.functions import slug
 from reconciler.source.formulas.problem import FormulaProblem
@@ -177,4 +178,4 @@ def _print_draft(draft: Draft, sample: Sample) -> None:
 def _counts(draft: Draft) -> str:
     guessed = sum(entry.live and entry.value is not None for entry in (*draft.defaults, *draft.columns))
     missing = len(draft.missing)
-    return f"{counted(guessed, 'field')} guessed, {counted(missing, 'TODO')}"
+    return f"{format_count(guessed, 'field')} guessed, {format_count(missing, 'TODO')}"

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, is_public, say, state_option
+from reconciler.cli.app import App, SystemClock, is_public
 from reconciler.cli.lazy import examples
-from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
-from reconciler.cli.refreshing import unknown_plan
+from reconciler.cli.options import checkpoint_option, json_option, state_option
+from reconciler.cli.output import echo_json, say
+from reconciler.cli.pauses import check_reason, describe_scope, write_pause
+from reconciler.cli.status_query import unknown_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.times import format_instant, tell_instant
-from reconciler.render.escape import for_terminal
-from reconciler.render.pauses import pause_document
-from reconciler.render.words import counted
+from reconciler.domain.times import format_instant, format_utc
+from reconciler.quantities import format_count
+from reconciler.render.documents import pause_document
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry
@@ -38,8 +39,8 @@ Exit codes: 0 paused, 1 error, 3 paused on this disk, but the checkpoint failed,
 @click.command(epilog=_EPILOG)
 @click.option("--plan", "plan", metavar="NAME", help="Only this plan. Default: all plans.")
 @click.option("--reason", required=True, help="The reason. Recorded, and shown by apply.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@checkpoint_option
+@json_option
+@checkpoint_option("afterwards, as apply does")
 @state_option
 @click.pass_obj
 def pause(
@@ -74,9 +75,8 @@ def pause(
         )
         return code
     option = "" if plan is None else f" --plan {plan}"
-    say(for_terminal(f"Paused {describe_scope(plan)}. To continue, run: reconciler resume{option}"))
-    for line in _still_ringing(ahead, unknown, running=running):
-        say(line)
+    say(f"Paused {describe_scope(plan)}. To continue, run: reconciler resume{option}")
+    say(*_still_ringing(ahead, unknown, running=running))
     return code
 
 
@@ -97,17 +97,17 @@ def _handed_over(reader: StateReader, plan: str | None, now: datetime) -> tuple[
 def _still_ringing(ahead: list[Entry], unknown: int, *, running: bool) -> list[str]:
     lines = []
     if ahead:
-        first = tell_instant(min(entry.rings_at for entry in ahead))
+        first = format_utc(min(entry.rings_at for entry in ahead))
         verb = "rings" if len(ahead) == 1 else "ring"
         lines.append(
-            f"{counted(len(ahead), 'call')} placed before still {verb}, the first at {first}. "
+            f"{format_count(len(ahead), 'call')} placed before still {verb}, the first at {first}. "
             "Run reconciler status to list them; they can only be stopped in the dashboard."
         )
     else:
         lines.append("No call that was placed before is still pending.")
     if unknown and running:
         verb = "is" if unknown == 1 else "are"
-        lines.append(f"{counted(unknown, 'request')} {verb} in flight or unknown: these calls may ring.")
+        lines.append(f"{format_count(unknown, 'request')} {verb} in flight or unknown: these calls may ring.")
     elif unknown:
-        lines.append(f"{counted(unknown, 'outcome')} unknown: these calls may ring. Run: reconciler resolve")
+        lines.append(f"{format_count(unknown, 'outcome')} unknown: these calls may ring. Run: reconciler resolve")
     return lines

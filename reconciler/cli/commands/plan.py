@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from reconciler.bulk import collector
-from reconciler.cli.app import App, SystemClock, echo, now_option, reveal_option, state_option
-from reconciler.cli.commands.show import check_plan_key, plan_key
-from reconciler.cli.completing import plan_files
+from reconciler.bulk.garbage import collection_paused
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.loading import Request, make_plan
-from reconciler.cli.origins import find_origins
-from reconciler.cli.output import writing_private
-from reconciler.cli.overrides import check_used, offer, override_option, read_overrides
-from reconciler.cli.showing import form_options, full_option, print_plan, printouts, show_problems
+from reconciler.cli.options import (
+    FILE,
+    full_option,
+    now_option,
+    override_option,
+    retry_option,
+    reveal_option,
+    state_option,
+    with_options,
+)
+from reconciler.cli.output import echo, say
+from reconciler.cli.output_files import writing_private
+from reconciler.cli.overrides import check_used, offer, read_overrides
+from reconciler.cli.plan_details import find_load_context, find_origins
+from reconciler.cli.plan_output import (
+    STDOUT,
+    PlanView,
+    form_options,
+    pieces,
+    print_plan,
+    printouts,
+    render_form,
+    show_problems,
+)
+from reconciler.cli.planner import PlanRequest, load_plan
+from reconciler.cli.saved_plans import check_plan_key, plan_key
+from reconciler.cli.watching import LivePage, repeat_on_save, serving
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
-from reconciler.errors import ExitCode, UsageError
+from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.planning.plan import verdict
+from reconciler.render.load_context import NOTHING
 from reconciler.savedplan import planfile
 
 _EPILOG = """\b
@@ -34,6 +58,7 @@ Examples:
   reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # try other rules
   reconciler plan --format xlsx --output plan.xlsx                    # a spreadsheet
   reconciler plan --explain
+  reconciler plan --watch --open                                      # beside a spreadsheet or an editor
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -41,9 +66,33 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """The options of a plan. ``out`` is the file to save it to, ``policy`` a file with other rules."""
+
+    paths: tuple[str, ...]
+    out: Path | None
+    forms: tuple[str, ...]
+    as_json: bool
+    outputs: tuple[str, ...]
+    full: bool
+    detailed_exitcode: bool
+    explain: bool
+    base: str | None
+    policy: Path | None
+    no_state: bool
+    retry_failed: bool
+    overrides: tuple[str, ...]
+    now: datetime | None
+    state_url: str | None
+    reveal: bool
+    watch: bool
+    open_page: bool
+
+
 @click.command(epilog=_EPILOG)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save the plan to a file for apply.")
+@click.option("--out", type=FILE, help="Save the plan to a file for apply.")
 @form_options
 @full_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are calls to place.")
@@ -53,79 +102,95 @@ Exit codes: 0 done, 1 errors in the files, 2 (with --detailed-exitcode) calls to
 @click.option("--base", metavar="REF", help="Mark the changes since this commit.")
 @click.option(
     "--policy",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     metavar="FILE",
     help="Use the policy of this file instead of the project's. Such a plan cannot be saved.",
 )
 @click.option("--no-state", is_flag=True, help="Plan as if nothing was placed before.")
-@click.option("--retry-failed", is_flag=True, help="Retry rows that the service rejected twice.")
+@retry_option
 @override_option
 @now_option
 @state_option
 @reveal_option
-@click.pass_obj
-def plan(
-    app: App,
-    paths: tuple[str, ...],
-    out: Path | None,
-    forms: tuple[str, ...],
-    as_json: bool,
-    outputs: tuple[str, ...],
-    full: bool,
-    detailed_exitcode: bool,
-    explain: bool,
-    base: str | None,
-    policy: Path | None,
-    no_state: bool,
-    retry_failed: bool,
-    overrides: tuple[str, ...],
-    now: datetime | None,
-    state_url: str | None,
-    reveal: bool,
-) -> int:
+@click.option("--watch", is_flag=True, help="Plan again whenever a file is saved, until interrupted.")
+@click.option("--open", "open_page", is_flag=True, help="With --watch: open the HTML page in a browser.")
+@with_options(PlanOptions)
+def plan(app: App, options: PlanOptions) -> int:
     """Compare the plan files with the state, and show what apply would do.
 
     PATHS are plan files or folders. Default: all plan files of the project. It only reads files and the state, and
     needs no network and no key. --base compares the files with those of a commit (its merge base with HEAD).
     """
-    wanted = printouts(forms, outputs, as_json=as_json)
-    if policy is not None and out is not None:
-        raise UsageError("--out cannot be combined with --policy: a plan with another policy cannot be applied")
-    signing_key = None if out is None else plan_key()
-    workspace = Workspace.open(app, state_url, snapshot_does=True)
-    if out is not None:
-        check_plan_key(workspace.project.policy)
-    workspace = workspace if policy is None else workspace.under(app, policy)
-    lifted = read_overrides(overrides, workspace.project.policy)
-    request = Request(paths, now or SystemClock().now(), retry_failed, no_state, base, lifted)
-    made, sources = make_plan(app, workspace, request)
-    excerpts = Excerpts(sources)
-    show_problems(app, made.diagnostics, excerpts, reveal=reveal)
-    origins = find_origins(app, workspace, paths, made, sources) if explain else None
-    around = None
-    if "html" in dict(wanted):
-        from reconciler.cli.surroundings import find_load_context  # noqa: PLC0415 - jinja2, for a page
+    wanted = printouts(options.forms, options.outputs, as_json=options.as_json)
+    if options.open_page and not options.watch:
+        raise UsageError("--open needs --watch", hint="to write a page once: --format html --output plan.html")
+    if options.watch:
+        return _watch(app, options, wanted)
+    return _plan(app, options, wanted, None)
 
-        around = find_load_context(workspace, request, made)
-    print_plan(
-        app,
-        made,
-        wanted,
-        reveal=reveal,
-        excerpts=excerpts,
-        origins=origins,
-        around=around,
-        full=full,
+
+def _watch(app: App, options: PlanOptions, wanted: list[tuple[str, str]]) -> int:
+    """Plan until interrupted. A plan file that has errors for a while does not end it."""
+    if options.out is not None or options.now is not None:
+        raise UsageError("--watch cannot be combined with --out or --now")
+    if any(file == STDOUT and form not in {"text", "html"} for form, file in wanted):
+        raise UsageError("--watch prints text", hint="pass --output FILE for another format")
+    workspace = Workspace.open(app, options.state_url, snapshot_does=True)
+    with serving() if options.open_page or "html" in dict(wanted) else nullcontext() as page:
+
+        def plan_again() -> None:
+            try:
+                _plan(app, options, [("text", STDOUT), *(item for item in wanted if item[1] != STDOUT)], page)
+            except ReconcilerError as error:
+                say(f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else []), err=True)
+
+        repeat_on_save(app, workspace, [file for _, file in wanted], page, plan_again, open_page=options.open_page)
+    return ExitCode.INTERRUPTED
+
+
+def _plan(app: App, options: PlanOptions, wanted: list[tuple[str, str]], page: LivePage | None) -> int:
+    workspace, signing_key = _open(app, options)
+    lifted = read_overrides(options.overrides, workspace.project.policy)
+    now = options.now or SystemClock().now()
+    request = PlanRequest(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
+    made, sources = load_plan(app, workspace, request)
+    excerpts = Excerpts(sources)
+    show_problems(app, made.diagnostics, excerpts, reveal=options.reveal)
+    view = PlanView(
+        reveal=options.reveal,
+        full=options.full,
         now=made.created_at,
+        excerpts=excerpts,
+        origins=find_origins(app, workspace, options.paths, made, sources) if options.explain else None,
+        load=find_load_context(workspace, request, made) if page or "html" in dict(wanted) else NOTHING,
     )
+    print_plan(app, made, wanted, view)
+    if page is not None:
+        page.publish(b"".join(pieces(render_form(app, made, "html", view))))
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
         if (hint := offer(made, workspace.project.policy)) is not None:
             echo(f"{hint}\n", err=True)
         return code
-    if out is not None:
-        with collector.paused(), writing_private(app.directory, out) as file:
+    if options.out is not None:
+        with collection_paused(), writing_private(app.directory, options.out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
-    return ExitCode.CALLS_TO_PLACE if detailed_exitcode and to_place else ExitCode.DONE
+    return ExitCode.CALLS_TO_PLACE if options.detailed_exitcode and to_place else ExitCode.DONE
+
+
+def _open(app: App, options: PlanOptions) -> tuple[Workspace, str | None]:
+    """The project, with the policy to plan by, and the key to sign a saved plan with, if there is one.
+
+    Raises:
+        UsageError: a plan with another policy would be saved.
+    """
+    out, policy = options.out, options.policy
+    if policy is not None and out is not None:
+        raise UsageError("--out cannot be combined with --policy: a plan with another policy cannot be applied")
+    signing_key = None if out is None else plan_key()
+    workspace = Workspace.open(app, options.state_url, snapshot_does=True)
+    if out is not None:
+        check_plan_key(workspace.project.policy)
+    return workspace if policy is None else workspace.under(app, policy), signing_key

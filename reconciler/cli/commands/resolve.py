@@ -7,20 +7,30 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, key_option, lock_option, say, state_option, url_option
-from reconciler.cli.commands.state_care import read_address, read_call_id
-from reconciler.cli.completing import addresses_of_state
-from reconciler.cli.decisions import export_decisions, read_decisions
-from reconciler.cli.loading import intents_of_rows
-from reconciler.cli.placing import Target
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import addresses_of_state
+from reconciler.cli.decision_file import export_decisions, read_decisions
+from reconciler.cli.options import (
+    FILE,
+    json_option,
+    lock_option,
+    read_address,
+    read_call_id,
+    service_options,
+    state_option,
+    with_options,
+)
+from reconciler.cli.output import echo_json, say
+from reconciler.cli.planner import intents_of_rows
 from reconciler.cli.runs import new_run
-from reconciler.cli.settling import Unresolved, look_up
+from reconciler.cli.target import Target
+from reconciler.cli.unresolved import Unresolved, look_up
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.facts import check_candidate
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, StateStore
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.render.words import counted
+from reconciler.quantities import format_count
 
 _EPILOG = """\b
 Examples:
@@ -36,7 +46,43 @@ Examples:
 """
 
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveOptions:
+    """The options of a resolve. ``decided`` is a file with decisions."""
+
+    address: str | None
+    call_id: str | None
+    not_placed: bool
+    stopped: bool
+    let_ring: bool
+    distinct: bool
+    plan: str | None
+    reason: str | None
+    export: Path | None
+    decided: Path | None
+    as_json: bool
+    api_key_file: Path | None
+    base_url: str | None
+    lock_timeout: float
+    state_url: str | None
+
+    @property
+    def chosen(self) -> int:
+        """The number of decisions."""
+        return [self.call_id is not None, self.not_placed, self.stopped, self.let_ring, self.distinct].count(True)
+
+    def check(self) -> str:
+        """The reason of the one decision. Raises ``UsageError`` if there are none or several, or no reason."""
+        if self.export is not None or self.decided is not None:
+            raise UsageError("--export and --from cannot be combined with ADDRESS or --plan")
+        if self.plan is not None and (self.address is not None or not self.distinct):
+            raise UsageError("--plan needs --distinct, and no ADDRESS")
+        if self.chosen != 1:
+            options = "--placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct"
+            raise UsageError(f"pass exactly one of {options}")
+        if not self.reason or not self.reason.strip():
+            raise UsageError("a decision needs a --reason")
+        return self.reason.strip()
 
 
 @click.command(epilog=_EPILOG)
@@ -60,138 +106,88 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="FILE",
     help="Record the decisions in a file from --export or status --to-stop --format csv, all or none.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@key_option
-@url_option
+@json_option
+@service_options
 @lock_option
 @state_option
-@click.pass_obj
-def resolve(
-    app: App,
-    address: str | None,
-    call_id: str | None,
-    not_placed: bool,
-    stopped: bool,
-    let_ring: bool,
-    distinct: bool,
-    plan: str | None,
-    reason: str | None,
-    export: Path | None,
-    decided: Path | None,
-    as_json: bool,
-    api_key_file: Path | None,
-    base_url: str | None,
-    lock_timeout: float,
-    state_url: str | None,
-) -> int:
+@with_options(ResolveOptions)
+def resolve(app: App, options: ResolveOptions) -> int:
     """Settle unknown outcomes and conflicts: all of them by querying the service, or one ADDRESS by your decision.
 
     Exit 3 while any of them are left.
     """
-    workspace = Workspace.open(app, state_url)
-    chosen = [call_id is not None, not_placed, stopped, let_ring, distinct].count(True)
-    if address is None and plan is None:
-        if chosen or reason:
-            raise UsageError(
-                "missing ADDRESS",
-                hint="name an ADDRESS, or pass --distinct with --plan for all conflicts of a plan",
-            )
-        if export is not None:
-            return _export(app, workspace, export)
-        if decided is not None:
-            return _import(app, workspace, app.directory / decided, lock_timeout)
-        target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
-        return look_up(app, workspace, target, lock_timeout, as_json=as_json)
-    if export is not None or decided is not None:
-        raise UsageError("--export and --from cannot be combined with ADDRESS or --plan")
-    if plan is not None and (address is not None or not distinct):
-        raise UsageError("--plan needs --distinct, and no ADDRESS")
-    reason = _checked(chosen, reason)
-    if address is None:
-        return _decide_plan(workspace, plan or "", reason, lock_timeout, as_json=as_json)
-    call_id = None if call_id is None else read_call_id(call_id)
-    word = _Resolution(read_address(address), reason, call_id, stopped, let_ring, distinct)
-    left = _decide(app, workspace, word, lock_timeout)
-    if as_json:
-        told = {"address": address, "decision": word.label, "reason": word.reason, **left.counts}
-        echo_json(told, indent=None)
-    else:
-        say(f"{address}: recorded as {word.label}.{left.text}")
-    return left.code
+    workspace = Workspace.open(app, options.state_url)
+    if options.address is not None:
+        return _decide(app, workspace, options.address, options)
+    if options.plan is not None:
+        return _decide_plan(workspace, options.plan, options)
+    if options.chosen or options.reason:
+        hint = "name an ADDRESS, or pass --distinct with --plan for all conflicts of a plan"
+        raise UsageError("missing ADDRESS", hint=hint)
+    if options.export is not None:
+        return _export(app, workspace, options.export)
+    if options.decided is not None:
+        return _import(app, workspace, app.directory / options.decided, options.lock_timeout)
+    target = Target.from_options(workspace, options.base_url, options.api_key_file)
+    return look_up(app, workspace, target, options.lock_timeout, as_json=options.as_json)
 
 
-def _checked(chosen: int, reason: str | None) -> str:
-    """The reason of exactly one decision. Raises ``UsageError`` if there are none or several."""
-    if chosen != 1:
-        raise UsageError("pass exactly one of --placed CALL_ID, --not-placed, --stopped, --let-ring, --distinct")
-    if not reason or not reason.strip():
-        raise UsageError("a decision needs a --reason")
-    return reason.strip()
-
-
-@dataclass(frozen=True, slots=True)
-class _Resolution:
-    """A person's decision about one address."""
-
-    address: Address
-    reason: str
-    call_id: str | None
-    stopped: bool
-    let_ring: bool
-    distinct: bool
-
-    @property
-    def label(self) -> str:
-        if self.call_id is not None:
-            return f"placed ({self.call_id})"
-        if self.stopped or self.let_ring:
-            return "stopped by hand" if self.stopped else "allowed to ring"
-        return "distinct" if self.distinct else "not placed"
-
-    def decision(self) -> Decision:
-        now = SystemClock().now()
-        if self.stopped or self.let_ring or self.distinct:
-            return Decision(
-                self.address,
-                now,
-                self.reason,
-                stopped=self.stopped,
-                distinct=self.distinct,
-                let_ring=self.let_ring,
-            )
-        status = Status.PLACED if self.call_id is not None else Status.RULED_OUT
-        return Decision(self.address, now, self.reason, status, self.call_id)
-
-
-def _decide(app: App, workspace: Workspace, word: _Resolution, lock_timeout: float) -> Unresolved:
-    """Record a decision; returns what is left.
+def _decide(app: App, workspace: Workspace, address: str, options: ResolveOptions) -> int:
+    """Record the decision about one address.
 
     A call for an address that is not in the state is recorded with the attempt of its row.
     """
+    reason = options.check()
+    decision = _decision(read_address(address), reason, options)
     run = new_run("resolve")
-    with workspace.store(run, lock_timeout) as store:
-        absent = word.call_id is not None and _absent(store, word.address)
-        unheard = word.distinct and word.address not in store.conflicts()
+    with workspace.store(run, options.lock_timeout) as store:
+        absent = decision.call_id is not None and _absent(store, decision.address)
+        unlisted = decision.distinct and decision.address not in store.conflicts()
         if absent:
-            _check_candidate(store, word)
-        rows = [word.address] if absent or unheard else []  # these must be in the files
+            _check_candidate(store, decision)
+        rows = [decision.address] if absent or unlisted else []  # these must be in the files
         intents = intents_of_rows(app, workspace, rows, SystemClock().now())
-        store.decide(run.id, [word.decision()], intents if absent else ())
-        return _ended(store, run.id, 1)
+        store.decide(run.id, [decision], intents if absent else ())
+        left = _end_run(store, run.id, 1)
+    label = _label(decision)
+    if options.as_json:
+        echo_json({"address": address, "decision": label, "reason": reason, **left.counts}, indent=None)
+    else:
+        say(f"{address}: recorded as {label}.{left.text}")
+    return left.code
 
 
-def _check_candidate(store: StateStore, word: _Resolution) -> None:
+def _decision(address: Address, reason: str, options: ResolveOptions) -> Decision:
+    now = SystemClock().now()
+    if options.call_id is not None:
+        return Decision(address, now, reason, Status.PLACED, read_call_id(options.call_id))
+    if options.not_placed:
+        return Decision(address, now, reason, Status.RULED_OUT)
+    stopped, distinct, let_ring = options.stopped, options.distinct, options.let_ring
+    return Decision(address, now, reason, stopped=stopped, distinct=distinct, let_ring=let_ring)
+
+
+def _label(decision: Decision) -> str:
+    if decision.call_id is not None:
+        return f"placed ({decision.call_id})"
+    if decision.stopped or decision.let_ring:
+        return "stopped by hand" if decision.stopped else "allowed to ring"
+    return "distinct" if decision.distinct else "not placed"
+
+
+def _check_candidate(store: StateStore, decision: Decision) -> None:
     try:
-        check_candidate(store.conflicts().get(word.address), word.call_id)
+        check_candidate(store.conflicts().get(decision.address), decision.call_id)
     except ValueError as error:
         hint = "pass one of these ids with --placed, or --distinct if none of them is this call"
         raise ReconcilerError(str(error), hint=hint) from error
 
 
-def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: float, *, as_json: bool) -> int:
+def _decide_plan(workspace: Workspace, plan: str, options: ResolveOptions) -> int:
     """Record for every conflict of a plan that the existing call is a different one."""
+    reason = options.check()
     run = new_run("resolve")
-    with workspace.store(run, lock_timeout) as store:
+    with workspace.store(run, options.lock_timeout) as store:
         now = SystemClock().now()
         addresses = [item for item in sorted(store.conflicts()) if item.plan == plan]
         if not addresses:
@@ -199,11 +195,11 @@ def _decide_plan(workspace: Workspace, plan: str, reason: str, lock_timeout: flo
                 f"no call of the plan '{plan}' is in conflict", hint="run reconciler resolve to list the conflicts"
             )
         store.decide(run.id, [Decision(item, now, reason, distinct=True) for item in addresses])
-        left = _ended(store, run.id, len(addresses))
-    if as_json:
+        left = _end_run(store, run.id, len(addresses))
+    if options.as_json:
         echo_json({"plan": plan, "decision": "distinct", "count": len(addresses), "reason": reason, **left.counts})
     else:
-        say(f"{plan}: {counted(len(addresses), 'conflict')} recorded as distinct.{left.text}")
+        say(f"{plan}: {format_count(len(addresses), 'conflict')} recorded as distinct.{left.text}")
     return left.code
 
 
@@ -226,12 +222,12 @@ def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> 
             if item.status is Status.PLACED and not (item.address in known and known[item.address].unknown)
         }
         store.decide(run.id, decisions, intents_of_rows(app, workspace, absent.keys(), now))
-        left = _ended(store, run.id, len(decisions))
+        left = _end_run(store, run.id, len(decisions))
     say(f"{len(decisions)} recorded, {left.count} left.")
     return left.code
 
 
-def _ended(store: StateStore, run_id: str, decided: int) -> Unresolved:
+def _end_run(store: StateStore, run_id: str, decided: int) -> Unresolved:
     """End the run; its exit code depends on what is left."""
     left = Unresolved.from_reader(store)
     store.end_run(run_id, SystemClock().now(), left.code, {"decided": decided})

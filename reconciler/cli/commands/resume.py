@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, say, state_option
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
-from reconciler.cli.loading import Request, make_plan
-from reconciler.cli.pausing import check_reason, checkpoint_option, describe_scope, write_pause
+from reconciler.cli.options import checkpoint_option, json_option, state_option
+from reconciler.cli.output import echo_json, say
+from reconciler.cli.pauses import check_reason, describe_scope, write_pause
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
-from reconciler.placing.orders import describe_pause
-from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
+from reconciler.placing.send_check import describe_pause
+from reconciler.quantities import format_count
 
 if TYPE_CHECKING:
     from reconciler.domain.facts import Pause
@@ -45,8 +46,8 @@ class _Due:
 @click.command(epilog=_EPILOG)
 @click.option("--plan", "plan", metavar="NAME", help="The pause of this plan. Default: the pause of all plans.")
 @click.option("--reason", help="The reason. Recorded.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@checkpoint_option
+@json_option
+@checkpoint_option("afterwards, as apply does")
 @state_option
 @click.pass_obj
 def resume(
@@ -68,14 +69,13 @@ def resume(
     if as_json:
         echo_json({"plan": plan, "due": due.calls, "still_paused": [item.plan for item in left]})
         return code
-    say(for_terminal(f"Resumed {describe_scope(plan)}."))
-    for line in _lines(due, left):
-        say(for_terminal(line))
+    say(f"Resumed {describe_scope(plan)}.")
+    say(*_lines(due, left))
     return code
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-    made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
+    made, sources = load_plan(app, workspace, PlanRequest((), SystemClock().now()))
     if not sources.files:
         return _Due(None)
     if made.errors:
@@ -89,6 +89,6 @@ def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
 def _lines(due: _Due, left: list[Pause]) -> list[str]:
     lines = [due.why] if due.why else []
     if due.calls is not None:
-        what = f"The next apply places {counted(due.calls, 'call')}"
+        what = f"The next apply places {format_count(due.calls, 'call')}"
         lines.append(f"{what}, except those that are still paused." if left and due.calls else f"{what}.")
     return lines + [f"Still paused: {describe_pause(item)}" for item in left]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any
 
 import click
 
-from reconciler.cli.app import Integer, Number
+from reconciler.cli.app import App
+from reconciler.cli.options import FILE, Integer, Number, with_options
 from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_INTEGER
 from reconciler.sandbox import FaultPlan, Rate, SandboxConfig, SandboxError, serve
@@ -62,30 +62,6 @@ Control, without a key:
 """
 
 
-class _Options(TypedDict):
-    """The options as click passes them."""
-
-    host: str
-    port: int
-    api_key: str | None
-    db: Path | None
-    seed: int | None
-    faults: FaultPlan
-    stall_seconds: float
-    retry_after: int
-    redirect_to: str
-    rate_limit: Rate | None
-    latency: float
-    list_lag: float
-    get_lag: float
-    lenient: bool
-    page_cap: int | None
-    schedule_fields: ScheduleFields
-    strict_ids: bool
-    wrap: bool
-    echo_metadata: bool
-
-
 def _schedule_fields(_: click.Context, __: click.Parameter, value: str) -> ScheduleFields:
     at, comma, timezone = (part.strip() for part in value.partition(","))
     if not (at and comma and timezone) or "," in timezone or at == timezone:
@@ -107,6 +83,23 @@ def _rules(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Fa
         raise click.BadParameter(str(error)) from error
 
 
+def _config(
+    *,
+    faults: FaultPlan,
+    seed: int | None,
+    stall_seconds: float,
+    retry_after: int,
+    redirect_to: str,
+    latency: float,
+    **others: Any,
+) -> SandboxConfig:
+    """The settings of the server. ``others`` are its members of the same names."""
+    faults = replace(
+        faults, seed=seed or 0, stall_seconds=stall_seconds, retry_after=retry_after, redirect_to=redirect_to
+    )
+    return SandboxConfig(faults=faults, seed=seed, latency=latency / 1000, **others)
+
+
 def _announce(url: str) -> None:
     click.echo(f"sandbox listening on {url}")
     click.echo(f"  export CONTACTSHIP_BASE_URL={url}", err=True)
@@ -119,7 +112,7 @@ def _announce(url: str) -> None:
     "--port", type=Integer(0, 65_535), default=8734, show_default=True, help="Port; 0 chooses a free one."
 )
 @click.option("--api-key", metavar="KEY", help="The only accepted key. Default: any key.")
-@click.option("--db", type=click.Path(path_type=Path, dir_okay=False), help="Store calls in this SQLite file.")
+@click.option("--db", type=FILE, help="Store calls in this SQLite file.")
 @click.option("--seed", type=Integer(-MAX_INTEGER), help="Make random faults and call ids repeatable.")
 @click.option("--fault", "faults", metavar="RULE", multiple=True, callback=_rules, help="See below. Repeatable.")
 @click.option("--stall-seconds", type=Number(), default=60, show_default=True, help="The longest stall.")
@@ -143,36 +136,12 @@ def _announce(url: str) -> None:
 @click.option("--strict-ids", is_flag=True, help="Only the seeded agents, numbers and contacts exist.")
 @click.option("--wrap", is_flag=True, help="Wrap answers to POSTs in {statusCode, data}.")
 @click.option("--echo-metadata", is_flag=True, help="GETs return the metadata of calls.")
-def sandbox(**options: Unpack[_Options]) -> None:
+@with_options(_config)
+def sandbox(_: App, config: SandboxConfig) -> None:
     """Run a local server with the ContactShip API, which can fail on demand.
 
     It phones nobody. Set CONTACTSHIP_BASE_URL to the URL that it prints. Stop it with Ctrl-C or SIGTERM.
     """
-    plan = replace(
-        options["faults"],
-        seed=options["seed"] or 0,
-        stall_seconds=options["stall_seconds"],
-        retry_after=options["retry_after"],
-        redirect_to=options["redirect_to"],
-    )
-    config = SandboxConfig(
-        host=options["host"],
-        port=options["port"],
-        api_key=options["api_key"],
-        strict_ids=options["strict_ids"],
-        schedule_fields=options["schedule_fields"],
-        wrap=options["wrap"],
-        echo_metadata=options["echo_metadata"],
-        db=options["db"],
-        seed=options["seed"],
-        faults=plan,
-        rate_limit=options["rate_limit"],
-        latency=options["latency"] / 1000,
-        list_lag=options["list_lag"],
-        get_lag=options["get_lag"],
-        lenient=options["lenient"],
-        page_cap=options["page_cap"],
-    )
     try:
         serve(config, _announce)
     except SandboxError as error:

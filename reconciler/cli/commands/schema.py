@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.app import echo
-from reconciler.cli.completing import schemas
+from reconciler.cli.completions import schemas
+from reconciler.cli.output import echo
 from reconciler.errors import UsageError
 from reconciler.source.schema.packaged import schema_names, schema_text
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, echo_json, reveal_option, say, state_option
-from reconciler.cli.commands.state_care import read_address
-from reconciler.cli.completing import addresses_of_state
+from reconciler.cli.app import App
+from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
+from reconciler.cli.options import json_option, read_address, reveal_option, state_option
+from reconciler.cli.output import echo_json, say
 from reconciler.cli.runs import creation_details
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_entry, private_texts
@@ -20,9 +21,8 @@ from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_instant
 from reconciler.errors import ReconcilerError, StateError
-from reconciler.render.escape import for_terminal
-from reconciler.render.pauses import pause_document
-from reconciler.render.words import standing
+from reconciler.render.documents import address_document, pause_document
+from reconciler.render.labels import standing
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry
@@ -73,11 +73,11 @@ def init(app: App, state_url: str | None) -> None:
     place = workspace.place
     lineage = place.create(creation_details("state init"))
     say(f"Created {place} (lineage {lineage}).")
-    say(f"Pin it in reconciler.yaml:\n  state:\n    lineage: {lineage}", err=True)
+    say("Pin it in reconciler.yaml:", "  state:", f"    lineage: {lineage}", err=True)
 
 
 @click.command("list", epilog=examples("reconciler state list", "reconciler state list --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @reveal_option
 @click.pass_obj
@@ -93,15 +93,15 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
     masked = app.look(sys.stdout, reveal=reveal).masked
     for item in entries:
         shown, rings = mask_entry(item) if masked else item, format_instant(item.rings_at)
-        say(for_terminal(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}"))
+        say(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}")
     counts = Counter(standing(item) for item in entries)
-    told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
-    say(f"State {lineage}, serial {serial}: {told}.")
+    summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
+    say(f"State {lineage}, serial {serial}: {summary}.")
 
 
 @click.command("show", epilog=examples("reconciler state show", "reconciler state show june/inv-1001 --json"))
 @click.argument("address", required=False, shell_complete=addresses_of_state)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @reveal_option
 @click.pass_obj
@@ -124,7 +124,7 @@ def show(app: App, address: str | None, as_json: bool, state_url: str | None, re
     if as_json:
         echo_json(document)
     else:
-        say(_lines(document))
+        say(*_lines(document))
 
 
 def _rebuilt(first: Run) -> JsonObject | None:
@@ -168,10 +168,7 @@ def _show_address(workspace: Workspace, text: str, *, masked: bool) -> JsonObjec
 def _entry_json(entry: Entry, *, masked: bool) -> JsonObject:
     shown = mask_entry(entry) if masked else entry
     return {
-        "address": str(shown.address),
-        "plan": shown.address.plan,
-        "key": shown.address.key,
-        "revision": entry.address.revision,
+        **address_document(shown.address),
         "status": standing(entry),
         "digest": entry.digest,
         "target": shown.call.target,
@@ -204,7 +201,7 @@ def _words(text: str | None, private: Sequence[str] = (), *, masked: bool) -> st
     return mask_text(text, private) if masked and text is not None else text
 
 
-def _lines(document: JsonObject) -> str:
+def _lines(document: JsonObject) -> list[str]:
     """Names and values, one on each line; lists of records indented."""
     rows: list[str] = []
     for name, value in document.items():
@@ -212,13 +209,13 @@ def _lines(document: JsonObject) -> str:
             rows.append(f"{name}:")
             for item in value:
                 members = item.items() if isinstance(item, dict) else ()
-                told = ", ".join(
+                summary = ", ".join(
                     f"{key} {_value_text(member)}" for key, member in members if member not in (None, [])
                 )
-                rows.append(for_terminal(f"  - {told}"))
+                rows.append(f"  - {summary}")
         elif value is not None:
-            rows.append(for_terminal(f"{name}: {_value_text(value)}"))
-    return "\n".join(rows)
+            rows.append(f"{name}: {_value_text(value)}")
+    return rows
 
 
 def _value_text(value: JsonValue) -> str:

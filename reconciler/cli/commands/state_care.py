@@ -7,60 +7,42 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import (
-    App,
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import addresses_of_rows, addresses_of_state
+from reconciler.cli.lazy import examples
+from reconciler.cli.locking import lock_json, lock_text
+from reconciler.cli.options import (
+    FILE,
+    FILE_OR_STDOUT,
     Duration,
-    SystemClock,
-    echo,
-    echo_file,
-    echo_json,
+    json_option,
     lock_option,
-    say,
+    read_address,
+    read_call_id,
     state_option,
 )
-from reconciler.cli.completing import addresses_of_rows, addresses_of_state
-from reconciler.cli.lazy import examples
-from reconciler.cli.loading import intents_of_rows
-from reconciler.cli.locking import lock_json, lock_text
-from reconciler.cli.output import output_path, write_private
+from reconciler.cli.output import echo, echo_file, echo_json, say
+from reconciler.cli.output_files import output_path, write_private
+from reconciler.cli.planner import intents_of_rows
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.model import Address, Status
+from reconciler.domain.model import Status
 from reconciler.domain.ports import Decision
-from reconciler.errors import ExitCode, UsageError
-from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
-from reconciler.state import care, snapshot
-
-
-def read_address(text: str) -> Address:
-    """An address from the command line.
-
-    Raises:
-        UsageError: it is not an address.
-    """
-    try:
-        return Address.parse(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def read_call_id(text: str) -> str:
-    """A call id from the command line. Raises ``UsageError`` if it is empty."""
-    if not text.strip():
-        raise UsageError("the call id is empty")
-    return text.strip()
+from reconciler.errors import ExitCode
+from reconciler.quantities import format_count
+from reconciler.state import snapshot
+from reconciler.state.sqlite.backup import backup as copy_state
 
 
 @click.command("backup", epilog=examples("reconciler state backup state-backup.db"))
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @state_option
 @click.pass_obj
 def backup(app: App, file: Path, state_url: str | None) -> None:
     """Copy the complete state to FILE, even while an apply runs."""
     workspace = Workspace.open(app, state_url)
     workspace.check()
-    care.backup(workspace.state_path, output_path(app.directory, file))
+    copy_state(workspace.state_path, output_path(app.directory, file))
     say(f"Copied {workspace.state_path} to {file}.")
 
 
@@ -70,7 +52,7 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
         "reconciler state export --public snapshot.json", "reconciler state export --public - > snapshot.json"
     ),
 )
-@click.option("--public", "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=True)
+@click.option("--public", "file", type=FILE_OR_STDOUT, required=True)
 @state_option
 @click.pass_obj
 def export(app: App, file: Path, state_url: str | None) -> None:
@@ -89,7 +71,7 @@ def export(app: App, file: Path, state_url: str | None) -> None:
 
 
 @click.command("check", epilog=examples("reconciler state check", "reconciler state check --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @state_option
 @click.pass_obj
 def check(app: App, as_json: bool, state_url: str | None) -> int:
@@ -98,14 +80,13 @@ def check(app: App, as_json: bool, state_url: str | None) -> int:
     if as_json:
         echo_json({"ok": not found, "problems": found})
     else:
-        for problem in found:
-            say(for_terminal(problem))
-        say(f"{counted(len(found), 'problem')}." if found else "The state is intact.")
+        say(*found)
+        say(f"{format_count(len(found), 'problem')}." if found else "The state is intact.")
     return ExitCode.ERROR if found else ExitCode.DONE
 
 
 @click.command("lock", epilog=examples("reconciler state lock", "reconciler state lock --json"))
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @click.option("--watch", is_flag=True, help="Repeat until the lock is released.")
 @click.option("--interval", type=Duration(1.0), default="2s", show_default=True, help="Time between two checks.")
 @state_option

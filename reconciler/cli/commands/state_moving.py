@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, lock_option, refuse_password, say, state_option
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
-from reconciler.cli.output import output_path, writing_private
+from reconciler.cli.options import FILE, lock_option, refuse_password, state_option
+from reconciler.cli.output import say
+from reconciler.cli.output_files import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind
+from reconciler.domain.ledger import EntryKind
 from reconciler.errors import ExitCode, UsageError
-from reconciler.render.escape import for_terminal
-from reconciler.render.words import counted
-from reconciler.state import exchange, moving, portable
+from reconciler.quantities import format_count
+from reconciler.state.transfer import dump, push_pull
+from reconciler.state.transfer.migrate import move
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.exchange import Step
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
+    from reconciler.state.transfer.push_pull import Step
 
 
 @click.command(
@@ -53,29 +55,29 @@ def migrate(app: App, source: str | None, target: str | None, lock_timeout: floa
     _move(_place(app, source), _place(app, target), lock_timeout)
 
 
-def _place(app: App, url: str) -> Place:
+def _place(app: App, url: str) -> StateBackend:
     refuse_password(url, "an argument")
     return Workspace.open(app, url).place
 
 
-def _upgrade(place: Place, lock_timeout: float) -> None:
+def _upgrade(place: StateBackend, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
-    say(for_terminal(f"The tables of {place} are up to date."))
+    say(f"The tables of {place} are up to date.")
 
 
-def _move(source: Place, target: Place, lock_timeout: float) -> None:
+def _move(source: StateBackend, target: StateBackend, lock_timeout: float) -> None:
     if str(source) == str(target):
         raise UsageError("FROM and TO are the same")
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
-    moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
+    moved = move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
-        say(for_terminal(f"An earlier move had already copied everything to {target}."))
+        say(f"An earlier move had already copied everything to {target}.")
     else:
-        calls, entries = counted(moved.rows["calls"], "call"), moved.rows["ledger"]
-        say(for_terminal(f"Moved {calls} and {entries:,} ledger entries to {target}; all rows match."))
-    say(for_terminal(f"{source} is closed. From now on, use --state {target} or RECONCILER_STATE."), err=True)
+        calls, entries = format_count(moved.rows["calls"], "call"), moved.rows["ledger"]
+        say(f"Moved {calls} and {entries:,} ledger entries to {target}; all rows match.")
+    say(f"{source} is closed. From now on, use --state {target} or RECONCILER_STATE.", err=True)
 
 
 @click.command(
@@ -85,7 +87,7 @@ def _move(source: Place, target: Place, lock_timeout: float) -> None:
         "reconciler apply plan.json --checkpoint 'reconciler state push /mnt/team/calls.state'",
     ),
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @state_option
 @click.pass_obj
 def push(app: App, file: Path, state_url: str | None) -> None:
@@ -95,16 +97,16 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     because nothing locks FILE between them. FILE contains the complete state, unencrypted, with mode 0600.
     """
     path = output_path(app.directory, file)
-    known = portable.read(path) if exists(path) else None
+    known = dump.read(path) if exists(path) else None
     place = Workspace.open(app, state_url).place
     with writing_private(app.directory, file) as target:
-        head, apart = exchange.push(place, known, target)
-    say(for_terminal(f"Pushed the state up to entry {head.number:,} of its ledger to {file}."))
-    _print_dropped(str(file), apart.theirs)
+        head, divergence = push_pull.push(place, known, target)
+    say(f"Pushed the state up to entry {head.number:,} of its ledger to {file}.")
+    _print_dropped(str(file), divergence.theirs)
 
 
 @click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @lock_option
 @state_option
 @click.pass_obj
@@ -115,19 +117,16 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
     """
     workspace = Workspace.open(app, state_url)
     run = new_run("state pull")
-    pulled = exchange.pull(
-        workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
+    pulled = push_pull.pull(
+        workspace.place, dump.read(app.directory / file), run, SystemClock().now(), lock_timeout
     )
     if pulled.calls is None:
-        say(for_terminal(f"Nothing new in {file}."))
+        say(f"Nothing new in {file}.")
         return
-    say(for_terminal(f"Pulled {file}: the state has {counted(pulled.calls, 'call')}."))
-    _print_dropped("the state", pulled.apart.ours)
+    say(f"Pulled {file}: the state has {format_count(pulled.calls, 'call')}.")
+    _print_dropped("the state", pulled.divergence.ours)
 
 
 def _print_dropped(where: str, dropped: Sequence[Step]) -> None:
     if runs := sum(step.kind == EntryKind.BEGAN for step in dropped):
-        say(
-            for_terminal(f"Dropped {counted(runs, 'run')} of {where} that placed nothing."),
-            err=True,
-        )
+        say(f"Dropped {format_count(runs, 'run')} of {where} that placed nothing.", err=True)

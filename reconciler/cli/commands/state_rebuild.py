@@ -13,35 +13,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import (
-    App,
-    Instant,
-    SystemClock,
-    echo,
-    echo_json,
-    key_option,
-    say,
-    state_option,
-    url_option,
-)
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.lazy import examples
-from reconciler.cli.placing import Target
+from reconciler.cli.options import (
+    Instant,
+    approve_option,
+    json_option,
+    service_options,
+    state_option,
+    with_options,
+)
+from reconciler.cli.output import confirm, echo, echo_json, say
+from reconciler.cli.plan_output import show_problems
 from reconciler.cli.runs import creation_details, new_run
-from reconciler.cli.showing import show_problems
+from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
-from reconciler.contactship.listing import CallListing
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.evidence.rebuild import RebuildInput
 from reconciler.evidence.rebuild import rebuild as compare
-from reconciler.evidence.recover import list_calls, record
+from reconciler.evidence.recover import list_all_calls, record
 from reconciler.render.rebuild import RebuildReport, document, render_text
 from reconciler.system.environment import LINEAGE
 
 if TYPE_CHECKING:
     from reconciler.domain.model import JsonObject
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 _EPILOG = examples(
@@ -52,12 +50,20 @@ _EPILOG = examples(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _RebuildOptions:
-    """From which time calls are listed, and why rows without a call are new (None: they are not declared new)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildOptions:
+    """The options of a rebuild. ``since``: from which time calls are listed. ``reason``: why rows are new."""
 
+    lineage: str | None
     since: datetime | None
-    new_because: str | None
+    absent_are_new: bool
+    reason: str | None
+    dry_run: bool
+    auto_approve: bool
+    as_json: bool
+    api_key_file: Path | None
+    base_url: str | None
+    state_url: str | None
 
 
 @click.command("rebuild", epilog=_EPILOG)
@@ -68,49 +74,36 @@ class _RebuildOptions:
 @click.option("--absent-are-new", is_flag=True, help="Declare that rows without a listed call were never placed.")
 @click.option("--reason", metavar="WHY", help="With --absent-are-new: the reason. Recorded.")
 @click.option("--dry-run", is_flag=True, help="Show what would be recorded, and write nothing.")
-@click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@key_option
-@url_option
+@approve_option
+@json_option
+@service_options
 @state_option
-@click.pass_obj
-def rebuild(
-    app: App,
-    lineage: str | None,
-    since: datetime | None,
-    absent_are_new: bool,
-    reason: str | None,
-    dry_run: bool,
-    auto_approve: bool,
-    as_json: bool,
-    api_key_file: Path | None,
-    base_url: str | None,
-    state_url: str | None,
-) -> int:
+@with_options(RebuildOptions)
+def rebuild(app: App, options: RebuildOptions) -> int:
     """Rebuild a lost state with the same lineage, from the calls that the service lists and the plan files.
 
     Calls whose tags name a row are certain. If tags are not returned, a row and a call that match nothing else
     are probable. Every other row that could still be sent is unknown, and is not sent until you resolve it
     (reconciler resolve). Exit 3 while there are unknown rows.
     """
-    if absent_are_new is not bool(reason and reason.strip()):
+    if options.absent_are_new is not bool(options.reason and options.reason.strip()):
         raise UsageError("--absent-are-new and --reason need each other")
-    workspace = Workspace.open(app, state_url)
+    workspace = Workspace.open(app, options.state_url)
     workspace.check()
-    lineage = _lineage(workspace, lineage)
-    workspace = replace(workspace, project=replace(workspace.project, lineage=lineage))
-    if not dry_run:
+    project = replace(workspace.project, lineage=_lineage(workspace, options.lineage))
+    workspace = replace(workspace, project=project)
+    if not options.dry_run:
         workspace.place.refuse_existing()
     sources = _sources(app, workspace)
-    target = Target.from_options(workspace, base_url, api_key_file and app.directory / api_key_file)
-    question = _RebuildOptions(since, reason.strip() if reason else None)
-    report = _look(workspace, sources, target, question)
-    if not as_json:
-        _show(report)
-    if not dry_run:
-        _confirm(report, auto_approve=auto_approve)
-        report = _write(workspace, report, target, question)
-    if as_json:
+    target = Target.from_options(workspace, options.base_url, options.api_key_file)
+    report = _look(workspace, sources, target, options)
+    if not options.as_json:
+        echo(render_text(report))
+    if not options.dry_run:
+        if not options.auto_approve:
+            _confirm(report)
+        report = _write(workspace, report, target, options)
+    if options.as_json:
         echo_json(document(report))
     elif report.written:
         say(f"Created {workspace.place} (lineage {report.lineage}).")
@@ -155,54 +148,36 @@ def _sources(app: App, workspace: Workspace) -> Sources:
     return sources
 
 
-def _look(workspace: Workspace, sources: Sources, target: Target, question: _RebuildOptions) -> RebuildReport:
+def _look(workspace: Workspace, sources: Sources, target: Target, options: RebuildOptions) -> RebuildReport:
     """Query the service, and compare its answer with the files."""
-    listed = asyncio.run(_list(target, target.key(), question.since))
+    listed = asyncio.run(_list(target, options.since))
     now, lineage = SystemClock().now(), workspace.lineage or ""
-    new = question.new_because is not None
+    new = options.absent_are_new
     try:
         rebuilt = compare(RebuildInput(sources.rows, lineage, now, sources.moves, absent_are_new=new), listed)
     except ValueError as error:
         raise ReconcilerError(str(error), hint="remove one of the moves") from error
-    return RebuildReport(rebuilt, lineage, now, question.since, listed)
+    return RebuildReport(rebuilt, lineage, now, options.since, listed)
 
 
-async def _list(target: Target, key: str, since: datetime | None) -> Sequence[RemoteCall]:
-    directory = CallListing(target.origin, key, target.timeout)
-    try:
-        return await list_calls(directory, since)
-    finally:
-        await directory.aclose()
+async def _list(target: Target, since: datetime | None) -> Sequence[RemoteCall]:
+    async with target.listing(target.key()) as listing:
+        return await list_all_calls(listing, since)
 
 
-def _show(report: RebuildReport) -> None:
-    echo(render_text(report))
-
-
-def _confirm(report: RebuildReport, *, auto_approve: bool) -> None:
-    """Ask a person for confirmation; only the word yes counts.
-
-    Raises:
-        Refused: declined, or there is no terminal to ask on.
-    """
-    if auto_approve:
-        return
+def _confirm(report: RebuildReport) -> None:
+    """Ask a person. Raises ``Refused``: declined, or there is no terminal to ask on."""
     if not sys.stdin.isatty():
         hint = "review it with --dry-run, then pass --auto-approve"
         raise Refused("no terminal for confirmation: nothing was written", hint=hint)
-    counts = report.counts
-    told = ", ".join(f"{counts[name]} {name}" for name in ("certain", "probable", "unknown"))
-    question = f"Write a state with these ({told})? Only 'yes' is accepted"
-    if click.prompt(question, default="no", show_default=False, err=True) != "yes":
-        raise Refused("declined: nothing was written")
+    counts = ", ".join(f"{report.counts[name]} {name}" for name in ("certain", "probable", "unknown"))
+    confirm(f"Write a state with these ({counts})?", nothing="nothing was written")
 
 
-def _write(
-    workspace: Workspace, report: RebuildReport, target: Target, question: _RebuildOptions
-) -> RebuildReport:
+def _write(workspace: Workspace, report: RebuildReport, target: Target, options: RebuildOptions) -> RebuildReport:
     """Create the state, completely or not at all."""
     counts = report.counts
-    told: JsonObject = {
+    details: JsonObject = {
         "service": target.origin.base,
         "settings": workspace.settings_digest(),
         "rebuilt": {
@@ -210,12 +185,12 @@ def _write(
             "since": None if report.since is None else format_instant(report.since),
             "tags_returned": report.tagged,
             "found": dict(counts),
-            "absent_are_new": question.new_because,
+            "absent_are_new": options.reason and options.reason.strip(),
         },
     }
-    run = new_run("state rebuild", details=told)
+    run = new_run("state rebuild", details=details)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
-    with workspace.place.founded(run, {**creation_details("state rebuild"), **told}) as store:
+    with workspace.place.new_store(run, {**creation_details("state rebuild"), **details}) as store:
         record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.app import App, Instant, SystemClock, echo_json, lock_option, say, state_option
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.options import Instant, json_option, lock_option, state_option
+from reconciler.cli.output import echo_json, say
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant
@@ -32,7 +34,7 @@ class Moment(Instant):
 @click.command("redact", epilog="\b\nExamples:\n  reconciler state redact --before 2026-01-01 --dry-run\n")
 @click.option("--before", type=Moment(), required=True, metavar="DATE", help="A day (UTC), or an RFC 3339 time.")
 @click.option("--dry-run", is_flag=True, help="Show what would be redacted, and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @lock_option
 @state_option
 @click.pass_obj
@@ -51,8 +53,13 @@ def redact(
     if workspace.file is None and addresses:
         say(f"note: {_STAYS}", err=True)
     if as_json:
-        told = {"before": format_instant(before), "dry_run": dry_run, "addresses": addresses, "removed": removed}
-        echo_json(told)
+        document = {
+            "before": format_instant(before),
+            "dry_run": dry_run,
+            "addresses": addresses,
+            "removed": removed,
+        }
+        echo_json(document)
         return
     for name in removed:
         say(f"{'Would remove' if dry_run else 'Removed'} {name}, a copy of the unredacted state.")

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App, SystemClock, echo_json, reveal_option, say
-from reconciler.cli.completing import plan_files
+from reconciler.cli.app import App, SystemClock
+from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.showing import count_problems, show_problems
+from reconciler.cli.options import json_option, reveal_option
+from reconciler.cli.output import echo_json, say
+from reconciler.cli.plan_output import count_problems, show_problems
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode
 from reconciler.planning.guarding import guard_rows
-from reconciler.render.words import counted
+from reconciler.quantities import format_count
 from reconciler.savedplan.planfile import diagnostic_document
 from reconciler.source.report import by_place
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     epilog="\b\nExamples:\n  reconciler validate\n  reconciler validate calls/june.yaml --json\n",
 )
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", shell_complete=plan_files)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@json_option
 @reveal_option
 @click.pass_obj
 def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> int:
@@ -49,7 +51,7 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
         echo_json(document)
     else:
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
-        rows, plans = counted(len(sources.rows), "row"), counted(len(sources.plans), "plan")
+        rows, plans = format_count(len(sources.rows), "row"), format_count(len(sources.plans), "plan")
         say(f"{rows} in {plans}: {count_problems(found)}.")
     if broken:
         return ExitCode.ERROR

@@ -13,11 +13,11 @@ from reconciler.domain.masking import mask_plan
 from reconciler.domain.model import Location
 from reconciler.domain.plan import Plan
 from reconciler.evidence.outcomes import OutcomeReport
-from reconciler.render.html.around import NOTHING, LoadContext, fullest_number_minute
+from reconciler.render.html.call_table import build_book
+from reconciler.render.html.content import build_content
 from reconciler.render.html.document import fill
-from reconciler.render.html.lines import build_book
-from reconciler.render.html.outcomes import build_outcome_story
-from reconciler.render.html.story import build_story
+from reconciler.render.html.outcomes import build_outcome_content
+from reconciler.render.load_context import NOTHING, LoadContext, fullest_number_minute
 from reconciler.render.origins import Origins, mask_origins
 from reconciler.savedplan.planfile import plan_id
 
@@ -31,17 +31,17 @@ def render_plan(
     *,
     masked: bool = True,
     excerpt: Callable[[Location], str | None] = no_excerpt,
-    around: LoadContext = NOTHING,
+    load: LoadContext = NOTHING,
     origins: Origins | None = None,
 ) -> str:
     """The page; equal arguments give equal pages. ``excerpt`` returns a source line and a caret, masked like the
     page. ``origins`` are the origins of values.
     """
-    shown, told = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
-    book = replace(build_book(shown, around, told), fullest=fullest_number_minute(plan, around))
-    return fill(build_story(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
+    shown, known_origins = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
+    book = replace(build_book(shown, load, known_origins), fullest=fullest_number_minute(plan, load))
+    return fill(build_content(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
 
 
 def render_outcomes(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool = True) -> str:
     """The same page for the outcomes of calls. ``plan`` has what is still to do, ``agents`` are names by id."""
-    return fill(build_outcome_story(plan, report, agents, masked=masked))
+    return fill(build_outcome_content(plan, report, agents, masked=masked))

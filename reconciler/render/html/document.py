@@ -7,36 +7,40 @@ import hashlib
 import json
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reconciler.domain.model import JsonObject
 from reconciler.render.escape import cut, for_json
-from reconciler.render.html.sheet import LONGEST
-from reconciler.render.html.story import Story
+from reconciler.render.html.content import PageContent
+from reconciler.render.html.table_data import LONGEST
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _STYLES = ("story", "tools", "sheet", "print")
 _SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
 
 
-def fill(story: Story) -> str:
-    """The template filled with the story, the styles and the scripts."""
+def fill(content: PageContent) -> str:
+    """The template filled with the content, the styles and the scripts."""
     style, script = "".join(asset(f"{name}.css") for name in _STYLES), _script()
     page = _environment().get_template("report.html.jinja")
     return page.render(
-        story=story,
-        frame=story.frame,
+        content=content,
+        frame=content.frame,
+        book=content.book,
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        data=embedded(story.sheet),
+        data=embedded(content.data),
     )
 
 
 def seen(value: object) -> object:
     """A value as the template prints it: visible characters only, and cut; it is escaped afterwards."""
-    return cut(value, LONGEST) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return value if isinstance(value, Markup | int | float) else cut(str(value), LONGEST)
 
 
 def embedded(document: JsonObject) -> Markup:
@@ -81,6 +85,8 @@ def _hash(text: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 40 ms, for a page
+
     return Environment(
         loader=PackageLoader("reconciler.render.html"),
         autoescape=True,

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler.domain.times import tell_instant
-from reconciler.render.html.lines import CallBook
+from reconciler.domain.times import format_utc
+from reconciler.render.html.call_table import CallBook
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 
@@ -78,4 +78,4 @@ def _peak(unit: str, size: int, found: Counter[int]) -> Peak:
 
 
 def _format_minute(second: int) -> str:
-    return tell_instant(datetime.fromtimestamp(second, UTC))
+    return format_utc(datetime.fromtimestamp(second, UTC))

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Plan
-from reconciler.domain.times import tell_instant
+from reconciler.domain.times import format_utc
 from reconciler.evidence import outcomes
 from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
+from reconciler.quantities import format_count
 from reconciler.render import status
 from reconciler.render.escape import cut
-from reconciler.render.html.lines import AttentionGroup, CallBook, CallKind, CallLine, Series
-from reconciler.render.html.story import Breakdown, Frame, Story, build_book_story
-from reconciler.render.words import count_line, counted, standing, state_line
+from reconciler.render.html.call_table import AttentionGroup, CallBook, CallKind, CallLine, Series
+from reconciler.render.html.content import Breakdown, Frame, PageContent, build_book_content
+from reconciler.render.labels import count_line, standing, state_line
 
 _LONGEST_WORD = 40
 _MOST_WORDS = 12  # the most columns of a breakdown
@@ -60,7 +61,9 @@ _WILL_RING, _ANSWERED, _ELSE, _UNCERTAIN = range(1, len(_SERIES))
 _TITLES = {"plans": "By plan", "agents": "By agent", "hours": "By hour (local time of the call)"}
 
 
-def build_outcome_story(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool) -> Story:
+def build_outcome_content(
+    plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool
+) -> PageContent:
     """The page of a report. ``plan`` compares the files with the state, ``agents`` are names by id.
 
     Calls of a snapshot have no content.
@@ -82,7 +85,7 @@ def build_outcome_story(plan: Plan, report: OutcomeReport, agents: Mapping[str, 
         place="call id",
         reason="status",
     )
-    return build_book_story(
+    return build_book_content(
         book, _frame(plan, report, masked=masked or blind), tuple(_breakdowns(report, words, agents))
     )
 
@@ -102,13 +105,13 @@ def _kind(word: str) -> CallKind:
 def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
     uncertain = status.outcomes(report)[outcomes.UNCERTAIN]
     looks = [f"{uncertain:,} uncertain"] * bool(uncertain)
-    looks += [counted(len(report.drift), "difference")] * bool(report.drift)
+    looks += [format_count(len(report.drift), "difference")] * bool(report.drift)
     files = "The plan files have errors: reconciler validate lists them." if plan.errors else ""
-    told = [files or f"Files: {count_line(plan)}."]
+    sentences = [files or f"Files: {count_line(plan)}."]
     if plan.snapshot_at is not None:
-        told.append(f"{state_line(plan)}.")
+        sentences.append(f"{state_line(plan)}.")
     if report.tagged is False:
-        told.append(status.BLIND)
+        sentences.append(status.BLIND)
     if report.not_asked is not None:
         verdict = f"The service was not queried: {report.not_asked}."
     else:
@@ -118,9 +121,9 @@ def _frame(plan: Plan, report: OutcomeReport, *, masked: bool) -> Frame:
         verdict=verdict,
         tone="bad" if looks else "warn" if report.not_asked is not None else "good",
         masked=masked,
-        state=" ".join(told),
+        state=" ".join(sentences),
         foot=(
-            ("as of", tell_instant(report.as_of)),
+            ("as of", format_utc(report.as_of)),
             ("state", f"{report.lineage}, serial {report.serial}"),
             ("reconciler", plan.tool_version),
         ),
@@ -135,9 +138,9 @@ def _attention(
     if disagreed:
         noun = "difference" if len(disagreed) == 1 else "differences"
         yield AttentionGroup(CallKind("bad", "", "!"), f"{noun} between the service and the state", disagreed)
-    for word, told in _HEADINGS.items():
+    for word, heading in _HEADINGS.items():
         if found := tuple(line for line in lines if words[line.kind] == word):
-            yield AttentionGroup(_kind(word), told, found)
+            yield AttentionGroup(_kind(word), heading, found)
 
 
 def _line(
@@ -172,9 +175,9 @@ def _facts(item: CallOutcome, reason: str | None) -> Iterator[tuple[str, str]]:
             yield "ended by", reason
         if remote.duration is not None:
             yield "duration", f"{remote.duration:g} s"
-    yield "attempted", tell_instant(entry.attempted_at)
+    yield "attempted", format_utc(entry.attempted_at)
     if entry.stopped_at is not None:
-        yield "stopped", tell_instant(entry.stopped_at)
+        yield "stopped", format_utc(entry.stopped_at)
 
 
 def _series(item: CallOutcome, report: OutcomeReport) -> int:

@@ -22,7 +22,7 @@ def measure(setup: Setup) -> Iterator[Line]:
     weeks: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, running(SandboxConfig(port=0, api_key=KEY)) as sandbox:
         bench = Workbench(Path(folder), {"CONTACTSHIP_BASE_URL": sandbox.url, "CONTACTSHIP_API_KEY": KEY})
-        bench.ok("init")
+        bench.create_project()
         bench.write("calls/visits.yaml", PLAN)
         for week in range(WEEKS):
             start = time.perf_counter()

@@ -1,0 +1,95 @@
+"""When a call rings, where its row is and whom it calls, for people.
+
+Names of days and months do not depend on the machine's locale, so a plan reads the same everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from reconciler.domain.model import Call, Location
+from reconciler.domain.plan import Change, Moment
+from reconciler.domain.times import format_utc, rounded_span
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """``in 25 min``, ``in 5 h``, ``in 3 days``, ``2 days ago``; ``moment`` is in the zone to count in.
+
+    From two days on it counts calendar days of that zone: from Friday to Monday is three.
+    """
+    distance = abs(moment - now)
+    if distance < timedelta(minutes=1):
+        return "now"
+    if distance < timedelta(days=2):
+        span = rounded_span(distance)
+    else:
+        days = abs((moment.date() - now.astimezone(moment.tzinfo).date()).days)
+        span = f"{days} days" if days < 2 * 365 else f"{days / 365.25:.0f} years"
+    return f"in {span}" if moment > now else f"{span} ago"
+
+
+def day(moment: datetime, now: datetime) -> str:
+    """``Mon 15 Jun``, with the year if it is not the current one."""
+    text = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]}"
+    return text if moment.year == now.astimezone(moment.tzinfo).year else f"{text} {moment.year}"
+
+
+def month(moment: datetime) -> str:
+    """``Jun 2026``."""
+    return f"{_MONTHS[moment.month - 1]} {moment.year}"
+
+
+def wall(moment: datetime, now: datetime) -> str:
+    """``Mon 15 Jun 10:00``, with seconds if there are any."""
+    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
+    return f"{day(moment, now)} {clock}"
+
+
+def zone_place(timezone: str) -> str:
+    """``in Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
+    area, _, name = timezone.rpartition("/")
+    return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
+
+
+def sentence(change: Change, now: datetime | None) -> str:
+    """The message of a change, with instants in relative and local form if ``now`` is set."""
+    if change.message_parts is None or now is None:
+        return change.message or ""
+    return "".join(part if isinstance(part, str) else format_moment(part, now) for part in change.message_parts)
+
+
+def format_moment(moment: Moment, now: datetime | None) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
+    if now is None:
+        return format_utc(moment.at)
+    relative, clock = rings(moment.at, moment.timezone, now)
+    return f"{clock} {zone_place(moment.timezone)} ({relative})"
+
+
+def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:
+    """The relative and the local form of an instant: ``("in 3 days", "Mon 15 Jun 10:00")``."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return relative(local, now), wall(local, now)
+
+
+def written_time(call: Call) -> str:
+    """When a call rings, as written in the row."""
+    if call.schedule is not None:
+        return f"{call.schedule.at} {call.schedule.timezone}"
+    if call.delay_minutes is not None:
+        return f"{call.delay_minutes:g} min after apply"
+    return "at once"
+
+
+def format_place(where: Location) -> str:
+    """``calls/june.yaml:14:5``, and ``calls/june.csv!F12`` for a sheet's cell."""
+    return str(where) if where.cell is None else f"{where.file}!{where.cell}"
+
+
+def shorten(target: str) -> str:
+    """An id, shortened to the part that distinguishes ids."""
+    return target if len(target) <= 16 else f"{target[:8]}\N{HORIZONTAL ELLIPSIS}{target[-4:]}"
