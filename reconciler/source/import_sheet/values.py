@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.domain.model import ROW_KEY
-from reconciler.source.formulas.functions import as_date, e164, money
+from reconciler.source.formulas.date_functions import as_date
+from reconciler.source.formulas.functions import e164, money
+from reconciler.source.formulas.notations import Examples, Inputs, notations_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.fields import SPOILED_NUMBER, check_of
 from reconciler.source.rows.zones import is_place
@@ -19,6 +21,7 @@ _MIXED = re.compile(
     r"[0-9]{1,4}([/.-])[0-9]{1,2}\1[0-9]{2,4},? [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp]\.?[Mm]\.?)?", re.ASCII
 )
 _ORDERS = ("DD{0}MM{0}YYYY", "MM{0}DD{0}YYYY", "YYYY{0}MM{0}DD", "DD{0}MM{0}YY", "MM{0}DD{0}YY")
+_STARTS_WITH_YEAR = re.compile("[0-9]{4}", re.ASCII)
 _MOSTLY = 0.9
 
 Values = Sequence[str]
@@ -83,12 +86,26 @@ def are_amounts(values: Values) -> bool:
 
 
 def date_forms(values: Values) -> tuple[str, ...]:
-    """Every ``date`` format that matches all values; ``""`` is ISO."""
-    if all_of(values, lambda text: _runs(as_date, text)):
-        return ("",)
-    marks = {mark for mark in "/-. " if values and mark in values[0].strip()}
-    forms = [order.format(mark) for mark in sorted(marks) for order in _ORDERS]
-    return tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
+    """Every ``date`` format that matches all values; ``""`` if ``date`` reads them only without one."""
+    if are_mixed(values):
+        return ()
+    if not all_of(values, _STARTS_WITH_YEAR.match):
+        marks = {mark for mark in "/-. " if values and mark in values[0].strip()}
+        forms = [order.format(mark) for mark in sorted(marks) for order in _ORDERS]
+        found = tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
+        if found:
+            return found
+    shown = {notation: text for text in values for notation in notations_of(text)}
+    return ("",) if all_of(values, lambda text: _reads_date(text, shown)) else ()
+
+
+def _reads_date(text: str, shown: Examples) -> bool:
+    """Whether ``date`` reads a cell of a column that shows these notations."""
+    try:
+        as_date(text, inputs=Inputs(("cell",), (text,), lambda _: shown))
+    except FormulaProblem:
+        return False
+    return True
 
 
 def impossible_in(values: Values, region: str) -> int:

@@ -15,6 +15,7 @@ from reconciler.source.files import name_of
 from reconciler.source.sheets.delimited import Delimited
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
+from reconciler.source.sheets.positions import ByPosition
 from reconciler.source.sheets.workbook import Workbook
 from reconciler.system.failures import FileRefused, error_message
 from reconciler.system.files import open_in_project
@@ -88,49 +89,14 @@ def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
     """Open a regular file of the project."""
     try:
         handle = open_in_project(project.root, path)
-        raw: io.BufferedReader = io.BufferedReader(_ByPlace(handle), _CHUNK)
-        with raw:
-            yield raw
+        try:
+            yield io.BufferedReader(ByPosition(handle), _CHUNK)
+        finally:
+            os.close(handle)
     except FileRefused as error:
         raise SheetProblem("E601", f"cannot be read: {error_message(error)}", error.hint) from error
     except OSError as error:
         raise SheetProblem("E602", f"cannot be read: {error_message(error)}", "check the permissions") from error
-
-
-class _ByPlace(io.RawIOBase):
-    """An open file with its own position, so that forked processes do not change each other's position."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._at = 0
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        data = os.pread(self._handle, len(buffer), self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
-        self._at = offset + (os.fstat(self._handle).st_size if start is None else start)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def fileno(self) -> int:
-        return self._handle
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._handle)
-        super().close()
 
 
 def _check_size(raw: io.BufferedReader, project: Project) -> None:

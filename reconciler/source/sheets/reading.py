@@ -21,6 +21,7 @@ from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of,
 from reconciler.source.rows.ordinary import NOTHING, RowShape
 from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import listed, quoted, revealing_names
+from reconciler.source.sheets.examples import SheetExamples
 from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
 from reconciler.source.sheets.parallel_rows import Dates, NonBlankRows, rows_in_parallel
@@ -74,7 +75,8 @@ class SheetReader:
             return
         read = {name for column in columns.values() for name in column.reads}
         check_unread(self._grid, first, header, {*read, *columns}, report)
-        ordered = in_order(columns, report)
+        examples = SheetExamples(self._grid, first, header.names, columns.values())
+        ordered = tuple(column.in_sheet(examples) for column in in_order(columns, report))
         if (columns and not ordered) or not self._knows(columns, header):
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
