@@ -70,6 +70,7 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
         plan = compare(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+    plan = replace(plan, skipped=sources.skipped)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
 
