@@ -106,14 +106,13 @@ class RecordConverter:
         if len(texts) < len(self._header.names) or any(index in record.flaws for index, _ in self._filtering):
             return True
         values = {name: texts[index] if texts[index].strip() else "" for index, name in self._filtering}
-        report, where = self._frame.report, self._grid.locate(record, None)
         try:
             matches = row_filter.matches(values)
         except FormulaProblem as problem:
-            row_filter.report(problem, values, where, report)
+            row_filter.report(problem, values, self._grid.locate(record, None), self._frame.report)
             return False
         if not matches:
-            report.add_filtered(where.file, record.number)
+            self._frame.report.add_filtered(self._grid.locate(record, None).file, record.number)
         return matches
 
     def _row(self, record: SheetRow) -> Row | None:
