@@ -56,8 +56,8 @@ def find_header(grid: Grid, records: Iterator[SheetRow], number: int | None, nee
 
 
 def column_name(text: str) -> str:
-    """The name of a column: a line break or several spaces in its header count as one space."""
-    return " ".join(text.split())
+    """The name of a column. A line break in its header, which a formula could not name, counts as a space."""
+    return text.strip() if text.strip().isprintable() else " ".join(text.split())
 
 
 def _names(record: SheetRow, needed: Set[str]) -> bool:
