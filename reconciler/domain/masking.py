@@ -23,7 +23,7 @@ from reconciler.domain.model import (
     Location,
     Request,
 )
-from reconciler.domain.plan import CallToStop, CellDiff, Change, Changes, Lifted, Plan
+from reconciler.domain.plan import CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import (
     MASK,
     mask_message,
@@ -131,13 +131,11 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
 
     With ``whole=False``, requests are removed instead of masked, for output that does not show them.
     """
-    found = plan.changes
-    mask = partial(mask_change if whole else _mask_listed, public_metadata=plan.public_metadata)
-    changes = found.mapped(mask, requests=whole) if isinstance(found, Changes) else tuple(map(mask, found))
+    changes = plan.changes if whole else plan.changes.without_requests()
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(
         plan,
-        changes=changes,
+        changes=changes.mapped(partial(mask_change, public_metadata=plan.public_metadata)),
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
         moves=_mask_moves(plan),
@@ -175,16 +173,8 @@ def mask_to_stop(call: CallToStop) -> CallToStop:
 
 def mask_change(change: Change, public_metadata: Names = ()) -> Change:
     """The change with its call, request, cells and message masked."""
-    return _masked(change, public_metadata, whole=True)
-
-
-def _mask_listed(change: Change, public_metadata: Names = ()) -> Change:
-    return _masked(change, public_metadata, whole=False)
-
-
-def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
     private = private_of(change)
-    request = change.request if whole else None
+    request = change.request
     message = change.message and mask_text(change.message, private)
     return structs.replace(
         change,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from operator import itemgetter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import astuple
 
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Record, Request
 from reconciler.domain.times import ZONE_RULES
+
+if TYPE_CHECKING:
+    from reconciler.domain.changes import Changes
 
 _ROWS_NAMED = 6
 
@@ -34,7 +35,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Record, frozen=True):
+class CellDiff(Record, frozen=True, array_like=False):
     """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
     ``hidden``: the old value is not known; ``before`` then holds a text that says so.
@@ -85,6 +86,20 @@ class Change(Record, frozen=True, eq=False):
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
 
+    @property
+    def required_call(self) -> Call:
+        """The call of a row that has one. Raises ``ValueError`` for another row."""
+        if self.call is None:
+            raise ValueError(f"{self.address} has no call")
+        return self.call
+
+    @property
+    def required_request(self) -> Request:
+        """The request of a call that is placed now. Raises ``ValueError`` for another row."""
+        if self.request is None:
+            raise ValueError(f"{self.address} has no request")
+        return self.request
+
     def __eq__(self, other: object) -> bool:
         """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
         return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
@@ -117,34 +132,6 @@ class CallToStop(Record, frozen=True, eq=False):
         return isinstance(other, CallToStop) and astuple(self)[:-1] == astuple(other)[:-1]
 
     __hash__ = None  # type: ignore[assignment]
-
-
-class Changes(Sequence[Change]):
-    """Changes with an index by action, so that a few can be selected without reading all."""
-
-    @abstractmethod
-    def with_action(self, *actions: Action) -> Sequence[Change]:
-        """The changes with one of these actions."""
-
-    @abstractmethod
-    def span(self, action: Action) -> tuple[Change, Change] | None:
-        """The first and the last to ring of the changes that have the action and a time."""
-
-    @abstractmethod
-    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Changes:
-        """Apply ``make`` to each change; it must not change the action or the time. With ``requests=False``,
-        ``make`` may get changes without their requests."""
-
-    @abstractmethod
-    def requested(self, make: Callable[[Change], Change]) -> Changes:
-        """The same, for a ``make`` that only adds requests."""
-
-
-def with_action(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
-    """The changes with one of these actions."""
-    if isinstance(changes, Changes):
-        return changes.with_action(*actions)
-    return [change for change in changes if change.action in actions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +195,7 @@ class Plan:
     tool_version: str
     lineage: str | None
     serial: int | None
-    changes: Sequence[Change] = ()
+    changes: Changes
     diagnostics: tuple[Diagnostic, ...] = ()
     git: GitRevision | None = None
     moves: tuple[tuple[Address, Address], ...] = ()
@@ -223,19 +210,14 @@ class Plan:
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
-        return with_action(self.changes, *actions)
+        return self.changes.with_action(*actions)
 
     def count(self, action: Action) -> int:
-        return len(self.with_action(action))
+        return self.changes.count_action(action)
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
         """The first and the last to ring of the changes that have the action and a time."""
-        if isinstance(self.changes, Changes):
-            return self.changes.span(action)
-        timed = [(item.scheduled_at, item) for item in self.with_action(action) if item.scheduled_at is not None]
-        if not timed:
-            return None
-        return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]
+        return self.changes.span(action)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +13,6 @@ from reconciler.cli.plan_output import PlanView, form_options, print_plan, print
 from reconciler.cli.saved_plans import read_plan
 from reconciler.errors import ExitCode
 from reconciler.source.settings.project import find_project, load_project
-
-if TYPE_CHECKING:
-    pass
-
-MIN_KEY_LENGTH = 32  # characters; 128 bits if they are hexadecimal digits
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")

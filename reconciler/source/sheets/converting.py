@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from operator import itemgetter
@@ -16,8 +16,8 @@ from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.report import ProblemKind
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
 from reconciler.source.rows.fields import ROUNDED_NUMBER, Check, check_of, explain
-from reconciler.source.rows.frame import NOTHING, Frame
-from reconciler.source.rows.ordinary import RowShape
+from reconciler.source.rows.ordinary import NOTHING, RowShape
+from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import quoted, revealing_names
 from reconciler.source.sheets.filtering import RowFilter
 from reconciler.source.sheets.grid import MEND, Grid, SheetRow
@@ -95,7 +95,7 @@ class RecordConverter:
         """The rows of the valid records. Errors in the others are reported."""
         if self._filter is not None:
             records = [record for record in records if self._matches(record, self._filter)]
-        made = () if self._explained else self._ordinary(records)
+        made: Iterable[Row | None] = () if self._explained else self._ordinary(records)
         rows = (row or self._row(record) for record, row in zip_longest(records, made))
         return [row for row in rows if row is not None]
 
@@ -135,7 +135,7 @@ class RecordConverter:
 
         return self._frame.row(place, own, self._columns, values, locate)
 
-    def _ordinary(self, records: Sequence[SheetRow]) -> Sequence[Row | None]:
+    def _ordinary(self, records: Sequence[SheetRow]) -> Iterable[Row | None]:
         """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
         records need it."""
         width = len(self._header.names)
@@ -143,9 +143,9 @@ class RecordConverter:
             return ()
         columns = list(zip(*(record.sent(self._direct) for record in records), strict=True))
         there = [_filled(columns[index], check) for index, _, check in self._fields] if columns else []
-        return [
+        return (
             self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
-        ]
+        )
 
     def _made(self, record: SheetRow, filled: tuple[bool | None, ...]) -> Row | None:
         """The row that sets the ``filled`` fields; None if a field is invalid."""
@@ -155,10 +155,10 @@ class RecordConverter:
         if taken is None:
             return None
         kind, own = taken
-        return self._frame.ordinary.row_of(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
+        return self._frame.ordinary.row(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
 
     def _kind(self, record: SheetRow, filled: tuple[bool | None, ...]) -> _Taken | None:
-        kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
+        kind = None if None in filled else self._frame.ordinary.shape(self._cells(record), NOTHING)
         indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
         return None if kind is None else (kind, _picking(indexes))
 

@@ -9,15 +9,15 @@ from reconciler.bulk import spool
 from reconciler.domain.model import Row
 from reconciler.source.formulas.columns import Columns, in_order
 from reconciler.source.rows.cells import Source
+from reconciler.source.rows.collector import PackedRows
 from reconciler.source.rows.fields import MAPS, schema_of
-from reconciler.source.rows.frame import Frame
-from reconciler.source.rows.gathering import Rows
+from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import listed, quoted, revealing_names
 from reconciler.source.sheets.converting import RecordConverter
 from reconciler.source.sheets.filtering import RowFilter
 from reconciler.source.sheets.grid import Grid
 from reconciler.source.sheets.header import Header, check_unread, find_header, read_header
-from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
+from reconciler.source.sheets.parallel_rows import Dates, NonBlankRows, rows_in_parallel
 from reconciler.source.yaml.nodes import Scalar
 
 
@@ -41,7 +41,7 @@ class SheetReader:
         self._filter = row_filter
         self.dates = Dates()
 
-    def rows(self, columns: Columns) -> Iterator[Row | Rows]:
+    def rows(self, columns: Columns) -> Iterator[Row | PackedRows]:
         """Every valid row. Errors are reported. Raises ``SheetProblem`` if the sheet cannot be read any further.
 
         The rows of long sheets are made by several processes, in batches.
@@ -60,7 +60,7 @@ class SheetReader:
             return
         lines = RecordConverter(self._grid, header, ordered, self._frame, self._source, self._filter)
         filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
-        while count <= spool.MOST_HELD or self._frame.watch is not None:
+        while count <= spool.PARALLEL_ABOVE or self._frame.watch is not None:
             group = filled.group(spool.PART)
             for row in lines.rows(group.records):
                 self.dates.add(row)
@@ -75,7 +75,7 @@ class SheetReader:
                         "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
                     )
                 return
-        yield from shared(filled, lines.rows, report, self.dates)
+        yield from rows_in_parallel(filled, lines.rows, report, self.dates)
 
     def _reads(self, columns: Columns) -> Iterator[tuple[str, str, Scalar]]:
         """Each name that a formula reads, with the name and the text of the formula."""
