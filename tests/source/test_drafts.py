@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.settings import Project
+from reconciler.source.import_sheet.answers import Answers
 from reconciler.source.import_sheet.draft import Draft
-from reconciler.source.import_sheet.guess import Answers, guess
+from reconciler.source.import_sheet.guess import guess
 from reconciler.source.import_sheet.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.import_sheet.sample import named, read_sample
 from reconciler.source.import_sheet.values import are_amounts, are_names, are_phones, date_forms, region_of
 from reconciler.source.import_sheet.writing import quoted, scalar, to_yaml
 from reconciler.source.sheets.formula_escape import escape_formula
-from reconciler.source.sheets.grid import SheetProblem
+from reconciler.source.sheets.grid import Grid, SheetProblem
+from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.sources import load_sources
 from reconciler.source.yaml.loader import load
@@ -103,6 +106,7 @@ def test_dates_that_are_no_time_to_call() -> None:
         (["16/06/2031", "06/16/2031"], ()),
         (["16/06/2031", "5-jul-31", "2031-07-06", "6/7/31"], ("",)),
         (["05/06/2031", "5-jul-31"], ()),
+        (["06/16/2031 2:30 PM"], ()),
         (["31/02/2031"], ()),
         (["5550000111"], ()),
         ([], ()),
@@ -140,12 +144,16 @@ def drafted(rows: list[list[str]], region: str | None) -> tuple[Draft, str, list
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder).resolve())
         (project.root / "calls").mkdir()
+
+        def opener(options: Options) -> AbstractContextManager[Grid]:
+            return open_sheet(options, "calls/s.yaml", project)
+
         (project.root / "calls/s.csv").write_text(text.getvalue(), "utf-8", newline="")
         try:
-            sample = read_sample(Options(named("s.csv")), "calls/s.yaml", project)
+            sample = read_sample(Options(named("s.csv")), opener, "calls/s.yaml")
         except SheetProblem:
             return None
-        draft = guess(sample, project, Answers(None, lambda _: region))
+        draft = guess(sample, project, Answers({"--region": region}))
         written = to_yaml(draft, "s", sample.options)
         (project.root / "calls/s.yaml").write_text(written, "utf-8")
         return draft, written, list(load_sources(project, None).diagnostics)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
-from reconciler.source.formulas.columns import Column
 from reconciler.source.formulas.notations import Examples, Notation, notations_of
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
@@ -15,8 +14,7 @@ class SheetExamples:
     Each process of a long sheet reads it for itself, with the same result.
     """
 
-    def __init__(self, grid: Grid, header: SheetRow, names: Iterable[str], columns: Iterable[Column]) -> None:
-        reads = {name for column in columns for name in column.reads}
+    def __init__(self, grid: Grid, header: SheetRow, names: Iterable[str], reads: Set[str]) -> None:
         self._grid = grid
         self._header = header
         self._columns = [(index, name) for index, name in enumerate(names) if name in reads]
