@@ -19,7 +19,14 @@ from reconciler.source.import_sheet.draft import Draft
 from reconciler.source.import_sheet.guess import guess
 from reconciler.source.import_sheet.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.import_sheet.sample import named, read_sample
-from reconciler.source.import_sheet.values import are_amounts, are_names, are_phones, date_forms, region_of
+from reconciler.source.import_sheet.values import (
+    are_amounts,
+    are_names,
+    are_phones,
+    date_forms,
+    likely_region,
+    region_of,
+)
 from reconciler.source.import_sheet.writing import quoted, scalar, to_yaml
 from reconciler.source.sheets.formula_escape import escape_formula
 from reconciler.source.sheets.grid import Grid, SheetProblem
@@ -179,3 +186,17 @@ def test_any_sheet_makes_a_draft_that_can_be_read(
     todo = {number for number, line in enumerate(text.splitlines(), 1) if ": '=TODO'" in line}
     assert todo <= {item.location.line for item in about_file if item.location and item.code == "E703"} or not todo
     assert len(todo) == sum(entry.value is None for entry in draft.columns)
+
+
+@pytest.mark.parametrize(
+    ("values", "region"),
+    [
+        (["044 55 5123 0111", "(55) 5124-0112", "01 55 5125 0113"], "MX"),
+        (["(11) 98765-4321", "11 3456-7890"], "BR"),
+        (["912 345 678", "21 345 6789"], "PT"),
+        (["612 345 678", "93 123 45 67"], None),  # in Spain, and in Peru
+        (["5550000111"], None),
+    ],
+)
+def test_a_region_is_likely_if_the_numbers_exist_nowhere_else(values: list[str], region: str | None) -> None:
+    assert likely_region(values) == region

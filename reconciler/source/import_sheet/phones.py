@@ -44,12 +44,13 @@ class Phones:
 
 def read_phones(phone: Column, answers: Answers, country: str | None) -> Phones:
     """Ask for the country of the numbers, unless they have country codes, or exist in the time zone's country.
-    ``country`` is another likely one. A country where most of them do not exist is not offered."""
+    ``country`` is another likely one. A country where most of them do not exist is not offered.
+    """
     zone, own = answers.given.get("--timezone"), looks.region_of(phone.with_digits)
     zoned = zone_country(zone or "")
     fits = zoned is not None and looks.are_numbers_of(phone.with_digits, zoned)
-    if country is not None and not looks.are_numbers_of(phone.with_digits, country):
-        country = None
+    if country is None or not looks.are_numbers_of(phone.with_digits, country):
+        country = looks.likely_region(phone.with_digits)
     question = Question(
         "--region",
         f"In which country are the numbers in {label(phone.name)} written? Two letters, such as MX",

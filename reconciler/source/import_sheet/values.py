@@ -32,6 +32,7 @@ _ORDERS = ("DD{0}MM{0}YYYY", "MM{0}DD{0}YYYY", "YYYY{0}MM{0}DD", "DD{0}MM{0}YY",
 _STARTS_WITH_YEAR = re.compile("[0-9]{4}", re.ASCII)
 _LONG_NUMBER = re.compile(r"[0-9][^0-9]?[0-9][^0-9]?[0-9][^0-9]?[0-9]", re.ASCII)
 _MOSTLY = 0.9
+_REGIONS = ["MX", "ES", "AR", "CO", "CL", "PE", "EC", "GT", "CR", "PA", "UY", "BO", "DO", "BR", "PT", "US", "GB"]
 
 Values = Sequence[str]
 
@@ -143,6 +144,14 @@ def are_numbers_of(values: Values, region: str) -> bool:
     """Whether most are numbers that exist in a region. Numbers of other countries often have a possible length."""
     valid = (is_possible_in(text, region) and judge_number(e164(text, region)) == "valid" for text in values)
     return sum(valid) * 2 > len(values)
+
+
+def likely_region(values: Values) -> str | None:
+    """The one region among those of the languages of headers in which most of these numbers exist; None if there
+    is none, or more than one.
+    """
+    regions = [region for region in _REGIONS if are_numbers_of(values, region)]
+    return regions[0] if len(regions) == 1 else None
 
 
 def zone_of(values: Values, region: str) -> str | None:
