@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tests.conftest import Workbench, clean_environment
 
-_PROMPTS = ("]: ", "later): ")
+_PROMPTS = ("]: ", "later): ", "accepted: ")
 
 
 def converse(bench: Workbench, args: list[str], answers: Mapping[str, list[str]]) -> tuple[int, str]:
