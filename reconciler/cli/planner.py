@@ -69,6 +69,7 @@ def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Pla
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
         plan = make_plan(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+    plan = replace(plan, skipped=sources.skipped)
     return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
 
 

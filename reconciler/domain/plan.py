@@ -16,6 +16,8 @@ from reconciler.domain.times import ZONE_RULES
 if TYPE_CHECKING:
     from reconciler.domain.changes import Changes
 
+_ROWS_NAMED = 6
+
 
 class Action(StrEnum):
     """The planned action for one address, in the order of display."""
@@ -160,6 +162,23 @@ class Lifted:
     reason: str
 
 
+def row_numbers(rows: Sequence[int], count: int | None = None) -> str:
+    """``row 9``, ``rows 9 and 11``: the first few numbers. ``rows`` may have fewer than ``count``."""
+    count = len(rows) if count is None else count
+    shown = [str(number) for number in rows[:_ROWS_NAMED]]
+    shown += [f"{count - len(shown):,} more"] if count > len(shown) else []
+    return f"{'row' if count == 1 else 'rows'} {' and '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """The rows of a sheet that its ``where`` skips: how many, and the numbers of the first of them."""
+
+    sheet: str
+    count: int = 0
+    rows: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` identify the state.
@@ -168,7 +187,8 @@ class Plan:
     the snapshot, if the plan was made against one. ``next_apply_by`` is the time by which an apply must run, or
     the first waiting call is missed. ``lifted`` are guards that would block the plan, but were lifted. ``to_stop``
     are the calls to stop by hand, the soonest first. ``zone_rules`` is the tz database release used for all times.
-    ``public_metadata`` are names of metadata whose values may be published; a saved plan does not contain them.
+    ``public_metadata`` are names of metadata whose values may be published, and ``skipped`` the rows of sheets
+    that are not read; a saved plan contains neither.
     """
 
     created_at: datetime
@@ -186,6 +206,7 @@ class Plan:
     zone_rules: str = ZONE_RULES
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
+    skipped: tuple[SkippedRows, ...] = ()
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""

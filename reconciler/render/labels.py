@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from reconciler.bulk.spool import Subset
 from reconciler.domain.model import Entry
-from reconciler.domain.plan import Action, Change, Lifted, Plan
+from reconciler.domain.plan import Action, Change, Lifted, Plan, SkippedRows, row_numbers
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.domain.times import format_utc, rounded_span
 from reconciler.planning.guards.registry import NAMES
@@ -42,6 +42,13 @@ def count_line(plan: Plan) -> str:
     """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
     parts = [f"{plan.count(action)} {word(action)}" for action in Action if plan.count(action)]
     return ", ".join(parts) if parts else "no calls"
+
+
+def skipped_line(skipped: SkippedRows, escape: Callable[[str], str]) -> str:
+    """``2 rows of calls/june.xlsx are skipped by where: rows 9 and 14.``"""
+    count, verb = format_count(skipped.count, "row"), "is" if skipped.count == 1 else "are"
+    rows = row_numbers(skipped.rows, skipped.count)
+    return f"{count} of {escape(skipped.sheet)} {verb} skipped by where: {rows}."
 
 
 def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:

@@ -26,6 +26,7 @@ from reconciler.render.labels import (
     blocked_groups,
     count_line,
     lifted_line,
+    skipped_line,
     state_line,
     verdict_line,
     word,
@@ -95,6 +96,7 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     errors = frame.errors
     mine = {action: _with_action(plan, action, waiting=False) for action in Action}
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
+    parts += [Part(0, f"\n{skipped_line(item, for_markdown)}\n") for item in plan.skipped]
     if errors:
         parts.append(
             Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(problem_item, errors), len(errors))

@@ -58,6 +58,11 @@ def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[l
     return chosen, problems
 
 
+def plan_folder(project: Project) -> Path:
+    """The folder in which the project keeps its plan files: that of its first glob."""
+    return project.root.joinpath(*_fixed(PurePosixPath(next(_globs(project))).parts))
+
+
 def name_of(project: Project, path: Path) -> str:
     """The name of a file in locations: relative to the project's folder, so the same on every machine.
 

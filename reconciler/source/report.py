@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from reconciler.domain.model import Address, Diagnostic, Location, Severity
+from reconciler.domain.plan import SkippedRows
 from reconciler.source.codes import CODES
 
 MAX_PER_KIND = 200
@@ -57,6 +58,7 @@ class WorkerProblems:
 
     items: list[tuple[ProblemKind, Diagnostic]] = field(default_factory=list)
     omitted: Counter[ProblemKind] = field(default_factory=Counter)
+    filtered: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,7 +68,8 @@ class FileReport:
 
     ``MAX_PER_KIND`` problems of each kind are kept and the others are counted, so that a file may have an error
     in every row. In a worker process, problems go to ``elsewhere``, for ``receive`` in the main process.
-    If ``kinds`` is a list, the kind of each problem is appended to it.
+    If ``kinds`` is a list, the kind of each problem is appended to it. ``filtered`` are the rows that ``where``
+    skipped, by the name of their sheet.
     """
 
     file: str
@@ -75,6 +78,7 @@ class FileReport:
     skipped: set[tuple[str | int, ...]] = field(default_factory=set)
     elsewhere: WorkerProblems | None = None
     kinds: list[ProblemKind] | None = None
+    filtered: dict[str, SkippedRows] = field(default_factory=dict)
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
     _tally: ProblemCounts = field(default_factory=ProblemCounts)
@@ -114,6 +118,17 @@ class FileReport:
         for kind, item in sent.items:
             self._add(kind, item)
         self._tally.counts.update(sent.omitted)
+        for sheet, number in sent.filtered:
+            self.add_filtered(sheet, number)
+
+    def add_filtered(self, sheet: str, number: int) -> None:
+        """Count a row that ``where`` skipped."""
+        if self.elsewhere is not None:
+            self.elsewhere.filtered.append((sheet, number))
+            return
+        known = self.filtered.get(sheet, SkippedRows(sheet))
+        rows = known.rows if known.count >= MAX_PER_KIND else (*known.rows, number)
+        self.filtered[sheet] = SkippedRows(sheet, known.count + 1, rows)
 
     def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
         """The fields at ``path`` that are bad, or contain something bad."""

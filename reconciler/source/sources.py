@@ -12,6 +12,7 @@ from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
 from reconciler.domain.persons import PersonIndex, Persons
+from reconciler.domain.plan import SkippedRows
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
@@ -26,7 +27,7 @@ from reconciler.system.failures import error_message, next_step
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The content of the plan files. ``plans`` are the names of the plans, ``files`` the documents, for excerpts.
-    Sheets are not stored; their paths are relative to ``root``."""
+    Sheets are not stored; their paths are relative to ``root``. ``skipped`` are the rows that ``where`` skips."""
 
     rows: Sequence[Row]
     plans: frozenset[str]
@@ -34,6 +35,7 @@ class Sources:
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, Document]
     root: Path
+    skipped: tuple[SkippedRows, ...] = ()
 
 
 def load_sources(
@@ -49,6 +51,7 @@ def load_sources(
     plans: dict[str, Location] = {}
     rows = RowCollector()
     moves: list[Move] = []
+    skipped: list[SkippedRows] = []
     for file in files:
         name = name_of(project, file.path)
         report = FileReport(name)
@@ -58,9 +61,11 @@ def load_sources(
             moves += plan.moves
         report.finish()
         problems += report.diagnostics
+        skipped += report.filtered.values()
     people = people or People()
     problems += _duplicate_calls(rows.possible_duplicates(people), people)
-    return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
+    found = by_place(problems)
+    return Sources(rows.rows(), frozenset(plans), tuple(moves), found, documents, project.root, tuple(skipped))
 
 
 def _read(

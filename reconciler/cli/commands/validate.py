@@ -17,6 +17,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.errors import ExitCode
 from reconciler.planning.guarding import guard_rows
 from reconciler.quantities import format_count
+from reconciler.render.labels import skipped_line
 from reconciler.savedplan.planfile import diagnostic_document
 from reconciler.source.report import by_place
 
@@ -53,6 +54,8 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
         rows, plans = format_count(len(sources.rows), "row"), format_count(len(sources.plans), "plan")
         say(f"{rows} in {plans}: {count_problems(found)}.")
+        for skipped in sources.skipped:
+            say(skipped_line(skipped, str))
     if broken:
         return ExitCode.ERROR
     return ExitCode.DONE if valid else ExitCode.REFUSED
