@@ -22,7 +22,8 @@ from hypothesis import settings
 from reconciler.sandbox import SandboxConfig, running
 from tests.ramdisk import MEMORY
 from tests.settings_file import keep_only_the_state
-from tests.zygote import Forked, Zygote, shorten_pauses, suits
+from tests.warm import shorten_pauses
+from tests.zygote import Forked, Zygote, clean_environment, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
@@ -184,14 +185,6 @@ class Workbench:
         """Without the schedule check, which would send one call before the others, and look it up."""
         options = () if schedule_check else ("--no-schedule-check",)
         return self.run("apply", "--auto-approve", "--json", "--rate", "none", *options, *args)
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what steers the command."""
-    prefixes = ("RECONCILER_", "CONTACTSHIP_", "GITHUB_", "GITLAB_", "COV_", "PYTEST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    kept.pop("CI", None)
-    return kept
 
 
 @pytest.fixture

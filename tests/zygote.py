@@ -7,8 +7,6 @@ locale) cannot be given to it: such commands are started afresh.
 
 from __future__ import annotations
 
-import gc
-import io
 import json
 import os
 import select
@@ -19,63 +17,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 from reconciler.sandbox import SandboxConfig, running
-from tests.settings_file import keep_only_the_state
+from tests.warm import import_all
 
 ROOT = Path(__file__).parent.parent
 COMMAND = "reconciler.cli"
 VICTIM = "tests.crash.victim"
 _READY = b"."
-_PLAN = """\
-version: 1
-plan: warm
-calls:
-  - {key: 1, agent: a1b2c3d4-e5f6-7890-abcd-ef1234567890, from: a1b2c3d4-e5f6-7890-abcd-ef1234567891,
-     contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012,
-     schedule: {at: 2031-06-16 14:30:00, timezone: America/Bogota}}
-"""
-_LATE = (  # imported where they are used
-    "anyio._backends._asyncio",
-    "cel_expr_python.cel",
-    "concurrent.futures.thread",
-    "encodings.cp437",
-    "encodings.utf_16_be",
-    "encodings.utf_8_sig",
-    "filelock",
-    "holidays.countries.mexico",
-    "holidays.countries.united_states",
-    "httpcore",
-    "phonenumbers.data.region_MX",
-    "phonenumbers.data.region_US",
-    "phonenumbers.timezone",
-    "pyexpat",
-    "resource",
-    "sqlite_utils.migrations",
-)
-_COMMANDS = (
-    "init",
-    "validate",
-    "plan --format html",
-    "plan --format json",
-    "plan",
-    "apply --auto-approve --json --rate none --no-schedule-check",
-    "plan",
-    "status --format json",
-    "explain warm/1",
-    "audit verify",
-)
 _AT_START = ("PYTHON", "LC_", "LANG")
 
 
 def suits(env: Mapping[str, str]) -> bool:
     """Whether a command with these variables may be forked."""
     return not any(name.startswith(_AT_START) and os.environ.get(name) != value for name, value in env.items())
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what steers the command."""
+    prefixes = ("RECONCILER_", "CONTACTSHIP_", "GITHUB_", "GITLAB_", "COV_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    kept.pop("CI", None)
+    return kept
 
 
 @dataclass
@@ -174,7 +142,7 @@ class Zygote:
             with running(SandboxConfig(port=0, api_key="warm")) as service:
                 service_env = {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": "warm"}
                 self._process = subprocess.Popen(
-                    command, pass_fds=[theirs.fileno()], cwd=ROOT, env=os.environ | service_env
+                    command, pass_fds=[theirs.fileno()], cwd=ROOT, env=clean_environment() | service_env
                 )
                 theirs.close()
                 assert ours.recv(1) == _READY
@@ -260,48 +228,8 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
         os._exit(code if isinstance(code, int) else 1)
 
 
-def _import_all() -> None:
-    import pkgutil
-
-    import reconciler
-    from reconciler.contactship import transport
-
-    for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
-        if not module.name.endswith("__main__") and ".sandbox" not in module.name:
-            import_module(module.name)
-    for name in (VICTIM, *_LATE):
-        import_module(name)
-    shorten_pauses()
-    transport.tls_context()
-    _run_commands()
-    gc.collect()
-    gc.freeze()  # no collection of a command's own goes through what is shared
-
-
-def shorten_pauses() -> None:
-    """Ask again sooner: what is asked, how often and in which order stays the same."""
-    from reconciler.contactship import paging, reader
-    from reconciler.placing import joint, schedule_check
-
-    reader.PAUSE, paging.PAUSE = 0.01, 0.005
-    schedule_check.FIRST_PAUSE, joint.POLL = 0.01, 0.02
-    joint.PROGRESS_EVERY = 0
-
-
-def _run_commands() -> None:
-    """So that what a process makes once is there: compiled schemas, patterns and templates, cached zones."""
-    main = import_module(COMMAND).main
-    streams = io.TextIOWrapper(io.BytesIO())
-    with tempfile.TemporaryDirectory() as project, redirect_stdout(streams), redirect_stderr(streams):
-        for command in _COMMANDS:
-            assert main(["-C", project, *command.split()]) == 0, (command, streams.buffer.getvalue())
-            if command == "init":
-                keep_only_the_state(Path(project))
-                Path(project, "calls/warm.yaml").write_text(_PLAN, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    _import_all()
+    import_all()
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.send(_READY)
     _serve(channel)
