@@ -102,6 +102,17 @@ def print_indented(console: Console, text: str, indent: int) -> None:
         console.print(margin + line)
 
 
+def wrap(text: str, width: int, head: int) -> list[str]:
+    """The lines of a text, broken between words, the later ones indented. The first ``head`` characters stay in
+    one line: if they are too long, the text is one line.
+    """
+    if len(text) <= width or head >= width:
+        return [text]
+    return textwrap.wrap(
+        text, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False, tabsize=1
+    )
+
+
 def _painted(text: str, style: str) -> str:
     codes = ";".join(_CODES[word] for word in style.split())
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from reconciler.bulk.spool import Subset
+from reconciler.domain.diagnostics import problem_count
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Action, Change, Lifted, Plan, SkippedRows, row_numbers
 from reconciler.domain.policy import GUARD_CODES
@@ -95,7 +96,7 @@ def standing(entry: Entry) -> str:
 
 def verdict_line(plan: Plan) -> str:
     """Whether the plan can be applied, and what it does."""
-    errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
+    errors, blocked = problem_count(plan.errors), plan.count(Action.BLOCKED)
     if errors or blocked:
         why = [format_count(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
         return f"It cannot be applied: {', '.join(why)}."

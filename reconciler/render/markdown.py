@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.bulk.spool import Subset, filtered
+from reconciler.domain.diagnostics import problem_count
 from reconciler.domain.masking import mask_change, mask_plan
 from reconciler.domain.model import Severity
 from reconciler.domain.plan import Action, Change, Plan
@@ -147,7 +148,7 @@ def _lifted(plan: Plan) -> Iterator[Part]:
 
 def _summary(plan: Plan) -> str:
     """A line for each action that occurs; with a base, a column for each side."""
-    rows = [("errors", len(plan.errors), 0)] if plan.errors else []
+    rows = [("errors", problem_count(plan.errors), 0)] if plan.errors else []
     for action in Action:
         mine, waiting = (
             len(_with_action(plan, action, waiting=False)),

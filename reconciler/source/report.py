@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -49,7 +49,14 @@ class ProblemCounts:
                 about = f" for {kind.cause!r}" if kind.cause else ""
                 meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
                 message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
-                yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))
+                yield Diagnostic(
+                    _severity(kind.code),
+                    kind.code,
+                    message,
+                    Location(kind.file),
+                    cause=kind.cause,
+                    omitted=count - MAX_PER_KIND,
+                )
 
 
 @dataclass(slots=True)
@@ -84,9 +91,11 @@ class FileReport:
     _tally: ProblemCounts = field(default_factory=ProblemCounts)
     _sent: ProblemCounts = field(default_factory=ProblemCounts)
 
-    def add(self, item: Diagnostic, cause: str = "") -> None:
+    def add(self, item: Diagnostic) -> None:
         """Keep or count a diagnostic, unless an identical one was kept before."""
-        self._add(ProblemKind(self.file if item.location is None else item.location.file, item.code, cause), item)
+        self._add(
+            ProblemKind(self.file if item.location is None else item.location.file, item.code, item.cause), item
+        )
 
     def _add(self, kind: ProblemKind, item: Diagnostic) -> None:
         if self.kinds is not None:
@@ -171,7 +180,7 @@ class FileReport:
         """The same at a location that may be in a sheet. A hint may be a function, if it takes long to compute."""
         if callable(hint):
             hint = None if self.is_full(ProblemKind(location.file, code, cause)) else hint()
-        self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
+        self.add(Diagnostic(_severity(code), code, message, location, hint, private, address, cause))
 
     def finish(self) -> None:
         """Add the numbers of omitted problems."""
@@ -185,13 +194,3 @@ class FileReport:
 
 def _severity(code: str) -> Severity:
     return Severity.WARNING if code.startswith("W") else Severity.ERROR
-
-
-def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file, line, column and code; diagnostics without a location come first."""
-
-    def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
-        where = item.location or Location("", 0, 0)
-        return (where.file, where.line, where.column, item.code, item.message)
-
-    return tuple(sorted(items, key=place))

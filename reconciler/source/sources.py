@@ -8,14 +8,15 @@ from pathlib import Path
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import ClearView
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
 from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.plan import SkippedRows
 from reconciler.domain.settings import Project
-from reconciler.source.files import PlanPath, locate_plan_files, name_of
-from reconciler.source.report import FileReport, by_place
+from reconciler.source.files import PlanPath, locate_plan_files, name_of, near_plan_file
+from reconciler.source.report import FileReport
 from reconciler.source.rows.collector import RowCollector
 from reconciler.source.rows.plan_file import PlanFile, read_plan_file
 from reconciler.source.rows.row import Watch
@@ -79,7 +80,8 @@ def _read(
     try:
         data = file.read()
     except OSError as error:
-        report.add_problem("E113", f"cannot be read: {error_message(error)}", 1, 1, next_step(error))
+        near = near_plan_file(project, file.path) if isinstance(error, FileNotFoundError) else None
+        report.add_problem("E113", f"cannot be read: {error_message(error)}", 1, 1, near or next_step(error))
         return None
     document = load(data, name)
     documents[name] = document

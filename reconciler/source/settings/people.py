@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile, person
 from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.domain.times import FARTHEST_EAST
 from reconciler.source.formulas.functions import e164
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.source.report import FileReport, by_place
+from reconciler.source.report import FileReport
 from reconciler.source.rows.parties import ID
 from reconciler.source.schema.wording import quoted
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, limited, refuse_flaws
