@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pty
 import shutil
@@ -21,7 +22,8 @@ from hypothesis import settings
 from reconciler.sandbox import SandboxConfig, running
 from tests.ramdisk import MEMORY
 from tests.settings_file import keep_only_the_state
-from tests.zygote import Forked, Zygote, shorten_pauses, suits
+from tests.warm import shorten_pauses
+from tests.zygote import Forked, Zygote, clean_environment, suits
 
 settings.register_profile("shared", deadline=None)  # machines are shared: a slow moment is no failure
 settings.load_profile("shared")
@@ -29,11 +31,21 @@ settings.load_profile("shared")
 if MEMORY is not None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))  # where pytest makes each test's folder
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each new interpreter compiles the whole package
+sys.dont_write_bytecode = False  # or each worker compiles all tests
 
 ZYGOTE = Zygote()
 shorten_pauses()
 
 KEY = "canary-key-8c1f0a"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For ``-n auto``, three workers on two cores: for a third of its time a test only waits."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return math.ceil(1.5 * cores)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -173,14 +185,6 @@ class Workbench:
         """Without the schedule check, which would send one call before the others, and look it up."""
         options = () if schedule_check else ("--no-schedule-check",)
         return self.run("apply", "--auto-approve", "--json", "--rate", "none", *options, *args)
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what steers the command."""
-    prefixes = ("RECONCILER_", "CONTACTSHIP_", "GITHUB_", "GITLAB_", "COV_", "PYTEST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    kept.pop("CI", None)
-    return kept
 
 
 @pytest.fixture

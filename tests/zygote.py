@@ -7,8 +7,6 @@ locale) cannot be given to it: such commands are started afresh.
 
 from __future__ import annotations
 
-import gc
-import io
 import json
 import os
 import select
@@ -19,30 +17,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from reconciler.sandbox import SandboxConfig, running
+from tests.warm import import_all
+
 ROOT = Path(__file__).parent.parent
 COMMAND = "reconciler.cli"
 VICTIM = "tests.crash.victim"
-_PLAN = """\
-version: 1
-plan: warm
-calls:
-  - {key: 1, agent: a1b2c3d4-e5f6-7890-abcd-ef1234567890, from: a1b2c3d4-e5f6-7890-abcd-ef1234567891,
-     contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012,
-     schedule: {at: 2031-06-16 14:30:00, timezone: America/Bogota}}
-"""
-_LATE = ("anyio._backends._asyncio", "filelock", "httpcore", "pyexpat")  # imported where they are used
+_READY = b"."
 _AT_START = ("PYTHON", "LC_", "LANG")
 
 
 def suits(env: Mapping[str, str]) -> bool:
     """Whether a command with these variables may be forked."""
     return not any(name.startswith(_AT_START) and os.environ.get(name) != value for name, value in env.items())
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what steers the command."""
+    prefixes = ("RECONCILER_", "CONTACTSHIP_", "GITHUB_", "GITLAB_", "COV_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    kept.pop("CI", None)
+    return kept
 
 
 @dataclass
@@ -137,10 +138,14 @@ class Zygote:
     def _channel(self) -> socket.socket:
         if self._socket is None:
             ours, theirs = socket.socketpair()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.zygote", str(theirs.fileno())], pass_fds=[theirs.fileno()], cwd=ROOT
-            )
-            theirs.close()
+            command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno())]
+            with running(SandboxConfig(port=0, api_key="warm")) as service:
+                service_env = {"CONTACTSHIP_BASE_URL": service.url, "CONTACTSHIP_API_KEY": "warm"}
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], cwd=ROOT, env=clean_environment() | service_env
+                )
+                theirs.close()
+                assert ours.recv(1) == _READY
             self._socket = ours
         return self._socket
 
@@ -223,43 +228,8 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
         os._exit(code if isinstance(code, int) else 1)
 
 
-def _import_all() -> None:
-    import pkgutil
-
-    import reconciler
-    from reconciler.contactship import transport
-
-    for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
-        if not module.name.endswith("__main__") and ".sandbox" not in module.name:
-            import_module(module.name)
-    for name in (VICTIM, *_LATE):
-        import_module(name)
-    _compile()
-    transport.tls_context()
-    shorten_pauses()
-    gc.collect()
-    gc.freeze()  # no collection of a command's own goes through what is shared
-
-
-def shorten_pauses() -> None:
-    """Ask again sooner: what is asked, how often and in which order stays the same."""
-    from reconciler.contactship import paging, reader
-    from reconciler.placing import joint, schedule_check
-
-    reader.PAUSE, paging.PAUSE = 0.01, 0.005
-    schedule_check.FIRST_PAUSE, joint.POLL = 0.01, 0.02
-    joint.PROGRESS_EVERY = 0
-
-
-def _compile() -> None:
-    """By a command that reads a project, and no state: schemas and the page are compiled once in a process."""
-    with tempfile.TemporaryDirectory() as project, redirect_stdout(io.TextIOWrapper(io.BytesIO())):
-        Path(project, "calls").mkdir()
-        Path(project, "reconciler.yaml").write_text("version: 1\n", encoding="utf-8")
-        Path(project, "calls/warm.yaml").write_text(_PLAN, encoding="utf-8")
-        assert import_module(COMMAND).main(["-C", project, "plan", "--no-state", "--format", "html"]) == 0
-
-
 if __name__ == "__main__":
-    _import_all()
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    import_all()
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.send(_READY)
+    _serve(channel)
