@@ -143,6 +143,7 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
         moves=_mask_moves(plan),
         to_stop=tuple(map(mask_to_stop, plan.to_stop)),
         lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
+        aliases={name: mask_text(alias) for name, alias in plan.aliases.items()},
     )
 
 
@@ -191,6 +192,7 @@ def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
         address=mask_address(change.address, private),
         source=_mask_place(change.source),
         call=None if change.call is None else mask_call(change.call, public_metadata),
+        shown_call=None if change.shown_call is None else mask_call(change.shown_call, public_metadata),
         request=None if request is None else _mask_request(request, private, public_metadata),
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from operator import itemgetter
@@ -63,7 +63,8 @@ class Change(Record, frozen=True, eq=False):
     and ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
     ``introduced`` says whether the branch adds it, None if the plan has no base to compare with.
     ``private`` are values, besides those of ``call``, that identify the called person and may occur in the key or
-    the message; a saved plan does not contain them.
+    the message. ``shown_call`` is the call to show where ``call`` is not set: that of the row, or the placed one
+    if there is no row; None for unchanged rows. A saved plan contains neither.
     """
 
     address: Address
@@ -82,10 +83,11 @@ class Change(Record, frozen=True, eq=False):
     called_timezone: str | None = None
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
+    shown_call: Call | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
-        return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
+        """Compare everything except the last three fields, which a saved plan does not contain."""
+        return isinstance(other, Change) and astuple(self)[:-3] == astuple(other)[:-3]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -181,7 +183,9 @@ class Plan:
     the snapshot, if the plan was made against one. ``next_apply_by`` is the time by which an apply must run, or
     the first waiting call is missed. ``lifted`` are guards that would block the plan, but were lifted. ``to_stop``
     are the calls to stop by hand, the soonest first. ``zone_rules`` is the tz database release used for all times.
-    ``public_metadata`` are names of metadata whose values may be published; a saved plan does not contain them.
+    ``public_metadata`` are names of metadata whose values may be published. ``show`` is the field that is shown of
+    each call, ``aliases`` are the project's names of agents and numbers, by ``exact_id``. All three come from the
+    settings; a saved plan does not contain them.
     """
 
     created_at: datetime
@@ -199,6 +203,8 @@ class Plan:
     zone_rules: str = ZONE_RULES
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
+    show: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""

@@ -129,5 +129,6 @@ def _forbidden(item: Judged, findings: list[GuardFinding]) -> Judged:
         reasons=reasons,
         message=explain.plain(said or ""),
         message_parts=said or None,
+        shown_call=item.change.shown_call if item.row is None else item.row.call,
     )
     return Judged(change, item.entry, item.row, why)

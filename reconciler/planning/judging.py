@@ -113,6 +113,7 @@ class Judge:
     def _judge(self, row: Row) -> Judged:
         named = self.known.named(row.address) if self.known else []
         item = self._judge_row(row, named)
+        item = _with_shown_call(item, row.call)
         calls = [entry.call for _, entry in named]
         calls += [self.known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
         old = self._moved.get(row.address)
@@ -262,11 +263,24 @@ class Judge:
             change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
             if entry.unknown:
                 item = Judged(_with(change, Action.UNCERTAIN, explain.uncertain(entry)))
-                yield _with_private(item, [entry.call])
+                yield self._of_state(item, entry)
             elif entry.will_ring(self.context.now):
                 superseded = self.trace.latest.get((address.plan, address.key), 0) > address.revision
                 why = explain.removed(entry, "superseded" if superseded else "no-row")
-                yield _with_private(Judged(_with(change, Action.REMOVED, why), entry), [entry.call])
+                yield self._of_state(Judged(_with(change, Action.REMOVED, why), entry), entry)
+
+    def _of_state(self, item: Judged, entry: Entry) -> Judged:
+        """Add what is known of the call of an entry without a row."""
+        item = _with_shown_call(item, self.context.view.placed(entry, None))
+        return _with_private(item, [entry.call])
+
+
+def _with_shown_call(item: Judged, call: Call | None) -> Judged:
+    """Set ``shown_call``, except where the change has its call, or is unchanged and is only counted."""
+    change = item.change
+    if call is None or change.call is not None or change.action is Action.UNCHANGED:
+        return item
+    return structs.replace(item, change=structs.replace(change, shown_call=call))
 
 
 def _with_private(item: Judged, calls: Sequence[Call], old: Address | None = None) -> Judged:

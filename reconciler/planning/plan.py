@@ -54,7 +54,6 @@ def make_plan(
         to_stop=judge.to_stop,
         lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
         next_apply_by=_next_apply_by(with_action(changes, Action.WAITING), context.policy),
-        public_metadata=context.policy.public_metadata,
     )
 
 

@@ -51,8 +51,14 @@ def wall(moment: datetime, now: datetime) -> str:
 
 def zone_place(timezone: str) -> str:
     """``in Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
+    name = zone_name(timezone)
+    return name if name == timezone else f"in {name}"
+
+
+def zone_name(timezone: str) -> str:
+    """``Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
     area, _, name = timezone.rpartition("/")
-    return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
+    return timezone if area in {"", "Etc"} else name.replace("_", " ")
 
 
 def sentence(change: Change, now: datetime | None) -> str:

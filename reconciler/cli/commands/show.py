@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.app import App
 from reconciler.cli.options import full_option, reveal_option
 from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts
+from reconciler.cli.planner import with_display_settings
 from reconciler.cli.saved_plans import read_plan
 from reconciler.errors import ExitCode
 from reconciler.source.settings.project import find_project, load_project
-
-if TYPE_CHECKING:
-    pass
-
-MIN_KEY_LENGTH = 32  # characters; 128 bits if they are hexadecimal digits
 
 
 @click.command(epilog="\b\nExamples:\n  reconciler show june.plan\n  reconciler show june.plan --json --reveal\n")
@@ -39,6 +33,6 @@ def show(
     """Show a saved plan. Exit 5 if the file was changed after plan wrote it."""
     wanted = printouts(forms, outputs, as_json=as_json)
     project, _, _ = load_project(find_project(app.directory))
-    plan = replace(read_plan(app, planfile), public_metadata=project.policy.public_metadata)
+    plan = with_display_settings(read_plan(app, planfile), project)
     print_plan(app, plan, wanted, PlanView(reveal=reveal, full=full))
     return ExitCode.DONE

@@ -44,6 +44,7 @@ def read_policy(node: MapNode, days_off: frozenset[date], report: FileReport) ->
         number_peak=read_integer(peak, "per_number", report),
         signed_plans=child_text(node, "signed_plans") == "required",
         public_metadata=read_public_metadata(node),
+        show=child_text(node, "show"),
     )
     _check_idle(node, policy, report)
     return policy
