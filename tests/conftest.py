@@ -112,9 +112,8 @@ class Workbench:
             cwd=self.root,
             env=clean_environment() | self.env,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stderr": subprocess.PIPE, **options},
         )
 
     def on_terminal(self, *args: str, answer: str | None = None, **env: str) -> str:

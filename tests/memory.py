@@ -7,25 +7,23 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from reconciler.domain.chain import EntryKind, Note
 from reconciler.domain.ports import Run
-from reconciler.domain.times import format_instant
-from reconciler.state import copying, files, ledger
-from reconciler.state.steps import STEPS, new_secret
+from reconciler.state.migrations import MIGRATIONS, create_state
+from reconciler.state.sqlite.connection import transaction
 from reconciler.state.store import Store
+from reconciler.state.transfer import copying
 
 
 @dataclass(frozen=True, slots=True)
-class InMemorySession(copying.Within):
+class InMemorySession(copying.NestedSession):
     """Transactions as in a file, with nobody else to lock out."""
 
     connection: sqlite3.Connection
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        with files.transaction(self.connection):
+        with transaction(self.connection):
             yield
 
 
@@ -37,14 +35,9 @@ class InMemoryStore(Store):
         weakref.finalize(self, connection.close)
         connection.row_factory = sqlite3.Row
         connection.execute("pragma foreign_keys=on")
-        for step in STEPS.values():
-            step(connection)
-        now = datetime.now(UTC)
-        connection.execute(
-            "insert into meta (id, lineage, serial, created_at, secret) values (1, ?, 0, ?, ?)",
-            (lineage, format_instant(now), new_secret()),
-        )
-        ledger.append(connection, [Note(EntryKind.CREATED, now, None, {"state": ledger.about(connection)})])
+        for migrate in MIGRATIONS.values():
+            migrate(connection)
+        create_state(connection, lineage, {})
         super().__init__(InMemorySession(connection, ":memory:"))
         if run is not None:
             self.begin_run(run)

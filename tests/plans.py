@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import structs
 
 from reconciler.domain import identity, wire
+from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Entry, Location, Schedule, Severity, Status
 from reconciler.domain.plan import Action, Base, CellDiff, Change, GitRevision, Plan
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import scheduled_instant
 from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
 from reconciler.render.load_context import LoadContext
@@ -35,7 +36,9 @@ def make_plan(*changes: Change, **more: Any) -> Plan:
         "zone_rules": "2031a",
         "git": GitRevision("0a1b" * 10, dirty=False),
     } | more
-    return Plan(NOW, "0.1.0", changes=tuple(sorted(changes, key=lambda change: change.address)), **given)
+    return Plan(
+        NOW, "0.1.0", changes=Changes.from_items(sorted(changes, key=lambda change: change.address)), **given
+    )
 
 
 def create(name: str, at: str | None = "2031-06-01 14:30:00", line: int = 8, **more: Any) -> Change:

@@ -10,7 +10,8 @@ from reconciler.bulk import parallel, spool
 
 
 def main(args: list[str]) -> int:
-    spool.MOST_HELD = 0
+    spool.PARALLEL_ABOVE = 0
+    spool._CHUNK = 1
     spool.PART = 3
     os.environ.setdefault(parallel.VARIABLE, "3")
     return cli.main(args)

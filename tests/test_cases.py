@@ -19,9 +19,8 @@ import reconciler
 from reconciler.cli import main
 from reconciler.domain import identity
 from reconciler.source.codes import CODES
-from reconciler.source.schema.packaged import validator
-from reconciler.source.schema.sieve import prefilter
-from reconciler.source.schema.values import to_value
+from reconciler.source.schema.prefilter import prefilter
+from reconciler.source.schema.validator import to_value, validator
 from reconciler.source.settings.project import load_project
 from reconciler.source.sources import load_sources
 from reconciler.source.yaml.loader import load

@@ -10,12 +10,12 @@ import sqlite3
 from pathlib import Path
 
 from reconciler import cli
-from reconciler.state import files
+from reconciler.state.sqlite import connection as connections
 
 
 def main(args: list[str]) -> int:
     """The command with the arguments after the first, which is where the statements go."""
-    connect = files.connect
+    connect = connections.connect
     with Path(args[0]).open("w", encoding="utf-8") as trace:
 
         def traced(path: Path, mode: str, busy: float | None = None) -> sqlite3.Connection:
@@ -23,5 +23,5 @@ def main(args: list[str]) -> int:
             connection.set_trace_callback(lambda sql: print(json.dumps(sql), file=trace))
             return connection
 
-        files.connect = traced
+        connections.connect = traced
         return cli.main(args[1:])

@@ -248,7 +248,7 @@ def shorten_pauses() -> None:
 
     reader.PAUSE, paging.PAUSE = 0.01, 0.005
     schedule_check.FIRST_PAUSE, joint.POLL = 0.01, 0.02
-    joint.TOLD_EVERY = 0
+    joint.PROGRESS_EVERY = 0
 
 
 def _compile() -> None:

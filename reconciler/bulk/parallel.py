@@ -1,7 +1,7 @@
-"""Work on long sequences in parts, shared among as many processes as there are processors; in order all the same.
+"""Work on long sequences in parts, in as many processes as there are processors; the results come in order.
 
-The processes are copies of this one (``fork``), made when the work begins: they have all that it has, without a
-word about it, and only what they make travels. Where a copy cannot be made well, this process does all of it.
+The workers are forks of this process, made when the work begins: they have all its objects, and only results are
+sent. Where processes cannot be forked safely, this process does all the work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reconciler.system import environment
 R = TypeVar("R")
 
 VARIABLE = environment.PROCESSES
-_MOST = 8  # the one process that puts everything in order is busy with so many
+_MOST = 8  # with more, the process that takes their results is the slowest
 _HEAD = struct.Struct("!cQ")
 _PIPE = 1 << 20
 # Microseconds of processor time that a container has in a period of so many (Linux, Documentation/admin-guide:
@@ -36,30 +36,30 @@ _SHARES = (
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
 _LAST = frozenset({b"!", b"."})
-_Kind = Literal[b"=", b"+", b"!", b"."]  # bytes, another result, an exception, the end
+_Kind = Literal[b"=", b"+", b"!", b"."]  # bytes, another result, an exception, the end of the work
 
 
 def processes() -> int:
-    """How many processes share long work: 1 is this one alone.
+    """The number of processes for long work; 1 is this process alone.
 
     Raises:
-        UsageError: the variable that says so holds no number above 0.
+        UsageError: the environment variable is not a number above 0.
     """
     asked = environment.variable(VARIABLE)
     try:
         wanted = None if asked is None else parse_integer(asked, 1)
     except ValueError as error:
         raise UsageError(f"{VARIABLE}: {error}", hint="a number of processes, such as 1") from error
-    if sys.platform != "linux" or threading.active_count() > 1:  # a copy has one thread, and others' locks
+    if sys.platform != "linux" or threading.active_count() > 1:  # a fork keeps the locks of other threads
         return 1
     return min(_MOST, _processors() if wanted is None else wanted)
 
 
 def _processors() -> int:
-    """How many processors this process may keep busy: those it may run on, or its container's share of them."""
+    """The number of processors that this process may use: its CPU affinity, or its container's limit."""
     granted = len(os.sched_getaffinity(0))
     for files in _SHARES:
-        with suppress(OSError, ValueError):  # no such limit, or none that is a number
+        with suppress(OSError, ValueError):  # there is no such limit
             quota, period = map(int, " ".join(Path(file).read_text(encoding="ascii") for file in files).split())
             if quota > 0 < period:
                 granted = min(granted, -(-quota // period))
@@ -67,49 +67,43 @@ def _processors() -> int:
 
 
 def spread(make: Callable[[int], R | None]) -> Iterator[R]:
-    """What ``make`` makes of 0, 1, 2 ..., until it makes None.
+    """The results of ``make`` for 0, 1, 2 ..., until it returns None.
 
-    Where it runs in copies of this process, all that it changes there is lost, what it makes is pickled, and one
-    copy is not asked for every number, but still in ascending order. What it raises is raised in its place.
+    In a worker, changes to objects are lost, results are pickled, and ``make`` is not called for every number, but
+    still in ascending order. Its exceptions are raised in the place of the result.
 
     Raises:
-        ReconcilerError: the system ended one of the processes.
+        ReconcilerError: the system ended one of the workers.
     """
-    copies = _copies(make, processes())
-    if not copies:
-        yield from _alone(make)
+    workers = _start_workers(make, processes())
+    if not workers:
+        numbers = count()
+        while (made := make(next(numbers))) is not None:
+            yield made
         return
     try:
-        for copy in cycle(copies):
-            kind, data = copy.receive()
+        for worker in cycle(workers):
+            kind, data = worker.receive()
             if kind == b".":
                 return
-            found = data if kind == b"=" else pickle.loads(data)  # noqa: S301 - from a copy of this process
+            result = data if kind == b"=" else pickle.loads(data)  # noqa: S301 - from a fork of this process
             if kind == b"!":
-                raise found
-            yield found
+                raise result
+            yield result
     finally:
-        for copy in copies:
-            copy.end()
-
-
-def _alone(make: Callable[[int], R | None]) -> Iterator[R]:
-    for number in count():
-        made = make(number)
-        if made is None:
-            return
-        yield made
+        for worker in workers:
+            worker.end()
 
 
 @dataclass(slots=True)
-class _Copy:
-    """A process that works, and the pipe in which its results arrive."""
+class _Worker:
+    """A forked process, and the pipe in which its results arrive."""
 
     pid: int
     results: IO[bytes]
 
     def receive(self) -> tuple[bytes, Any]:
-        """The kind of what comes next, and it. Raises ``ReconcilerError`` where the process is no more."""
+        """The kind and the bytes of the next result. Raises ``ReconcilerError`` if the process has ended."""
         head = self.results.read(_HEAD.size)
         if len(head) == _HEAD.size:
             kind, size = _HEAD.unpack(head)
@@ -120,7 +114,7 @@ class _Copy:
         raise ReconcilerError("the system ended a process that this run had started", hint=hint)
 
     def end(self) -> None:
-        """Let it go, wherever it is."""
+        """End the process, whatever it is doing."""
         self.results.close()
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
@@ -128,20 +122,20 @@ class _Copy:
             os.waitpid(self.pid, 0)
 
 
-def _copies(make: Callable[[int], object], wanted: int) -> list[_Copy]:
-    """As many as wanted at work; none where that would be one, or there is no room for them."""
-    copies: list[_Copy] = []
+def _start_workers(make: Callable[[int], object], wanted: int) -> list[_Worker]:
+    """As many workers as wanted; none if that is one, or if the system has no room for them."""
+    workers: list[_Worker] = []
     try:
         for number in range(wanted if wanted > 1 else 0):
-            copies.append(_start(make, number, wanted, copies))
+            workers.append(_start(make, number, wanted, workers))
     except OSError:
-        for copy in copies:
-            copy.end()
+        for worker in workers:
+            worker.end()
         return []
-    return copies
+    return workers
 
 
-def _start(make: Callable[[int], object], first: int, step: int, others: Iterable[_Copy]) -> _Copy:
+def _start(make: Callable[[int], object], first: int, step: int, others: Iterable[_Worker]) -> _Worker:
     import fcntl  # noqa: PLC0415 - not every system has it
 
     reading, writing = os.pipe()
@@ -154,19 +148,15 @@ def _start(make: Callable[[int], object], first: int, step: int, others: Iterabl
     if pid == 0:
         _work(make, first, step, writing, [reading, *(other.results.fileno() for other in others)])
     os.close(writing)
-    with suppress(OSError):  # it works with a smaller one, too
+    with suppress(OSError):  # a smaller pipe works too
         fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, _PIPE)
-    return _Copy(pid, open(reading, "rb", buffering=_PIPE))  # noqa: PTH123 - a pipe; closed in end()
+    return _Worker(pid, open(reading, "rb", buffering=_PIPE))  # noqa: PTH123 - a pipe; closed in end()
 
 
 def _work(make: Callable[[int], object], first: int, step: int, writing: int, unused: Iterable[int]) -> NoReturn:
-    """The life of a copy. It ends when its work does, or when nobody reads what it makes any more."""
+    """Run a worker. It ends with its work, or when nobody reads its results any more."""
     try:
-        for ending in (
-            signal.SIGHUP,
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # sent to the whole group: the parent decides
+        for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # the parent gets it too, and decides
             signal.signal(ending, signal.SIG_IGN)
         for pipe in unused:
             os.close(pipe)
@@ -191,7 +181,7 @@ def _made(make: Callable[[int], object], number: int) -> tuple[_Kind, bytes]:
 
 
 def _pickled(error: Exception) -> bytes:
-    """The exception, or its words where it cannot travel."""
+    """The exception, or one with the same text if it cannot be pickled."""
     try:
         data = pickle.dumps(error)
         pickle.loads(data)  # noqa: S301 - just written

@@ -18,7 +18,7 @@ from reconciler.cli.planner import make_context, overridden_guards
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
 from reconciler.cli.runs import new_run
 from reconciler.cli.target import Target
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
 from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.events import Tally
@@ -26,20 +26,22 @@ from reconciler.domain.ports import Approval, Override
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.placing.joint import JointApply
+from reconciler.placing.plan_checks import check_applicable
 from reconciler.placing.schedule_check import ScheduleSettings
-from reconciler.placing.workflow import Apply, Service, check_applicable, outcome
-from reconciler.planning.lifting import lift
+from reconciler.placing.service import Service
+from reconciler.placing.workflow import Apply, outcome
 from reconciler.render.address_mask import AddressMask
 from reconciler.savedplan.planfile import plan_id, summary
 
 if TYPE_CHECKING:
     from reconciler.cli.approval import Job
-    from reconciler.cli.planner import Request
+    from reconciler.cli.planner import PlanRequest
     from reconciler.cli.workspace import Workspace
+    from reconciler.domain.checkpoint import Checkpoint
     from reconciler.domain.claims import JointStore
     from reconciler.domain.events import Event
     from reconciler.domain.model import JsonObject
-    from reconciler.domain.ports import Checkpoint, Run, StateStore
+    from reconciler.domain.ports import Run, StateStore
     from reconciler.planning.context import Context
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
@@ -54,7 +56,7 @@ def place(
     app: App,
     workspace: Workspace,
     job: Job,
-    request: Request,
+    request: PlanRequest,
     target: Target,
     *,
     lock_timeout: float,
@@ -118,7 +120,7 @@ def _details(workspace: Workspace, job: Job, target: Target) -> JsonObject:
     }
 
 
-def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObject) -> Run:
+def _new_run(workspace: Workspace, job: Job, request: PlanRequest, details: JsonObject) -> Run:
     own_id = plan_id(job.plan)
     may = workspace.project.policy.overridable
     lifted = dict.fromkeys((*job.plan.lifted, *request.lifted))
@@ -137,7 +139,7 @@ def _new_run(workspace: Workspace, job: Job, request: Request, details: JsonObje
 def _apply(
     workspace: Workspace,
     job: Job,
-    request: Request,
+    request: PlanRequest,
     store: StateStore,
     run_id: str,
     tally: Tally,
@@ -166,7 +168,7 @@ def _apply(
     if not new:
         return apply(context)
     check_used(new, apply(context).objecting)
-    return apply(lift(context, new))
+    return apply(context.with_overrides(new))
 
 
 async def _run(

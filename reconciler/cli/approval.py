@@ -14,11 +14,11 @@ from reconciler.cli.app import App
 from reconciler.cli.commit_order import note_origin
 from reconciler.cli.saved_plans import check_plan_key, read_plan
 from reconciler.cli.workspace import Workspace
-from reconciler.domain import chain
+from reconciler.domain import ledger
 from reconciler.domain.plan import Plan
 from reconciler.errors import Refused, StateError
 from reconciler.placing import approval
-from reconciler.placing.workflow import check_age, check_count
+from reconciler.placing.plan_checks import check_age, check_count
 from reconciler.savedplan.planfile import plan_id
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _withdraw(store: StateStore, unasked: Mapping[str, Sequence[RowApproval]], r
 
 def _find_withdrawn(store: StateStore) -> set[tuple[str, str]]:
     try:
-        return approval.find_withdrawn(chain.read(link.entry) for link in store.ledger())
+        return approval.find_withdrawn(ledger.read(link.entry) for link in store.ledger())
     except (ValueError, LookupError) as error:
         hint = "run reconciler audit verify for details"
         raise StateError(f"the ledger of the state is damaged: {error}", hint=hint) from error

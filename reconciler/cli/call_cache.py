@@ -17,11 +17,11 @@ import msgspec
 from reconciler.cli.output_files import write_private
 from reconciler.domain import documents
 from reconciler.domain.model import JsonObject
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.settings import STATE_FOLDER
 from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import ReconcilerError
-from reconciler.state.files import make_folder
+from reconciler.state.sqlite.files import make_folder
 from reconciler.system.files import MAX_DOCUMENT, read_in_project
 
 

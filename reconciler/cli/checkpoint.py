@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import App
 from reconciler.cli.output import say
 from reconciler.contactship.origin import API_KEY_VARIABLE
-from reconciler.domain.ports import Checkpoint, Phase
+from reconciler.domain.checkpoint import Checkpoint, Phase
 from reconciler.errors import CheckpointFailed, ExitCode, UsageError
 from reconciler.state.checkpoint import CommandCheckpoint
 

@@ -10,6 +10,7 @@ from importlib import resources
 from reconciler.source.codes import CODES
 from reconciler.source.schema.packaged import schema_text
 
+CODES_GUIDE = "codes"  # a section for each code
 # In the order for a new user.
 GUIDES = (
     "first-calls",
@@ -28,6 +29,7 @@ GUIDES = (
     "safety",
     "performance",
     "reference",
+    CODES_GUIDE,
 )
 _FENCE = "```"
 
@@ -46,7 +48,10 @@ def section(words: str) -> str | None:
 
     A heading that contains the words comes before a table row that begins with them, such as a setting.
     """
-    sections = [text for name in GUIDES for text in _sections(guide_text(name))]
+    guides = (
+        [CODES_GUIDE] if words.upper() in code_meanings() else [name for name in GUIDES if name != CODES_GUIDE]
+    )
+    sections = [text for name in guides for text in _sections(guide_text(name))]
     wanted = set(words.casefold().replace("-", " ").split())
     headings = (text for text in sections if wanted <= _heading_words(text))
     rows = (text for text in sections if words.casefold() in _row_names(text))

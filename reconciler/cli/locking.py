@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from reconciler.cli.output import to_json
 from reconciler.domain.times import format_instant
 from reconciler.render.escape import for_terminal
-from reconciler.state.place import describe_holder
+from reconciler.state.backend import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.domain.claims import Runner
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Run
-    from reconciler.state.place import Lock
+    from reconciler.state.backend import LockStatus
 
 _COUNTS = ("claimed", "flying", "placed", "failed", "uncertain")
 
 
-def lock_text(lock: Lock, now: datetime) -> str:
+def lock_text(lock: LockStatus, now: datetime) -> str:
     """One line, or one for each runner."""
     if not lock.held:
         return "The lock is not held.\n"
@@ -40,7 +40,7 @@ def _counts(runner: Runner) -> str:
     return ", ".join(f"{count:,} {'in flight' if name == 'flying' else name}" for count, name in counts)
 
 
-def lock_json(lock: Lock, *, line: bool = False) -> str:
+def lock_json(lock: LockStatus, *, line: bool = False) -> str:
     """One document; on one line if more of them follow."""
     members = {
         "locked": lock.held,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.domain.plan import Action, Lifted
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.errors import Refused, UsageError
-from reconciler.planning.lifting import blocks
+from reconciler.planning.guards.registry import is_blocking
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
@@ -85,7 +85,7 @@ def _check(code: str, policy: Policy) -> None:
         may = ", ".join(sorted(policy.overridable)) or "none"
         hint = f"policy.overridable in reconciler.yaml lists the guards that may be: {may}"
         raise Refused(f"{code} ({GUARD_CODES[code]}) may not be overridden", hint=hint)
-    if not blocks(code, policy):
+    if not is_blocking(code, policy):
         raise UsageError(
             f"--override {code}: this guard blocks nothing", hint="omit it: the policy does not enforce this guard"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import App
 from reconciler.cli.checkpoint import carry_end, open_checkpoint
 from reconciler.cli.runs import new_run
-from reconciler.domain.chain import EntryKind, read
+from reconciler.domain.ledger import EntryKind, read
 from reconciler.errors import ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:

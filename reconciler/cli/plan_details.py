@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from reconciler.bulk.packing import pack, unpacker
 from reconciler.bulk.spool import SpooledMap
 from reconciler.domain import identity
 from reconciler.render.load_context import LoadContext
@@ -19,12 +18,12 @@ from reconciler.state import snapshot
 
 if TYPE_CHECKING:
     from reconciler.cli.app import App
-    from reconciler.cli.planner import Request
+    from reconciler.cli.planner import PlanRequest
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
     from reconciler.render.origins import Origins
-    from reconciler.source.rows.frame import Trace
+    from reconciler.source.rows.row import Trace
     from reconciler.source.sources import Sources
 
 
@@ -35,7 +34,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     made from.
     """
     asked = {change.address: change.digest for change in plan.changes if change.diff or change.call is not None}
-    found: SpooledMap[Address, Provenance] = SpooledMap(pack, unpacker(Provenance))
+    found: SpooledMap[Address, Provenance] = SpooledMap(Provenance)
 
     def keep(trace: Trace) -> None:
         row = trace.row
@@ -50,7 +49,7 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
     return found
 
 
-def find_load_context(workspace: Workspace, request: Request, plan: Plan) -> LoadContext:
+def find_load_context(workspace: Workspace, request: PlanRequest, plan: Plan) -> LoadContext:
     """The policy's limits, and the pending calls of the state.
 
     The numbers of a snapshot's calls are unknown, so the limit of calls from one number is omitted.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.app import App
 from reconciler.cli.output import echo
@@ -101,7 +101,7 @@ def check_place(form: str, file: str) -> None:
 
 def put(app: App, data: bytes | Iterable[bytes], file: str) -> None:
     """Print to the standard output, or write a complete file. ``data`` may be in pieces."""
-    chunks = [data] if isinstance(data, bytes) else _chunks(data)
+    chunks = pieces(data)
     if file == STDOUT:
         for chunk in chunks:
             echo(chunk)
@@ -110,10 +110,10 @@ def put(app: App, data: bytes | Iterable[bytes], file: str) -> None:
             opened.writelines(chunks)
 
 
-def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in fewer pieces."""
+def pieces(data: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in few pieces."""
     waiting = bytearray()
-    for piece in pieces:
+    for piece in [data] if isinstance(data, bytes) else data:
         waiting += piece
         if len(waiting) >= _CHUNK:
             yield bytes(waiting)
@@ -127,8 +127,8 @@ def print_plan(app: App, plan: Plan, wanted: Iterable[tuple[str, str]], view: Pl
         if form == "text" and file == STDOUT:
             show_text(app, plan, view)
         else:
-            with collector.paused():
-                put(app, _render(app, plan, form, view), file)
+            with collection_paused():
+                put(app, render_form(app, plan, form, view), file)
 
 
 def show_text(app: App, plan: Plan, view: PlanView) -> None:
@@ -138,11 +138,11 @@ def show_text(app: App, plan: Plan, view: PlanView) -> None:
     look = app.look(sys.stdout, reveal=view.reveal)
     if look.now is not None:
         look = replace(look, now=view.now or look.now, full=view.full)
-    with collector.paused():
+    with collection_paused():
         write_plan(plan, look, echo, view.origins)
 
 
-def _render(app: App, plan: Plan, form: str, view: PlanView) -> bytes | Iterator[bytes]:
+def render_form(app: App, plan: Plan, form: str, view: PlanView) -> bytes | Iterator[bytes]:
     """For a file or another program: private values are shown only with ``--reveal``."""
     masked, origins = not view.reveal, view.origins
     match form:

@@ -9,23 +9,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.base_files import load_base
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import BlindedView
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.facts import unresolved
-from reconciler.domain.known import EntryIndex
 from reconciler.domain.model import Diagnostic, Severity
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import ring_time
 from reconciler.errors import ReconcilerError
-from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.placing.send_check import describe_pause, resume_command
 from reconciler.planning.branch import introduce
 from reconciler.planning.context import Context
 from reconciler.planning.guards.registry import PLACED_CODES
-from reconciler.planning.lifting import lift
-from reconciler.planning.plan import make_plan as compare
+from reconciler.planning.plan import make_plan
 from reconciler.state import snapshot
 
 if TYPE_CHECKING:
@@ -36,14 +35,14 @@ if TYPE_CHECKING:
     from reconciler.domain.plan import Lifted, Plan
     from reconciler.domain.ports import StateReader
     from reconciler.domain.settings import Project
-    from reconciler.source.rows.frame import Watch
+    from reconciler.source.rows.row import Watch
     from reconciler.source.sources import Sources
 
 _ALL = 1_000_000  # more runs than any state has
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PlanRequest:
     """The plan to make. ``base`` is the git ref to compare the files with, ``lifted`` are overridden guards."""
 
     paths: tuple[str, ...]
@@ -54,7 +53,7 @@ class Request:
     lifted: tuple[Lifted, ...] = ()
 
 
-def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, Sources]:
+def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Plan, Sources]:
     """Load the files, compare them with the state, and apply the guards.
 
     Raises:
@@ -65,12 +64,12 @@ def make_plan(app: App, workspace: Workspace, request: Request) -> tuple[Plan, S
     diagnostics = sources.diagnostics if base is None else (*sources.diagnostics, *base.diagnostics)
     diagnostics = (*diagnostics, *pause_warnings(workspace, request, sources.plans))
     placed = read_entries(workspace, request, context, () if base is None else base.rows)
-    with placed as (found, entries), collector.paused():
+    with placed as (found, entries), collection_paused():
         state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
-        plan = compare(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+        plan = make_plan(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     plan = plan if base is None else introduce(plan, sources.rows, base.rows, base.base)
     return with_display_settings(plan, workspace.project), sources
 
@@ -91,7 +90,7 @@ def _files_gone(item: Diagnostic) -> Diagnostic:
     )
 
 
-def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str]) -> list[Diagnostic]:
+def pause_warnings(workspace: Workspace, request: PlanRequest, plans: Collection[str]) -> list[Diagnostic]:
     """A warning for each pause that affects one of these plans. A snapshot does not contain pauses."""
     if request.no_state or not workspace.trusted or workspace.snapshot:
         return []
@@ -104,7 +103,7 @@ def pause_warnings(workspace: Workspace, request: Request, plans: Collection[str
     ]
 
 
-def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | None:
+def _load_base(app: App, workspace: Workspace, request: PlanRequest) -> BaseFiles | None:
     if request.base is None:
         return None
     return load_base(app, workspace, request.paths, request.base)
@@ -112,7 +111,7 @@ def _load_base(app: App, workspace: Workspace, request: Request) -> BaseFiles | 
 
 @contextmanager
 def read_entries(
-    workspace: Workspace, request: Request, context: Context, base: Iterable[Row]
+    workspace: Workspace, request: PlanRequest, context: Context, base: Iterable[Row]
 ) -> Iterator[tuple[Context, Iterable[Entry]]]:
     """The placed calls, and the context with their source. The old values of a snapshot come from ``base``."""
     if request.no_state or not workspace.trusted:
@@ -168,7 +167,7 @@ def intent_of(address: Address, call: Call, scheduled_at: datetime | None, now: 
 
 
 def planning(
-    app: App, workspace: Workspace, request: Request, watch: Watch | None = None
+    app: App, workspace: Workspace, request: PlanRequest, watch: Watch | None = None
 ) -> tuple[Context, Sources]:
     """The files of a plan, with the errors in them and in the lists of people, and its context without a state.
     ``watch`` receives the origin of each row.
@@ -181,7 +180,7 @@ def planning(
     return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
 
 
-def make_context(workspace: Workspace, request: Request) -> Context:
+def make_context(workspace: Workspace, request: PlanRequest) -> Context:
     """The context of the diff before the state is read."""
     context = Context(
         now=request.now,
@@ -192,7 +191,7 @@ def make_context(workspace: Workspace, request: Request) -> Context:
         git=git.revision(workspace.project.root),
         policy=workspace.project.policy,
     )
-    return lift(context, request.lifted)
+    return context.with_overrides(request.lifted)
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> bool:

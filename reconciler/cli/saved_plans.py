@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App
 from reconciler.domain.plan import Plan
 from reconciler.domain.settings import PROJECT_FILE
@@ -31,7 +31,7 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
     """
     signing_key = plan_key() if signed else None
     try:
-        with open_named(app.directory / path, pipe=True) as file, collector.paused():
+        with open_named(app.directory / path, pipe=True) as file, collection_paused():
             return read(file, signing_key=signing_key)
     except OSError as error:
         raise ReconcilerError(f"cannot read {path}: {error_message(error)}", hint=next_step(error)) from error

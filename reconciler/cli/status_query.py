@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import call_cache
 from reconciler.cli.app import App, SystemClock
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.contactship.origin import API_KEY_VARIABLE
 from reconciler.errors import LookupFailed, ReconcilerError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.domain.facts import Pause
     from reconciler.domain.model import Address, Entry
     from reconciler.domain.plan import Plan
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 NO_KEY = f"no API key ({API_KEY_VARIABLE} or --api-key-file)"
@@ -67,6 +67,7 @@ class _State:
     entries: Sequence[Entry]
     to_stop_known: frozenset[Address]
     pauses: Sequence[Pause]
+    by_hand: frozenset[str]
 
 
 def query_status(app: App, workspace: Workspace, question: StatusQuery, now: datetime) -> StatusResult:
@@ -76,7 +77,7 @@ def query_status(app: App, workspace: Workspace, question: StatusQuery, now: dat
         StateError: the state is missing, foreign or unusable.
         ReconcilerError: there is no plan of that name.
     """
-    plan, sources = make_plan(app, workspace, Request(question.paths, now))
+    plan, sources = load_plan(app, workspace, PlanRequest(question.paths, now))
     if workspace.snapshot or not workspace.trusted:
         why = SNAPSHOT if workspace.snapshot else None
         chosen = _chosen(question, {change.address.plan for change in plan.changes})
@@ -113,7 +114,7 @@ def unknown_plan(name: str, known: Collection[str]) -> ReconcilerError:
 def _only(plan: Plan, chosen: frozenset[str] | None) -> Plan:
     if chosen is None:
         return plan
-    changes = tuple(change for change in plan.changes if change.address.plan in chosen)
+    changes = plan.changes.filtered(lambda change: change.address.plan in chosen)
     return replace(plan, changes=changes, to_stop=tuple(c for c in plan.to_stop if c.address.plan in chosen))
 
 
@@ -121,7 +122,8 @@ def _read(workspace: Workspace) -> _State:
     with workspace.reader() as reader:
         entries = list(reader.entries())
         lineage = Lineage(reader.lineage, reader.renames())
-        return _State(lineage, reader.serial, entries, reader.to_stop_known(), reader.pauses())
+        by_hand = reader.calls_recorded_by_hand()
+        return _State(lineage, reader.serial, entries, reader.to_stop_known(), reader.pauses(), by_hand)
 
 
 def _refresh(
@@ -155,7 +157,7 @@ def _refresh(
     if over != before:
         call_cache.write(place, state.lineage.id, over)
     found = drift(standings, answers, state.entries, state.lineage, scope, now)
-    return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage)), None
+    return replace(report, drift=found, tagged=answers.tagged(state.entries, state.lineage, state.by_hand)), None
 
 
 def _within(state: _State, scope: Collection[str] | None) -> list[Entry]:

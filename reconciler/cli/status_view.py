@@ -17,7 +17,7 @@ from reconciler.domain.plan import Action
 from reconciler.domain.sensitive import mask_text
 from reconciler.domain.times import format_utc
 from reconciler.evidence.outcomes import stand
-from reconciler.placing.orders import describe_pause
+from reconciler.placing.send_check import describe_pause
 from reconciler.quantities import format_count
 from reconciler.render import html, to_stop
 from reconciler.render import status as render

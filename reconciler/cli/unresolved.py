@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock, is_public
 from reconciler.cli.output import echo_json, say
-from reconciler.cli.planner import Request, intent_of, make_plan
+from reconciler.cli.planner import PlanRequest, intent_of, load_plan
 from reconciler.cli.runs import new_run
 from reconciler.domain.facts import Conflict, unresolved
 from reconciler.domain.model import Address, Entry, JsonObject
@@ -20,7 +20,7 @@ from reconciler.domain.ports import StateReader, StateStore
 from reconciler.errors import ExitCode
 from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_conflicts
 from reconciler.evidence.settle import settle
-from reconciler.planning import explain
+from reconciler.planning import reasons
 from reconciler.render.address_mask import AddressMask
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _end_conflicts(app: App, workspace: Workspace, store: StateStore, run_id: st
     if not store.conflicts():
         return None
     now = SystemClock().now()
-    plan, _ = make_plan(app, workspace, Request((), now))
+    plan, _ = load_plan(app, workspace, PlanRequest((), now))
     if plan.errors:
         return None
     rows = FileRows(plan.changes)
@@ -132,8 +132,8 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
 
 
 def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *, as_json: bool) -> None:
-    unknown = [(item.address, explain.message(explain.uncertain(item))) for item in left.unknown]
-    conflicts = [(item, explain.message(explain.conflict(item))) for item in left.conflicts]
+    unknown = [(item.address, reasons.uncertain(item).text) for item in left.unknown]
+    conflicts = [(item, reasons.conflict(item).text) for item in left.conflicts]
     if as_json:
         document = {
             "adopted": [

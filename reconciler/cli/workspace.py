@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.people import People
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from reconciler.domain.claims import JointStore
     from reconciler.domain.ports import Run, StateReader, StateStore
     from reconciler.domain.settings import Project
-    from reconciler.source.rows.frame import Watch
+    from reconciler.source.rows.row import Watch
     from reconciler.source.sources import Sources
     from reconciler.source.yaml.loader import Document
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
     from reconciler.state.postgres.server import Server
     from reconciler.state.postgres.state import PostgresState
 
@@ -98,7 +98,7 @@ class Workspace:
         read.
         """
         named = [app.directory / path for path in paths] if paths else None
-        with collector.paused():
+        with collection_paused():
             found = load_sources(self.project, named, watch, people)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
         return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
@@ -148,13 +148,13 @@ class Workspace:
         return self.file
 
     @property
-    def place(self) -> Place:
+    def place(self) -> StateBackend:
         """The place of the state. Raises as ``check``."""
         self.check()
         if self.server is not None:
             return postgres_state(self.server, self.lineage)
 
-        from reconciler.state.sqlite import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
+        from reconciler.state.sqlite.state import SqliteState  # noqa: PLC0415 - a plan against a snapshot opens no state
 
         return SqliteState(self.state_path, self.lineage)
 

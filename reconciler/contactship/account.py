@@ -1,42 +1,55 @@
-"""The account's agents and numbers: ``GET /v1/agents`` and ``GET /v1/phone-numbers``.
+"""The account's agents, numbers and contacts: ``GET /v1/agents``, ``/v1/phone-numbers`` and ``/v1/contacts``.
 
-Source: the vendor's API reference, pages list-agents and get-phone-numbers. Agents come in one list, for which no
-pages are documented: an agent that is not in it is queried by its id. Numbers come in pages.
+Source: the vendor's API reference, pages list-agents, get-phone-numbers and get-contacts. No pages are documented
+for agents and contacts, so each come in one answer; an agent that is not in it is queried by its id.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 from urllib.parse import quote
 
+from msgspec import Meta, Struct
+
+from reconciler.contactship.answers import read
 from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_page, read_unpaged
 from reconciler.contactship.reader import Reader
-from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.model import JsonValue
 from reconciler.errors import LookupFailed
 
+Text: TypeAlias = Annotated[str, Meta(min_length=1)]
 
-@dataclass(frozen=True, slots=True)
-class RemoteAgent:
+
+class RemoteAgent(Struct, frozen=True):
     """An AI agent of the account; ``name`` and ``language`` may be empty."""
 
-    id: str
-    name: str
-    language: str
+    id: Text
+    name: str = ""
+    language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteNumber:
+class RemoteNumber(Struct, frozen=True, rename={"e164": "phone_number"}):
     """A number of the organisation; ``e164`` is as the service writes it. ``type`` may be empty."""
 
-    id: str
-    e164: str
-    type: str
+    id: Text
+    e164: Text
+    type: str = ""
+
+
+class RemoteContact(Struct, frozen=True):
+    """A contact as the service lists it; missing fields are empty texts."""
+
+    id: Text
+    phone_number: str = ""
+    full_name: str = ""
+    email: str = ""
+    country: str = ""
 
 
 async def list_agents(reader: Reader) -> list[RemoteAgent]:
     """The account's agents, in the service's order. Raises ``LookupFailed``."""
-    items = await read_unpaged(lambda: reader.get("/v1/agents", {}, "for its agents"), "agents")
-    return [RemoteAgent(_text(item, "id"), _hint(item, "name"), _hint(item, "language")) for item in items]
+    return await read_unpaged(reader, "/v1/agents", "agents", RemoteAgent)
 
 
 async def has_agent(reader: Reader, agent_id: str) -> bool:
@@ -55,27 +68,17 @@ async def list_numbers(reader: Reader) -> list[RemoteNumber]:
 
     async def page(offset: int) -> Page[RemoteNumber]:
         query = {"limit": str(PAGE), "offset": str(offset)}
-        return read_page(await reader.get("/v1/phone-numbers", query, "for its numbers"), "numbers", _number)
+        return read_page(await reader.get("/v1/phone-numbers", query, "for its numbers"), "numbers", _to_item)
 
     async with reader.limit_listing("its numbers"):
         return await read_all(page, "numbers")
 
 
-def _number(item: JsonValue) -> Item[RemoteNumber]:
-    if not isinstance(item, dict):
-        raise LookupFailed("the service's list of numbers does not match its documentation")
-    number = RemoteNumber(_text(item, "id"), _text(item, "phone_number"), _hint(item, "type"))
+def _to_item(value: JsonValue) -> Item[RemoteNumber]:
+    number = read(value, RemoteNumber)
     return Item(number.id, None, number)
 
 
-def _text(item: JsonObject, name: str) -> str:
-    value = item.get(name)
-    if not isinstance(value, str) or not value:
-        raise LookupFailed(f"the service lists an item without {name}")
-    return value
-
-
-def _hint(item: JsonObject, name: str) -> str:
-    """A field that people read and nothing depends on."""
-    value = item.get(name)
-    return value if isinstance(value, str) else ""
+async def list_contacts(reader: Reader) -> Sequence[RemoteContact]:
+    """All contacts, in the service's order. Raises ``LookupFailed``."""
+    return await read_unpaged(reader, "/v1/contacts", "contacts", RemoteContact)

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Annotated, Any, overload
 from urllib.parse import quote
 
+from msgspec import Meta, Struct
+
+from reconciler.contactship.answers import read, unwrap
 from reconciler.contactship.origin import ServiceOrigin
-from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_page
+from reconciler.contactship.paging import PAGE, Item, Page, read_all, read_items, read_page
 from reconciler.contactship.reader import Reader
 from reconciler.domain.clocks import ServiceClock
-from reconciler.domain.model import TAG_PREFIX, JsonObject, JsonValue
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.model import TAG_PREFIX, JsonValue
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.domain.times import format_instant, in_range, parse_instant
 from reconciler.errors import LookupFailed
 
@@ -57,13 +61,12 @@ class CallListing:
         """One call, bare or in ``data``; None if the answer is 404. Raises ``LookupFailed``."""
         path = f"/v1/calls/{quote(call_id, safe='')}"
         try:
-            answer = _object(await self._reader.get(path, {"include_transcript": "false"}, "for one call"))
+            answer = await self._reader.get(path, {"include_transcript": "false"}, "for one call")
         except LookupFailed as error:
             if error.status == 404:
                 return None
             raise
-        inner = answer.get("data")
-        return _item(inner if isinstance(inner, dict) else answer).value
+        return read_items([unwrap(answer)], "calls", _item)[0].value
 
     async def ask_time(self) -> None:
         """Query one call once, so that the answer has the service's time. Raises ``LookupFailed``."""
@@ -90,42 +93,51 @@ def _query(listing: Listing) -> dict[str, str]:
     return query
 
 
-def _object(answer: JsonValue) -> JsonObject:
-    if not isinstance(answer, dict):
-        raise LookupFailed("the service's list of calls does not match its documentation")
-    return answer
+class _Contact(Struct):
+    """The called person."""
+
+    id: str | None = None
+    phone_number: str | None = None
+    full_name: str | None = None
 
 
-def _item(item: JsonValue) -> Item[RemoteCall | None]:
-    """A listed call; without a value for an inbound call, which nobody placed."""
-    if not isinstance(item, dict):
-        raise LookupFailed("the service lists an item that is not a call")
-    call_id, status, created = (_text(item.get(name)) for name in ("id", "call_status", "created_at"))
-    if not call_id or status is None or created is None:
-        raise LookupFailed("the service lists a call without id, call_status or created_at")
-    created_at = _instant(created)
-    call = None if item.get("direction") == "inbound" else _call(item, call_id, status, created_at)
-    return Item(call_id, created_at, call)
+class _Call(Struct):
+    """A call as it is listed. ``duration`` is in seconds."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    call_status: str
+    created_at: str
+    direction: str | None = None
+    agent_id: str | None = None
+    contact: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    call_result: str | None = None
+    disconnection_reason: str | None = None
+    duration: Annotated[int, Meta(ge=0, lt=10**9)] | Annotated[float, Meta(ge=0, lt=1e9)] | None = None
+    start_at: str | None = None
 
 
-def _call(item: JsonObject, call_id: str, status: str, created_at: datetime) -> RemoteCall:
-    contact = item.get("contact")
-    person = contact if isinstance(contact, dict) else {}
-    return RemoteCall(
+def _item(value: JsonValue) -> Item[RemoteCall | None]:
+    """A listed call; without a value for an inbound call, which nobody placed. Raises ``ValidationError``."""
+    call = read(value, _Call)
+    created_at, call_id = _instant(call.created_at), _short(call.id)
+    contact, metadata = read(call.contact or {}, _Contact), call.metadata
+    remote = RemoteCall(
         id=call_id,
-        status=status,
+        status=_short(call.call_status),
         created_at=created_at,
-        agent=_text(item.get("agent_id")),
-        contact_id=_text(person.get("id")),
-        number=_number(_text(person.get("phone_number"))),
-        name=_text(person.get("full_name")),
-        tags=_tags(item),
-        foreign_metadata=_has_foreign_metadata(item),
-        result=_text(item.get("call_result")),
-        reason=_text(item.get("disconnection_reason")),
-        duration=_seconds(item.get("duration")),
-        started_at=_maybe_instant(_text(item.get("start_at"))),
+        agent=_short(call.agent_id),
+        contact_id=_short(contact.id),
+        number=_number(_short(contact.phone_number)),
+        name=_short(contact.full_name),
+        tags=_tags(call.metadata),
+        foreign_metadata=bool(metadata) and not any(name.startswith(TAG_PREFIX) for name in metadata or ()),
+        result=_short(call.call_result),
+        reason=_short(call.disconnection_reason),
+        duration=call.duration,
+        started_at=_maybe_instant(_short(call.start_at)),
     )
+    return Item(call_id, created_at, None if call.direction == "inbound" else remote)
 
 
 def _instant(text: str) -> datetime:
@@ -149,15 +161,15 @@ def _maybe_instant(text: str | None) -> datetime | None:
         return None
 
 
-def _text(value: JsonValue) -> str | None:
+@overload
+def _short(text: str) -> str: ...
+@overload
+def _short(text: str | None) -> str | None: ...
+def _short(text: str | None) -> str | None:
     """A text. The omitted part of a long text is replaced by its hash, so that different texts stay different."""
-    if not isinstance(value, str) or len(value) <= LONGEST_TEXT:
-        return value if isinstance(value, str) else None
-    return f"{value[: LONGEST_TEXT - 65]}~{sha256(value.encode()).hexdigest()}"
-
-
-def _seconds(value: JsonValue) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9 else None
+    if text is None or len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[: LONGEST_TEXT - 65]}~{sha256(text.encode()).hexdigest()}"
 
 
 def _number(text: str | None) -> str | None:
@@ -168,21 +180,9 @@ def _number(text: str | None) -> str | None:
     return f"+{digits.removeprefix('00')}" if digits else None
 
 
-def _tags(item: JsonObject) -> dict[str, str] | None:
-    """Our tags in the call's metadata; None if it has no metadata."""
-    metadata = item.get("metadata")
-    if not isinstance(metadata, dict):
+def _tags(metadata: dict[str, Any] | None) -> dict[str, str] | None:
+    """Our tags in a call's metadata; None if it has no metadata."""
+    if metadata is None:
         return None
-    return {
-        name: text
-        for name, value in metadata.items()
-        if name.startswith(TAG_PREFIX) and (text := _text(value)) is not None
-    }
-
-
-def _has_foreign_metadata(item: JsonObject) -> bool:
-    """Whether the call has metadata, but none of our names."""
-    metadata = item.get("metadata")
-    return (
-        isinstance(metadata, dict) and bool(metadata) and not any(name.startswith(TAG_PREFIX) for name in metadata)
-    )
+    texts = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    return {name: _short(text) for name, text in texts.items() if name.startswith(TAG_PREFIX)}

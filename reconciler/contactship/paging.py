@@ -21,12 +21,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from reconciler.domain.model import JsonObject, JsonValue
+from msgspec import Meta, Struct, ValidationError
+
+from reconciler.contactship.answers import read
+from reconciler.contactship.reader import Reader
+from reconciler.domain.model import JsonValue
 from reconciler.errors import LookupFailed
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 PAGE = 100
 READINGS = 5
@@ -54,13 +59,28 @@ class Page(Generic[T]):
     count: int
 
 
-def read_page(answer: JsonValue, what: str, read: Callable[[JsonValue], Item[T]]) -> Page[T]:
+class _Paged(Struct):
+    data: list[Any]
+    count: Annotated[int, Meta(ge=0)]
+
+
+class _Unpaged(Struct):
+    data: list[Any]
+    count: Any = None
+
+
+def read_page(answer: JsonValue, what: str, read_item: Callable[[JsonValue], Item[T]]) -> Page[T]:
     """An answer of the form ``{"data": [...], "count": n}``. Raises ``LookupFailed`` for any other form."""
-    members: JsonObject = answer if isinstance(answer, dict) else {}
-    data, count = members.get("data"), members.get("count")
-    if not isinstance(data, list) or isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise LookupFailed(f"the service's list of {what} does not match its documentation")
-    return Page([read(item) for item in data], count)
+    [paged] = read_items([answer], what, lambda value: read(value, _Paged))
+    return Page(read_items(paged.data, what, read_item), paged.count)
+
+
+def read_items(values: Iterable[JsonValue], what: str, read_item: Callable[[JsonValue], T]) -> list[T]:
+    """Values of a list. Raises ``LookupFailed`` if ``read_item`` raises ``ValidationError``."""
+    try:
+        return list(map(read_item, values))
+    except ValidationError as error:
+        raise LookupFailed(f"the service's list of {what} does not match its documentation: {error}") from error
 
 
 async def read_all(ask: Callable[[int], Awaitable[Page[T]]], what: str) -> list[T]:
@@ -93,7 +113,7 @@ async def read_all(ask: Callable[[int], Awaitable[Page[T]]], what: str) -> list[
     raise _incomplete(what, problem)
 
 
-async def read_unpaged(ask: Callable[[], Awaitable[JsonValue]], what: str) -> list[JsonObject]:
+async def read_unpaged(reader: Reader, path: str, what: str, kind: type[S]) -> list[S]:
     """A listing without pages: an array, or ``{"data": [...]}``. Complete if it agrees with its ``count``, if any.
 
     Raises:
@@ -103,15 +123,13 @@ async def read_unpaged(ask: Callable[[], Awaitable[JsonValue]], what: str) -> li
     for number in range(READINGS):
         if number:
             await asyncio.sleep(PAUSE * 2 ** (number - 1))
-        answer = await ask()
-        members: JsonObject = answer if isinstance(answer, dict) else {"data": answer}
-        data, count = members.get("data"), members.get("count")
-        objects = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-        if not isinstance(data, list) or len(objects) < len(data):
-            raise LookupFailed(f"the service's list of {what} does not match its documentation")
-        if count is None or count == len(objects):
-            return objects
-        problem = f"its count is {count}, but it lists {len(objects):,}"
+        answer = await reader.get(path, {}, f"for its {what}")
+        whole: JsonValue = answer if isinstance(answer, dict) else {"data": answer}
+        [unpaged] = read_items([whole], what, lambda value: read(value, _Unpaged))
+        items = read_items(unpaged.data, what, lambda value: read(value, kind))
+        if unpaged.count is None or unpaged.count == len(items):
+            return items
+        problem = f"its count is {unpaged.count}, but it lists {len(items):,}"
     raise _incomplete(what, problem)
 
 

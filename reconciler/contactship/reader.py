@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from urllib.parse import urlencode
 
-from reconciler.contactship.contactship import retry_after
+from reconciler.contactship.client import retry_after
 from reconciler.contactship.origin import API_KEY_VARIABLE, ServiceOrigin
 from reconciler.contactship.reasons import Reason, explain
 from reconciler.contactship.transport import FAILURES, Client, ProtocolViolation, decode_json

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import h11
 
-from reconciler.contactship.transport import MAX_ANSWER_BYTES, Answer
+from reconciler.contactship.transport import MAX_ANSWER_BYTES, Answer, decode_json
 from reconciler.domain.model import JsonValue
 
 
-def doubt(answer: Answer, content: JsonValue) -> str | None:
-    """Why a refusal (4xx) of a POST is not trusted, None if it is; ``content`` is its decoded body."""
+def doubt(answer: Answer) -> str | None:
+    """Why a refusal (4xx) of a POST is not trusted, None if it is."""
     if not {"content-length", "transfer-encoding"} & answer.headers.keys():
         return "it has no length"
     try:
@@ -23,12 +23,18 @@ def doubt(answer: Answer, content: JsonValue) -> str | None:
         return "it cannot be parsed a second time"
     if behind:
         return "more data followed it"
-    call_id = _named_call(content)
+    try:
+        call_id = _named_call(decode_json(answer.content))
+    except ValueError:
+        return None
     return None if call_id is None else f"it names the call {call_id}"
 
 
 def _behind(received: bytes) -> bytes:
-    """The bytes after the final answer to a POST (https://h11.readthedocs.io, ``trailing_data``)."""
+    """The bytes after the final answer to a POST (https://h11.readthedocs.io, ``trailing_data``).
+
+    Neither httpx nor httpcore shows them, so the bytes are read again with the parser that httpcore uses.
+    """
     parser = h11.Connection(h11.CLIENT, MAX_ANSWER_BYTES)
     parser.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))
     parser.send(h11.EndOfMessage())

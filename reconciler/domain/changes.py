@@ -1,75 +1,58 @@
-"""The changes of a plan: a tuple if they are few, otherwise a list on disk with an index by action."""
+"""The changes of a plan, with an index by action and ring time; on disk if they are many."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from heapq import merge
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from itertools import compress
+from math import isnan, nan
 
-from reconciler.bulk.packing import pack, unpacker
-from reconciler.bulk.spool import LazySequence, MappedView, Packed, Spool, SpooledList, Subset
-from reconciler.domain.model import Address
-from reconciler.domain.plan import Action, Change, Changes
+from msgspec import structs
 
-_Span: TypeAlias = tuple[int, int]
-_UNPACK = unpacker(Change)
+from reconciler.bulk.spool import LazySequence, MappedView, Packed, SpooledList, Subset
+from reconciler.domain.plan import Action, Change
+
+_NUMBERS = {action: number for number, action in enumerate(Action)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class IndexedChanges(LazySequence[Change], Changes):
-    """``places`` are the positions in ``items`` per action; ``spans`` are the first and last to ring per action.
+class ChangeIndex:
+    """The action and the ring time of each of some changes, in their order."""
 
-    ``bare`` are the items without requests, or None if requests are not added on access.
-    """
+    def __init__(self) -> None:
+        self._actions = bytearray()
+        self._times = array("d")  # seconds since 1970; NaN: none
 
-    items: Sequence[Change]
-    places: Mapping[Action, Sequence[int]]
-    spans: Mapping[Action, _Span]
-    bare: Sequence[Change] | None = None
+    def add(self, change: Change) -> Change:
+        """Index the next change, and return it."""
+        self._actions.append(_NUMBERS[change.action])
+        self._times.append(nan if change.scheduled_at is None else change.scheduled_at.timestamp())
+        return change
 
-    def __len__(self) -> int:
-        return len(self.items)
+    def extend(self, later: ChangeIndex) -> None:
+        self._actions += later._actions
+        self._times += later._times
 
-    def item(self, index: int) -> Change:
-        return self.items[index]
+    def subset(self, places: Iterable[int]) -> ChangeIndex:
+        index = ChangeIndex()
+        for place in places:
+            index._actions.append(self._actions[place])
+            index._times.append(self._times[place])
+        return index
 
-    def part(self, start: int, stop: int) -> Sequence[Change]:
-        return self.items[start:stop]
+    def count(self, action: Action) -> int:
+        return self._actions.count(_NUMBERS[action])
 
-    def __iter__(self) -> Iterator[Change]:
-        return iter(self.items)
+    def places(self, actions: Collection[Action]) -> Sequence[int]:
+        """The positions of the changes with one of the actions, in ascending order."""
+        selected = bytes(action in actions for action in Action).ljust(256, b"\0")
+        return array("L", compress(range(len(self._actions)), self._actions.translate(selected)))
 
-    def with_action(self, *actions: Action) -> Sequence[Change]:
-        found = [self.places[action] for action in actions if action in self.places]
-        if sum(map(len, found)) == len(self.items):
-            return self.items
-        return Subset(self.items, found[0] if len(found) == 1 else array("L", merge(*found)))
-
-    def span(self, action: Action) -> tuple[Change, Change] | None:
-        if action not in self.spans:
-            return None
-        first, last = self.spans[action]
-        return self.items[first], self.items[last]
-
-    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> IndexedChanges:
-        items = self.items if requests or self.bare is None else self.bare
-        return IndexedChanges(MappedView(items, make), self.places, self.spans)
-
-    def requested(self, make: Callable[[Change], Change]) -> IndexedChanges:
-        return IndexedChanges(MappedView(self.items, make), self.places, self.spans, bare=self.items)
-
-
-def gathered(changes: Iterable[Change]) -> Sequence[Change]:
-    """All changes in their order. Raises ``ReconcilerError`` if the disk is full."""
-    keeper = SpooledList(pack, _UNPACK)
-    counts = _Counts()
-    for change in changes:
-        keeper.append(change)
-        counts.add(change)
-    return tuple(keeper.items) if isinstance(keeper.items, list) else counts.gathered(keeper.items)
+    def span(self, action: Action) -> tuple[int, int] | None:
+        """The positions of the first and the last to ring of the changes that have the action and a time."""
+        times = self._times
+        timed = [place for place in self.places([action]) if not isnan(times[place])]
+        return (min(timed, key=times.__getitem__), max(timed, key=times.__getitem__)) if timed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,93 +60,82 @@ class ChangesPart:
     """Some of the changes, packed to be sent from the worker process that made them."""
 
     packed: Packed[Change]
-    counts: _Counts
+    index: ChangeIndex
 
     @classmethod
     def from_changes(cls, changes: Iterable[Change]) -> ChangesPart:
-        counts = _Counts()
-        return cls(Packed.from_items(map(counts.add, changes), pack), counts)
+        index = ChangeIndex()
+        return cls(Packed.from_items(map(index.add, changes)), index)
 
 
-def together(parts: Iterable[ChangesPart]) -> IndexedChanges:
-    """The changes of all parts, in their order. Raises ``ReconcilerError`` if the disk is full."""
-    kept = Spool(pack, _UNPACK)
-    counts = _Counts()
-    for part in parts:
-        kept.extend(part.packed)
-        counts.add_all(part.counts)
-    return counts.gathered(kept)
+class Changes(LazySequence[Change]):
+    """Changes with an index, so that a few can be selected without reading all.
 
+    ``bare`` are the changes without requests, if requests are added on access.
+    """
 
-class _Counts:
-    """The positions of the changes per action, and the first and last of them to ring. Of several changes that
-    ring at the same time, the one with the lowest position counts."""
+    def __init__(self, items: Sequence[Change], index: ChangeIndex, bare: Sequence[Change] | None = None) -> None:
+        self._items = items
+        self._index = index
+        self._bare = bare
 
-    def __init__(self) -> None:
-        self._count = 0
-        self._places: dict[Action, array[int]] = {}
-        self._first: dict[Action, tuple[datetime, int]] = {}
-        self._last: dict[Action, tuple[datetime, int]] = {}
+    @classmethod
+    def from_items(cls, changes: Iterable[Change]) -> Changes:
+        """Raises ``ReconcilerError`` if the disk is full."""
+        items, index = SpooledList(Change), ChangeIndex()
+        for change in changes:
+            items.append(index.add(change))
+        return cls(items, index)
 
-    def add(self, change: Change) -> Change:
-        """Count the next change, and return it."""
-        action = change.action
-        if action not in self._places:
-            self._places[action] = array("L")
-        self._places[action].append(self._count)
-        if change.scheduled_at is not None:
-            self._meet(action, change.scheduled_at, self._count)
-        self._count += 1
-        return change
+    @classmethod
+    def from_parts(cls, parts: Iterable[ChangesPart]) -> Changes:
+        """The changes of all parts, in their order. Raises ``ReconcilerError`` if the disk is full."""
+        items, index = SpooledList(Change), ChangeIndex()
+        for part in parts:
+            items.extend(part.packed)
+            index.extend(part.index)
+        return cls(items, index)
 
-    def add_all(self, later: _Counts) -> None:
-        """Append the counts of another process, whose changes follow."""
-        start = self._count
-        for action, places in later._places.items():
-            self._places.setdefault(action, array("L")).extend(start + place for place in places)
-        for ends in (later._first, later._last):
-            for action, (moment, place) in ends.items():
-                self._meet(action, moment, start + place)
-        self._count += later._count
+    def __len__(self) -> int:
+        return len(self._items)
 
-    def _meet(self, action: Action, moment: datetime, place: int) -> None:
-        if action not in self._first or moment < self._first[action][0]:
-            self._first[action] = moment, place
-        if action not in self._last or moment > self._last[action][0]:
-            self._last[action] = moment, place
+    def item(self, index: int) -> Change:
+        return self._items[index]
 
-    def gathered(self, items: Sequence[Change]) -> IndexedChanges:
-        """The indexed changes. ``items`` holds the changes that were counted."""
-        spans = {action: (first[1], self._last[action][1]) for action, first in self._first.items()}
-        return IndexedChanges(items, self._places, spans)
+    def part(self, start: int, stop: int) -> Sequence[Change]:
+        return self._items[start:stop]
 
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self._items)
 
-class _Addressed(Protocol):
-    @property
-    def address(self) -> Address: ...
+    def with_action(self, *actions: Action) -> Sequence[Change]:
+        """The changes with one of these actions."""
+        places = self._index.places(actions)
+        return self._items if len(places) == len(self._items) else Subset(self._items, places)
 
+    def count_action(self, action: Action) -> int:
+        return self._index.count(action)
 
-_A = TypeVar("_A", bound=_Addressed)
+    def span(self, action: Action) -> tuple[Change, Change] | None:
+        """The first and the last to ring of the changes that have the action and a time."""
+        places = self._index.span(action)
+        return None if places is None else (self._items[places[0]], self._items[places[1]])
 
+    def filtered(self, keep: Callable[[Change], bool]) -> Changes:
+        """The changes that ``keep`` returns true for. It is called once for each change."""
+        places = array("L", (place for place, change in enumerate(self) if keep(change)))
+        return Changes(Subset(self._items, places), self._index.subset(places))
 
-def ascending(items: Iterable[_A]) -> Iterator[_A]:
-    """The items unchanged. Raises ``ValueError`` if an address is repeated or not in ascending order."""
-    last: Address | None = None
-    for item in items:
-        if last is not None and item.address <= last:
-            raise ValueError(f"{item.address} is out of order")
-        last = item.address
-        yield item
+    def mapped(self, make: Callable[[Change], Change]) -> Changes:
+        """Apply ``make`` to each change on access; it must not change the action or the time."""
+        return Changes(MappedView(self._items, make), self._index)
 
+    def with_requests(self, add: Callable[[Change], Change]) -> Changes:
+        """Add requests with ``add`` on access."""
+        return Changes(MappedView(self._items, add), self._index, bare=self._items)
 
-class MergeCursor(Generic[_A]):
-    """Finds items by address. Both the items and the requested addresses must be in ascending order."""
-
-    def __init__(self, items: Iterable[_A]) -> None:
-        self._items = iter(items)
-        self._next = next(self._items, None)
-
-    def at(self, address: Address) -> _A | None:
-        while self._next is not None and self._next.address < address:
-            self._next = next(self._items, None)
-        return self._next if self._next is not None and self._next.address == address else None
+    def without_requests(self) -> Changes:
+        """The changes without their requests."""
+        if self._bare is not None:
+            return Changes(self._bare, self._index)
+        return self.mapped(lambda change: structs.replace(change, request=None))

@@ -108,6 +108,11 @@ class Tally:
         return more or any(self.counts[kind] for kind in _INCOMPLETE)
 
     @property
+    def sent(self) -> bool:
+        """Whether a call was placed, or may have been."""
+        return any(self.counts[kind] for kind in (EventKind.PLACED, EventKind.UNCERTAIN, EventKind.ADOPTED))
+
+    @property
     def unexplained(self) -> bool:
         """Whether rows were not sent, and no message so far explains what to do about them."""
         return self.counts[EventKind.NOT_SENT] > self.paused and not (self.unproved or self.refused)

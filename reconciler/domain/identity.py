@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from unicodedata import is_normalized, normalize
 
-import rfc8785
-from msgspec import convert, structs
-from msgspec.json import Decoder, Encoder
+from msgspec import convert, structs, to_builtins
+from msgspec.json import Decoder
 
+from reconciler.domain.canonical import canonical_json
 from reconciler.domain.model import TAG_PREFIX, Address, Call, JsonObject, JsonValue
 from reconciler.domain.people import exact_id
 from reconciler.domain.plan import CellDiff
@@ -18,29 +18,14 @@ from reconciler.domain.times import canonical_zone
 
 DIGEST_PREFIX = "d1:sha256:"
 
-_CANONICAL = Encoder(order="sorted")
 _CALLS = Decoder(Call)
-
-_SAFE_INTEGERS = 1 << 53  # RFC 8785 refuses larger ones
 
 TEXT_FIELDS = ("contact_id", "to_number", "full_name", "email", "country", "webhook_url")
 
 
 def to_logical(call: Call) -> JsonObject:
     """The call with our field names, without absent fields. The state stores it, and the digest covers it."""
-    logical: JsonObject = {"agent": call.agent, "from": call.sender}
-    for name in TEXT_FIELDS:
-        value: str | None = getattr(call, name)
-        if value is not None:
-            logical[name] = value
-    if call.schedule is not None:
-        logical["schedule"] = {"at": call.schedule.at, "timezone": call.schedule.timezone}
-    if call.delay_minutes is not None:
-        logical["delay_minutes"] = call.delay_minutes
-    if call.additional_data:
-        logical["additional_data"] = dict(call.additional_data)
-    if call.metadata:
-        logical["metadata"] = dict(call.metadata)
+    logical: JsonObject = to_builtins(call)
     return logical
 
 
@@ -50,7 +35,7 @@ def from_logical(logical: Mapping[str, JsonValue]) -> Call:
     Raises:
         ValueError: a field is missing, unknown or of the wrong type.
     """
-    return _checked(convert(logical, Call))
+    return check_target(convert(logical, Call))
 
 
 def from_text(text: str) -> Call:
@@ -59,10 +44,11 @@ def from_text(text: str) -> Call:
     Raises:
         ValueError: as ``from_logical``, or it is not JSON.
     """
-    return _checked(_CALLS.decode(text))
+    return check_target(_CALLS.decode(text))
 
 
-def _checked(call: Call) -> Call:
+def check_target(call: Call) -> Call:
+    """Return ``call``. Raises ``ValueError`` if it has no target, or two."""
     if (call.contact_id is None) == (call.to_number is None):
         raise ValueError("a call needs exactly one of 'contact_id' and 'to_number'")
     return call
@@ -98,27 +84,10 @@ _bare = lru_cache(maxsize=4096)(exact_id)  # few agents and numbers make many ca
 
 def digest(call: Call) -> str:
     """``d1:sha256:<hex>`` over the RFC 8785 JSON of the normalized logical call, text in NFC."""
-    return DIGEST_PREFIX + hashlib.sha256(_canonical(meaning(call))).hexdigest()
-
-
-def _canonical(call: Call) -> bytes:
-    """RFC 8785 JSON of the logical call. A compiled encoder nearly always writes the same, ten times faster."""
-    if _has_plain_number(call):
-        written = _CANONICAL.encode(call)
-        if written.isascii() or _has_plain_text(call, written.decode()):
-            return written
-    return rfc8785.dumps(_nfc(to_logical(call)))
-
-
-def _has_plain_number(call: Call) -> bool:
-    """Whether both encoders write the delay alike. They do for whole minutes, but not for fractions."""
-    delay = call.delay_minutes
-    return delay is None or (isinstance(delay, int) and 0 <= delay < _SAFE_INTEGERS)
-
-
-def _has_plain_text(call: Call, written: str) -> bool:
-    """Whether the text is in NFC, and its keys sort alike by code point and by UTF-16."""
-    return is_normalized("NFC", written) and "".join((*call.additional_data, *call.metadata)).isascii()
+    written = canonical_json(meaning(call))
+    if not written.isascii() and not is_normalized("NFC", written.decode()):
+        written = canonical_json(_nfc(to_logical(meaning(call))))
+    return DIGEST_PREFIX + hashlib.sha256(written).hexdigest()
 
 
 def tags(lineage: str, address: Address, call_digest: str) -> dict[str, str]:

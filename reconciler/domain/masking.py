@@ -23,7 +23,7 @@ from reconciler.domain.model import (
     Location,
     Request,
 )
-from reconciler.domain.plan import CallToStop, CellDiff, Change, Changes, Lifted, Plan
+from reconciler.domain.plan import CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import (
     MASK,
     mask_message,
@@ -131,17 +131,15 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
 
     With ``whole=False``, requests are removed instead of masked, for output that does not show them.
     """
-    found = plan.changes
-    mask = partial(mask_change if whole else _mask_listed, public_metadata=plan.public_metadata)
-    changes = found.mapped(mask, requests=whole) if isinstance(found, Changes) else tuple(map(mask, found))
+    changes = plan.changes if whole else plan.changes.without_requests()
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(
         plan,
-        changes=changes,
+        changes=changes.mapped(partial(mask_change, public_metadata=plan.public_metadata)),
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
         moves=_mask_moves(plan),
-        to_stop=tuple(map(mask_to_stop, plan.to_stop)),
+        to_stop=tuple(mask_to_stop(call, plan.public_metadata) for call in plan.to_stop),
         lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
         aliases={name: mask_text(alias) for name, alias in plan.aliases.items()},
     )
@@ -161,7 +159,7 @@ def _mask_moves(plan: Plan) -> tuple[tuple[Address, Address], ...]:
     return tuple((mask(old, new), mask(new, new)) for old, new in plan.moves)
 
 
-def mask_to_stop(call: CallToStop) -> CallToStop:
+def mask_to_stop(call: CallToStop, public_metadata: Names = ()) -> CallToStop:
     """A call to stop by hand as it may be published. Its id is shown, to find it in the dashboard."""
     private = (*call.private, *([] if call.target is None else [call.target]))
     return structs.replace(
@@ -171,21 +169,14 @@ def mask_to_stop(call: CallToStop) -> CallToStop:
         call_id=call.call_id and mask_text(call.call_id),
         target=call.target
         and (mask_value(call.target) if call.target.startswith("+") else mask_text(call.target)),
+        shown_call=None if call.shown_call is None else mask_call(call.shown_call, public_metadata),
     )
 
 
 def mask_change(change: Change, public_metadata: Names = ()) -> Change:
     """The change with its call, request, cells and message masked."""
-    return _masked(change, public_metadata, whole=True)
-
-
-def _mask_listed(change: Change, public_metadata: Names = ()) -> Change:
-    return _masked(change, public_metadata, whole=False)
-
-
-def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
     private = private_of(change)
-    request = change.request if whole else None
+    request = change.request
     message = change.message and mask_text(change.message, private)
     return structs.replace(
         change,
@@ -197,6 +188,7 @@ def _masked(change: Change, public_metadata: Names, *, whole: bool) -> Change:
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
         message_parts=change.message_parts if message == change.message else None,
+        advice=mask_text(change.advice, private) if change.advice else "",
     )
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from operator import itemgetter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec.structs import astuple
 
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Record, Request
 from reconciler.domain.times import ZONE_RULES
+
+if TYPE_CHECKING:
+    from reconciler.domain.changes import Changes
 
 
 class Action(StrEnum):
@@ -32,7 +33,7 @@ class Action(StrEnum):
     UNCHANGED = "unchanged"
 
 
-class CellDiff(Record, frozen=True):
+class CellDiff(Record, frozen=True, array_like=False):
     """One field that differs. ``before`` or ``after`` is None if the field is absent on that side.
 
     ``hidden``: the old value is not known; ``before`` then holds a text that says so.
@@ -58,13 +59,14 @@ class Change(Record, frozen=True, eq=False):
     """The planned change of one address.
 
     ``reasons`` are stable codes for scripts (``superseded``, ``still-rings`` ...), ``message`` is the same for a
-    person. ``message_parts`` is the message in parts, so that its instants can be shown in another zone; None if
-    it has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
+    person. ``advice`` is the end of the message: what to do, the same for all rows of a kind but for their address
+    and ids. ``message_parts`` is the part before it, so that its instants can be shown in another zone; None if it
+    has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
     and ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
     ``introduced`` says whether the branch adds it, None if the plan has no base to compare with.
     ``private`` are values, besides those of ``call``, that identify the called person and may occur in the key or
     the message. ``shown_call`` is the call to show where ``call`` is not set: that of the row, or the placed one
-    if there is no row; None for unchanged rows. A saved plan contains neither.
+    if there is no row; None for unchanged rows. A saved plan contains none of these four.
     """
 
     address: Address
@@ -84,10 +86,25 @@ class Change(Record, frozen=True, eq=False):
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
     shown_call: Call | None = None
+    advice: str = ""
+
+    @property
+    def required_call(self) -> Call:
+        """The call of a row that has one. Raises ``ValueError`` for another row."""
+        if self.call is None:
+            raise ValueError(f"{self.address} has no call")
+        return self.call
+
+    @property
+    def required_request(self) -> Request:
+        """The request of a call that is placed now. Raises ``ValueError`` for another row."""
+        if self.request is None:
+            raise ValueError(f"{self.address} has no request")
+        return self.request
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except the last three fields, which a saved plan does not contain."""
-        return isinstance(other, Change) and astuple(self)[:-3] == astuple(other)[:-3]
+        """Compare everything except the last four fields, which a saved plan does not contain."""
+        return isinstance(other, Change) and astuple(self)[:-4] == astuple(other)[:-4]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -98,8 +115,8 @@ class CallToStop(Record, frozen=True, eq=False):
     ``action`` is forbidden, removed or changed; ``reasons`` are all stable codes that apply, ``why`` is the same
     for a person. ``rings_at`` is ``times.UNKNOWN_TIME`` if it is not known. With a snapshot there is no
     ``call_id``, and ``target`` (a contact's id or a number) is set only if a row of the files has exactly this
-    call. ``private`` are values that identify the called person and may occur in the key; a saved plan does not
-    contain them.
+    call. ``private`` are values that identify the called person and may occur in the key, ``shown_call`` is the
+    placed call if it can be read; a saved plan contains neither.
     """
 
     address: Address
@@ -111,40 +128,13 @@ class CallToStop(Record, frozen=True, eq=False):
     call_id: str | None = None
     target: str | None = None
     private: tuple[str, ...] = ()
+    shown_call: Call | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except ``private``, which a saved plan does not contain."""
-        return isinstance(other, CallToStop) and astuple(self)[:-1] == astuple(other)[:-1]
+        """Compare everything except the last two fields, which a saved plan does not contain."""
+        return isinstance(other, CallToStop) and astuple(self)[:-2] == astuple(other)[:-2]
 
     __hash__ = None  # type: ignore[assignment]
-
-
-class Changes(Sequence[Change]):
-    """Changes with an index by action, so that a few can be selected without reading all."""
-
-    @abstractmethod
-    def with_action(self, *actions: Action) -> Sequence[Change]:
-        """The changes with one of these actions."""
-
-    @abstractmethod
-    def span(self, action: Action) -> tuple[Change, Change] | None:
-        """The first and the last to ring of the changes that have the action and a time."""
-
-    @abstractmethod
-    def mapped(self, make: Callable[[Change], Change], *, requests: bool = True) -> Changes:
-        """Apply ``make`` to each change; it must not change the action or the time. With ``requests=False``,
-        ``make`` may get changes without their requests."""
-
-    @abstractmethod
-    def requested(self, make: Callable[[Change], Change]) -> Changes:
-        """The same, for a ``make`` that only adds requests."""
-
-
-def with_action(changes: Sequence[Change], *actions: Action) -> Sequence[Change]:
-    """The changes with one of these actions."""
-    if isinstance(changes, Changes):
-        return changes.with_action(*actions)
-    return [change for change in changes if change.action in actions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +182,7 @@ class Plan:
     tool_version: str
     lineage: str | None
     serial: int | None
-    changes: Sequence[Change] = ()
+    changes: Changes
     diagnostics: tuple[Diagnostic, ...] = ()
     git: GitRevision | None = None
     moves: tuple[tuple[Address, Address], ...] = ()
@@ -208,19 +198,14 @@ class Plan:
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
-        return with_action(self.changes, *actions)
+        return self.changes.with_action(*actions)
 
     def count(self, action: Action) -> int:
-        return len(self.with_action(action))
+        return self.changes.count_action(action)
 
     def span(self, action: Action) -> tuple[Change, Change] | None:
         """The first and the last to ring of the changes that have the action and a time."""
-        if isinstance(self.changes, Changes):
-            return self.changes.span(action)
-        timed = [(item.scheduled_at, item) for item in self.with_action(action) if item.scheduled_at is not None]
-        if not timed:
-            return None
-        return min(timed, key=itemgetter(0))[1], max(timed, key=itemgetter(0))[1]
+        return self.changes.span(action)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from reconciler.domain.people import ListFile, SuppressionFile
 
-# The catalogue of guards. The meaning of a code never changes.
+# The catalogue of guards. The meaning of a code never changes. The schema and the guide begin with these texts.
 # G001-G005 and G020-G029 are about time, G006-G009 about counts and cost, G010-G019 about people and consent.
 GUARD_CODES = {
     "G001": "a call outside the calling hours",
@@ -26,13 +26,13 @@ GUARD_CODES = {
     "G011": "a suppression list that is too old",
     "G012": "more calls to a person than a day or a week allows",
     "G013": "two calls to a person too close together",
-    "G014": "two calls to a person at one time",
+    "G014": "two calls to a person that may overlap",
     "G015": "a call without valid evidence of consent",
     "G016": "a call to a number that may be one on a suppression list",
     "G020": "a call whose time passed before it was placed",
     "G021": "more calls in one minute than allowed",
     "G022": "more calls from one number in one minute than allowed",
-    "G023": "a call whose number is not from the country of its schedule's time zone",
+    "G023": "a call whose number is in another time zone than its schedule",
     "G024": "an immediate or delayed call without place_by",
 }
 # The guards that a person may lift for one plan, with a reason, unless the policy says otherwise.

@@ -1,4 +1,4 @@
-"""The protocols of the adapters in ``state`` and ``contactship``.
+"""The protocol of a state, and what is written to it.
 
 What a state stores besides calls (pauses, approvals, …) is in ``facts``.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.chain import LedgerReader
 from reconciler.domain.facts import FactReader, FactStore, Pause
-from reconciler.domain.model import Address, Call, Entry, JsonObject, Request, Status
+from reconciler.domain.ledger import LedgerReader
+from reconciler.domain.model import Address, Call, Entry, JsonObject, Status
 
 
 class Clock(Protocol):
@@ -79,7 +78,10 @@ DUPLICATE_CALL_ID = "the answer named a call of another address"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (and too late)."""
+    """The result of an intent: placed, failed, uncertain, ruled_out (proven not sent), missed (and too late).
+
+    ``reasons`` are the codes of the guards, or ``paused``, that held the call back. They are not recorded.
+    """
 
     address: Address
     status: Status
@@ -87,6 +89,7 @@ class Result:
     call_id: str | None = None
     error: str | None = None
     evidence: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,10 @@ class StateReader(LedgerReader, FactReader, Protocol):
     def latest_own_entry(self) -> Entry | None:
         """The latest placed call whose id was in the service's answer to a request. None if there is none, or if
         the latest 20 such calls were all forgotten."""
+        ...
+
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        """The ids of the calls that a person recorded as placed. They may have been placed without our tags."""
         ...
 
     def attempts(self, address: Address) -> Sequence[Attempt]:
@@ -279,51 +286,6 @@ class StateStore(StateReader, FactStore, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
-    """The service's answer to a placed call. ``created_at`` is the service's text."""
-
-    call_id: str
-    created_at: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteCall:
-    """A call as the service lists it. ``tags`` are our tags in its metadata, None if it has no metadata.
-
-    ``foreign_metadata``: it has metadata, but none of our tags. Whether such a call may be ours depends on the
-    service (``evidence.tagging``), not on this flag alone.
-
-    ``name`` is the called person's name, for comparison only: it is neither shown nor stored.
-    ``status``, ``result`` and ``reason`` are the service's texts, ``duration`` is in seconds. ``started_at`` is
-    when it rang, None if it has not, or the service does not say.
-    """
-
-    id: str
-    status: str
-    created_at: datetime
-    agent: str | None = None
-    contact_id: str | None = None
-    number: str | None = None
-    name: str | None = None
-    tags: Mapping[str, str] | None = None
-    foreign_metadata: bool = False
-    result: str | None = None
-    reason: str | None = None
-    duration: float | None = None
-    started_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Which calls to list: those created in a time range, or those with one status."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    agent: str | None = None
-    status: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """What a run saw before it sent anything: calls that are in no entry, and the service's time at that moment.
 
@@ -332,80 +294,3 @@ class Seen:
 
     call_ids: frozenset[str] = frozenset()
     server_time: datetime | None = None
-
-
-class CallDirectory(Protocol):
-    """Lists calls. An empty answer proves nothing: how soon a new call is listed is not documented."""
-
-    @property
-    def server_time(self) -> datetime | None:
-        """The service's time at its latest answer, in whole seconds rounded down; None if it did not say."""
-        ...
-
-    @property
-    def service(self) -> str:
-        """The origin of the service, as in ``facts.ServiceFact``."""
-        ...
-
-    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        """A whole listing, oldest first.
-
-        Raises:
-            LookupFailed: the request failed, the answer does not match the documentation, or the listing was
-                incomplete.
-        """
-        ...
-
-    async def aclose(self) -> None: ...
-
-
-class CallRegister(CallDirectory, Protocol):
-    """A directory that can also look up one call."""
-
-    async def call(self, call_id: str) -> RemoteCall | None:
-        """The call with that id; None if the service answers that there is none.
-
-        Raises:
-            LookupFailed: as for ``calls``.
-        """
-        ...
-
-    async def ask_time(self) -> None:
-        """Send a cheap request to get the service's time. Raises ``LookupFailed``."""
-        ...
-
-
-class Phase(StrEnum):
-    """What the state contains at a checkpoint: intents to be sent, their answers, or the end of the run."""
-
-    INTENDED = "intended"
-    RECORDED = "recorded"
-    ENDED = "ended"
-
-
-class Checkpoint(Protocol):
-    """Copies the state to a place that outlives this machine."""
-
-    async def carry(self, phase: Phase) -> None:
-        """Return once the state is stored elsewhere.
-
-        Raises:
-            CheckpointFailed: it is not, or another run's state is newer. Nothing may be sent.
-        """
-        ...
-
-
-class CallProvider(Protocol):
-    """Places calls, one at a time. Each worker has its own provider."""
-
-    async def place(self, request: Request) -> Receipt:
-        """Send the request once.
-
-        Raises:
-            NotSent: proven that the service did not accept the call.
-            Rejected: the service refused.
-            OutcomeUnknown: anything else.
-        """
-        ...
-
-    async def aclose(self) -> None: ...

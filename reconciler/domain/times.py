@@ -100,9 +100,9 @@ def parse_wall(text: str) -> datetime:
 
 def local_time(moment: datetime, name: str) -> datetime:
     """An instant in a zone; in UTC if there is no such zone, or the result is out of range."""
-    found = zone(name)
+    zone_info = zone(name)
     try:
-        return moment.astimezone(UTC if found is None else found)
+        return moment.astimezone(UTC if zone_info is None else zone_info)
     except OverflowError:
         return moment.astimezone(UTC)
 
@@ -193,8 +193,8 @@ def scheduled_instant(at: str, timezone: str) -> datetime:
     Raises:
         ValueError: no such zone or time, or not exactly one instant.
     """
-    found = zone(timezone)
-    moment = locate(parse_wall(at), found) if found is not None else None
+    zone_info = zone(timezone)
+    moment = locate(parse_wall(at), zone_info) if zone_info is not None else None
     if not isinstance(moment, datetime):
         raise ValueError(f"not one instant: {at} {timezone}")
     return moment

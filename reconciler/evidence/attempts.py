@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import UNKNOWN
-from reconciler.domain.model import TAG_PREFIX, Address, Call, Row
+from reconciler.domain.model import Address, Call, Row
 from reconciler.domain.people import exact_id
-from reconciler.domain.ports import Intent, RemoteCall
+from reconciler.domain.ports import Intent
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import UNKNOWN_TIME, ring_time
-from reconciler.evidence.matching import PENDING
-
-_DIGEST = re.compile(r"d[1-9][0-9]*:sha256:[0-9a-f]{64}")
+from reconciler.evidence.matching import PENDING, tagged_digest
 
 
 def from_row(row: Row, attempted_at: datetime, *, earlier: bool) -> Intent:
@@ -37,9 +35,3 @@ def from_listing(address: Address, listed: RemoteCall, row: Row | None) -> Inten
     rings_at = UNKNOWN_TIME if listed.status in PENDING else listed.started_at or listed.created_at
     digest = tagged_digest(listed) or identity.digest(call)
     return Intent(address, call, digest, wire.endpoint(call), rings_at, listed.created_at)
-
-
-def tagged_digest(call: RemoteCall) -> str | None:
-    """The digest in a call's tags; None if it is not a digest, because anybody can write tags."""
-    found = (call.tags or {}).get(f"{TAG_PREFIX}digest", "")
-    return found if _DIGEST.fullmatch(found) else None

@@ -10,10 +10,12 @@ from datetime import datetime
 from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import CallRegister, Intent, Result, StateStore
-from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
+from reconciler.domain.ports import Intent, Result, StateStore
+from reconciler.domain.service import CallRegister
+from reconciler.evidence import matching
+from reconciler.evidence.matching import Match, UnknownAttempt
 from reconciler.evidence.refresh import query_calls
+from reconciler.evidence.tagging import current_lineage
 
 # Reasons to end a conflict, besides a person's decision and an adopted call.
 _CLAIMED = "its calls belong to other rows"
@@ -34,8 +36,8 @@ class FileRows:
     def at(self, address: Address) -> Change | None:
         """The change of a row; None if there is none."""
         place = bisect_left(self.changes, address, key=lambda change: change.address)
-        found = self.changes[place] if place < len(self.changes) else None
-        return found if found is not None and found.address == address and found.source is not None else None
+        change = self.changes[place] if place < len(self.changes) else None
+        return change if change is not None and change.address == address and change.source is not None else None
 
     def gone(self, addresses: Iterable[Address]) -> set[Address]:
         """The addresses that have no row any more."""
@@ -54,13 +56,13 @@ def end_conflicts(
     A conflict ends if its calls belong to other rows, if its row was removed, or if its row was judged again and
     is still ``wanted``, because it now calls another person. ``files`` is None if the current rows are unknown.
     """
-    kept = store.conflicts()
-    if not kept:
+    recorded = store.conflicts()
+    if not recorded:
         return False
     over = {
-        _CLAIMED: kept.keys() - unresolved(store).keys(),
-        _GONE: set() if files is None else files.gone(kept),
-        _PERSON: kept.keys() & set(wanted),
+        _CLAIMED: recorded.keys() - unresolved(store).keys(),
+        _GONE: set() if files is None else files.gone(recorded),
+        _PERSON: recorded.keys() & set(wanted),
     }
     for why, addresses in over.items():
         if addresses:
@@ -83,22 +85,23 @@ async def settle_conflicts(
     Raises:
         LookupFailed: the service could not be queried.
     """
-    kept = store.conflicts()
-    pairs = [(item, intent) for item in kept.values() if (intent := intent_of(item.address, item.at)) is not None]
+    recorded = store.conflicts()
+    pairs = [
+        (item, intent) for item in recorded.values() if (intent := intent_of(item.address, item.at)) is not None
+    ]
     if not pairs:
         return []
     listed = [_unknown_entry(intent, item.at, call_id) for item, intent in pairs for call_id in item.call_ids]
     answers = await query_calls(register, listed, now)
     unknowns = [UnknownAttempt(_unknown_entry(intent, now), tags_only=True) for _, intent in pairs]
     claimed = frozenset(store.entries_of_calls(answers.calls.keys()))
-    lineage = Lineage(store.lineage, store.renames())
-    found = evidence.match(unknowns, answers.calls.values(), claimed, lineage, now)
-    for item in found:
+    matches = matching.match(unknowns, answers.calls.values(), claimed, current_lineage(store), now)
+    for item in matches:
         call = answers.calls[item.call_id]
         if (intent := intent_of(item.address, call.created_at)) is not None:
             store.intend(run_id, [intent], now)
             store.adopt(run_id, [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence)])
-    return found
+    return matches
 
 
 def _unknown_entry(intent: Intent, at: datetime, call_id: str | None = None) -> Entry:

@@ -5,6 +5,7 @@ An empty listing proves nothing, so this module never concludes that a call was 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +13,18 @@ from datetime import datetime, timedelta
 from unicodedata import normalize
 
 from reconciler.domain.model import TAG_PREFIX, Address, Call, Entry
-from reconciler.domain.order import Order
 from reconciler.domain.people import exact_id, person
-from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import Seen
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_utc
 
 CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_ATTEMPT = timedelta(minutes=11)  # ten minutes of throttling, and the last request's own deadline
 LOOK_BACK = timedelta(hours=48)
 PENDING = ("scheduled", "in-queue", "in-progress")
+_DIGEST = re.compile(r"d[1-9][0-9]*:sha256:[0-9a-f]{64}")
+_SHOWN, _LONGEST = 3, 100  # calls in a message, and characters of an id or a status
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,6 @@ class Match:
     evidence: str
 
 
-def combined_span(unknowns: Iterable[UnknownAttempt]) -> tuple[datetime, datetime]:
-    """The smallest span that covers all of them. There must be at least one."""
-    spans = [unknown.span for unknown in unknowns]
-    return min(start for start, _ in spans), max(end for _, end in spans)
-
-
 def match(
     unknowns: Sequence[UnknownAttempt],
     remote: Iterable[RemoteCall],
@@ -94,10 +92,10 @@ def match(
     free = [call for call in remote if call.id not in claimed]
     by_tags = _by_tags(unknowns, free, lineage)
     proven = {found.address for found in by_tags}
-    taken = {found.call_id for found in by_tags}
+    claimed |= {found.call_id for found in by_tags}
     rest = [unknown for unknown in unknowns if unknown.entry.address not in proven]
     untagged = [
-        call for call in free if call.id not in taken and is_untagged(call, lineage, tags_returned=tags_returned)
+        call for call in free if call.id not in claimed and is_untagged(call, lineage, tags_returned=tags_returned)
     ]
     fits = {
         unknown.entry.address: [
@@ -124,14 +122,10 @@ def _by_tags(unknowns: Sequence[UnknownAttempt], free: Sequence[RemoteCall], lin
     matches = []
     for unknown in unknowns:
         entry = unknown.entry
-        calls = [call for call in found.get(entry.address, ()) if tagged_digest(call, lineage) == entry.digest]
+        calls = [call for call in found.get(entry.address, ()) if tagged_digest(call) == entry.digest]
         if calls:
             first, *others = sorted(calls, key=lambda call: call.created_at)
-            evidence = f"its tags name {entry.address} of this state"
-            if others:
-                evidence += (
-                    f", as do the tags of {', '.join(call.id for call in others)}: it was placed more than once"
-                )
+            evidence = f"its tags name {entry.address} of this state{describe_duplicates(others)}"
             matches.append(Match(entry.address, first.id, evidence))
     return matches
 
@@ -224,17 +218,27 @@ def _likeness(remote: RemoteCall) -> str:
     )
 
 
-def tagged_digest(call: RemoteCall, lineage: Lineage) -> str | None:
-    """The digest in a call's tags, if they are tags of this lineage, for any address."""
-    return _named_digest(call) if tagged_lineage(call) == lineage.id else None
+def tagged_digest(call: RemoteCall) -> str | None:
+    """The digest in a call's tags, of any lineage; None if it is not a digest, because anybody can write tags."""
+    digest = (call.tags or {}).get(f"{TAG_PREFIX}digest", "")
+    return digest if _DIGEST.fullmatch(digest) else None
 
 
-def _named_digest(call: RemoteCall) -> str | None:
-    return (call.tags or {}).get(f"{TAG_PREFIX}digest")
+def describe_calls(calls: Sequence[RemoteCall]) -> str:
+    """``call-1 (scheduled), call-2 (completed)``: the first calls, and the number of the others."""
+    listed = ", ".join(f"{call.id[:_LONGEST]} ({call.status[:_LONGEST]})" for call in calls[:_SHOWN])
+    return listed + (f" and {len(calls) - _SHOWN:,} more" if len(calls) > _SHOWN else "")
+
+
+def describe_duplicates(others: Sequence[RemoteCall]) -> str:
+    """The text about further calls with the same tags; empty if there are none."""
+    if not others:
+        return ""
+    return f"; so do the tags of {', '.join(call.id for call in others)}: it was placed more than once"
 
 
 def look_alikes(
-    order: Order,
+    order: Change,
     remote: Iterable[RemoteCall],
     claimed: frozenset[str],
     lineage: Lineage,
@@ -246,7 +250,7 @@ def look_alikes(
         item
         for item in remote
         if item.id not in claimed
-        and may_be(item, order.address, order.call, order.digest, lineage, tags_returned=tags_returned)
+        and may_be(item, order.address, order.required_call, order.digest, lineage, tags_returned=tags_returned)
     ]
 
 
@@ -265,13 +269,13 @@ def may_be(
     if is_untagged(item, lineage, tags_returned=tags_returned and item.foreign_metadata):
         return may_be_alike(call, item)
     if tagged_lineage(item) == lineage.id:
-        return tagged_address(item, lineage) == address or _named_digest(item) == digest
+        return tagged_address(item, lineage) == address or tagged_digest(item) == digest
     if tagged_lineage(item) is None:
         return False
-    return _named_address(item) == address or (_named_digest(item) == digest and is_alike(call, item))
+    return _named_address(item) == address or (tagged_digest(item) == digest and is_alike(call, item))
 
 
 def names(item: RemoteCall, lineage: Lineage) -> set[str]:
     """Every key by which a listed call may be recognised: the person, and the address and digest in its tags."""
     addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
-    return _persons(item) | addresses | {digest for digest in (_named_digest(item),) if digest}
+    return _persons(item) | addresses | {tagged_digest(item) or ""}

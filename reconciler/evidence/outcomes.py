@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_ring_time, format_utc
 from reconciler.evidence.matching import LONGEST_ATTEMPT, PENDING, Lineage, tagged_address
+from reconciler.evidence.tagging import is_own
 
 PLACED = "placed"
 PLACING = "placing"
@@ -60,9 +61,9 @@ class Answers:
     calls: Mapping[str, RemoteCall] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
 
-    def tagged(self, entries: Iterable[Entry], lineage: Lineage) -> bool | None:
+    def tagged(self, entries: Iterable[Entry], lineage: Lineage, by_hand: Collection[str]) -> bool | None:
         """Whether the service returns tags, judged by calls that this state placed; None if there are none."""
-        own = (self.calls.get(entry.call_id or "") for entry in entries if entry.status is Status.PLACED)
+        own = (self.calls.get(entry.call_id or "") for entry in entries if is_own(entry, by_hand))
         tagged = [tagged_address(call, lineage) is not None for call in own if call is not None]
         return all(tagged) if tagged else None
 
@@ -135,11 +136,11 @@ def drift(
     """Every difference, by address. ``entries`` is the whole state; ``plans`` limits the result (None: all
     plans).
     """
-    found = [item for standing in standings if (item := _own(standing, now)) is not None]
+    differences = [item for standing in standings if (item := _own(standing, now)) is not None]
     free = [entry for entry in entries if not in_flight(entry, now)]
     busy = {entry.address for entry in entries} - {entry.address for entry in free}
-    found += [item for item in _foreign(answers, free, lineage, plans) if item.address not in busy]
-    return sorted(found, key=lambda item: (item.address, item.call_id))
+    differences += [item for item in _foreign(answers, free, lineage, plans) if item.address not in busy]
+    return sorted(differences, key=lambda item: (item.address, item.call_id))
 
 
 def _own(standing: CallOutcome, now: datetime) -> Drift | None:
@@ -167,21 +168,12 @@ def _foreign(
 ) -> Iterator[Drift]:
     """Calls with tags of this state that the state does not have."""
     claimed = {entry.call_id for entry in entries}
-    known = {entry.address: entry for entry in entries}
+    by_address = {entry.address: entry for entry in entries}
     for call in answers.calls.values():
         address = tagged_address(call, lineage)
         if address is None or call.id in claimed or (plans is not None and address.plan not in plans):
             continue
-        if is_written(address):
-            yield _unclaimed(call, address, known.get(address))
-
-
-def is_written(address: Address) -> bool:
-    """Whether this tool writes such an address. Anybody can write tags, and hints use the address in a command."""
-    try:
-        return Address.parse(str(address)) == address
-    except ValueError:
-        return False
+        yield _unclaimed(call, address, by_address.get(address))
 
 
 def _unclaimed(call: RemoteCall, address: Address, entry: Entry | None) -> Drift:

@@ -15,12 +15,11 @@ from reconciler.domain import identity
 from reconciler.domain.model import Address, Move, Row
 from reconciler.domain.moves import Mover
 from reconciler.domain.people import exact_id
-from reconciler.domain.ports import Intent, RemoteCall
+from reconciler.domain.ports import Intent
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_utc, passed, ring_time
-from reconciler.evidence import attempts
-from reconciler.evidence import matching as evidence
-from reconciler.evidence.matching import CLOCK_SKEW, Lineage
-from reconciler.evidence.outcomes import is_written
+from reconciler.evidence import attempts, matching
+from reconciler.evidence.matching import CLOCK_SKEW, Lineage, describe_calls, describe_duplicates, tagged_digest
 
 RINGS_WITHIN = timedelta(hours=6)  # how late a call may ring and still match its row
 _SINCE = {"no-row": ", which has no row any more", "edited": ", whose row was edited since"}
@@ -85,7 +84,7 @@ class RebuildInput:
     absent_are_new: bool = False
 
 
-def rebuild(ground: RebuildInput, listed: Iterable[RemoteCall]) -> RebuildResult:
+def rebuild(inputs: RebuildInput, listed: Iterable[RemoteCall]) -> RebuildResult:
     """The outcome of every row, and of every call with tags of this lineage.
 
     Rows have unique addresses. The order of ``listed`` does not matter.
@@ -94,49 +93,51 @@ def rebuild(ground: RebuildInput, listed: Iterable[RemoteCall]) -> RebuildResult
         ValueError: the moves form a cycle.
     """
     calls = sorted({call.id: call for call in listed}.values(), key=lambda call: (call.created_at, call.id))
-    work = _Rebuild(ground, calls)
-    work.read_tags()
-    work.follow_digests()
-    work.compare()
-    claimed = {call.id for item in work.found.values() for call in (item.remote, *item.others) if call is not None}
-    findings = tuple(work.found[address] for address in sorted(work.found))
+    matcher = _Rebuild(inputs, calls)
+    matcher.read_tags()
+    matcher.follow_digests()
+    matcher.compare()
+    claimed = {
+        call.id for item in matcher.findings.values() for call in (item.remote, *item.others) if call is not None
+    }
+    findings = tuple(matcher.findings[address] for address in sorted(matcher.findings))
     return RebuildResult(findings, tuple(call for call in calls if call.id not in claimed))
 
 
 @dataclass(slots=True)
 class _Rebuild:
-    ground: RebuildInput
+    inputs: RebuildInput
     calls: Sequence[RemoteCall]
-    found: dict[Address, RebuildFinding] = field(default_factory=dict)
+    findings: dict[Address, RebuildFinding] = field(default_factory=dict)
     tags_seen: bool = False
 
     def read_tags(self) -> None:
         """Match the calls whose tags name an address. If its row was moved since, the files have the new
         address.
         """
-        lineage, mover = Lineage(self.ground.lineage), Mover(self.ground.moves)
+        lineage, mover = Lineage(self.inputs.lineage), Mover(self.inputs.moves)
         tagged: dict[Address, list[RemoteCall]] = {}
         for call in self.calls:
-            address = evidence.tagged_address(call, lineage)
-            if address is not None and is_written(address):
+            address = matching.tagged_address(call, lineage)
+            if address is not None:
                 tagged.setdefault(mover.follow(address), []).append(call)
         self.tags_seen = bool(tagged)
-        rows = {row.address: row for row in self.ground.rows}
-        bodies = {identity.digest(row.call): row for row in self.ground.rows}
+        rows = {row.address: row for row in self.inputs.rows}
+        bodies = {identity.digest(row.call): row for row in self.inputs.rows}
         for address, calls in tagged.items():
             row = rows.get(address)
             wanted = None if row is None else identity.digest(row.call)
-            first, *others = sorted(calls, key=lambda call: attempts.tagged_digest(call) != wanted)
-            digest = attempts.tagged_digest(first)
+            first, *others = sorted(calls, key=lambda call: tagged_digest(call) != wanted)
+            digest = tagged_digest(first)
             body = row if digest == wanted else bodies.get(digest or "")
-            self.found[address] = _certain(address, first, others, row, body)
+            self.findings[address] = _certain(address, first, others, row, body)
 
     def follow_digests(self) -> None:
         """Match rows that were renamed without a declaration: the same digest, tagged with an address without a
         row.
         """
         gone: dict[str, list[RebuildFinding]] = {}
-        for item in self.found.values():
+        for item in self.findings.values():
             if not item.in_files:
                 gone.setdefault(item.intent.digest, []).append(item)
         open_rows: dict[str, list[Row]] = {}
@@ -146,8 +147,8 @@ class _Rebuild:
         for digest in gone.keys() & open_rows.keys():
             olds, rows = gone[digest], open_rows[digest]
             if len(olds) == len(rows) == 1:
-                del self.found[olds[0].address]
-                self.found[rows[0].address] = _renamed(rows[0], olds[0])
+                del self.findings[olds[0].address]
+                self.findings[rows[0].address] = _renamed(rows[0], olds[0])
                 continue
             named = ", ".join(str(item.address) for item in olds)
             message = f"the same call was placed as {named}, which has no row any more: was the row renamed?"
@@ -156,46 +157,45 @@ class _Rebuild:
 
     def compare(self) -> None:
         """Match rows without tagged calls with the calls without tags, including those with empty metadata."""
-        lineage = Lineage(self.ground.lineage)
+        lineage = Lineage(self.inputs.lineage)
         near: dict[str, list[RemoteCall]] = {}
         for call in self.calls:
-            if evidence.is_untagged(call, lineage, tags_returned=False):
+            if matching.is_untagged(call, lineage, tags_returned=False):
                 for target in filter(None, (call.contact_id, call.number)):
                     near.setdefault(exact_id(target), []).append(call)
         rows = list(self._open())
         fits = {
             row.address: [
-                call for call in near.get(exact_id(row.call.target), ()) if _fits(row, call, self.ground.now)
+                call for call in near.get(exact_id(row.call.target), ()) if _fits(row, call, self.inputs.now)
             ]
             for row in rows
         }
-        pairs = evidence.mutual(fits)
+        pairs = matching.mutual(fits)
         for row in rows:
             self._judge(row, fits[row.address], pairs.get(row.address))
 
     def _judge(self, row: Row, candidates: Sequence[RemoteCall], own: RemoteCall | None) -> None:
-        listed = ", ".join(f"{call.id} ({call.status})" for call in candidates[:3])
+        listed = describe_calls(candidates)
         if own is not None and self.tags_seen:
             message = f"{listed} matches, but does not have our tags, which the service returns for other calls"
             self._leave(row, "untagged", message, candidates)
         elif own is not None and row.address.revision == 1:
             intent = attempts.from_row(row, own.created_at, earlier=True)
-            found = RebuildFinding(
+            finding = RebuildFinding(
                 row.address, Certainty.PROBABLE, "alike", _likeness(own), intent, in_files=True, remote=own
             )
-            self.found[row.address] = found
+            self.findings[row.address] = finding
         elif own is not None:
             message = f"{listed} matches, but may be the call of an earlier revision"
             self._leave(row, "earlier-revision", message, candidates)
         elif len(candidates) > 1:
-            more = f" and {len(candidates) - 3} more" if len(candidates) > 3 else ""
-            self._leave(row, "several", f"several listed calls match: {listed}{more}", candidates)
+            self._leave(row, "several", f"several listed calls match: {listed}", candidates)
         elif candidates:
             self._leave(row, "shared", f"{listed} matches this row and another one", candidates)
-        elif passed(row.rings_at, row.place_by, self.ground.now) is not None:
+        elif passed(row.rings_at, row.place_by, self.inputs.now) is not None:
             message = "no listed call matches, and its time has passed, so it is not placed"
             self._leave(row, "time-passed", message, certainty=Certainty.ABSENT)
-        elif self.ground.absent_are_new:
+        elif self.inputs.absent_are_new:
             message = "no listed call matches, and you confirmed that such rows are new"
             self._leave(row, "new", message, certainty=Certainty.ABSENT)
         else:
@@ -210,14 +210,14 @@ class _Rebuild:
         candidates: Sequence[RemoteCall] = (),
         certainty: Certainty = Certainty.UNKNOWN,
     ) -> None:
-        intent = attempts.from_row(row, self.ground.now, earlier=False)
-        self.found[row.address] = RebuildFinding(
+        intent = attempts.from_row(row, self.inputs.now, earlier=False)
+        self.findings[row.address] = RebuildFinding(
             row.address, certainty, reason, message, intent, in_files=True, others=tuple(candidates)
         )
 
     def _open(self) -> Iterable[Row]:
         """The rows without a result."""
-        return [row for row in self.ground.rows if row.address not in self.found]
+        return [row for row in self.inputs.rows if row.address not in self.findings]
 
 
 def _certain(
@@ -236,19 +236,13 @@ def _certain(
         else attempts.from_row(body, call.created_at, earlier=True)
     )
     message = f"its tags name {address} of this state"
-    reason = (
-        "no-row"
-        if row is None
-        else "edited"
-        if attempts.tagged_digest(call) != identity.digest(row.call)
-        else "tags"
-    )
+    reason = "no-row" if row is None else "edited" if tagged_digest(call) != identity.digest(row.call) else "tags"
     message += _SINCE.get(reason, "")
     return RebuildFinding(
         address,
         Certainty.CERTAIN,
         reason,
-        message + _describe_duplicates(others),
+        message + describe_duplicates(others),
         replace(intent, address=address),
         in_files=row is not None,
         remote=call,
@@ -264,7 +258,7 @@ def _renamed(row: Row, old: RebuildFinding) -> RebuildFinding:
         address=row.address,
         certainty=Certainty.PROBABLE,
         reason="renamed",
-        message=message + _describe_duplicates(old.others),
+        message=message + describe_duplicates(old.others),
         intent=replace(old.intent, address=row.address),
         in_files=True,
     )
@@ -278,25 +272,16 @@ def _likeness(call: RemoteCall) -> str:
     )
 
 
-def _describe_duplicates(others: Sequence[RemoteCall]) -> str:
-    """The text about further calls with the same tags."""
-    return (
-        f"; so do the tags of {', '.join(item.id for item in others)}: it was placed more than once"
-        if others
-        else ""
-    )
-
-
 def _fits(row: Row, call: RemoteCall, now: datetime) -> bool:
     """Whether a call without tags can be the row's: same person and agent, a matching status, and matching times
     if known.
     """
     rings_at = ring_time(row.rings_at, row.call.delay_minutes, call.created_at)
     latest = min(filter(None, (now, rings_at, row.place_by)))
-    if not evidence.is_alike(row.call, call) or call.created_at > latest + CLOCK_SKEW:
+    if not matching.is_alike(row.call, call) or call.created_at > latest + CLOCK_SKEW:
         return False
     if call.status == "scheduled" and rings_at + RINGS_WITHIN <= now:
         return False
     if call.started_at is not None and not rings_at - CLOCK_SKEW <= call.started_at <= rings_at + RINGS_WITHIN:
         return False
-    return evidence.suits(row.call, rings_at, call, now)
+    return matching.suits(row.call, rings_at, call, now)

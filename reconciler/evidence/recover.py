@@ -7,25 +7,21 @@ from datetime import datetime
 
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Status
-from reconciler.domain.ports import CallDirectory, Decision, Listing, RemoteCall, Result, Seen, StateStore
-from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT, PENDING
+from reconciler.domain.ports import Decision, Result, Seen, StateStore
+from reconciler.domain.service import CallDirectory, Listing, RemoteCall
+from reconciler.evidence.matching import CLOCK_SKEW, LONGEST_ATTEMPT
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult
+from reconciler.evidence.refresh import PENDING_CALLS, list_calls
 
 
-async def list_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
+async def list_all_calls(directory: CallDirectory, since: datetime | None) -> Sequence[RemoteCall]:
     """Every call that was created since ``since`` (None: ever), and every pending call of any age.
-
-    Pending calls are listed first, by the order of their statuses, so that no call is missed when its status
-    changes.
 
     Raises:
         LookupFailed: the service could not be queried.
     """
-    pending = () if since is None else PENDING
-    found: dict[str, RemoteCall] = {}
-    for listing in (*(Listing(status=status) for status in pending), Listing(since=since)):
-        found |= {call.id: call for call in await directory.calls(listing)}
-    return list(found.values())
+    pending = () if since is None else PENDING_CALLS
+    return [*(await list_calls(directory, *pending, Listing(since=since))).values()]
 
 
 def record(store: StateStore, run_id: str, rebuilt: RebuildResult, now: datetime) -> None:
@@ -33,29 +29,29 @@ def record(store: StateStore, run_id: str, rebuilt: RebuildResult, now: datetime
 
     All attempts are recorded as unknown first, so that no call is placed again if this is interrupted.
     """
-    kept = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
+    recorded = [item for item in rebuilt.findings if item.certainty is not Certainty.ABSENT]
     recent = now - CLOCK_SKEW - LONGEST_ATTEMPT
     others = [call for item in rebuilt.with_certainty(Certainty.UNKNOWN) for call in item.others]
     unclaimed = frozenset(call.id for call in (*rebuilt.strangers, *others) if call.created_at > recent)
     store.note_seen(run_id, Seen(unclaimed), now)
-    if not kept:
+    if not recorded:
         return
-    store.intend(run_id, [item.intent for item in kept], now)
-    found = [
+    store.intend(run_id, [item.intent for item in recorded], now)
+    adopted = [
         Result(item.address, Status.ADOPTED, now, item.remote.id, evidence=item.message)
-        for item in kept
+        for item in recorded
         if item.remote is not None
     ]
-    left = [
+    uncertain = [
         Result(item.address, Status.UNCERTAIN, now, error=f"the state was rebuilt: {item.message}")
-        for item in kept
+        for item in recorded
         if item.remote is None
     ]
-    if found:
-        store.adopt(run_id, found)
-    if left:
-        store.record(run_id, left)
-    _clear_repeated(store, run_id, [item for item in kept if item.repeated], now)
+    if adopted:
+        store.adopt(run_id, adopted)
+    if uncertain:
+        store.record(run_id, uncertain)
+    _clear_repeated(store, run_id, [item for item in recorded if item.repeated], now)
 
 
 def _clear_repeated(store: StateStore, run_id: str, repeated: Sequence[RebuildFinding], now: datetime) -> None:

@@ -9,23 +9,16 @@ from datetime import datetime
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.order import Order
 from reconciler.domain.people import person
-from reconciler.domain.ports import (
-    DUPLICATE_CALL_ID,
-    CallDirectory,
-    CallRegister,
-    Clock,
-    Listing,
-    RemoteCall,
-    Result,
-    Seen,
-    StateStore,
-)
-from reconciler.evidence import matching as evidence
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import DUPLICATE_CALL_ID, Clock, Result, Seen, StateStore
+from reconciler.domain.service import CallDirectory, CallRegister, Listing, RemoteCall
+from reconciler.evidence import matching
 from reconciler.evidence.matching import Lineage, Match, UnknownAttempt
+from reconciler.evidence.refresh import PENDING_CALLS, list_calls
 from reconciler.evidence.tagging import (
     TAGS,
+    current_lineage,
     is_own,
     keep_copies,
     refusal,
@@ -33,8 +26,6 @@ from reconciler.evidence.tagging import (
     tags_returned,
     unknown_calls,
 )
-
-_SHOWN = 100  # the most characters of an id or a status in a message
 
 
 async def settle(
@@ -51,28 +42,28 @@ async def settle(
     Raises:
         LookupFailed: the service could not be queried.
     """
-    held = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
-    unknowns = [_unknown_attempt(store, entry, held) for entry in store.unknown_entries()]
+    in_conflict = frozenset(call_id for item in store.conflicts().values() for call_id in item.call_ids)
+    unknowns = [_unknown_attempt(store, entry, in_conflict) for entry in store.unknown_entries()]
     if not unknowns:
         return []
     remote: list[RemoteCall] = []
     for agent in sorted({unknown.entry.call.agent for unknown in unknowns}):
-        of_agent = [unknown for unknown in unknowns if unknown.entry.call.agent == agent]
-        since, until = evidence.combined_span(of_agent)
+        times = [unknown.span for unknown in unknowns if unknown.entry.call.agent == agent]
+        since, until = min(start for start, _ in times), max(end for _, end in times)
         remote += await directory.calls(Listing(since, until, agent))
     now = clock.now()
     returned = tags_returned(store, run_id, directory.service, remote, now)
     claimed = _claimed(store, remote)
     if TAGS not in store.facts(directory.service):
         returned = shows_tags(store, remote, claimed)
-    found = evidence.match(unknowns, remote, claimed, _lineage(store), now, tags_returned=returned)
-    found = [item for item in found if only is None or item.address in only]
-    if found:
+    matches = matching.match(unknowns, remote, claimed, current_lineage(store), now, tags_returned=returned)
+    matches = [item for item in matches if only is None or item.address in only]
+    if matches:
         store.adopt(
             run_id,
-            [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in found],
+            [Result(item.address, Status.ADOPTED, now, item.call_id, None, item.evidence) for item in matches],
         )
-    return found
+    return matches
 
 
 def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
@@ -82,26 +73,22 @@ def _claimed(store: StateStore, remote: Iterable[RemoteCall]) -> frozenset[str]:
     return frozenset(store.entries_of_calls([call.id for call in remote]))
 
 
-def _lineage(store: StateStore) -> Lineage:
-    return Lineage(store.lineage, store.renames())
-
-
-def _unknown_attempt(store: StateStore, entry: Entry, held: frozenset[str]) -> UnknownAttempt:
+def _unknown_attempt(store: StateStore, entry: Entry, in_conflict: frozenset[str]) -> UnknownAttempt:
     """The attempt with the calls that were listed before it was sent.
 
-    The calls that rows in conflict may have (``held``) are not its own either, if only likeness matches.
+    The calls that rows in conflict may have (``in_conflict``) are not its own either, if only likeness matches.
     """
     attempts = store.attempts(entry.address)
     if not attempts:
-        return UnknownAttempt(entry, Seen(held))
+        return UnknownAttempt(entry, Seen(in_conflict))
     latest = attempts[-1]
     seen = store.seen(latest.run_id)
-    seen = replace(seen, call_ids=seen.call_ids | held)
+    seen = replace(seen, call_ids=seen.call_ids | in_conflict)
     return UnknownAttempt(entry, seen, tags_only=latest.evidence == DUPLICATE_CALL_ID)
 
 
 async def preflight(
-    store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Order], now: datetime
+    store: StateStore, run_id: str, directory: CallRegister, orders: Sequence[Change], now: datetime
 ) -> list[Conflict]:
     """A conflict for each order that may already exist, placed by an old, forked or restored state.
 
@@ -111,13 +98,9 @@ async def preflight(
         LookupFailed: the service could not be queried; then nothing may be sent.
         Refused: another copy of this state is in use.
     """
-    listings = [Listing(status=status) for status in evidence.PENDING]
-    listings.append(Listing(since=now - evidence.LOOK_BACK))
-    remote: dict[str, RemoteCall] = {}
-    for listing in listings:
-        remote |= {call.id: call for call in await directory.calls(listing)}
+    remote = await list_calls(directory, *PENDING_CALLS, Listing(since=now - matching.LOOK_BACK))
     claimed = _claimed(store, remote.values())
-    recent = now - evidence.CLOCK_SKEW - evidence.LONGEST_ATTEMPT
+    recent = now - matching.CLOCK_SKEW - matching.LONGEST_ATTEMPT
     unclaimed = (item.id for item in remote.values() if item.id not in claimed and item.created_at > recent)
     store.note_seen(run_id, Seen(frozenset(unclaimed), directory.server_time), now)
     returned = tags_returned(store, run_id, directory.service, await _with_own(store, directory, remote), now)
@@ -125,13 +108,18 @@ async def preflight(
         keep_copies(store, run_id, copies, now)
         raise refusal(copies)
     cleared = store.cleared()
-    alike = _Index(remote.values(), claimed, _lineage(store), tags_returned=returned)
+    alike = _Index(remote.values(), claimed, current_lineage(store), tags_returned=returned)
     return [
         Conflict(
-            order.address, tuple(item.id for item in found), order.call.target, _describe_calls(found), now, run_id
+            order.address,
+            tuple(item.id for item in matches),
+            order.required_call.target,
+            _describe(matches),
+            now,
+            run_id,
         )
         for order in orders
-        if order.address not in cleared and (found := alike.candidates(order))
+        if order.address not in cleared and (matches := alike.candidates(order))
     ]
 
 
@@ -139,8 +127,9 @@ async def _with_own(
     store: StateStore, directory: CallRegister, remote: Mapping[str, RemoteCall]
 ) -> Sequence[RemoteCall]:
     """The listed calls. If none of ours is among them, our latest call is queried by its id and added."""
+    by_hand = store.calls_recorded_by_hand()
     if store.facts(directory.service).get(TAGS) or any(
-        is_own(store, entry) for entry in store.entries_of_calls(remote.keys()).values()
+        is_own(entry, by_hand) for entry in store.entries_of_calls(remote.keys()).values()
     ):
         return [*remote.values()]
     latest = store.latest_own_entry()
@@ -158,10 +147,10 @@ async def look_after(
     Raises:
         LookupFailed: the service could not be queried.
     """
-    remote = await directory.calls(Listing(since=since - evidence.CLOCK_SKEW))
+    remote = await directory.calls(Listing(since=since - matching.CLOCK_SKEW))
     tags_returned(store, run_id, directory.service, remote, now)
-    kept = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
-    return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in kept]
+    conflicts = keep_copies(store, run_id, unknown_calls(store, remote, _claimed(store, remote)), now)
+    return [Event(EventKind.CONFLICT, item.address, message=item.message) for item in conflicts]
 
 
 class _Index:
@@ -175,18 +164,16 @@ class _Index:
         self._tags_returned = tags_returned
         self._by_name: dict[str, list[RemoteCall]] = {}
         for item in remote:
-            for name in evidence.names(item, lineage):
+            for name in matching.names(item, lineage):
                 self._by_name.setdefault(name, []).append(item)
 
-    def candidates(self, order: Order) -> list[RemoteCall]:
-        names = (str(order.address), order.digest, person(order.call.target))
+    def candidates(self, order: Change) -> list[RemoteCall]:
+        names = (str(order.address), order.digest, person(order.required_call.target))
         near = {item.id: item for name in names for item in self._by_name.get(name, ())}
-        return evidence.look_alikes(
+        return matching.look_alikes(
             order, near.values(), self._claimed, self._lineage, tags_returned=self._tags_returned
         )
 
 
-def _describe_calls(calls: Sequence[RemoteCall]) -> str:
-    listed = ", ".join(f"{item.id[:_SHOWN]} ({item.status[:_SHOWN]})" for item in calls[:3])
-    more = f" and {len(calls) - 3} more" if len(calls) > 3 else ""
-    return f"the service has {listed}{more}, not recorded in this state"
+def _describe(calls: Sequence[RemoteCall]) -> str:
+    return f"the service has {matching.describe_calls(calls)}, not recorded in this state"

@@ -11,14 +11,20 @@ from datetime import datetime
 
 from reconciler.domain.facts import Conflict, ServiceFact, Verdict
 from reconciler.domain.model import Address, Entry, JsonObject, Status
-from reconciler.domain.ports import RemoteCall, StateReader, StateStore
+from reconciler.domain.ports import StateReader, StateStore
+from reconciler.domain.service import RemoteCall
 from reconciler.errors import Refused
-from reconciler.evidence.matching import Lineage, tagged_address, tagged_digest
+from reconciler.evidence.matching import Lineage, describe_calls, tagged_address, tagged_digest
+from reconciler.quantities import format_count
 
 TAGS = "tags"
 """The name of the service fact that records whether a service returns the tags of calls."""
 
 _SHOWN = 5
+
+
+def current_lineage(store: StateReader) -> Lineage:
+    return Lineage(store.lineage, store.renames())
 
 
 def tags_returned(
@@ -29,12 +35,12 @@ def tags_returned(
     The result for calls of this state is recorded. A service that returns only the tags of some calls counts as
     one that returns none.
     """
-    known = store.facts(service).get(TAGS)
-    seen = observe(store, remote)
-    if seen is None:
-        return known is not None and known.verdict is Verdict.PROVED
-    verdict, evidence = seen
-    if known is None or known.verdict is not verdict or known.evidence.keys() != evidence.keys():
+    fact = store.facts(service).get(TAGS)
+    observed = observe(store, remote)
+    if observed is None:
+        return fact is not None and fact.verdict is Verdict.PROVED
+    verdict, evidence = observed
+    if fact is None or fact.verdict is not verdict or fact.evidence.keys() != evidence.keys():
         store.note_fact(run_id, ServiceFact(service, TAGS, verdict, evidence, now, run_id), now)
     return verdict is Verdict.PROVED
 
@@ -44,17 +50,14 @@ def observe(store: StateReader, remote: Iterable[RemoteCall]) -> tuple[Verdict, 
 
     Adopted calls and calls recorded by a person do not count, because they may be known only by their tags.
     """
-    lineage = Lineage(store.lineage, store.renames())
+    lineage = current_lineage(store)
     calls = list(remote)
-    owners = store.entries_of_calls([call.id for call in calls])
+    owners, by_hand = store.entries_of_calls([call.id for call in calls]), store.calls_recorded_by_hand()
     evidence: JsonObject = {}
     for call in calls:
         owner = owners.get(call.id)
-        if owner is None or not owner.placed:
-            continue
-        name = "with_tags" if _is_tagged(call, lineage) else "without_tags"
-        if name not in evidence and is_own(store, owner):
-            evidence[name] = call.id
+        if owner is not None and is_own(owner, by_hand):
+            evidence.setdefault("with_tags" if _is_tagged(call, lineage) else "without_tags", call.id)
     if not evidence:
         return None
     return (Verdict.REFUTED if "without_tags" in evidence else Verdict.PROVED), evidence
@@ -65,20 +68,20 @@ def shows_tags(store: StateReader, remote: Iterable[RemoteCall], claimed: Collec
 
     This does not prove that the service returns the tags of every call (``tags_returned``).
     """
-    lineage = Lineage(store.lineage, store.renames())
+    lineage = current_lineage(store)
     return any(call.id in claimed and _is_tagged(call, lineage) for call in remote)
 
 
 def _is_tagged(call: RemoteCall, lineage: Lineage) -> bool:
-    return tagged_address(call, lineage) is not None and tagged_digest(call, lineage) is not None
+    return tagged_address(call, lineage) is not None and tagged_digest(call) is not None
 
 
-def is_own(store: StateReader, entry: Entry) -> bool:
-    """Whether the service named the call in its answer to us, so that it was sent with our tags."""
-    if entry.status is not Status.PLACED:
-        return False
-    attempts = store.attempts(entry.address)
-    return bool(attempts) and attempts[-1].call_id == entry.call_id and attempts[-1].evidence is None
+def is_own(entry: Entry, by_hand: Collection[str]) -> bool:
+    """Whether the service named the call in its answer to us, so that it was sent with our tags.
+
+    ``by_hand`` are the calls that a person recorded (``StateReader.calls_recorded_by_hand``).
+    """
+    return entry.status is Status.PLACED and entry.call_id not in by_hand
 
 
 def unknown_calls(
@@ -89,17 +92,17 @@ def unknown_calls(
     A call may belong to an attempt whose call is unknown. A call that a person declared to be a different one is
     known.
     """
-    lineage, cleared = Lineage(store.lineage, store.renames()), store.cleared()
-    found: dict[Address, list[RemoteCall]] = {}
+    lineage, cleared = current_lineage(store), store.cleared()
+    copies: dict[Address, list[RemoteCall]] = {}
     for call in remote:
         address = tagged_address(call, lineage) if call.id not in claimed else None
-        if address is not None and address not in cleared and not _is_attempted(store, address, call, lineage):
-            found.setdefault(address, []).append(call)
-    return dict(sorted(found.items()))
+        if address is not None and address not in cleared and not _is_attempted(store, address, call):
+            copies.setdefault(address, []).append(call)
+    return dict(sorted(copies.items()))
 
 
-def _is_attempted(store: StateReader, address: Address, call: RemoteCall, lineage: Lineage) -> bool:
-    digest = tagged_digest(call, lineage)
+def _is_attempted(store: StateReader, address: Address, call: RemoteCall) -> bool:
+    digest = tagged_digest(call)
     return any(
         attempt.call_id == call.id
         or (attempt.call_id is None and attempt.digest == digest and attempt.status is not Status.MISSED)
@@ -108,28 +111,27 @@ def _is_attempted(store: StateReader, address: Address, call: RemoteCall, lineag
 
 
 def keep_copies(
-    store: StateStore, run_id: str, found: Mapping[Address, Sequence[RemoteCall]], at: datetime
+    store: StateStore, run_id: str, copies: Mapping[Address, Sequence[RemoteCall]], at: datetime
 ) -> Sequence[Conflict]:
     """Record the result of ``unknown_calls`` as conflicts, so that a person can resolve each one."""
     conflicts = [
         Conflict(
             address, tuple(call.id for call in calls), _target(calls[0]), _describe(address, calls), at, run_id
         )
-        for address, calls in found.items()
+        for address, calls in copies.items()
     ]
     store.note_conflicts(run_id, conflicts, at)
     return conflicts
 
 
-def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
+def refusal(copies: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
     """Why nothing is sent, with the next step."""
-    number = sum(map(len, found.values()))
-    listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*found.items()][:_SHOWN])
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    number = format_count(sum(map(len, copies.values())), "call")
+    listed = ", ".join(f"{address} ({calls[0].id})" for address, calls in [*copies.items()][:_SHOWN])
+    more = f" and {len(copies) - _SHOWN:,} more" if len(copies) > _SHOWN else ""
     return Refused(
-        f"another copy of this state is in use: the service has {number:,} "
-        f"{'call' if number == 1 else 'calls'} with its tags not recorded in this state: {listed}{more}. "
-        "Nothing was sent",
+        f"another copy of this state is in use: the service has {number} with its tags not recorded in this "
+        f"state: {listed}{more}. Nothing was sent",
         hint="stop the other job. If its state is the right one, use it. Otherwise record each call here: "
         "reconciler resolve ADDRESS --placed CALL_ID --reason WHY, or --distinct where the row has another call. "
         "To recover many calls, rebuild the state from the service: reconciler state rebuild",
@@ -138,10 +140,10 @@ def refusal(found: Mapping[Address, Sequence[RemoteCall]]) -> Refused:
 
 def _describe(address: Address, calls: Sequence[RemoteCall]) -> str:
     """The description of calls that another copy of the state placed for an address."""
-    listed = ", ".join(f"{call.id} ({call.status})" for call in calls[:_SHOWN])
     return (
-        f"another copy of this state placed {listed}. Stop the other job and check the dashboard. Then run: "
-        f"reconciler resolve {address} --placed CALL_ID --reason WHY, or --distinct where the row has another call"
+        f"another copy of this state placed {describe_calls(calls)}. Stop the other job and check the dashboard. "
+        f"Then run: reconciler resolve {address} --placed CALL_ID --reason WHY, "
+        "or --distinct where the row has another call"
     )
 
 

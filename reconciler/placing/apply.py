@@ -18,20 +18,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
+from reconciler.domain.checkpoint import Checkpoint, Phase
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.model import Address, Status
-from reconciler.domain.order import Order
-from reconciler.domain.ports import CallProvider, Checkpoint, Clock, Intent, Phase, Result, StateStore
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import Clock, Intent, Result, StateStore
+from reconciler.domain.service import CallProvider
+from reconciler.domain.times import passed, ring_time
 from reconciler.errors import CheckpointFailed, StateError
-from reconciler.placing.brake import CircuitBreaker
-from reconciler.placing.crew import WorkerPool
-from reconciler.placing.journal import Journal
-from reconciler.placing.orders import HeldBack, OrderSource, SendCheck
-from reconciler.placing.pacing import RateLimiter
-from reconciler.placing.sending import Outcome, Sender
-from reconciler.planning import explain
+from reconciler.placing.circuit_breaker import CircuitBreaker
+from reconciler.placing.journal import Journal, to_intent
+from reconciler.placing.rate_limiter import RateLimiter
+from reconciler.placing.send_check import OrderSource, SendCheck, held_back
+from reconciler.placing.sending import Sender
+from reconciler.placing.worker_pool import WorkerPool
+from reconciler.planning import reasons
 
-MOST_GATHERING = 0.05  # seconds that an answer waits at most for others, to be recorded together
+LONGEST_BATCH_WAIT = 0.05  # seconds that an answer waits at most for others, to be recorded together
 UNKNOWNS_IN_A_ROW = 5
 
 _KINDS = {
@@ -48,7 +51,7 @@ class _Selection:
     back.
     """
 
-    orders: list[Order] = field(default_factory=list)
+    orders: list[Change] = field(default_factory=list)
     late: list[Intent] = field(default_factory=list)
     blocked: list[Event] = field(default_factory=list)
 
@@ -56,7 +59,7 @@ class _Selection:
 class Placement:
     """One run over a list of orders. ``providers`` are the workers' connections, one each.
 
-    ``checkpoint`` is None if the state's disk outlives the run. ``gate`` is checked right before a call is sent.
+    ``checkpoint`` is None if the state's disk outlives the run. ``send_check`` is asked before a call is sent.
     ``stop`` may be called at any time: nothing more is sent, and calls in flight are finished and recorded.
     """
 
@@ -69,19 +72,21 @@ class Placement:
         emit: Emit,
         rate: float | None,
         checkpoint: Checkpoint | None = None,
-        gate: SendCheck | None = None,
+        send_check: SendCheck | None = None,
     ) -> None:
         self._journal = Journal(store, run_id)
         self._clock = clock
         self._emit = emit
         self._checkpoint = checkpoint
-        self._gate = gate or SendCheck()
+        self._send_check = send_check or SendCheck()
         self._breaker = CircuitBreaker()
-        self._pacer = RateLimiter(rate, time.monotonic)
-        self._pool = WorkerPool(providers, Sender(self._journal, clock, self._gate, self._pacer, self._breaker))
-        self._coming: Iterator[Order] = iter(())
-        self._queue: deque[Order] = deque()  # made, not sent
-        self._intended: deque[Order] = deque()
+        self._rate_limiter = RateLimiter(rate, time.monotonic)
+        self._pool = WorkerPool(
+            providers, Sender(self._journal, clock, self._send_check, self._rate_limiter, self._breaker)
+        )
+        self._coming: Iterator[Change] = iter(())
+        self._queue: deque[Change] = deque()  # made, not sent
+        self._intended: deque[Change] = deque()
         self._pending_events: dict[Address, Event] = {}  # events of unfinished orders, for when the run ends
         self._unknowns = 0
 
@@ -94,7 +99,7 @@ class Placement:
         """Send nothing more. The first reason is kept."""
         self._breaker.trip(reason)
 
-    async def place(self, orders: Iterable[Order], supply: OrderSource | None = None) -> None:
+    async def place(self, orders: Iterable[Change], supply: OrderSource | None = None) -> None:
         """Place ``orders`` in their order, then those from ``supply``. Every order ends in exactly one event, even
         if the run ends early.
 
@@ -103,17 +108,17 @@ class Placement:
         """
         self._coming = iter(orders)
         self._take(self._coming, len(self._pool))
-        back: Sequence[Outcome] = ()
+        answers: Sequence[Result] = ()
         try:
-            while back or self._pool.busy or (self._left(supply) and not self.stopped):
+            while answers or self._pool.busy or (self._left(supply) and not self.stopped):
                 if supply and self._pool.idle and not self._queue and not self.stopped:
-                    await self._turn(back, 0)  # first, so that a failing claim loses no answer
-                    back, supply = (), await self._supplied(supply)
-                choice = await self._turn(back, self._room(back))
+                    await self._turn(answers, 0)  # first, so that a failing claim loses no answer
+                    answers, supply = (), await self._supplied(supply)
+                choice = await self._turn(answers, self._room(answers))
                 if not self.stopped:
                     self._launch()
                 await self._leave_out(choice)
-                back = await self._collect(self._patience(supply))
+                answers = await self._collect(self._longest_wait(supply))
             await self._withdraw()
         except StateError as error:
             self.stop(error.message)
@@ -129,11 +134,11 @@ class Placement:
     async def _finish(self) -> None:
         """Wait for the calls in flight. Answers that can no longer be recorded are only reported."""
         while self._pool.busy:
-            back = await self._pool.collect(None, 0.0)
+            answers = await self._pool.collect(None, 0.0)
             with suppress(StateError):
-                await self._turn(back, 0)
+                await self._turn(answers, 0)
 
-    def _take(self, orders: Iterator[Order], most: int | None = None) -> None:
+    def _take(self, orders: Iterator[Change], most: int | None = None) -> None:
         """Fill the queue with orders, but not with all of many: each is created when it is read."""
         for order in islice(orders, most):
             self._queue.append(order)
@@ -147,64 +152,67 @@ class Placement:
         async with self._journal.alone:
             batch = await supply.take(len(self._pool))
         self._take(iter(batch.orders))
-        self._pacer.hold(batch.wait)
+        self._rate_limiter.hold(batch.wait)
         return None if batch.last else supply
 
-    def _room(self, back: Sequence[Outcome]) -> int:
+    def _room(self, answers: Sequence[Result]) -> int:
         """How many intents may be written now: as many as can be sent at once, or one for each worker if every
         batch has a checkpoint.
         """
         if self.stopped or self._intended:
             return 0
         if self._checkpoint is None:
-            return min(self._pool.idle, self._pacer.available())
-        return 0 if back or self._pool.busy else self._pool.idle
+            return min(self._pool.idle, self._rate_limiter.available())
+        return 0 if answers or self._pool.busy else self._pool.idle
 
-    async def _turn(self, back: Sequence[Outcome], room: int) -> _Selection:
+    async def _turn(self, answers: Sequence[Result], room: int) -> _Selection:
         """Make answers durable, together with the intents of the next orders."""
         now = self._clock.now()
-        if (skewed := self._gate.skewed(now)) is not None:
+        if (skewed := self._send_check.skewed(now)) is not None:
             self.stop(skewed)
             room = 0  # and no row is recorded as missed
         choice = self._choose(room, now)
         batch = choice.orders
 
         def recorded(results: Sequence[Result]) -> None:
-            for outcome, result in zip(back, results, strict=True):
-                if outcome.result.status is Status.PLACED:
+            for answer, result in zip(answers, results, strict=True):
+                if answer.status is Status.PLACED:
                     self._count_unknowns(result)
-                self._report(Outcome(result, outcome.held))
+                self._report(result)
 
         def intended() -> None:
             self._pending_events |= {order.address: Event(EventKind.UNCERTAIN, order.address) for order in batch}
             self._intended.extend(batch)
 
-        self._pending_events |= {item.result.address: unrecorded(item.result) for item in back}
-        if back or batch:
-            results, intents = [item.result for item in back], [order.intent(now) for order in batch]
-            await self._journal.turn(results, intents, now, recorded, intended)
+        self._pending_events |= {result.address: unrecorded(result) for result in answers}
+        if answers or batch:
+            intents = [
+                to_intent(order, ring_time(order.scheduled_at, order.required_call.delay_minutes, now))
+                for order in batch
+            ]
+            await self._journal.turn(answers, intents, now, recorded, intended)
         if batch:
-            await self._carry(Phase.INTENDED)
-        elif back and not self._pool.busy and not self._intended:
-            await self._carry(Phase.RECORDED)
+            await self._save(Phase.INTENDED)
+        elif answers and not self._pool.busy and not self._intended:
+            await self._save(Phase.RECORDED)
         return choice
 
     def _choose(self, room: int, now: datetime) -> _Selection:
         choice = _Selection()
         while self._queue and len(choice.orders) < room:
             order = self._queue.popleft()
-            if (missed := order.missed(now)) is not None:
-                choice.late.append(missed)
-            elif (held := self._gate.check(order, now)) is not None:
-                choice.blocked.append(held_back(order.address, held))
+            if (since := passed(order.scheduled_at, order.place_by, now)) is not None:
+                choice.late.append(to_intent(order, since))
+            elif (event := self._send_check.check(order, now)) is not None:
+                choice.blocked.append(event)
             else:
                 choice.orders.append(order)
         self._take(self._coming, max(0, len(self._pool) - len(self._queue)))
         return choice
 
     def _launch(self) -> None:
-        for _ in range(min(len(self._intended), self._pool.idle, self._pacer.available())):
-            self._pacer.take(1)
+        for _ in range(min(len(self._intended), self._pool.idle, self._rate_limiter.available())):
+            self._rate_limiter.take(1)
             self._pool.launch(self._intended.popleft())
 
     async def _leave_out(self, choice: _Selection) -> None:
@@ -214,7 +222,7 @@ class Placement:
 
         def recorded() -> None:
             for item in choice.late:
-                why = explain.message(explain.expired(item.rings_at))
+                why = reasons.expired(item.rings_at).text
                 self._end(Event(EventKind.EXPIRED, item.address, message=why))
 
         if choice.blocked:
@@ -224,26 +232,26 @@ class Placement:
         if choice.late:
             await self._journal.record_missed(choice.late, self._clock.now(), recorded)
 
-    def _patience(self, supply: OrderSource | None) -> float | None:
+    def _longest_wait(self, supply: OrderSource | None) -> float | None:
         """Seconds until the next request may be sent, if the run waits for that; None if it waits for answers."""
         if self.stopped or not self._pool.idle or not self._left(supply):
             return None
         if self._checkpoint is not None and self._pool.busy and not self._intended:
             return None
-        return self._pacer.wait()
+        return self._rate_limiter.wait()
 
-    async def _collect(self, patience: float | None) -> Sequence[Outcome]:
+    async def _collect(self, longest_wait: float | None) -> Sequence[Result]:
         """The outcomes that workers returned. Too many unknown ones in a row stop the run before the next
         intents.
         """
         if not self._pool.busy:
-            await self._breaker.nap(patience or 0.0)
+            await self._breaker.sleep(longest_wait or 0.0)
             return ()
-        back = await self._pool.collect(patience, min(self._journal.took, MOST_GATHERING))
-        for result in (item.result for item in back if item.held is None):
-            if result.status is not Status.PLACED:  # a placed call is counted from what the state recorded
+        answers = await self._pool.collect(longest_wait, min(self._journal.took, LONGEST_BATCH_WAIT))
+        for result in answers:  # a placed call is counted from what the state recorded
+            if result.status is not Status.PLACED and not result.reasons:
                 self._count_unknowns(result)
-        return back
+        return answers
 
     def _count_unknowns(self, result: Result) -> None:
         self._unknowns = self._unknowns + 1 if result.status is Status.UNCERTAIN else 0
@@ -255,9 +263,9 @@ class Placement:
         now = self._clock.now()
         left = [Result(item.address, Status.RULED_OUT, now, error=self.stopped) for item in self._intended]
         self._intended.clear()
-        await self._turn([Outcome(result) for result in left], 0)
+        await self._turn(left, 0)
 
-    async def _carry(self, phase: Phase) -> None:
+    async def _save(self, phase: Phase) -> None:
         """Run the checkpoint; if it fails, nothing more is sent."""
         if self._checkpoint is None:
             return
@@ -266,10 +274,9 @@ class Placement:
         except CheckpointFailed as error:
             self.stop(error.message)
 
-    def _report(self, outcome: Outcome) -> None:
-        result = outcome.result
-        if outcome.held is not None:
-            self._end(held_back(result.address, outcome.held))
+    def _report(self, result: Result) -> None:
+        if result.reasons:
+            self._end(held_back(result.address, result.reasons, result.error))
         else:
             kind = _KINDS.get(result.status, EventKind.NOT_SENT)
             self._end(Event(kind, result.address, result.call_id, result.error))
@@ -286,10 +293,3 @@ def unrecorded(result: Result) -> Event:
         Status.RULED_OUT: f"not sent: {result.error}",
     }
     return Event(EventKind.UNCERTAIN, result.address, message=message.get(result.status, result.error))
-
-
-def held_back(address: Address, held: HeldBack) -> Event:
-    """The event of a call that a guard or a pause holds back."""
-    return Event(
-        EventKind.NOT_SENT if held.paused else EventKind.BLOCKED, address, message=held.message, reasons=held.codes
-    )

@@ -13,14 +13,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from reconciler.bulk.spool import filtered
 from reconciler.domain import identity, wire
-from reconciler.domain.chain import EntryKind, LedgerRecord, canonical
+from reconciler.domain.canonical import canonical_json
+from reconciler.domain.documents import optional_instant
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.facts import RowApproval
+from reconciler.domain.ledger import EntryKind, LedgerRecord
 from reconciler.domain.model import Address, JsonObject, Row
 from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.times import format_instant
 from reconciler.errors import Refused
 
 PURPOSE = "approved-rows"
@@ -39,23 +39,17 @@ class Digests:
 
     def digest(self, change: Change) -> str:
         """Covers the request, the times and the conditions of a call to place, now or later."""
-        if change.call is None:
-            raise ValueError(f"{change.address} has no call")
         tags = identity.tags(self.lineage, change.address, change.digest)
-        request = change.request or wire.to_request(change.call, tags, self.fields)
+        request = change.request or wire.to_request(change.required_call, tags, self.fields)
         seen: JsonObject = {
             "endpoint": request.endpoint,
             "body": request.body,
-            "at": _text(change.scheduled_at),
-            "place_by": _text(change.place_by),
+            "at": optional_instant(change.scheduled_at),
+            "place_by": optional_instant(change.place_by),
             "called_timezone": change.called_timezone,
             "distinct": change.distinct,
         }
-        return f"a1:hmac-sha256:{hmac.digest(self.key, canonical(seen), sha256).hex()}"
-
-
-def _text(at: datetime | None) -> str | None:
-    return None if at is None else format_instant(at)
+        return f"a1:hmac-sha256:{hmac.digest(self.key, canonical_json(seen), sha256).hex()}"
 
 
 def check_moves(plan: Plan, approved: Iterable[Plan]) -> None:
@@ -136,7 +130,7 @@ def allow(
         stale.append(Event(EventKind.STALE, change.address, message=message))
         return False
 
-    return replace(plan, changes=filtered(plan.changes, keep)), stale
+    return replace(plan, changes=plan.changes.filtered(keep)), stale
 
 
 def dropped(plan: Plan, approved: Iterable[Plan], scope: frozenset[str] | None) -> Iterable[Event]:

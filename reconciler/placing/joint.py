@@ -17,17 +17,17 @@ from dataclasses import dataclass, field
 from reconciler.domain.claims import JointStore, SharedRow
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.model import Address, Entry, Status
-from reconciler.domain.order import Order
-from reconciler.domain.plan import Action, Plan
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Clock
-from reconciler.placing.orders import PAUSED, Batch
 from reconciler.placing.recheck import RecheckResult
-from reconciler.placing.workflow import Apply, Service, Whole
-from reconciler.planning import explain
+from reconciler.placing.send_check import PAUSED, Batch
+from reconciler.placing.service import Service, Whole
+from reconciler.placing.workflow import Apply
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 
 POLL = 0.25  # seconds between two checks of the other runners
-TOLD_EVERY = 1.0  # seconds between two progress reports on the whole plan
+PROGRESS_EVERY = 1.0  # seconds between two progress reports on the whole plan
 # events that judging a row again would repeat
 _FINAL = frozenset({EventKind.BLOCKED, EventKind.CONFLICT, EventKind.STALE, EventKind.FAILED})
 
@@ -76,7 +76,7 @@ class JointApply(Apply):
                 joined = self._joint.begun
                 await (self._join(service) if joined else self._open(service, events))
         if not self._entered:
-            self.tally.stopped = self._stopped
+            self.tally.stopped = self._queries.stopped
             return
         if joined:
             self._catch_up(events)
@@ -93,7 +93,7 @@ class JointApply(Apply):
                 if alone:
                     await self._settle(service, events)
         self._report_other_rows(events)
-        await self._look_after(service, events)
+        await self._queries.look_after(service, events)
         self._note_to_stop()
         self._raise_refusal()
 
@@ -102,7 +102,7 @@ class JointApply(Apply):
         """Wait until no other runner opens the plan or settles calls; yields False if this runner is stopped
         before that.
         """
-        while not self._stopped:
+        while not self._queries.stopped:
             if self._joint.alone():
                 try:
                     yield True
@@ -136,9 +136,9 @@ class JointApply(Apply):
                 ended[event.address] = event
 
         orders = await self._prepare(service, report)
-        if self._stopped:
+        if self._queries.stopped:
             for order in orders:
-                events(Event(EventKind.NOT_SENT, order.address, message=self._stopped))
+                events(Event(EventKind.NOT_SENT, order.address, message=self._queries.stopped))
             return
         self._ready = RecheckResult(orders)
         self._joint.open([order.address for order in orders], list(ended.values()), service.rate)
@@ -165,13 +165,13 @@ def _end(lot: SharedRow, entry: Entry | None, orphan: bool) -> Event:
     if entry is not None and entry.placed:
         return Event(EventKind.SKIPPED, lot.address, message="placed by another runner")
     if entry is not None and entry.unknown and orphan:
-        return Event(EventKind.UNCERTAIN, lot.address, message=explain.message(explain.uncertain(entry)))
+        return Event(EventKind.UNCERTAIN, lot.address, message=reasons.uncertain(entry).text)
     if lot.event is not None:
         return lot.event
     if lot.sent and entry is not None and entry.status is Status.FAILED:
         return Event(EventKind.FAILED, lot.address, message=entry.error)
     if lot.sent and entry is not None and entry.status is Status.MISSED:
-        return Event(EventKind.EXPIRED, lot.address, message=explain.message(explain.expired(entry.rings_at)))
+        return Event(EventKind.EXPIRED, lot.address, message=reasons.expired(entry.rings_at).text)
     return Event(EventKind.NOT_SENT, lot.address, message="left for the other runners")
 
 
@@ -194,8 +194,8 @@ class _Claims:
         self._report = report
         self._judge = judge
         self._whole = whole
-        self._told_at = float("-inf")
-        self._know(ready)
+        self._reported_at = float("-inf")
+        self._index(ready)
 
     async def take(self, count: int) -> Batch:
         claim = self._store.claim(count)
@@ -204,17 +204,17 @@ class _Claims:
             return Batch(self._orders(claim.addresses), claim.wait)
         return Batch(wait=POLL, last=self._store.standing().over)
 
-    def _orders(self, claimed: Sequence[Address]) -> list[Order]:
+    def _orders(self, claimed: Sequence[Address]) -> list[Change]:
         """The orders for these rows. A row that must not be sent ends here, for all runners."""
         if any(address not in self._places and address not in self._ended for address in claimed):
-            self._know(self._judge())
+            self._index(self._judge())
         found = [self._all[self._places[address]] for address in claimed if address in self._places]
         for address in claimed:
             if address not in self._places:
                 self._refuse(address)
         return found
 
-    def _know(self, ready: RecheckResult) -> None:
+    def _index(self, ready: RecheckResult) -> None:
         self._all = ready.orders
         self._places = {order.address: place for place, order in enumerate(ready.orders)}
         self._ended = {event.address: event for event in ready.events if event.kind in _FINAL}
@@ -223,7 +223,7 @@ class _Claims:
     def _refuse(self, address: Address) -> None:
         if (missed := self._missed.get(address)) is not None:
             self._store.record_missed(self._run_id, [missed], self._clock.now())
-            why = explain.message(explain.expired(missed.rings_at))
+            why = reasons.expired(missed.rings_at).text
             self._report(Event(EventKind.EXPIRED, address, message=why))
             return
         event = self._ended.get(address) or Event(
@@ -234,7 +234,7 @@ class _Claims:
 
     def _report_progress(self) -> None:
         now = time.monotonic()
-        if self._whole is not None and now - self._told_at >= TOLD_EVERY:
-            self._told_at = now
+        if self._whole is not None and now - self._reported_at >= PROGRESS_EVERY:
+            self._reported_at = now
             standing = self._store.standing()
             self._whole(standing.total - standing.unsent, standing.total)

@@ -10,8 +10,16 @@ from datetime import datetime
 
 from reconciler.domain.clocks import elapsed
 from reconciler.domain.model import Address
+from reconciler.domain.plan import Change
 from reconciler.domain.ports import Intent, Result, StateStore
+from reconciler.domain.wire import endpoint
 from reconciler.errors import StateError
+
+
+def to_intent(change: Change, rings_at: datetime) -> Intent:
+    """The intent to record for the call of a change."""
+    call = change.required_call
+    return Intent(change.address, call, change.digest, endpoint(call), rings_at)
 
 
 class Journal:

@@ -9,19 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.bulk.spool import MappedView, Subset, filtered
-from reconciler.domain.changes import MergeCursor
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.events import Event, EventKind
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Entry, Location, Row
-from reconciler.domain.order import Order
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Intent
 from reconciler.domain.times import passed
-from reconciler.domain.wire import endpoint
-from reconciler.planning import explain
+from reconciler.placing.journal import to_intent
+from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.guarding import by_guard
-from reconciler.planning.judging import find_conflict
 from reconciler.planning.plan import make_plan
 
 
@@ -33,7 +31,7 @@ class RecheckResult:
     call cannot be stopped by hand any more. ``plans`` are the plans in the approved plan.
     """
 
-    orders: Sequence[Order] = ()
+    orders: Sequence[Change] = ()
     missed: list[Intent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     expired_before: int = 0
@@ -49,7 +47,7 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Reche
     context = replace(
         context,
         siblings=frozenset(change.address for change in wanted if known.get(change.address) is not None),
-        retried=frozenset(change.address for change in wanted if explain.RETRIED in change.reasons),
+        retried=frozenset(change.address for change in wanted if reasons.RETRIED in change.reasons),
         scope=frozenset(),
     )
     current = MergeCursor(make_plan(MappedView(wanted, _row), known, context).changes)
@@ -69,29 +67,20 @@ def recheck(approved: Plan, entries: Iterable[Entry], context: Context) -> Reche
             ahead = _wanted_ahead(change, known, context)
             ready.changed_ahead += ahead
             ready.too_late += ahead and "still-rings" not in change.reasons
-    ready.orders = MappedView(Subset(approved.changes, places), _order)
+    ready.orders = Subset(approved.changes, places)
     return ready
 
 
 def _row(change: Change) -> Row:
-    if change.call is None:
-        raise ValueError(f"{change.address} has no call")
     return Row(
         address=change.address,
-        call=change.call,
+        call=change.required_call,
         source=change.source or Location("plan"),
         rings_at=change.scheduled_at,
         place_by=change.place_by,
         distinct=change.distinct,
         called_timezone=change.called_timezone,
     )
-
-
-def _order(change: Change) -> Order:
-    if change.call is None or change.request is None:
-        raise ValueError(f"{change.address} has no call")
-    times = (change.scheduled_at, change.place_by, change.called_timezone)
-    return Order(change.address, change.call, change.digest, change.request, *times)
 
 
 def _judge(change: Change, current: Change, context: Context, ready: RecheckResult) -> bool:
@@ -101,7 +90,8 @@ def _judge(change: Change, current: Change, context: Context, ready: RecheckResu
         if "recorded" in current.reasons:
             ready.expired_before += 1
         else:
-            ready.missed.append(_missed(current, context))
+            since = passed(current.scheduled_at, current.place_by, context.now) or context.now
+            ready.missed.append(to_intent(current, since))
             ready.events.append(Event(EventKind.EXPIRED, address, message=message))
     elif current.action is Action.UNCHANGED:
         ready.events.append(Event(EventKind.SKIPPED, address, message="already placed"))
@@ -125,13 +115,6 @@ def _judge(change: Change, current: Change, context: Context, ready: RecheckResu
     return False
 
 
-def _missed(change: Change, context: Context) -> Intent:
-    if change.call is None:
-        raise ValueError(f"{change.address} has no call")
-    since = passed(change.scheduled_at, change.place_by, context.now) or context.now
-    return Intent(change.address, change.call, change.digest, endpoint(change.call), since)
-
-
 def _judge_uncertain(change: Change, entry: Entry | None, ready: RecheckResult) -> None:
     if entry is not None and entry.unknown:
         ready.events.append(Event(EventKind.UNCERTAIN, change.address, message=change.message))
@@ -151,9 +134,9 @@ def _judge_conflict(change: Change, entry: Entry | None, context: Context, ready
     if entry is not None and entry.placed:
         event = Event(EventKind.SKIPPED, address, message="resolved as placed since the plan was made")
     elif entry is not None and entry.unknown:
-        event = Event(EventKind.UNCERTAIN, address, message=explain.message(explain.uncertain(entry)))
-    elif call is not None and (item := find_conflict(address, call, context)) is not None:
-        event = Event(EventKind.CONFLICT, address, message=explain.message(explain.conflict(item)))
+        event = Event(EventKind.UNCERTAIN, address, message=reasons.uncertain(entry).text)
+    elif call is not None and (item := context.find_conflict(address, call)) is not None:
+        event = Event(EventKind.CONFLICT, address, message=reasons.conflict(item).text)
     else:
         why = "its conflict was resolved since the plan was made, but the plan does not place it; plan again"
         event = Event(EventKind.STALE, address, message=why)

@@ -21,8 +21,9 @@ from reconciler.bulk.spool import filtered
 from reconciler.domain.events import Emit, Event, EventKind
 from reconciler.domain.facts import ServiceFact, Verdict
 from reconciler.domain.model import Address, JsonObject
-from reconciler.domain.order import Order
-from reconciler.domain.ports import CallRegister, Clock, RemoteCall, StateStore
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import Clock, StateStore
+from reconciler.domain.service import CallRegister, RemoteCall
 from reconciler.domain.times import format_instant, format_utc, parse_instant
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import LookupFailed, Refused, StateError
@@ -77,7 +78,7 @@ class ScheduleCheckResult:
     ``refusal`` is raised once the run has ended: an earlier run found that schedules are not understood.
     """
 
-    orders: Sequence[Order]
+    orders: Sequence[Change]
     problem: str | None = None
     refusal: Refused | None = None
 
@@ -114,7 +115,7 @@ class ScheduleCheck:
         register: CallRegister,
         clock: Clock,
         settings: ScheduleSettings,
-        place: Callable[[Sequence[Order]], Awaitable[str | None]],
+        place: Callable[[Sequence[Change]], Awaitable[str | None]],
         ask: Ask,
     ) -> None:
         self._store = store
@@ -124,10 +125,10 @@ class ScheduleCheck:
         self._settings = settings
         self._place = place
         self._ask = ask
-        self._left: Sequence[Order] = ()
+        self._left: Sequence[Change] = ()
         self._not_found = "the service does not have this call"
 
-    async def run(self, orders: Sequence[Order], report: Emit) -> ScheduleCheckResult:
+    async def run(self, orders: Sequence[Change], report: Emit) -> ScheduleCheckResult:
         """Run the check, unless it is already proved or no scheduled call is far enough ahead."""
         self._left = orders
         fact = self._store.facts(self._settings.service).get(self._settings.fact)
@@ -209,7 +210,7 @@ class ScheduleCheck:
         self._note(Verdict.PENDING, call.evidence)
         return call
 
-    async def _send(self, chosen: Callable[[Order], bool]) -> None:
+    async def _send(self, chosen: Callable[[Change], bool]) -> None:
         """Send the remaining orders that match."""
         orders = filtered(self._left, chosen)
         self._left = filtered(self._left, lambda order: not chosen(order))

@@ -5,19 +5,22 @@ request is preceded by a fresh check that the state and the call's intent still 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.clocks import elapsed
+from reconciler.domain.events import Event
 from reconciler.domain.model import Status
-from reconciler.domain.order import Order
-from reconciler.domain.ports import CallProvider, Clock, Receipt, Result
+from reconciler.domain.plan import Change
+from reconciler.domain.ports import Clock, Result
+from reconciler.domain.service import CallProvider, Receipt
+from reconciler.domain.times import passed
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected, StateError
-from reconciler.placing.brake import CircuitBreaker
+from reconciler.placing.circuit_breaker import CircuitBreaker
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import HeldBack, SendCheck
-from reconciler.placing.pacing import RateLimiter
-from reconciler.planning import explain
+from reconciler.placing.rate_limiter import RateLimiter
+from reconciler.placing.send_check import SendCheck
+from reconciler.planning import reasons
 
 UNSENT_ATTEMPTS = 5
 MOST_BACKOFF = 30.0  # seconds
@@ -35,17 +38,9 @@ class _TooLate(Exception):  # noqa: N818 - an outcome, not an error
 class _OrderHeldBack(Exception):  # noqa: N818 - an outcome, not an error
     """A guard or a pause now holds it back."""
 
-    def __init__(self, held: HeldBack) -> None:
-        super().__init__(held.message)
-        self.held = held
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What is recorded for an order. ``held`` is set if a guard or a pause held it back."""
-
-    result: Result
-    held: HeldBack | None = None
+    def __init__(self, event: Event) -> None:
+        super().__init__(event.message)
+        self.reasons = event.reasons
 
 
 @dataclass(slots=True)
@@ -67,27 +62,32 @@ class Sender:
     """Sends orders, each over a given connection. An error that affects every order stops the run."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, gate: SendCheck, pacer: RateLimiter, breaker: CircuitBreaker
+        self,
+        journal: Journal,
+        clock: Clock,
+        send_check: SendCheck,
+        rate_limiter: RateLimiter,
+        breaker: CircuitBreaker,
     ) -> None:
         self._journal = journal
         self._clock = clock
-        self._gate = gate
-        self._pacer = pacer
+        self._send_check = send_check
+        self._rate_limiter = rate_limiter
         self._breaker = breaker
 
-    async def send(self, order: Order, provider: CallProvider) -> Outcome:
+    async def send(self, order: Change, provider: CallProvider) -> Result:
         throttling = _Throttling(self._clock.now())
 
-        def done(status: Status, call_id: str | None = None, error: str | None = None) -> Outcome:
+        def done(status: Status, call_id: str | None = None, error: str | None = None) -> Result:
             now = self._clock.now()
-            return Outcome(Result(order.address, status, now, call_id, error, throttling.describe(now)))
+            return Result(order.address, status, now, call_id, error, throttling.describe(now))
 
         try:
             receipt = await self._until_known(order, provider, throttling)
         except _TooLate as late:
             return done(Status.MISSED, error=str(late))
-        except _OrderHeldBack as back:
-            return Outcome(done(Status.RULED_OUT, error=str(back)).result, back.held)
+        except _OrderHeldBack as error:
+            return replace(done(Status.RULED_OUT, error=str(error)), reasons=error.reasons)
         except NotSent as error:
             if not error.throttled:
                 self._breaker.trip(f"the service cannot be reached: {error.message}")
@@ -103,7 +103,7 @@ class Sender:
             return done(Status.UNCERTAIN, error=error.message)
         return done(Status.PLACED, call_id=receipt.call_id)
 
-    async def _until_known(self, order: Order, provider: CallProvider, throttling: _Throttling) -> Receipt:
+    async def _until_known(self, order: Change, provider: CallProvider, throttling: _Throttling) -> Receipt:
         give_up_at = throttling.since + THROTTLED_FOR
         number = 0
         while True:
@@ -113,17 +113,17 @@ class Sender:
             except NotSent as error:
                 if error.throttled:
                     throttling.count += 1
-                    self._pacer.throttled(error.retry_after)
+                    self._rate_limiter.throttled(error.retry_after)
                     pause = _throttled_pause(error.retry_after, throttling.count)
                     last = self._clock.now() + timedelta(seconds=pause) >= give_up_at
                 else:
                     pause, last = _pause(number), number >= UNSENT_ATTEMPTS
                 if last or self._breaker.reason is not None:
                     raise
-            await self._breaker.nap(pause)
-            self._pacer.take(1)  # a retry uses a token too, so that retries never exceed the rate for long
+            await self._breaker.sleep(pause)
+            self._rate_limiter.take(1)  # a retry uses a token too, so that retries never exceed the rate for long
 
-    async def _attempt(self, order: Order, provider: CallProvider) -> Receipt:
+    async def _attempt(self, order: Change, provider: CallProvider) -> Receipt:
         """Send the order once if it may still be sent. The check is repeated if the machine or the process was
         suspended between the check and the request.
         """
@@ -132,17 +132,17 @@ class Sender:
             now = self._clock.now()
             if self._breaker.reason is not None:
                 raise NotSent(self._breaker.reason)
-            if (skewed := self._gate.skewed(now)) is not None:
+            if (skewed := self._send_check.skewed(now)) is not None:
                 raise self._stopped(skewed)
-            if (missed := order.missed(now)) is not None:
-                raise _TooLate(explain.message(explain.expired(missed.rings_at)))
-            if (held := self._gate.check(order, now)) is not None:
-                raise _OrderHeldBack(held)
+            if (since := passed(order.scheduled_at, order.place_by, now)) is not None:
+                raise _TooLate(reasons.expired(since).text)
+            if (event := self._send_check.check(order, now)) is not None:
+                raise _OrderHeldBack(event)
             if elapsed() - proved_at <= FRESH:
-                return await provider.place(order.request)
+                return await provider.place(order.required_request)
         raise self._stopped(_SLOW)
 
-    async def _proved(self, order: Order) -> float:
+    async def _proved(self, order: Change) -> float:
         try:
             return await self._journal.prove(order.address)
         except StateError as error:

@@ -1,116 +1,31 @@
-"""Validate, plan and apply over injected ports: the commands' work without a command line."""
+"""Apply an approved plan: settle, check again, look before, place, and look after."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
 from reconciler.bulk.spool import filtered
-from reconciler.domain.clocks import SET_CLOCK, ServiceClock
 from reconciler.domain.events import Emit, Event, EventKind, Tally
-from reconciler.domain.facts import Verdict, unresolved
+from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry
-from reconciler.domain.order import Order
-from reconciler.domain.plan import Action, Plan
-from reconciler.domain.ports import CallProvider, CallRegister, Checkpoint, Clock, StateStore
-from reconciler.errors import ExitCode, LookupFailed, ReconcilerError, Refused
+from reconciler.domain.plan import Change, Plan
+from reconciler.domain.ports import Clock, StateStore
+from reconciler.errors import ExitCode, Refused
 from reconciler.evidence.conflicts import FileRows, end_conflicts
-from reconciler.evidence.settle import look_after, preflight, settle
-from reconciler.evidence.tagging import TAGS
-from reconciler.placing.apply import Placement, held_back
-from reconciler.placing.orders import OrderSource, SendCheck, resume_command
+from reconciler.placing.apply import Placement
+from reconciler.placing.calls_to_stop import note_to_stop
 from reconciler.placing.recheck import RecheckResult, recheck
-from reconciler.placing.schedule_check import ScheduleCheck, ScheduleSettings
-from reconciler.placing.stopping import note_to_stop
-from reconciler.planning import explain
+from reconciler.placing.schedule_check import ScheduleCheck
+from reconciler.placing.send_check import OrderSource, SendCheck, resume_command
+from reconciler.placing.service import Service, ServiceQueries
 from reconciler.planning.context import Context
-from reconciler.planning.plan import verdict
 
 T = TypeVar("T")
 Whole: TypeAlias = Callable[[int, int], None]
-MAX_PLAN_LEAD = timedelta(minutes=5)
-
-
-def check_verdict(plan: Plan) -> None:
-    """Check that a plan can be applied.
-
-    Raises:
-        ReconcilerError: its files have errors.
-        Refused: rows are blocked.
-    """
-    code = verdict(plan)
-    if code is ExitCode.ERROR:
-        count = len(plan.errors)
-        raise ReconcilerError(f"{count} error{'' if count == 1 else 's'} in the files: nothing was placed")
-    if code is ExitCode.REFUSED:
-        raise Refused(f"{_blocked(plan.count(Action.BLOCKED))}: nothing was placed")
-
-
-def _blocked(count: int) -> str:
-    return "1 call is blocked" if count == 1 else f"{count:,} calls are blocked"
-
-
-def check_applicable(plan: Plan, store: StateStore, now: datetime) -> None:
-    """Check that an approved plan matches this state and this moment.
-
-    Raises:
-        Refused: it was made for another state or for none, for a newer one (an older copy of the state was
-            restored), or is dated in the future.
-    """
-    if plan.lineage is None or plan.serial is None:
-        raise Refused("the plan was made without a state", hint="create it again without --no-state")
-    if plan.lineage != store.lineage:
-        raise Refused(f"the plan was made for state {plan.lineage}, but this is state {store.lineage}")
-    if store.serial < plan.serial:
-        raise Refused(
-            f"the state (serial {store.serial}) is older than the one the plan was made for ({plan.serial})",
-            hint="an older copy of the state was restored. Find the newer one, or plan again and review the plan",
-        )
-    if plan.created_at > now + MAX_PLAN_LEAD:
-        raise Refused(f"the plan is dated in the future ({plan.created_at:%Y-%m-%d %H:%M} UTC)")
-
-
-def check_age(plan: Plan, max_age: timedelta, now: datetime) -> None:
-    """Raise ``Refused`` if a saved plan is older than ``max_age``."""
-    age = now - plan.created_at
-    if age > max_age:
-        raise Refused(
-            f"the plan is {age.total_seconds() / 3600:.0f} hours old; policy.plan_max_age allows "
-            f"{max_age.total_seconds() / 3600:g}",
-            hint="create it again: reconciler plan --out FILE",
-        )
-
-
-def check_count(plan: Plan, max_calls: int | None) -> None:
-    """Raise ``Refused`` if the plan places more calls than ``max_calls`` (None: no limit)."""
-    count = plan.count(Action.CREATE)
-    if max_calls is not None and count > max_calls:
-        raise Refused(f"{count} calls to place, but --max-calls allows {max_calls}: nothing was placed")
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """How an apply reaches the outside: the workers' connections (at least one if there is a call to place), the
-    directory of calls (None: calls cannot be looked up), the rate in requests a second (None: no limit), and the
-    checkpoint of the state (None: its disk outlives the run). ``whole`` receives the progress of all runners, if
-    there are several. ``schedule`` are the field names to check before scheduled calls are sent (None: not
-    checked). ``clock`` is the service's clock, from its answers.
-    """
-
-    providers: Sequence[CallProvider]
-    directory: CallRegister | None
-    rate: float | None
-    note: Callable[[str], None]
-    preflight: bool = True
-    checkpoint: Checkpoint | None = None
-    whole: Whole | None = None
-    schedule: ScheduleSettings | None = None
-    clock: ServiceClock | None = None
 
 
 class Apply:
@@ -143,10 +58,8 @@ class Apply:
         self._gone = store.renames() if store.serial != plan.serial else {}
         self._latest: tuple[int, RecheckResult] | None = None
         self._placement: Placement | None = None
-        self._stopped: str | None = None
-        self._asking: asyncio.Task[object] | None = None
+        self._queries = ServiceQueries(store, run_id, clock, tally)
         self._refusal: Refused | None = None
-        self._began = clock.now()
 
     @property
     def orders(self) -> int:
@@ -165,9 +78,7 @@ class Apply:
 
     def stop(self, reason: str) -> None:
         """Send nothing more; calls in flight are finished and recorded. Safe to call from a signal handler."""
-        self._stopped = self._stopped or reason
-        if self._asking is not None:
-            self._asking.cancel()
+        self._queries.stop(reason)
         if self._placement is not None:
             self._placement.stop(reason)
 
@@ -181,7 +92,7 @@ class Apply:
         await self._place(await self._prepare(service, report), service, report)
         if self.tally.counts[EventKind.UNCERTAIN]:
             await self._settle(service, report)
-        await self._look_after(service, report)
+        await self._queries.look_after(service, report)
         self._note_to_stop()
         self._raise_refusal()
 
@@ -189,9 +100,9 @@ class Apply:
         if self._refusal is not None:
             raise self._refusal
 
-    async def _prepare(self, service: Service, report: Emit) -> Sequence[Order]:
+    async def _prepare(self, service: Service, report: Emit) -> Sequence[Change]:
         """Settle unknown calls, judge the plan again and run the preflight; returns the orders to send."""
-        await self._compare_clocks(service)
+        await self._queries.compare_clocks(service)
         if moves := self._moves():
             self._store.move(self._run_id, moves, self._clock.now())
         adopted = await self._settle(service, report)
@@ -205,7 +116,7 @@ class Apply:
             if event.address not in adopted:
                 report(event)
         orders = self._not_paused(self._still_here(ready.orders, report), report)
-        return await self._check_schedule(await self._look_before(orders, service, report), service, report)
+        return await self._check_schedule(await self._queries.preflight(orders, service, report), service, report)
 
     def _note_to_stop(self) -> None:
         """Count the calls to stop by hand, and record that they were shown."""
@@ -215,20 +126,6 @@ class Apply:
         listed, now = self._plan.to_stop, self._clock.now()
         found = note_to_stop(self._store, self._run_id, listed, plans, self._context, now)
         self.tally.to_stop, self.tally.to_stop_new = found
-
-    async def _compare_clocks(self, service: Service) -> None:
-        """Raise ``Refused`` if this machine's clock and the service's differ by more than a minute."""
-        if service.clock is None or service.directory is None or self._stopped:
-            return
-        try:
-            await self._unless_stopped(service.directory.ask_time())
-        except LookupFailed as error:
-            service.note(f"the service's clock is unknown: {error.message}")
-            return
-        if not service.clock.is_known:
-            service.note("the service's clock is unknown: its responses have no valid Date header")
-        if (problem := service.clock.problem(self._clock.now())) is not None:
-            raise Refused(problem, hint=SET_CLOCK)
 
     def _judged(self) -> RecheckResult:
         """The plan compared with the current state, re-keyed as the plan says.
@@ -263,7 +160,7 @@ class Apply:
         known = self._store.entries_at([address for pair in self._plan.moves for address in pair])
         return [(old, new) for old, new in self._plan.moves if old in known and new not in known]
 
-    def _still_here(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
+    def _still_here(self, orders: Sequence[Change], report: Emit) -> Sequence[Change]:
         """The orders whose row was not moved since the plan was made; a moved row's call may have been placed
         elsewhere.
         """
@@ -274,7 +171,7 @@ class Apply:
                 report(Event(EventKind.STALE, order.address, message=message))
         return filtered(orders, lambda order: order.address not in gone) if gone else orders
 
-    def _not_paused(self, orders: Sequence[Order], report: Emit) -> Sequence[Order]:
+    def _not_paused(self, orders: Sequence[Change], report: Emit) -> Sequence[Change]:
         """The orders whose plan is not paused.
 
         Raises:
@@ -287,12 +184,12 @@ class Apply:
         why: dict[str, None] = {}
         resumes: dict[str, None] = {}
         for order in orders:
-            if (held := gate.pause(order)) is not None:
-                why[held.message] = None
+            if (event := gate.pause(order)) is not None:
+                why[str(event.message)] = None
                 resumes |= {
                     resume_command(item): None for item in pauses if item.plan in {None, order.address.plan}
                 }
-                report(held_back(order.address, held))
+                report(event)
         left = filtered(orders, lambda order: gate.pause(order) is None)
         if not left:
             raise Refused(
@@ -301,70 +198,18 @@ class Apply:
         return left
 
     async def _settle(self, service: Service, report: Emit) -> frozenset[Address]:
-        """Adopt the calls that are certain; if the service cannot be queried, nothing changes."""
-        if service.directory is None or self._stopped:
-            return frozenset()
-        try:
-            asked = settle(self._store, self._run_id, service.directory, self._clock, self._settleable())
-            found = await self._unless_stopped(asked)
-        except LookupFailed as error:
-            service.note(f"uncertain calls could not be looked up: {error.message}")
-            return frozenset()
-        for item in found:
-            report(Event(EventKind.ADOPTED, item.address, item.call_id, item.evidence))
-        return frozenset(item.address for item in found)
+        return await self._queries.settle(service, report, self._settleable())
 
     def _settleable(self) -> frozenset[Address] | None:
         """The addresses that may be settled; None for all, if this run is alone."""
         return None
 
-    async def _look_before(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
-        """The orders that do not exist at the service yet; none if the service cannot be queried."""
-        if not orders or not service.preflight or service.directory is None or self._stopped:
-            return orders
-        try:
-            asked = preflight(self._store, self._run_id, service.directory, orders, self._clock.now())
-            conflicts = await self._unless_stopped(asked)
-        except LookupFailed as error:
-            self.stop(f"preflight failed: {error.message}. Nothing was sent (--no-preflight skips the check)")
-            return orders
-        except Refused as error:
-            self._stopped = self.tally.stopped = error.message
-            for order in orders:
-                report(Event(EventKind.NOT_SENT, order.address, message=error.message))
-            raise
-        if conflicts:
-            self._store.note_conflicts(self._run_id, conflicts, self._clock.now())
-        for item in conflicts:
-            report(Event(EventKind.CONFLICT, item.address, message=explain.message(explain.conflict(item))))
-        held = {item.address for item in conflicts}
-        return filtered(orders, lambda order: order.address not in held) if held else orders
-
-    async def _look_after(self, service: Service, report: Emit) -> None:
-        """Report calls that another copy of this state placed meanwhile; runs after calls were sent."""
-        if service.directory is None or self._stopped or not self._sent:
-            return
-        try:
-            asked = look_after(self._store, self._run_id, service.directory, self._began, self._clock.now())
-            found = await self._unless_stopped(asked)
-        except LookupFailed as error:
-            service.note(f"could not check for calls that another copy of this state placed: {error.message}")
-            fact = self._store.facts(service.directory.service).get(TAGS)
-            self.tally.unchecked = fact is not None and fact.verdict is Verdict.PROVED
-            return
-        for event in found:
-            report(event)
-
-    @property
-    def _sent(self) -> bool:
-        return any(self.tally.counts[kind] for kind in (EventKind.PLACED, EventKind.UNCERTAIN, EventKind.ADOPTED))
-
-    async def _check_schedule(self, orders: Sequence[Order], service: Service, report: Emit) -> Sequence[Order]:
+    async def _check_schedule(self, orders: Sequence[Change], service: Service, report: Emit) -> Sequence[Change]:
         """The orders left to send once the service has shown that it understands schedules."""
-        if not orders or service.schedule is None or service.directory is None or self._stopped:
+        if not orders or service.schedule is None or service.directory is None or self._queries.stopped:
             return orders
 
-        async def place(some: Sequence[Order]) -> str | None:
+        async def place(some: Sequence[Change]) -> str | None:
             await self._place(some, service, report)
             return self.tally.stopped
 
@@ -375,7 +220,7 @@ class Apply:
             self._clock,
             service.schedule,
             place,
-            self._unless_stopped,
+            self._queries.unless_stopped,
         )
         checked = await check.run(orders, report)
         if checked.problem is not None:
@@ -383,27 +228,8 @@ class Apply:
         self._refusal = checked.refusal
         return checked.orders
 
-    async def _unless_stopped(self, question: Coroutine[object, object, T]) -> T:
-        """The answer to a request, unless the run is stopped meanwhile. It does not place calls, so it need not be
-        awaited.
-
-        Raises:
-            LookupFailed: the request failed, or the run was stopped.
-        """
-        asking = asyncio.create_task(question)
-        self._asking = asking
-        try:
-            return await asking
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._stopped is None or (task is not None and task.cancelling()):
-                raise
-            raise LookupFailed(self._stopped) from None
-        finally:
-            self._asking = None
-
     async def _place(
-        self, orders: Sequence[Order], service: Service, report: Emit, supply: OrderSource | None = None
+        self, orders: Sequence[Change], service: Service, report: Emit, supply: OrderSource | None = None
     ) -> None:
         """Place orders. Orders from ``supply`` may be sent at once: their source limits the rate."""
         self._placement = Placement(
@@ -416,8 +242,8 @@ class Apply:
             service.checkpoint,
             SendCheck(self._context.policy, self._context.now, lambda: self._store.latest_pauses, service.clock),
         )
-        if self._stopped:
-            self._placement.stop(self._stopped)
+        if self._queries.stopped:
+            self._placement.stop(self._queries.stopped)
         try:
             await self._placement.place(orders, supply)
         finally:

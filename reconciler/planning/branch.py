@@ -9,9 +9,10 @@ from operator import attrgetter
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.changes import MergeCursor, gathered
+from reconciler.domain.changes import Changes
+from reconciler.domain.merging import MergeCursor
 from reconciler.domain.model import Row
-from reconciler.domain.plan import Action, Base, CellDiff, Change, Plan
+from reconciler.domain.plan import Action, Base, Change, Plan
 from reconciler.domain.times import format_instant
 
 _NOT_PLACED = frozenset({Action.CREATE, Action.WAITING})
@@ -26,21 +27,18 @@ def introduce(plan: Plan, rows: Iterable[Row], base_rows: Iterable[Row], base: B
     with those of the base.
     """
     wanted, had = MergeCursor(rows), MergeCursor(base_rows)
-    return replace(plan, base=base, changes=gathered(_mark(change, wanted, had) for change in plan.changes))
+    changes = Changes.from_items(_mark(change, wanted, had) for change in plan.changes)
+    return replace(plan, base=base, changes=changes)
 
 
 def _mark(change: Change, wanted: MergeCursor[Row], had: MergeCursor[Row]) -> Change:
     row, old = wanted.at(change.address), had.at(change.address)
     if row is None or old is None:
         return structs.replace(change, introduced=(row is None) is not (old is None))
-    cells = _edited(old, row)
+    placing = identity.diff_cells(_cells(old), _cells(row))
+    cells = tuple(sorted((*identity.diff(old.call, row.call), *placing), key=attrgetter("field")))
     diff = cells if change.action in _NOT_PLACED else change.diff
     return structs.replace(change, introduced=bool(cells), diff=diff)
-
-
-def _edited(old: Row, new: Row) -> tuple[CellDiff, ...]:
-    placing = identity.diff_cells(_cells(old), _cells(new))
-    return tuple(sorted((*identity.diff(old.call, new.call), *placing), key=attrgetter("field")))
 
 
 def _cells(row: Row) -> dict[str, str]:

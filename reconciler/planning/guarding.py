@@ -6,25 +6,24 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-
-from msgspec import structs
+from itertools import chain
 
 from reconciler.bulk.spool import LazySequence, filtered
-from reconciler.domain.changes import gathered
+from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
-from reconciler.domain.plan import Action, Change, with_action
+from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import GUARD_CODES, Policy
 from reconciler.domain.times import passed, ring_time
-from reconciler.planning.guards.registry import Pick, run_guards, run_momentary, run_stateless
-from reconciler.planning.guards.words import Candidate, GuardFinding, GuardInput
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
+from reconciler.planning.guards.registry import GUARDS, MOMENTARY, Pick, run_guards
+from reconciler.planning.reasons import Reason, with_reason
 
 MOST_OF_A_GUARD = 20
 MOST_KEPT = 100_000
-_JUDGED = frozenset({Action.CREATE, Action.WAITING, Action.EXPIRED})
 
 
-def guarded(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Change], list[Diagnostic]]:
+def apply_guards(changes: Changes, scene: GuardInput) -> tuple[Changes, list[Diagnostic]]:
     """Block the calls that must not ring; return the changes, still sorted by address, and the warnings.
 
     An objection against the whole plan blocks every call that it would place.
@@ -33,18 +32,17 @@ def guarded(changes: Sequence[Change], scene: GuardInput) -> tuple[Sequence[Chan
     single: dict[Address, list[GuardFinding]] = {}
     warned: list[GuardFinding] = []
     for finding in run_guards(_picking(changes, scene.now), scene):
-        address = finding.objection.address
         if not finding.blocks:
             warned.append(finding)
-        elif address is None:
+        elif finding.address is None:
             whole.append(finding)
         else:
-            single.setdefault(address, []).append(finding)
+            single.setdefault(finding.address, []).append(finding)
     warnings = _to_diagnostics(warned, lambda address: _source(address, changes))
     if not whole and not single:
         return changes, warnings
-    judged = (_judged(change, whole, single.get(change.address, [])) for change in changes)
-    return gathered(judged), warnings
+    judged = (_blocked(change, whole, single.get(change.address, [])) for change in changes)
+    return Changes.from_items(judged), warnings
 
 
 def by_guard(change: Change) -> bool:
@@ -54,8 +52,9 @@ def by_guard(change: Change) -> bool:
 
 def objections_now(asked: Candidate, now: datetime, policy: Policy) -> tuple[tuple[str, ...], str] | None:
     """Codes and message of the guards that forbid sending this call now; None if none does."""
-    found = [finding for finding in run_momentary(asked, GuardInput(now, policy)) if finding.blocks]
-    return _sum(found) if found else None
+    findings = run_guards([asked], GuardInput(now, policy), MOMENTARY)
+    blocking = [finding for finding in findings if finding.blocks]
+    return _summary(blocking) if blocking else None
 
 
 def candidate(
@@ -91,28 +90,33 @@ def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetim
         for row in rows
         if row.enabled and passed(row.rings_at, row.place_by, now) is None
     ]
-    places = {item.address: item.source for item in asked}
-    return _to_diagnostics(run_stateless(asked, GuardInput(now, policy, people=people)), places.get)
+    # When a call without a schedule rings is not known yet.
+    scheduled, scene = [item for item in asked if item.scheduled], GuardInput(now, policy, people=people)
+    findings = chain(
+        run_guards(asked, scene, [guard for guard in GUARDS if guard.stateless and not guard.momentary]),
+        run_guards(scheduled, scene, [guard for guard in GUARDS if guard.stateless and guard.momentary]),
+    )
+    return _to_diagnostics(findings, {item.address: item.source for item in asked}.get)
 
 
 def _to_diagnostics(
     findings: Iterable[GuardFinding], place_of: Callable[[Address], Location | None]
 ) -> list[Diagnostic]:
     """Convert findings to diagnostics: the first ones of each guard, and the number of the others."""
-    told: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     counts: Counter[tuple[str, Severity]] = Counter()
     for finding in findings:
         severity = Severity.ERROR if finding.blocks else Severity.WARNING
         counts[finding.code, severity] += 1
         if counts[finding.code, severity] <= MOST_OF_A_GUARD:
-            address, message = finding.objection.address, finding.objection.message
+            address = finding.address
             place = None if address is None else place_of(address)
-            told.append(Diagnostic(severity, finding.code, message, place, address=address))
+            diagnostics.append(Diagnostic(severity, finding.code, finding.message, place, address=address))
     for (code, severity), count in counts.items():
         if count > MOST_OF_A_GUARD:
             message = f"and {count - MOST_OF_A_GUARD:,} more of these ({GUARD_CODES[code]})"
-            told.append(Diagnostic(severity, code, message))
-    return told
+            diagnostics.append(Diagnostic(severity, code, message))
+    return diagnostics
 
 
 def _source(address: Address, changes: Sequence[Change]) -> Location | None:
@@ -120,16 +124,16 @@ def _source(address: Address, changes: Sequence[Change]) -> Location | None:
     return changes[bisect_left(changes, address, key=lambda change: change.address)].source
 
 
-def _picking(changes: Sequence[Change], now: datetime) -> Pick:
+def _picking(changes: Changes, now: datetime) -> Pick:
     """Select the calls that would be placed, as guards see them."""
     picked: dict[frozenset[Action], Sequence[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
-            asked = with_action(changes, *(actions & _JUDGED))
+            selected = changes.with_action(*actions)
             if Action.EXPIRED in actions:
-                asked = filtered(asked, lambda change: "recorded" not in change.reasons)
-            picked[actions] = _Candidates(asked, now)
+                selected = filtered(selected, lambda change: "recorded" not in change.reasons)
+            picked[actions] = _Candidates(selected, now)
         return picked[actions]
 
     return pick
@@ -174,18 +178,15 @@ def _candidate(change: Change, now: datetime) -> Candidate:
     )
 
 
-def _judged(change: Change, whole: Sequence[GuardFinding], single: Sequence[GuardFinding]) -> Change:
-    found = [*whole, *single] if change.action is Action.CREATE else single
-    if not found:
+def _blocked(change: Change, whole: Sequence[GuardFinding], single: Sequence[GuardFinding]) -> Change:
+    findings = [*whole, *single] if change.action is Action.CREATE else single
+    if not findings:
         return change
-    codes, message = _sum(found)
-    return structs.replace(
-        change, action=Action.BLOCKED, request=None, reasons=codes, message=message, message_parts=None
-    )
+    return with_reason(change, Action.BLOCKED, Reason(*_summary(findings)), request=None)
 
 
-def _sum(found: Sequence[GuardFinding]) -> tuple[tuple[str, ...], str]:
-    codes = tuple(dict.fromkeys(finding.code for finding in found))
-    if len(found) == 1:
-        return codes, found[0].objection.message
-    return codes, "; ".join(f"{finding.code}: {finding.objection.message}" for finding in found)
+def _summary(findings: Sequence[GuardFinding]) -> tuple[tuple[str, ...], str]:
+    codes = tuple(dict.fromkeys(finding.code for finding in findings))
+    if len(findings) == 1:
+        return codes, findings[0].message
+    return codes, "; ".join(f"{finding.code}: {finding.message}" for finding in findings)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from msgspec import structs
 
 from reconciler.domain import identity, wire
-from reconciler.domain.known import EntryIndex
+from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.domain.moves import move_entries
-from reconciler.domain.plan import Action, Change, Changes, Plan, with_action
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import ExitCode
 from reconciler.planning.context import Context
-from reconciler.planning.guarding import guarded
-from reconciler.planning.guards.words import GuardInput
-from reconciler.planning.judging import Judge
+from reconciler.planning.diff import diff_rows
+from reconciler.planning.guarding import apply_guards
+from reconciler.planning.guards.base import GuardInput
 
 
 def make_plan(
@@ -31,29 +31,28 @@ def make_plan(
 ) -> Plan:
     """Compare rows with entries, after ``moves`` are applied to the entries.
 
-    Rows must have unique addresses; lazy rows must be sorted by address. ``diagnostics`` are those of the source.
+    ``rows`` are as for ``diff_rows``. ``diagnostics`` are those of the source.
     """
     carried, pairs, problems = move_entries(entries, moves)
     known = EntryIndex.from_entries(carried)
-    judge = Judge(known, context, {new: old for old, new in pairs})
-    changes = judge.changes(rows)
+    diff = diff_rows(rows, known, context, {new: old for old, new in pairs})
     scene = GuardInput(context.now, context.policy, known, context.view, context.people, context.siblings)
-    changes, warnings = guarded(changes, scene)
-    found = [*_eased(diagnostics, known, context.now), *judge.trace.diagnostics, *problems, *warnings]
+    changes, warnings = apply_guards(diff.changes, scene)
+    diagnostics = [*_eased(diagnostics, known, context.now), *diff.diagnostics, *problems, *warnings]
     return Plan(
         created_at=context.now,
         tool_version=context.tool_version,
         lineage=context.lineage,
         serial=context.serial,
         zone_rules=ZONE_RULES,
-        changes=_requested(changes, context),
-        diagnostics=tuple(sorted(found, key=_place)),
+        changes=changes.with_requests(_adding_requests(context)),
+        diagnostics=tuple(sorted(diagnostics, key=_place)),
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
-        to_stop=judge.to_stop,
-        lifted=tuple(item for item in context.lifted if any(item.code == told.code for told in warnings)),
-        next_apply_by=_next_apply_by(with_action(changes, Action.WAITING), context.policy),
+        to_stop=tuple(diff.to_stop),
+        lifted=tuple(item for item in context.lifted if any(item.code == warning.code for warning in warnings)),
+        next_apply_by=_next_apply_by(changes.with_action(Action.WAITING), context.policy),
     )
 
 
@@ -64,16 +63,16 @@ def verdict(plan: Plan) -> ExitCode:
     return ExitCode.REFUSED if plan.count(Action.BLOCKED) else ExitCode.DONE
 
 
-def _requested(changes: Sequence[Change], context: Context) -> Sequence[Change]:
-    """Add the request to each call to place; for a long plan only when the change is read."""
+def _adding_requests(context: Context) -> Callable[[Change], Change]:
+    """A function that adds the request to a call to place."""
 
-    def requested(change: Change) -> Change:
+    def with_request(change: Change) -> Change:
         if change.action is not Action.CREATE or change.call is None:
             return change
         tags = identity.tags(context.lineage or "", change.address, change.digest)
         return structs.replace(change, request=wire.to_request(change.call, tags, context.fields))
 
-    return changes.requested(requested) if isinstance(changes, Changes) else tuple(map(requested, changes))
+    return with_request
 
 
 def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None:
@@ -95,9 +94,9 @@ def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
     return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
 
 
-def _eased(found: Iterable[Diagnostic], known: EntryIndex, now: datetime) -> Iterable[Diagnostic]:
+def _eased(diagnostics: Iterable[Diagnostic], known: EntryIndex, now: datetime) -> Iterable[Diagnostic]:
     """Turn errors on rows whose call has already rung into warnings, because they no longer affect anything."""
-    for item in found:
+    for item in diagnostics:
         entry = known.get(item.address) if item.address else None
         if entry is not None and entry.placed and entry.rings_at <= now:
             yield replace(item, severity=Severity.WARNING)

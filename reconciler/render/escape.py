@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from reconciler.source.sheets.guard import FORMULA_STARTS, guarded
+from reconciler.source.sheets.formula_escape import FORMULA_STARTS, escape_formula
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp"})
 # Letters and marks with Unicode's Default_Ignorable_Code_Point property: they are invisible.
@@ -99,9 +99,9 @@ def for_html(text: str, limit: int = 200) -> str:
 
 @lru_cache(maxsize=1024)  # most columns repeat a few values
 def for_csv(text: str) -> str:
-    """``text`` for a cell of delimited text: one line, without a formula (see ``sheets.guard``)."""
+    """``text`` for a cell of delimited text: one line, without a formula (see ``sheets.formula_escape``)."""
     shown = for_terminal(text)
-    return guarded(_NEXT_CELL.sub(r"\\x3b", shown) if ";" in shown else shown)
+    return escape_formula(_NEXT_CELL.sub(r"\\x3b", shown) if ";" in shown else shown)
 
 
 def cut(text: str, limit: int) -> str:

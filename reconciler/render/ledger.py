@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.domain.chain import EntryKind, LedgerRecord, Link
+from reconciler.domain.ledger import EntryKind, LedgerRecord, Link
 from reconciler.domain.masking import personal_values, private_texts
 from reconciler.domain.model import Address, Entry
 from reconciler.domain.sensitive import mask_text

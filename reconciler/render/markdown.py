@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reconciler.bulk.spool import Subset, filtered
 from reconciler.domain.masking import mask_change, mask_plan
@@ -90,7 +90,7 @@ class _View:
 
 def _parts(plan: Plan, view: _View) -> list[Part]:
     """The comment from top to bottom."""
-    frame = mask_plan(replace(plan, changes=())) if view.masked else plan
+    frame = mask_plan(plan) if view.masked else plan
     warnings = [item for item in frame.diagnostics if item.severity is Severity.WARNING]
     errors = frame.errors
     mine = {action: _with_action(plan, action, waiting=False) for action in Action}

@@ -145,7 +145,7 @@ def _summary(plan: Plan, *, masked: bool) -> Iterator[tuple[str, str]]:
         yield action.value, str(plan.count(action))
     for severity in Severity:
         yield f"{severity.value}s", str(sum(item.severity is severity for item in plan.diagnostics))
-    shown = mask_plan(replace(plan, changes=())) if masked else plan
+    shown = mask_plan(plan) if masked else plan
     for old, new in shown.moves:
         yield "moved", f"{old} → {new}"
     if shown.base is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.model import JsonObject, JsonValue
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_instant, format_utc
 from reconciler.evidence.matching import tagged_lineage
 from reconciler.evidence.rebuild import Certainty, RebuildFinding, RebuildResult

@@ -23,7 +23,7 @@ from reconciler.render import to_stop
 from reconciler.render.escape import ELLIPSIS, for_terminal
 from reconciler.render.plan_tables import calls_table, problems_table, summary_table
 from reconciler.render.table import Table
-from reconciler.source.sheets.guard import risky
+from reconciler.source.sheets.formula_escape import risky
 
 # The limits of an .xlsx file (Microsoft, "Excel specifications and limits"). The length of a cell is in UTF-16.
 MAX_ROWS, MAX_COLUMNS, MAX_CELL = 1_048_576, 16_384, 32_767

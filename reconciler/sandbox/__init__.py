@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from reconciler.sandbox.config import SandboxConfig, SandboxError
 from reconciler.sandbox.faults import Fault, FaultPlan, FaultRule
-from reconciler.sandbox.foreground import serve
-from reconciler.sandbox.rate import Rate
 from reconciler.sandbox.recorded import RecordedCall
-from reconciler.sandbox.running import RunningSandbox, running
+from reconciler.sandbox.running import RunningSandbox, running, serve
+from reconciler.sandbox.traffic import Rate
 
 __all__ = [
     "Fault",

@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, ValidationError, convert
 
 from reconciler.domain import times
 from reconciler.domain.model import JsonObject, JsonValue
@@ -25,7 +28,7 @@ _WALL = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CallBody:
     """A valid body, and the instant (UTC) at which its call rings."""
 
     endpoint: str
@@ -38,9 +41,9 @@ class Order:
         return value if isinstance(value, str) else ""
 
 
-def read_order(
+def read_body(
     endpoint: str, raw: bytes, now: datetime, fields: ScheduleFields, *, lenient: bool = False
-) -> Order:
+) -> CallBody:
     """Validate a body as of ``now``. Raises ``Refusal`` 400 with every wrong field.
 
     ``lenient``: a schedule with unknown field names is ignored.
@@ -51,7 +54,7 @@ def read_order(
         raise Refusal(400, "; ".join(problems))
     schedule = body.get("schedule")
     ignored = lenient and isinstance(schedule, dict) and set(schedule) != {fields.at, fields.timezone}
-    return Order(endpoint, body, now if ignored else _rings_at(body, now, fields))
+    return CallBody(endpoint, body, now if ignored else _rings_at(body, now, fields))
 
 
 def parse_object(raw: bytes) -> JsonObject:
@@ -124,24 +127,19 @@ def _scheduled(schedule: JsonObject, now: datetime, fields: ScheduleFields) -> d
     return place
 
 
-def _identifier(value: JsonValue) -> str | None:
-    return None if isinstance(value, str) and IDENTIFIER.fullmatch(value) else "a UUID"
+def _typed(kind: Any, expected: str) -> Check:
+    def check(value: JsonValue) -> str | None:
+        try:
+            convert(value, kind)
+        except ValidationError:
+            return expected
+        return None
+
+    return check
 
 
-def _phone_number(value: JsonValue) -> str | None:
-    return None if isinstance(value, str) and E164.fullmatch(value) else "a phone number in E.164 form"
-
-
-def _text(value: JsonValue) -> str | None:
-    return None if isinstance(value, str) else "a string"
-
-
-def _name(value: JsonValue) -> str | None:
-    return None if isinstance(value, str) and value.strip() else "a string that is not empty"
-
-
-def _https(value: JsonValue) -> str | None:
-    return None if isinstance(value, str) and re.match(r"https://[^/\s]", value) else "an https URL"
+def _matching(pattern: str, expected: str) -> Check:
+    return _typed(Annotated[str, Meta(pattern=pattern)], expected)
 
 
 def _minutes(value: JsonValue) -> str | None:
@@ -149,31 +147,32 @@ def _minutes(value: JsonValue) -> str | None:
     return None if number else "a number of minutes, 0 or more"
 
 
-def _object(value: JsonValue) -> str | None:
-    return None if isinstance(value, dict) else "an object"
+class _Pair(Struct, forbid_unknown_fields=True):
+    key: str
+    value: str
 
 
-def _pairs(value: JsonValue) -> str | None:
-    fits = isinstance(value, list) and all(
-        isinstance(item, dict)
-        and set(item) == {"key", "value"}
-        and all(isinstance(text, str) for text in item.values())
-        for item in value
-    )
-    return None if fits else "an array of {key, value}, both strings"
-
-
+_TEXT = _typed(str, "a string")
+_OBJECT = _typed(dict[str, Any], "an object")
+_IDENTIFIER = _matching(rf"(?ai)\A(?:{IDENTIFIER.pattern})\Z", "a UUID")
+_HTTPS = _matching(r"\Ahttps://[^/\s]", "an https URL")
+_PHONE_NUMBER = _matching(rf"(?a)\A{E164.pattern}\Z", "a phone number in E.164 form")
 _SHARED: dict[str, Check] = {
-    "additional_data": _pairs,
+    "additional_data": _typed(list[_Pair], "an array of {key, value}, both strings"),
     "delay": _minutes,
-    "schedule": _object,
-    "metadata": _object,
+    "schedule": _OBJECT,
+    "metadata": _OBJECT,
 }
 # endpoint -> (required fields, optional fields)
 _FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
-    CONTACT_CALL: ({"contact_id": _identifier, "agent_id": _identifier, "from_number_id": _identifier}, _SHARED),
+    CONTACT_CALL: ({"contact_id": _IDENTIFIER, "agent_id": _IDENTIFIER, "from_number_id": _IDENTIFIER}, _SHARED),
     PHONE_CALL: (
-        {"from_number": _phone_number, "to_number": _phone_number, "full_name": _name, "agent_id": _identifier},
-        _SHARED | {"email": _text, "country": _text, "webhook_url": _https},
+        {
+            "from_number": _PHONE_NUMBER,
+            "to_number": _PHONE_NUMBER,
+            "full_name": _matching(r"\S", "a string that is not empty"),
+            "agent_id": _IDENTIFIER,
+        },
+        _SHARED | {"email": _TEXT, "country": _TEXT, "webhook_url": _HTTPS},
     ),
 }

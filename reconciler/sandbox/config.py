@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox.faults import FaultPlan
-from reconciler.sandbox.rate import Rate
+from reconciler.sandbox.traffic import Rate
 
 
 class SandboxError(ReconcilerError):
@@ -18,7 +18,6 @@ class SandboxError(ReconcilerError):
 
 
 def utc_now() -> datetime:
-    """The real time, aware and in UTC."""
     return datetime.now(UTC)
 
 

@@ -172,7 +172,6 @@ class FaultDial:
 
     @property
     def gets(self) -> int:
-        """How many GETs were counted."""
         return self._seen[True]
 
     def pick(self, *, on_get: bool) -> Fault | None:

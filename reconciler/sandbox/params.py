@@ -21,7 +21,6 @@ class Params:
             self._values[name] = value
 
     def text(self, name: str) -> str | None:
-        """The unchanged value."""
         return self._values.get(name)
 
     def integer(self, name: str, default: int, minimum: int) -> int:
@@ -34,7 +33,6 @@ class Params:
         return int(value)
 
     def one_of(self, name: str, choices: Collection[str]) -> str | None:
-        """One of the documented values."""
         value = self._values.get(name)
         if value is not None and value not in choices:
             raise Refusal(400, f"{name} must be one of {', '.join(sorted(choices))}")

@@ -1,6 +1,6 @@
 """The progress of a call at a given moment: a pure function of its id, its times and the clock.
 
-The statuses are the documented ones (page list-calls). The API returns no ring time, so neither does ``Progress``.
+The statuses are the documented ones (page list-calls). The API returns no ring time, nor does ``CallProgress``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DIALLING = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CallProgress:
     """The status of a call. ``duration`` is in seconds; what has not happened yet is None."""
 
     status: str
@@ -62,19 +62,19 @@ _ENDINGS = (
 )
 
 
-def observe(call_id: str, rings_at: datetime, now: datetime, *, scheduled: bool) -> Progress:
+def observe(call_id: str, rings_at: datetime, now: datetime, *, scheduled: bool) -> CallProgress:
     """The progress of a call at ``now``. The same id always ends the same way."""
     if now < rings_at:
-        return Progress("scheduled" if scheduled else "in-queue")
+        return CallProgress("scheduled" if scheduled else "in-queue")
     started_at = rings_at + DIALLING
     if now < started_at:
-        return Progress("in-queue")
+        return CallProgress("in-queue")
     ending, seconds = _ending(call_id)
     finished_at = started_at + timedelta(seconds=seconds)
     if now < finished_at:
-        return Progress("in-progress", started_at=started_at)
+        return CallProgress("in-progress", started_at=started_at)
     duration = seconds if ending.talks else 0
-    return Progress(ending.status, ending.result, ending.reason, started_at, finished_at, duration)
+    return CallProgress(ending.status, ending.result, ending.reason, started_at, finished_at, duration)
 
 
 def _ending(call_id: str) -> tuple[_Ending, int]:

@@ -15,7 +15,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import IO
 
-from msgspec import Struct, to_builtins
+from msgspec import to_builtins
+from msgspec.structs import astuple
 
 from reconciler.bulk.spool import in_parts
 from reconciler.domain.documents import (
@@ -31,9 +32,15 @@ from reconciler.domain.documents import (
     to_whole_line,
 )
 from reconciler.domain.masking import mask_diagnostic
-from reconciler.domain.model import Call, Diagnostic, JsonObject, JsonValue, Location, Request
+from reconciler.domain.model import Diagnostic, JsonObject, JsonValue, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Plan
 from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time, utc
+from reconciler.savedplan.documents import (
+    CallToStopDocument,
+    ChangeDocument,
+    DiagnosticDocument,
+    PlaceDocument,
+)
 
 FORMAT_VERSION = "1.0"
 _ID_PREFIX = "sha256:"
@@ -56,54 +63,36 @@ _SUMMARY_ORDER = (
 )
 
 
-class _Line(Struct, gc=False):
-    """One complete change as in the file. Its instants are in UTC, written as by ``format_instant``."""
-
-    address: str
-    plan: str
-    key: str
-    revision: int
-    action: Action
-    digest: str
-    source: JsonValue
-    request: Request | None
-    call: Call | None
-    scheduled_at: datetime | None
-    place_by: datetime | None
-    called_timezone: str | None
-    distinct: bool
-    diff: list[JsonValue]
-    reasons: list[str]
-    message: str | None
-    introduced: bool | None
-
-
-def _line(change: Change) -> _Line:
+def _change(change: Change) -> ChangeDocument:
     address = change.address
-    return _Line(
-        str(address),
-        address.plan,
-        address.key,
-        address.revision,
-        change.action,
-        change.digest,
-        None if change.source is None else place_document(change.source),
-        change.request,
-        change.call,
-        None if change.scheduled_at is None else utc(change.scheduled_at),
-        None if change.place_by is None else utc(change.place_by),
-        change.called_timezone,
-        change.distinct,
-        diff_document(change.diff) if change.diff else [],
-        list(change.reasons),
-        change.message,
-        change.introduced,
+    return ChangeDocument(
+        address=str(address),
+        plan=address.plan,
+        key=address.key,
+        revision=address.revision,
+        action=change.action,
+        digest=change.digest,
+        source=None if change.source is None else PlaceDocument(*astuple(change.source)),
+        request=change.request,
+        call=change.call,
+        scheduled_at=_utc(change.scheduled_at),
+        place_by=_utc(change.place_by),
+        called_timezone=change.called_timezone,
+        distinct=change.distinct,
+        diff=list(change.diff),
+        reasons=list(change.reasons),
+        message=change.message,
+        introduced=change.introduced,
     )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else utc(moment)
 
 
 def change_document(change: Change) -> JsonObject:
     """One complete change as JSON."""
-    document: JsonObject = to_builtins(_line(change))
+    document: JsonObject = to_builtins(_change(change))
     return document
 
 
@@ -111,7 +100,7 @@ def change_line(change: Change) -> bytes:
     """The same as in the file, on one line. A delay is the only number that may be a fraction."""
     if change.call is not None and isinstance(change.call.delay_minutes, float):
         return to_line(change_document(change))
-    return to_whole_line(_line(change))
+    return to_whole_line(_change(change))
 
 
 def plan_id(plan: Plan) -> str:
@@ -228,32 +217,34 @@ def summary(plan: Plan) -> JsonObject:
 
 
 def to_stop_document(call: CallToStop) -> JsonObject:
-    """A call to stop by hand. ``rings_local`` is in ``timezone``; without a time if it is unknown."""
+    """A call to stop by hand."""
     known = call.rings_at != UNKNOWN_TIME
-    return {
-        "address": str(call.address),
-        "action": call.action.value,
-        "reasons": list(call.reasons),
-        "why": call.why,
-        "call_id": call.call_id,
-        "person": call.target,
-        "rings_at": format_instant(call.rings_at) if known else None,
-        "rings_local": format_wall(local_time(call.rings_at, call.timezone)) if known else None,
-        "timezone": call.timezone,
-    }
+    document: JsonObject = to_builtins(
+        CallToStopDocument(
+            address=str(call.address),
+            action=call.action,
+            reasons=list(call.reasons),
+            why=call.why,
+            call_id=call.call_id,
+            person=call.target,
+            rings_at=utc(call.rings_at) if known else None,
+            rings_local=format_wall(local_time(call.rings_at, call.timezone)) if known else None,
+            timezone=call.timezone,
+        )
+    )
+    return document
 
 
 def place_document(where: Location) -> JsonObject:
     """``file``, ``line``, ``column``, and ``cell`` for a place in a sheet."""
-    place: JsonObject = {"file": where.file, "line": where.line, "column": where.column}
-    return place if where.cell is None else {**place, "cell": where.cell}
+    document: JsonObject = to_builtins(PlaceDocument(*astuple(where)))
+    return document
 
 
 def diff_document(cells: Iterable[CellDiff]) -> list[JsonValue]:
     """The cells that differ, as JSON."""
-    return [
-        {"field": cell.field, "before": cell.before, "after": cell.after, "hidden": cell.hidden} for cell in cells
-    ]
+    document: list[JsonValue] = to_builtins(list(cells))
+    return document
 
 
 def _base_document(base: Base) -> JsonObject:
@@ -261,16 +252,19 @@ def _base_document(base: Base) -> JsonObject:
 
 
 def diagnostic_document(item: Diagnostic) -> JsonObject:
-    """One diagnostic as JSON, masked. ``file``, ``line`` and ``column`` are null if it has no place.
-
-    ``cell`` is included for a place in a sheet.
-    """
+    """One diagnostic as JSON, masked."""
     item = mask_diagnostic(item)
-    nowhere: JsonObject = {"file": None, "line": None, "column": None}
-    return {
-        "severity": item.severity.value,
-        "code": item.code,
-        "message": item.message,
-        **(nowhere if item.location is None else place_document(item.location)),
-        "hint": item.hint,
-    }
+    file, line, column, cell = (None, None, None, None) if item.location is None else astuple(item.location)
+    document: JsonObject = to_builtins(
+        DiagnosticDocument(
+            severity=item.severity,
+            code=item.code,
+            message=item.message,
+            file=file,
+            line=line,
+            column=column,
+            cell=cell,
+            hint=item.hint,
+        )
+    )
+    return document

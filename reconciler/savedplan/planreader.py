@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import datetime
 from typing import IO
 
+import msgspec
+from msgspec.structs import astuple
+
 from reconciler.domain import identity
-from reconciler.domain.changes import ascending, gathered
-from reconciler.domain.documents import instant, integer, items, maybe, members, text
-from reconciler.domain.model import Address, Diagnostic, JsonObject, JsonValue, Location, Request, Severity
-from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, GitRevision, Lifted, Plan
+from reconciler.domain.changes import Changes
+from reconciler.domain.merging import ascending
+from reconciler.domain.model import Address, Diagnostic, Location
+from reconciler.domain.plan import CallToStop, Change, Plan
 from reconciler.domain.sensitive import may_name_person
-from reconciler.domain.times import UNKNOWN_TIME, ZONE_RULES, scheduled_instant
+from reconciler.domain.times import UNKNOWN_TIME, ZONE_RULES, in_range, scheduled_instant
 from reconciler.errors import Refused
 from reconciler.savedplan import planfile
+from reconciler.savedplan.documents import (
+    CallToStopDocument,
+    ChangeDocument,
+    DiagnosticDocument,
+    FrameDocument,
+)
 
+_CHANGE = msgspec.json.Decoder(ChangeDocument)
 _CHANGES = b'  "changes": [\n'
 _INDENT = b"    "
 _NEXT, _LAST = b",\n", b"\n"
@@ -42,16 +53,16 @@ def read(file: IO[bytes], *, signing_key: str | None = None) -> Plan:
     """
     digest, frame = hashlib.sha256(), bytearray()
     try:
-        changes = gathered(_changes(_hashed(file, digest), frame))
-        document = json.loads(frame)
-        plan = _plan(members(document), changes)
+        changes = Changes.from_items(_changes(_hashed(file, digest), frame))
+        document = msgspec.convert(json.loads(frame), FrameDocument)
+        plan = _plan(document, changes)
         own_id = planfile.id_from_digest(digest)
-        if planfile.frame(plan, own_id, document["signature"]) != frame:
+        if planfile.frame(plan, own_id, document.signature) != frame:
             raise _Altered
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise _refusal(file, error) from error
     if signing_key is not None:
-        _check_signature(document["signature"], own_id, signing_key)
+        _check_signature(document.signature, own_id, signing_key)
     return plan
 
 
@@ -91,7 +102,12 @@ def _items(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _parse_change(line: bytes, end: bytes) -> Change:
-    change = _checked(_change(members(json.loads(line.removesuffix(end)))))
+    try:
+        change = _checked(_change(_CHANGE.decode(line.removesuffix(end))))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise _Altered from error
     if _INDENT + planfile.change_line(change) + end != line:
         raise _Altered
     return change
@@ -123,57 +139,48 @@ def _refusal(file: IO[bytes], error: Exception) -> Refused:
     return Refused(f"the saved plan is damaged: {error}")
 
 
-def _check_signature(signature: JsonValue, own_id: str, signing_key: str) -> None:
-    if not isinstance(signature, str):
+def _check_signature(signature: str | None, own_id: str, signing_key: str) -> None:
+    if signature is None:
         raise Refused("the saved plan is not signed, but a signature is required", hint=_SIGN_HINT)
     if not planfile.is_signature(signature, own_id, signing_key):
         raise Refused("the saved plan is not signed with this RECONCILER_PLAN_KEY", hint=_SIGN_HINT)
 
 
-def _plan(document: JsonObject, changes: Sequence[Change]) -> Plan:
-    state, git = members(document["state"]), document["git"]
+def _plan(document: FrameDocument, changes: Changes) -> Plan:
+    state = document.state
     return Plan(
-        created_at=instant(document["created_at"]),
-        tool_version=text(document["tool_version"]),
-        lineage=maybe(text, state["lineage"]),
-        serial=maybe(integer, state["serial"]),
-        zone_rules=text(document["zone_rules"]),
+        created_at=in_range(document.created_at),
+        tool_version=document.tool_version,
+        lineage=state.lineage,
+        serial=state.serial,
+        zone_rules=document.zone_rules,
         changes=changes,
-        diagnostics=tuple(_diagnostic(members(item)) for item in items(document["diagnostics"])),
-        git=None if git is None else _git(members(git)),
-        moves=tuple(_move(members(item)) for item in items(document["moves"])),
-        base=maybe(_base, document["base"]),
-        snapshot_at=maybe(instant, state["snapshot_at"]),
-        to_stop=tuple(_to_stop(members(item)) for item in items(document["to_stop"])),
-        lifted=tuple(_lifted(members(item)) for item in items(document["overrides"])),
-        next_apply_by=maybe(instant, document["next_apply_by"]),
+        diagnostics=tuple(map(_diagnostic, document.diagnostics)),
+        git=document.git,
+        moves=tuple((Address.parse(move.old), Address.parse(move.new)) for move in document.moves),
+        base=document.base,
+        snapshot_at=_instant(state.snapshot_at),
+        to_stop=tuple(map(_to_stop, document.to_stop)),
+        lifted=document.overrides,
+        next_apply_by=_instant(document.next_apply_by),
     )
 
 
-def _base(value: JsonValue) -> Base:
-    item = members(value)
-    return Base(text(item["ref"]), text(item["commit"]), _cells(item["settings"]))
+def _instant(moment: datetime | None) -> datetime | None:
+    return None if moment is None else in_range(moment)
 
 
-def _lifted(item: JsonObject) -> Lifted:
-    return Lifted(text(item["code"]), text(item["reason"]))
-
-
-def _move(item: JsonObject) -> tuple[Address, Address]:
-    return Address.parse(text(item["from"])), Address.parse(text(item["to"]))
-
-
-def _to_stop(item: JsonObject) -> CallToStop:
-    address = Address.parse(text(item["address"]))
+def _to_stop(item: CallToStopDocument) -> CallToStop:
+    address = Address.parse(item.address)
     return CallToStop(
         address=address,
-        action=Action(text(item["action"])),
-        reasons=tuple(text(reason) for reason in items(item["reasons"])),
-        why=text(item["why"]),
-        rings_at=maybe(instant, item["rings_at"]) or UNKNOWN_TIME,
-        timezone=text(item["timezone"]),
-        call_id=maybe(text, item["call_id"]),
-        target=maybe(text, item["person"]),
+        action=item.action,
+        reasons=tuple(item.reasons),
+        why=item.why,
+        rings_at=_instant(item.rings_at) or UNKNOWN_TIME,
+        timezone=item.timezone,
+        call_id=item.call_id,
+        target=item.person,
         private=_private(address),
     )
 
@@ -183,30 +190,24 @@ def _private(address: Address) -> tuple[str, ...]:
     return (address.key,) if may_name_person(address.key) else ()
 
 
-def _git(item: JsonObject) -> GitRevision:
-    return GitRevision(text(item["commit"]), item["dirty"] is True)
-
-
-def _change(item: JsonObject) -> Change:
-    request = maybe(members, item["request"])
-    call = maybe(members, item["call"])
-    address = Address.parse(f"{text(item['plan'])}/{text(item['key'])}@{integer(item['revision'])}")
+def _change(item: ChangeDocument) -> Change:
+    address = Address.parse(f"{item.plan}/{item.key}@{item.revision}")
     return Change(
         address=address,
-        action=Action(text(item["action"])),
-        digest=text(item["digest"]),
-        source=maybe(_location, item["source"]),
-        call=None if call is None else identity.from_logical(call),
-        request=None if request is None else Request(text(request["endpoint"]), members(request["body"])),
-        scheduled_at=maybe(instant, item["scheduled_at"]),
-        place_by=maybe(instant, item["place_by"]),
-        distinct=item["distinct"] is True,
-        diff=_cells(item["diff"]),
-        reasons=tuple(text(reason) for reason in items(item["reasons"])),
-        message=maybe(text, item["message"]),
-        private=_private(address) if call is None else (),
-        introduced=None if item["introduced"] is None else item["introduced"] is True,
-        called_timezone=maybe(text, item["called_timezone"]),
+        action=item.action,
+        digest=item.digest,
+        source=None if item.source is None else Location(*astuple(item.source)),
+        call=None if item.call is None else identity.check_target(item.call),
+        request=item.request,
+        scheduled_at=_instant(item.scheduled_at),
+        place_by=_instant(item.place_by),
+        distinct=item.distinct,
+        diff=tuple(item.diff),
+        reasons=tuple(item.reasons),
+        message=item.message,
+        private=_private(address) if item.call is None else (),
+        introduced=item.introduced,
+        called_timezone=item.called_timezone,
     )
 
 
@@ -228,26 +229,8 @@ def _checked(change: Change) -> Change:
     return change
 
 
-def _cells(value: JsonValue) -> tuple[CellDiff, ...]:
-    return tuple(_cell(members(cell)) for cell in items(value))
-
-
-def _cell(item: JsonObject) -> CellDiff:
-    before, after = maybe(text, item["before"]), maybe(text, item["after"])
-    return CellDiff(text(item["field"]), before, after, hidden=item["hidden"] is True)
-
-
-def _location(value: JsonValue) -> Location:
-    item = members(value)
-    cell = maybe(text, item.get("cell"))
-    return Location(text(item["file"]), integer(item["line"]), integer(item["column"]), cell)
-
-
-def _diagnostic(item: JsonObject) -> Diagnostic:
-    return Diagnostic(
-        severity=Severity(text(item["severity"])),
-        code=text(item["code"]),
-        message=text(item["message"]),
-        location=None if item["file"] is None else _location(item),
-        hint=maybe(text, item["hint"]),
-    )
+def _diagnostic(item: DiagnosticDocument) -> Diagnostic:
+    location = None
+    if item.file is not None and item.line is not None and item.column is not None:
+        location = Location(item.file, item.line, item.column, item.cell)
+    return Diagnostic(item.severity, item.code, item.message, location, item.hint)

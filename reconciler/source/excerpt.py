@@ -77,20 +77,20 @@ def _hide(gap: str) -> str:
 
 def _readable(root: Node) -> dict[int, list[Scalar]]:
     """The readable scalars by line: harmless names and values, but no value of a private or unknown field."""
-    found: dict[int, list[Scalar]] = {}
+    scalars: dict[int, list[Scalar]] = {}
     stack: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
     while stack:
         node, path = stack.pop()
         if isinstance(node, MapNode):
             for name, (key, value) in node.items.items():
                 if is_harmless(name):
-                    found.setdefault(key.line, []).append(key)
+                    scalars.setdefault(key.line, []).append(key)
                 stack.append((value, (*path, name)))
         elif isinstance(node, ListNode):
             stack += [(item, path) for item in node.items]
         elif is_harmless(node.text) and all(part in FIELD_NAMES and not is_private(part) for part in path):
-            found.setdefault(node.line, []).append(node)
-    return found
+            scalars.setdefault(node.line, []).append(node)
+    return scalars
 
 
 def _places(scalars: Iterable[Scalar], line: str) -> Iterator[tuple[int, int]]:

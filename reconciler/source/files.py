@@ -43,19 +43,19 @@ def plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[Pat
 
 def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[list[PlanPath], list[Diagnostic]]:
     """The same, each file with the folder that must contain it."""
-    found = _from_globs(project) if paths is None else _from_paths(project, paths)
+    candidates = _from_globs(project) if paths is None else _from_paths(project, paths)
     located: dict[str, PlanPath] = {}
     problems: list[Diagnostic] = []
-    for item in found:
+    for item in candidates:
         if isinstance(item, Diagnostic):
             if item not in problems:
                 problems.append(item)
         else:
             located.setdefault(os.path.realpath(item.path), item)
-    kept = sorted(located.values(), key=lambda item: name_of(project, item.path))
-    if not kept and not problems:
+    chosen = sorted(located.values(), key=lambda item: name_of(project, item.path))
+    if not chosen and not problems:
         problems.append(_nothing(project, paths))
-    return kept, problems
+    return chosen, problems
 
 
 def name_of(project: Project, path: Path) -> str:

@@ -89,8 +89,8 @@ def mask_provenance(item: Provenance) -> Provenance:
 def _personal_values(item: Provenance) -> list[str]:
     """The values that identify the called person, as ``masking.personal_values`` returns for a call."""
     values = {field.path: field.value for field in item.fields}
-    found = [values[name] for name in ("to_number", "full_name", "email", "webhook_url") if values.get(name)]
-    return found + words_of_name(values.get("full_name", ""))
+    texts = [values[name] for name in ("to_number", "full_name", "email", "webhook_url") if values.get(name)]
+    return texts + words_of_name(values.get("full_name", ""))
 
 
 @dataclass(frozen=True, slots=True)

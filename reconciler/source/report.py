@@ -119,9 +119,9 @@ class FileReport:
         """The fields at ``path`` that are bad, or contain something bad."""
         if self._bad_known != len(self.bad):
             self._bad_in.clear()
-            for found in self.bad:
-                for depth, name in enumerate(found):
-                    self._bad_in.setdefault(found[:depth], set()).add(str(name))
+            for bad in self.bad:
+                for depth, name in enumerate(bad):
+                    self._bad_in.setdefault(bad[:depth], set()).add(str(name))
             self._bad_known = len(self.bad)
         return set(self._bad_in.get(path, ()))
 

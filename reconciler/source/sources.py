@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain import identity
+from reconciler.domain.blinding import ClearView
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
+from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.settings import Project
 from reconciler.source.files import PlanPath, locate_plan_files, name_of
 from reconciler.source.report import FileReport, by_place
-from reconciler.source.rows.expand import PlanFile, read_plan_file
-from reconciler.source.rows.frame import Watch
-from reconciler.source.rows.gathering import RowCollector
+from reconciler.source.rows.collector import RowCollector
+from reconciler.source.rows.plan_file import PlanFile, read_plan_file
+from reconciler.source.rows.row import Watch
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import MapNode
 from reconciler.system.failures import error_message, next_step
@@ -57,7 +59,7 @@ def load_sources(
         report.finish()
         problems += report.diagnostics
     people = people or People()
-    problems += _duplicate_calls(rows.alike(people), people)
+    problems += _duplicate_calls(rows.possible_duplicates(people), people)
     return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
 
 
@@ -93,10 +95,10 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
         return
     if plan.name is not None:
         plans[plan.name] = Location(report.file, *plan.named_at)
-    rows.begin()
-    for found in plan.rows:
-        for row, known in rows.take(found):
-            message = f"duplicate address {row.address}, first used at {known.source}"
+    rows.start_file()
+    for read in plan.rows:
+        for row, earlier in rows.add_rows(read):
+            message = f"duplicate address {row.address}, first used at {earlier.source}"
             hint = "change the key: it must be unique within the plan"
             report.add_problem_at(
                 "E401", message, row.source, hint, private=(*personal_values(row.call),), address=row.address
@@ -105,18 +107,13 @@ def _add(plan: PlanFile, plans: dict[str, Location], rows: RowCollector, report:
 
 def _duplicate_calls(rows: Iterable[Row], people: People) -> list[Diagnostic]:
     """Warn about rows that call one person at the same time, unless ``distinct`` is set."""
-    targets: dict[tuple[str, object], Row] = {}
-    numbers: dict[tuple[str, object], Row] = {}  # of contacts
+    calls: PersonIndex[Row] = PersonIndex(Persons(people, ClearView()))
     report = FileReport("")
     for row in rows:
         if not row.enabled:
             continue
-        own, *number = ((name, row.rings_at) for name in people.names(row.call.target))
-        earlier = (targets.get(own), *(targets.get(name) for name in number), numbers.get(own))
-        first = next(filter(None, earlier), None)
-        targets.setdefault(own, row)
-        for name in number:
-            numbers.setdefault(name, row)
+        first = next(calls.matches(row.call.target, row.rings_at), None)
+        calls.add(row.call.target, row, row.rings_at)
         if first is None or row.distinct:
             continue
         if (first.address.plan, first.address.key) != (row.address.plan, row.address.key):

@@ -17,8 +17,8 @@ from reconciler.source.formulas.tokens import without_literals
 from reconciler.source.provenance import ALIAS, IDENTITY, PLAN, TABLE, TAG, Field, Input, Provenance, ValueOrigin
 from reconciler.source.rows.cells import AGENT, OUR_NAMES, SENDER, Cell, Source
 from reconciler.source.rows.fields import schema_of
-from reconciler.source.rows.frame import Trace
 from reconciler.source.rows.parties import OTHER_SENDER
+from reconciler.source.rows.row import Trace
 from reconciler.source.sheets.options import read_options
 from reconciler.source.sources import Sources
 from reconciler.source.yaml.nodes import MapNode, Node
@@ -45,8 +45,8 @@ class Tracer:
         if address is None:
             return
         self.addresses.add(address)
-        known = self.traces.get(address)
-        if address in self.wanted and (known is None or known.row is None):
+        earlier = self.traces.get(address)
+        if address in self.wanted and (earlier is None or earlier.row is None):
             self.traces[address] = trace
 
 
@@ -176,8 +176,8 @@ class _Row:
 @lru_cache(maxsize=4096)
 def _rank(name: str) -> int:
     """The position of a field for sorting. Fields of one map stay in the order of the file."""
-    known = name if name in _ORDER else name.partition(".")[0]
-    return _ORDER.index(known) if known in _ORDER else len(_ORDER)
+    listed = name if name in _ORDER else name.partition(".")[0]
+    return _ORDER.index(listed) if listed in _ORDER else len(_ORDER)
 
 
 def _sent(call: Call) -> dict[str, str]:

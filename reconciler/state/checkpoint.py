@@ -1,6 +1,6 @@
-"""A checkpoint is the operator's own command: it carries the state's file to where it outlives this machine.
+"""The checkpoint: the operator's own command, which copies the state's file to a place outside of this machine.
 
-It is given on the command line or in the environment only, never in a file that a pull request could edit.
+It is read only from the command line or the environment, never from a file that a pull request could edit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.domain.ports import Phase
+from reconciler.domain.checkpoint import Phase
 from reconciler.errors import CheckpointFailed
 from reconciler.system import programs
 
@@ -24,9 +24,9 @@ PHASE = "RECONCILER_PHASE"
 class CommandCheckpoint:
     """Runs ``command`` with the shell, in the folder ``directory``.
 
-    It finds the state's absolute path, the run's id and the phase in its environment, and those of our secrets
-    that ``secrets`` names. What it prints goes to the error stream. It runs in a session of its own: after Ctrl-C
-    what is in flight is finished, and that includes carrying the answers.
+    Its environment has the state's absolute path, the run's id, the phase, and those of our secrets that
+    ``secrets`` names. Its output goes to standard error. It runs in its own session, so that Ctrl-C does not
+    interrupt it while the answers of the last requests are saved.
     """
 
     def __init__(self, command: str, state: Path, run_id: str, directory: Path, secrets: frozenset[str]) -> None:
@@ -35,7 +35,7 @@ class CommandCheckpoint:
         self._environment = programs.environment(secrets) | {STATE_FILE: str(state.resolve()), RUN: run_id}
 
     async def carry(self, phase: Phase) -> None:
-        """Run it once. Raises ``CheckpointFailed`` where it cannot be run or does not exit with 0."""
+        """Run the command once. Raises ``CheckpointFailed`` if it cannot be run or its exit code is not 0."""
         try:
             process = await asyncio.create_subprocess_exec(
                 "/bin/sh",
@@ -56,16 +56,18 @@ class CommandCheckpoint:
                 os.killpg(process.pid, signal.SIGTERM)
             raise
         if code != 0:
-            raise CheckpointFailed(f"the checkpoint after {_WORDS[phase]} failed (exit {code}): {_MEANING[phase]}")
+            raise CheckpointFailed(
+                f"the checkpoint after {_MOMENTS[phase]} failed (exit {code}): {_MEANING[phase]}"
+            )
 
 
-_WORDS = {
+_MOMENTS = {
     Phase.INTENDED: "writing intents",
     Phase.RECORDED: "recording answers",
     Phase.ENDED: "the run",
 }
 _MEANING = {
-    Phase.INTENDED: "none of them was sent. Did another runner carry its state first?",
-    Phase.RECORDED: "nothing more is sent. The state on this disk holds the answers",
-    Phase.ENDED: "the state on this disk is newer than the one that was carried",
+    Phase.INTENDED: "no request was sent. Did another runner save its state first?",
+    Phase.RECORDED: "nothing more is sent. The state on this disk has the answers",
+    Phase.ENDED: "the state on this disk is newer than the saved one",
 }

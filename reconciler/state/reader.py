@@ -1,4 +1,4 @@
-"""Reading the state: beside a running apply, and without writing a byte."""
+"""Reads the state, even while an apply runs, and without writing anything."""
 
 from __future__ import annotations
 
@@ -6,36 +6,46 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from reconciler.bulk.packing import pack_values, unpack_values
 from reconciler.bulk.spool import SpooledList
 from reconciler.domain.blinding import derived_key
-from reconciler.domain.chain import Head, Link, genesis
 from reconciler.domain.facts import UNLOCKED_COMMANDS
+from reconciler.domain.ledger import Head, Link, genesis
 from reconciler.domain.model import Address, Entry, Status
 from reconciler.domain.ports import Approval, Attempt, Override, Run, Seen
 from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import StateError
-from reconciler.state import ledger
-from reconciler.state.database import Connection, Row, Session, Value, among
-from reconciler.state.facts import ADDRESS, ConnectionFacts
-from reconciler.state.records import ENTRY_COLUMNS, to_address, to_attempt, to_entry, to_run, to_status
+from reconciler.state.fact_reader import ConnectionFacts
+from reconciler.state.ledger.entries import links, stored_head
+from reconciler.state.records import (
+    ENTRY_COLUMNS,
+    address_values,
+    to_address,
+    to_attempt,
+    to_entry,
+    to_run,
+    to_status,
+)
+from reconciler.state.session import Connection, Row, Session, Value, select_by_keys
+from reconciler.state.tables import ADDRESS
 
 _ENTRY = "select * from calls where plan = ? and key = ? and revision = ?"
-# The conditions of the two below are those of their indexes, word for word: else SQLite does not use these.
+# These two conditions equal those of their indexes, word for word; otherwise SQLite would not use the indexes.
 _UNKNOWN = """
 select * from calls where status in ('intended', 'sent', 'uncertain') order by plan, key, revision
 """
 _AHEAD = "select * from calls where status in ('placed', 'adopted') and stopped_at is null and rings_at >= ?"
 _LATEST_ANSWERED = """
-select call_id from attempts where status = 'placed' and evidence is null
+select call_id from attempts
+where status = 'placed' and call_id not in (select call_id from decisions where said = 'placed')
 order by number desc limit 20
 """
 _ATTEMPTS = "select * from attempts where plan = ? and key = ? and revision = ? order by number"
 
 
 class Reader(ConnectionFacts):
-    """What ``StateReader`` promises, over one session."""
+    """Implements ``StateReader`` on one session."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session.connection, session.translated)
@@ -51,53 +61,52 @@ class Reader(ConnectionFacts):
 
     @property
     def moved_to(self) -> str | None:
-        """Where the state went, if it is not here any more."""
-        found = self._one("select moved_to from meta")["moved_to"]
-        return None if found is None else str(found)
+        """Where the state was moved to, if it was."""
+        moved_to = self._one("select moved_to from meta")["moved_to"]
+        return None if moved_to is None else str(moved_to)
 
     @property
     def connection(self) -> Connection:
-        """What it reads from, for who copies a state whole."""
+        """The connection, for copying the whole state."""
         return self._connection
 
     @contextmanager
     def whole(self) -> Iterator[Connection]:
-        """All that it holds, as of one moment."""
+        """The connection, with everything as of one moment."""
         with self._session.translated(), self._session.together():
             yield self._connection
 
     def entries(self) -> Iterator[Entry]:
-        """All as of one moment. The rows are read at once, to disk where they are many, and given back one by one:
-        a cursor left open would keep a lock, and a reader that is slow or stopped would hold up an apply until its
-        writes fail.
+        """All as of one moment. The rows are read at once, to disk if there are many, and then yielded one by one:
+        an open cursor holds a lock, so a slow or stopped reader would block an apply until its writes fail.
         """
         return self._entries("select * from calls order by plan, key, revision")
 
     def _entries(self, sql: str, *values: Value) -> Iterator[Entry]:
-        kept = SpooledList(pack_values, unpack_values)
+        rows = SpooledList(list[Any])
         with self._session.translated():
             for row in self._connection.execute(sql, values):
-                kept.append([row[name] for name in ENTRY_COLUMNS])
-        for record in kept.items:
+                rows.append([row[name] for name in ENTRY_COLUMNS])
+        for record in rows:
             yield to_entry(dict(zip(ENTRY_COLUMNS, record, strict=True)))
 
     def entry(self, address: Address) -> Entry | None:
-        rows = self._all(_ENTRY, at(address))
+        rows = self._all(_ENTRY, address_values(address))
         return to_entry(rows[0]) if rows else None
 
     def entries_at(self, addresses: Collection[Address]) -> Mapping[Address, Entry]:
         select = "select calls.* from wanted join calls using (plan, key, revision)"
-        found = self._among(select, ADDRESS, [at(item) for item in addresses])
-        return {entry.address: entry for entry in found}
+        entries = self._by_keys(select, ADDRESS, [address_values(item) for item in addresses])
+        return {entry.address: entry for entry in entries}
 
     def entries_of_calls(self, call_ids: Collection[str]) -> Mapping[str, Entry]:
         select = "select calls.* from wanted join calls using (call_id)"
-        found = self._among(select, ("call_id",), [(call_id,) for call_id in call_ids])
-        return {entry.call_id: entry for entry in found if entry.call_id is not None}
+        entries = self._by_keys(select, ("call_id",), [(call_id,) for call_id in call_ids])
+        return {entry.call_id: entry for entry in entries if entry.call_id is not None}
 
-    def _among(self, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]]) -> list[Entry]:
+    def _by_keys(self, select: str, columns: Sequence[str], keys: Sequence[Sequence[Value]]) -> list[Entry]:
         with self._session.translated():
-            return [to_entry(row) for row in among(self._connection, select, columns, keys)]
+            return [to_entry(row) for row in select_by_keys(self._connection, select, columns, keys)]
 
     def unknown_entries(self) -> Sequence[Entry]:
         return list(self._entries(_UNKNOWN))
@@ -109,11 +118,15 @@ class Reader(ConnectionFacts):
     def latest_own_entry(self) -> Entry | None:
         rows = self._all(_LATEST_ANSWERED, ())
         entries = self.entries_of_calls([row["call_id"] for row in rows])
-        found = (entries.get(row["call_id"]) for row in rows)
-        return next((entry for entry in found if entry is not None and entry.status is Status.PLACED), None)
+        latest = (entries.get(row["call_id"]) for row in rows)
+        return next((entry for entry in latest if entry is not None and entry.status is Status.PLACED), None)
+
+    def calls_recorded_by_hand(self) -> frozenset[str]:
+        rows = self._all("select call_id from decisions where said = 'placed'", ())
+        return frozenset(str(row["call_id"]) for row in rows)
 
     def attempts(self, address: Address) -> Sequence[Attempt]:
-        return [to_attempt(row) for row in self._all(_ATTEMPTS, at(address))]
+        return [to_attempt(row) for row in self._all(_ATTEMPTS, address_values(address))]
 
     def runs(self, limit: int = 20) -> Sequence[Run]:
         rows = self._all("select * from runs order by rowid desc limit ?", (limit,))
@@ -121,21 +134,18 @@ class Reader(ConnectionFacts):
 
     def _run(self, row: Row) -> Run:
         run = to_run(row)
-        return replace(run, approvals=self._approvals(run.id), overrides=self._overrides(run.id))
-
-    def _approvals(self, run_id: str) -> tuple[Approval, ...]:
-        sql = "select plan_id, git_commit from approvals where run_id = ? order by plan_id"
-        return tuple(Approval(row["plan_id"], row["git_commit"]) for row in self._all(sql, (run_id,)))
-
-    def _overrides(self, run_id: str) -> tuple[Override, ...]:
-        sql = "select code, plan_id, reason from overrides where run_id = ? order by number"
-        rows = self._all(sql, (run_id,))
-        return tuple(Override(row["code"], row["plan_id"], row["reason"]) for row in rows)
+        approvals = self._all("select * from approvals where run_id = ? order by plan_id", (run.id,))
+        overrides = self._all("select * from overrides where run_id = ? order by number", (run.id,))
+        return replace(
+            run,
+            approvals=tuple(Approval(item["plan_id"], item["git_commit"]) for item in approvals),
+            overrides=tuple(Override(item["code"], item["plan_id"], item["reason"]) for item in overrides),
+        )
 
     def seen(self, run_id: str) -> Seen:
         rows = self._all("select call_id from seen where run_id = ?", (run_id,))
-        looked = self._all("select server_time from preflights where run_id = ?", (run_id,))
-        time = looked[0]["server_time"] if looked else None
+        preflights = self._all("select server_time from preflights where run_id = ?", (run_id,))
+        time = preflights[0]["server_time"] if preflights else None
         return Seen(frozenset(row["call_id"] for row in rows), None if time is None else parse_instant(time))
 
     def renames(self) -> Mapping[Address, Address]:
@@ -150,16 +160,20 @@ class Reader(ConnectionFacts):
         return derived_key(str(self._one("select secret from meta")["secret"]), purpose)
 
     def ledger(self) -> Iterator[Link]:
-        with self._session.translated():
-            return ledger.links(self._connection)
+        """All as of one moment, read as ``entries``."""
+        rows = SpooledList(list[Any])
+        with self.whole() as connection:
+            for link in links(connection):
+                rows.append([link.number, link.entry, link.hash, link.salt, link.texts])
+        return (Link(*values) for values in rows)
 
     @property
     def head(self) -> Head:
         with self._session.translated():
-            return ledger.kept_head(self._connection) or genesis(self.lineage)
+            return stored_head(self._connection) or genesis(self.lineage)
 
     def holder(self) -> Run | None:
-        """The run that holds the lock, while it is held: the latest that needs it, unless it has ended."""
+        """The run that holds the lock, if it is held: the latest run that needs it and has not ended."""
         unlocked = sorted(UNLOCKED_COMMANDS)
         places = ", ".join("?" * len(unlocked))
         sql = f"select * from runs where command not in ({places}) order by rowid desc limit 1"  # noqa: S608 - just "?"
@@ -170,28 +184,28 @@ class Reader(ConnectionFacts):
         return self._statuses([address]).get(address)
 
     def _statuses(self, addresses: Sequence[Address]) -> dict[Address, Status]:
-        rows = among(
+        rows = select_by_keys(
             self._connection,
             "select plan, key, revision, status from wanted join calls using (plan, key, revision)",
             ADDRESS,
-            [at(item) for item in addresses],
+            [address_values(item) for item in addresses],
         )
         return {to_address(row): to_status(row["status"], to_address(row)) for row in rows}
 
-    def _waiting(self, connection: Connection, run_id: str, addresses: Collection[Address]) -> set[Address]:
-        """Those whose attempt by this run has no answer yet."""
+    def _open_attempts(self, connection: Connection, run_id: str, addresses: Collection[Address]) -> set[Address]:
+        """The addresses whose attempt by this run has no answer yet."""
         select = (
             "select plan, key, revision from wanted join attempts using (plan, key, revision)"
             " where run_id = ? and status = 'intended'"
         )
-        rows = among(connection, select, ADDRESS, [at(item) for item in addresses], run_id)
+        rows = select_by_keys(connection, select, ADDRESS, [address_values(item) for item in addresses], run_id)
         return {to_address(row) for row in rows}
 
     def _owner(self, call_id: str | None) -> Address | None:
         return None if call_id is None else self._owners([call_id]).get(call_id)
 
     def _owners(self, call_ids: Sequence[str]) -> dict[str, Address]:
-        rows = among(
+        rows = select_by_keys(
             self._connection,
             "select plan, key, revision, call_id from wanted join calls using (call_id)",
             ("call_id",),
@@ -202,10 +216,5 @@ class Reader(ConnectionFacts):
     def _one(self, sql: str) -> Row:
         rows = self._all(sql, ())
         if len(rows) != 1:
-            raise StateError(f"the state {self._session.name} is damaged: it does not say which state it is")
+            raise StateError(f"the state {self._session.name} is damaged: its identity (table meta) is missing")
         return rows[0]
-
-
-def at(address: Address) -> tuple[str, str, int]:
-    """The columns of an address."""
-    return (address.plan, address.key, address.revision)

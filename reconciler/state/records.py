@@ -1,4 +1,4 @@
-"""Rows of the state's tables as the domain's words, and back."""
+"""Converts between rows of the state's tables and domain objects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import is_partial
@@ -13,19 +14,19 @@ from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.ports import Attempt, Run
 from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
-from reconciler.state.database import Row
+from reconciler.state.session import Row
 
 ENTRY_COLUMNS = (
     "plan", "key", "revision", "status", "call", "digest", "attempted_at", "rings_at", "call_id", "error",
     "rejections", "rejected_digest", "stopped_at", "let_ring_at", "redacted_at",
 )  # fmt: skip
-"""Of ``calls``, those that ``to_entry`` reads."""
+"""The columns of ``calls`` that ``to_entry`` reads."""
 _DAMAGE = (ValueError, TypeError, AttributeError)
 
 
 @contextmanager
 def intact(record: str) -> Iterator[None]:
-    """What no version ever writes, as ``StateError``."""
+    """Translates the errors of values that no version writes to ``StateError``."""
     try:
         yield
     except _DAMAGE as error:
@@ -33,23 +34,27 @@ def intact(record: str) -> Iterator[None]:
 
 
 def _damaged(record: str, error: Exception) -> StateError:
-    return StateError(f"the state holds a damaged record at {record}: {error}")
+    return StateError(f"the state has a damaged record at {record}: {error}")
 
 
 def to_address(row: Row) -> Address:
-    """The address that a row is about."""
     return Address(row["plan"], row["key"], row["revision"])
 
 
+def address_values(address: Address) -> tuple[str, str, int]:
+    """An address as the values of its columns."""
+    return (address.plan, address.key, address.revision)
+
+
 def to_entry(row: Row) -> Entry:
-    """One row of ``calls``. A digest of an older version is recomputed from the logical call.
+    """A row of ``calls``. A digest from an older version is computed again.
 
     Raises:
-        StateError: the row holds something that this version never writes.
+        StateError: this version never writes such a row. The same for the functions below.
     """
     try:
         return _entry(row)
-    except _DAMAGE as error:
+    except _DAMAGE as error:  # no context manager: this runs for every entry
         raise _damaged(str(to_address(row)), error) from error
 
 
@@ -77,49 +82,28 @@ def _optional_instant(text: str | None) -> datetime | None:
 
 
 def to_attempt(row: Row) -> Attempt:
-    """One row of ``attempts``; raises as ``to_entry``."""
+    names = ("number", "run_id", "digest", "endpoint", "call_id", "error", "evidence")
     with intact(f"attempt {row['number']}"):
-        return _attempt(row)
-
-
-def _attempt(row: Row) -> Attempt:
-    return Attempt(
-        number=row["number"],
-        run_id=row["run_id"],
-        address=to_address(row),
-        status=Status(row["status"]),
-        digest=row["digest"],
-        endpoint=row["endpoint"],
-        intended_at=parse_instant(row["intended_at"]),
-        finished_at=_optional_instant(row["finished_at"]),
-        call_id=row["call_id"],
-        error=row["error"],
-        evidence=row["evidence"],
-    )
+        return Attempt(
+            address=to_address(row),
+            status=Status(row["status"]),
+            intended_at=parse_instant(row["intended_at"]),
+            finished_at=_optional_instant(row["finished_at"]),
+            **_values(row, *names),
+        )
 
 
 def to_run(row: Row) -> Run:
-    """One row of ``runs``; raises as ``to_entry``."""
+    names = ("id", "command", "host", "pid", "actor", "tool_version", "plan_id")
     with intact(f"run {row['id']}"):
-        return _run(row)
+        return Run(started_at=parse_instant(row["started_at"]), commit=row["git_commit"], **_values(row, *names))
 
 
-def _run(row: Row) -> Run:
-    return Run(
-        id=row["id"],
-        command=row["command"],
-        started_at=parse_instant(row["started_at"]),
-        host=row["host"],
-        pid=row["pid"],
-        actor=row["actor"],
-        tool_version=row["tool_version"],
-        plan_id=row["plan_id"],
-        commit=row["git_commit"],
-    )
+def _values(row: Row, *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
 
 
 def to_status(text: str, address: Address) -> Status:
-    """A status as stored; raises as ``to_entry``."""
     with intact(str(address)):
         return Status(text)
 

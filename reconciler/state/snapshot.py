@@ -1,8 +1,8 @@
-"""A public snapshot of a state: what a plan needs to be compared with, and nothing that a person said.
+"""A public snapshot of a state: what a plan compares with, and no text that a person wrote.
 
-The document is ``schemas/snapshot.schema.json``. It is read as what it may be, a file that anybody edited: each
-member must be exactly what this module writes, and ``checksum`` tells where two files were merged or one was cut.
-It is no signature: whoever can replace a snapshot can make another.
+``schemas/snapshot.schema.json`` describes the document. Anybody may have edited it, so each member must be exactly
+what this module writes. ``checksum`` detects merged or truncated files. It is not a signature: whoever can replace
+a snapshot can also compute its checksum.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import Meta, Struct, convert
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import DIGEST_PREFIX, HIDDEN, BlindedView, is_blind, is_blind_text
-from reconciler.domain.changes import ascending
-from reconciler.domain.documents import instant, integer, items, maybe, members, optional_instant, text, to_bytes
+from reconciler.domain.documents import optional_instant, to_bytes
 from reconciler.domain.facts import Conflict, unresolved
-from reconciler.domain.model import Address, Entry, JsonObject, JsonValue, Status
+from reconciler.domain.merging import ascending
+from reconciler.domain.model import Address, Entry, JsonObject, Status
 from reconciler.domain.people import person
 from reconciler.domain.ports import StateReader
-from reconciler.domain.times import format_instant
+from reconciler.domain.times import format_instant, parse_instant
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.rules import check_lineage
 from reconciler.system.failures import error_message, next_step
@@ -31,16 +34,15 @@ from reconciler.system.files import read_named
 
 FORMAT_VERSION = "1.2"
 _PURPOSE = "snapshot"
-_KEY = re.compile(r"[0-9a-f]{64}")
-_DIGEST = re.compile(re.escape(DIGEST_PREFIX) + r"[0-9a-f]{64}")
+_Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _NO_REASON = f"its reason is {HIDDEN.strip('()')}"
-_HINT = "make it again: reconciler state export --public FILE"
+_HINT = "export it again: reconciler state export --public FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state as it was at ``created_at``. The entries' calls and digests are blinded with ``key``, and so are the
-    persons of the conflicts, which name no call ids.
+    """A state as of ``created_at``. Calls, digests and the persons of conflicts are blinded with ``key``.
+    Conflicts have no call ids.
     """
 
     lineage: str
@@ -51,11 +53,41 @@ class Snapshot:
     conflicts: Mapping[Address, Conflict]
 
 
+class _EntryDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    status: Status
+    digest: Annotated[str, Meta(pattern=f"^{re.escape(DIGEST_PREFIX)}[0-9a-f]{{64}}\\Z")]
+    fields: dict[str, Any]
+    attempted_at: str
+    rings_at: str
+    stopped_at: str | None
+    let_ring_at: str | None
+    rejections: _Count
+
+
+class _ConflictDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    person: str
+    at: str
+
+
+class _Document(Struct, frozen=True, forbid_unknown_fields=True):
+    """Without the checksum."""
+
+    format_version: str
+    lineage: str
+    serial: _Count
+    created_at: str
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    entries: list[_EntryDocument]
+    conflicts: list[_ConflictDocument]
+
+
 def export(reader: StateReader, now: datetime) -> bytes:
-    """The snapshot of a state. The same calls give the same lines, so that a diff of two snapshots is short."""
+    """The snapshot of a state. The same calls give the same lines, so that diffs are short."""
     key = reader.key_for(_PURPOSE)
     blind = BlindedView(key)
-    # The serial is read first: beside a running apply it may be too low, which is safe, and never too high.
+    # The serial is read first. While an apply runs it can be too low, which is safe, but never too high.
     document: JsonObject = {
         "format_version": FORMAT_VERSION,
         "lineage": reader.lineage,
@@ -98,12 +130,12 @@ def read(path: Path, *, lineage: str | None = None) -> Snapshot:
 
     Raises:
         StateMissing: there is no file.
-        StateError: it is no snapshot, damaged, of another version, or of another lineage.
+        StateError: it is not a snapshot, is damaged, or has another version or lineage.
     """
     try:
         data = read_named(path, pipe=False)
     except FileNotFoundError as error:
-        hint = "fetch it, or make one: reconciler state export --public FILE"
+        hint = "fetch it, or export one: reconciler state export --public FILE"
         raise StateMissing(f"no snapshot at {path}", hint=hint) from error
     except OSError as error:
         raise StateError(
@@ -118,84 +150,51 @@ def _loads(data: bytes, path: Path) -> Snapshot:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise StateError(f"{path} is no snapshot: {error}", hint=_HINT) from error
+        raise StateError(f"{path} is not a snapshot: {error}", hint=_HINT) from error
     if not isinstance(document, dict) or "format_version" not in document:
-        raise StateError(f"{path} is no snapshot: it has no format_version", hint=_HINT)
+        raise StateError(f"{path} is not a snapshot: it has no format_version", hint=_HINT)
     if document["format_version"] != FORMAT_VERSION:
         version = json.dumps(document["format_version"])[:20]
         raise StateError(f"the snapshot {path} has format {version}; this version reads {FORMAT_VERSION}")
     try:
-        return _snapshot(document)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        told = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise StateError(f"the snapshot {path} is damaged: {told}", hint=_HINT) from error
+        if document.pop("checksum", None) != _checksum(document):
+            raise ValueError("its checksum does not match its content")
+        return _snapshot(convert(document, _Document))
+    except (TypeError, ValueError, LookupError, RecursionError) as error:
+        raise StateError(f"the snapshot {path} is damaged: {error}", hint=_HINT) from error
 
 
-def _snapshot(document: JsonObject) -> Snapshot:
-    rest = dict(document)
-    if rest.pop("checksum", None) != _checksum(rest):
-        raise ValueError("its checksum is not that of its content")
-    _only(rest, {"format_version", "lineage", "serial", "created_at", "key", "entries", "conflicts"})
-    key = text(rest["key"])
-    if not _KEY.fullmatch(key):
-        raise ValueError("its key is none")
-    conflicts = map(_conflict, map(members, items(rest["conflicts"])))
+def _snapshot(document: _Document) -> Snapshot:
+    conflicts = map(_conflict, document.conflicts)
     return Snapshot(
-        lineage=text(rest["lineage"]),
-        serial=_count(rest["serial"]),
-        created_at=instant(rest["created_at"]),
-        key=bytes.fromhex(key),
-        entries=tuple(ascending(_entry(members(item)) for item in items(rest["entries"]))),
+        lineage=document.lineage,
+        serial=document.serial,
+        created_at=parse_instant(document.created_at),
+        key=bytes.fromhex(document.key),
+        entries=tuple(ascending(map(_entry, document.entries))),
         conflicts={item.address: item for item in conflicts},
     )
 
 
-def _conflict(item: JsonObject) -> Conflict:
-    _only(item, {"address", "person", "at"})
-    target = text(item["person"])
-    if not is_blind_text(target):
-        raise ValueError(f"{item['address']} holds what is no keyed digest")
-    return Conflict(Address.parse(text(item["address"])), (), target, "", instant(item["at"]), "")
+def _conflict(item: _ConflictDocument) -> Conflict:
+    if not is_blind_text(item.person):
+        raise ValueError(f"{item.address} has a text that is not a keyed digest")
+    return Conflict(Address.parse(item.address), (), item.person, "", parse_instant(item.at), "")
 
 
-def _entry(item: JsonObject) -> Entry:
-    written = {
-        "address",
-        "status",
-        "digest",
-        "fields",
-        "attempted_at",
-        "rings_at",
-        "stopped_at",
-        "let_ring_at",
-        "rejections",
-    }
-    _only(item, written)
-    address, status = Address.parse(text(item["address"])), Status(text(item["status"]))
-    call, digest = identity.from_logical(members(item["fields"])), text(item["digest"])
-    if not is_blind(call) or not _DIGEST.fullmatch(digest):
-        raise ValueError(f"{address} holds what is no keyed digest")
+def _entry(item: _EntryDocument) -> Entry:
+    call = identity.from_logical(item.fields)
+    if not is_blind(call):
+        raise ValueError(f"{item.address} has a text that is not a keyed digest")
     return Entry(
-        address=address,
-        status=status,
+        address=Address.parse(item.address),
+        status=item.status,
         call=call,
-        digest=digest,
-        attempted_at=instant(item["attempted_at"]),
-        rings_at=instant(item["rings_at"]),
-        error=_NO_REASON if status is Status.FAILED else None,
-        rejections=_count(item["rejections"]),
-        stopped_at=maybe(instant, item["stopped_at"]),
-        let_ring_at=maybe(instant, item["let_ring_at"]),
+        digest=item.digest,
+        attempted_at=parse_instant(item.attempted_at),
+        rings_at=parse_instant(item.rings_at),
+        error=_NO_REASON if item.status is Status.FAILED else None,
+        rejections=item.rejections,
+        stopped_at=None if item.stopped_at is None else parse_instant(item.stopped_at),
+        let_ring_at=None if item.let_ring_at is None else parse_instant(item.let_ring_at),
     )
-
-
-def _count(value: JsonValue) -> int:
-    number = integer(value)
-    if not 0 <= number < 2**63:
-        raise ValueError("a count is below zero, or none that a state can have")
-    return number
-
-
-def _only(item: dict[str, JsonValue], names: set[str]) -> None:
-    if unknown := item.keys() - names:
-        raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")

@@ -1,37 +1,39 @@
-"""Transactions of a state: a write and the ledger's entries about it become durable together, or not at all."""
+"""Transactions of a state: a write and its ledger entries become durable together, or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
-from reconciler.domain.chain import Note
 from reconciler.domain.facts import Pause
-from reconciler.domain.model import Address
+from reconciler.domain.ledger import EntryKind, Note
+from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import format_instant
-from reconciler.state import ledger, notes, rules
-from reconciler.state.database import Session
-from reconciler.state.facts import ConnectionFacts
-from reconciler.state.loss import PlacedCalls
-from reconciler.state.projection import LedgerEntry, project, run
+from reconciler.state import rules
+from reconciler.state.fact_reader import ConnectionFacts
+from reconciler.state.ledger import entries
+from reconciler.state.ledger.projection import LedgerEntry, apply_change, project
+from reconciler.state.placed_calls import PlacedCalls
 from reconciler.state.reader import Reader
+from reconciler.state.session import Session
 
 
 class Writer(Reader):
-    """A reader whose session holds the state's lock, and what its run has written so far."""
+    """A reader whose session holds the state's lock; it knows what its run has written so far."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._notes: list[Note] = []
-        self._key = self.key_for(notes.PURPOSE)
-        self._latest: ledger.Latest | None = None
+        self._key = self.key_for(entries.PURPOSE)
+        self._latest: entries.Latest | None = None
         self.placed = PlacedCalls()
         self._pauses: Sequence[Pause] = ()
 
     @contextmanager
     def _transaction(self, *, counts: bool = True) -> Iterator[None]:
-        """Everything or nothing, its entries in the ledger too, synced when it ends. The serial grows by one where
-        it ``counts``, and anything was done.
+        """Everything or nothing, including ledger entries, and synced at the end. The serial is increased if it
+        ``counts`` and anything was written.
         """
         latest = self._latest
         with self._session.writing():
@@ -40,8 +42,8 @@ class Writer(Reader):
             if self._notes:
                 if counts:
                     self._connection.execute("update meta set serial = serial + 1")
-                latest = ledger.append(self._connection, self._notes, latest)
-            pauses = self.pauses()  # nobody writes meanwhile: true for as long as the state is untouched
+                latest = entries.append(self._connection, self._notes, latest)
+            pauses = self.pauses()  # nobody else writes now: true for as long as the state is untouched
         self._latest, self._pauses = latest, pauses
 
     @property
@@ -49,8 +51,8 @@ class Writer(Reader):
         return self._pauses
 
     @property
-    def latest(self) -> ledger.Latest | None:
-        """The last entry that this run wrote."""
+    def latest(self) -> entries.Latest | None:
+        """The latest entry that this run wrote."""
         return self._latest
 
     def untouched(self) -> bool:
@@ -59,16 +61,26 @@ class Writer(Reader):
     def prove(self, run_id: str, addresses: Collection[Address]) -> None:
         with self._session.translated(), self._session.rereading() as connection:
             if self._latest is not None:
-                ledger.check_kept(connection, self._latest)
-            left = set(addresses) - self._waiting(connection, run_id, addresses)
-            if left:
-                raise rules.lost(f"{min(left)} was recorded as about to be sent, and is not any more")
+                entries.check_latest(connection, self._latest)
+            missing = set(addresses) - self._open_attempts(connection, run_id, addresses)
+            if missing:
+                raise rules.lost(f"the recorded intent of {min(missing)} is no longer in the state")
             self._pauses = ConnectionFacts(connection).pauses()
 
-    def _write(self, note: Note, clear: Mapping[str, str] | None = None) -> None:
-        """Add an entry to the ledger, and make its changes to the tables. Only these hold what is ``clear``."""
-        self._notes.append(note)
-        at = format_instant(note.at)
-        entry = LedgerEntry(note.kind, at, note.run_id, note.content, note.texts, clear or {})
+    def _write(
+        self,
+        kind: EntryKind,
+        run_id: str,
+        at: datetime,
+        content: JsonObject,
+        texts: Mapping[str, str | None] | None = None,
+        clear: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add an entry to the ledger, and apply its changes to the tables. Texts that are None are left out; the
+        texts in ``clear`` are stored in the tables only.
+        """
+        present = {name: text for name, text in (texts or {}).items() if text is not None}
+        self._notes.append(Note(kind, at, run_id, content, present))
+        entry = LedgerEntry(kind, format_instant(at), run_id, content, present, clear or {})
         for change in project(entry):
-            run(self._connection, change)
+            apply_change(self._connection, change)

@@ -94,13 +94,13 @@ def open_named(path: Path, limit: int = MAX_STREAM, *, pipe: bool = False) -> IO
     _check_kind(path.stat().st_mode, pipe=pipe)
     file = open(os.open(path, _READ), "rb")  # noqa: PTH123, SIM115 - a descriptor; the caller closes it
     try:
-        found = os.fstat(file.fileno())
-        _check_kind(found.st_mode, pipe=pipe)
-        if stat.S_ISFIFO(found.st_mode):
+        status = os.fstat(file.fileno())
+        _check_kind(status.st_mode, pipe=pipe)
+        if stat.S_ISFIFO(status.st_mode):
             os.set_blocking(file.fileno(), True)
             with file:
                 return BytesIO(_read(file, min(limit, MAX_DOCUMENT)))
-        _check_size(found.st_size, limit)
+        _check_size(status.st_size, limit)
     except BaseException:
         file.close()
         raise

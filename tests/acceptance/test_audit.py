@@ -143,14 +143,14 @@ def test_the_life_of_a_call_under_all_its_names(june: Workbench) -> None:
 @pytest.mark.parametrize(
     ("sql", "place"),
     [
-        ("update attempts set call_id = 'x' where key = 'inv-1'", "attempt 1 (june/inv-1@1): its call_id"),
+        ("update attempts set call_id = 'x' where key = 'inv-1'", "attempt 1 (june/inv-1@1): call_id"),
         ("delete from ledger where number = 5", "ledger entry 6: it follows entry 4"),
         ("update ledger set hash = 'x' || hash where number = 5", "ledger entry 5: it was changed"),
         ("delete from runs", "run "),
         ("update meta set serial = 99", "serial is 99"),
-        ("update calls set call = replace(call, '14002', '1') where key = 'inv-2'", "call june/inv-2@1: its call"),
+        ("update calls set call = replace(call, '14002', '1') where key = 'inv-2'", "call june/inv-2@1: call"),
         ("update ledger_texts set texts = replace(texts, '{\"person\"', '{ \"person\"')", None),
-        ("delete from ledger_texts", "ledger entry 4: its texts are gone"),
+        ("delete from ledger_texts", "ledger entry 4: its texts are missing"),
     ],
 )
 def test_what_was_changed_is_found_and_its_place_named(june: Workbench, sql: str, place: str | None) -> None:
@@ -210,7 +210,7 @@ def test_an_export_is_checked_without_the_state(june: Workbench, tmp_path: Path)
         found = june.run("audit", "verify", "--file", "ledger.jsonl")
         assert found.code == 1, data
     file.write_text("no ledger")
-    assert "no exported ledger" in june.run("audit", "verify", "--file", "ledger.jsonl").err
+    assert "not an exported ledger" in june.run("audit", "verify", "--file", "ledger.jsonl").err
     assert june.run("audit", "verify", "--file", "nowhere.jsonl").code == 1
 
 

@@ -45,7 +45,7 @@ def test_nothing_is_sent_or_recorded_by_a_wrong_clock(
 ) -> None:
     project.write("calls/june.yaml", plan_text(rows=2))
     project.write("calls/past.yaml", PAST)
-    sandbox._desk.date_offset = offset
+    sandbox._backend.date_offset = offset
     refused = project.apply(*options)
     assert (refused.code, len(sandbox.calls())) == (5, 0)
     assert "more than a minute apart" in refused.err
@@ -60,14 +60,14 @@ def test_nothing_is_sent_or_recorded_by_a_wrong_clock(
 @pytest.mark.parametrize("offset", [-45, 0, 45])
 def test_a_clock_that_is_a_little_off_is_good_enough(project: Workbench, sandbox: Any, offset: int) -> None:
     project.write("calls/june.yaml", plan_text(rows=2))
-    sandbox._desk.date_offset = offset
+    sandbox._backend.date_offset = offset
     assert project.apply().code == 0
 
 
 def test_no_row_is_recorded_as_missed_by_a_clock_that_is_ahead(project: Workbench, sandbox: Any) -> None:
     """All rows seem to be past, so there is nothing to send: the time is asked for all the same."""
     project.write("calls/past.yaml", PAST)
-    sandbox._desk.date_offset = -30 * 86_400
+    sandbox._backend.date_offset = -30 * 86_400
     assert project.apply().code == 5
     assert project.ok("state", "list", "--json").json["entries"] == []
 
@@ -77,13 +77,13 @@ def test_a_clock_that_jumps_stops_the_run(bench: Workbench, slow: Any) -> None:
     while len(slow.calls()) < 5:
         assert run.poll() is None
         time.sleep(0.005)
-    slow._desk.date_offset = 3600
+    slow._backend.date_offset = 3600
     before = len(slow.calls())
     out, err = run.communicate()
     assert run.wait() == 3, err
     assert "more than a minute apart" in err + out
     assert len(slow.calls()) - before <= 2 * 2, "what was under way, and one request of each worker"
-    slow._desk.date_offset = 0
+    slow._backend.date_offset = 0
     assert bench.apply().code == 0
     assert len(slow.calls()) == ROWS
 
@@ -122,7 +122,7 @@ def test_the_age_of_a_saved_plan_is_judged_by_the_clock_of_apply(project: Workbe
 def test_an_apply_that_ignores_the_clock_is_found_out(project: Workbench, sandbox: Any) -> None:
     project.write("calls/june.yaml", plan_text(rows=2))
     project.write("spec.json", json.dumps({"mutant": "ignore-the-clock"}))
-    sandbox._desk.date_offset = 7200
+    sandbox._backend.date_offset = 7200
     args = ["spec.json", "apply", "--auto-approve", "--json"]
     done = ZYGOTE.run(args, project.root, clean_environment() | project.env, module=VICTIM)
     assert (done.returncode, len(sandbox.calls())) == (0, 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import Result, Workbench, plan_text
 from tests.gitrepo import commit, git
 

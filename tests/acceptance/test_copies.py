@@ -168,7 +168,7 @@ def test_calls_of_a_copy_prove_nothing_about_tags(bench: Workbench, echoing: Any
 
 def test_a_copy_repeats_no_call_that_is_listed_with_empty_metadata(bench: Workbench, echoing: Any) -> None:
     """All calls from before the copy have their tags; the one that was placed since has none."""
-    echoing._desk.config = replace(echoing._desk.config, seed=4)  # the third call is the first without
+    echoing._backend.config = replace(echoing._backend.config, seed=4)  # the third call is the first without
     echoing.set_faults("get:some-metadata")
     for rows in (1, 2):
         bench.write(PLAN, plan_text(rows=rows))
@@ -199,7 +199,7 @@ def test_what_tags_prove_is_asked_for_by_id_where_no_list_shows_it(bench: Workbe
     assert bench.apply("--no-preflight").summary["placed"] == 1
     assert fact(bench) == []
     echoing.set_faults()
-    echoing._desk.config = replace(echoing._desk.config, list_lag=1_000_000)
+    echoing._backend.config = replace(echoing._backend.config, list_lag=1_000_000)
     bench.write(PLAN, plan_text(rows=2))
     assert bench.apply().summary["placed"] == 1
     assert fact(bench)[0][0] == "proved"
@@ -266,7 +266,7 @@ def test_a_state_is_made_again_after_copies_were_at_work(bench: Workbench, echoi
 
 def test_two_copies_at_work_at_once_both_tell(bench: Workbench, echoing: Any) -> None:
     """Neither sees the other's first calls, which are listed late; each sees some of them at its end."""
-    echoing._desk.config = replace(echoing._desk.config, list_lag=1)
+    echoing._backend.config = replace(echoing._backend.config, list_lag=1)
     bench.write(PLAN, plan_text(rows=30))
     copy = copy_of(bench)
     runs = [one.fork("apply", "--auto-approve", "--json", "--rate", "12/s") for one in (bench, copy)]

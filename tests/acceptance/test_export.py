@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from reconciler.cli.runs import new_run
 from reconciler.source.schema.packaged import schema_text
-from reconciler.source.sheets.guard import unguarded
-from reconciler.state.sqlite import open_store
+from reconciler.source.sheets.formula_escape import unescape_formula
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, Result, Workbench, plan_text
 from tests.workbooks import sheets_of
 
@@ -47,7 +47,7 @@ def placed(project: Workbench, sandbox: Any) -> Workbench:
 
 def table(result: Result) -> list[dict[str, str]]:
     rows = csv.DictReader(io.StringIO(result.out.removeprefix("\ufeff"), newline=""))
-    return [{name: unguarded(text) for name, text in row.items()} for row in rows]
+    return [{name: unescape_formula(text) for name, text in row.items()} for row in rows]
 
 
 def test_json_is_what_its_schema_says_and_the_same_each_time(placed: Workbench) -> None:
@@ -126,7 +126,7 @@ def test_the_name_of_the_file_says_which_form(placed: Workbench) -> None:
 
 
 def test_it_works_beside_a_run_that_holds_the_lock(placed: Workbench) -> None:
-    with open_store(placed.root / ".reconciler/state.db", new_run("test")):
+    with SqliteState(placed.root / ".reconciler/state.db").store(new_run("test")):
         assert placed.run("state", "lock").code == 4
         assert len(table(placed.ok("export"))) == 5
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Decision, Intent, Override, Result, Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import SqliteState
 from tests.acceptance.test_hostile import TEXTS, commands, configure, hidden
 from tests.conftest import AGENT, NUMBER, Workbench
 
@@ -50,7 +50,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     overrides = tuple(Override("G006", None, text) for text in said)
     run = Run("run-1", "apply", NOW, "host", 1, TEXTS[0], "0", overrides=overrides)
     intents = [intent(number) for number in range(len(said))]
-    with open_store(bench.root / ".reconciler" / "state.db", run) as store:
+    with SqliteState(bench.root / ".reconciler" / "state.db").store(run) as store:
         store.intend(run.id, intents, NOW)
         store.record(
             run.id,

@@ -72,7 +72,7 @@ def at_work(bench: Workbench, count: int = 1) -> Any:
 
 def hurry(sandbox: Any) -> None:
     """From now on the service takes no time: what had to happen while calls take theirs has happened."""
-    sandbox._desk.config = replace(sandbox._desk.config, latency=0)
+    sandbox._backend.config = replace(sandbox._backend.config, latency=0)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -104,7 +104,7 @@ def test_who_is_at_work_is_told_and_a_run_alone_waits(slow: tuple[Workbench, Any
     assert "Locked by 2 runners of the plan sha256:" in text.out
     assert text.out.count("in flight") == 2
     met = bench.apply()
-    assert (met.code, "and 1 more of the same plan" in met.err) == (4, True)
+    assert (met.code, "and 1 other of the same plan" in met.err) == (4, True)
     assert bench.run("resolve", "june/inv-1", "--not-placed", "--reason", "a guess").code == 4
     hurry(sandbox)
     assert [ended(run).code for run in runs] == [0, 0]

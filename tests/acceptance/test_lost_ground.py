@@ -71,7 +71,7 @@ def check(bench: Workbench, sandbox: Any, ends: dict[str, str], summary: dict[st
 @pytest.mark.parametrize("room", [0, 1, 3, 8])
 def test_a_full_disk(bench: Workbench, slow: Any, room: int) -> None:
     """``room`` is how many pages of 4 KiB are left for the state or its journal to grow by."""
-    slow._desk.config = replace(slow._desk.config, latency=0)  # nothing has to happen meanwhile
+    slow._backend.config = replace(slow._backend.config, latency=0)  # nothing has to happen meanwhile
     page = 4096
     limit = (bench.root / STATE).stat().st_size + room * page
     apply = start(bench, limit)

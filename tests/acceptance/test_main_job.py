@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.state.lock import locked
+from reconciler.state.sqlite.lock import locked
 from tests.conftest import AGENT, KEY, NUMBER, Workbench, clean_environment, contact, plan_text
 
 PLAN = "calls/june.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.state.copying import TABLES, TRANSIENT
+from reconciler.state.tables import TABLES, TRANSIENT
 from tests.conftest import Workbench, clean_environment
 
 FILE = ".reconciler/state.db"
@@ -70,20 +70,20 @@ def test_a_target_that_is_taken_leaves_the_state_where_it_is(placed: Workbench, 
 
 KILLED = """
 import os, signal, sys
-from reconciler.state import copying, moving
+from reconciler.state.transfer import migrate
 from reconciler.state.store import Store
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[1] == "copying":
-    moving.copying.copy = die
+    migrate.copying.copy = die
 elif sys.argv[1] == "checking":
-    moving.audit.examine = die
+    migrate.audit.examine = die
 else:
     ended = Store.end_run
     def end_run(store, *args):
-        die() if type(store._session).__name__ != "Within" else ended(store, *args)
+        die() if type(store._session).__name__ != "NestedSession" else ended(store, *args)
     Store.end_run = end_run
 from reconciler.cli import main
 sys.exit(main(["state", "migrate", *sys.argv[2:]]))
@@ -115,7 +115,7 @@ def test_a_copy_that_differs_is_refused_and_the_state_stays(placed: Workbench, s
         connection.execute("update calls set call_id = call_id || 'x'")
     refused = placed.run("state", "migrate", FILE, "new.db")
     assert refused.code == 1
-    assert "ledger does not hold" in refused.err
+    assert "ledger is not intact" in refused.err
     assert not (placed.root / "new.db").exists()
     assert placed.run("state", "list").code == 0
 

@@ -183,7 +183,7 @@ def test_a_state_that_is_carried_is_carried_with_its_pauses(two: Workbench) -> N
     assert [item["reason"] for item in shown] == [WHY]
     assert (two.root / "carried.log").read_text().splitlines()[-1] == "ended"
     failed = two.run("resume", "--checkpoint", "exit 7")
-    assert (failed.code, "newer than the one that was carried" in failed.err) == (3, True)
+    assert (failed.code, "newer than the saved one" in failed.err) == (3, True)
     two.ok("pause", "--reason", WHY, "--checkpoint", "none")
 
 
@@ -197,7 +197,7 @@ class AtWork:
 
     def requests(self) -> int:
         """How many have arrived at the service."""
-        return int(self.sandbox._desk.dial._seen[False])
+        return int(self.sandbox._backend.dial._seen[False])
 
     def until(self, count: int) -> None:
         while self.requests() < count:

@@ -105,7 +105,7 @@ def test_a_role_that_may_only_read_is_enough_for_all_that_reads(shared: Workbenc
     shared.ok("state", "export", "--public", "snapshot.json")
     refused = shared.apply()
     assert (refused.code, "permission denied" in refused.err) == (1, True)
-    assert "a role that may write" in refused.err
+    assert "a role that can write" in refused.err
     shared.env["RECONCILER_STATE"] = writer
     assert shared.apply().code == 0
     postgres.sql("drop owned by planner", "drop role planner")
@@ -182,7 +182,7 @@ def test_several_states_in_one_database(shared: Workbench, postgres: Any) -> Non
     assert (foreign.code, f"no state {lineage_of(settings)} in postgresql:///several" in foreign.err) == (1, True)
     settings.unlink()
     missing = shared.run("state", "list")
-    assert (missing.code, "never taken for an empty one" in missing.err) == (1, True)
+    assert (missing.code, "never treated as an empty one" in missing.err) == (1, True)
     shared.ok("state", "init")
     first = lineage(shared)
     shared.ok("state", "init")
@@ -203,7 +203,7 @@ def test_several_states_in_one_database(shared: Workbench, postgres: Any) -> Non
     assert (pinned.code, "pinned to" in pinned.err) == (1, True)
     postgres.sql("create schema other", database="several")
     shared.env["RECONCILER_STATE"] = f"{url}&schema=other"
-    assert "is no state of reconciler" in shared.run("plan").err
+    assert "is not a state of reconciler" in shared.run("plan").err
     shared.env["RECONCILER_STATE"] = f"{url}&schema=Other%22"
     assert shared.run("plan").code == 64
 

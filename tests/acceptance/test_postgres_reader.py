@@ -54,7 +54,7 @@ def reader(bench: Workbench, service: Any, postgres: Any) -> Iterator[psycopg.Co
 def started(bench: Workbench, service: Any) -> Any:
     """An apply that placed two calls and waits to send two more again."""
     run = bench.fork(*APPLY)
-    while service._desk.dial._seen[False] < 4:
+    while service._backend.dial._seen[False] < 4:
         assert run.poll() is None
         time.sleep(0.01)
     return run
@@ -151,7 +151,7 @@ def test_whose_role_may_write_only_after_set_role_holds_no_lock(
     )
     bench.env["RECONCILER_STATE"] = postgres.url("alice", options="-c%20role%3Dwriters")
     refused = bench.run(*APPLY)
-    assert (refused.code, "the role that logs in" in refused.err) == (1, True), refused.err
+    assert (refused.code, "the login role" in refused.err) == (1, True), refused.err
     assert not service.calls()
     postgres.sql("drop owned by writers, alice", "drop role alice", "drop role writers")
 

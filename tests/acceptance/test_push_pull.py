@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +119,9 @@ def broken(lines: list[str]) -> dict[str, list[str]]:
     longer = json.dumps(head | {"steps": [*head["steps"], "something_new"]})
     shorter = json.dumps(head | {"steps": head["steps"][:-1]})
     return {
-        "not whole": lines[:-2],
+        "incomplete": lines[:-2],
         "was changed": [line.replace('"call_id":"', '"call_id":"x') for line in lines],
-        "no state that was pushed": ["{}", *lines[1:]],
+        "not a pushed state": ["{}", *lines[1:]],
         "newer version": [longer, *lines[1:]],
         "older version": [shorter, *lines[1:]],
     }
@@ -136,6 +138,44 @@ def test_a_file_that_cannot_be_trusted_is_refused(first: Workbench, shared: str,
             assert "Traceback" not in told.err
     assert not (second.root / ".reconciler" / "state.db").exists()
     assert first.run("state", "pull", "nothing.state").code == 1
+
+
+def edited(lines: list[str], table: str, change: Callable[[dict[str, Any]], Any]) -> str:
+    """A pushed state, its first row of a table changed and its digest computed again."""
+    place = next(number for number, line in enumerate(lines) if line.startswith(f'{{"table":"{table}"'))
+    changed = [*lines[:place], json.dumps(change(json.loads(lines[place]))), *lines[place + 1 : -1]]
+    body = "".join(f"{line}\n" for line in changed)
+    return body + json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest()}) + "\n"
+
+
+def reordered(line: dict[str, Any]) -> dict[str, Any]:
+    return line | {"row": dict(reversed(line["row"].items()))}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda line: line | {"table": "_sqlite_migrations"}, "a state has no table '_sqlite_migrations'"),
+        (lambda line: line | {"row": line["row"] | {"x) values (1) --": 1}}, "does not have the columns"),
+        (lambda line: line | {"row": {}}, "does not have the columns"),
+        (lambda line: line | {"row": [1]}, "it is not a row of a state"),
+        (lambda line: [line], "it is not a row of a state"),
+    ],
+)
+def test_an_edited_row_is_refused(
+    first: Workbench, shared: str, second: Workbench, change: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    """Even if the digest of the file was computed again."""
+    first.ok("state", "push", shared)
+    path = Path(shared)
+    lines = path.read_text().splitlines()
+    path.write_text(edited(lines, "calls", change))
+    told = second.run("state", "pull", shared)
+    assert (told.code, said in told.err, "Traceback" in told.err) == (1, True, False), told.err
+    assert not (second.root / ".reconciler" / "state.db").exists()
+    path.write_text(edited(lines, "calls", reordered))
+    second.ok("state", "pull", shared)
+    assert known(second) == known(first), "the order of columns means nothing"
 
 
 def test_another_project_s_state_is_refused(

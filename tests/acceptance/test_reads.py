@@ -14,10 +14,10 @@ import pytest
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Intent, Result, Run
-from reconciler.state.place import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Workbench, clean_environment, contact, plan_text
 
 LONG_AGO = datetime(2026, 1, 5, 15, tzinfo=UTC)
@@ -26,7 +26,7 @@ OWN_INDEXES = ("calls_unknown", "calls_ahead")
 HOURS = "version: 1\npolicy:\n  calling_hours: {windows: {mon-sun: 00:00-24:00}}\n"
 
 
-def fill(place: Place, count: int) -> None:
+def fill(place: StateBackend, count: int) -> None:
     """Calls that another run placed, and that have rung."""
     when = Schedule(f"{LONG_AGO:%Y-%m-%d %H:%M:%S}", "UTC")
     calls = [Call(AGENT, NUMBER, contact_id=contact(900_000 + number), schedule=when) for number in range(count)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.domain.changes import Changes
 from reconciler.errors import Refused
 from tests import saved as files
 from tests.conftest import Result, Workbench, plan_text
@@ -41,7 +42,7 @@ def test_changes_out_of_their_order_are_refused(saved: Path) -> None:
     plan = files.read_back(saved.read_bytes())
     for changes in (plan.changes[::-1], [*plan.changes, plan.changes[-1]]):
         with pytest.raises(Refused, match="out of order"):
-            files.read_back(files.saved(replace(plan, changes=tuple(changes))))
+            files.read_back(files.saved(replace(plan, changes=Changes.from_items(changes))))
 
 
 def test_a_rewritten_plan_is_refused_where_plans_are_signed(project: Workbench, saved: Path, sandbox: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain.wire import ScheduleFields
-from reconciler.sandbox import RunningSandbox, SandboxConfig, running, views
+from reconciler.sandbox import RunningSandbox, SandboxConfig, recorded, running
 from tests.conftest import AGENT, KEY, NUMBER, ZYGOTE, Result, Workbench, clean_environment, contact, plan_text
 from tests.crash.driver import Clock
 from tests.zygote import VICTIM
@@ -57,7 +57,7 @@ def keys(sandbox: RunningSandbox) -> list[str]:
 
 def lookups(sandbox: RunningSandbox) -> int:
     """How often a call was asked for by its id."""
-    requests: Any = sandbox._desk.traffic.as_json()["requests"]
+    requests: Any = sandbox._backend.traffic.as_json()["requests"]
     return int(requests.get("GET /v1/calls/{id}", {}).get("total", 0))
 
 
@@ -145,7 +145,7 @@ calls:
 def pass_time(sandbox: RunningSandbox, clock: Clock, seconds: float) -> float:
     """Let time pass for the service; the machine's clock follows with ``apply(seconds_ahead=...)``."""
     clock.ahead += timedelta(seconds=seconds)
-    sandbox._desk.date_offset = clock.ahead.total_seconds()
+    sandbox._backend.date_offset = clock.ahead.total_seconds()
     return clock.ahead.total_seconds()
 
 
@@ -176,8 +176,8 @@ def test_a_check_call_that_is_looked_up_late_is_judged_by_its_start(bench: Workb
 def test_without_a_start_nothing_far_ahead_is_sent(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch, words: dict[str, Any]
 ) -> None:
-    shown = views.observe
-    monkeypatch.setattr(views, "observe", lambda *args, **more: replace(shown(*args, **more), started_at=None))
+    shown = recorded.observe
+    monkeypatch.setattr(recorded, "observe", lambda *args, **more: replace(shown(*args, **more), started_at=None))
     with near_check_call(bench, **words) as (sandbox, clock):
         if words:
             held = apply(bench, seconds_ahead=pass_time(sandbox, clock, 150))

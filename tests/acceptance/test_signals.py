@@ -53,7 +53,7 @@ def interrupted(
 
 def counted(sandbox: Any, at_least: int, *, on_get: bool) -> Callable[[], bool]:
     """Whether that many requests have come in, also those that are not answered yet."""
-    return lambda: sandbox._desk.dial._seen[on_get] >= at_least
+    return lambda: sandbox._backend.dial._seen[on_get] >= at_least
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -171,8 +171,8 @@ def test_a_snapshot_that_cannot_be_used_is_an_error(project: Workbench) -> None:
         ("snapshot:snapshot.json", "damaged"),
         ("snapshot:none.json", "no snapshot at"),
         ("snapshot:", "not a regular file"),
-        ("snapshot:reconciler.yaml", "is no snapshot"),
-        ("snapshot:.reconciler/state.db", "is no snapshot"),
+        ("snapshot:reconciler.yaml", "is not a snapshot"),
+        ("snapshot:.reconciler/state.db", "is not a snapshot"),
     ]:
         result = project.run("plan", "--state", state)
         assert (result.code, result.out) == (1, "")

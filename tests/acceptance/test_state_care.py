@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain.ports import Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import Workbench, clean_environment, plan_text
 
 PLAN = "calls/june.yaml"
@@ -94,10 +94,10 @@ def test_a_state_in_order(june: Workbench) -> None:
         ("update calls set call_id = null where key = 'inv-1'", "without a call id"),
         ("update calls set status = 'failed' where key = 'inv-1'", "is not placed"),
         ("delete from attempts where key = 'inv-1'", "no attempt"),
-        ("update attempts set intended_at = '2099-01-01T00:00:00Z' where key = 'inv-1'", "ahead of the clock"),
+        ("update attempts set intended_at = '2099-01-01T00:00:00Z' where key = 'inv-1'", "in the future"),
         ("update attempts set finished_at = '2001-01-01T00:00:00Z' where key = 'inv-1'", "before it began"),
         ("update calls set digest = 'd1:sha256:00' where key = 'inv-1'", "digest"),
-        ("update attempts set run_id = 'nobody' where key = 'inv-1'", "not there"),
+        ("update attempts set run_id = 'nobody' where key = 'inv-1'", "does not exist"),
     ],
 )
 def test_what_cannot_be_is_found(june: Workbench, sql: str, words: str) -> None:
@@ -151,7 +151,7 @@ def test_who_holds_the_lock(june: Workbench) -> None:
     free = june.ok("state", "lock")
     assert free.out == "The lock is not held.\n"
     run = Run("run-1", "apply", datetime(2026, 6, 1, tzinfo=UTC), "some-host", 7, "somebody", "0")
-    with open_store(june.root / STATE, run):
+    with SqliteState(june.root / STATE).store(run):
         held = june.run("state", "lock")
         assert (held.code, "Locked by apply (host some-host, pid 7, somebody" in held.out) == (4, True)
         as_json = june.run("state", "lock", "--json")

@@ -66,7 +66,7 @@ def waiting(bench: Workbench) -> Iterator[Waiting]:
         shutil.copy2(bench.root / ".reconciler" / "state.db", old)
         run = bench.fork(*APPLY)
         try:
-            while sandbox._desk.dial._seen[False] < PLACED + 2:
+            while sandbox._backend.dial._seen[False] < PLACED + 2:
                 time.sleep(0.01)
             yield Waiting(bench, sandbox, run, old)
         finally:
@@ -230,12 +230,12 @@ def added_to(at: Waiting) -> None:
     """What another process of ours may do beside a run: one more entry in the ledger, in a transaction."""
     from datetime import UTC, datetime
 
-    from reconciler.domain.chain import EntryKind, Note
-    from reconciler.state import ledger
-    from reconciler.state.files import connect, transaction
+    from reconciler.domain.ledger import EntryKind, Note
+    from reconciler.state.ledger import entries
+    from reconciler.state.sqlite.connection import connect, transaction
 
     with closing(connect(at.state, "rw")) as connection, transaction(connection):
-        ledger.append(connection, [Note(EntryKind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
+        entries.append(connection, [Note(EntryKind.DECIDED, datetime.now(UTC), None, {"by": "another process"})])
 
 
 @pytest.mark.parametrize("change", [touched, rewritten_as_it_was, added_to])
@@ -271,7 +271,7 @@ def test_what_was_in_flight_is_told_as_it_is(bench: Workbench) -> None:
         bench.create_project()
         bench.write("calls/june.yaml", plan_text(rows=ROWS))
         run = bench.fork(*APPLY, "--no-schedule-check")
-        while sandbox._desk.dial._seen[False] < 2:
+        while sandbox._backend.dial._seen[False] < 2:
             time.sleep(0.005)
         (bench.root / ".reconciler" / "state.db").unlink()
         out, err = run.communicate()

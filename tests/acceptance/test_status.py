@@ -19,8 +19,8 @@ from reconciler.cli.runs import new_run
 from reconciler.sandbox import SandboxConfig, running
 from reconciler.sandbox.config import utc_now
 from reconciler.source.schema.packaged import schema_text
-from reconciler.source.sheets.guard import unguarded
-from reconciler.state.sqlite import open_store
+from reconciler.source.sheets.formula_escape import unescape_formula
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, Workbench, plan_text
 from tests.workbooks import sheets_of
 
@@ -270,7 +270,7 @@ def test_a_service_that_cannot_be_reached(bench: Workbench, service: Service) ->
 def test_it_needs_no_lock(bench: Workbench, service: Service) -> None:
     bench.write(PLAN, plan_text(rows=2))
     bench.apply()
-    with open_store(bench.root / ".reconciler/state.db", new_run("apply")):
+    with SqliteState(bench.root / ".reconciler/state.db").store(new_run("apply")):
         assert set(outcomes(bench).values()) == {"scheduled"}
     assert bench.ok("state", "check")
 
@@ -385,4 +385,4 @@ def test_a_snapshot_tells_no_outcomes(bench: Workbench, service: Service) -> Non
 
 def table(text: str) -> list[dict[str, str]]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    return [{name: unguarded(cell) for name, cell in row.items()} for row in rows]
+    return [{name: unescape_formula(cell) for name, cell in row.items()} for row in rows]

@@ -13,7 +13,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.model import Address, Call, Schedule, Status
 from reconciler.domain.ports import Intent, Result, Run
 from reconciler.domain.times import scheduled_instant
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import SqliteState
 from tests.bench.inputs import ZONE, Wanted, made, wanted
 from tests.bench.measuring import RECONCILER
 from tests.conftest import AGENT, NUMBER, clean_environment
@@ -50,7 +50,7 @@ def placed(work: Path, name: str, rows: int, write: Callable[[Path, int], None])
 def _place(state: Path, rows: int) -> None:
     """What an apply of all rows leaves in a state, but for the calls."""
     intents = map(intent, wanted(rows))
-    with open_store(state, RUN) as store:
+    with SqliteState(state).store(RUN) as store:
         while batch := list(islice(intents, _BATCH)):
             store.intend(RUN.id, batch, APPLIED)
             answers = [

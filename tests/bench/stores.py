@@ -17,10 +17,10 @@ import click
 
 from reconciler.domain.model import Status
 from reconciler.domain.ports import Intent, Result, StateStore
-from reconciler.state.place import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from tests.bench.inputs import wanted
 from tests.bench.projects import APPLIED, RUN, intent
 from tests.postgres import PostgresServer
@@ -46,7 +46,7 @@ def stores(calls: int, sizes: tuple[int, ...]) -> None:
         server.close()
 
 
-def _rate(place: Place, count: int, size: int) -> int:
+def _rate(place: StateBackend, count: int, size: int) -> int:
     """Calls a second, each with its intent and its answer."""
     intents = map(intent, wanted(count))
     with place.store(RUN, 0) as store:

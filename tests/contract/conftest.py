@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.ports import Approval, Override, Run, StateStore
-from reconciler.state.place import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RUN = Run(
@@ -32,7 +32,7 @@ RUN = Run(
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
-    place: Place = SqliteState(tmp_path / "state.db")
+    place: StateBackend = SqliteState(tmp_path / "state.db")
     if request.param == "postgres":
         server = resolve(request.getfixturevalue("postgres").url())
         place = PostgresState(server, PostgresState(server).create({}))

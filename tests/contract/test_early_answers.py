@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from reconciler.contactship import transport
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.transport import Progress
 from reconciler.domain.model import Request
-from reconciler.domain.ports import Listing, Receipt
+from reconciler.domain.service import Listing, Receipt
 from reconciler.errors import LookupFailed, NotSent, Outcome, OutcomeUnknown, Rejected
 from tests.rawservice import NO_CALLS, answer, receipt
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain.chain import EntryKind, read
 from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
+from reconciler.domain.ledger import EntryKind, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, StateStore
 from reconciler.errors import StateError
-from reconciler.state import notes
-from reconciler.state.facts import ConnectionFacts
-from reconciler.state.replay import Replay
+from reconciler.state.fact_reader import ConnectionFacts
+from reconciler.state.ledger import entries
+from reconciler.state.ledger.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_ledger import records
 from tests.contract.test_state import CALL, LATER, A, B, bring, decision, entry, intend
@@ -40,7 +40,7 @@ def replayed(store: StateStore) -> Iterator[Replay]:
 
 def check_ledger(store: StateStore) -> None:
     """The ledger tells what the store keeps, but for the people, whom it knows by pseudonyms."""
-    key = store.key_for(notes.PURPOSE)
+    key = store.key_for(entries.PURPOSE)
     with replayed(store) as replay:
         told = ConnectionFacts(replay.connection)
         assert told.pauses() == store.pauses()
@@ -49,7 +49,7 @@ def check_ledger(store: StateStore) -> None:
         assert told.facts(SERVICE) == store.facts(SERVICE)
         assert told.to_stop_known() == store.to_stop_known()
         assert told.conflicts() == {
-            address: replace(item, target=notes.pseudonym(key, item.target))
+            address: replace(item, target=entries.pseudonym(key, item.target))
             for address, item in store.conflicts().items()
         }
 
@@ -297,7 +297,7 @@ def test_only_a_placed_call_is_let_ring(store: StateStore, status: Status | None
 
 def test_a_call_that_is_over_is_not_let_ring(store: StateStore) -> None:
     bring(store, Status.PLACED)
-    with pytest.raises(StateError, match="it is over"):
+    with pytest.raises(StateError, match="already rang"):
         store.decide(RUN.id, [Decision(A, LATER, "too late", let_ring=True)])
     store.decide(RUN.id, [replace(decision(stopped=True), at=NOW)])
     with pytest.raises(StateError, match="stopped by hand"):

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.domain.chain import ChainVerifier, EntryKind, LedgerRecord, Link, genesis, read
+from reconciler.domain.ledger import ChainVerifier, EntryKind, LedgerRecord, Link, genesis, read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
+from reconciler.state.ledger.replay import Replay
 from reconciler.state.records import to_address
-from reconciler.state.replay import Replay
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_state import LATER, A, B, bring, decision, entry, intend, intent, record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +16,7 @@ from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.paging import PAGE
 from reconciler.domain.model import JsonValue
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.errors import LookupFailed
 from tests.contract.test_provider import Server, answer, listening
 
@@ -194,3 +195,53 @@ def test_one_call_by_its_id(wrapped: bool) -> None:
     assert (found.status, found.result, found.reason, found.duration) == ("completed", "busy", "x", 3)
     assert none is None
     assert paths[0] == "/v1/calls/call%2F1%3Fa?include_transcript=false"
+
+
+WHOLE: dict[str, Any] = {
+    "direction": "outbound",
+    "agent_id": "a",
+    "call_result": "busy",
+    "disconnection_reason": "x",
+    "duration": 3,
+    "start_at": "2026-06-01T12:00:00Z",
+    "metadata": {"reconciler_plan": "june"},
+    "contact": {"id": "c", "phone_number": "+525512345678", "full_name": "Ana"},
+}
+NAMES = {
+    "direction": None,
+    "agent_id": "agent",
+    "call_result": "result",
+    "disconnection_reason": "reason",
+    "duration": "duration",
+    "start_at": "started_at",
+    "metadata": "tags",
+}
+WRONG: list[JsonValue] = [None, True, -1, 1e10, [], [1], {"a": 1}]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_member_of_another_type_counts_as_absent_and_spoils_no_other(name: str, value: JsonValue) -> None:
+    [right] = listed(lambda _: page(call(**WHOLE)))
+    [read] = listed(lambda _: page(call(**WHOLE | {name: value})))
+    changed = NAMES[name]
+    metadata = isinstance(value, dict) and name == "metadata"
+    absent = {} if changed is None else {changed: {} if metadata else None, "foreign_metadata": metadata}
+    assert read == replace(right, **absent)
+
+
+@pytest.mark.parametrize("value", WRONG, ids=str)
+@pytest.mark.parametrize(
+    ("name", "field"), [("id", "contact_id"), ("phone_number", "number"), ("full_name", "name")]
+)
+def test_a_member_of_a_contact_of_another_type_spoils_no_other(name: str, field: str, value: JsonValue) -> None:
+    [right] = listed(lambda _: page(call(**WHOLE)))
+    [read] = listed(lambda _: page(call(**WHOLE | {"contact": WHOLE["contact"] | {name: value}})))
+    assert read == replace(right, **{field: None})
+
+
+@pytest.mark.parametrize("value", [*WRONG, ""], ids=str)
+@pytest.mark.parametrize("name", ["id", "created_at"])
+def test_a_call_without_an_id_or_a_time_is_no_call(name: str, value: JsonValue) -> None:
+    with pytest.raises(LookupFailed):
+        listed(lambda _: page(call(**{name: value})))

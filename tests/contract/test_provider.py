@@ -18,12 +18,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.origin import parse_origin, read_api_key
 from reconciler.contactship.transport import FAILURES
 from reconciler.domain.model import Request
-from reconciler.domain.ports import Receipt
 from reconciler.domain.sensitive import mask_text, mask_value
+from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, Outcome, OutcomeUnknown, ReconcilerError, Rejected, UsageError
 
 KEY = "canary-key"

@@ -15,8 +15,10 @@ from reconciler.domain import identity
 from reconciler.domain.blinding import UNKNOWN
 from reconciler.domain.model import Address, Call, Entry, Schedule, Status
 from reconciler.domain.ports import DUPLICATE_CALL_ID, Decision, Intent, Result, Seen, StateStore
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import format_instant
 from reconciler.errors import StateError
+from reconciler.evidence.tagging import is_own, observe
 from tests.contract.conftest import NOW, RUN
 
 LATER = NOW + timedelta(hours=3)
@@ -110,7 +112,7 @@ def test_what_is_not_open_any_more_is_not_proved(store: StateStore) -> None:
     for run_id, status in (("another run", None), (RUN.id, Status.RULED_OUT)):
         if status is not None:
             record(store, status)
-        with pytest.raises(StateError, match="june/a was recorded as about to be sent, and is not any more"):
+        with pytest.raises(StateError, match="the recorded intent of june/a is no longer in the state"):
             store.prove(run_id, {A})
 
 
@@ -152,7 +154,7 @@ def test_a_turn_is_kept_all_or_not_at_all(store: StateStore, wrong: str) -> None
     before, serial, head = list(store.entries()), store.serial, store.head
     answered = B if wrong == "answer" else A
     with pytest.raises(
-        StateError, match="june/b has no open attempt" if wrong == "answer" else "june/a is placed"
+        StateError, match="june/b has no open attempt" if wrong == "answer" else "june/a is already placed"
     ):
         store.turn(
             RUN.id,
@@ -359,7 +361,7 @@ def test_an_answer_that_no_text_can_hold_is_kept_all_the_same(store: StateStore)
 @pytest.mark.parametrize("status", [Status.INTENDED, Status.ADOPTED])
 def test_what_is_no_answer_is_refused(store: StateStore, status: Status) -> None:
     intend(store, A)
-    with pytest.raises(StateError, match="no answer"):
+    with pytest.raises(StateError, match="not an answer"):
         record(store, status)
     with pytest.raises(StateError, match="with a call id"):
         record(store, Status.FAILED, call_id="call-1")
@@ -441,3 +443,20 @@ def test_the_latest_call_that_the_service_named_itself(store: StateStore) -> Non
     moved = Address("june", "elsewhere")
     store.move(RUN.id, [(B, moved)], NOW)
     assert store.latest_own_entry() == entry(store, moved)
+
+
+def test_a_redacted_call_that_a_person_recorded_is_not_an_own_one(store: StateStore) -> None:
+    """A person may record a call of the dashboard, which has no tags: it proves nothing about the service."""
+    bring(store, Status.UNCERTAIN, A)
+    store.decide(RUN.id, [Decision(A, LATER, "because", Status.PLACED, "in the dashboard")])
+    listed = [RemoteCall("in the dashboard", "completed", NOW, "agent", "contact")]
+    for over in (LATER + timedelta(days=1), None):
+        assert store.latest_own_entry() is None
+        assert not is_own(entry(store, A), store.calls_recorded_by_hand())
+        assert observe(store, listed) is None
+        if over is not None:
+            store.redact(RUN.id, [A], over)
+    bring(store, Status.PLACED, B)
+    store.redact(RUN.id, [B], LATER + timedelta(days=1))
+    assert is_own(entry(store, B), store.calls_recorded_by_hand())
+    assert store.latest_own_entry() == entry(store, B)

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.contactship.account import list_agents, list_numbers
-from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.account import list_agents, list_contacts, list_numbers
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import parse_origin
 from reconciler.contactship.reader import Reader
-from reconciler.domain.ports import Listing
+from reconciler.domain.service import Listing
 from reconciler.errors import LookupFailed
 from tests.contract.test_provider import Server, answer, listening
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from reconciler.domain.times import format_instant
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.state import audit
+from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, NUMBER, ZYGOTE, clean_environment, contact, foreign
 from tests.crash.victim import POINTS
 from tests.settings_file import keep_only_the_state
@@ -190,7 +190,7 @@ class Trial:
     def _check(self, server: RunningSandbox) -> None:
         """What holds after every single run."""
         entries = self._entries()
-        if audited := audit.verify(self.folder / ".reconciler" / "state.db").problems:
+        if audited := SqliteState(self.folder / ".reconciler" / "state.db").verify().problems:
             self.verdict.wrong.append(f"the ledger and the state disagree: {audited[:3]}")
         ours = [call for call in server.calls() if "metadata" in call.body]
         counts = Counter(address_of(call.body) for call in ours)

@@ -114,7 +114,7 @@ class Round:
     def _ended(self, run: Forked) -> None:
         self.running.remove(run)
         _, errors = run.communicate(timeout=600)
-        if "Traceback" in errors or "already: nothing is sent" in errors:
+        if "Traceback" in errors or ": nothing is sent for it" in errors:
             self.verdict.wrong.append(errors[-2000:])
         code = run.returncode
         if code == -signal.SIGKILL:

@@ -90,7 +90,7 @@ def _trial(
     (bench.root / "spec.json").write_text(json.dumps({"mutant": mutant}))
     command = ["spec.json", *APPLY, "--concurrency", str(workers)]
     run = ZYGOTE.start(command, bench.root, clean_environment() | bench.env, module=VICTIM)
-    while server._desk.dial._seen[False] < workers:  # counted from the last change of the faults
+    while server._backend.dial._seen[False] < workers:  # counted from the last change of the faults
         time.sleep(0.01)
     HARM[verdict.harm](copy, state)
     server.set_faults()

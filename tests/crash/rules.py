@@ -131,7 +131,7 @@ def guards_count_when_sending(trial: Trial) -> None:
         over = start + timedelta(seconds=patience + 1)  # whatever left in time has been answered
         while run.poll() is None and trial.now() < over:
             time.sleep(0.01)
-        attempts = trial.sandbox._desk.dial._seen[False]
+        attempts = trial.sandbox._backend.dial._seen[False]
         trial.sandbox.set_faults()
         run.communicate()
         if attempts:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.state.sqlite import create, open_reader
+from reconciler.state.sqlite.state import SqliteState
 from tests.crash.answers import run_answer_trial
 from tests.crash.driver import LAGS, run_trial
 from tests.crash.victim import ANSWER_MUTANTS, MUTANTS
@@ -62,26 +62,26 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.domain.ports import Run
-from reconciler.state.steps import step
-from reconciler.state.sqlite import open_store
+from reconciler.state.migrations import MIGRATIONS
+from reconciler.state.sqlite.state import SqliteState
 
-@step
 def die_half_way(db):
     db.execute("alter table calls add column note text")
     db.execute("update meta set serial = serial + 1000")
     os.kill(os.getpid(), signal.SIGKILL)
 
-with open_store(Path(sys.argv[1]), Run("r", "apply", datetime.now(UTC), "h", os.getpid(), "a", "0")):
+MIGRATIONS["die_half_way"] = die_half_way
+with SqliteState(Path(sys.argv[1])).store(Run("r", "apply", datetime.now(UTC), "h", os.getpid(), "a", "0")):
     pass
 """
 
 
 def test_a_migration_that_is_killed_leaves_the_old_state(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    create(path)
+    SqliteState(path).create({})
     done = subprocess.run([sys.executable, "-c", MIGRATION, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         assert reader.serial == 0
     with closing(sqlite3.connect(path)) as db:
         assert "note" not in [row[1] for row in db.execute("pragma table_info(calls)")]

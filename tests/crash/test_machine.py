@@ -15,9 +15,12 @@ from msgspec import structs
 
 from reconciler.domain.events import Tally
 from reconciler.domain.model import Address, Call, Location, Request, Row, Schedule, Status
-from reconciler.domain.ports import Decision, Listing, Receipt, RemoteCall, Run
+from reconciler.domain.ports import Decision, Run
+from reconciler.domain.service import Listing, Receipt, RemoteCall
 from reconciler.errors import ExitCode, OutcomeUnknown, Rejected
-from reconciler.placing.workflow import Apply, Service, check_verdict
+from reconciler.placing.plan_checks import check_verdict
+from reconciler.placing.service import Service
+from reconciler.placing.workflow import Apply
 from reconciler.planning.context import Context
 from reconciler.planning.plan import make_plan, verdict
 from tests.memory import InMemoryStore

@@ -50,9 +50,9 @@ def sent_after_a_pause(folder: Path, mutant: str | None) -> int:
         while len(sandbox.calls()) < 10:
             assert run.poll() is None
         bench.ok("pause", "--reason", "wrong prices")
-        before = sandbox._desk.dial._seen[False]
+        before = sandbox._backend.dial._seen[False]
         run.communicate()
-        return int(sandbox._desk.dial._seen[False] - before)
+        return int(sandbox._backend.dial._seen[False] - before)
 
 
 @pytest.mark.parametrize("mutant", ["ignore-pauses", "look-for-pauses-at-the-start"])

@@ -19,8 +19,8 @@ import httpx
 
 from reconciler import cli
 from reconciler.cli.app import SystemClock
-from reconciler.contactship import contactship, listing
-from reconciler.contactship.contactship import ContactShip
+from reconciler.contactship import client, listing
+from reconciler.contactship.client import ContactShip
 from reconciler.contactship.transport import Client, Progress
 from reconciler.domain.clocks import ServiceClock, elapsed
 from reconciler.domain.model import Status
@@ -29,10 +29,10 @@ from reconciler.errors import NotSent, OutcomeUnknown
 from reconciler.evidence import settle
 from reconciler.placing import schedule_check
 from reconciler.placing.journal import Journal
-from reconciler.placing.orders import SendCheck
+from reconciler.placing.send_check import SendCheck
 from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
-from reconciler.state.unlocked import UnlockedStore
+from reconciler.state.unlocked_store import UnlockedStore
 from tests.crash.wrong_rules import RULE_MUTANTS
 
 POINTS = (
@@ -120,7 +120,7 @@ def arm(killer: Killer) -> None:
     around(ContactShip, "_post", at("before-send"), at("after-send"))
     around(Store, "_close", lambda: None, at("inside-answer"))
     around(Store, "adopt", at("before-adoption"), at("after-adoption"))
-    around(settle.evidence, "match", at("before-lookup"), lambda: None)
+    around(settle.matching, "match", at("before-lookup"), lambda: None)
     around(Store, "end_run", at("before-end"), lambda: None)
     around(schedule_check.ScheduleCheck, "_look", lambda: None, at("before-verdict"))
     around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
@@ -165,9 +165,9 @@ def spoil(mutant: str) -> None:
             store.decide(run_id, words)
             return found
 
-        import reconciler.placing.workflow
+        import reconciler.placing.service
 
-        reconciler.placing.workflow.settle = trusting  # type: ignore[attr-defined]
+        reconciler.placing.service.settle = trusting  # type: ignore[attr-defined]
     elif mutant in ANSWER_MUTANTS:
         _trust_answers(mutant)
 
@@ -231,7 +231,7 @@ def _trust_the_service(mutant: str) -> None:
         def by_each_call(call: Any, lineage: Any, *, tags_returned: bool) -> bool:
             return call.tags is None
 
-        settle.evidence.is_untagged = by_each_call
+        settle.matching.is_untagged = by_each_call
     else:
 
         def nobody_else(store: Any, remote: Any, claimed: Any) -> dict[Any, Any]:
@@ -255,7 +255,7 @@ def _use_connections_again() -> None:
 
     Client.__init__ = keeping  # type: ignore[method-assign]
     Progress._check_silence = unheard  # type: ignore[method-assign]
-    contactship.doubt = lambda answer, content: None  # type: ignore[attr-defined]
+    client.doubt = lambda answer: None  # type: ignore[attr-defined]
 
 
 def spoil_the_proof() -> None:

@@ -10,8 +10,8 @@ from reconciler.cli import commit_order
 from reconciler.domain.people import People
 from reconciler.domain.policy import Policy
 from reconciler.placing import approval, recheck
-from reconciler.placing.orders import SendCheck
-from reconciler.planning.judging import Judge
+from reconciler.placing.send_check import SendCheck
+from reconciler.planning.row_judge import RowJudge
 from reconciler.state.store import Store
 
 
@@ -32,7 +32,7 @@ def approve_everything() -> None:
 
 def ignore_earlier_revisions() -> None:
     """Place a raised revision while the call of the earlier one is still ahead."""
-    Judge._obstacle = lambda *_: None  # type: ignore[method-assign]
+    RowJudge._obstacle = lambda *_: None  # type: ignore[method-assign]
 
 
 def trust_the_plan() -> None:

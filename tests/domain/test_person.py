@@ -10,7 +10,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from reconciler.domain.blinding import BlindedView, ClearView
 from reconciler.domain.people import OPTIONAL_DIGITS, OptionalDigit, People, exact_id, person, spellings
-from reconciler.planning.guards.persons import Persons
+from reconciler.domain.persons import PersonIndex, Persons
 
 UUID = "c1d2e3f4-a5b6-7890-cdef-123456789012"
 
@@ -84,6 +84,19 @@ def test_two_contacts_with_one_number_are_two_persons() -> None:
     assert are_alike(CONTACTS[0], NUMBERS[1], persons)
     assert are_alike(NUMBERS[1], CONTACTS[1], persons)
     assert not are_alike(CONTACTS[0], CONTACTS[1], persons)
+
+
+@given(st.lists(TARGETS, max_size=5), TARGETS, LISTED)
+def test_an_index_finds_exactly_the_items_of_the_same_person(
+    others: list[str], wanted: str, numbers: dict[str, str]
+) -> None:
+    persons = Persons(People(numbers=numbers), ClearView())
+    index: PersonIndex[str] = PersonIndex(persons)
+    for target in others:
+        index.add(target, persons.names(target)[0], at=1)
+    same = {persons.names(target)[0] for target in others if are_alike(target, wanted, persons)}
+    assert sorted(index.matches(wanted, at=1)) == sorted(same)
+    assert list(index.matches(wanted, at=2)) == []
 
 
 @given(TARGETS)

@@ -10,9 +10,10 @@ import pytest
 from msgspec import structs
 
 from reconciler.domain import identity
-from reconciler.domain.model import Address, Call, Entry, Request, Schedule, Status
-from reconciler.domain.order import Order
-from reconciler.domain.ports import RemoteCall, Seen
+from reconciler.domain.model import Address, Call, Entry, Schedule, Status
+from reconciler.domain.plan import Action, Change
+from reconciler.domain.ports import Seen
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence import matching as evidence
 from reconciler.evidence.matching import (
     CLOCK_SKEW,
@@ -40,8 +41,8 @@ def listed(call_id: str = "r1", **changes: Any) -> RemoteCall:
     return replace(RemoteCall(call_id, "scheduled", SENT + timedelta(seconds=1), "agent-a", "c"), **changes)
 
 
-def order(call: Call) -> Order:
-    return Order(Address("p", "k"), call, identity.digest(call), Request("single-contact-call", {}), None)
+def order(call: Call) -> Change:
+    return Change(Address("p", "k"), Action.CREATE, identity.digest(call), call=call)
 
 
 def tags(key: str = "k", call: Call = CALL, lineage: str = "ours") -> dict[str, str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from reconciler.domain.model import Address, Call, Entry, Status
-from reconciler.domain.ports import Listing, RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.evidence.matching import PENDING, Lineage
 from reconciler.evidence.outcomes import Answers, DriftKind, drift, ended, outcome, stand
 from reconciler.evidence.refresh import ONE_BY_ONE, query_calls, spans
@@ -110,6 +110,18 @@ def found(
     answers = Answers({call.id: call for call in calls})
     standings = [stand(item, answers, {}, NOW) for item in known]
     return [(item.kind, item.call_id) for item in drift(standings, answers, known, LINEAGE, plans, NOW)]
+
+
+def test_a_call_that_a_person_recorded_does_not_show_whether_tags_are_returned() -> None:
+    own = {"reconciler_lineage": "ours", "reconciler_plan": "june", "reconciler_key": "inv-1"}
+    calls = {
+        "call-1": remote(1, tags=own | {"reconciler_revision": "1", "reconciler_digest": "d1"}),
+        "call-2": remote(2),
+    }
+    answers, entries = Answers(calls), [entry(1), entry(2)]
+    assert answers.tagged(entries, LINEAGE, {"call-2"}) is True
+    assert answers.tagged(entries, LINEAGE, {"call-1"}) is False
+    assert answers.tagged(entries, LINEAGE, {"call-1", "call-2"}) is None
 
 
 def test_tagged_calls_that_the_state_does_not_know() -> None:

@@ -15,7 +15,7 @@ from msgspec import structs
 from reconciler.domain import identity
 from reconciler.domain.blinding import UNKNOWN, is_partial
 from reconciler.domain.model import Address, Call, Location, Move, Row, Schedule
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.domain.times import UNKNOWN_TIME
 from reconciler.evidence.rebuild import RINGS_WITHIN, Certainty, RebuildInput, RebuildResult, rebuild
 

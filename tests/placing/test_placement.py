@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from reconciler.domain import identity, wire
+from reconciler.domain.checkpoint import Phase
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Call, Request, Status
-from reconciler.domain.order import Order
+from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import Hours, Policy, Window
-from reconciler.domain.ports import Phase, Receipt, Run
+from reconciler.domain.ports import Run
+from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, StateError
 from reconciler.placing.apply import Placement
-from reconciler.placing.brake import CircuitBreaker
-from reconciler.placing.orders import SendCheck
-from reconciler.placing.pacing import RateLimiter
+from reconciler.placing.circuit_breaker import CircuitBreaker
+from reconciler.placing.rate_limiter import RateLimiter
+from reconciler.placing.send_check import SendCheck
 from tests.memory import InMemoryStore
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -51,16 +53,17 @@ class Service:
         return None
 
 
-def order(key: str, *, place_by: datetime | None = None, scheduled_at: datetime | None = None) -> Order:
+def order(key: str, *, place_by: datetime | None = None, scheduled_at: datetime | None = None) -> Change:
     call = Call("agent", "number", contact_id=f"contact-{key}", metadata={"row": key})
     address = Address("june", key)
-    return Order(
+    return Change(
         address,
-        call,
+        Action.CREATE,
         identity.digest(call),
-        wire.to_request(call, {}, wire.ScheduleFields()),
-        scheduled_at,
-        place_by,
+        call=call,
+        request=wire.to_request(call, {}, wire.ScheduleFields()),
+        scheduled_at=scheduled_at,
+        place_by=place_by,
     )
 
 
@@ -75,7 +78,7 @@ class Bench:
         providers = [service] * workers
         self.placement = Placement(self.store, RUN.id, providers, clock, self.events.append, None, None, gate)
 
-    def place(self, orders: Sequence[Order]) -> dict[str, EventKind]:
+    def place(self, orders: Sequence[Change]) -> dict[str, EventKind]:
         asyncio.run(self.placement.place(orders))
         return self.told()
 
@@ -98,12 +101,12 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[float]:
     """Sleeping moves the clock instead, and is noted."""
     naps: list[float] = []
 
-    async def nap(self: CircuitBreaker, seconds: float) -> None:
+    async def sleep(self: CircuitBreaker, seconds: float) -> None:
         naps.append(seconds)
         clock.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(CircuitBreaker, "nap", nap)
+    monkeypatch.setattr(CircuitBreaker, "sleep", sleep)
     return naps
 
 
@@ -143,7 +146,7 @@ def test_a_call_that_waits_past_the_calling_hours_is_held_back(clock: Clock) -> 
 
     service = Service(slow)
     bench = Bench(clock, service, gate=SendCheck(NIGHT))
-    here = [replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
+    here = [structs.replace(order(key), called_timezone="Etc/UTC") for key in "ab"]
     assert bench.place(here) == {"a": EventKind.PLACED, "b": EventKind.BLOCKED}
     [held] = [event for event in bench.events if event.kind is EventKind.BLOCKED]
     assert held.reasons == ("G001",)
@@ -157,13 +160,13 @@ def test_a_call_that_is_throttled_past_the_calling_hours_is_held_back(clock: Clo
 
     service = Service(busy)
     bench = Bench(clock, service, gate=SendCheck(NIGHT))
-    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
+    assert bench.place([structs.replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert (bench.statuses(), service.requests) == ({"a": Status.RULED_OUT}, 1)
 
 
 def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> None:
     bench = Bench(clock, Service(str), gate=SendCheck(NIGHT, START + timedelta(minutes=1)))
-    assert bench.place([replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
+    assert bench.place([structs.replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert bench.statuses() == {}
 
 
@@ -284,7 +287,7 @@ def test_an_answer_is_kept_where_telling_of_the_next_row_fails(clock: Clock) -> 
     bench = Bench(clock, Service(slow), gate=SendCheck(NIGHT))
     bench.placement._emit = tell
     with pytest.raises(StateError, match="connection was lost"):
-        bench.place([replace(order(key), called_timezone="Etc/UTC") for key in "ab"])
+        bench.place([structs.replace(order(key), called_timezone="Etc/UTC") for key in "ab"])
     assert bench.statuses() == {"a": Status.PLACED}
 
 

@@ -11,7 +11,7 @@ from reconciler.domain.people import People
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy
 from reconciler.domain.times import format_wall, zone
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from tests.conftest import AGENT, NUMBER, contact
 
 NOW = datetime(2031, 6, 1, tzinfo=UTC)
@@ -65,6 +65,6 @@ def scene(
     return GuardInput(now, policy, entries, people=people or People())
 
 
-def keys(found: Iterable[Objection]) -> list[str]:
+def keys(found: Iterable[GuardFinding]) -> list[str]:
     """The keys of the calls that were objected to, in the order of the objections; empty for the whole plan."""
     return [item.address.key if item.address else "" for item in found]

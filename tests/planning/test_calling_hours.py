@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from reconciler.domain.model import Address, Call, Schedule
 from reconciler.domain.policy import WEEK, Days, Hours, Policy, Window, days_of
 from reconciler.planning.guarding import candidate
+from reconciler.planning.guards.base import Candidate, GuardInput
 from reconciler.planning.guards.hours import check_age, check_elsewhere, check_hours, check_zone
-from reconciler.planning.guards.places import called_zones
-from reconciler.planning.guards.words import Candidate, GuardInput
+from reconciler.planning.guards.zones import called_zones
 from reconciler.source.schema.packaged import schema_text
 from reconciler.source.settings.jurisdictions import jurisdictions
 

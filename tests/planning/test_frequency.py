@@ -13,9 +13,9 @@ from reconciler.domain.model import Entry, Status
 from reconciler.domain.people import People
 from reconciler.domain.policy import PersonLimits, Policy
 from reconciler.domain.times import zone
+from reconciler.planning.guards.base import Candidate
 from reconciler.planning.guards.frequency import check_days_and_weeks, check_gap, check_overlap
-from reconciler.planning.guards.persons import EVERYWHERE
-from reconciler.planning.guards.words import Candidate
+from reconciler.planning.guards.zones import EVERYWHERE
 from tests.conftest import contact
 from tests.planning.guards import at, keys, known, scene, wanted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -9,16 +10,18 @@ from typing import Any, TypeAlias
 import pytest
 from msgspec import structs
 
+from reconciler.cli.guides import guide_text
 from reconciler.domain import identity
 from reconciler.domain.blinding import BlindedView
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.policy import GUARD_CODES, OVERRIDABLE, Policy, Strictness
 from reconciler.planning.context import Context
-from reconciler.planning.guards.registry import GUARDS
+from reconciler.planning.guards.registry import GUARDS, NAMES
 from reconciler.planning.plan import make_plan
 from reconciler.source.rows.fields import schema_of
 from reconciler.source.schema.packaged import schema_text
+from reconciler.source.settings.policy import _GOES_BY
 from tests.planning.test_plan_engine import HOUR, NOW, entry, row
 
 SECOND = timedelta(seconds=1)
@@ -182,8 +185,6 @@ def test_only_what_would_be_placed_is_judged() -> None:
 
 
 def test_every_guard_is_in_the_catalogue_and_in_the_schema() -> None:
-    import json
-
     codes = [guard.code for guard in GUARDS]
     assert codes == sorted(GUARD_CODES) == list(dict.fromkeys(codes))
     policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]
@@ -191,7 +192,17 @@ def test_every_guard_is_in_the_catalogue_and_in_the_schema() -> None:
         guard.code: guard.strictness for guard in GUARDS
     }
     assert policy["overridable"]["default"] == sorted(OVERRIDABLE)
+    assert policy["overridable"]["items"]["enum"] == codes
+    assert GUARD_CODES.keys() - _GOES_BY.keys() == {"G020", "G023", "G024"}, "these need no setting of their own"
     assert schema_of("called_timezone") is not None
+
+
+@pytest.mark.parametrize("code", GUARD_CODES)
+def test_the_schema_and_the_guide_begin_with_the_text_of_the_catalogue(code: str) -> None:
+    text = GUARD_CODES[code]
+    policy = json.loads(schema_text("project"))["properties"]["policy"]["properties"]
+    assert policy["guards"]["properties"][code]["description"].startswith(text[0].upper() + text[1:])
+    assert f"| {code} | {NAMES[code]} | {text}" in guide_text("guards")
 
 
 def test_the_digest_is_not_of_where_the_person_is() -> None:

@@ -15,7 +15,7 @@ from msgspec import structs
 
 from reconciler.domain.model import Call, Entry, Location, Schedule, Status
 from reconciler.domain.plan import Action, CellDiff
-from reconciler.domain.ports import RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence.outcomes import CallOutcome, Drift, DriftKind, OutcomeReport
 from reconciler.render.escape import cut
 from reconciler.render.html import render_outcomes, render_plan

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.decision_file import export_decisions
-from reconciler.domain.chain import LedgerRecord, Link
+from reconciler.domain.ledger import LedgerRecord, Link
 from reconciler.domain.model import Entry, Status
 from reconciler.render.csv import to_csv
 from reconciler.render.ledger import LedgerLine, ledger_table

@@ -21,7 +21,7 @@ from reconciler.render.csv import render_plan as to_csv
 from reconciler.render.escape import for_csv, for_terminal
 from reconciler.render.plan_tables import calls_table
 from reconciler.render.table import Table, TableRow
-from reconciler.source.sheets.guard import unguarded
+from reconciler.source.sheets.formula_escape import unescape_formula
 from tests.hostile import HOSTILE
 from tests.plans import create, everything, make_plan, other, problem
 from tests.workbooks import sheets_of
@@ -141,7 +141,7 @@ def test_what_needs_a_person_stands_first_and_edits_are_told() -> None:
     assert (moved["changed"], moved["introduced"], moved["source"]) == ("schedule.at", "yes", "calls/june.yaml:14")
     placed = next(row for row in rows if row["address"] == "june/inv-1")
     assert placed["target"] == "'+14155550123"
-    assert unguarded(placed["from"]) == "+525512345678"
+    assert unescape_formula(placed["from"]) == "+525512345678"
     assert (placed["scheduled_at"], placed["schedule.at"]) == ("2031-06-01T20:30:00Z", "2031-06-01 14:30:00")
     assert placed["additional_data.amount_debt"] == "14058"
 

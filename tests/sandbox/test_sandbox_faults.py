@@ -12,8 +12,8 @@ import pytest
 
 from reconciler.sandbox import Fault, FaultPlan, Rate, RunningSandbox, SandboxConfig, running
 from reconciler.sandbox.faults import ON_GET, ON_LISTS, RECORDED, FaultDial, FaultRule
-from reconciler.sandbox.rate import Throttle
 from reconciler.sandbox.seeds import AGENTS, CONTACTS, NUMBERS
+from reconciler.sandbox.traffic import Throttle
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BODY = {"contact_id": CONTACTS[0].id, "agent_id": AGENTS[0].id, "from_number_id": NUMBERS[0].id}

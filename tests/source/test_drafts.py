@@ -19,8 +19,8 @@ from reconciler.source.import_sheet.headers import Role, day_comes_first, fit, i
 from reconciler.source.import_sheet.sample import named, read_sample
 from reconciler.source.import_sheet.values import are_amounts, are_names, are_phones, date_forms, region_of
 from reconciler.source.import_sheet.writing import quoted, scalar, to_yaml
+from reconciler.source.sheets.formula_escape import escape_formula
 from reconciler.source.sheets.grid import SheetProblem
-from reconciler.source.sheets.guard import guarded
 from reconciler.source.sheets.options import Options
 from reconciler.source.sources import load_sources
 from reconciler.source.yaml.loader import load
@@ -134,7 +134,7 @@ def test_a_scalar_is_read_back_as_the_text_it_was(text: str) -> None:
 def drafted(rows: list[list[str]], region: str | None) -> tuple[Draft, str, list[Diagnostic]] | None:
     """The draft of a sheet, its text, and what is wrong with it; None where the sheet itself cannot be read."""
     text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([[guarded(cell) for cell in row] for row in rows])
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([[escape_formula(cell) for cell in row] for row in rows])
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder).resolve())
         (project.root / "calls").mkdir()

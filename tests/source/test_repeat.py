@@ -7,10 +7,9 @@ from pathlib import Path
 from reconciler.domain.model import Address
 from reconciler.domain.settings import Project
 from reconciler.source.report import FileReport
-from reconciler.source.rows.cells import Cell, Layer, Source, layer_of, over
-from reconciler.source.rows.reading import PlanPlace, Reading
+from reconciler.source.rows.cells import Cell, Identity, Layer, PlanPlace, Reading, Source, layer_of, over
 from reconciler.source.rows.repeat import occurrences
-from reconciler.source.rows.rows import Identity, read_row
+from reconciler.source.rows.row import read_row
 from reconciler.source.yaml.loader import load
 from reconciler.source.yaml.nodes import MapNode, Scalar
 from tests.conftest import AGENT, NUMBER, contact

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from reconciler.cli import main
 from reconciler.cli.commands.contacts import COLUMNS, to_csv
-from reconciler.contactship.contacts import RemoteContact
+from reconciler.contactship.account import RemoteContact
 from reconciler.source.formulas.functions import library, problem
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine
 from reconciler.source.formulas.result import MAX_TEXT, to_text
+from reconciler.source.sheets.formula_escape import escape_formula, unescape_formula
 from reconciler.source.sheets.grid import letters
-from reconciler.source.sheets.guard import guarded, unguarded
 from tests.conftest import AGENT, NUMBER, contact
 
 HEAD = (
@@ -63,7 +63,7 @@ def written_as_csv(table: list[list[str]], delimiter: str, end: str) -> bytes:
     # Before Python 3.13 the writer leaves a lone CR unquoted where it is not part of the line's end.
     quoting = csv.QUOTE_MINIMAL if end == "\r\n" else csv.QUOTE_ALL
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
-    writer.writerows([[guarded(cell) for cell in row] for row in table])
+    writer.writerows([[escape_formula(cell) for cell in row] for row in table])
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -104,14 +104,14 @@ def test_a_csv_and_an_inline_table_give_the_same_plan(table: list[list[str]], de
 
 @given(TEXT | PLAIN)
 def test_a_guarded_cell_comes_back_and_is_no_formula(text: str) -> None:
-    assert unguarded(guarded(text)) == text
-    assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 @given(st.lists(st.builds(RemoteContact, TEXT, TEXT, TEXT, TEXT, TEXT), max_size=4))
 def test_pulled_contacts_read_back_exactly(found: list[RemoteContact]) -> None:
     reader = csv.reader(io.StringIO(to_csv(found).decode("utf-8-sig"), newline=""))
-    header, *lines = [[unguarded(cell) for cell in line] for line in reader]
+    header, *lines = [[unescape_formula(cell) for cell in line] for line in reader]
     assert header == list(COLUMNS)
     assert lines == [[getattr(item, name) for name in COLUMNS] for item in found]
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from reconciler.domain.model import Severity
-from reconciler.source.schema.values import to_value
+from reconciler.source.schema.validator import to_value
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar, ScalarType
 

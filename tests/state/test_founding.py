@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain.ports import Listing, RemoteCall, Run
+from reconciler.domain.ports import Run
+from reconciler.domain.service import Listing, RemoteCall
 from reconciler.errors import StateError
 from reconciler.evidence.rebuild import Certainty, RebuildInput, rebuild
-from reconciler.evidence.recover import list_calls, record
-from reconciler.state.audit import verify
-from reconciler.state.care import check
-from reconciler.state.founding import founded
-from reconciler.state.sqlite import open_reader
+from reconciler.evidence.recover import list_all_calls, record
+from reconciler.state.sqlite.state import SqliteState
 from tests.evidence.test_rebuild import NOW, listed, row, tags
 from tests.memory import InMemoryStore
 
@@ -39,15 +37,15 @@ def found(**more: Any) -> Any:
 
 def test_it_is_there_once_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / ".reconciler" / "state.db"
-    with founded(path, RUN, lineage=LINEAGE, by={}) as store:
+    with SqliteState(path, LINEAGE).new_store(RUN, {}) as store:
         record(store, RUN.id, found(), NOW)
         store.end_run(RUN.id, NOW, 3, {})
         assert not path.exists()
     assert sorted(item.name for item in path.parent.iterdir()) == [".gitignore", "state.db"]
     assert path.stat().st_mode & 0o777 == 0o600
-    assert verify(path).ok
-    assert check(path, datetime.now(UTC)) == []
-    with open_reader(path, lineage=LINEAGE) as reader:
+    assert SqliteState(path).verify().ok
+    assert SqliteState(path).check(datetime.now(UTC)) == []
+    with SqliteState(path, LINEAGE).reader() as reader:
         known = {entry.address.key: (entry.status.value, entry.call_id) for entry in reader.entries()}
         assert reader.seen(RUN.id).call_ids == {"r3", "r4"}, "no later attempt may take it for its own"
     assert known == {
@@ -60,7 +58,7 @@ def test_it_is_there_once_it_is_whole(tmp_path: Path) -> None:
 
 def test_what_ends_too_early_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with founded(tmp_path / "state.db", RUN, lineage=LINEAGE, by={}) as store:
+        with SqliteState(tmp_path / "state.db", LINEAGE).new_store(RUN, {}) as store:
             record(store, RUN.id, found(), NOW)
             raise KeyboardInterrupt
 
@@ -76,7 +74,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path, before: bool) -> Non
         path.symlink_to(tmp_path / "nowhere")
 
     def late() -> None:
-        with founded(path, RUN, lineage=LINEAGE, by={}):
+        with SqliteState(path, LINEAGE).new_store(RUN, {}):
             assert not before
             path.write_text("somebody was faster")
 
@@ -90,7 +88,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path, before: bool) -> Non
 def test_a_state_made_from_the_service_takes_the_place_of_a_lost_one(tmp_path: Path, whole: bool) -> None:
     path, note = tmp_path / "state.db", tmp_path / "state.db.lost"
     note.write_bytes(b"whatever it lost")
-    with contextlib.suppress(StateError), founded(path, RUN, lineage=LINEAGE, by={}):
+    with contextlib.suppress(StateError), SqliteState(path, LINEAGE).new_store(RUN, {}):
         if not whole:
             raise StateError("the service cannot be asked")
     assert (path.exists(), note.exists()) == (whole, not whole)
@@ -132,9 +130,9 @@ def test_pending_calls_are_listed_whatever_their_age() -> None:
 
         async def aclose(self) -> None: ...
 
-    assert len(asyncio.run(list_calls(Directory(), NOW))) == 2
+    assert len(asyncio.run(list_all_calls(Directory(), NOW))) == 2
     assert [item.status for item in asked] == ["scheduled", "in-queue", "in-progress", None]
     assert asked[-1].since == NOW
     asked.clear()
-    asyncio.run(list_calls(Directory(), None))
+    asyncio.run(list_all_calls(Directory(), None))
     assert asked == [Listing()]

@@ -175,7 +175,7 @@ def test_a_run_that_writes_alone_keeps_runners_out_and_they_keep_it_out(place: P
     with place.join(run("a"), 0), place.join(run("b"), 0):
         for timeout in (0, 0.05):
             with (
-                pytest.raises(StateLocked, match=r"a-host.* and 1 more of the same plan"),
+                pytest.raises(StateLocked, match=r"a-host.* and 1 other of the same plan"),
                 place.store(run("alone"), timeout),
             ):
                 pass
@@ -186,7 +186,7 @@ def test_a_run_that_writes_alone_keeps_runners_out_and_they_keep_it_out(place: P
 def test_a_runner_that_is_not_known_to_live_writes_nothing(two: tuple[Any, Any]) -> None:
     a, b = two
     a._raw.execute("select pg_advisory_unlock_all()")
-    with pytest.raises(StateError, match="does not hold the state's lock"):
+    with pytest.raises(StateError, match="no longer holds the state's lock"):
         a.intend("a", [intent(ROWS[0])], NOW)
     assert list(b.entries()) == []
 

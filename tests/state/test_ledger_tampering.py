@@ -16,13 +16,16 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from reconciler.domain import chain
-from reconciler.domain.chain import Head
+from reconciler.domain import ledger
+from reconciler.domain.ledger import Head
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen
 from reconciler.errors import StateError
-from reconciler.state import audit
-from reconciler.state.sqlite import create, open_store
+from reconciler.state import session, tables
+from reconciler.state.ledger import entries
+from reconciler.state.sqlite.connection import connect
+from reconciler.state.sqlite.state import SqliteState
+from reconciler.state.tables import read_rows
 from tests.contract.conftest import NOW, RUN
 from tests.contract.test_facts import APPROVAL, CONFLICT, FACT
 from tests.contract.test_state import LATER, A, B, bring
@@ -41,10 +44,10 @@ UNJUDGED = {("meta", "id"), ("ledger_head", "id")}  # of one row, and always 1
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state in which everything happened that a ledger can tell of."""
     path = tmp_path_factory.mktemp("honest") / "state.db"
-    create(path)
+    SqliteState(path).create({})
     statuses = (Status.INTENDED, Status.PLACED, Status.UNCERTAIN, Status.FAILED, Status.RULED_OUT, Status.MISSED)
     keys = [Address("june", f"k{number}") for number in range(30)]
-    with open_store(path, RUN) as store:
+    with SqliteState(path).store(RUN) as store:
         store.note_seen(RUN.id, Seen(frozenset({"call-a", "call-b"}), NOW), NOW)
         for number, address in enumerate(keys):
             bring(store, statuses[number % len(statuses)], address)
@@ -66,7 +69,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.note_fact(RUN.id, FACT, NOW)
         store.note_to_stop(RUN.id, keys[:2], NOW)
         store.end_run(RUN.id, LATER, 0, {"placed": 3, "failed": 1})
-    assert audit.verify(path).ok
+    assert SqliteState(path).verify().ok
     return path
 
 
@@ -144,7 +147,7 @@ def rehash(db: sqlite3.Connection, rng: random.Random) -> str:
     entry["at"] = "2020-01-01T00:00:00Z"
     text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     db.execute(
-        "update ledger set entry = ?, hash = ? where number = ?", (text, chain.entry_hash(text), row["number"])
+        "update ledger set entry = ?, hash = ? where number = ?", (text, ledger.entry_hash(text), row["number"])
     )
     return f"entry {row['number']} edited, its hash made right"
 
@@ -214,7 +217,7 @@ def test_every_tampering_is_found(honest: Path, tmp_path: Path) -> None:
 
 def found(path: Path) -> bool:
     try:
-        return not audit.verify(path).ok
+        return not SqliteState(path).verify().ok
     except StateError:  # not even a state any more
         return True
 
@@ -223,13 +226,13 @@ def rewrite(path: Path) -> None:
     """What somebody with all the time in the world does: one answer is falsified, and everything made to fit."""
     with closing(sqlite3.connect(path)) as db, db:
         (lineage,) = db.execute("select lineage from meta").fetchone()
-        before = chain.genesis(lineage).hash
+        before = ledger.genesis(lineage).hash
         for number, old in db.execute("select number, entry from ledger order by number").fetchall():
             entry = json.loads(old) | {"prev": before}
             if entry["content"].get("call_id") == "call-x":
                 entry["content"]["call_id"] = "call-forged"
             text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            before = chain.entry_hash(text)
+            before = ledger.entry_hash(text)
             db.execute("update ledger set entry = ?, hash = ? where number = ?", (text, before, number))
         db.execute("update ledger_head set hash = ?", (before,))
         for table in ("attempts", "calls", "decisions"):
@@ -241,10 +244,55 @@ def test_a_ledger_that_was_rewritten_as_a_whole_is_found_by_a_head_kept_elsewher
 ) -> None:
     copy = tmp_path / "state.db"
     shutil.copy(honest, copy)
-    kept = audit.verify(copy).head
+    kept = SqliteState(copy).verify().head
     rewrite(copy)
-    assert audit.verify(copy).ok, "whoever can write all of the file can make it fit"
+    assert SqliteState(copy).verify().ok, "whoever can write all of the file can make it fit"
     for anchor in (kept, Head(0, kept.hash)):
-        [problem] = audit.verify(copy, [anchor]).problems
+        [problem] = SqliteState(copy).verify([anchor]).problems
         assert "kept elsewhere" in problem
-        assert audit.verify(honest, [anchor]).ok
+        assert SqliteState(honest).verify([anchor]).ok
+
+
+@pytest.mark.parametrize(
+    ("sql", "problems"),
+    [
+        (
+            "alter table calls add column extra text default 'x'",
+            ["table calls: its column extra is unknown to this version"],
+        ),
+        (
+            "alter table to_stop add column extra text",
+            ["table to_stop: its column extra is unknown to this version"],
+        ),
+        (
+            "alter table preflights add column digest text",
+            ["table preflights: its column digest is unknown to this version"],
+        ),
+        ("alter table attempts drop column error", ["table attempts: its column error is missing"]),
+        ("alter table conflicts drop column target", ["table conflicts: its column target is missing"]),
+    ],
+)
+def test_a_column_that_was_added_or_removed_is_named(
+    honest: Path, tmp_path: Path, sql: str, problems: list[str]
+) -> None:
+    path = tmp_path / "state.db"
+    shutil.copy(honest, path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(sql)
+    assert SqliteState(path).verify().problems == problems
+
+
+@pytest.mark.parametrize("page", [1, 7])
+def test_rows_are_the_same_on_pages_of_any_size(honest: Path, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    with closing(connect(honest, "ro")) as connection:
+        complete = {table: list(read_rows(connection, table)) for table in tables.TABLES}
+        links = list(entries.links(connection))
+        monkeypatch.setattr(session, "PAGE", page)
+        assert {table: list(read_rows(connection, table)) for table in tables.TABLES} == complete
+        assert list(entries.links(connection)) == links
+        assert len(links) == len(complete["ledger"]) > 7
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        next(iter(entries.links(connection)))
+        assert len(statements) == 1, "the ledger is not read as a whole"
+    assert SqliteState(honest).verify().ok

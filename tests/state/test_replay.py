@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import EntryKind, LedgerRecord
+from reconciler.domain.ledger import EntryKind, LedgerRecord
 from reconciler.domain.model import Status
-from reconciler.state import projection, replay
-from reconciler.state.replay import Replay
+from reconciler.state.ledger import projection, replay
+from reconciler.state.ledger.replay import Replay
 
 AT = "2026-06-01T12:00:00Z"
 RUN: dict[str, Any] = {
@@ -44,7 +44,7 @@ def play(replay: Replay, kind: str, content: Mapping[str, Any], run: str = "run"
 
 
 def test_every_kind_of_entry_is_played() -> None:
-    assert projection.PROJECTIONS.keys() | replay.PLAYED_OTHERWISE.keys() == set(EntryKind)
+    assert projection.PROJECTIONS.keys() | replay.SPECIAL.keys() == set(EntryKind)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from msgspec import structs
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import HIDDEN, BlindedView, derived_key
+from reconciler.domain.changes import Changes
 from reconciler.domain.documents import to_bytes
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Entry, Location, Move, Row, Status
@@ -139,7 +140,7 @@ def test_a_plan_against_a_snapshot_is_the_plan_against_the_state(
     real = make_plan(wanted, known, context, moves=moved)
     seen = make_plan(wanted, taken.entries, replace(context, view=blind), moves=moved)
     told = [told_apart(one, other, blind) for one, other in zip(real.changes, seen.changes, strict=True)]
-    assert replace(seen, changes=tuple(told), to_stop=()) == replace(real, to_stop=())
+    assert replace(seen, changes=Changes.from_items(told), to_stop=()) == replace(real, to_stop=())
     assert [stop_by_hand(item) for item in seen.to_stop] == [stop_by_hand(item) for item in real.to_stop]
     # Where the base's files hold the placed calls, no old value is missing.
     view = blind.with_calls(item.call for item in known)

@@ -105,7 +105,7 @@ def test_every_write_asks_whether_its_session_holds_the_lock(
     with place.store(run(), 0) as store:
         store.intend("run-1", [intent("before")], NOW)
         lose(store._session.connection.raw, place)  # type: ignore[attr-defined]
-        with pytest.raises(StateError, match="does not hold the state's lock"):
+        with pytest.raises(StateError, match="no longer holds the state's lock"):
             store.intend("run-1", [intent("after")], NOW)
         assert [entry.address.key for entry in store.entries()] == ["before"]
 
@@ -113,7 +113,7 @@ def test_every_write_asks_whether_its_session_holds_the_lock(
 def test_a_lock_that_another_session_has_by_now_is_not_ours(place: PostgresState) -> None:
     with place.store(run(), 0) as store:
         forget_the_lock(store._session.connection.raw, place)  # type: ignore[attr-defined]
-        with place.store(run("other"), 0), pytest.raises(StateError, match="does not hold the state's lock"):
+        with place.store(run("other"), 0), pytest.raises(StateError, match="no longer holds the state's lock"):
             store.intend("run-1", [intent("a")], NOW)
 
 
@@ -121,7 +121,7 @@ def test_another_session_is_not_the_one_that_took_the_lock(place: PostgresState)
     with place.store(run(), 0) as store, connected(place.server) as other:
         session: Any = store._session
         moved = Store(replace(session, connection=type(session.connection)(other, session.connection.schema)))
-        with pytest.raises(StateError, match="does not hold the state's lock"):
+        with pytest.raises(StateError, match="no longer holds the state's lock"):
             moved.intend("run-1", [intent("a")], NOW)
 
 
@@ -191,7 +191,7 @@ def test_another_lineage_is_missing(place: PostgresState) -> None:
 def test_a_full_batch_or_nothing(place: PostgresState) -> None:
     with place.store(run(), 0) as store:
         store.intend("run-1", [intent("a")], NOW)
-        with pytest.raises(StateError, match="june/a is intended already"):
+        with pytest.raises(StateError, match="june/a is already intended"):
             store.intend("run-1", [intent("b"), intent("a")], NOW)
         assert [entry.address.key for entry in store.entries()] == ["a"]
 

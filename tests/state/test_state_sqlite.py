@@ -17,13 +17,14 @@ import pytest
 from sqlite_utils import Database
 
 from reconciler.domain import identity
-from reconciler.domain.chain import read
+from reconciler.domain.ledger import read
 from reconciler.domain.model import Address, Call, Status
 from reconciler.domain.ports import Decision, Intent, Result, Run, Seen
 from reconciler.errors import ExitCode, StateError, StateLocked, StateMissing
-from reconciler.state import audit, files, migrations
-from reconciler.state.mounts import mounted_alone, network_filesystem
-from reconciler.state.sqlite import create, open_reader, open_store
+from reconciler.state.migrations import MIGRATIONS
+from reconciler.state.sqlite import connection as connections
+from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
+from reconciler.state.sqlite.state import SqliteState
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CALL = Call("agent", "number", contact_id="contact")
@@ -39,12 +40,12 @@ def intent(key: str) -> Intent:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    create(tmp_path / "made" / "state.db")
+    SqliteState(tmp_path / "made" / "state.db").create({})
     return tmp_path / "made" / "state.db"
 
 
 def fill(path: Path, count: int = 3) -> None:
-    with open_store(path, run("fill")) as store:
+    with SqliteState(path).store(run("fill")) as store:
         store.intend("fill", [intent(f"k{number}") for number in range(count)], NOW)
         results = [Result(Address("june", f"k{n}"), Status.PLACED, NOW, f"call-{n}") for n in range(count)]
         store.record("fill", results)
@@ -56,7 +57,7 @@ def test_a_state_is_made_once_and_privately(path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert (path.parent / ".gitignore").read_text() == "*\n"
     with pytest.raises(StateError, match="exists already"):
-        create(path)
+        SqliteState(path).create({})
 
 
 def test_a_lost_state_is_told_with_the_calls_whose_answers_it_lacks(path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_lost_state_is_told_with_the_calls_whose_answers_it_lacks(path: Path) 
     refused = Result(Address("june", "k3"), Status.FAILED, NOW, error="HTTP 400")
 
     def place() -> None:
-        with open_store(path, run()) as store:
+        with SqliteState(path).store(run()) as store:
             store.intend("run-1", [intent(f"k{n}") for n in range(4)], NOW)
             store.record("run-1", answers[:1])
             path.unlink()
@@ -79,10 +80,10 @@ def test_a_lost_state_is_told_with_the_calls_whose_answers_it_lacks(path: Path) 
 
 
 def test_no_file_is_no_state(tmp_path: Path) -> None:
-    with pytest.raises(StateMissing) as caught, open_reader(tmp_path / "none.db"):
+    with pytest.raises(StateMissing) as caught, SqliteState(tmp_path / "none.db").reader():
         pass
     assert caught.value.hint is not None
-    assert "never taken for an empty one" in caught.value.hint
+    assert "never treated as an empty one" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,7 +119,7 @@ def scribbled(path: Path) -> None:
         (lambda path: path.write_bytes(b""), "empty file"),
         (lambda path: path.write_text("hello, this is text"), "not an SQLite file"),
         (lambda path: (path.unlink(), path.mkdir()), "not a regular file"),
-        (foreign, "no state of reconciler"),
+        (foreign, "not a state of reconciler"),
         (newer, "newer version"),
         (torn, "damaged"),
         (scribbled, "damaged"),
@@ -127,24 +128,24 @@ def scribbled(path: Path) -> None:
 )
 def test_what_cannot_be_trusted_is_refused(path: Path, spoil: object, words: str) -> None:
     spoil(path)  # type: ignore[operator]
-    with pytest.raises(StateError, match=words), open_reader(path) as reader:
+    with pytest.raises(StateError, match=words), SqliteState(path).reader() as reader:
         list(reader.entries())
-    with pytest.raises(StateError, match=words), open_store(path, run()):
+    with pytest.raises(StateError, match=words), SqliteState(path).store(run()):
         pass
 
 
 def test_another_lineage_is_refused(path: Path) -> None:
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         lineage = reader.lineage
-    with open_reader(path, lineage=lineage):
+    with SqliteState(path, lineage).reader():
         pass
-    for opened in (lambda: open_reader(path, lineage="other"), lambda: open_store(path, run(), lineage="other")):
+    for opened in (lambda: SqliteState(path, "other").reader(), lambda: SqliteState(path, "other").store(run())):
         with pytest.raises(StateError, match="pinned to other"), opened():
             pass
 
 
 def test_durable_settings_are_in_effect(path: Path) -> None:
-    with open_store(path, run()) as store:
+    with SqliteState(path).store(run()) as store:
         connection = store._connection
         assert connection.execute("pragma journal_mode").fetchone()[0] == "truncate"
         assert connection.execute("pragma synchronous").fetchone()[0] == 2
@@ -153,24 +154,24 @@ def test_durable_settings_are_in_effect(path: Path) -> None:
 def test_a_copy_of_the_closed_file_is_whole(path: Path, tmp_path: Path) -> None:
     fill(path)
     shutil.copy(path, tmp_path / "copy.db")
-    with open_reader(tmp_path / "copy.db") as reader:
+    with SqliteState(tmp_path / "copy.db").reader() as reader:
         assert len(list(reader.entries())) == 3
 
 
 def test_a_reader_works_beside_a_writer_and_changes_nothing(path: Path) -> None:
     fill(path)
     before = (path.read_bytes(), path.stat().st_mtime_ns)
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         assert len(list(reader.entries())) == 3
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-    with open_store(path, run()) as store, open_reader(path) as reader:
+    with SqliteState(path).store(run()) as store, SqliteState(path).reader() as reader:
         store.intend("run-1", [intent("new")], NOW)
         assert len(list(reader.entries())) == 4
 
 
 def test_an_open_mode_is_closed(path: Path) -> None:
     path.chmod(0o644)
-    with open_store(path, run()):
+    with SqliteState(path).store(run()):
         assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -179,9 +180,9 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reconciler.domain.ports import Run
-from reconciler.state.sqlite import open_store
+from reconciler.state.sqlite.state import SqliteState
 run = Run("held", "apply", datetime.now(UTC), "that-host", os.getpid(), "somebody", "0")
-with open_store(Path(sys.argv[1]), run) as store:
+with SqliteState(Path(sys.argv[1])).store(run) as store:
     if sys.argv[2:] == ["hot"]:
         store._connection.execute("pragma cache_size = 1")
         store._connection.execute("begin immediate")
@@ -209,9 +210,9 @@ def holder(path: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_one_writer_at_a_time_and_it_is_named(path: Path) -> None:
-    with open_store(path, run("first")), pytest.raises(StateLocked), open_store(path, run("second")):
+    with SqliteState(path).store(run("first")), pytest.raises(StateLocked), SqliteState(path).store(run("second")):
         pass
-    with holder(path) as process, pytest.raises(StateLocked) as caught, open_store(path, run()):
+    with holder(path) as process, pytest.raises(StateLocked) as caught, SqliteState(path).store(run()):
         pass
     assert caught.value.exit_code is ExitCode.LOCKED
     assert f"apply (host that-host, pid {process.pid}, somebody" in caught.value.message
@@ -220,11 +221,11 @@ def test_one_writer_at_a_time_and_it_is_named(path: Path) -> None:
 def test_the_lock_dies_with_its_holder_and_not_before(path: Path) -> None:
     with holder(path) as process:
         process.send_signal(signal.SIGSTOP)
-        with pytest.raises(StateLocked), open_store(path, run("while-stopped"), lock_timeout=0.2):
+        with pytest.raises(StateLocked), SqliteState(path).store(run("while-stopped"), 0.2):
             pass
         process.kill()
         process.wait()
-        with open_store(path, run("after")) as store:
+        with SqliteState(path).store(run("after")) as store:
             assert store.runs(1)[0].id == "after"
 
 
@@ -232,7 +233,7 @@ def test_waiting_for_the_lock(path: Path) -> None:
     with holder(path) as process:
         assert process.stdin is not None
         process.stdin.close()
-        with open_store(path, run("waited"), lock_timeout=20):
+        with SqliteState(path).store(run("waited"), 20):
             pass
         process.stdin = None
 
@@ -243,15 +244,15 @@ def test_what_a_killed_writer_left_half_done_is_undone(path: Path) -> None:
         process.kill()
         process.wait()
     assert path.with_name("state.db-journal").stat().st_size > 0, "a hot journal is there"
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         assert len(list(reader.entries())) == 3
-    with open_store(path, run("after")) as store:
+    with SqliteState(path).store(run("after")) as store:
         assert store._connection.execute("select count(*) from decisions").fetchone()[0] == 0
 
 
 @pytest.mark.parametrize("name", ["state.db", "state.db.lock"])
 def test_nothing_is_written_once_the_file_or_its_lock_was_replaced(path: Path, name: str) -> None:
-    with open_store(path, run()) as store:
+    with SqliteState(path).store(run()) as store:
         other = path.parent / name
         shutil.copy(other, path.parent / "moved")
         (path.parent / "moved").rename(other)
@@ -262,7 +263,7 @@ def test_nothing_is_written_once_the_file_or_its_lock_was_replaced(path: Path, n
 
 @pytest.mark.parametrize("as_turn", [False, True])
 def test_a_full_disk_keeps_nothing_of_a_batch(path: Path, *, as_turn: bool) -> None:
-    with open_store(path, run()) as store:
+    with SqliteState(path).store(run()) as store:
         pages = store._connection.execute("pragma page_count").fetchone()[0]
         store._connection.execute(f"pragma max_page_count = {pages + 2}")
         serial = store.serial
@@ -277,7 +278,7 @@ def test_a_full_disk_keeps_nothing_of_a_batch(path: Path, *, as_turn: bool) -> N
 
 def test_a_turn_looks_everything_up_in_an_index(path: Path) -> None:
     asked: list[str] = []
-    with open_store(path, run()) as store:
+    with SqliteState(path).store(run()) as store:
         connection = store._connection
         assert isinstance(connection, sqlite3.Connection)
         store.turn("run-1", [], [intent("a"), intent("b")], NOW)
@@ -300,19 +301,19 @@ def test_an_older_state_is_migrated_under_the_lock_with_a_copy(
     def add_note(db: Database) -> None:
         db.execute("alter table calls add column note text")
 
-    monkeypatch.setitem(migrations.STEPS, "add_note", add_note)
-    with pytest.raises(StateError, match="older version"), open_reader(path):
+    monkeypatch.setitem(MIGRATIONS, "add_note", add_note)
+    with pytest.raises(StateError, match="older version"), SqliteState(path).reader():
         pass
-    with open_store(path, run()) as store:
+    with SqliteState(path).store(run()) as store:
         assert len(list(store.entries())) == 3
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         assert len(list(reader.entries())) == 3
     copy = path.with_name("state.db.before-add_note")
     assert copy.stat().st_mode & 0o777 == 0o600
     monkeypatch.undo()
-    with open_reader(copy) as reader:
+    with SqliteState(copy).reader() as reader:
         assert len(list(reader.entries())) == 3
-    with pytest.raises(StateError, match="newer version"), open_reader(path):
+    with pytest.raises(StateError, match="newer version"), SqliteState(path).reader():
         pass
 
 
@@ -348,20 +349,20 @@ def test_network_file_systems_are_known_by_the_mount_that_holds_the_path(place: 
 def test_a_file_of_two_names_is_refused_and_a_link_shares_the_lock(path: Path) -> None:
     link = path.parent / "link.db"
     link.symlink_to(path)
-    with open_store(path, run("first")), pytest.raises(StateLocked), open_store(link, run("second")):
+    with SqliteState(path).store(run("first")), pytest.raises(StateLocked), SqliteState(link).store(run("second")):
         pass
     link.unlink()
     link.hardlink_to(path)
-    with pytest.raises(StateError, match="names"), open_store(path, run()):
+    with pytest.raises(StateError, match="names"), SqliteState(path).store(run()):
         pass
 
 
 def test_a_slow_reader_holds_no_writer_up(path: Path) -> None:
     fill(path, 50)
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         entries = reader.entries()
         next(entries)
-        with open_store(path, run()) as store:
+        with SqliteState(path).store(run()) as store:
             store.intend("run-1", [intent("new")], NOW)
         assert len(list(entries)) == 49, "all as of one moment"
 
@@ -383,7 +384,7 @@ def before_the_ledger(path: Path) -> None:
 
 def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> None:
     fill(path, 20)
-    with open_store(path, run("more")) as store:
+    with SqliteState(path).store(run("more")) as store:
         store.move("more", [(Address("june", "k1"), Address("july", "k1"))], NOW)
         store.decide("more", [Decision(Address("june", "k2"), NOW, "deleted", stopped=True)])
         store.note_seen("more", Seen(frozenset({"a", "b"}), NOW), NOW)
@@ -391,13 +392,13 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
         store.intend("more", [intent("open")], NOW)
     before_the_ledger(path)
     with pytest.raises(StateError, match="older version"):
-        audit.verify(path)
-    with open_store(path, run("migrating")) as store:
+        SqliteState(path).verify()
+    with SqliteState(path).store(run("migrating")) as store:
         first = read(next(store.ledger()).entry)
         store.decide("migrating", [Decision(Address("june", "open"), NOW, "looked", Status.RULED_OUT)])
         store.move("migrating", [(Address("june", "k3"), Address("july", "k3"))], NOW)
     assert first.kind == "migrated"
-    assert audit.verify(path).problems == []
+    assert SqliteState(path).verify().problems == []
     for sql in (
         "update attempts set call_id = 'x' where number = 7",
         "delete from decisions where number = 1",
@@ -409,19 +410,19 @@ def test_the_ledger_of_an_older_state_begins_with_all_it_held(path: Path) -> Non
         shutil.copy(path, copy)
         with closing(sqlite3.connect(copy)) as db, db:
             db.execute(sql)
-        assert len({problem.partition(":")[0] for problem in audit.verify(copy).problems}) == 1, sql
-    with open_store(path, run("redacting")) as store:
+        assert len({problem.partition(":")[0] for problem in SqliteState(copy).verify().problems}) == 1, sql
+    with SqliteState(path).store(run("redacting")) as store:
         store.redact("redacting", [Address("june", "k5"), Address("july", "k1")], NOW + timedelta(days=1))
-    assert audit.verify(path).problems == []
+    assert SqliteState(path).verify().problems == []
 
 
 def test_a_state_in_the_middle_of_a_write_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.db"
-    create(path)
-    monkeypatch.setattr(files, "_BUSY_SECONDS", 0.05)
+    SqliteState(path).create({})
+    monkeypatch.setattr(connections, "_BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as stopped:
         stopped.execute("begin exclusive")
-        with pytest.raises(StateLocked, match="is locked"), open_reader(path):
+        with pytest.raises(StateLocked, match="is locked"), SqliteState(path).reader():
             pass
-    with open_reader(path) as reader:
+    with SqliteState(path).reader() as reader:
         assert reader.serial == 0

@@ -14,15 +14,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.chain import read
+from reconciler.domain.ledger import read
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Run
 from reconciler.errors import StateError, StateMissing
-from reconciler.state import exchange, files, portable
-from reconciler.state.place import Place
+from reconciler.state.backend import StateBackend
 from reconciler.state.postgres.server import resolve
 from reconciler.state.postgres.state import PostgresState
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.connection import connect
+from reconciler.state.sqlite.state import SqliteState
+from reconciler.state.transfer import dump, push_pull
 from tests.contract.test_facts import FACT
 from tests.state.test_state_sqlite import intent
 
@@ -57,7 +58,7 @@ def a_run(name: str, command: str = "pause") -> Run:
     return Run(name, command, datetime.now(UTC), "a-host", os.getpid(), "somebody", "0")
 
 
-def place_at(url: str) -> Place:
+def place_at(url: str) -> StateBackend:
     return PostgresState(resolve(url)) if url.startswith("postgresql:") else SqliteState(Path(url))
 
 
@@ -72,18 +73,18 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def place(url: str) -> Place:
+def place(url: str) -> StateBackend:
     return place_at(url)
 
 
-def pause(place: Place, name: str = "pause-1", plan: str | None = "june") -> None:
+def pause(place: StateBackend, name: str = "pause-1", plan: str | None = "june") -> None:
     with place.unlocked(a_run(name)) as store:
         store.pause(name, plan, "wrong prices", datetime.now(UTC))
 
 
 @pytest.mark.parametrize("answer", ROUNDS)
 def test_two_processes_write_at_once_and_nothing_is_lost(
-    url: str, place: Place, tmp_path: Path, answer: float
+    url: str, place: StateBackend, tmp_path: Path, answer: float
 ) -> None:
     done, rounds, longest = tmp_path / "done", ROUNDS[answer], 0.0
     command = [sys.executable, "-c", JOURNAL, url, str(done), str(answer)]
@@ -117,7 +118,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost(
     assert longest < PATIENCE
 
 
-def test_a_pause_is_seen_by_the_run_that_holds_the_lock(place: Place) -> None:
+def test_a_pause_is_seen_by_the_run_that_holds_the_lock(place: StateBackend) -> None:
     with place.store(a_run("holder", "apply"), 0.0) as store:
         pause(place)
         assert [(item.plan, item.actor, item.host, item.run_id) for item in store.pauses()] == [
@@ -128,7 +129,7 @@ def test_a_pause_is_seen_by_the_run_that_holds_the_lock(place: Place) -> None:
     assert place.verify(()).problems == []
 
 
-def test_a_pause_is_not_taken_for_the_holder(place: Place) -> None:
+def test_a_pause_is_not_taken_for_the_holder(place: StateBackend) -> None:
     with place.store(a_run("holder", "apply"), 0.0):
         pause(place)
         found = place.lock()
@@ -137,7 +138,7 @@ def test_a_pause_is_not_taken_for_the_holder(place: Place) -> None:
         assert found.run.id == "holder"
 
 
-def test_a_pause_is_one_run_from_beginning_to_end(place: Place) -> None:
+def test_a_pause_is_one_run_from_beginning_to_end(place: StateBackend) -> None:
     pause(place)
     with place.reader() as reader:
         links = [read(link.entry) for link in reader.ledger()]
@@ -150,14 +151,14 @@ def test_a_pause_is_one_run_from_beginning_to_end(place: Place) -> None:
     assert place.verify(()).problems == []
 
 
-def test_a_refused_resume_leaves_nothing(place: Place) -> None:
+def test_a_refused_resume_leaves_nothing(place: StateBackend) -> None:
     with place.unlocked(a_run("r", "resume")) as store, pytest.raises(StateError, match="not paused"):
         store.resume("r", None, None, NOW)
     with place.reader() as reader:
         assert (list(reader.runs()), reader.head.number) == ([], 1)
 
 
-def test_only_pauses_are_written_without_the_lock(place: Place) -> None:
+def test_only_pauses_are_written_without_the_lock(place: StateBackend) -> None:
     with pytest.raises(ValueError, match="apply needs the lock"), place.unlocked(a_run("a", "apply")):
         pass
     with place.unlocked(a_run("p")) as opened:
@@ -173,7 +174,7 @@ def test_only_pauses_are_written_without_the_lock(place: Place) -> None:
         assert (list(reader.entries()), reader.head.number, reader.cleared()) == ([], 1, frozenset())
 
 
-def test_a_state_that_was_moved_meanwhile_is_not_paused(place: Place) -> None:
+def test_a_state_that_was_moved_meanwhile_is_not_paused(place: StateBackend) -> None:
     with place.unlocked(a_run("p")) as store:
         with place.store(a_run("mover", "state migrate"), 0.0) as holder:
             holder.depart("mover", "elsewhere", NOW)
@@ -204,16 +205,16 @@ def test_a_file_that_was_replaced_meanwhile_is_not_paused(tmp_path: Path) -> Non
 def test_a_state_of_an_older_version_is_not_changed(tmp_path: Path) -> None:
     place = SqliteState(tmp_path / "state.db")
     place.create({})
-    with closing(files.connect(place.path, "rw")) as db:
+    with closing(connect(place.path, "rw")) as db:
         db.execute("delete from _sqlite_migrations where name = 'create_facts'")
     with pytest.raises(StateError, match="older version"):
         pause(place)
 
 
-def pushed(place: Place, path: Path) -> portable.Portable:
+def pushed(place: StateBackend, path: Path) -> dump.StateDump:
     with path.open("wb") as file:
-        exchange.push(place, None, file)
-    return portable.read(path)
+        push_pull.push(place, None, file)
+    return dump.read(path)
 
 
 def test_a_pull_loses_no_pause_that_comes_while_it_compares(
@@ -227,17 +228,17 @@ def test_a_pull_loses_no_pause_that_comes_while_it_compares(
         store.intend("first", [intent("a")], NOW)
         store.end_run("first", NOW, 0, {})
     source, behind = pushed(place, tmp_path / "pushed.jsonl"), SqliteState(old)
-    compare: Callable[..., exchange.Apart] = exchange.compare
+    compare: Callable[..., push_pull.Divergence] = push_pull.compare
 
-    def then_pause(*steps: Any) -> exchange.Apart:
+    def then_pause(*steps: Any) -> push_pull.Divergence:
         found = compare(*steps)
         pause(behind)
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(exchange, "compare", then_pause)
-        with pytest.raises(StateError, match="meanwhile"):
-            exchange.pull(behind, source, a_run("pull", "state pull"), NOW, 0.0)
+        patched.setattr(push_pull, "compare", then_pause)
+        with pytest.raises(StateError, match="in the meantime"):
+            push_pull.pull(behind, source, a_run("pull", "state pull"), NOW, 0.0)
     with behind.reader() as reader:
         assert [item.plan for item in reader.pauses()] == ["june"]
     assert behind.verify(()).problems == []

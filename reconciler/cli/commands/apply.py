@@ -36,7 +36,7 @@ from reconciler.cli.options import (
 from reconciler.cli.output import confirm, echo
 from reconciler.cli.overrides import check_used, read_overrides
 from reconciler.cli.plan_output import PlanView, show_problems, show_text
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.saved_plans import check_plan_key, read_plan
 from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
@@ -44,7 +44,7 @@ from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
-from reconciler.placing.workflow import check_age, check_count, check_verdict
+from reconciler.placing.plan_checks import check_age, check_count, check_verdict
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION
 from reconciler.render.labels import count_line
 from reconciler.source.files import SHEETS, SUFFIXES
@@ -184,7 +184,7 @@ def apply(app: App, options: ApplyOptions) -> int:
     lifted = read_overrides(options.overrides, workspace.project.policy)
     options.check(saved=saved)
     clock = SystemClock().now()
-    request = Request(options.what, max(options.now or clock, clock), options.retry_failed, lifted=lifted)
+    request = PlanRequest(options.what, max(options.now or clock, clock), options.retry_failed, lifted=lifted)
     job = _saved_job(app, workspace, request, options) if saved else _new_job(app, workspace, request, options)
     if not job.only_approved:
         check_count(job.plan, options.max_calls)
@@ -193,13 +193,13 @@ def apply(app: App, options: ApplyOptions) -> int:
     return place(app, workspace, job, request, target, lock_timeout=timeout, as_json=as_json)
 
 
-def _saved_job(app: App, workspace: Workspace, request: Request, options: ApplyOptions) -> Job:
+def _saved_job(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> Job:
     plan = _saved(app, workspace, options.what[0], request.now)
     check_verdict(plan)
     return Job(plan, _origin(workspace, plan, options, saved=True), max_calls=options.max_calls)
 
 
-def _new_job(app: App, workspace: Workspace, request: Request, options: ApplyOptions) -> Job:
+def _new_job(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> Job:
     plan, sources = _planned(app, workspace, request, options)
     check_used(request.lifted, (item.code for item in plan.lifted))
     check_verdict(plan)
@@ -244,9 +244,9 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
     return plan
 
 
-def _planned(app: App, workspace: Workspace, request: Request, options: ApplyOptions) -> tuple[Plan, Sources]:
+def _planned(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> tuple[Plan, Sources]:
     """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
-    plan, sources = make_plan(app, workspace, request)
+    plan, sources = load_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=options.reveal)
     if options.as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)

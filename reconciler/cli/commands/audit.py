@@ -30,7 +30,7 @@ from reconciler.cli.options import (
 from reconciler.cli.output import echo, echo_file, echo_json, say
 from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind, Head, read
+from reconciler.domain.ledger import EntryKind, Head, read
 from reconciler.domain.model import Address, JsonObject
 from reconciler.domain.times import parse_instant
 from reconciler.errors import ExitCode, ReconcilerError, StateError, UsageError
@@ -38,13 +38,13 @@ from reconciler.quantities import format_count
 from reconciler.render.csv import to_csv
 from reconciler.render.escape import for_json
 from reconciler.render.ledger import LedgerLine, LedgerMask, ledger_table, render_text
-from reconciler.state import ledger_file
-from reconciler.state.ledger_file import line as document
+from reconciler.state.ledger import export as ledger_file
+from reconciler.state.ledger.export import line as document
 from reconciler.system.files import MAX_SETTINGS, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.ports import StateReader
-    from reconciler.state.audit import Verdict
+    from reconciler.state.ledger.audit import AuditResult
 
 _EPILOG = """\b
 Examples:
@@ -268,7 +268,7 @@ def verify(app: App, file: Path | None, heads: tuple[str, ...], as_json: bool, s
     return ExitCode.DONE if found.ok else ExitCode.ERROR
 
 
-def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> Verdict:
+def _check(app: App, file: Path | None, anchors: list[Head], state_url: str | None) -> AuditResult:
     if file is not None:
         return ledger_file.verify(app.directory / file, anchors)
     return Workspace.open(app, state_url).place.verify(anchors)

@@ -7,11 +7,11 @@ import csv
 import io
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import asdict
 
 from reconciler.cli.app import App
 from reconciler.cli.lazy import examples
@@ -20,14 +20,14 @@ from reconciler.cli.output import say
 from reconciler.cli.output_files import write_private
 from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
-from reconciler.contactship.contacts import list_contacts
+from reconciler.contactship.account import list_contacts
 from reconciler.contactship.reader import Reader
 from reconciler.errors import ExitCode, UsageError
 from reconciler.quantities import format_count
-from reconciler.source.sheets.guard import guarded
+from reconciler.source.sheets.formula_escape import escape_formula
 
 if TYPE_CHECKING:
-    from reconciler.contactship.contacts import RemoteContact
+    from reconciler.contactship.account import RemoteContact
 
 COLUMNS = ("phone_number", "id", "full_name", "email", "country")  # lookup() compares the first
 
@@ -72,6 +72,6 @@ def to_csv(found: Sequence[RemoteContact]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for contact in found:
-        cells = {name: guarded(text) for name, text in asdict(contact).items()}
+        cells = {name: escape_formula(text) for name, text in asdict(contact).items()}
         writer.writerow([cells[name] for name in COLUMNS])
     return text.getvalue().encode("utf-8-sig")

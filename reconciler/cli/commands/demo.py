@@ -18,7 +18,7 @@ from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
-from reconciler.state.files import create
+from reconciler.state.sqlite.state import SqliteState
 from reconciler.system import programs
 from reconciler.system.failures import error_message, next_step
 
@@ -66,7 +66,7 @@ def demo(app: App, project: Path | None, keep: Path | None) -> int:
         environment.pop("CI", None)
         if project is not None:
             state = Path(folder, "state.db").absolute()
-            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": create(state)}
+            environment |= {"RECONCILER_STATE": str(state), "RECONCILER_LINEAGE": SqliteState(state).create({})}
             return _try(_Commands(app.directory, environment, color=app.color), project)
         _Tour(Path(folder), _Commands(Path(folder), environment, color=app.color), sandbox).run_all()
     if keep is not None:

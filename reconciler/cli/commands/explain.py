@@ -16,7 +16,7 @@ from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.options import json_option, now_option, read_address, reveal_option, state_option
 from reconciler.cli.output import echo, echo_json
 from reconciler.cli.plan_output import show_problems
-from reconciler.cli.planner import Request, planning, read_entries
+from reconciler.cli.planner import PlanRequest, planning, read_entries
 from reconciler.cli.workspace import Workspace
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Diagnostic, Entry
@@ -61,7 +61,7 @@ def explain(
     workspace = Workspace.open(app, state_url, snapshot_does=True)
     workspace.check()
     tracer = Tracer(asked)
-    request = Request((), now or SystemClock().now())
+    request = PlanRequest((), now or SystemClock().now())
     facts = _gather(app, workspace, request, tracer, pinned=state_url is not None)
     found = [item for address in asked if (item := _explain(address, facts, workspace, tracer)) is not None]
     excerpts = Excerpts(facts.sources)
@@ -89,7 +89,7 @@ class _Facts:
     recorded_as: dict[Address, Address]
 
 
-def _gather(app: App, workspace: Workspace, request: Request, tracer: Tracer, *, pinned: bool) -> _Facts:
+def _gather(app: App, workspace: Workspace, request: PlanRequest, tracer: Tracer, *, pinned: bool) -> _Facts:
     """A missing state is treated as no state; if one was named (``pinned``), it is an error as for every
     command.
     """

@@ -16,12 +16,6 @@ from reconciler.cli.terminal_markdown import rendered
 from reconciler.errors import UsageError
 from reconciler.system import programs
 
-_KINDS = {
-    "E": "error: nothing is placed until it is fixed",
-    "W": "warning",
-    "G": "guard: reconciler help guards",
-}
-
 
 @click.command(
     "help",
@@ -42,8 +36,6 @@ def help_command(ctx: click.Context, subject: tuple[str, ...]) -> None:
         click.echo(_list_of_guides())
     elif name in GUIDES:
         _show(ctx, guide_text(name))
-    elif (meaning := _meaning(name)) is not None:
-        click.echo(meaning)
     elif not _is_command(ctx, subject) and (text := section(name.casefold())) is not None:
         _show(ctx, text)
     else:
@@ -60,11 +52,6 @@ def _list_of_guides() -> str:
 def _is_command(ctx: click.Context, path: tuple[str, ...]) -> bool:
     root = ctx.find_root()
     return isinstance(root.command, click.Group) and path[0] in root.command.list_commands(root)
-
-
-def _meaning(name: str) -> str | None:
-    code, known = name.upper(), code_meanings()
-    return f"{code}: {known[code]} ({_KINDS[code[0]]})" if code in known else None
 
 
 def _command_help(ctx: click.Context, path: tuple[str, ...]) -> str:

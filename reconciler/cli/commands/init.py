@@ -20,12 +20,12 @@ from reconciler.errors import LookupFailed, ReconcilerError, UsageError
 from reconciler.quantities import format_count
 from reconciler.source.schema.packaged import schema_text
 from reconciler.state.postgres.url import is_server
-from reconciler.state.sqlite import SqliteState
+from reconciler.state.sqlite.state import SqliteState
 from reconciler.system.environment import STATE, variable
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
 
 CALLS = "calls"
 TEMPLATE = """\
@@ -121,7 +121,7 @@ def _account(base_url: str | None, key_file: Path | None) -> Account | None:
         return None
 
 
-def _place(state_url: str | None, file: Path) -> Place:
+def _place(state_url: str | None, file: Path) -> StateBackend:
     """Where to create the state: on the named server, else in the project's own file."""
     if state_url is None or not is_server(state_url):
         if state_url != variable(STATE):

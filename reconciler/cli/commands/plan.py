@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from reconciler.bulk import collector
+from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
@@ -22,16 +23,26 @@ from reconciler.cli.options import (
     state_option,
     with_options,
 )
-from reconciler.cli.output import echo
+from reconciler.cli.output import echo, say
 from reconciler.cli.output_files import writing_private
 from reconciler.cli.overrides import check_used, offer, read_overrides
 from reconciler.cli.plan_details import find_load_context, find_origins
-from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts, show_problems
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.plan_output import (
+    STDOUT,
+    PlanView,
+    form_options,
+    pieces,
+    print_plan,
+    printouts,
+    render_form,
+    show_problems,
+)
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.saved_plans import check_plan_key, plan_key
+from reconciler.cli.watching import LivePage, repeat_on_save, serving
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
-from reconciler.errors import ExitCode, UsageError
+from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.planning.plan import verdict
 from reconciler.render.load_context import NOTHING
 from reconciler.savedplan import planfile
@@ -47,6 +58,7 @@ Examples:
   reconciler plan --policy stricter.yaml --now 2026-12-24T18:00:00Z   # try other rules
   reconciler plan --format xlsx --output plan.xlsx                    # a spreadsheet
   reconciler plan --explain
+  reconciler plan --watch --open                                      # beside a spreadsheet or an editor
   reconciler plan --base origin/main --state snapshot:snapshot.json   # in a pull request, no secret
 
 \b
@@ -74,6 +86,8 @@ class PlanOptions:
     now: datetime | None
     state_url: str | None
     reveal: bool
+    watch: bool
+    open_page: bool
 
 
 @click.command(epilog=_EPILOG)
@@ -98,6 +112,8 @@ class PlanOptions:
 @now_option
 @state_option
 @reveal_option
+@click.option("--watch", is_flag=True, help="Plan again whenever a file is saved, until interrupted.")
+@click.option("--open", "open_page", is_flag=True, help="With --watch: open the HTML page in a browser.")
 @with_options(PlanOptions)
 def plan(app: App, options: PlanOptions) -> int:
     """Compare the plan files with the state, and show what apply would do.
@@ -106,11 +122,38 @@ def plan(app: App, options: PlanOptions) -> int:
     needs no network and no key. --base compares the files with those of a commit (its merge base with HEAD).
     """
     wanted = printouts(options.forms, options.outputs, as_json=options.as_json)
+    if options.open_page and not options.watch:
+        raise UsageError("--open needs --watch", hint="to write a page once: --format html --output plan.html")
+    if options.watch:
+        return _watch(app, options, wanted)
+    return _plan(app, options, wanted, None)
+
+
+def _watch(app: App, options: PlanOptions, wanted: list[tuple[str, str]]) -> int:
+    """Plan until interrupted. A plan file that has errors for a while does not end it."""
+    if options.out is not None or options.now is not None:
+        raise UsageError("--watch cannot be combined with --out or --now")
+    if any(file == STDOUT and form not in {"text", "html"} for form, file in wanted):
+        raise UsageError("--watch prints text", hint="pass --output FILE for another format")
+    workspace = Workspace.open(app, options.state_url, snapshot_does=True)
+    with serving() if options.open_page or "html" in dict(wanted) else nullcontext() as page:
+
+        def plan_again() -> None:
+            try:
+                _plan(app, options, [("text", STDOUT), *(item for item in wanted if item[1] != STDOUT)], page)
+            except ReconcilerError as error:
+                say(f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else []), err=True)
+
+        repeat_on_save(app, workspace, [file for _, file in wanted], page, plan_again, open_page=options.open_page)
+    return ExitCode.INTERRUPTED
+
+
+def _plan(app: App, options: PlanOptions, wanted: list[tuple[str, str]], page: LivePage | None) -> int:
     workspace, signing_key = _open(app, options)
     lifted = read_overrides(options.overrides, workspace.project.policy)
     now = options.now or SystemClock().now()
-    request = Request(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
-    made, sources = make_plan(app, workspace, request)
+    request = PlanRequest(options.paths, now, options.retry_failed, options.no_state, options.base, lifted)
+    made, sources = load_plan(app, workspace, request)
     excerpts = Excerpts(sources)
     show_problems(app, made.diagnostics, excerpts, reveal=options.reveal)
     view = PlanView(
@@ -119,9 +162,11 @@ def plan(app: App, options: PlanOptions) -> int:
         now=made.created_at,
         excerpts=excerpts,
         origins=find_origins(app, workspace, options.paths, made, sources) if options.explain else None,
-        load=find_load_context(workspace, request, made) if "html" in dict(wanted) else NOTHING,
+        load=find_load_context(workspace, request, made) if page or "html" in dict(wanted) else NOTHING,
     )
     print_plan(app, made, wanted, view)
+    if page is not None:
+        page.publish(b"".join(pieces(render_form(app, made, "html", view))))
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
     if code is not ExitCode.DONE:
@@ -129,7 +174,7 @@ def plan(app: App, options: PlanOptions) -> int:
             echo(f"{hint}\n", err=True)
         return code
     if options.out is not None:
-        with collector.paused(), writing_private(app.directory, options.out) as file:
+        with collection_paused(), writing_private(app.directory, options.out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if options.detailed_exitcode and to_place else ExitCode.DONE

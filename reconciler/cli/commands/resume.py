@@ -12,10 +12,10 @@ from reconciler.cli.lazy import examples
 from reconciler.cli.options import checkpoint_option, json_option, state_option
 from reconciler.cli.output import echo_json, say
 from reconciler.cli.pauses import check_reason, describe_scope, write_pause
-from reconciler.cli.planner import Request, make_plan
+from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
-from reconciler.placing.orders import describe_pause
+from reconciler.placing.send_check import describe_pause
 from reconciler.quantities import format_count
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def resume(
 
 
 def _due(app: App, workspace: Workspace, plan: str | None) -> _Due:
-    made, sources = make_plan(app, workspace, Request((), SystemClock().now()))
+    made, sources = load_plan(app, workspace, PlanRequest((), SystemClock().now()))
     if not sources.files:
         return _Due(None)
     if made.errors:

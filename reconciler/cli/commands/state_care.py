@@ -30,7 +30,8 @@ from reconciler.domain.model import Status
 from reconciler.domain.ports import Decision
 from reconciler.errors import ExitCode
 from reconciler.quantities import format_count
-from reconciler.state import care, snapshot
+from reconciler.state import snapshot
+from reconciler.state.sqlite.backup import backup as copy_state
 
 
 @click.command("backup", epilog=examples("reconciler state backup state-backup.db"))
@@ -41,7 +42,7 @@ def backup(app: App, file: Path, state_url: str | None) -> None:
     """Copy the complete state to FILE, even while an apply runs."""
     workspace = Workspace.open(app, state_url)
     workspace.check()
-    care.backup(workspace.state_path, output_path(app.directory, file))
+    copy_state(workspace.state_path, output_path(app.directory, file))
     say(f"Copied {workspace.state_path} to {file}.")
 
 

@@ -15,15 +15,16 @@ from reconciler.cli.output import say
 from reconciler.cli.output_files import output_path, writing_private
 from reconciler.cli.runs import new_run
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.chain import EntryKind
+from reconciler.domain.ledger import EntryKind
 from reconciler.errors import ExitCode, UsageError
 from reconciler.quantities import format_count
-from reconciler.state import exchange, moving, portable
+from reconciler.state.transfer import dump, push_pull
+from reconciler.state.transfer.migrate import move
 from reconciler.system.files import exists
 
 if TYPE_CHECKING:
-    from reconciler.state.exchange import Step
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
+    from reconciler.state.transfer.push_pull import Step
 
 
 @click.command(
@@ -54,23 +55,23 @@ def migrate(app: App, source: str | None, target: str | None, lock_timeout: floa
     _move(_place(app, source), _place(app, target), lock_timeout)
 
 
-def _place(app: App, url: str) -> Place:
+def _place(app: App, url: str) -> StateBackend:
     refuse_password(url, "an argument")
     return Workspace.open(app, url).place
 
 
-def _upgrade(place: Place, lock_timeout: float) -> None:
+def _upgrade(place: StateBackend, lock_timeout: float) -> None:
     run = new_run("state migrate")
     with place.store(run, lock_timeout) as store:
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {})
     say(f"The tables of {place} are up to date.")
 
 
-def _move(source: Place, target: Place, lock_timeout: float) -> None:
+def _move(source: StateBackend, target: StateBackend, lock_timeout: float) -> None:
     if str(source) == str(target):
         raise UsageError("FROM and TO are the same")
     run = new_run("state migrate", details={"from": str(source), "to": str(target)})
-    moved = moving.move(source, target, run, SystemClock().now(), lock_timeout)
+    moved = move(source, target, run, SystemClock().now(), lock_timeout)
     if moved.rows is None:
         say(f"An earlier move had already copied everything to {target}.")
     else:
@@ -96,12 +97,12 @@ def push(app: App, file: Path, state_url: str | None) -> None:
     because nothing locks FILE between them. FILE contains the complete state, unencrypted, with mode 0600.
     """
     path = output_path(app.directory, file)
-    known = portable.read(path) if exists(path) else None
+    known = dump.read(path) if exists(path) else None
     place = Workspace.open(app, state_url).place
     with writing_private(app.directory, file) as target:
-        head, apart = exchange.push(place, known, target)
+        head, divergence = push_pull.push(place, known, target)
     say(f"Pushed the state up to entry {head.number:,} of its ledger to {file}.")
-    _print_dropped(str(file), apart.theirs)
+    _print_dropped(str(file), divergence.theirs)
 
 
 @click.command("pull", epilog=examples("reconciler state pull /mnt/team/calls.state     # before plan and apply"))
@@ -116,14 +117,14 @@ def pull(app: App, file: Path, lock_timeout: float, state_url: str | None) -> No
     """
     workspace = Workspace.open(app, state_url)
     run = new_run("state pull")
-    pulled = exchange.pull(
-        workspace.place, portable.read(app.directory / file), run, SystemClock().now(), lock_timeout
+    pulled = push_pull.pull(
+        workspace.place, dump.read(app.directory / file), run, SystemClock().now(), lock_timeout
     )
     if pulled.calls is None:
         say(f"Nothing new in {file}.")
         return
     say(f"Pulled {file}: the state has {format_count(pulled.calls, 'call')}.")
-    _print_dropped("the state", pulled.apart.ours)
+    _print_dropped("the state", pulled.divergence.ours)
 
 
 def _print_dropped(where: str, dropped: Sequence[Step]) -> None:

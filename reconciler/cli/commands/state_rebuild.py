@@ -33,13 +33,13 @@ from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError, Refused, UsageError
 from reconciler.evidence.rebuild import RebuildInput
 from reconciler.evidence.rebuild import rebuild as compare
-from reconciler.evidence.recover import list_calls, record
+from reconciler.evidence.recover import list_all_calls, record
 from reconciler.render.rebuild import RebuildReport, document, render_text
 from reconciler.system.environment import LINEAGE
 
 if TYPE_CHECKING:
     from reconciler.domain.model import JsonObject
-    from reconciler.domain.ports import RemoteCall
+    from reconciler.domain.service import RemoteCall
     from reconciler.source.sources import Sources
 
 _EPILOG = examples(
@@ -162,7 +162,7 @@ def _look(workspace: Workspace, sources: Sources, target: Target, options: Rebui
 
 async def _list(target: Target, since: datetime | None) -> Sequence[RemoteCall]:
     async with target.listing(target.key()) as listing:
-        return await list_calls(listing, since)
+        return await list_all_calls(listing, since)
 
 
 def _confirm(report: RebuildReport) -> None:
@@ -190,7 +190,7 @@ def _write(workspace: Workspace, report: RebuildReport, target: Target, options:
     }
     run = new_run("state rebuild", details=details)
     code = ExitCode.DONE if report.rebuilt.settled else ExitCode.INCOMPLETE
-    with workspace.place.founded(run, {**creation_details("state rebuild"), **details}) as store:
+    with workspace.place.new_store(run, {**creation_details("state rebuild"), **details}) as store:
         record(store, run.id, report.rebuilt, SystemClock().now())
         store.end_run(run.id, SystemClock().now(), code, counts)
     return replace(report, written=True)

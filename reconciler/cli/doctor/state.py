@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from reconciler.cli.doctor.check import CheckResult, Health, failed, skipped
 from reconciler.domain.times import format_utc
 from reconciler.errors import ReconcilerError
-from reconciler.placing.orders import describe_pause, resume_command
+from reconciler.placing.send_check import describe_pause, resume_command
 from reconciler.quantities import format_count
 from reconciler.state import snapshot
-from reconciler.state.place import describe_holder
+from reconciler.state.backend import describe_holder
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
-    from reconciler.state.place import Place
+    from reconciler.state.backend import StateBackend
 
 _LATER = ("state-mode", "state-lock", "state-integrity", "state-pauses")
 
@@ -82,7 +82,7 @@ def _mode(path: Path) -> CheckResult:
     return CheckResult("state-mode", Health.OK, f"mode {mode:04o}")
 
 
-def _lock(place: Place, now: datetime) -> CheckResult:
+def _lock(place: StateBackend, now: datetime) -> CheckResult:
     try:
         lock = place.lock()
     except ReconcilerError as error:
@@ -94,7 +94,7 @@ def _lock(place: Place, now: datetime) -> CheckResult:
     return CheckResult("state-lock", Health.WARN, f"held by {who}", hint)
 
 
-def _integrity(place: Place, now: datetime) -> CheckResult:
+def _integrity(place: StateBackend, now: datetime) -> CheckResult:
     try:
         problems = place.check(now)
     except ReconcilerError as error:

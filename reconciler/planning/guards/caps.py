@@ -9,27 +9,28 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
+from reconciler.quantities import format_count
 
 MIN_PLACED = 20  # below this, a single new call is a large share
 
 
-def check_new_calls(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_new_calls(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Check the number of new calls against the limits for one run and for one plan."""
     caps = scene.policy.caps
     if caps.per_run is not None and len(candidates) > caps.per_run:
-        message = f"{_calls(len(candidates))} to place; max_new_calls.per_run allows {caps.per_run:,}"
-        yield Objection(None, message)
+        calls = format_count(len(candidates), "call")
+        yield GuardFinding(None, f"{calls} to place; max_new_calls.per_run allows {caps.per_run:,}")
     if caps.per_plan is None:
         return
     plans = Counter(item.address.plan for item in candidates)
     for plan, count in sorted(plans.items()):
         if count > caps.per_plan:
-            message = f"{_calls(count)} to place in plan {plan}; max_new_calls.per_plan allows {caps.per_plan:,}"
-            yield Objection(None, message)
+            calls = f"{format_count(count, 'call')} to place in plan {plan}"
+            yield GuardFinding(None, f"{calls}; max_new_calls.per_plan allows {caps.per_plan:,}")
 
 
-def check_share(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_share(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Check the number of new calls against the number that were placed before.
 
     Calls of one approval count as new even if an interrupted run has already placed some of them.
@@ -42,19 +43,15 @@ def check_share(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[
     new = len(candidates) + len(placed) - before
     if before >= MIN_PLACED and new > share * before:
         percent = Decimal(100 * new) / before
-        message = f"{_calls(new)} to place, {percent:.1f}% of the {before:,} placed before"
-        yield Objection(None, f"{message}; max_share allows {100 * share:f}%")
+        message = f"{format_count(new, 'call')} to place, {percent:.1f}% of the {before:,} placed before"
+        yield GuardFinding(None, f"{message}; max_share allows {100 * share:f}%")
 
 
-def check_cost(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_cost(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Check the estimated cost of the calls against the limit for one run."""
     caps = scene.policy.caps
     if caps.cost_per_call is not None and caps.max_cost is not None:
         cost = len(candidates) * caps.cost_per_call
         if cost > caps.max_cost:
-            each = f"{_calls(len(candidates))} at {caps.cost_per_call:f} each"
-            yield Objection(None, f"{each} cost {cost:f}; max_cost allows {caps.max_cost:f}")
-
-
-def _calls(count: int) -> str:
-    return f"{count:,} call{'' if count == 1 else 's'}"
+            each = f"{format_count(len(candidates), 'call')} at {caps.cost_per_call:f} each"
+            yield GuardFinding(None, f"{each} cost {cost:f}; max_cost allows {caps.max_cost:f}")

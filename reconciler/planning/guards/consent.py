@@ -10,13 +10,13 @@ from datetime import date, datetime
 from reconciler.domain.model import Call
 from reconciler.domain.policy import Consent
 from reconciler.domain.times import FARTHEST_EAST, exact_span, parse_instant, parse_wall
-from reconciler.planning.guards.persons import clocks, local
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
+from reconciler.planning.guards.zones import clocks, local
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def check(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call whose consent is missing, unreadable, dated in the future, or too old when the call
     rings.
     """
@@ -26,7 +26,7 @@ def check(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Object
     for item in candidates:
         message = _problem(item, consent, scene.now)
         if message is not None:
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
 
 
 def _problem(item: Candidate, consent: Consent, now: datetime) -> str | None:
@@ -59,6 +59,6 @@ def _read(text: str) -> datetime | date | None:
     """An instant, or the day of a date or a wall time; None if the text is neither."""
     for read in (parse_instant, date.fromisoformat if _DATE.fullmatch(text) else parse_wall):
         with suppress(ValueError):
-            found = read(text)
-            return found.date() if isinstance(found, datetime) and found.tzinfo is None else found
+            given = read(text)
+            return given.date() if isinstance(given, datetime) and given.tzinfo is None else given
     return None

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import chain
 from typing import TypeAlias
 
-from reconciler.domain.model import Address
+from reconciler.domain.model import Address, Entry
+from reconciler.domain.persons import PersonIndex, Persons
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.persons import Persons, clocks, counts, format_local, local
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
+from reconciler.planning.guards.zones import clocks, format_local, local
 
 Ring: TypeAlias = tuple[datetime, Address]
 _SHOWN = 3
@@ -63,7 +64,7 @@ class _Diary:
         return min(self.rings[max(at - 1, 0) : at + 1], key=lambda other: abs(ring[0] - other[0]), default=None)
 
 
-def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call beyond the number that a person may get in one local day or ISO week."""
     limits = scene.policy.per_person
     if limits is None:
@@ -75,35 +76,35 @@ def check_days_and_weeks(candidates: Sequence[Candidate], scene: GuardInput) -> 
         rules.append(_Rule("week", limits.per_week, lambda moment: moment.isocalendar()[:2]))
 
     def judge(item: Candidate, diary: _Diary) -> str | None:
-        where = clocks(item)
+        zones = clocks(item)
         for rule in rules:
-            for clock in where:
+            for clock in zones:
                 others = diary.page(rule, item.rings_at, clock)
                 if len(others) >= rule.limit:
-                    return _crowded(item, rule, others, known=len(where) == 1)
+                    return _crowded(item, rule, others, zone_known=len(zones) == 1)
         return None
 
     yield from _in_order(candidates, scene, judge)
 
 
-def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, known: bool) -> str:
+def _crowded(item: Candidate, rule: _Rule, others: Sequence[Ring], *, zone_known: bool) -> str:
     shown = ", ".join(str(address) for _, address in others[:_SHOWN])
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-    zone = "" if known else " (possibly: the person's time zone is unknown)"
+    zone = "" if zone_known else " (possibly: the person's time zone is unknown)"
     return (
         f"it would ring at {format_local(item)}, call {len(others) + 1} to this person in one "
         f"{rule.period}{zone}; per_person.per_{rule.period} allows {rule.limit}. Other calls: {shown}{more}"
     )
 
 
-def check_gap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_gap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings less than ``min_gap`` before or after another call to the same person."""
     limits = scene.policy.per_person
     if limits is not None and limits.min_gap is not None:
         yield from _too_near(candidates, scene, limits.min_gap, "per_person.min_gap requires")
 
 
-def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings while another call to the same person may still be in progress."""
     limits = scene.policy.per_person
     if limits is not None:
@@ -113,7 +114,7 @@ def check_overlap(candidates: Sequence[Candidate], scene: GuardInput) -> Iterato
 
 def _too_near(
     candidates: Sequence[Candidate], scene: GuardInput, least: timedelta, words: str
-) -> Iterator[Objection]:
+) -> Iterator[GuardFinding]:
     def judge(item: Candidate, diary: _Diary) -> str | None:
         other = diary.nearest((item.rings_at, item.address))
         if other is None or abs(item.rings_at - other[0]) >= least:
@@ -129,22 +130,17 @@ def _too_near(
 
 def _in_order(
     candidates: Sequence[Candidate], scene: GuardInput, judge: Callable[[Candidate, _Diary], str | None]
-) -> Iterator[Objection]:
+) -> Iterator[GuardFinding]:
     """Apply ``judge`` to each call whose person gets another call as well."""
     persons = Persons(scene.people, scene.view, (item.call.target for item in candidates))
     reached = [persons.names(item.call.target)[0] for item in candidates]
-    contacts = persons.with_number(reached)
-    wanted = frozenset(reached)
-
-    def shared(target: str) -> list[str]:
-        """The called persons for whom a call to this target counts."""
-        names = persons.names(target)
-        return [name for name in {*names, *contacts.get(names[0], ())} if name in wanted]
-
-    calls = Counter(chain.from_iterable(map(shared, reached)))
+    called: PersonIndex[str] = PersonIndex(persons)
+    for name in reached:
+        called.add(name, name)
+    calls = Counter(chain.from_iterable(map(called.matches, reached)))
     diaries: defaultdict[str, _Diary] = defaultdict(_Diary)
     for entry in scene.entries:
-        for name in shared(entry.call.target) if counts(entry) else ():
+        for name in called.matches(entry.call.target) if _counts(entry) else ():
             diaries[name].add((entry.rings_at, entry.address))
     repeated = (
         (item, name) for item, name in zip(candidates, reached, strict=True) if calls[name] > 1 or name in diaries
@@ -152,7 +148,15 @@ def _in_order(
     for item, own in sorted(repeated, key=lambda pair: (pair[0].rings_at, pair[0].address)):
         message = judge(item, diaries[own])
         if message is not None:
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
             continue
-        for name in shared(own):
+        for name in called.matches(own):
             diaries[name].add((item.rings_at, item.address))
+
+
+def _counts(entry: Entry) -> bool:
+    """Whether the person was, will be or may have been called: false only for a call that was stopped before it
+    rang.
+    """
+    stopped = entry.stopped_at is not None and entry.stopped_at < entry.rings_at
+    return entry.unknown or (entry.placed and not stopped)

@@ -9,31 +9,31 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.policy import Hours, Policy
 from reconciler.domain.times import zone, zone_country
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.calendars import holiday
-from reconciler.planning.guards.places import called_zones, number_zones
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.zones import called_zones, number_zones
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _CHECKED_FOR = timedelta(days=365)
 
 
-def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_hours(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that rings outside the allowed hours in any time zone where the person may be."""
     if not scene.policy.has_hours:
         return
     calendar = _Calendar(scene.policy)
     for item in candidates:
         zones = called_zones(item)
-        for found in zones:
-            local = item.rings_at.astimezone(found)
-            if (why := calendar.against(local, found)) is not None:
+        for clock in zones:
+            local = item.rings_at.astimezone(clock)
+            if (why := calendar.against(local, clock)) is not None:
                 whose = f", one of the {len(zones)} possible time zones of the number" if len(zones) > 1 else ""
-                message = f"it would ring at {local:%Y-%m-%d %H:%M:%S} {found.key}{whose}; {why}"
-                yield Objection(item.address, message)
+                message = f"it would ring at {local:%Y-%m-%d %H:%M:%S} {clock.key}{whose}; {why}"
+                yield GuardFinding(item.address, message)
                 break
 
 
-def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a person whose local time is unknown."""
     if not scene.policy.has_hours:
         return
@@ -43,30 +43,30 @@ def check_zone(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[O
                 "calling hours cannot be checked: neither the row nor the number gives the called person's zone. "
                 "Set called_timezone (such as America/Mexico_City) in the row or in defaults"
             )
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
 
 
-def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[Objection]:
+def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[GuardFinding]:
     """Warn about each call whose schedule's zone shows another hour than every zone of its number.
 
     A single time zone for a whole file may not be where each person is.
     """
     for item in candidates:
         schedule = item.call.schedule
-        found = zone(schedule.timezone) if schedule is not None else None
-        if item.called_timezone is not None or item.call.to_number is None or found is None:
+        clock = zone(schedule.timezone) if schedule is not None else None
+        if item.called_timezone is not None or item.call.to_number is None or clock is None:
             continue
-        local, shown = item.rings_at.astimezone(found), number_zones(item.call)
+        local, shown = item.rings_at.astimezone(clock), number_zones(item.call)
         if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:
             message = (
                 f"it would ring at {item.rings_at.astimezone(shown[0]):%H:%M:%S} {shown[0].key}, the number's "
-                f"time zone, and at {local:%H:%M:%S} {found.key}, the schedule's time zone. "
+                f"time zone, and at {local:%H:%M:%S} {clock.key}, the schedule's time zone. "
                 "Set called_timezone to the person's time zone"
             )
-            yield Objection(item.address, message)
+            yield GuardFinding(item.address, message)
 
 
-def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to the whole plan for each jurisdiction whose rules were last checked more than a year ago."""
     for rule in scene.policy.jurisdictions if candidates else ():
         if scene.now.date() - rule.checked > _CHECKED_FOR:
@@ -74,7 +74,7 @@ def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Ob
                 f"the rules of {rule.code} ({rule.citation}) were last checked on {rule.checked}: "
                 "check that they still apply, and update reconciler"
             )
-            yield Objection(None, message)
+            yield GuardFinding(None, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +99,19 @@ class _Calendar:
         self._in_zone: dict[str, list[_Rule]] = {}
         self._closed: dict[tuple[str, date], str | None] = {}
 
-    def against(self, local: datetime, found: ZoneInfo) -> str | None:
+    def against(self, local: datetime, clock: ZoneInfo) -> str | None:
         """Why a call at this local time is not allowed; None if every rule that applies there allows it."""
-        rules = self._in_zone.get(found.key)
+        rules = self._in_zone.get(clock.key)
         if rules is None:
-            rules = self._in_zone[found.key] = self._for_country(zone_country(found.key))
+            country = zone_country(clock.key)  # all rules apply if it is unknown
+            rules = [rule for rule in self._rules if country is None or rule.country in {None, country}]
+            self._in_zone[clock.key] = rules
         if not rules:
-            return f"policy.jurisdictions has no rule for {zone_country(found.key)}: add one, or set calling_hours"
+            return f"policy.jurisdictions has no rule for {zone_country(clock.key)}: add one, or set calling_hours"
         for rule in rules:
             if (why := self._why(rule, local)) is not None:
                 return f"{rule.name} allows {why}"
         return None
-
-    def _for_country(self, country: str | None) -> list[_Rule]:
-        """The rules for calls to a country: all of them if the country is unknown."""
-        return [rule for rule in self._rules if country is None or rule.country in {None, country}]
 
     def _why(self, rule: _Rule, local: datetime) -> str | None:
         day = local.date()

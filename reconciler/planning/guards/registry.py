@@ -1,14 +1,16 @@
-"""The list of all guards in the order of their codes (``policy.GUARD_CODES``), and the functions that run them."""
+"""The list of all guards in the order of their codes (``policy.GUARD_CODES``), and the function that runs them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
+
+from msgspec import structs
 
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Policy, Strictness
 from reconciler.planning.guards import caps, consent, frequency, hours, suppression, timing
-from reconciler.planning.guards.words import Candidate, Guard, GuardFinding, GuardInput
+from reconciler.planning.guards.base import Candidate, Guard, GuardFinding, GuardInput
 
 _NOW = frozenset({Action.CREATE})
 
@@ -37,49 +39,36 @@ GUARDS: tuple[Guard, ...] = (
     Guard("G024", "no-deadline", timing.check_deadline, Strictness.OFF, stateless=True),
 )
 PLACED_CODES = frozenset(guard.code for guard in GUARDS if guard.binds_placed)
+MOMENTARY = tuple(guard for guard in GUARDS if guard.momentary)
 NAMES = {guard.code: guard.name for guard in GUARDS}
-_STANDARD = {guard.code: guard.strictness for guard in GUARDS}
-
+_DEFAULTS = {guard.code: guard.strictness for guard in GUARDS}
 
 Pick: TypeAlias = Callable[[frozenset[Action]], Sequence[Candidate]]
+"""Returns the candidates with some actions."""
 
 
-def run_guards(pick: Pick, scene: GuardInput) -> Iterator[GuardFinding]:
-    """Run all guards, in the order of their codes. ``pick`` returns the candidates with some actions."""
-    return _run(pick, scene, lambda _: True)
-
-
-def run_stateless(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
-    """Run the guards that need no state. When a call without a schedule rings is not known yet."""
-    yield from _run(_among(candidates), scene, lambda guard: guard.stateless and not guard.momentary)
-    scheduled = [item for item in candidates if item.scheduled]
-    yield from _run(_among(scheduled), scene, lambda guard: guard.stateless and guard.momentary)
-
-
-def run_momentary(candidate: Candidate, scene: GuardInput) -> Iterator[GuardFinding]:
-    """Run the guards that check one call right before it is sent."""
-    return _run(_among([candidate]), scene, lambda guard: guard.momentary)
-
-
-def run_for_placed(
-    candidates: Sequence[Candidate], scene: GuardInput, codes: Collection[str]
+def run_guards(
+    candidates: Sequence[Candidate] | Pick, scene: GuardInput, guards: Iterable[Guard] = GUARDS
 ) -> Iterator[GuardFinding]:
-    """Run those guards with these codes that block, on placed calls."""
-    wanted = {code for code in codes if guard_strictness(code, scene.policy) is Strictness.ERROR}
-    return _run(_among(candidates), scene, lambda guard: guard.code in wanted)
+    """Run those guards that are not off; a ``guard`` gets the candidates that have its actions."""
 
+    def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
+        if callable(candidates):
+            return candidates(actions)
+        return [item for item in candidates if item.action in actions]
 
-def _among(candidates: Sequence[Candidate]) -> Pick:
-    return lambda actions: [item for item in candidates if item.action in actions]
-
-
-def _run(pick: Pick, scene: GuardInput, wanted: Callable[[Guard], bool]) -> Iterator[GuardFinding]:
-    for guard in GUARDS:
-        if wanted(guard) and (strictness := guard_strictness(guard.code, scene.policy)) is not Strictness.OFF:
-            for objection in guard.check(pick(guard.actions), scene):
-                yield GuardFinding(guard.code, strictness is Strictness.ERROR, objection)
+    for guard in guards:
+        strictness = guard_strictness(guard.code, scene.policy)
+        if strictness is not Strictness.OFF:
+            for finding in guard.check(pick(guard.actions), scene):
+                yield structs.replace(finding, code=guard.code, blocks=strictness is Strictness.ERROR)
 
 
 def guard_strictness(code: str, policy: Policy) -> Strictness:
     """Whether the guard of this code blocks, warns or is off."""
-    return policy.strictness.get(code) or _STANDARD[code]
+    return policy.strictness.get(code) or _DEFAULTS[code]
+
+
+def is_blocking(code: str, policy: Policy) -> bool:
+    """Whether the guard of this code blocks calls, and does not only warn."""
+    return guard_strictness(code, policy) is Strictness.ERROR

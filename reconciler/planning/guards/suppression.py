@@ -7,46 +7,47 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 
 from reconciler.domain.times import exact_span
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 
 _TAIL = 4  # digits: the shortest number without its country code
 
 
-def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_listed(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a person on a list, or to a contact whose number is unknown."""
     for item in candidates if scene.people.suppressed else ():
         names = scene.people.names(item.call.target)
-        for found in scene.people.suppressed:
-            file = found.file.list.file
-            if not found.persons.isdisjoint(names):
-                yield Objection(item.address, f"the person is on the suppression list {file}")
-            elif found.numbers_only and not names[-1].startswith("+"):
+        for suppressed in scene.people.suppressed:
+            file = suppressed.file.list.file
+            if not suppressed.persons.isdisjoint(names):
+                yield GuardFinding(item.address, f"the person is on the suppression list {file}")
+            elif suppressed.numbers_only and not names[-1].startswith("+"):
                 message = (
                     f"this contact cannot be checked against the suppression list {file}, which has numbers: "
                     "policy.contacts has no number for it. Run: reconciler contacts pull FILE"
                 )
-                yield Objection(item.address, message)
+                yield GuardFinding(item.address, message)
 
 
-def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_similar(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call to a number that may be on a list, written with more or fewer digits."""
     if not scene.people.suppressed:
         return
     numbers = {item.address: _number(item, scene) for item in candidates}
     tails = {number[-_TAIL:] for number in numbers.values() if number is not None}
-    for found in scene.people.suppressed:
+    for suppressed in scene.people.suppressed:
         listed: defaultdict[str, list[str]] = defaultdict(list)
-        for name in found.persons:
+        for name in suppressed.persons:
             if name.startswith("+") and name[-_TAIL:] in tails:
                 listed[name[-_TAIL:]].append(name)
         similar = {number: _is_similar(number, listed) for number in {*numbers.values()} if number is not None}
+        file = suppressed.file.list.file
         for address, number in numbers.items() if any(similar.values()) else ():
-            if number is not None and similar[number] and number not in found.persons:
+            if number is not None and similar[number] and number not in suppressed.persons:
                 message = (
-                    f"its number may be one on the suppression list {found.file.list.file}, with more or fewer "
-                    "digits: compare the two numbers"
+                    f"its number may be one on the suppression list {file}, with more or fewer digits: "
+                    "compare the two numbers"
                 )
-                yield Objection(address, message)
+                yield GuardFinding(address, message)
 
 
 def _number(item: Candidate, scene: GuardInput) -> str | None:
@@ -71,10 +72,10 @@ def _may_match(shorter: str, longer: str) -> bool:
     return any(longer.startswith(shorter[:end]) and longer.endswith(shorter[end:]) for end in (2, 3, 4))
 
 
-def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to the whole plan for each list that is too old, counted from the start of its day in UTC."""
-    for found in scene.people.suppressed if candidates else ():
-        file = found.file
+    for suppressed in scene.people.suppressed if candidates else ():
+        file = suppressed.file
         age = scene.now - datetime.combine(file.as_of, time(), UTC)
         if age > file.max_age:
             place = f"{file.list.source.file}:{file.list.source.line}"
@@ -82,4 +83,4 @@ def check_age(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Ob
                 f"the suppression list {file.list.file} ({place}) is from {file.as_of} and may be at most "
                 f"{exact_span(file.max_age)} old: download it again and update as_of"
             )
-            yield Objection(None, message)
+            yield GuardFinding(None, message)

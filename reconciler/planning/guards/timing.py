@@ -8,48 +8,50 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
 from reconciler.domain.times import rounded_span, zone
-from reconciler.planning.guards.words import Candidate, GuardInput, Objection
+from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 
 
-def check_lead(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_lead(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each scheduled call that would ring sooner than the policy's lead time from now."""
     lead = scene.policy.min_lead
-    for item in candidates if lead is not None else ():
-        if lead is not None and item.scheduled and item.rings_at - scene.now < lead:
-            left = rounded_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {left}; policy.min_lead requires {rounded_span(lead)}"
-            yield Objection(item.address, message)
+    if lead is None:
+        return
+    for item in candidates:
+        if item.scheduled and item.rings_at - scene.now < lead:
+            allowed = f"policy.min_lead requires {rounded_span(lead)}"
+            yield GuardFinding(item.address, f"{_describe_ring(item, scene.now)}; {allowed}")
 
 
-def check_horizon(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_horizon(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call that would ring further ahead than the policy's horizon."""
     horizon = scene.policy.horizon
-    for item in candidates if horizon is not None else ():
-        if horizon is not None and item.rings_at - scene.now > horizon:
-            ahead = rounded_span(item.rings_at - scene.now)
-            message = f"it would ring at {local(item)}, in {ahead}; policy.horizon allows {rounded_span(horizon)}"
-            yield Objection(item.address, message)
+    if horizon is None:
+        return
+    for item in candidates:
+        if item.rings_at - scene.now > horizon:
+            allowed = f"policy.horizon allows {rounded_span(horizon)}"
+            yield GuardFinding(item.address, f"{_describe_ring(item, scene.now)}; {allowed}")
 
 
-def check_past(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_past(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call whose time passed before it was placed."""
     for item in candidates:
         passed = item.rings_at if item.scheduled else item.place_by
         if passed is not None and passed <= scene.now:
-            when = local(item) if item.scheduled else f"{passed:%Y-%m-%d %H:%M:%S} UTC"
-            yield Objection(item.address, f"its time passed at {when}: remove the row, or give it a new time")
+            when = _format_scheduled(item) if item.scheduled else f"{passed:%Y-%m-%d %H:%M:%S} UTC"
+            yield GuardFinding(item.address, f"its time passed at {when}: remove the row, or give it a new time")
 
 
-def check_deadline(candidates: Sequence[Candidate], _scene: GuardInput) -> Iterator[Objection]:
+def check_deadline(candidates: Sequence[Candidate], _scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each call without a schedule and without a deadline, which a late apply would still place."""
     for item in candidates:
         if not item.scheduled and item.place_by is None:
-            yield Objection(
+            yield GuardFinding(
                 item.address, "a late apply would make it ring late, even at night: set place_by in the row"
             )
 
 
-def check_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each scheduled call beyond the number that may ring in one minute."""
     limit = scene.policy.peak
     if limit is None:
@@ -58,7 +60,7 @@ def check_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[O
     yield from _over(candidates, scene, limit, words, _minute, _minute_placed)
 
 
-def check_number_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[Objection]:
+def check_number_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Iterator[GuardFinding]:
     """Object to each scheduled call beyond the number that may ring from one number in one minute."""
     limit = scene.policy.number_peak
     if limit is None:
@@ -73,10 +75,14 @@ def check_number_peak(candidates: Sequence[Candidate], scene: GuardInput) -> Ite
     )
 
 
-def local(item: Candidate) -> str:
+def _describe_ring(item: Candidate, now: datetime) -> str:
+    return f"it would ring at {_format_scheduled(item)}, in {rounded_span(item.rings_at - now)}"
+
+
+def _format_scheduled(item: Candidate) -> str:
     """When a call rings, in the local time of its schedule."""
-    named = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
-    return f"{item.rings_at.astimezone(zone(named)):%Y-%m-%d %H:%M:%S} {named}"
+    name = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
+    return f"{item.rings_at.astimezone(zone(name)):%Y-%m-%d %H:%M:%S} {name}"
 
 
 def _over(
@@ -86,7 +92,7 @@ def _over(
     words: str,
     slot: Callable[[Candidate], Hashable],
     placed_in: Callable[[Entry], Hashable],
-) -> Iterator[Objection]:
+) -> Iterator[GuardFinding]:
     """The calls whose time slot is already full, counting placed calls and calls with a lower address."""
     full = Counter(placed_in(entry) for entry in scene.entries if entry.will_ring(scene.now))
     scheduled = [item for item in candidates if item.scheduled]
@@ -97,8 +103,8 @@ def _over(
     for item, where in zip(scheduled, slots, strict=True):
         full[where] += 1
         if full[where] > limit:
-            message = f"at {local(item)} {wanted[where]:,} calls would ring {words} allows {limit:,}"
-            yield Objection(item.address, message)
+            message = f"at {_format_scheduled(item)} {wanted[where]:,} calls would ring {words} allows {limit:,}"
+            yield GuardFinding(item.address, message)
 
 
 def _minute(item: Candidate) -> datetime:

@@ -97,5 +97,5 @@ def _is_available(name: str, columns: Columns) -> bool:
 def _lookups(root: MapNode, project: Project, report: FileReport) -> Lookups:
     node = root.get("tables")
     items = node.items.items() if isinstance(node, MapNode) else ()
-    found = {name: options for name, (_, value) in items if (options := read_options(value)) is not None}
-    return Lookups(found, project, report)
+    tables = {name: options for name, (_, value) in items if (options := read_options(value)) is not None}
+    return Lookups(tables, project, report)

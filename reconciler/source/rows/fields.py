@@ -35,21 +35,21 @@ class Check(Protocol):
 def fields() -> Mapping[str, JsonObject]:
     """The schema of each field by its path; ``additional_data.`` and ``metadata.`` stand for all of their keys."""
     row = _member(_member(json.loads(schema_text("callplan")), "$defs"), "row")
-    found: dict[str, JsonObject] = {}
+    schemas: dict[str, JsonObject] = {}
     for name, node in _member(row, "properties").items():
         if not isinstance(node, dict) or name == "repeat":  # repeat produces rows, and is not a field of one
             continue
         if name in MAPS:
-            found[f"{name}."] = _member(node, "additionalProperties")
+            schemas[f"{name}."] = _member(node, "additionalProperties")
         elif "properties" in node:
-            found |= {
+            schemas |= {
                 f"{name}.{inner}": item
                 for inner, item in _member(node, "properties").items()
                 if isinstance(item, dict)
             }
         else:
-            found[name] = node
-    return found
+            schemas[name] = node
+    return schemas
 
 
 @lru_cache(maxsize=4096)
@@ -123,7 +123,7 @@ def _number_check(schema: JsonObject, *, whole: bool) -> Check:
 
 def explain(path: str, text: str) -> tuple[str, str, str | None]:
     """Code, message and hint for a text that ``check_of`` refused, from the schema."""
-    from reconciler.source.schema.values import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+    from reconciler.source.schema.validator import WrittenValidator, to_value  # noqa: PLC0415 - jsonschema takes 90 ms
 
     schema = schema_of(path) or {}
     types = schema.get("type")
@@ -150,5 +150,5 @@ def folded(name: str) -> str:
 
 
 def _member(node: Mapping[str, JsonValue], name: str) -> JsonObject:
-    found = node.get(name)
-    return found if isinstance(found, dict) else {}
+    member = node.get(name)
+    return member if isinstance(member, dict) else {}

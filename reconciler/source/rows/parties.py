@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from urllib.parse import urlsplit
 
+from reconciler.domain.model import Call
 from reconciler.domain.settings import Project
-from reconciler.source.rows.cells import AGENT, PHONE_ONLY, SENDER, Source
+from reconciler.source.rows.cells import AGENT, PHONE_ONLY, SENDER, Reading, Source
 from reconciler.source.rows.phone_numbers import judge_number, old_mexican_hint
-from reconciler.source.rows.reading import Reading
 from reconciler.source.schema.wording import quoted
 
 # Ids are UUIDs, also seen as agent-<uuid> and pn-<uuid> (the vendor's API reference).
@@ -23,22 +22,11 @@ ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 OTHER_SENDER = {True: "from_number", False: "from_number_id"}
 
 
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The resolved ids and texts of a row, None where absent."""
+def read_parties(reading: Reading, project: Project) -> Call:
+    """A call with its parties, without its timing and data: aliases are resolved, and numbers checked.
 
-    agent: str
-    sender: str
-    contact_id: str | None
-    to_number: str | None
-    full_name: str | None
-    email: str | None
-    country: str | None
-    webhook_url: str | None
-
-
-def read_parties(reading: Reading, project: Project) -> Parties:
-    """Resolve aliases and check numbers. Errors are reported, and fail the row."""
+    Errors are reported, and fail the row.
+    """
     contact = reading.text("contact_id")
     is_contact = contact is not None
     _check_target(reading)
@@ -49,10 +37,9 @@ def read_parties(reading: Reading, project: Project) -> Parties:
                 hint = "remove it (the service has the contact's data), or call a to_number"
                 reading.wrong("E310", field, f"{field} is for phone calls, but this row calls a contact", hint)
     elif reading.cell("to_number") is not None and reading.cell("full_name") is None:
-        reading.wrong(
-            "E311", "full_name", "missing field 'full_name', which a phone call needs", "add full_name: ..."
-        )
-    return Parties(
+        message = "missing field 'full_name', which a phone call needs"
+        reading.wrong("E311", "full_name", message, "add full_name: ...")
+    return Call(
         agent=_agent(reading, project),
         sender=_sender(reading, project, is_contact=is_contact),
         contact_id=contact,
@@ -104,20 +91,14 @@ def _agent(reading: Reading, project: Project) -> str:
     if text is None and any(map(reading.blocked, AGENT)):
         return ""
     if text is None:
-        reading.wrong(
-            "E301",
-            "agent",
-            "missing field 'agent' (the AI agent that makes the call)",
-            "add agent: to the row or to defaults",
-        )
+        message = "missing field 'agent' (the AI agent that makes the call)"
+        reading.wrong("E301", "agent", message, "add agent: to the row or to defaults")
         return ""
-    found = agent_id(text, project)
-    if found is None:
-        hint = partial(_near, text, project.agents, "agents")
-        reading.wrong(
-            "E302", "agent", f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id", hint
-        )
-    return found or text
+    identifier = agent_id(text, project)
+    if identifier is None:
+        message = f"agent {quoted(text)} is neither a name in reconciler.yaml nor an id"
+        reading.wrong("E302", "agent", message, partial(_near, text, project.agents, "agents"))
+    return identifier or text
 
 
 def agent_id(text: str, project: Project) -> str | None:
@@ -130,17 +111,16 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
     if text is None and (any(map(reading.blocked, SENDER)) or _is_of_other_kind(reading, is_contact=is_contact)):
         return ""
     if text is None:
-        reading.wrong(
-            "E301", "from", "missing field 'from' (the number to call from)", "add from: to the row or to defaults"
-        )
+        message = "missing field 'from' (the number to call from)"
+        reading.wrong("E301", "from", message, "add from: to the row or to defaults")
         return ""
     if name == "from_number_id":
         return text
     if name == "from_number":
         return _number(reading, name) or ""
-    found = sender_id(text, project, contact=is_contact)
-    if found is not None:
-        return found
+    identifier = sender_id(text, project, contact=is_contact)
+    if identifier is not None:
+        return identifier
     alias = project.numbers.get(text)
     if alias is not None:
         needed, _ = alias.named(contact=is_contact)
@@ -174,8 +154,8 @@ def _near(text: str, names: Iterable[str], section: str) -> str:
     near = get_close_matches(text, names, n=1)
     if near:
         return f"did you mean {near[0]}?"
-    known = f"use one of: {', '.join(sorted(names)[:8])}" if names else f"{section} in reconciler.yaml is empty"
-    return f"{known}; or write the id"
+    choices = f"use one of: {', '.join(sorted(names)[:8])}" if names else f"{section} in reconciler.yaml is empty"
+    return f"{choices}; or write the id"
 
 
 def _number(reading: Reading, field: str) -> str | None:
@@ -192,9 +172,8 @@ def _number(reading: Reading, field: str) -> str | None:
         message = f"{field} {quoted(text)} has no area code"
         reading.wrong("E304", field, message, "add the area code after the country code")
     elif verdict == "unassigned":
-        reading.warn(
-            "W202", field, f"{field} {quoted(text)} is outside the known number ranges", "check the number"
-        )
+        message = f"{field} {quoted(text)} is outside the known number ranges"
+        reading.warn("W202", field, message, "check the number")
     return text
 
 

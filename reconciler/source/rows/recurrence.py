@@ -49,35 +49,29 @@ def dates(rule: str, start: date, *, until: date | None = None, count: int | Non
         RecurrenceError: the rule is invalid, or has no dates, fewer than ``count``, or more than 400.
     """
     parts, last = _checked(rule), _last(start, until)
-    found: list[date] = []
+    days: list[date] = []
     for day in occurrences(_rule(parts), start, last):
-        if len(found) == count:
+        if len(days) == count:
             break
-        if len(found) == MAX_DATES:
-            raise RecurrenceError(
-                "E803",
-                "rule",
-                f"the rule has more than {MAX_DATES} dates",
-                "choose an earlier end, or split the row",
-            )
-        found.append(day)
-    if not found:
-        raise RecurrenceError(
-            "E803", "rule", "the rule has no date between from and its end", "check rule, from and until"
-        )
-    if count is not None and len(found) < count:
-        message = f"the rule has only {len(found)} of {count} dates within {_LONGEST_YEARS} years"
+        if len(days) == MAX_DATES:
+            message = f"the rule has more than {MAX_DATES} dates"
+            raise RecurrenceError("E803", "rule", message, "choose an earlier end, or split the row")
+        days.append(day)
+    if not days:
+        message = "the rule has no date between from and its end"
+        raise RecurrenceError("E803", "rule", message, "check rule, from and until")
+    if count is not None and len(days) < count:
+        message = f"the rule has only {len(days)} of {count} dates within {_LONGEST_YEARS} years"
         raise RecurrenceError("E803", "count", message, "choose a more frequent rule, or a lower count")
-    return found
+    return days
 
 
 def _last(start: date, until: date | None) -> date:
     """The last possible day. It bounds the search for rules without any date."""
     longest = date(min(start.year + _LONGEST_YEARS, date.max.year), 12, 31)
     if until is not None and until < start:
-        raise RecurrenceError(
-            "E803", "until", f"until {until} is before from", "choose a later date: until is the last possible day"
-        )
+        hint = "choose a later date: until is the last possible day"
+        raise RecurrenceError("E803", "until", f"until {until} is before from", hint)
     if until is not None and until > longest:
         message = f"until {until} is more than {_LONGEST_YEARS} years after from"
         raise RecurrenceError("E803", "until", message, "choose an earlier date")
@@ -112,9 +106,8 @@ def _checked(rule: str) -> dict[str, str]:
         if name in _ENDS:
             raise _unreadable(f"{name} is not allowed in the rule", f"write {_ENDS[name]}: next to rule:")
         if name not in _PARTS:
-            raise _unreadable(
-                f"{_cut(part)!r} is not a supported part of a rule", f"use one of: {', '.join(_PARTS)}"
-            )
+            message = f"{_cut(part)!r} is not a supported part of a rule"
+            raise _unreadable(message, f"use one of: {', '.join(_PARTS)}")
         if name in parts:
             raise _unreadable(f"duplicate part {name}", "write it once, with commas between its values")
         if not _readable(name, value):
@@ -180,18 +173,15 @@ def _check_nth_weekdays(parts: Mapping[str, str], frequency: str) -> None:
         return
     if frequency in {"DAILY", "WEEKLY"} or "BYWEEKNO" in parts:
         other = "BYWEEKNO" if "BYWEEKNO" in parts else f"FREQ={frequency}"
-        raise _unreadable(
-            f"BYDAY={_cut(parts['BYDAY'])} cannot be used with {other}", "use MONTHLY or YEARLY for an nth weekday"
-        )
+        message = f"BYDAY={_cut(parts['BYDAY'])} cannot be used with {other}"
+        raise _unreadable(message, "use MONTHLY or YEARLY for an nth weekday")
     for name in ("BYMONTHDAY", "BYYEARDAY"):
         if name in parts:
             message = f"BYDAY={_cut(parts['BYDAY'])} with {name} is ambiguous"
             raise _unreadable(message, f"write the weekdays without a number, or remove {name}")
     if (frequency == "MONTHLY" or "BYMONTH" in parts) and max(map(abs, numbers)) > _MOST_IN_A_MONTH:
-        raise _unreadable(
-            f"BYDAY={_cut(parts['BYDAY'])}: a weekday occurs at most {_MOST_IN_A_MONTH} times in a month",
-            "choose a number from -5 to 5",
-        )
+        message = f"BYDAY={_cut(parts['BYDAY'])}: a weekday occurs at most {_MOST_IN_A_MONTH} times in a month"
+        raise _unreadable(message, "choose a number from -5 to 5")
 
 
 def _check_years(parts: Mapping[str, str], frequency: str) -> None:

@@ -7,23 +7,14 @@ extending a rule, or skipping or moving a date, does not change the keys of othe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 from reconciler.domain import times
 from reconciler.source.report import FileReport
-from reconciler.source.rows.cells import Cell, Layer, Source
+from reconciler.source.rows.cells import Cell, Layer, Occurrence, Source
 from reconciler.source.rows.recurrence import RecurrenceError, dates
 from reconciler.source.yaml.nodes import ListNode, MapNode, Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One date of a rule; ``at`` is its wall time, from the rule or from ``move``."""
-
-    day: date
-    at: Cell
-    rule: Scalar
 
 
 def occurrences(item: MapNode, own: Layer, report: FileReport) -> Iterator[tuple[Layer, Occurrence | None]]:
@@ -35,12 +26,12 @@ def occurrences(item: MapNode, own: Layer, report: FileReport) -> Iterator[tuple
         yield own, None
         return
     key, node = item.items["repeat"]
-    found: list[Occurrence] = []
+    dated: list[Occurrence] = []
     if _timed_once(own, report) and isinstance(node, MapNode) and "repeat" not in own.bad:
-        found = _RepeatReader(key, node, report).read()
-    if not found:
+        dated = _RepeatReader(key, node, report).read()
+    if not dated:
         yield replace(own, bad=own.bad | {"repeat", "schedule"}), None
-    for occurrence in found:
+    for occurrence in dated:
         cells = own.cells | {"schedule.at": occurrence.at}
         yield replace(own, cells=cells, schedule=True), occurrence
 
@@ -85,12 +76,8 @@ class _RepeatReader:
         until, count = self._scalar("until"), self._scalar("count")
         if (until is None) is (count is None):
             message = "repeat has no end" if until is None else "repeat has both until and count"
-            self._wrong(
-                "E802",
-                message,
-                count or self._key,
-                "set either until: (the last date) or count: (the number of dates)",
-            )
+            hint = "set either until: (the last date) or count: (the number of dates)"
+            self._wrong("E802", message, count or self._key, hint)
             return []
         last = self._day(until) if until is not None else None
         if until is not None and last is None:
@@ -106,15 +93,15 @@ class _RepeatReader:
     ) -> None:
         """Check that skipped and moved dates are dates of the rule, none is both, and at least one date is
         left."""
-        known = frozenset(nominal)
-        places = [*skipped.items(), *((day, where) for day, (where, _) in moved.items())]
-        for day, where in places:
-            if day not in known:
+        days = frozenset(nominal)
+        places = [*skipped.items(), *((day, key) for day, (key, _) in moved.items())]
+        for day, scalar in places:
+            if day not in days:
                 near = min(nominal, key=lambda other: abs(other - day))
-                self._wrong("E804", f"{day} is not a date of this rule", where, f"the nearest date is {near}")
+                self._wrong("E804", f"{day} is not a date of this rule", scalar, f"the nearest date is {near}")
         for day in skipped.keys() & moved.keys():
             self._wrong("E804", f"{day} is both skipped and moved", moved[day][0], "remove one of them")
-        if known == skipped.keys():
+        if days == skipped.keys():
             hint = "use enabled: false to disable the row"
             self._wrong("E803", "all dates of the rule are skipped", self._key, hint)
 
@@ -126,16 +113,16 @@ class _RepeatReader:
     def _moved(self) -> dict[date, tuple[Scalar, Cell]]:
         """By nominal date: its node, and the time it is moved to."""
         node = self._node.get("move")
-        found: dict[date, tuple[Scalar, Cell]] = {}
+        moved: dict[date, tuple[Scalar, Cell]] = {}
         for key, value in node.items.values() if isinstance(node, MapNode) else ():
             day, moment = self._day(key), self._wall(value) if isinstance(value, Scalar) else None
             if isinstance(value, Scalar) and day is not None and moment is not None:
-                found[day] = key, Cell(times.format_wall(moment), Source.REPEAT, value)
-        return found
+                moved[day] = key, Cell(times.format_wall(moment), Source.REPEAT, value)
+        return moved
 
     def _scalar(self, name: str) -> Scalar | None:
-        found = self._node.get(name)
-        return found if isinstance(found, Scalar) else None
+        node = self._node.get(name)
+        return node if isinstance(node, Scalar) else None
 
     def _day(self, scalar: Scalar) -> date | None:
         try:
@@ -148,14 +135,10 @@ class _RepeatReader:
         try:
             return times.parse_wall(scalar.text)
         except ValueError:
-            self._wrong(
-                "E313",
-                f"{scalar.text} is not a valid date and time",
-                scalar,
-                "write a time such as 2026-06-01 10:00:00",
-            )
+            message = f"{scalar.text} is not a valid date and time"
+            self._wrong("E313", message, scalar, "write a time such as 2026-06-01 10:00:00")
             return None
 
-    def _wrong(self, code: str, message: str, where: Scalar, hint: str) -> None:
-        self._report.add_problem(code, message, where.line, where.column, hint)
+    def _wrong(self, code: str, message: str, scalar: Scalar, hint: str) -> None:
+        self._report.add_problem(code, message, scalar.line, scalar.column, hint)
         self._failed = True

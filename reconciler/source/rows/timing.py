@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain import times
 from reconciler.domain.model import Schedule
-from reconciler.source.rows.cells import TIMING
-from reconciler.source.rows.reading import Reading
+from reconciler.source.rows.cells import TIMING, Reading
 from reconciler.source.rows.zones import is_place, zone_problem
 from reconciler.source.schema.wording import quoted
 
@@ -84,15 +83,11 @@ def _place_by(reading: Reading) -> datetime | None:
     text = reading.text("place_by")
     if text is None or reading.blocked("place_by"):
         return None
-    found = instant(text)
-    if found is None:
-        reading.wrong(
-            "E308",
-            "place_by",
-            f"place_by {quoted(text)} is not a valid time",
-            f"write a time such as 2026-06-15T18:00:00Z, in {times.RANGE}",
-        )
-    return found
+    moment = instant(text)
+    if moment is None:
+        hint = f"write a time such as 2026-06-15T18:00:00Z, in {times.RANGE}"
+        reading.wrong("E308", "place_by", f"place_by {quoted(text)} is not a valid time", hint)
+    return moment
 
 
 @lru_cache(maxsize=4096)
@@ -122,9 +117,9 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         hint = "add timezone: (such as America/Mexico_City) to the row's schedule, or to defaults"
         reading.wrong("E309", "schedule.at", "missing field 'timezone' in schedule", hint)
         return None, None
-    found = set_time(at, name)
-    if found is not None:
-        return found
+    timing = set_time(at, name)
+    if timing is not None:
+        return timing
     zone = times.zone(name) if is_place(name) else None
     try:
         wall = times.parse_wall(at)
@@ -134,13 +129,12 @@ def _schedule(reading: Reading, at: str) -> tuple[Schedule | None, datetime | No
         _no_place(reading, "schedule.timezone", name, wall)
     if wall is None:
         message = f"schedule.at {quoted(at)} is not a valid date and time"
-        reading.wrong(
-            "E313", "schedule.at", message, f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}"
-        )
+        hint = f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}"
+        reading.wrong("E313", "schedule.at", message, hint)
         return None, None
     if zone is None:
         return None, None
-    return Schedule(times.format_wall(wall), name), _unclear(reading, wall, zone)
+    return Schedule(times.format_wall(wall), name), _instant(reading, wall, zone)
 
 
 def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
@@ -151,10 +145,10 @@ def set_time(at: str, timezone: str) -> tuple[Schedule, datetime] | None:
     try:
         wall = times.parse_wall(at)
         zone = times.zone(timezone) if is_place(timezone) else None
-        found = None if zone is None else times.locate(wall, zone)
-    except (ValueError, OverflowError):
+        moment = None if zone is None else times.locate(wall, zone)
+    except ValueError:
         return None
-    return (Schedule(times.format_wall(wall), timezone), found) if isinstance(found, datetime) else None
+    return (Schedule(times.format_wall(wall), timezone), moment) if isinstance(moment, datetime) else None
 
 
 @lru_cache(maxsize=4096)
@@ -164,7 +158,7 @@ def _start(hour: str, timezone: str) -> datetime | None:
     try:
         wall = times.parse_wall(f"{hour}:00")
         ends = None if zone is None else (times.locate(wall, zone), times.locate(wall + _REST_OF_HOUR, zone))
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
     match ends:
         case datetime() as start, datetime() as end if end - start == _REST_OF_HOUR:
@@ -182,30 +176,22 @@ def _within(rest: str) -> timedelta | None:
         return None
 
 
-def _unclear(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
-    try:
-        found = times.locate(wall, zone)
-    except OverflowError:
-        reading.wrong(
-            "E313",
-            "schedule.at",
-            f"schedule.at {wall} is out of range",
-            f"write a time such as 2026-06-15 14:30:00, in {times.RANGE}",
-        )
-        return None
-    if isinstance(found, times.Gap):
-        before, after = (_reading_of(moment, zone) for moment in (found.before, found.after))
+def _instant(reading: Reading, wall: datetime, zone: ZoneInfo) -> datetime | None:
+    """The instant in UTC; None if there is not exactly one, which is reported."""
+    located = times.locate(wall, zone)
+    if isinstance(located, times.Gap):
+        before, after = (_reading_of(moment, zone) for moment in (located.before, located.after))
         message = (
             f"{wall} does not exist in {zone.key}, because the clocks skip it: it could mean {before} or {after}"
         )
         reading.wrong("E314", "schedule.at", message, _other_time(reading, "before or after the change"))
         return None
-    if isinstance(found, times.Fold):
-        first, second = (_reading_of(moment, zone) for moment in (found.first, found.second))
+    if isinstance(located, times.Fold):
+        first, second = (_reading_of(moment, zone) for moment in (located.first, located.second))
         message = f"{wall} is ambiguous in {zone.key}: it could mean {first} or {second}"
         reading.wrong("E315", "schedule.at", message, _other_time(reading, "that the clocks show once"))
         return None
-    return found
+    return located
 
 
 def _other_time(reading: Reading, which: str) -> str:

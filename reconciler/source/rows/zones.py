@@ -69,11 +69,11 @@ def _without_accents(text: str) -> str:
 
 def _offset(text: str) -> timedelta | None:
     """An offset as most people understand it; None if the text is not an offset."""
-    found = _OFFSET.fullmatch(text)
-    if found is None or (found["posix"] is None and text[:1].isdigit()):
+    match = _OFFSET.fullmatch(text)
+    if match is None or (match["posix"] is None and text[:1].isdigit()):
         return None
-    span = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
-    behind = (found["sign"] != "+") is (found["posix"] is None)
+    span = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    behind = (match["sign"] != "+") is (match["posix"] is None)
     return -span if behind else span
 
 
@@ -85,7 +85,7 @@ def _utc(offset: timedelta) -> str:
 
 def _at_offset(offset: timedelta, at: datetime | None) -> str:
     """A hint with places whose offset from UTC is ``offset``, both now and at the wall time."""
-    matches = _listed(name for name in _ordered() if all(found == offset for found in _offsets(name, at)))
+    matches = _listed(name for name in _ordered() if all(other == offset for other in _offsets(name, at)))
     if not matches:
         return f"write a place; none has {_utc(offset)} both now and then"
     also = "; or write UTC" if not offset else ""

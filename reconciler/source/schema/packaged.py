@@ -1,4 +1,4 @@
-"""The packaged JSON Schemas, and validators for them."""
+"""The packaged JSON Schemas."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import json
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.domain.model import JsonObject, JsonValue
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 _SUFFIX = ".schema.json"
 
@@ -31,18 +27,6 @@ def schema_names() -> tuple[str, ...]:
 def schema_text(name: str) -> str:
     """The text of a schema file. ``name`` is one of ``schema_names``."""
     return (_folder() / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
-
-
-@cache
-def validator(name: str, *parts: str) -> Validator:
-    """A validator of values from ``values.to_value``: patterns and lengths apply to the text as written.
-
-    With ``parts``, a value must fit each of these definitions. References outside of the schema are never
-    followed, because the registry is empty and retrieves nothing.
-    """
-    from reconciler.source.schema.values import WrittenValidator  # noqa: PLC0415 - jsonschema takes 90 ms
-
-    return WrittenValidator(part_of(name, parts))
 
 
 def part_of(name: str, parts: tuple[str, ...]) -> JsonObject:

@@ -11,8 +11,7 @@ from reconciler.domain.sensitive import is_harmless
 from reconciler.source.report import MAX_PER_KIND, FileReport, ProblemKind
 from reconciler.source.rows.phone_numbers import old_mexican_hint
 from reconciler.source.schema import wording
-from reconciler.source.schema.packaged import validator
-from reconciler.source.schema.sieve import prefilter
+from reconciler.source.schema.prefilter import prefilter
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar, ScalarType
 
 if TYPE_CHECKING:
@@ -55,16 +54,12 @@ def check_shape(root: MapNode, schema: str, report: FileReport) -> None:
     """
     lists = list(_rows(root)) if schema == "callplan" else []
     judged = root
-    for where, _, _ in lists:
-        judged = _without(judged, where)
+    for path, _, _ in lists:
+        judged = _without(judged, path)
     if not prefilter(schema).passes(judged):
-        from reconciler.source.schema.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
-
-        for error in validator(schema).iter_errors(to_value(judged)):
-            path: Path = tuple(error.absolute_path)
-            _report_error(error, _find(root, path), path, report)
-    for where, rows, parts in lists:
-        _check_rows(rows, where, (schema, *parts), report)
+        _explain(judged, (), (schema,), report)
+    for path, rows, parts in lists:
+        _check_rows(rows, path, (schema, *parts), report)
 
 
 def _rows(root: MapNode) -> Iterator[tuple[Path, list[Node], tuple[str, ...]]]:
@@ -101,16 +96,17 @@ def _check_rows(rows: Sequence[Node], path: Path, schema: tuple[str, ...], repor
             continue
         explained[wrong_in] += 1
         kinds[wrong_in] = report.kinds = []
-        _explain_row(row, (*path, index), schema, report)
+        _explain(row, (*path, index), schema, report)
         report.kinds = None
 
 
-def _explain_row(row: Node, path: Path, schema: tuple[str, ...], report: FileReport) -> None:
-    from reconciler.source.schema.values import to_value  # noqa: PLC0415 - jsonschema takes 90 ms
+def _explain(root: Node, path: Path, schema: tuple[str, ...], report: FileReport) -> None:
+    """Report the errors of a file, or of the row at ``path``."""
+    from reconciler.source.schema.validator import to_value, validator  # noqa: PLC0415 - jsonschema takes 90 ms
 
-    for error in validator(*schema).iter_errors(to_value(row)):
+    for error in validator(*schema).iter_errors(to_value(root)):
         inner = tuple(error.absolute_path)
-        _report_error(error, _find(row, inner), (*path, *inner), report)
+        _report_error(error, _find(root, inner), (*path, *inner), report)
 
 
 def _has_forbidden_name(row: Node) -> bool:
@@ -157,19 +153,19 @@ def _properties(error: ValidationError) -> Sequence[str]:
 
 
 def _unknown_fields(error: ValidationError, node: Node, path: Path, report: FileReport) -> None:
-    known = _properties(error)
+    allowed = _properties(error)
     if not isinstance(node, MapNode):
         return
     for name, (key, _) in node.items.items():
-        if name not in known:
-            code, message, hint = _unknown(name, known, path)
+        if name not in allowed:
+            code, message, hint = _unknown(name, allowed, path)
             report.bad.add((*path, name))
             report.add_problem(
                 code, message, key.line, key.column, hint, private=wording.revealing_names((*path, name))
             )
 
 
-def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str]:
+def _unknown(name: str, allowed: Sequence[str], path: Path) -> tuple[str, str, str]:
     lowered = name.lower()
     if lowered in _SECRETS:
         hint = "set CONTACTSHIP_API_KEY or pass --api-key-file, and remove the secret from the file's history"
@@ -182,13 +178,13 @@ def _unknown(name: str, known: Sequence[str], path: Path) -> tuple[str, str, str
         )
     if path == ("policy",):
         return "E207", f"policy.{name} is not supported by this version, so it would have no effect", "remove it"
-    if lowered == "repeat" and "repeat" not in known:
+    if lowered == "repeat" and "repeat" not in allowed:
         return "E806", f"{name}: {NO_REPEAT[0]}", NO_REPEAT[1]
     synonym = SYNONYMS.get(lowered)
-    exact = [synonym] if synonym is not None and synonym in known else []
-    near = exact or get_close_matches(lowered, known, n=1, cutoff=0.7)
+    exact = [synonym] if synonym is not None and synonym in allowed else []
+    near = exact or get_close_matches(lowered, allowed, n=1, cutoff=0.7)
     where = f" in {wording.shown(path)}" if path else ""
-    hint = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(known)}"
+    hint = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(allowed)}"
     return "E201", f"unknown field {name!r}{where}", hint
 
 

@@ -98,8 +98,8 @@ def _types(limit: object) -> str:
     names = limit if isinstance(limit, list) else [limit]
     if {"string", "number"} <= set(names):
         return "text"
-    known = [_TYPES[str(name)] for name in names if str(name) in _TYPES]
-    return " or ".join(known) if known else "another type"
+    types = [_TYPES[str(name)] for name in names if str(name) in _TYPES]
+    return " or ".join(types) if types else "another type"
 
 
 def _type_hint(limit: object, node: Node) -> str | None:

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from importlib import resources
 
-from reconciler.domain.documents import items, members, text
-from reconciler.domain.model import JsonObject, JsonValue
+from msgspec import Struct, json
+
 from reconciler.domain.policy import Hours, Jurisdiction, Window, days_of
+
+
+class _Preset(Struct):
+    country: str
+    windows: dict[str, list[str]]
+    holidays: tuple[str, ...]
+    citation: str
+    checked: date
+
+
+class _Presets(Struct):
+    jurisdictions: dict[str, _Preset]
 
 
 @cache
 def jurisdictions() -> dict[str, Jurisdiction]:
     """All presets in ``data/jurisdictions.json``, by code."""
     data = resources.files("reconciler").joinpath("data", "jurisdictions.json").read_bytes()
-    listed = members(members(json.loads(data))["jurisdictions"])
-    return {code: _jurisdiction(code, members(value)) for code, value in listed.items()}
+    presets = json.decode(data, type=_Presets).jurisdictions
+    return {
+        code: Jurisdiction(
+            code=code,
+            country=preset.country,
+            hours=Hours(_week(preset.windows), preset.holidays),
+            citation=preset.citation,
+            checked=preset.checked,
+        )
+        for code, preset in presets.items()
+    }
 
 
-def _jurisdiction(code: str, item: JsonObject) -> Jurisdiction:
-    return Jurisdiction(
-        code=code,
-        country=text(item["country"]),
-        hours=Hours(_week(members(item["windows"])), tuple(map(text, items(item["holidays"])))),
-        citation=text(item["citation"]),
-        checked=date.fromisoformat(text(item["checked"])),
-    )
-
-
-def _week(windows: JsonObject) -> tuple[tuple[Window, ...], ...]:
-    week = {day: tuple(_windows(value)) for name, value in windows.items() for day in days_of(name)}
+def _week(windows: dict[str, list[str]]) -> tuple[tuple[Window, ...], ...]:
+    week = {day: tuple(map(Window.parse, texts)) for name, texts in windows.items() for day in days_of(name)}
     return tuple(week.get(day, ()) for day in range(7))
-
-
-def _windows(value: JsonValue) -> Iterator[Window]:
-    for item in items(value):
-        yield Window.parse(text(item))

@@ -82,10 +82,10 @@ def _lines(file: ListFile, project: Project, report: FileReport) -> Iterator[_Li
                     raise SheetProblem("E603", f"more than {project.limits.sheet_rows:,} rows")
                 if line := reader.line(record):
                     yield line
-    except SheetProblem as found:
-        where = found.location or file.source
-        message = found.message if found.location else f"{file.file}: {found.message}"
-        report.add_problem_at(found.code, message, where, found.hint)
+    except SheetProblem as problem:
+        location = problem.location or file.source
+        message = problem.message if problem.location else f"{file.file}: {problem.message}"
+        report.add_problem_at(problem.code, message, location, problem.hint)
 
 
 class _ListReader:
@@ -115,12 +115,12 @@ class _ListReader:
         contacts = [self._contact(record, index) for index in self._contacts if record.texts[index].strip()]
         numbers = [self._number(record, index) for index in self._numbers if record.texts[index].strip()]
         if not contacts and not numbers:
-            where = self._grid.locate(record, None)
+            location = self._grid.locate(record, None)
             self._report.add_problem_at(
-                "E912", "this line has no number or contact", where, "fill in the cell, or remove the line"
+                "E912", "this line has no number or contact", location, "fill in the cell, or remove the line"
             )
-        known = _ListLine(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
-        return known if known.contacts or known.numbers else None
+        line = _ListLine(tuple(filter(None, contacts)), tuple(filter(None, numbers)))
+        return line if line.contacts or line.numbers else None
 
     def _contact(self, record: SheetRow, index: int) -> str | None:
         text = record.texts[index].strip()
@@ -138,9 +138,12 @@ class _ListReader:
             return None
         try:
             return person(e164(text, country or _ANY_COUNTRY))
-        except FormulaProblem as found:
+        except FormulaProblem as problem:
             self._unread(
-                record, index, "not a possible phone number", found.hint or "check the country code and the length"
+                record,
+                index,
+                "not a possible phone number",
+                problem.hint or "check the country code and the length",
             )
             return None
 

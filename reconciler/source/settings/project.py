@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.settings import (
-    DEFAULT_PLANS,
-    DEFAULT_STATE,
     PROJECT_FILE,
     Limits,
     Project,
@@ -22,8 +19,8 @@ from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_TIMEOUT
 from reconciler.source.report import FileReport, by_place
 from reconciler.source.schema.shape import check_shape
-from reconciler.source.settings.guards import read_day, read_policy
-from reconciler.source.settings.members import child_map, child_text, read_integer, read_rate, read_seconds
+from reconciler.source.settings.policy import read_policy
+from reconciler.source.settings.section import Section, read_day
 from reconciler.source.yaml.loader import Document, load
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 from reconciler.system import files
@@ -75,11 +72,9 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
     try:
         data = read()
     except OSError as error:
-        place = Location(name)
-        found = Diagnostic(
-            Severity.ERROR, "E113", f"cannot be read: {error_message(error)}", place, next_step(error)
-        )
-        return Project(root), None, (found,)
+        message = f"cannot be read: {error_message(error)}"
+        problem = Diagnostic(Severity.ERROR, "E113", message, Location(name), next_step(error))
+        return Project(root), None, (problem,)
     document = load(data, name)
     if not isinstance(document.root, MapNode):
         return Project(root), document, document.diagnostics
@@ -91,30 +86,33 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
     if report.errors:
         report.finish()
         return Project(root), document, by_place(report.diagnostics)
-    settings = _settings(root, node, report)
+    settings = _settings(root, Section(node, report))
     report.finish()
     return settings, document, by_place(report.diagnostics)
 
 
-def _settings(root: Path, node: MapNode, report: FileReport) -> Project:
-    state = child_map(node, "state")
-    policy = child_map(node, "policy")
-    max_age = read_seconds(policy, "plan_max_age", report)
-    days_off = _holidays(policy, report)
+def _settings(root: Path, settings: Section) -> Project:
+    state, policy, limits = map(settings.section, ("state", "policy", "limits"))
+    days = (read_day(item, settings.report) for item in policy.scalars("holidays"))
+    holidays = frozenset(day for day in days if day is not None)
+    default = Project(root)
     return Project(
         root=root,
         source=Location(PROJECT_FILE),
-        plans=_texts(node, "plans") or DEFAULT_PLANS,
-        state_path=child_text(state, "path") or DEFAULT_STATE,
-        lineage=child_text(state, "lineage"),
-        agents=_names(child_map(node, "agents")),
-        numbers=_numbers(child_map(node, "numbers")),
-        webhook_hosts=frozenset(_texts(policy, "webhook_hosts")),
-        plan_max_age=Project(root).plan_max_age if max_age is None else max_age,
-        holidays=days_off,
-        limits=_limits(child_map(node, "limits"), report),
-        provider=_provider(child_map(node, "provider"), report),
-        policy=read_policy(policy, days_off, report),
+        plans=settings.texts("plans") or default.plans,
+        state_path=state.text("path") or default.state_path,
+        lineage=state.text("lineage"),
+        agents=settings.section("agents").by_name(),
+        numbers=dict(_numbers(settings.section("numbers"))),
+        webhook_hosts=frozenset(policy.texts("webhook_hosts")),
+        plan_max_age=policy.seconds("plan_max_age") or default.plan_max_age,
+        holidays=holidays,
+        limits=Limits(
+            sheet_rows=limits.integer("sheet_rows") or default.limits.sheet_rows,
+            sheet_bytes=limits.integer("sheet_bytes") or default.limits.sheet_bytes,
+        ),
+        provider=_provider(settings.section("provider"), default.provider),
+        policy=read_policy(policy, holidays),
     )
 
 
@@ -134,59 +132,31 @@ def _flat(node: Node | None, path: str) -> Iterator[tuple[str, str]]:
         yield path, node.text
 
 
-def _holidays(policy: MapNode, report: FileReport) -> frozenset[date]:
-    found = policy.get("holidays")
-    items = found.items if isinstance(found, ListNode) else ()
-    days = (read_day(item, report) for item in items if isinstance(item, Scalar))
-    return frozenset(day for day in days if day is not None)
-
-
-def _limits(node: MapNode, report: FileReport) -> Limits:
-    standard = Limits()
-    rows, size = read_integer(node, "sheet_rows", report), read_integer(node, "sheet_bytes", report)
-    return Limits(standard.sheet_rows if rows is None else rows, standard.sheet_bytes if size is None else size)
-
-
-def _provider(node: MapNode, report: FileReport) -> ProviderSettings:
-    standard = ProviderSettings()
-    concurrency = read_integer(node, "concurrency", report)
-    timeout = read_seconds(node, "timeout", report, most=MAX_TIMEOUT)
+def _provider(provider: Section, default: ProviderSettings) -> ProviderSettings:
     return ProviderSettings(
-        schedule_fields=_schedule_fields(child_map(node, "schedule_fields"), report),
-        rate=read_rate(node, "rate", report, standard.rate),
-        concurrency=standard.concurrency if concurrency is None else concurrency,
-        timeout=standard.timeout if timeout is None else timeout,
+        schedule_fields=_schedule_fields(provider.section("schedule_fields"), default.schedule_fields),
+        rate=provider.rate("rate", default.rate),
+        concurrency=provider.integer("concurrency") or default.concurrency,
+        timeout=provider.seconds("timeout", most=MAX_TIMEOUT) or default.timeout,
     )
 
 
-def _schedule_fields(node: MapNode, report: FileReport) -> ScheduleFields:
+def _schedule_fields(names: Section, default: ScheduleFields) -> ScheduleFields:
     """Two different names: with the same one, a request would lose the time of its call."""
-    standard = ScheduleFields()
+    at, timezone = names.scalar("at"), names.scalar("timezone")
     fields = ScheduleFields(
-        at=child_text(node, "at") or standard.at, timezone=child_text(node, "timezone") or standard.timezone
+        at=at.text if at else default.at, timezone=timezone.text if timezone else default.timezone
     )
-    if fields.at == fields.timezone:
-        written = [item for item in (node.get("at"), node.get("timezone")) if isinstance(item, Scalar)]
-        message = f"schedule_fields: at and timezone are both {fields.at!r}"
-        hint = "choose two different names, such as date and timezone"
-        report.add_problem("E204", message, written[-1].line, written[-1].column, hint)
-        return standard
-    return fields
+    if fields.at != fields.timezone:
+        return fields
+    last = timezone or at or names.node
+    message = f"schedule_fields: at and timezone are both {fields.at!r}"
+    hint = "choose two different names, such as date and timezone"
+    names.report.add_problem("E204", message, last.line, last.column, hint)
+    return default
 
 
-def _numbers(node: MapNode) -> dict[str, SenderNumber]:
-    return {
-        name: SenderNumber(child_text(value, "id"), child_text(value, "e164"))
-        for name, (_, value) in node.items.items()
-        if isinstance(value, MapNode)
-    }
-
-
-def _names(node: MapNode) -> dict[str, str]:
-    return {name: value.text for name, (_, value) in node.items.items() if isinstance(value, Scalar)}
-
-
-def _texts(node: MapNode, name: str) -> tuple[str, ...]:
-    found = node.get(name)
-    items = found.items if isinstance(found, ListNode) else []
-    return tuple(item.text for item in items if isinstance(item, Scalar))
+def _numbers(numbers: Section) -> Iterator[tuple[str, SenderNumber]]:
+    for name, _, _ in numbers:
+        number = numbers.section(name)
+        yield name, SenderNumber(number.text("id"), number.text("e164"))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from reconciler.domain.model import Location
+from reconciler.source.sheets.formula_escape import unescape_formula
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, SheetProblem, SheetRow, letters
-from reconciler.source.sheets.guard import unguarded
 
 _HEAD = 64  # bytes; a first line that sets the delimiter is shorter
 _SEPARATOR = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)  # read, but not shown, by spreadsheet programs
@@ -167,7 +167,7 @@ class Delimited(Grid):
                 None,
                 self.locate(record, None),
             )
-        record.texts = [unguarded(cell) for cell in texts]
+        record.texts = [unescape_formula(cell) for cell in texts]
         if flaws := {column: _flaw(cell) for column, cell in enumerate(texts) if _is_error(cell.strip())}:
             record.flaws = flaws
         for column, cell in enumerate(record.texts):

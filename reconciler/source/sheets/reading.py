@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import zip_longest
@@ -16,14 +16,14 @@ from reconciler.domain.model import Location, Row
 from reconciler.source.formulas.columns import Column, Columns, in_order
 from reconciler.source.report import ProblemKind
 from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
+from reconciler.source.rows.collector import PackedRows
 from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
-from reconciler.source.rows.frame import NOTHING, Frame
-from reconciler.source.rows.gathering import Rows
-from reconciler.source.rows.ordinary import RowShape
+from reconciler.source.rows.ordinary import NOTHING, RowShape
+from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import listed, quoted, revealing_names
 from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 from reconciler.source.sheets.header import Header, check_unread, read_header
-from reconciler.source.sheets.sharing import Dates, NonBlankRows, shared
+from reconciler.source.sheets.parallel_rows import Dates, NonBlankRows, rows_in_parallel
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class SheetReader:
         self._source = source
         self.dates = Dates()
 
-    def rows(self, columns: Columns) -> Iterator[Row | Rows]:
+    def rows(self, columns: Columns) -> Iterator[Row | PackedRows]:
         """Every valid row. Errors are reported. Raises ``SheetProblem`` if the sheet cannot be read any further.
 
         The rows of long sheets are made by several processes, in batches.
@@ -79,7 +79,7 @@ class SheetReader:
             return
         lines = _Lines(self._grid, header, ordered, self._frame, self._source)
         filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
-        while count <= spool.MOST_HELD or self._frame.watch is not None:
+        while count <= spool.PARALLEL_ABOVE or self._frame.watch is not None:
             group = filled.group(spool.PART)
             for row in lines.rows(group.records):
                 self.dates.add(row)
@@ -94,7 +94,7 @@ class SheetReader:
                         "W208", "the sheet has no rows below its header", self._grid.locate(first, None), hint
                     )
                 return
-        yield from shared(filled, lines.rows, report, self.dates)
+        yield from rows_in_parallel(filled, lines.rows, report, self.dates)
 
     def _knows(self, columns: Columns, header: Header) -> bool:
         """Report unknown names in formulas: each must be a header, a column, a default or a field."""
@@ -151,7 +151,7 @@ class _Lines:
 
     def rows(self, records: Sequence[SheetRow]) -> list[Row]:
         """The rows of the valid records. Errors in the others are reported."""
-        made = () if self._explained else self._ordinary(records)
+        made: Iterable[Row | None] = () if self._explained else self._ordinary(records)
         rows = (row or self._row(record) for record, row in zip_longest(records, made))
         return [row for row in rows if row is not None]
 
@@ -175,7 +175,7 @@ class _Lines:
 
         return self._frame.row(place, own, self._columns, values, locate)
 
-    def _ordinary(self, records: Sequence[SheetRow]) -> Sequence[Row | None]:
+    def _ordinary(self, records: Sequence[SheetRow]) -> Iterable[Row | None]:
         """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
         records need it."""
         width = len(self._header.names)
@@ -183,9 +183,9 @@ class _Lines:
             return ()
         columns = list(zip(*(record.sent(self._direct) for record in records), strict=True))
         there = [_filled(columns[index], check) for index, _, check in self._fields] if columns else []
-        return [
+        return (
             self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
-        ]
+        )
 
     def _made(self, record: SheetRow, filled: tuple[bool | None, ...]) -> Row | None:
         """The row that sets the ``filled`` fields; None if a field is invalid."""
@@ -195,10 +195,10 @@ class _Lines:
         if taken is None:
             return None
         kind, own = taken
-        return self._frame.ordinary.row_of(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
+        return self._frame.ordinary.row(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
 
     def _kind(self, record: SheetRow, filled: tuple[bool | None, ...]) -> _Taken | None:
-        kind = None if None in filled else self._frame.ordinary.kind(self._cells(record), NOTHING)
+        kind = None if None in filled else self._frame.ordinary.shape(self._cells(record), NOTHING)
         indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
         return None if kind is None else (kind, _picking(indexes))
 

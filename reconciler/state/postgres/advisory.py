@@ -1,24 +1,24 @@
-"""Who may write on PostgreSQL: advisory locks of the session, which die with it and never before.
+"""Locks of a state in PostgreSQL: advisory locks of a session, released when the session ends and never earlier.
 
-Anybody who can connect can take any advisory lock, and everybody sees in ``pg_locks`` which there are. So a lock
-counts only where its session's role may write the state, and no lock has a key that somebody could take first:
+Any role that can connect can take any advisory lock, and see all of them in ``pg_locks``. So a lock counts only if
+its session's role can write the state, and nobody else can take its key in advance:
 
-* its first half is the *scope*, a hash of what is locked and of the lineage, its second half a *number* that
-  the holder makes up: a hash of the run's id before anybody knows that, or a random one;
-* it is taken in a transaction that holds the row of ``meta`` (``select ... for update`` takes a role that may
-  update it), and only where no other session holds a lock of that scope that counts and is in conflict with it;
-* who holds a lock is told by the server (``pg_locks.pid``, ``pg_stat_activity.usesysid``), never by a row: a role
-  that may only read can neither hold a lock that counts, nor make one look alive whose holder is gone.
+* The first half of the key is the *scope*, a hash of the lineage and of what is locked. The second half is a
+  *number* that the holder chooses: a hash of the run's id, before anybody else knows it, or a random number.
+* It is taken in a transaction that holds the row of ``meta`` (``select ... for update`` needs a role that can
+  update it), and only if no other session holds a conflicting lock of that scope that counts.
+* The server says who holds a lock (``pg_locks.pid``, ``pg_stat_activity.usesysid``), not a row. So a role that can
+  only read can neither hold a lock that counts, nor make the lock of a dead holder look alive.
 
-The row is given back at once, so that no transaction is held while calls are placed: to lock a table for as long
-as a run lasts would need a second session, idle in a transaction, which servers are often set up to end.
+The row is released at once, so that no transaction is open while calls are placed. A lock on a table for the whole
+run would need a second session that is idle in a transaction, which many servers are configured to end.
 
-One run writes alone (an exclusive lock), or several share the lock, each with one of its own by which the others
-know that it lives.
+One run holds an exclusive lock, or several share the lock. Each of those has a lock of its own, which shows the
+others that it is alive.
 
-Where a pooler hands one session to several clients, such a lock proves nothing: each session is marked as its
-client's own, and every write asks again, in its own transaction, whether the session is still the marked one and
-holds the lock. So does every proof before a request is sent.
+If a pooler shares one session among several clients, such a lock proves nothing. So each session is marked by its
+client, and every write checks in its own transaction that the session still has this mark and holds the lock. The
+proof before each request checks the same.
 """
 
 from __future__ import annotations
@@ -40,11 +40,9 @@ from reconciler.state.postgres.statements import Raw, Statements, path_to, quote
 
 _MARK = "reconciler.session"
 _POLL = 0.1  # seconds
-_ROW_PATIENCE = (
-    5.0  # seconds to wait for the row of ``meta`` at least: others hold it for as long as a write takes
-)
+_ROW_TIMEOUT = 5.0  # seconds to wait for the row of ``meta`` at least; others hold it during a write
 _NAMES = {"lock": "reconciler lock ", "run": "reconciler run "}
-# The locks that count. Where the server does not say whose a session is, it counts.
+# The locks that count. If the server does not say which role a session has, its lock counts.
 _HELD = """
 select l.classid::bigint as scope, l.objid::bigint as number, l.pid, l.mode from pg_catalog.pg_locks l
 join pg_catalog.pg_database d on d.oid = l.database and d.datname = current_database()
@@ -52,7 +50,7 @@ left join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and l.objsubid = 2
   and (a.usesysid is null or has_table_privilege(a.usesysid, {meta}, 'update'))
 """
-_HELD_HERE = _HELD.format(meta="'meta'")  # where the state's schema is looked in
+_HELD_HERE = _HELD.format(meta="'meta'")  # if the state's schema is in the search path
 _IN_SCOPE = f"select 1 as there from ({_HELD_HERE}) held where scope = ?"  # noqa: S608 - our own words
 _BY_ME = f"""
 select set_config('search_path', %(path)s, true),
@@ -73,22 +71,24 @@ ALIVE = f"""
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A lock: what is locked, and the number that its holder made up; both have 32 bits and no sign."""
+    """The key of a lock: what is locked, and the number that its holder chose; both are unsigned 32-bit
+    numbers."""
 
     scope: int
     number: int
 
     @property
     def signed(self) -> tuple[int, int]:
-        """As PostgreSQL's functions take it."""
+        """As arguments of PostgreSQL's functions."""
         return (_signed(self.scope), _signed(self.number))
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lock, by the one session that may write: ``pid`` is the server's process, ``mark`` is ours alone.
+    """A lock and the session that holds it: ``pid`` is the server's process, ``mark`` a random text of this
+    client.
 
-    ``key`` is None for a session that writes without a lock (see ``unlocked``).
+    ``key`` is None for a session that writes without a lock (``unlocked``).
     """
 
     key: Key | None
@@ -96,10 +96,11 @@ class Held:
     mark: str
 
     def check(self, raw: Raw, schema: str, *, writing: bool = True) -> None:
-        """Begin a transaction's work: whether its session holds its lock, and, ``writing``, nobody else writes.
+        """Check at the start of a transaction that its session still holds the lock. If ``writing``, also keep all
+        others from writing until it ends.
 
         Raises:
-            StateError: it does not; nothing may be written or sent.
+            StateError: the lock is lost; nothing may be written or sent.
         """
         values = {
             "path": path_to(schema),
@@ -113,24 +114,24 @@ class Held:
         sql = _BY_ME.format(schema=quoted(schema)) + (" for update" if writing else "")
         row = raw.execute(sql.encode(), values).fetchone()
         if row is None:
-            raise StateError("the state is damaged: it does not say which state it is")
+            raise StateError("the state is damaged: its identity (table meta) is missing")
         if not row["held"]:
             raise StateError(
-                "this session does not hold the state's lock any more: nothing more is written or sent",
+                "this session no longer holds the state's lock: nothing more is written or sent",
                 hint=_POOLER,
             )
 
 
-_POOLER = "connect to the server itself, or through a pooler in session mode only (pgbouncer: pool_mode=session)"
+_POOLER = "connect to the server directly, or through a pooler in session mode (pgbouncer: pool_mode=session)"
 
 
 def scope_of(lineage: str, what: str = _NAMES["lock"]) -> int:
-    """The number that stands for what is locked of a state."""
+    """The scope of a lock of a state."""
     return _hash(f"{what}{lineage}")
 
 
 def run_number(run_id: str) -> int:
-    """The number that a run makes up."""
+    """The number of a run."""
     return _hash(f"{_NAMES['run']}{run_id}")
 
 
@@ -147,25 +148,25 @@ def _signed(number: int) -> int:
 
 
 def is_held(statements: Statements, scope: int) -> bool:
-    """Whether anybody who may write the state holds a lock of this scope."""
+    """Whether any role that can write the state holds a lock of this scope."""
     return statements.execute(_IN_SCOPE, (scope,)).fetchone() is not None
 
 
-def take(statements: Statements, key: Key, *, shared: bool = False, patience: float = _ROW_PATIENCE) -> bool:
-    """Take a lock for this session; False where another one holds one that is in conflict with it.
+def take(statements: Statements, key: Key, *, shared: bool = False, timeout: float = _ROW_TIMEOUT) -> bool:
+    """Take a lock for this session; False if another session holds a conflicting one.
 
-    ``patience`` is how many seconds to wait for a transaction of another writer to end.
+    ``timeout`` is how many seconds to wait for the transaction of another writer to end.
 
     Raises:
-        StateError: the role that this session logged in with may not write the state.
+        StateError: the role of this session's login cannot write the state.
     """
     suffix = "_shared" if shared else ""
     others = f"{_IN_SCOPE} and pid <> pg_backend_pid()" + (" and mode = 'ExclusiveLock'" if shared else "")
     mine = f"{_IN_SCOPE} and pid = pg_backend_pid() and number = ?"
     try:
         with statements.transaction():
-            statements.look_in(statements.schema or "")
-            wait = f"{round(max(patience, _ROW_PATIENCE) * 1000)}ms"
+            statements.use_schema(statements.schema or "")
+            wait = f"{round(max(timeout, _ROW_TIMEOUT) * 1000)}ms"
             statements.execute("select set_config('lock_timeout', ?, true)", (wait,))
             statements.execute("select id from meta for update").fetchall()
             if statements.execute(others, (key.scope,)).fetchone():
@@ -174,19 +175,19 @@ def take(statements: Statements, key: Key, *, shared: bool = False, patience: fl
             if row is None or not row["taken"]:
                 return False
             if statements.execute(mine, (key.scope, key.number)).fetchone() is None:
-                raise StateError("the role that logs in has no right of its own to write the state", hint=_LOGIN)
+                raise StateError("the login role itself cannot write the state", hint=_LOGIN)
     except errors.LockNotAvailable:
         return False
     return True
 
 
 _LOGIN = (
-    "a lock counts only where that role itself may update the state's tables: grant it, or log in as one that may"
+    "a lock counts only if the login role itself can update the state's tables: grant that, or use another login"
 )
 
 
 def release(raw: Raw, key: Key) -> None:
-    """Give back an exclusive lock."""
+    """Release an exclusive lock."""
     raw.execute("select pg_advisory_unlock(%s, %s)", key.signed)
 
 
@@ -202,28 +203,28 @@ def locked(
 ) -> Iterator[Held]:
     """Hold the lock of a state for a run; wait ``timeout`` seconds for it.
 
-    Runs that take it ``shared`` hold it together, and each is alive while its session is.
+    Several runs can hold it ``shared``; each counts as alive while its session lasts.
 
     Raises:
-        StateLocked: another run holds it; ``holder`` tells who.
-        StateError: the session is shared with other clients, or its role may not write the state.
+        StateLocked: another run holds it; ``holder`` describes it.
+        StateError: the session is shared with other clients, or its role cannot write the state.
     """
     raw, mark = statements.raw, _mark(statements.raw)
     key = Key(scope_of(lineage), run_number(run_id))
     give_up_at = time.monotonic() + timeout
     try:
-        while not take(statements, key, shared=shared, patience=timeout):
+        while not take(statements, key, shared=shared, timeout=timeout):
             if time.monotonic() >= give_up_at:
                 raise rules.locked(holder())
             time.sleep(_POLL)
         yield Held(key, raw.info.backend_pid, mark)
     finally:
-        with suppress(psycopg.Error):  # where the session is gone, so are its locks
+        with suppress(psycopg.Error):  # if the session has ended, so have its locks
             raw.execute("select pg_advisory_unlock_all()")
 
 
 def unlocked(raw: Raw) -> Held:
-    """No lock at all: its check still keeps other writers out until the transaction ends.
+    """No lock. The check of each write still keeps other writers out until the transaction ends.
 
     Raises:
         StateError: the session is shared with other clients.
@@ -232,10 +233,12 @@ def unlocked(raw: Raw) -> Held:
 
 
 def _mark(raw: Raw) -> str:
-    """Mark a session as this client's own."""
+    """Mark the session as this client's."""
     mark = str(uuid.uuid4())
     row = raw.execute(f"select current_setting('{_MARK}', true) as mark".encode()).fetchone()
     if row is None or row["mark"]:
-        raise StateError("a pooler shares this session with other clients, and its lock would too", hint=_POOLER)
+        raise StateError(
+            "a pooler shares this session with other clients, so its lock would be shared too", hint=_POOLER
+        )
     raw.execute(f"select set_config('{_MARK}', %s, false)".encode(), (mark,))
     return mark

@@ -1,7 +1,7 @@
-"""Several runners on one plan: rows are claimed in batches, and what a dead runner had claimed is free again.
+"""Several runners place one plan: they claim rows in batches, and the claims of dead runners are released.
 
-While a row is being claimed, others skip it. Nothing here keeps a call from being placed twice: that is
-``Store.intend``, which refuses what any other runner has sent.
+While a row is being claimed, others skip it. This does not protect against placing a call twice: ``Store.intend``
+does, which refuses what another runner has sent.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Intent, Result, Run, Seen
 from reconciler.errors import StateLocked
 from reconciler.state import rules
-from reconciler.state.database import Connection, Row
 from reconciler.state.postgres import advisory
 from reconciler.state.postgres.session import PostgresSession
-from reconciler.state.reader import at
-from reconciler.state.records import to_address, to_run
+from reconciler.state.records import address_values, to_address, to_run
+from reconciler.state.session import Connection, Row
 from reconciler.state.store import Store
 
-_PATIENCE = 60.0  # seconds to wait for what other runners write
-_BURST_SECONDS = 0.1  # how much of the rate one claim takes at most
+_TIMEOUT = 60.0  # seconds to wait for writes of other runners
+_BURST_SECONDS = 0.1  # at most this much of the rate for one claim
 _SENT = "sent"
 _WHERE = "plan = ? and key = ? and revision = ?"
-_LIVING = f"select * from runs where finished_at is null and {advisory.ALIVE}"  # noqa: S608 - our own words
+_LIVE_RUNS = f"select * from runs where finished_at is null and {advisory.ALIVE}"  # noqa: S608 - our own words
 _CLAIM = """
 with free as (
     select position from claims where run_id is null and outcome is null
@@ -50,23 +49,23 @@ update joint j set next_at = greatest(j.next_at, c.now) + ? * j.step
 from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now) c
 returning greatest(0, j.next_at - ? * j.step - c.now) as wait, j.step as step
 """
-_FLYING = f"""
+_IN_PROGRESS = f"""
 select l.plan, l.key, l.revision from claims l join calls c using (plan, key, revision)
 where l.outcome = '{_SENT}' and c.status = 'intended' and l.run_id <> ?
-  and l.run_id in (select id from ({_LIVING}) living)
+  and l.run_id in (select id from ({_LIVE_RUNS}) living)
 """  # noqa: S608 - our own words
 _ORPHANS = f"""
-select plan, key, revision from calls where status in ('intended', 'uncertain') except ({_FLYING})
+select plan, key, revision from calls where status in ('intended', 'uncertain') except ({_IN_PROGRESS})
 """  # noqa: S608 - our own words
 _STANDING = f"""
 select count(*) as total, count(*) filter (where outcome is null) as unsent,
-       (select count(*) from ({_FLYING}) flying) as flying
+       (select count(*) from ({_IN_PROGRESS}) flying) as flying
 from claims
 """  # noqa: S608 - our own words
 _RUNNERS = f"""
 select r.*, coalesce(l.claimed, 0) as claimed, coalesce(a.flying, 0) as flying, coalesce(a.placed, 0) as placed,
        coalesce(a.failed, 0) as failed, coalesce(a.uncertain, 0) as uncertain
-from ({_LIVING}) r
+from ({_LIVE_RUNS}) r
 left join (
     select run_id, count(*) as claimed from claims where outcome is null group by run_id
 ) l on l.run_id = r.id
@@ -81,13 +80,13 @@ order by r.rowid
 """  # noqa: S608 - our own words
 
 
-def living(connection: Connection) -> list[Run]:
+def live_runs(connection: Connection) -> list[Run]:
     """The runs that share the lock, in the order in which they began."""
-    return [to_run(row) for row in connection.execute(f"{_LIVING} order by rowid").fetchall()]
+    return [to_run(row) for row in connection.execute(f"{_LIVE_RUNS} order by rowid").fetchall()]
 
 
 def runners(connection: Connection) -> list[Runner]:
-    """The same, and how far each is."""
+    """The same, with their progress."""
     counts = ("claimed", "flying", "placed", "failed", "uncertain")
     return [
         Runner(to_run(row), **{name: row[name] for name in counts})
@@ -96,7 +95,7 @@ def runners(connection: Connection) -> list[Runner]:
 
 
 class PostgresJointStore(Store):
-    """What ``JointStore`` promises. ``run`` is this runner's."""
+    """Implements ``JointStore`` for the runner with this ``run``."""
 
     def __init__(self, session: PostgresSession, run: Run) -> None:
         super().__init__(session)
@@ -109,27 +108,27 @@ class PostgresJointStore(Store):
         self._alone: advisory.Key | None = None
         self._step = 0
 
-    def _begin(self, run: Run) -> None:
-        """Only those come together who place the same plan."""
-        for other in living(self._connection):
+    def _begin_run(self, run: Run) -> None:
+        """Only runners of the same plan share the lock."""
+        for other in live_runs(self._connection):
             if other.plan_id != run.plan_id:
                 raise StateLocked(
                     f"the state is locked by runners of another plan ({other.plan_id}): host {other.host}, "
                     f"pid {other.pid}",
-                    hint="wait until they have ended: reconciler state lock shows them",
+                    hint="wait until they have ended; reconciler state lock shows them",
                 )
-        super()._begin(run)
+        super()._begin_run(run)
 
-    def _open(self, run_id: str, intent: Intent, status: Status, moment: datetime) -> None:
-        super()._open(run_id, intent, status, moment)
+    def _open(self, run_id: str, intent: Intent, status: Status, at: datetime) -> None:
+        super()._open(run_id, intent, status, at)
         sql = f"update claims set outcome = '{_SENT}', run_id = ? where {_WHERE}"  # noqa: S608 - our own words
-        self._connection.execute(sql, (run_id, *at(intent.address)))
+        self._connection.execute(sql, (run_id, *address_values(intent.address)))
 
     def _close(self, run_id: str, result: Result) -> None:
         super()._close(run_id, result)
         if result.status is Status.RULED_OUT:
             sql = f"update claims set outcome = null, run_id = null where {_WHERE}"  # noqa: S608 - our own words
-            self._connection.execute(sql, at(result.address))
+            self._connection.execute(sql, address_values(result.address))
 
     def alone(self) -> bool:
         key = advisory.Key(self._opening, advisory.random_number())
@@ -155,7 +154,10 @@ class PostgresJointStore(Store):
             self._connection.execute("delete from joint")
             self._connection.executemany(
                 "insert into claims (position, plan, key, revision, outcome) values (?, ?, ?, ?, ?)",
-                [(position, *at(address), said) for position, (address, said) in enumerate(rows)],
+                [
+                    (position, *address_values(address), outcome)
+                    for position, (address, outcome) in enumerate(rows)
+                ],
             )
             self._connection.execute(
                 "insert into joint (id, opened_by, step, next_at) values (1, ?, 0, 0)", (self._run_id,)
@@ -170,7 +172,7 @@ class PostgresJointStore(Store):
         self._step = 0 if row is None else row["step"]
         with self._session.translated():
             key = advisory.Key(self._joint, advisory.random_number())
-            if not advisory.take(self._statements, key, shared=True, patience=_PATIENCE):
+            if not advisory.take(self._statements, key, shared=True, timeout=_TIMEOUT):
                 raise rules.locked(None)
         return Seen() if row is None else self.seen(row["opened_by"])
 
@@ -178,8 +180,10 @@ class PostgresJointStore(Store):
         if self._step:
             count = min(count, max(1, round(_BURST_SECONDS * 1_000_000 / self._step)))
         with self._session.translated(), self._statements.transaction():
-            self._statements.look_in(self._statements.schema or "")
-            self._raw.execute(b"select set_config('synchronous_commit', 'off', true)")  # of no use after a crash
+            self._statements.use_schema(self._statements.schema or "")
+            self._raw.execute(
+                b"select set_config('synchronous_commit', 'off', true)"
+            )  # claims are not needed after a crash
             rows = self._claimed(count)
             if len(rows) < count:
                 self._connection.execute(_FREE_OF_DEAD)
@@ -191,18 +195,18 @@ class PostgresJointStore(Store):
         return list(self._connection.execute(_CLAIM, (count, self._run_id)).fetchall())
 
     def _reserved(self, count: int) -> float:
-        """Seconds until the first of the next ``count`` moments at which a request of any runner may leave."""
+        """Reserve the next ``count`` sending times of all runners; return the seconds until the first."""
         row = self._connection.execute(_RESERVE, (count, count)).fetchone()
         if row is None:
             return 0.0
-        self._step = row["step"]  # another runner may have come with a lower rate
+        self._step = row["step"]  # another runner may have a lower rate
         return float(row["wait"] / 1_000_000)
 
     def drop(self, events: Sequence[Event]) -> None:
         sql = f"update claims set outcome = ? where {_WHERE} and outcome is null"  # noqa: S608 - our own words
         with self._session.writing():
             for event in events:
-                self._connection.execute(sql, (json.dumps(event.to_json()), *at(event.address)))
+                self._connection.execute(sql, (json.dumps(event.to_json()), *address_values(event.address)))
 
     def standing(self) -> JointProgress:
         [row] = self._all(_STANDING, (self._run_id,))
@@ -210,17 +214,18 @@ class PostgresJointStore(Store):
 
     def lots(self) -> Sequence[SharedRow]:
         rows = self._all("select plan, key, revision, outcome from claims order by position", ())
-        return [_lot(to_address(row), row["outcome"]) for row in rows]
+        return [_shared_row(to_address(row), row["outcome"]) for row in rows]
 
     def orphans(self) -> frozenset[Address]:
         return frozenset(to_address(row) for row in self._all(_ORPHANS, (self._run_id,)))
 
 
-def _lot(address: Address, outcome: str | None) -> SharedRow:
+def _shared_row(address: Address, outcome: str | None) -> SharedRow:
     if outcome is None or outcome == _SENT:
         return SharedRow(address, sent=outcome is not None)
-    told = json.loads(outcome)
-    reasons = tuple(told.get("reasons", ()))
+    event = json.loads(outcome)
+    reasons = tuple(event.get("reasons", ()))
     return SharedRow(
-        address, event=Event(EventKind(told["type"]), address, told.get("call_id"), told.get("message"), reasons)
+        address,
+        event=Event(EventKind(event["type"]), address, event.get("call_id"), event.get("message"), reasons),
     )

@@ -1,8 +1,8 @@
-"""Which PostgreSQL server a state is on: a URL is judged by what libpq itself makes of it.
+"""Finds out which PostgreSQL server a URL means, from libpq itself.
 
-Environment variables, service files and lists of hosts all say where libpq goes. So libpq is asked, with a last
-option that it refuses after it has worked out all others and before it goes anywhere; and it then connects by
-exactly those values.
+Environment variables, service files and lists of hosts all affect where libpq connects. So libpq is given a last
+option that it refuses after it has resolved all others, and before it connects. Later it connects with exactly the
+resolved values.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _NOT_PASSED_ON = frozenset({_PROBE, "service"})
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where libpq connects. ``options`` hold the password where the environment gave one.
+    """Where libpq connects. ``options`` has the password if the environment has one.
 
-    ``schema`` is the one that the URL names, None where it is found by the lineage.
+    ``schema`` is the one in the URL; if None, the lineage decides.
     """
 
     options: Mapping[str, str] = field(repr=False)
     schema: str | None = None
 
     def __str__(self) -> str:
-        """As a URL that says where, and never how one gets in."""
+        """A URL without user and password."""
         names = (self.options.get("host") or self.options.get("hostaddr") or "").split(",")
         ports = self.options.get("port", "").split(",")
         database = quote(self.options.get("dbname", ""))
@@ -41,12 +41,13 @@ class Server:
             return f"postgresql:///{database}" + (f"?host={','.join(names)}" if names[0] else "")
         ports += [ports[-1]] * (len(names) - len(ports))
         hosts = [f"[{name}]" if ":" in name else name for name in names]
-        told = [f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)]
-        return f"postgresql://{','.join(told)}/{database}"
+        targets = [f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False)]
+        return f"postgresql://{','.join(targets)}/{database}"
 
     @property
     def hosts(self) -> list[str]:
-        """Each host that libpq may connect to, by what it connects to; empty for the default socket."""
+        """Each host that libpq may connect to: its address if given, else its name; empty for the default
+        socket."""
         names, addresses = (self.options.get(name, "").split(",") for name in ("host", "hostaddr"))
         if len(addresses) > len(names):
             return addresses
@@ -55,43 +56,43 @@ class Server:
 
 
 def resolve(text: str) -> Server:
-    """What libpq makes of a URL, here and now, and off this machine only with the server's certificate checked.
+    """Resolve a URL with libpq. A server on another machine must prove its identity with a certificate.
 
     Raises:
-        UsageError: it is malformed, names what is not there, or would trust a server that it does not know.
+        UsageError: it is malformed, refers to something that does not exist, or would not verify the server.
     """
     url = parse(text)
     try:
-        asked = pq.PGconn.connect(conninfo.make_conninfo(url.text, **{_PROBE: "-"}).encode())
-        said = asked.error_message.decode(errors="replace")
-        if _PROBE not in said:
-            raise _malformed(url, said)
-        return _secured(Server(_options(asked.info), url.schema))
+        probe = pq.PGconn.connect(conninfo.make_conninfo(url.text, **{_PROBE: "-"}).encode())
+        message = probe.error_message.decode(errors="replace")
+        if _PROBE not in message:
+            raise _malformed(url, message)
+        return _secured(Server(_options(probe.info), url.schema))
     except psycopg.Error as error:
         raise _malformed(url, str(error)) from None
     except UnicodeError:
-        raise UsageError("the state's URL, or what libpq adds to it, holds bytes that are no UTF-8") from None
+        raise UsageError("the state's URL, or an option that libpq adds to it, is not valid UTF-8") from None
 
 
-def _malformed(url: Url, said: str) -> UsageError:
-    """What libpq says quotes the URL: it is repeated only where no password can be in it."""
-    told = "" if url.secret else f": {' '.join(said.split())}"
-    return UsageError(f"the state's URL cannot be used{told}", hint=FORM)
+def _malformed(url: Url, message: str) -> UsageError:
+    """libpq's message quotes the URL, so it is repeated only if the URL has no password."""
+    reason = "" if url.secret else f": {' '.join(message.split())}"
+    return UsageError(f"the state's URL cannot be used{reason}", hint=FORM)
 
 
-def _options(found: Sequence[pq.ConninfoOption]) -> dict[str, str]:
-    listed = ((item.keyword.decode(), item.val) for item in found)
-    return {name: value.decode() for name, value in listed if value is not None and name not in _NOT_PASSED_ON}
+def _options(resolved: Sequence[pq.ConninfoOption]) -> dict[str, str]:
+    options = ((item.keyword.decode(), item.val) for item in resolved)
+    return {name: value.decode() for name, value in options if value is not None and name not in _NOT_PASSED_ON}
 
 
 def _secured(server: Server) -> Server:
-    away = [host for host in server.hosts if not (host[:1] in {"", "/", "@"} or is_loopback(host))]
-    if not away:
+    remote = [host for host in server.hosts if not (host[:1] in {"", "/", "@"} or is_loopback(host))]
+    if not remote:
         return server
     if server.options.get("sslmode") != "verify-full":
         raise UsageError(
-            f"the state is on {away[0]}, which is not this machine, and sslmode is not verify-full",
-            hint="add sslmode=verify-full to the URL, or set PGSSLMODE; sslrootcert=FILE names the authority that "
-            "signed its certificate, sslrootcert=system takes the public ones",
+            f"the state is on another machine ({remote[0]}), but sslmode is not verify-full",
+            hint="add sslmode=verify-full to the URL, or set PGSSLMODE. sslrootcert=FILE names the certificate "
+            "authority, sslrootcert=system accepts the public ones",
         )
     return Server({**server.options, "gssencmode": "disable"}, server.schema)

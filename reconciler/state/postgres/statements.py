@@ -1,4 +1,5 @@
-"""Statements on PostgreSQL, each in a transaction that looks in one schema only: sessions may be shared."""
+"""Runs statements on PostgreSQL, each in a transaction that sees one schema only, because a pooler may share
+sessions."""
 
 from __future__ import annotations
 
@@ -9,15 +10,15 @@ from typing import Any, TypeAlias
 
 from psycopg import Connection, Cursor, Pipeline
 
-from reconciler.state.database import Value
+from reconciler.state.session import Value
 
 Raw: TypeAlias = Connection[dict[str, Any]]
 
 
 class Statements:
-    """A ``Connection`` over one of psycopg's in autocommit mode. ``schema`` is where the state's tables are.
+    """A ``Connection`` on one of psycopg's in autocommit mode. ``schema`` has the state's tables.
 
-    ``lost`` is how the connection ended, once it has.
+    ``lost`` is the error that ended the connection, if it has ended.
     """
 
     def __init__(self, raw: Raw, schema: str | None = None) -> None:
@@ -27,28 +28,28 @@ class Statements:
         self._inside = False
 
     def execute(self, sql: str, values: Sequence[Value] = (), /) -> Cursor[dict[str, Any]]:
-        """Run one statement; outside of a transaction in one of its own. What it found is at hand already."""
+        """Run one statement; outside of a transaction, in its own. All rows are fetched at once."""
         if self._inside:
-            return self.raw.execute(_placed(sql), values)
+            return self.raw.execute(_with_placeholders(sql), values)
         with self.together():
-            return self.raw.execute(_placed(sql), values)
+            return self.raw.execute(_with_placeholders(sql), values)
 
     def executemany(self, sql: str, values: Iterable[Sequence[Value]], /) -> None:
         with self.raw.cursor() as cursor:
-            cursor.executemany(_placed(sql), values)
+            cursor.executemany(_with_placeholders(sql), values)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """One transaction: what a reader finds in it is as of one moment."""
+        """One transaction; a reader sees everything as of one moment."""
         with self._within(), self.raw.transaction():
             if self.schema is not None:
-                self.look_in(self.schema)
+                self.use_schema(self.schema)
             yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything or nothing. Statements whose results nobody waits for travel together, ``commit`` with the
-        last of them: what the server refuses is told when it ends.
+        """Everything or nothing. Statements whose results are not read are sent together in a pipeline, with
+        ``commit`` at the end. An error of the server is raised at the end, too.
         """
         try:
             with self._within(), self.raw.pipeline() if Pipeline.is_supported() else nullcontext():
@@ -68,22 +69,22 @@ class Statements:
         finally:
             self._inside = False
 
-    def look_in(self, schema: str) -> None:
-        """Find tables in this schema, until the transaction ends: behind a pooler a session is somebody else's."""
+    def use_schema(self, schema: str) -> None:
+        """Use this schema until the transaction ends; behind a pooler, the session may then be used by others."""
         self.raw.execute("select set_config('search_path', %s, true)", (path_to(schema),))
 
 
 def path_to(schema: str) -> str:
-    """What ``search_path`` is set to."""
+    """The value of ``search_path``."""
     return f"{quoted(schema)}, pg_temp"
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it."""
+    """A quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 @lru_cache(maxsize=256)
-def _placed(sql: str) -> bytes:
-    """A statement with psycopg's places for values."""
+def _with_placeholders(sql: str) -> bytes:
+    """A statement with psycopg's placeholders."""
     return sql.replace("%", "%%").replace("?", "%s").encode()

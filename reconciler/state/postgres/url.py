@@ -1,4 +1,4 @@
-"""A state's URL on PostgreSQL, as text: what it names, and whether it holds a secret. Needs no driver."""
+"""Reads the URL of a state in PostgreSQL. Needs no database driver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A URL for libpq, and what it does not know: ``schema`` is the one that the state is in."""
+    """``text`` is for libpq. ``schema`` is the state's, if the URL names one. ``secret``: it has a password or the
+    like."""
 
     text: str = field(repr=False)
     schema: str | None
@@ -27,25 +28,25 @@ class Url:
 
 
 def is_server(text: str) -> bool:
-    """Whether a state is on a server, by its URL."""
+    """Whether this is the URL of a server, not the path of a file."""
     return text.partition(":")[0] in SCHEMES
 
 
 def parse(text: str) -> Url:
-    """Read a URL. What libpq and others could read in two ways is refused: it would leak a password.
+    """Parse a URL. What libpq and this tool could read differently is refused, because it could leak a password.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: it is malformed.
     """
     match = _SHAPE.fullmatch(text)
     if match is None:
-        hint = f"{FORM}; write @ : / ? # in a user or a password as %40 %3A %2F %3F %23"
-        raise UsageError("the state's URL cannot be read", hint=hint)
+        hint = f"{FORM}; in a user or password, write @ : / ? # as %40 %3A %2F %3F %23"
+        raise UsageError("the state's URL is malformed", hint=hint)
     options = _options(match["query"] or "")
     secret = bool(match["password"]) or any(name in _SECRETS for name, _ in options)
     schema = next((value for name, value in reversed(options) if name == "schema"), None)
     if schema is not None and not _SCHEMA.fullmatch(schema):
-        raise UsageError("schema= takes a name of a-z, 0-9 and _ (at most 63), which is used as it stands")
+        raise UsageError("schema= must be a name of a-z, 0-9 and _, at most 63 characters long")
     rest = urlencode([item for item in options if item[0] != "schema"], quote_via=quote)
     return Url(text.partition("?")[0] + (f"?{rest}" if rest else ""), schema, secret)
 
@@ -53,7 +54,7 @@ def parse(text: str) -> Url:
 def _options(query: str) -> list[tuple[str, str]]:
     if not query:
         return []
-    try:  # a plus is a plus, as libpq has it
+    try:  # libpq does not read a plus as a space
         return parse_qsl(query.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)
     except ValueError as error:
-        raise UsageError("the state's URL cannot be read", hint=f"{FORM}?NAME=VALUE&NAME=VALUE") from error
+        raise UsageError("the state's URL is malformed", hint=f"{FORM}?NAME=VALUE&NAME=VALUE") from error
