@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
+from typing import TypeVar
 
-from reconciler.bulk.spool import LazySequence, filtered
+from reconciler.bulk.spool import SpooledList, filtered
 from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
@@ -20,7 +21,7 @@ from reconciler.planning.guards.registry import GUARDS, MOMENTARY, Pick, run_gua
 from reconciler.planning.reasons import Reason, with_reason
 
 MOST_OF_A_GUARD = 20
-MOST_KEPT = 100_000
+_Addressed = TypeVar("_Addressed", Change, Candidate)
 
 
 def apply_guards(changes: Changes, scene: GuardInput) -> tuple[Changes, list[Diagnostic]]:
@@ -38,7 +39,7 @@ def apply_guards(changes: Changes, scene: GuardInput) -> tuple[Changes, list[Dia
             whole.append(finding)
         else:
             single.setdefault(finding.address, []).append(finding)
-    warnings = _to_diagnostics(warned, lambda address: _source(address, changes))
+    warnings = _to_diagnostics(warned, changes)
     if not whole and not single:
         return changes, warnings
     judged = (_blocked(change, whole, single.get(change.address, [])) for change in changes)
@@ -77,32 +78,31 @@ def guard_rows(rows: Iterable[Row], policy: Policy, people: People, now: datetim
     """Check rows without a state, so without the calls that were placed before. Rows whose time has passed are
     skipped.
     """
-    asked = [
-        candidate(
-            row.address,
-            row.call,
-            row.rings_at,
-            now,
-            called=row.called_timezone,
-            place_by=row.place_by,
-            source=row.source,
-        )
-        for row in rows
-        if row.enabled and passed(row.rings_at, row.place_by, now) is None
-    ]
+    asked = SpooledList(Candidate)
+    for row in rows:
+        if row.enabled and passed(row.rings_at, row.place_by, now) is None:
+            asked.append(
+                candidate(
+                    row.address,
+                    row.call,
+                    row.rings_at,
+                    now,
+                    called=row.called_timezone,
+                    place_by=row.place_by,
+                    source=row.source,
+                )
+            )
     # When a call without a schedule rings is not known yet.
-    scheduled, scene = [item for item in asked if item.scheduled], GuardInput(now, policy, people=people)
+    scheduled, scene = filtered(asked, lambda item: item.scheduled), GuardInput(now, policy, people=people)
     findings = chain(
         run_guards(asked, scene, [guard for guard in GUARDS if guard.stateless and not guard.momentary]),
         run_guards(scheduled, scene, [guard for guard in GUARDS if guard.stateless and guard.momentary]),
     )
-    return _to_diagnostics(findings, {item.address: item.source for item in asked}.get)
+    return _to_diagnostics(findings, asked)
 
 
-def _to_diagnostics(
-    findings: Iterable[GuardFinding], place_of: Callable[[Address], Location | None]
-) -> list[Diagnostic]:
-    """Convert findings to diagnostics: the first ones of each guard, and the number of the others."""
+def _to_diagnostics(findings: Iterable[GuardFinding], items: Sequence[_Addressed]) -> list[Diagnostic]:
+    """Convert findings about ``items`` to diagnostics: the first of each guard, and the number of the others."""
     diagnostics: list[Diagnostic] = []
     counts: Counter[tuple[str, Severity]] = Counter()
     for finding in findings:
@@ -110,7 +110,7 @@ def _to_diagnostics(
         counts[finding.code, severity] += 1
         if counts[finding.code, severity] <= MOST_OF_A_GUARD:
             address = finding.address
-            place = None if address is None else place_of(address)
+            place = None if address is None else _find(address, items).source
             diagnostics.append(Diagnostic(severity, finding.code, finding.message, place, address=address))
     for (code, severity), count in counts.items():
         if count > MOST_OF_A_GUARD:
@@ -119,48 +119,26 @@ def _to_diagnostics(
     return diagnostics
 
 
-def _source(address: Address, changes: Sequence[Change]) -> Location | None:
-    """The location of the row of an address."""
-    return changes[bisect_left(changes, address, key=lambda change: change.address)].source
+def _find(address: Address, items: Sequence[_Addressed]) -> _Addressed:
+    """The item with that address, among items that are sorted by address."""
+    return items[bisect_left(items, address, key=lambda item: item.address)]
 
 
 def _picking(changes: Changes, now: datetime) -> Pick:
     """Select the calls that would be placed, as guards see them."""
-    picked: dict[frozenset[Action], Sequence[Candidate]] = {}
+    picked: dict[frozenset[Action], SpooledList[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
             selected = changes.with_action(*actions)
             if Action.EXPIRED in actions:
                 selected = filtered(selected, lambda change: "recorded" not in change.reasons)
-            picked[actions] = _Candidates(selected, now)
+            candidates = picked[actions] = SpooledList(Candidate)
+            for change in selected:
+                candidates.append(_candidate(change, now))
         return picked[actions]
 
     return pick
-
-
-class _Candidates(LazySequence[Candidate]):
-    """Created when the first guard iterates over them, and kept if they are not too many."""
-
-    def __init__(self, changes: Sequence[Change], now: datetime) -> None:
-        self._changes = changes
-        self._now = now
-        self._made: list[Candidate] | None = None
-
-    def __len__(self) -> int:
-        return len(self._changes)
-
-    def item(self, index: int) -> Candidate:
-        return _candidate(self._changes[index], self._now)
-
-    def __iter__(self) -> Iterator[Candidate]:
-        if self._made is not None:
-            return iter(self._made)
-        made = (_candidate(change, self._now) for change in self._changes)
-        if len(self) > MOST_KEPT:
-            return made
-        self._made = list(made)
-        return iter(self._made)
 
 
 def _candidate(change: Change, now: datetime) -> Candidate:
