@@ -6,6 +6,7 @@ The exit codes are part of the command line's contract, because scripts read the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -25,14 +26,19 @@ class ExitCode(IntEnum):
 
 
 class ReconcilerError(Exception):
-    """An error that a person can act on: a message, an optional hint, and an exit code."""
+    """An error that a person can act on: a message of one line, an optional hint, and an exit code.
+
+    ``details`` are further lines, such as each error of a file. A line break inside a line is escaped, because it
+    may come from outside.
+    """
 
     exit_code = ExitCode.ERROR
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
 
 
 class UsageError(ReconcilerError):

@@ -106,7 +106,7 @@ def _date_styles(package: _Package) -> set[int]:
     found = set()
     for number, style in enumerate(formats):
         which = int(style.get("numFmtId", 0))
-        code = re.sub(r'"[^"]*"|\\.|\[(?!h|m|s)[^]]*\]', "", codes.get(which, ""))
+        code = re.sub(r'"[^"]*"|\\.|\[(?!h|m|s)[^]]*\]', "", codes.get(which, "")).lower()
         if which in _BUILT_IN_DATES or re.search("[ymdhs]", code.split(";")[0]):
             found.add(number)
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from io import StringIO
 
 import click
 
@@ -76,9 +75,14 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         args = sys.argv[1:] if args is None else args
         result = cli.main(args, prog_name="reconciler", standalone_mode=False, obj=args)
+    except click.UsageError as error:
+        from reconciler.cli.usage_errors import explain_usage  # noqa: PLC0415 - only after a mistake
+
+        _complain(explain_usage(error))
+        return ExitCode.USAGE
     except click.ClickException as error:
-        _show(error)
-        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.ERROR
+        _complain(ReconcilerError(error.format_message()))
+        return ExitCode.ERROR
     except ReconcilerError as error:
         _complain(error)
         return error.exit_code
@@ -95,15 +99,9 @@ def main(args: Sequence[str] | None = None) -> int:
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
-def _show(error: click.ClickException) -> None:
-    """Click's own message, which quotes arguments: a script may have passed names it found in a folder."""
-    text = StringIO()
-    error.show(text)
-    _print(*text.getvalue().splitlines())
-
-
 def _complain(error: ReconcilerError) -> None:
-    _print(f"error: {error.message}", *([] if error.hint is None else [f"hint: {error.hint}"]))
+    details = [f"  {line}" for line in error.details]
+    _print(f"error: {error.message}", *details, *([] if error.hint is None else [f"hint: {error.hint}"]))
 
 
 def _print(*lines: str) -> None:

@@ -55,6 +55,6 @@ def carry_end(checkpoint: Checkpoint, code: int) -> int:
     try:
         asyncio.run(checkpoint.carry(Phase.ENDED))
     except CheckpointFailed as error:
-        say(f"warning: {error.message}", err=True)
+        say(f"warning: {error.message}", "hint: keep a copy of it: reconciler state backup FILE", err=True)
         return ExitCode.INCOMPLETE
     return code

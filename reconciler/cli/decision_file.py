@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 
 from reconciler.cli.output_files import write_private
 from reconciler.domain.facts import Conflict, check_candidate
@@ -74,11 +75,12 @@ def read_decisions(
         ) from error
     decisions, problems = _decisions(_lines(path, text), known, conflicts, now)
     if problems:
-        problems = [f"{path.name}:{problem}" for problem in problems]
-        more = f"\n... and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        listed = "\n".join(problems[:_SHOWN_PROBLEMS])
-        found = format_count(len(problems), "error")
-        raise ReconcilerError(f"nothing was recorded, {found} in {path.name}:\n{listed}{more}")
+        details = [f"{path.name}:{problem}" for problem in problems[:_SHOWN_PROBLEMS]]
+        if len(problems) > _SHOWN_PROBLEMS:
+            details.append(f"and {len(problems) - _SHOWN_PROBLEMS:,} more")
+        message = f"nothing was recorded: {format_count(len(problems), 'error')} in {path.name}"
+        hint = f"correct them, then run: reconciler resolve --from {quote(path.name)}"
+        raise ReconcilerError(message, hint=hint, details=details)
     return list(decisions.values())
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -30,6 +29,15 @@ class LazyCommand(NamedTuple):
         if not isinstance(command, click.Command):
             raise TypeError(f"{self.target} is no command")
         return command
+
+
+class NoSuchCommand(click.UsageError):
+    """A group has no command ``name``, only ``names``."""
+
+    def __init__(self, name: str, names: Sequence[str], ctx: click.Context) -> None:
+        super().__init__(f"{ctx.command_path} has no command {name!r}", ctx)
+        self.name = name
+        self.names = names
 
 
 class LazyGroup(click.Group):
@@ -63,15 +71,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self._table:
-            raise click.UsageError(f"no command {args[0]!r}.{_hint(args[0], self._table)}", ctx)
+            raise NoSuchCommand(args[0], [*self._table], ctx)
         return super().resolve_command(ctx, args)
 
 
 def _shortened(text: str, width: int) -> str:
     """As click shortens a line of help."""
     return text if len(text) <= width else f"{text[: width - 3].rsplit(' ', 1)[0]}..."
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    near = get_close_matches(name, [*names], n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -119,7 +119,7 @@ def read_address(text: str) -> Address:
     try:
         return Address.parse(text)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error), hint="to list the addresses, run: reconciler plan") from error
 
 
 def read_call_id(text: str) -> str:

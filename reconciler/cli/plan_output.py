@@ -15,6 +15,7 @@ from reconciler.cli import git
 from reconciler.cli.app import App
 from reconciler.cli.output import echo
 from reconciler.cli.output_files import writing_private
+from reconciler.domain.diagnostics import problem_count
 from reconciler.errors import UsageError
 from reconciler.quantities import format_count
 from reconciler.render import csv, github, html, json, junit, markdown, sarif
@@ -180,5 +181,5 @@ def show_problems(
 
 def count_problems(diagnostics: tuple[Diagnostic, ...]) -> str:
     """``2 errors, 1 warning``."""
-    errors = sum(item.is_error for item in diagnostics)
-    return f"{format_count(errors, 'error')}, {format_count(len(diagnostics) - errors, 'warning')}"
+    errors = problem_count(item for item in diagnostics if item.is_error)
+    return f"{format_count(errors, 'error')}, {format_count(problem_count(diagnostics) - errors, 'warning')}"

@@ -69,7 +69,9 @@ def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Pla
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
         complete = not _errors(diagnostics)
-        plan = make_plan(sources.rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+        rows = sources.rows if workspace.trusted else ()  # without settings, what was placed is unknown
+        plan = make_plan(rows, state, replace(found, complete=complete), diagnostics, sources.moves)
+    plan = replace(plan, skipped=sources.skipped)
     plan = plan if base is None else introduce(plan, sources.rows, base.rows, base.base)
     return with_display_settings(plan, workspace.project), sources
 

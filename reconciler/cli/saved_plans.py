@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from reconciler.bulk.garbage import collection_paused
@@ -11,6 +12,8 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ReconcilerError, Refused, UsageError
 from reconciler.savedplan.planreader import read
+from reconciler.source.files import SHEETS, SUFFIXES, near_plan_file
+from reconciler.source.settings.project import find_project, load_project
 from reconciler.system.environment import PLAN_KEY, variable
 from reconciler.system.failures import error_message, next_step
 from reconciler.system.files import open_named
@@ -30,11 +33,26 @@ def read_plan(app: App, path: Path, *, signed: bool = True) -> Plan:
         UsageError: the key is too short.
     """
     signing_key = plan_key() if signed else None
+    _check_suffix(path)
     try:
         with open_named(app.directory / path, pipe=True) as file, collection_paused():
             return read(file, signing_key=signing_key)
     except OSError as error:
-        raise ReconcilerError(f"cannot read {path}: {error_message(error)}", hint=next_step(error)) from error
+        hint = next_step(error)
+        if isinstance(error, FileNotFoundError):
+            project, _, _ = load_project(find_project(app.directory))
+            hint = near_plan_file(project, app.directory / path) or hint
+        raise ReconcilerError(f"cannot read {path}: {error_message(error)}", hint=hint) from error
+
+
+def _check_suffix(path: Path) -> None:
+    """Raise ``Refused`` for a plan file or a sheet, with the command for it."""
+    if path.suffix.lower() in SUFFIXES:
+        hint = f"run: reconciler plan {quote(str(path))}"
+        raise Refused(f"{path} is a plan file, not a saved plan", hint=hint)
+    if path.suffix.lower() in SHEETS:
+        hint = f"to write a plan file for it, run: reconciler import-sheet {quote(str(path))}"
+        raise Refused(f"{path} is a sheet, not a saved plan", hint=hint)
 
 
 def plan_key() -> str | None:

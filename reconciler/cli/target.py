@@ -11,6 +11,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.contactship.listing import CallListing
 from reconciler.contactship.origin import (
     API_KEY_VARIABLE,
+    BASE_URL_VARIABLE,
     DEFAULT_BASE_URL,
     ServiceOrigin,
     is_exposed,
@@ -18,6 +19,7 @@ from reconciler.contactship.origin import (
     read_api_key,
 )
 from reconciler.domain.wire import ScheduleFields
+from reconciler.errors import Refused
 from reconciler.system.environment import variable
 
 
@@ -65,6 +67,24 @@ class Target:
             message = f"warning: other users of this machine may read {self.key_file} (chmod 600 {self.key_file})"
             say(message, err=True)
         return key
+
+    def check_same_service(self, last: str | None, *, confirmed: bool) -> None:
+        """Check that calls go to the real service if earlier ones did, and to this machine if earlier ones did.
+
+        ``last`` is the origin of the service of the latest call, ``confirmed`` whether a person typed the URL of
+        the new one.
+
+        Raises:
+            Refused: a variable for a sandbox is missing here, or was left over.
+        """
+        if last is None or confirmed or parse_origin(last).loopback is self.origin.loopback:
+            return
+        message = f"the calls of this state were placed at {last}, but apply would now use {self.origin.base}"
+        hint = (
+            f"set {BASE_URL_VARIABLE}={last} to go on there. For other calls than those, start in a new folder: "
+            f"reconciler init. If both lead to one account: reconciler apply --base-url {self.origin.base}"
+        )
+        raise Refused(f"{message}: nothing was placed", hint=hint)
 
     def listing(self, key: str) -> aclosing[CallListing]:
         """The calls of the service, closed at the end of the block."""

@@ -16,6 +16,7 @@ from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.people import People
 from reconciler.domain.settings import DEFAULT_STATE, PROJECT_FILE
 from reconciler.errors import ReconcilerError, Refused, StateMissing, UsageError
+from reconciler.source.codes import FROM_SETTINGS
 from reconciler.source.settings.people import read_people
 from reconciler.source.settings.project import find_project, load_policy, load_project
 from reconciler.source.sources import load_sources
@@ -95,13 +96,14 @@ class Workspace:
         """Rows of the named files and folders, or of the whole project if none are named.
 
         ``watch`` receives the origin of each row. ``people`` is the result of ``people()``, if it was already
-        read.
+        read. If the settings have errors, problems that may only follow from these are left out.
         """
         named = [app.directory / path for path in paths] if paths else None
         with collection_paused():
             found = load_sources(self.project, named, watch, people)
         own = {item.file: item for item in (self.document, self.policy_file) if item is not None}
-        return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *found.diagnostics))
+        problems = [item for item in found.diagnostics if self.trusted or item.code not in FROM_SETTINGS]
+        return replace(found, files={**found.files, **own}, diagnostics=(*self.diagnostics, *problems))
 
     def people(self, now: datetime) -> tuple[People, tuple[Diagnostic, ...]]:
         """The contents of the policy's people lists, read now, and the problems in them."""

@@ -70,7 +70,10 @@ def read_api_key(path: Path | None, variable: str | None) -> str:
             raise ReconcilerError(f"cannot read {path}: {error_message(error)}", hint=next_step(error)) from error
     key = key.strip()
     if not key:
-        hint = f"set {API_KEY_VARIABLE} or pass --api-key-file FILE; it is never read from a YAML file"
+        hint = (
+            f"set {API_KEY_VARIABLE} or pass --api-key-file FILE; it is never read from a YAML file. "
+            "To try it without an account, run: reconciler demo"
+        )
         raise ReconcilerError("no API key", hint=hint)
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ReconcilerError("the API key contains characters that are not allowed in a header")

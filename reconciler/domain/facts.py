@@ -159,6 +159,10 @@ class FactReader(PauseReader, Protocol):
         """The facts about a service, by name."""
         ...
 
+    def last_service(self) -> str | None:
+        """The origin of the service at which the latest call was placed; None if none was, or it is unknown."""
+        ...
+
     def to_stop_known(self) -> frozenset[Address]:
         """The calls to stop by hand that an earlier run has shown."""
         ...

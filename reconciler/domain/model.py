@@ -81,7 +81,8 @@ class Diagnostic:
     """One problem in one place.
 
     ``private`` lists parts of the message that masked output must hide. ``address`` is the row it concerns, or
-    None.
+    None. ``cause`` is the field, if there is one. ``omitted``: it stands for so many further ones, which were only
+    counted.
     """
 
     severity: Severity
@@ -91,6 +92,8 @@ class Diagnostic:
     hint: str | None = None
     private: tuple[str, ...] = ()
     address: Address | None = None
+    cause: str = ""
+    omitted: int = 0
 
     @property
     def is_error(self) -> bool:

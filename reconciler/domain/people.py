@@ -98,12 +98,16 @@ def spellings(target: str) -> frozenset[str]:
 class ListFile:
     """A file that lists people, relative to the project. ``country`` applies to numbers without ``+``.
 
-    ``source`` is the location in the project file.
+    ``source`` is the location in the project file. ``sheet`` is for workbooks, ``encoding`` and ``delimiter`` are
+    for text.
     """
 
     file: str
     source: Location
     country: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from reconciler.domain.times import ZONE_RULES
 if TYPE_CHECKING:
     from reconciler.domain.changes import Changes
 
+_ROWS_NAMED = 6
+
 
 class Action(StrEnum):
     """The planned action for one address, in the order of display."""
@@ -165,6 +167,23 @@ class Lifted:
     reason: str
 
 
+def row_numbers(rows: Sequence[int], count: int | None = None) -> str:
+    """``row 9``, ``rows 9 and 11``: the first few numbers. ``rows`` may have fewer than ``count``."""
+    count = len(rows) if count is None else count
+    shown = [str(number) for number in rows[:_ROWS_NAMED]]
+    shown += [f"{count - len(shown):,} more"] if count > len(shown) else []
+    return f"{'row' if count == 1 else 'rows'} {' and '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """The rows of a sheet that its ``where`` skips: how many, and the numbers of the first of them."""
+
+    sheet: str
+    count: int = 0
+    rows: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A plan is data only. ``changes`` are sorted by address; ``lineage`` and ``serial`` identify the state.
@@ -174,8 +193,8 @@ class Plan:
     the first waiting call is missed. ``lifted`` are guards that would block the plan, but were lifted. ``to_stop``
     are the calls to stop by hand, the soonest first. ``zone_rules`` is the tz database release used for all times.
     ``public_metadata`` are names of metadata whose values may be published. ``show`` is the field that is shown of
-    each call, ``aliases`` are the project's names of agents and numbers, by ``exact_id``. All three come from the
-    settings; a saved plan does not contain them.
+    each call, ``aliases`` are the project's names of agents and numbers, by ``exact_id``. ``skipped`` are the rows
+    of sheets that are not read. A saved plan contains none of these four.
     """
 
     created_at: datetime
@@ -195,6 +214,7 @@ class Plan:
     public_metadata: frozenset[str] = frozenset()
     show: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[SkippedRows, ...] = ()
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""

@@ -60,15 +60,15 @@ _MOST_DIGITS = 6  # in a code that is shown; more digits may be a phone number w
 _LONGEST_CODE = 40
 # The field names in the schemas of plan files and reconciler.yaml.
 _FIELDS = """
-G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G016 G020 G021 G022 G023 G024 additional_data
-agent agent_id agents as_of at blackout call_length called_timezone calling_hours calls columns concurrency
-consent contact_id contacts cost_per_call count country defaults delay_minutes delimiter distinct e164 email
-enabled encoding field file from from_number from_number_id full_name guards hidden holidays horizon id identity
-jurisdictions key limits lineage max_age max_cost max_new_calls max_share metadata min_gap min_lead move moved
-numbers overridable path peak per_day per_minute per_number per_person per_plan per_run per_week place_by
-place_within plan plan_max_age plans policy provider public_metadata rate repeat revision rows rule schedule
-schedule_fields sha256 sheet sheet_bytes sheet_rows sheets show signed_plans skip state suppression table tables
-timeout timezone to to_number until version webhook_hosts webhook_url windows
+G001 G002 G003 G004 G005 G006 G007 G008 G010 G011 G012 G013 G014 G015 G016 G020 G021 G022 G023 G024
+additional_data agent agent_id agents as_of at blackout call_length called_timezone calling_hours calls columns
+concurrency consent contact_id contacts cost_per_call count country defaults delay_minutes delimiter distinct
+e164 email enabled encoding field file from from_number from_number_id full_name guards header hidden holidays
+horizon id identity jurisdictions key limits lineage max_age max_cost max_new_calls max_share metadata min_gap
+min_lead move moved numbers overridable path peak per_day per_minute per_number per_person per_plan per_run
+per_week place_by place_within plan plan_max_age plans policy provider public_metadata rate repeat revision
+rows rule schedule schedule_fields sha256 sheet sheet_bytes sheet_rows sheets show signed_plans skip state
+suppression table tables timeout timezone to to_number until version webhook_hosts webhook_url where windows
 """
 FIELD_NAMES = frozenset(_FIELDS.split())
 _WORDS = FIELD_NAMES | {"true", "false", "null", "yes", "no", "on", "off", "warning", "error"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from reconciler.domain.diagnostics import problem_count
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.ports import StateStore
 from reconciler.errors import ExitCode, ReconcilerError, Refused
 from reconciler.planning.plan import verdict
+from reconciler.quantities import format_count
 
 MAX_PLAN_LEAD = timedelta(minutes=5)
 
@@ -21,8 +23,8 @@ def check_verdict(plan: Plan) -> None:
     """
     code = verdict(plan)
     if code is ExitCode.ERROR:
-        count = len(plan.errors)
-        raise ReconcilerError(f"{count} error{'' if count == 1 else 's'} in the files: nothing was placed")
+        message = f"{format_count(problem_count(plan.errors), 'error')} in the files: nothing was placed"
+        raise ReconcilerError(message, hint="correct them, and check again with: reconciler validate")
     if code is ExitCode.REFUSED:
         raise Refused(f"{_blocked(plan.count(Action.BLOCKED))}: nothing was placed")
 
@@ -41,7 +43,12 @@ def check_applicable(plan: Plan, store: StateStore, now: datetime) -> None:
     if plan.lineage is None or plan.serial is None:
         raise Refused("the plan was made without a state", hint="create it again without --no-state")
     if plan.lineage != store.lineage:
-        raise Refused(f"the plan was made for state {plan.lineage}, but this is state {store.lineage}")
+        raise Refused(
+            f"the plan belongs to another project: it was made for state {plan.lineage}, "
+            f"but this is state {store.lineage}",
+            hint="apply it in its own project (reconciler -C DIR apply FILE), or make a plan of this one: "
+            "reconciler plan --out FILE",
+        )
     if store.serial < plan.serial:
         raise Refused(
             f"the state (serial {store.serial}) is older than the one the plan was made for ({plan.serial})",

@@ -115,7 +115,7 @@ def _to_diagnostics(findings: Iterable[GuardFinding], items: Sequence[_Addressed
     for (code, severity), count in counts.items():
         if count > MOST_OF_A_GUARD:
             message = f"and {count - MOST_OF_A_GUARD:,} more of these ({GUARD_CODES[code]})"
-            diagnostics.append(Diagnostic(severity, code, message))
+            diagnostics.append(Diagnostic(severity, code, message, omitted=count - MOST_OF_A_GUARD))
     return diagnostics
 
 

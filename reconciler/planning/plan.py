@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from reconciler.domain import identity, wire
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Diagnostic, Entry, Move, Row, Severity
 from reconciler.domain.moves import move_entries
@@ -46,7 +47,7 @@ def make_plan(
         serial=context.serial,
         zone_rules=ZONE_RULES,
         changes=changes.with_requests(_adding_requests(context)),
-        diagnostics=tuple(sorted(diagnostics, key=_place)),
+        diagnostics=by_place(diagnostics),
         git=context.git,
         moves=tuple(sorted(pairs)),
         snapshot_at=context.snapshot_at,
@@ -87,11 +88,6 @@ def _next_apply_by(changes: Sequence[Change], policy: Policy) -> datetime | None
                 yield item.place_by
 
     return min(ends(), default=None)
-
-
-def _place(item: Diagnostic) -> tuple[str, int, int, str, str]:
-    where = item.location
-    return (where.file, where.line, where.column, item.code, item.message) if where else ("", 0, 0, item.code, "")
 
 
 def _eased(diagnostics: Iterable[Diagnostic], known: EntryIndex, now: datetime) -> Iterable[Diagnostic]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from unicodedata import combining, east_asian_width
 
+_KEPT = "\N{NO-BREAK SPACE}"
 _NARROWEST = 60
 _MOST_WAITING = 1000
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -122,6 +123,17 @@ def wrap(line: str, width: int) -> list[str]:
             longer = margin + word
         current = longer
     return [*lines, current]
+
+
+def wrap_hanging(text: str, width: int, head: int) -> list[str]:
+    """The same with the later lines indented. The first ``head`` characters stay in one line: if they are too
+    long, the text is one line.
+    """
+    if cell_width(text) <= width or head >= width:
+        return [text]
+    kept = text[:head].replace(" ", _KEPT) + text[head:]
+    first, *rest = (line.replace(_KEPT, " ") for line in wrap(kept, width - 4))
+    return [first, *(f"    {line}" for line in rest)]
 
 
 def _painted(text: str, style: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from reconciler.bulk.spool import Subset
+from reconciler.domain.diagnostics import problem_count
 from reconciler.domain.model import Entry
-from reconciler.domain.plan import Action, Change, Lifted, Plan
+from reconciler.domain.plan import Action, Change, Lifted, Plan, SkippedRows, row_numbers
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.domain.times import format_utc, rounded_span
 from reconciler.planning.guards.registry import NAMES
@@ -58,6 +59,13 @@ def count_line(plan: Plan) -> str:
     return ", ".join(parts) if parts else "no calls"
 
 
+def skipped_line(skipped: SkippedRows, escape: Callable[[str], str]) -> str:
+    """``2 rows of calls/june.xlsx are skipped by where: rows 9 and 14.``"""
+    count, verb = format_count(skipped.count, "row"), "is" if skipped.count == 1 else "are"
+    rows = row_numbers(skipped.rows, skipped.count)
+    return f"{count} of {escape(skipped.sheet)} {verb} skipped by where: {rows}."
+
+
 def blocked_groups(changes: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:
     """The blocked changes by reason: ``blocked by G001 (calling-hours)``; guards come first."""
     groups: dict[str, list[int]] = {}
@@ -102,7 +110,7 @@ def standing(entry: Entry) -> str:
 
 def verdict_line(plan: Plan) -> str:
     """Whether the plan can be applied, and what it does."""
-    errors, blocked = len(plan.errors), plan.count(Action.BLOCKED)
+    errors, blocked = problem_count(plan.errors), plan.count(Action.BLOCKED)
     if errors or blocked:
         why = [format_count(errors, "error")] * bool(errors) + [f"{blocked:,} blocked"] * bool(blocked)
         return f"It cannot be applied: {', '.join(why)}."

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.bulk.spool import Subset, filtered
+from reconciler.domain.diagnostics import problem_count
 from reconciler.domain.masking import mask_change, mask_plan
 from reconciler.domain.model import Severity
 from reconciler.domain.plan import Action, Change, Plan
@@ -26,6 +27,7 @@ from reconciler.render.labels import (
     blocked_groups,
     count_line,
     lifted_line,
+    skipped_line,
     state_line,
     verdict_line,
     word,
@@ -95,6 +97,7 @@ def _parts(plan: Plan, view: _View) -> list[Part]:
     errors = frame.errors
     mine = {action: _with_action(plan, action, waiting=False) for action in Action}
     parts = [*_settings(frame), *_lifted(frame), Part(0, _summary(plan)), Part(0, _state(plan))]
+    parts += [Part(0, f"\n{skipped_line(item, for_markdown)}\n") for item in plan.skipped]
     if errors:
         parts.append(
             Part(2, f"\n#### {format_count(len(errors), 'error')}\n\n", map(problem_item, errors), len(errors))
@@ -145,7 +148,7 @@ def _lifted(plan: Plan) -> Iterator[Part]:
 
 def _summary(plan: Plan) -> str:
     """A line for each action that occurs; with a base, a column for each side."""
-    rows = [("errors", len(plan.errors), 0)] if plan.errors else []
+    rows = [("errors", problem_count(plan.errors), 0)] if plan.errors else []
     for action in Action:
         mine, waiting = (
             len(_with_action(plan, action, waiting=False)),

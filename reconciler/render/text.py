@@ -8,13 +8,14 @@ from itertools import islice
 from typing import TypeAlias
 
 from reconciler.bulk.spool import filtered, in_parts
+from reconciler.domain.diagnostics import DiagnosticGroup, describe_places, grouped
 from reconciler.domain.masking import mask_diagnostic, mask_plan, mask_to_stop
 from reconciler.domain.model import Address, Diagnostic, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import formats, to_stop
-from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented, wrap
+from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented, wrap_hanging
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.labels import ACTION_WORDS, GLYPHS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
@@ -26,6 +27,7 @@ Excerpt: TypeAlias = Callable[[Location], str | None]
 
 _COUNTED = frozenset({Action.UNCHANGED})
 _UNIMPORTANT = _COUNTED | {Action.CREATE, Action.WAITING, Action.HELD}
+_MAX_PLACES = 10  # cells or ranges of cells, of problems with one cause
 _TALL = 30  # lines after which the counts are repeated
 
 
@@ -64,11 +66,14 @@ def _draw_plan(console: Console, plan: Plan, look: OutputStyle, origins: Origins
 
 
 def render_diagnostics(items: Iterable[Diagnostic], excerpt: Excerpt, look: OutputStyle) -> str:
-    """Each problem with its location, its source line and a caret, and a hint."""
+    """Each problem with its location, its source line and a caret, and a hint; problems of one cause as one, with
+    their places.
+    """
 
     def draw(console: Console) -> None:
-        for item in items:
-            _print_diagnostic(console, mask_diagnostic(item) if look.masked else item, excerpt)
+        shown = map(mask_diagnostic, items) if look.masked else items
+        for group in grouped(shown):
+            _print_diagnostics(console, group, excerpt)
 
     return capture(look, draw)
 
@@ -249,20 +254,24 @@ def _side(value: str | None) -> str:
     return "(none)" if value is None else for_terminal(value)
 
 
-def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
-    where = "" if item.location is None else f"{for_terminal(str(item.location))}: "
-    code = f"{item.severity.value} {item.code}"
-    first, *more = wrap(f"{where}{code}: {for_terminal(item.message)}", console.width)
-    line = StyledLine()
-    if first.startswith(where + code):
-        line.append(where, style="bold").append(code, style="bold red" if item.is_error else "bold yellow")
-        first = first.removeprefix(where + code)
-    console.print(line.append(first))
-    for text in more:
-        console.print(f"    {text}" if len(text) + 4 <= console.width else text)
+def _print_diagnostics(console: Console, group: DiagnosticGroup, excerpt: Excerpt) -> None:
+    item = group.first
+    place = "" if item.location is None else f"{for_terminal(str(item.location))}: "
+    kind = f"{item.severity.value} {item.code}"
+    first, *rest = wrap_hanging(
+        f"{place}{kind}: {for_terminal(item.message)}", console.width, len(place) + len(kind)
+    )
+    line = StyledLine(place, "bold").append(kind, "bold red" if item.is_error else "bold yellow")
+    console.print(line.append(first.removeprefix(f"{place}{kind}")))
+    for text in rest:
+        console.print(text)
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():
             console.print(StyledLine(f"    {in_place(row)}", "dim"))
     if item.hint is not None:
         print_indented(console, f"hint: {for_terminal(item.hint)}", 4)
+    total = len(group.places) + group.omitted
+    if group.places and total > 1:
+        places = describe_places(group.places, _MAX_PLACES, group.omitted)
+        print_indented(console, for_terminal(f"{total:,} times in {places}"), 4)

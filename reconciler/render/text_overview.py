@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.domain.plan import Action, Change, Moment, Plan
-from reconciler.render.console import Console
+from reconciler.render.console import Console, print_indented
 from reconciler.render.escape import for_terminal
 from reconciler.render.formats import format_moment, with_distance
-from reconciler.render.labels import count_line, verdict_line
+from reconciler.render.labels import count_line, skipped_line, verdict_line
 from reconciler.render.load_chart import load_chart
 
 
@@ -17,12 +17,14 @@ def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
     console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}")
     if plan.next_apply_by is not None:
         console.print(f"Apply again before {_next_apply_by(plan, now)}, or the first waiting call will be missed.")
+    for skipped in plan.skipped:
+        print_indented(console, skipped_line(skipped, for_terminal), 0)
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
         console.print()
     for line in chart:
         console.print(line)
-    if plan.moves or len(plan.changes) > plan.count(Action.UNCHANGED):
+    if plan.moves or plan.skipped or len(plan.changes) > plan.count(Action.UNCHANGED):
         console.print()
 
 

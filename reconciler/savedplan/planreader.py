@@ -34,6 +34,8 @@ _CHANGE = msgspec.json.Decoder(ChangeDocument)
 _CHANGES = b'  "changes": [\n'
 _INDENT = b"    "
 _NEXT, _LAST = b",\n", b"\n"
+_SHOWN_VERSION = 20
+_AGAIN = "create it again: reconciler plan --out FILE"
 _SIGN_HINT = "create it with the key: RECONCILER_PLAN_KEY=... reconciler plan --out FILE"
 
 
@@ -119,24 +121,25 @@ def _refusal(file: IO[bytes], error: Exception) -> Refused:
     try:
         document = json.load(file)
     except (ValueError, RecursionError) as wrong:
-        return Refused(f"not a saved plan: {wrong}")
+        return Refused(f"not a saved plan: {wrong}", hint=_AGAIN)
     if not isinstance(document, dict) or "format_version" not in document:
-        return Refused("not a saved plan: it has no format_version")
+        return Refused("not a saved plan: it has no format_version", hint=_AGAIN)
     version = document["format_version"]
     if version != planfile.FORMAT_VERSION:
-        return Refused(f"the plan has format {version!r}, but this version reads {planfile.FORMAT_VERSION}")
+        by = str(document.get("tool_version", "unknown"))[:_SHOWN_VERSION]
+        message = f"the plan was made by another version of reconciler ({by}, format {version!r}), "
+        return Refused(f"{message}but this one reads format {planfile.FORMAT_VERSION!r}", hint=_AGAIN)
     if isinstance(error, _Altered | json.JSONDecodeError):
         return Refused(
-            "the saved plan was changed after it was written: its bytes do not match its content",
-            hint="create it again: reconciler plan --out FILE",
+            "the saved plan was changed after it was written: its bytes do not match its content", hint=_AGAIN
         )
     if isinstance(error, _OtherTime) and document.get("zone_rules") != ZONE_RULES:
         made = f"the plan was made with time zone rules {str(document.get('zone_rules'))!r}"
         return Refused(
             f"{made}, but with this machine's rules {ZONE_RULES!r} a call rings at another time: {error}",
-            hint="create it again: reconciler plan --out FILE",
+            hint=_AGAIN,
         )
-    return Refused(f"the saved plan is damaged: {error}")
+    return Refused(f"the saved plan is damaged: {error}", hint=_AGAIN)
 
 
 def _check_signature(signature: str | None, own_id: str, signing_key: str) -> None:

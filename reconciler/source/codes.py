@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Problems that may only follow from errors in reconciler.yaml, which has the names, hosts, limits and globs.
+FROM_SETTINGS = frozenset({"E302", "E303", "E305", "E403", "E603", "W402"})
+
 CODES = {
     "E101": "the file is not UTF-8",
     "E102": "a character that is not allowed in a file or a value",

@@ -11,7 +11,7 @@ from reconciler.domain.sensitive import FIELD_NAMES, MASK, is_harmless
 from reconciler.source.yaml.loader import Document
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
-_WIDTH = 100
+_WIDTH = 70  # with an indent of 4 and an ellipsis on both sides, 80 columns
 
 
 class Excerpts:
@@ -36,13 +36,16 @@ class Excerpts:
         return caret(line, column)
 
     def _spans(self, line: str, number: int) -> list[tuple[int, int]]:
-        """The readable parts of the line. In a file that could not be parsed, that is a field's name."""
-        if self._readable is not None:
-            return sorted(_places(self._readable.get(number, ()), line))
+        """The readable parts of the line. A field that is not in the tree, as in a file that could not be parsed,
+        has a readable name.
+        """
+        spans = sorted(_places((self._readable or {}).get(number, ()), line))
         name, colon, _ = line.partition(":")
         indent = len(line) - len(line.lstrip(" -"))
-        named = colon and is_harmless(name[indent:])
-        return [(0, len(name) + 1 if named else indent)]
+        if not spans or spans[0][0] > len(name):
+            named = colon and is_harmless(name[indent:])
+            spans.insert(0, (0, len(name) + 1 if named else indent))
+        return spans
 
 
 def caret(line: str, column: int) -> str:

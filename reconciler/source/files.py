@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.settings import PROJECT_FILE, Project
@@ -18,6 +21,8 @@ SUFFIXES = (".yaml", ".yml")
 SHEETS = (".csv", ".tsv", ".xlsx", ".ods", ".xls", ".xlsb", ".xlsm", ".numbers")
 
 _PATTERN = re.compile(r"[\w.*?/\[\]{},-]+")
+_ANY_PLAN = rb"^plan:[ \t]*[\w\"']"
+_PLAN_NAME = rb"^plan:[ \t]*[\"']?NAME[\"']?[ \t\r]*(?:#|$)"
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -55,7 +60,14 @@ def locate_plan_files(project: Project, paths: Sequence[Path] | None) -> tuple[l
     chosen = sorted(located.values(), key=lambda item: name_of(project, item.path))
     if not chosen and not problems:
         problems.append(_nothing(project, paths))
+    elif paths is None and project.source is not None:
+        problems += _misplaced(project, located)
     return chosen, problems
+
+
+def plan_folder(project: Project) -> Path:
+    """The folder in which the project keeps its plan files: that of its first glob."""
+    return project.root.joinpath(*_fixed(PurePosixPath(next(_globs(project))).parts))
 
 
 def name_of(project: Project, path: Path) -> str:
@@ -83,19 +95,46 @@ def _from_paths(project: Project, paths: Sequence[Path]) -> Iterable[PlanPath | 
         if path.is_dir():
             yield from _from_folder(project, path)
         elif path.suffix.lower() in SHEETS:
-            hint = "name the plan file that lists it under sheets; reconciler import-sheet FILE creates one"
-            yield _problem("E403", "this is a sheet, not a plan file", name_of(project, path), hint)
+            name = name_of(project, path)
+            hint = "name the plan file that lists it under sheets, or write one: reconciler import-sheet "
+            yield _problem("E403", "this is a sheet, not a plan file", name, hint + quote(name))
         elif path.suffix not in SUFFIXES:
-            hint = "name a file that ends in .yaml or .yml"
+            hint = near_plan_file(project, path) or "name a file that ends in .yaml or .yml, or a folder"
             yield _problem("E403", "this is not a plan file", name_of(project, path), hint)
         else:
             yield PlanPath(path)
             if path.is_file() and _is_left_out(project, path):
-                message = f"this file does not match plans ({', '.join(project.plans)})"
-                hint = (
-                    "move it, or add it to plans in reconciler.yaml, to include it in a plan of the whole project"
-                )
-                yield Diagnostic(Severity.WARNING, "W402", message, Location(name_of(project, path)), hint)
+                yield _left_out(project, path)
+
+
+def _misplaced(project: Project, located: Collection[str]) -> Iterator[Diagnostic]:
+    """A warning for each plan file that lies beside ``reconciler.yaml``, where the globs do not find it."""
+    for path in sorted(project.root.glob("*")):
+        if path.suffix in SUFFIXES and os.path.realpath(path) not in located:
+            with suppress(OSError):
+                if re.search(_ANY_PLAN, PlanPath(path, project.root).read(), re.MULTILINE):
+                    yield _left_out(project, path)
+
+
+def _left_out(project: Project, path: Path) -> Diagnostic:
+    message = f"this file does not match plans ({', '.join(project.plans)})"
+    hint = "move it, or add it to plans in reconciler.yaml, to include it in a plan of the whole project"
+    return Diagnostic(Severity.WARNING, "W402", message, Location(name_of(project, path)), hint)
+
+
+def near_plan_file(project: Project, path: Path) -> str | None:
+    """A hint for a path that does not exist: the plan file that contains the plan of that name, or whose name is
+    nearly the same; None if there is none.
+    """
+    items = [item for item in _from_globs(project) if isinstance(item, PlanPath)]
+    names = {name: item for item in items if _PATTERN.fullmatch(name := name_of(project, item.path))}
+    plan = _PLAN_NAME.replace(b"NAME", re.escape(os.fsencode(path.name)))
+    for name, item in names.items():
+        with suppress(OSError):
+            if re.search(plan, item.read(), re.MULTILINE):
+                return f"{path.name} is the name of a plan. Use its file: reconciler plan {quote(name)}"
+    near = get_close_matches(name_of(project, path), names, n=1)
+    return f"did you mean: reconciler plan {quote(near[0])}" if near else None
 
 
 def _globs(project: Project) -> Iterator[str]:
@@ -176,10 +215,14 @@ def _nothing(project: Project, paths: Sequence[Path] | None) -> Diagnostic:
     names = list(project.plans) if paths is None else list(map(str, paths))
     message, hint = f"no plan file found ({', '.join(names)})", "create one, such as calls/first.yaml"
     if paths is None:
-        near = sorted(item.name for item in project.root.glob("*") if item.suffix in SUFFIXES)
+        files = [*project.root.glob("*"), *project.root.glob("[!.]*/*")]
+        near = sorted(name_of(project, item) for item in files if item.suffix in SUFFIXES)
         near = [name for name in near if name != PROJECT_FILE and _PATTERN.fullmatch(name)]
         if near:
-            hint = f"{near[0]} does not match plans: move it to calls/, or add it to plans in reconciler.yaml"
+            hint = (
+                f"{near[0]} does not match plans: move it to calls/, or add it to plans in reconciler.yaml. "
+                f"To look at it where it is: reconciler plan {quote(near[0])}"
+            )
         elif project.source is None:
             message = f"this folder is not a project: it has neither {PROJECT_FILE} nor plan files ({names[0]})"
             hint = "run reconciler init to create one here, or use -C DIR to work in another folder"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from reconciler.domain.model import Address, Diagnostic, Location, Severity
+from reconciler.domain.plan import SkippedRows
 from reconciler.source.codes import CODES
 
 MAX_PER_KIND = 200
@@ -48,7 +49,14 @@ class ProblemCounts:
                 about = f" for {kind.cause!r}" if kind.cause else ""
                 meaning = f": {CODES[kind.code]}" if kind.code in CODES else ""
                 message = f"and {count - MAX_PER_KIND:,} more of these{about} in the file{meaning}"
-                yield Diagnostic(_severity(kind.code), kind.code, message, Location(kind.file))
+                yield Diagnostic(
+                    _severity(kind.code),
+                    kind.code,
+                    message,
+                    Location(kind.file),
+                    cause=kind.cause,
+                    omitted=count - MAX_PER_KIND,
+                )
 
 
 @dataclass(slots=True)
@@ -57,6 +65,7 @@ class WorkerProblems:
 
     items: list[tuple[ProblemKind, Diagnostic]] = field(default_factory=list)
     omitted: Counter[ProblemKind] = field(default_factory=Counter)
+    filtered: list[tuple[str, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,7 +75,8 @@ class FileReport:
 
     ``MAX_PER_KIND`` problems of each kind are kept and the others are counted, so that a file may have an error
     in every row. In a worker process, problems go to ``elsewhere``, for ``receive`` in the main process.
-    If ``kinds`` is a list, the kind of each problem is appended to it.
+    If ``kinds`` is a list, the kind of each problem is appended to it. ``filtered`` are the rows that ``where``
+    skipped, by the name of their sheet.
     """
 
     file: str
@@ -75,14 +85,17 @@ class FileReport:
     skipped: set[tuple[str | int, ...]] = field(default_factory=set)
     elsewhere: WorkerProblems | None = None
     kinds: list[ProblemKind] | None = None
+    filtered: dict[str, SkippedRows] = field(default_factory=dict)
     _bad_in: dict[tuple[str | int, ...], set[str]] = field(default_factory=dict)
     _bad_known: int = 0
     _tally: ProblemCounts = field(default_factory=ProblemCounts)
     _sent: ProblemCounts = field(default_factory=ProblemCounts)
 
-    def add(self, item: Diagnostic, cause: str = "") -> None:
+    def add(self, item: Diagnostic) -> None:
         """Keep or count a diagnostic, unless an identical one was kept before."""
-        self._add(ProblemKind(self.file if item.location is None else item.location.file, item.code, cause), item)
+        self._add(
+            ProblemKind(self.file if item.location is None else item.location.file, item.code, item.cause), item
+        )
 
     def _add(self, kind: ProblemKind, item: Diagnostic) -> None:
         if self.kinds is not None:
@@ -114,6 +127,17 @@ class FileReport:
         for kind, item in sent.items:
             self._add(kind, item)
         self._tally.counts.update(sent.omitted)
+        for sheet, number in sent.filtered:
+            self.add_filtered(sheet, number)
+
+    def add_filtered(self, sheet: str, number: int) -> None:
+        """Count a row that ``where`` skipped."""
+        if self.elsewhere is not None:
+            self.elsewhere.filtered.append((sheet, number))
+            return
+        known = self.filtered.get(sheet, SkippedRows(sheet))
+        rows = known.rows if known.count >= MAX_PER_KIND else (*known.rows, number)
+        self.filtered[sheet] = SkippedRows(sheet, known.count + 1, rows)
 
     def bad_in(self, path: tuple[str | int, ...]) -> set[str]:
         """The fields at ``path`` that are bad, or contain something bad."""
@@ -156,7 +180,7 @@ class FileReport:
         """The same at a location that may be in a sheet. A hint may be a function, if it takes long to compute."""
         if callable(hint):
             hint = None if self.is_full(ProblemKind(location.file, code, cause)) else hint()
-        self.add(Diagnostic(_severity(code), code, message, location, hint, private, address), cause)
+        self.add(Diagnostic(_severity(code), code, message, location, hint, private, address, cause))
 
     def finish(self) -> None:
         """Add the numbers of omitted problems."""
@@ -170,13 +194,3 @@ class FileReport:
 
 def _severity(code: str) -> Severity:
     return Severity.WARNING if code.startswith("W") else Severity.ERROR
-
-
-def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """Sorted by file, line, column and code; diagnostics without a location come first."""
-
-    def place(item: Diagnostic) -> tuple[str, int, int, str, str]:
-        where = item.location or Location("", 0, 0)
-        return (where.file, where.line, where.column, item.code, item.message)
-
-    return tuple(sorted(items, key=place))

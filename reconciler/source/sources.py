@@ -8,13 +8,15 @@ from pathlib import Path
 
 from reconciler.domain import identity
 from reconciler.domain.blinding import ClearView
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.masking import personal_values
 from reconciler.domain.model import Diagnostic, Location, Move, Row
 from reconciler.domain.people import People
 from reconciler.domain.persons import PersonIndex, Persons
+from reconciler.domain.plan import SkippedRows
 from reconciler.domain.settings import Project
-from reconciler.source.files import PlanPath, locate_plan_files, name_of
-from reconciler.source.report import FileReport, by_place
+from reconciler.source.files import PlanPath, locate_plan_files, name_of, near_plan_file
+from reconciler.source.report import FileReport
 from reconciler.source.rows.collector import RowCollector
 from reconciler.source.rows.plan_file import PlanFile, read_plan_file
 from reconciler.source.rows.row import Watch
@@ -26,7 +28,7 @@ from reconciler.system.failures import error_message, next_step
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The content of the plan files. ``plans`` are the names of the plans, ``files`` the documents, for excerpts.
-    Sheets are not stored; their paths are relative to ``root``."""
+    Sheets are not stored; their paths are relative to ``root``. ``skipped`` are the rows that ``where`` skips."""
 
     rows: Sequence[Row]
     plans: frozenset[str]
@@ -34,6 +36,7 @@ class Sources:
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, Document]
     root: Path
+    skipped: tuple[SkippedRows, ...] = ()
 
 
 def load_sources(
@@ -49,6 +52,7 @@ def load_sources(
     plans: dict[str, Location] = {}
     rows = RowCollector()
     moves: list[Move] = []
+    skipped: list[SkippedRows] = []
     for file in files:
         name = name_of(project, file.path)
         report = FileReport(name)
@@ -58,9 +62,11 @@ def load_sources(
             moves += plan.moves
         report.finish()
         problems += report.diagnostics
+        skipped += report.filtered.values()
     people = people or People()
     problems += _duplicate_calls(rows.possible_duplicates(people), people)
-    return Sources(rows.rows(), frozenset(plans), tuple(moves), by_place(problems), documents, project.root)
+    found = by_place(problems)
+    return Sources(rows.rows(), frozenset(plans), tuple(moves), found, documents, project.root, tuple(skipped))
 
 
 def _read(
@@ -74,7 +80,8 @@ def _read(
     try:
         data = file.read()
     except OSError as error:
-        report.add_problem("E113", f"cannot be read: {error_message(error)}", 1, 1, next_step(error))
+        near = near_plan_file(project, file.path) if isinstance(error, FileNotFoundError) else None
+        report.add_problem("E113", f"cannot be read: {error_message(error)}", 1, 1, near or next_step(error))
         return None
     document = load(data, name)
     documents[name] = document

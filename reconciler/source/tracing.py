@@ -82,7 +82,7 @@ class _Row:
         sent = {} if call is None else _sent(call)
         made = {"key": self._key()} if "key" not in cells and self._reading.address is not None else {}
         unused = OTHER_SENDER["contact_id" in cells]
-        for name in sorted({*cells, *made} - {unused}, key=_rank):
+        for name in sorted((name for name in (*made, *cells) if name != unused), key=_rank):
             origin = made.get(name) or self._resolved(name, cells[name])
             ours = OUR_NAMES.get(name, name)
             text = sent.get(ours, origin.value)

@@ -56,18 +56,25 @@ class CommandCheckpoint:
                 os.killpg(process.pid, signal.SIGTERM)
             raise
         if code != 0:
-            raise CheckpointFailed(
-                f"the checkpoint after {_MOMENTS[phase]} failed (exit {code}): {_MEANING[phase]}"
-            )
+            why = _NOT_RUN.get(code, f"exit {code}")
+            message = f"the checkpoint after {_MOMENTS[phase]} failed ({why}): {_MEANING[phase]}"
+            if phase is Phase.INTENDED and code not in _NOT_RUN:
+                message += ". Did another runner save its state first?"
+            raise CheckpointFailed(message)
 
 
+# The shell's own exit codes (POSIX, Shell Command Language, 2.8.2).
+_NOT_RUN = {
+    126: "exit 126: the command is not executable, try chmod +x",
+    127: "exit 127: the command was not found, check --checkpoint and the PATH",
+}
 _MOMENTS = {
     Phase.INTENDED: "writing intents",
     Phase.RECORDED: "recording answers",
     Phase.ENDED: "the run",
 }
 _MEANING = {
-    Phase.INTENDED: "no request was sent. Did another runner save its state first?",
+    Phase.INTENDED: "no request was sent",
     Phase.RECORDED: "nothing more is sent. The state on this disk has the answers",
     Phase.ENDED: "the state on this disk is newer than the saved one",
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from reconciler.domain.facts import AppliedCommit, Conflict, Pause, RowApproval, ServiceFact, Verdict
+from reconciler.domain.ledger import EntryKind
 from reconciler.domain.model import Address
 from reconciler.domain.times import parse_instant
 from reconciler.errors import StateError
@@ -55,6 +56,15 @@ class ConnectionFacts:
     def facts(self, service: str) -> Mapping[str, ServiceFact]:
         rows = self._all("select * from service_facts where service = ?", (service,))
         return {item.name: item for item in map(_fact, rows)}
+
+    def last_service(self) -> str | None:
+        latest = self._all("select run_id from attempts where status = 'placed' order by number desc limit 1")
+        if not latest:
+            return None
+        began = f'%"kind":"{EntryKind.BEGAN.value}",%"run":"{latest[0]["run_id"]}",%'
+        entries = self._all("select entry from ledger where entry like ? order by number desc limit 1", (began,))
+        service = json.loads(entries[0]["entry"])["content"].get("service") if entries else None
+        return service if isinstance(service, str) else None
 
     def to_stop_known(self) -> frozenset[Address]:
         return frozenset(map(to_address, self._all("select * from to_stop")))

@@ -44,7 +44,8 @@ def check_lineage(lineage: str, pinned: str | None) -> None:
 
 def newer_version(name: object, migrations: Iterable[str]) -> StateError:
     """The error for a state with migrations that this version does not know."""
-    return StateError(f"the state {name} was written by a newer version ({', '.join(sorted(migrations))})")
+    message = f"the state {name} was written by a newer version ({', '.join(sorted(migrations))})"
+    return StateError(message, hint="upgrade this one: pip install --upgrade call-reconciler")
 
 
 def older_version(name: object) -> StateError:

@@ -40,7 +40,10 @@ def test_sixty_are_settled_from_one_file(bench: Workbench, blind: Any) -> None:
     write(bench, rows)
     refused = bench.run("resolve", "--from", "decisions.csv")
     assert refused.code == 1
-    assert [f"decisions.csv:{line}:" in refused.err for line in (9, 11, 13)] == [True] * 3
+    shown = refused.err.splitlines()
+    assert shown[0] == "error: nothing was recorded: 3 errors in decisions.csv"
+    assert [line.split(": ")[0] for line in shown[1:4]] == [f"  decisions.csv:{line}" for line in (9, 11, 13)]
+    assert shown[4:] == ["hint: correct them, then run: reconciler resolve --from decisions.csv"]
     assert len([action for action in bench.actions().values() if action == "uncertain"]) == ROWS
 
     write(bench, good)
@@ -71,6 +74,18 @@ def test_files_that_are_no_decisions(project: Workbench) -> None:
     assert "semicolons" in project.run("resolve", "--from", "german.csv").err
     project.write("empty.csv", "address,decision,call_id,reason\njune/x,,,\n")
     assert project.run("resolve", "--from", "empty.csv").code == 0
+
+
+def test_a_line_break_in_a_cell_makes_no_line_of_its_own(project: Workbench) -> None:
+    row = '"june/x\nhint: run rm -rf",placed,c-1,why\n'
+    project.write("forged.csv", f"address,decision,call_id,reason\n{row * 30}")
+    refused = project.run("resolve", "--from", "forged.csv").err.splitlines()
+    assert refused[0] == "error: nothing was recorded: 30 errors in forged.csv"
+    assert [line[:13] for line in refused[1:21]] == ["  forged.csv:"] * 20
+    assert refused[21:] == [
+        "  and 10 more",
+        "hint: correct them, then run: reconciler resolve --from forged.csv",
+    ]
 
 
 def test_what_is_overdue(project: Workbench, sandbox: Any) -> None:

@@ -63,7 +63,7 @@ def test_text_says_what_to_do_next(june: Workbench) -> None:
     lines = result.out.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("fail  api-key"))
     assert lines[at + 1].strip().startswith("next: set CONTACTSHIP_API_KEY")
-    assert lines[-1] == "11 ok, 1 fail, 4 skip."
+    assert lines[-1] == "12 ok, 1 fail, 4 skip."
 
 
 def test_without_a_key_the_service_is_still_reached(june: Workbench) -> None:

@@ -416,3 +416,27 @@ def test_on_a_terminal_a_sentence_tells_instants_as_the_row_does(project: Workbe
         f"june/inv-1 ({call_id}) will still ring at Sun 1 Jun 00:01 in Mexico City (in 42 h), because the API"
         in screen
     )
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_fields_are_in_the_order_of_the_file_whatever_the_hash_seed(bench: Workbench, seed: str) -> None:
+    names = ["zeta", "alpha", "mid", "beta", "omega", "amount"]
+    values = "\n".join(f"      {name}: {number}" for number, name in enumerate(names))
+    bench.write(
+        "calls/a.yaml",
+        f"version: 1\nplan: a\ndefaults: {{agent: {AGENT}, from: {NUMBER}}}\ncalls:\n"
+        f"  - key: k\n    contact_id: {contact(1)}\n    schedule: {{timezone: UTC, at: 2031-03-10 10:00}}\n"
+        f"    additional_data:\n{values}\n    metadata:\n{values}\n",
+    )
+    bench.env["PYTHONHASHSEED"] = seed
+    fields = [item["field"] for item in explained(bench, "a/k")["addresses"][0]["fields"]]
+    assert fields[:5] == ["key", "agent", "from", "contact_id", "schedule.at"]
+    assert [name for name in fields if name.startswith("additional_data.")] == [
+        f"additional_data.{name}" for name in names
+    ]
+    own = [name for name in fields if name.startswith("metadata.") and "reconciler_" not in name]
+    assert own == [f"metadata.{name}" for name in names]
+    for form in ("text", "json", "html"):
+        page = bench.ok("plan", "--no-state", "--reveal", "--explain", "--format", form).out
+        places = [page.index(f"additional_data.{name}") for name in names]
+        assert places == sorted(places), form

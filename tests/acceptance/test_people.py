@@ -277,6 +277,75 @@ def test_a_list_may_be_a_workbook(project: Workbench) -> None:
     assert blocked(project.plan("--now", DAY)) == {"a": ["G010"]}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "mark", "options"),
+    [
+        ("windows-1252", ";", 'encoding: windows-1252, delimiter: ";"'),
+        ("utf-16", "\t", 'delimiter: "\\t"'),
+        ("utf-8-sig", "|", 'delimiter: "|"'),
+        ("utf-8", ",", ""),
+    ],
+)
+def test_a_list_is_read_in_its_encoding_and_delimiter(
+    project: Workbench, encoding: str, mark: str, options: str
+) -> None:
+    lines = (("Teléfono", "Nota"), ("(55) 1234-5678", "Peña; Cía"), ("044 55 1234 5679", "a,b"))
+    text = "".join(mark.join(f'"{cell}"' for cell in line) + "\r\n" for line in lines)
+    (project.root / "dnc.csv").write_bytes(text.encode(encoding))
+    policy(project, f"suppression:\n  - {{file: dnc.csv, as_of: 2031-05-20, country: MX, {options}}}")
+    rows = phone_rows(
+        *((key, f"+52551234567{last}", "2031-06-10 10:00") for key, last in (("a", 8), ("b", 9), ("c", 0)))
+    )
+    project.write("calls/june.yaml", rows)
+    assert blocked(project.plan("--now", DAY)) == {"a": ["G010"], "b": ["G010"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "hint"),
+    [
+        ("", "E602", "set encoding: windows-1252"),
+        ("encoding: windows-1252", "E911", "for text without commas, set delimiter:"),
+        ('delimiter: ";", encoding: latin', "E204", ""),
+        ('delimiter: "; "', "E204", ""),
+        ("sheet: Lista", "E602", "remove sheet:"),
+    ],
+)
+def test_a_list_that_is_read_wrongly_lets_nobody_through(
+    project: Workbench, options: str, code: str, hint: str
+) -> None:
+    (project.root / "dnc.csv").write_bytes("Teléfono;Nota\r\n+525512345678;Peña\r\n".encode("windows-1252"))
+    policy(project, f"suppression:\n  - {{file: dnc.csv, as_of: 2031-05-20, {options}}}")
+    project.write("calls/june.yaml", phone_rows(("a", "+525512345678", "2031-06-10 10:00")))
+    refused = project.run("plan", "--now", DAY)
+    assert refused.code == 1
+    assert f"error {code}: " in refused.err
+    assert hint in refused.err
+
+
+def test_one_sheet_of_a_list_is_chosen(project: Workbench) -> None:
+    sheets = [("Lista", [["number"], ["+525512345678"]]), ("Otra", [["number"], ["+525512345679"]])]
+    write_workbook(project.root / "dnc.xlsx", *sheets)
+    rows = phone_rows(("a", "+525512345678", "2031-06-10 10:00"), ("b", "+525512345679", "2031-06-10 10:00"))
+    project.write("calls/june.yaml", rows)
+    policy(project, "suppression:\n  - {file: dnc.xlsx, as_of: 2031-05-20}")
+    assert "set sheet: to one of Lista, Otra" in project.run("plan", "--now", DAY).err
+    policy(project, "suppression:\n  - {file: dnc.xlsx, as_of: 2031-05-20, sheet: Lista}")
+    assert blocked(project.plan("--now", DAY)) == {"a": ["G010"]}
+
+
+def test_a_list_above_the_limit_stops_everything(project: Workbench) -> None:
+    project.write("dnc.csv", "number\n" + "".join(f"+52551234567{n}\n" for n in range(4)))
+    project.write("calls/june.yaml", phone_rows(("a", "+525512340000", "2031-06-10 10:00")))
+    rules = "version: 1\npolicy: {suppression: [{file: dnc.csv, as_of: 2031-05-20}]}\nlimits: {sheet_rows: %d}\n"
+    project.write("reconciler.yaml", rules % 4)
+    assert project.run("plan", "--now", DAY).code == 0
+    project.write("reconciler.yaml", rules % 3)
+    refused = project.run("plan", "--now", DAY)
+    assert refused.code == 1
+    assert "dnc.csv:5:1: error E603: more than 3 rows" in refused.err
+    assert "raise limits.sheet_rows in reconciler.yaml, or split the file" in refused.err
+
+
 UUID = "c1d2e3f4-a5b6-7890-cdef-123456789012"
 SPELLINGS = [
     (f"contact_id: {UUID}", f"contact_id: {UUID.upper()}"),

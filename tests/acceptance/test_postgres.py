@@ -90,13 +90,13 @@ def test_a_role_that_may_only_read_is_enough_for_all_that_reads(shared: Workbenc
     assert shared.apply().code == 0
     name = schema(shared)
     postgres.sql(
-        "drop role if exists planner",
-        "create role planner login",
-        f"grant usage on schema {name} to planner",
-        f"grant select on all tables in schema {name} to planner",
+        "drop role if exists spectator",
+        "create role spectator login",
+        f"grant usage on schema {name} to spectator",
+        f"grant select on all tables in schema {name} to spectator",
     )
     writer = shared.env["RECONCILER_STATE"]
-    shared.env["RECONCILER_STATE"] = postgres.url("planner")
+    shared.env["RECONCILER_STATE"] = postgres.url("spectator")
     assert shared.plan()["summary"]["unchanged"] == 3
     for command in ("list", "show", "check", "lock"):
         shared.ok("state", command)
@@ -108,23 +108,23 @@ def test_a_role_that_may_only_read_is_enough_for_all_that_reads(shared: Workbenc
     assert "a role that can write" in refused.err
     shared.env["RECONCILER_STATE"] = writer
     assert shared.apply().code == 0
-    postgres.sql("drop owned by planner", "drop role planner")
+    postgres.sql("drop owned by spectator", "drop role spectator")
 
 
 def test_a_role_that_owns_nothing_can_apply(shared: Workbench, postgres: Any) -> None:
     name = schema(shared)
     postgres.sql(
-        "drop role if exists runner",
-        "create role runner login",
-        f"grant usage on schema {name} to runner",
-        f"grant select, insert, update, delete on all tables in schema {name} to runner",
+        "drop role if exists worker",
+        "create role worker login",
+        f"grant usage on schema {name} to worker",
+        f"grant select, insert, update, delete on all tables in schema {name} to worker",
     )
-    shared.env["RECONCILER_STATE"] = postgres.url("runner")
+    shared.env["RECONCILER_STATE"] = postgres.url("worker")
     assert shared.apply().summary["placed"] == 3
     shared.ok("state", "forget", "june/inv-1", "--reason", "a test")
     shared.ok("state", "redact", "--before", "2020-01-01")
-    assert shared.run("state", "init", "--state", postgres.url("runner")).code == 1, "pinned"
-    postgres.sql("drop owned by runner", "drop role runner")
+    assert shared.run("state", "init", "--state", postgres.url("worker")).code == 1, "pinned"
+    postgres.sql("drop owned by worker", "drop role worker")
 
 
 def test_a_password_is_taken_from_the_environment_and_never_shown(shared: Workbench, postgres: Any) -> None:

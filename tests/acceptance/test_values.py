@@ -74,8 +74,9 @@ def test_an_amount_is_read_where_it_has_one_reading(project: Workbench) -> None:
     run = project.run("validate")
     assert run.code == 1
     assert "calls/june.csv:4" in run.out
-    assert "money: *** could be *** or ***" in run.out
-    assert 'specify the decimal mark: money(row.amount, ".")' in run.out
+    assert "money: *** could be *** or ***, and its column does not show which: " in run.out
+    assert "C2 has a decimal comma, C3 has a decimal point" in run.out
+    assert 'set the decimal mark: money(row.***, ".")' in run.out
     assert "calls/june.csv:5" in run.out
     assert "money: not an amount" in run.out
     assert "2 errors" in run.out

@@ -125,7 +125,7 @@ def arm(killer: Killer) -> None:
     around(schedule_check.ScheduleCheck, "_look", lambda: None, at("before-verdict"))
     around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
     around(UnlockedStore, "_write", lambda: None, at("inside-pause"))
-    around(UnlockedStore, "_end", lambda: None, at("before-pause-commit"))
+    around(UnlockedStore, "_end_run", lambda: None, at("before-pause-commit"))
     around(CommandCheckpoint, "carry", at("before-checkpoint"), at("after-checkpoint"))
 
 

@@ -124,7 +124,7 @@ def test_answers_are_kept_where_the_intents_beside_them_are_refused() -> None:
     async def refused() -> None:
         journal = Journal(store, RUN.id)
         await journal.turn([], [INTENT], NOW, nothing, nothing)
-        with pytest.raises(StateError, match="june/a is placed already"):
+        with pytest.raises(StateError, match="june/a is already placed"):
             await journal.turn([answer], [INTENT], NOW, told.extend, lambda: told.append("b"))
 
     store, told = Slow(), list[Result | str]()

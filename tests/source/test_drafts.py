@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,23 @@ from hypothesis import strategies as st
 
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.settings import Project
+from reconciler.source.import_sheet.answers import Answers
 from reconciler.source.import_sheet.draft import Draft
-from reconciler.source.import_sheet.guess import Answers, guess
+from reconciler.source.import_sheet.guess import guess
 from reconciler.source.import_sheet.headers import Role, day_comes_first, fit, is_other_date
 from reconciler.source.import_sheet.sample import named, read_sample
-from reconciler.source.import_sheet.values import are_amounts, are_names, are_phones, date_forms, region_of
+from reconciler.source.import_sheet.values import (
+    are_amounts,
+    are_names,
+    are_phones,
+    date_forms,
+    likely_region,
+    region_of,
+)
 from reconciler.source.import_sheet.writing import quoted, scalar, to_yaml
 from reconciler.source.sheets.formula_escape import escape_formula
-from reconciler.source.sheets.grid import SheetProblem
+from reconciler.source.sheets.grid import Grid, SheetProblem
+from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.sources import load_sources
 from reconciler.source.yaml.loader import load
@@ -101,6 +111,9 @@ def test_dates_that_are_no_time_to_call() -> None:
         (["05/06/2031"], ("DD/MM/YYYY", "MM/DD/YYYY")),
         (["16.06.31"], ("DD.MM.YY",)),
         (["16/06/2031", "06/16/2031"], ()),
+        (["16/06/2031", "5-jul-31", "2031-07-06", "6/7/31"], ("",)),
+        (["05/06/2031", "5-jul-31"], ()),
+        (["06/16/2031 2:30 PM"], ()),
         (["31/02/2031"], ()),
         (["5550000111"], ()),
         ([], ()),
@@ -138,12 +151,16 @@ def drafted(rows: list[list[str]], region: str | None) -> tuple[Draft, str, list
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder).resolve())
         (project.root / "calls").mkdir()
+
+        def opener(options: Options) -> AbstractContextManager[Grid]:
+            return open_sheet(options, "calls/s.yaml", project)
+
         (project.root / "calls/s.csv").write_text(text.getvalue(), "utf-8", newline="")
         try:
-            sample = read_sample(Options(named("s.csv")), "calls/s.yaml", project)
+            sample = read_sample(Options(named("s.csv")), opener, "calls/s.yaml")
         except SheetProblem:
             return None
-        draft = guess(sample, project, Answers(None, lambda _: region))
+        draft = guess(sample, project, Answers({"--region": region}))
         written = to_yaml(draft, "s", sample.options)
         (project.root / "calls/s.yaml").write_text(written, "utf-8")
         return draft, written, list(load_sources(project, None).diagnostics)
@@ -169,3 +186,17 @@ def test_any_sheet_makes_a_draft_that_can_be_read(
     todo = {number for number, line in enumerate(text.splitlines(), 1) if ": '=TODO'" in line}
     assert todo <= {item.location.line for item in about_file if item.location and item.code == "E703"} or not todo
     assert len(todo) == sum(entry.value is None for entry in draft.columns)
+
+
+@pytest.mark.parametrize(
+    ("values", "region"),
+    [
+        (["044 55 5123 0111", "(55) 5124-0112", "01 55 5125 0113"], "MX"),
+        (["(11) 98765-4321", "11 3456-7890"], "BR"),
+        (["912 345 678", "21 345 6789"], "PT"),
+        (["612 345 678", "93 123 45 67"], None),  # in Spain, and in Peru
+        (["5550000111"], None),
+    ],
+)
+def test_a_region_is_likely_if_the_numbers_exist_nowhere_else(values: list[str], region: str | None) -> None:
+    assert likely_region(values) == region

@@ -110,6 +110,25 @@ def test_formulas_that_are_refused(formula: str, code: str, words: str) -> None:
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("formula", "uses_region"),
+    [
+        ("e164(row.tel)", True),
+        ("row.tel.e164()", True),
+        ("e164(coalesce(row.tel, row.b))", True),
+        ("e164(e164(row.tel), 'MX')", True),
+        ("e164(row.tel, 'MX')", False),
+        ("row.tel.e164('MX')", False),
+        ("e164(coalesce(row.tel, row.b), 'MX')", False),
+        ("'e164(' + row.tel", False),
+    ],
+)
+def test_a_number_without_a_region_reads_the_fields_that_set_it(formula: str, uses_region: bool) -> None:
+    program = ENGINE.compile(formula, {})
+    assert (set(program.reads) >= {"country", "schedule.timezone"}) is uses_region
+    assert "country" not in program.required
+
+
 def test_a_cell_with_a_nul_character_is_no_shorter_text() -> None:
     """Two keys that differ only behind a NUL must not become one."""
     with pytest.raises(FormulaProblem, match="NUL"):

@@ -7,6 +7,7 @@ import pytest
 from phonenumbers import PhoneNumberType
 
 from reconciler.source.formulas.functions import e164
+from reconciler.source.formulas.notations import Inputs
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.parties import judge_number
 
@@ -27,6 +28,14 @@ from reconciler.source.rows.parties import judge_number
         ("(11) 96123-4567", "BR", "+5511961234567"),
         ("4004 1234", "BR", "+5540041234"),
         ("415.555.2678", "US", "+14155552678"),
+        ("044 55 1234 5678", "MX", "+525512345678"),
+        ("045 (55) 1234-5678", "MX", "+525512345678"),
+        ("01 55 1234 5678", "MX", "+525512345678"),
+        ("+52 1 55 1234 5678", "US", "+525512345678"),
+        ("+52 045 55 1234 5678", "MX", "+525512345678"),
+        ("52 1 55 1234 5678", "US", "+525512345678"),
+        ("52 55 1234 5678", "MX", "+525512345678"),
+        ("4930123456", "US", "+14930123456"),
     ],
 )
 def test_numbers_as_people_write_them(text: str, region: str, number: str) -> None:
@@ -54,17 +63,42 @@ def test_numbers_as_people_write_them(text: str, region: str, number: str) -> No
         ("55 1234 5678, 57", "MX", "has an extension"),
         ("55 1234 5678 +9", "MX", "not a phone number"),
         ("30123456.0", "DE", "a decimal"),
-        ("044 55 1234 5678", "MX", "remove the 044 at its start"),
-        ("01 55 1234 5678", "MX", "remove the 01 at its start"),
-        ("+52 1 55 1234 5678", "MX", "remove the 1 after +52"),
-        ("+52 045 55 1234 5678", "MX", "remove the 045 after +52"),
         ("123", "MX", "check the length"),
+        ("044 55 1234 5678", "US", "check the length"),
+        ("01 55 1234 567", "MX", "not a possible number"),
+        ("49 171 1234567", "DE", "may start with the country code, or not"),
+        ("sin teléfono", "MX", "where: row.x.matches"),
+        ("", "MX", "to leave out rows without a number"),
     ],
 )
 def test_what_is_no_number_that_can_be_dialled(text: str, region: str, words: str) -> None:
     with pytest.raises(FormulaProblem) as caught:
         e164(text, region)
     assert words in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("texts", "number"),
+    [
+        ({"country": "MX"}, "+525512345678"),
+        ({"country": "mx", "schedule.timezone": "Europe/Madrid"}, "+525512345678"),
+        ({"country": "", "schedule.timezone": "America/Mexico_City"}, "+525512345678"),
+        ({"country": "Mexico", "schedule.timezone": "America/Mexico_City"}, None),
+        ({"country": "XX"}, None),
+        ({"schedule.timezone": "UTC"}, None),
+        ({"schedule.timezone": "Mexico_City"}, None),
+        ({}, None),
+    ],
+)
+def test_the_region_is_the_rows_country_or_that_of_its_zone(texts: dict[str, str], number: str | None) -> None:
+    inputs = Inputs(tuple(texts), tuple(texts.values()))
+    assert e164("+34 612 34 56 78", inputs=inputs) == "+34612345678"
+    assert e164("(55) 1234-5678", "MX", inputs=inputs) == "+525512345678"
+    if number is None:
+        with pytest.raises(FormulaProblem):
+            e164("(55) 1234-5678", inputs=inputs)
+    else:
+        assert e164("(55) 1234-5678", inputs=inputs) == number
 
 
 def test_the_example_numbers_of_every_region_are_read() -> None:

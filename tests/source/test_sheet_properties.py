@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from reconciler.cli import main
 from reconciler.cli.commands.contacts import COLUMNS, to_csv
 from reconciler.contactship.account import RemoteContact
-from reconciler.source.formulas.functions import library, problem
-from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.formulas.functions import library
+from reconciler.source.formulas.problem import FormulaProblem, problem
 from reconciler.source.formulas.program import Engine
 from reconciler.source.formulas.result import MAX_TEXT, to_text
 from reconciler.source.sheets.formula_escape import escape_formula, unescape_formula
@@ -130,8 +130,8 @@ def nothing(*_: object) -> dict[str, str]:
 ENGINE = Engine(library(frozenset(), nothing), lambda _: None)
 PIECES = """\
 row.a|row["b c"]|plan.name|"x"|1|2.5|null|true|(|)|[|]|{|}|,|.|?|:|+|-|*|/|%|!|&&|==|<|in|int(|double(|string(
-date(|days(|workdays(|at(|e164(|money(|coalesce(|slug(|replace(|size(|.map(x, |.filter(x, |.all(x, |.exists(x,
-timestamp(|duration(|.matches(|9223372036854775807|"2031-06-01"|"MX"|r'\\'|\'\'\'|"|\\|//|\t|é|uint(|bytes(
+date(|datetime(|days(|workdays(|at(|e164(|money(|coalesce(|slug(|replace(|size(|.map(x, |.filter(x, |.all(x,
+.exists(x,|timestamp(|duration(|.matches(|9223372036854775807|"2031-06-01"|"MX"|r'\\'|\'\'\'|"|\\|//|\t|é|uint(|bytes(
 type(|{1: 2}|b'x'|.contains(|[0]|1e308|x""".replace("\n", "|").split("|")
 VALUES = {"a": "2031-06-01", "b c": "+52 55 1234 5678"}
 
@@ -197,10 +197,13 @@ def test_what_is_no_text_is_a_problem(value: object) -> None:
         ('money("MXN 1,234,567")', "1234567"), ('money("1.234", ",")', "1234"), ('money("1.234", ".")', "1.234"),
         ("money(902.5)", "902.50"), ("money(1045.455)", "1045.46"), ('money("-5,5")', "-5.5"),
         ('date("15/06/2031", "DD/MM/YYYY")', "2031-06-15"), ('date("6-1-31", "MM-DD-YY")', "2031-06-01"),
-        ('date("2031-06-15 14:30:00") + days(1)', "2031-06-16"), ('at("2031-06-15", "9:00")', None),
+        ('date("2031-06-15 14:30:00") + days(1)', "2031-06-16"),
+        ('at("2031-06-15", "9:00")', "2031-06-15 09:00:00"),
+        ('at("2031-06-15", "9")', None), ('datetime("15/06/2031 9:00 pm")', "2031-06-15 21:00:00"),
+        ('datetime("9.30", "HH.mm")', "09:30:00"), ('"15-jun-31".date() - days(1)', "2031-06-14"),
         ('workdays("2031-06-13", 1)', "2031-06-16"), ('workdays("2031-06-15", 0)', "2031-06-15"),
         ('weekday("2031-06-15")', "7"), ('e164("55 1234 5678", "MX")', "+525512345678"),
-        ('e164("123", "MX")', None),
+        ('e164("123", "MX")', None), ('e164("55 1234 5678")', None), ('"+1 202 555 0111".e164()', "+12025550111"),
         ('e164("1.41556E+10", "US")', None), ('e164("+1 202 555 0111", "MX")', "+12025550111"),
         ('slug("Peña & Cía")', "pena-cia"),
         ('coalesce("", null, "b")', "b"), ('money("1,234")', None), ('date("31/31/2031", "DD/MM/YYYY")', None),

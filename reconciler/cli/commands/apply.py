@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.apply_preview import announce
@@ -189,6 +190,10 @@ def apply(app: App, options: ApplyOptions) -> int:
     request = PlanRequest(options.what, max(options.now or clock, clock), options.retry_failed, lifted=lifted)
     job = _saved_job(app, workspace, request, options) if saved else _new_job(app, workspace, request, options)
     asks = not (options.auto_approve or saved or job.only_approved)
+    if target.has_key:
+        typed = click.get_current_context().get_parameter_source("base_url") is ParameterSource.COMMANDLINE
+        with workspace.reader() as reader:
+            target.check_same_service(reader.last_service(), confirmed=typed)
     if not job.only_approved:
         check_count(job.plan, options.max_calls)
     if asks:

@@ -76,6 +76,8 @@ def explain(
     missing = [address for address in asked if address not in {item.address for item in found}]
     if missing:
         show_problems(app, facts.plan.errors, excerpts, reveal=reveal)
+        if workspace.project.source is None and not tracer.addresses:
+            return ExitCode.ERROR  # no project here: that is the problem
         raise _unknown_address(missing, {*tracer.addresses, *facts.entries})
     return ExitCode.ERROR if any(item.failed for item in found) else ExitCode.DONE
 

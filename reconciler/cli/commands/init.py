@@ -39,7 +39,7 @@ state:{path}
 policy:
   calling_hours:                   # in the called person's time zone. Other times are blocked
     windows: {{mon-sun: 09:00-20:00}}
-  # holidays: [MX]                 # the days that workdays() skips
+  # holidays: [2026-12-25]         # the days that workdays() skips
   # per_person: {{per_day: 1, per_week: 3, min_gap: 4h}}
   # max_new_calls: {{per_run: 500}}  # an override needs a reason: --override G006=REASON
   # suppression: [{{file: lists/dnc.csv, as_of: 2026-11-01}}]
@@ -81,8 +81,8 @@ def init(app: App, state_url: str | None, api_key_file: Path | None, base_url: s
     """
     settings = app.directory / PROJECT_FILE
     if exists(settings):
-        hint = "this folder is already a project. To create its state, run: reconciler state init"
-        raise ReconcilerError(f"{PROJECT_FILE} already exists", hint=hint)
+        hint = "to see whether something is missing, run: reconciler doctor"
+        raise ReconcilerError(f"this folder is already a project: {PROJECT_FILE} exists", hint=hint)
     place = _place(state_url, app.directory / DEFAULT_STATE)
     account = _account(base_url, api_key_file)
     lineage = place.create(creation_details("init"))

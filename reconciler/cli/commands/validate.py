@@ -14,11 +14,13 @@ from reconciler.cli.options import json_option, reveal_option
 from reconciler.cli.output import echo_json, say
 from reconciler.cli.plan_output import count_problems, show_problems
 from reconciler.cli.workspace import Workspace
+from reconciler.domain.diagnostics import by_place
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode
 from reconciler.planning.guarding import guard_rows
 from reconciler.quantities import format_count
+from reconciler.render.labels import skipped_line
 from reconciler.savedplan.planfile import diagnostic_document
-from reconciler.source.report import by_place
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Diagnostic
@@ -43,7 +45,8 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     sources = workspace.sources(app, paths, people=people)
     files = (*sources.diagnostics, *problems)
     broken = _errors(files)
-    found = by_place((*files, *guard_rows(sources.rows, workspace.project.policy, people, now)))
+    objections = guard_rows(sources.rows, workspace.project.policy, people, now) if workspace.trusted else ()
+    found = by_place((*files, *objections))
     valid = not _errors(found)
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]
@@ -52,7 +55,10 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     else:
         show_problems(app, found, Excerpts(sources), reveal=reveal, err=False)
         rows, plans = format_count(len(sources.rows), "row"), format_count(len(sources.plans), "plan")
-        say(f"{rows} in {plans}: {count_problems(found)}.")
+        checked = f"{rows} in {plans}" if workspace.trusted else f"{PROJECT_FILE} has errors, correct them first"
+        say(f"{checked}: {count_problems(found)}.")
+        for skipped in sources.skipped:
+            say(skipped_line(skipped, str))
     if broken:
         return ExitCode.ERROR
     return ExitCode.DONE if valid else ExitCode.REFUSED

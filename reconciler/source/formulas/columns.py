@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
+from reconciler.source.formulas.notations import ColumnExamples
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
@@ -32,7 +33,16 @@ class Column:
     @property
     def reads(self) -> Iterable[str]:
         """The names of the cells it reads."""
-        return self.program.reads.values() if self.program is not None else ()
+        return self.program.reads if self.program is not None else ()
+
+    @property
+    def context(self) -> Iterable[str]:
+        """Those of them that only its functions read."""
+        return self.program.context if self.program is not None else ()
+
+    def in_sheet(self, columns: ColumnExamples) -> Column:
+        """The same column for the rows of one sheet."""
+        return self if self.program is None else replace(self, program=self.program.in_sheet(columns))
 
 
 Columns = Mapping[str, Column]

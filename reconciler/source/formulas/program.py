@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from inspect import signature
 from typing import TYPE_CHECKING
 
-from reconciler.source.formulas.functions import Function
-from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.formulas.notations import NO_INPUTS, REGION_FIELDS, ColumnExamples, Inputs, no_examples
+from reconciler.source.formulas.problem import FormulaProblem, Function
 from reconciler.source.formulas.result import to_text
 from reconciler.source.formulas.signatures import extension
 from reconciler.source.formulas.tokens import MAX_DEPTH, Read, scan
@@ -42,7 +43,8 @@ class Engine:
 
     ``prepare`` is called with each table that a formula uses; it raises ``FormulaProblem`` for an unknown one.
 
-    The engine converts an exception of a Python function to a text; ``raised`` returns the original problem.
+    The engine converts an exception of a Python function to a text; ``raised`` returns the original problem. A
+    function with the keyword argument ``inputs`` gets the texts that the running formula reads.
     """
 
     def __init__(self, functions: Mapping[str, Function], prepare: Callable[[str], None]) -> None:
@@ -51,6 +53,7 @@ class Engine:
         self._cel = cel
         self._prepare = prepare
         self._raised: FormulaProblem | None = None
+        self._inputs = NO_INPUTS
         self._names = frozenset(functions)
         self._extension = extension(functions, self._watched)
 
@@ -73,15 +76,17 @@ class Engine:
         reads = {variables[read]: read.name for read in scanned.reads}
         required = dict.fromkeys(read.name for read in scanned.reads if not read.optional)
         tables = tuple(dict.fromkeys(scanned.tables))
-        return Program(self, formula, expression, reads, constants, tuple(required), tables)
+        context = REGION_FIELDS if scanned.uses_region else ()
+        return Program(self, formula, expression, reads, constants, tuple(required), tables, context)
 
     def raised(self) -> FormulaProblem | None:
-        """The problem that a function raised since ``forget``, or None."""
+        """The problem that a function raised since ``begin``, or None."""
         return self._raised
 
-    def forget(self) -> None:
-        """Clear the problem of an earlier run."""
+    def begin(self, inputs: Inputs) -> None:
+        """Set what functions can look up during the next run."""
         self._raised = None
+        self._inputs = inputs
 
     def failure(self, result: cel.Value) -> str | None:
         """The engine's message if ``result`` is an error, or None."""
@@ -125,9 +130,11 @@ class Engine:
         return FormulaProblem("E703", f"unknown function {name}", _near(name, (*self._names, *_BUILTIN)))
 
     def _watched(self, name: str, function: Function) -> Function:
+        takes_inputs = "inputs" in signature(function).parameters
+
         def watched(*args: object) -> object:
             try:
-                return _whole(name, function(*args))
+                return _whole(name, function(*args, inputs=self._inputs) if takes_inputs else function(*args))
             except FormulaProblem as error:
                 self._raised = error
                 raise
@@ -145,24 +152,33 @@ def _whole(name: str, result: object) -> object:
 
 @dataclass(slots=True)
 class Program:
-    """A compiled formula. ``reads`` maps the engine's variables to the names of cells.
+    """A compiled formula. ``variables`` maps the engine's variables to the names of cells.
 
     ``required`` are the cells read outside of ``coalesce``, ``tables`` the names of the lookup tables it uses.
+    ``context`` are further cells that its functions read. ``columns`` returns the notations of a sheet's columns.
     """
 
     engine: Engine
     formula: str
     compiled: cel.Expression
-    reads: Mapping[str, str]
+    variables: Mapping[str, str]
     constants: Mapping[str, str]
     required: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    columns: ColumnExamples = no_examples
+    reads: tuple[str, ...] = field(init=False)
     _instant: bool = field(init=False)
     _result: Callable[[tuple[str, ...]], str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.reads = (*self.variables.values(), *self.context)
         self._instant = bool(_INSTANT.search(self.formula)) and not _DATE.match(self.formula)
         self._result = lru_cache(_CACHED)(self._evaluate)
+
+    def in_sheet(self, columns: ColumnExamples) -> Program:
+        """The same formula for the rows of one sheet."""
+        return replace(self, columns=columns)
 
     def run(self, values: Mapping[str, str]) -> str:
         """The result as text, empty for null. A cell that is not in ``values`` is empty.
@@ -170,15 +186,15 @@ class Program:
         Raises:
             FormulaProblem: the formula fails on these values.
         """
-        return self._result(tuple([values.get(name, "") for name in self.reads.values()]))
+        return self._result(tuple([values.get(name, "") for name in self.reads]))
 
     def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
-        engine.forget()
+        engine.begin(Inputs(self.reads, texts, self.columns))
         if any("\0" in text for text in texts):  # the engine would cut the text there
             raise FormulaProblem("E705", "a cell that the formula reads contains a NUL character")
         try:
-            result = self.compiled.eval(data={**dict(zip(self.reads, texts, strict=True)), **self.constants})
+            result = self.compiled.eval(data={**dict(zip(self.variables, texts, strict=False)), **self.constants})
         except RuntimeError as error:
             raise engine.raised() or _explained(str(error), self.formula) from None
         failure = engine.failure(result)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, get_type_hints
 
-from reconciler.source.formulas.functions import Function
+from reconciler.source.formulas.problem import Function
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -38,8 +38,12 @@ def extension(functions: Mapping[str, Function], watched: Callable[[str, Functio
 
 
 def _counts(function: Function) -> Iterator[int]:
-    """The possible numbers of arguments."""
-    parameters = inspect.signature(function).parameters.values()
+    """The possible numbers of arguments. Those by keyword come from the engine."""
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return iter(range(1, _MOST_ARGUMENTS + 1))
     required = sum(parameter.default is parameter.empty for parameter in parameters)

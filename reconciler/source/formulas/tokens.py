@@ -54,12 +54,16 @@ class Read:
 
 @dataclass(slots=True)
 class Scanned:
-    """The names in a formula. ``tables`` are those of ``lookup``, ``bound`` the variables of macros."""
+    """The names in a formula. ``tables`` are those of ``lookup``, ``bound`` the variables of macros.
+
+    ``uses_region``: a call of ``e164`` does not name the region.
+    """
 
     reads: list[Read] = field(default_factory=list)
     plan_names: list[Read] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
     bound: set[str] = field(default_factory=set)
+    uses_region: bool = False
 
 
 def scan(formula: str) -> Scanned:
@@ -173,6 +177,20 @@ class _Scanner:
                     "E703", "lookup needs the name of a table in quotes", 'write lookup("contacts", ...)'
                 )
             self._found.tables.append(name[2])
+        elif token.text == "e164":
+            self._found.uses_region |= self._arguments(index) < 2
+
+    def _arguments(self, index: int) -> int:
+        """The number of arguments of the function at ``index``, with the text before a method."""
+        depth, commas = 0, 0
+        for token in self._tokens[index + 1 :]:
+            if token.kind == "mark":
+                depth += (token.text in "([{") - (token.text in ")]}")
+                commas += token.text == "," and depth == 1
+            if depth == 0:
+                break
+        empty = self._text(index + 2) == ")"
+        return commas + (not empty) + (self._text(index - 1) == ".")
 
     def _check_pattern(self, index: int) -> None:
         """Accept only a literal pattern without counted repeats: others may be slow to compile for each row."""

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.domain.model import ROW_KEY
-from reconciler.source.formulas.functions import as_date, e164, money
+from reconciler.source.formulas.date_functions import as_date
+from reconciler.source.formulas.functions import e164, money
+from reconciler.source.formulas.notations import Examples, Inputs, notations_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.fields import SPOILED_NUMBER, check_of
+from reconciler.source.rows.phone_numbers import judge_number
 from reconciler.source.rows.zones import is_place
 
 _UUID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
 _PHONE = re.compile(r"\+?[0-9 ().\-/]{7,25}", re.ASCII)
-_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
-_SHORT_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?", re.ASCII)
-_MIXED = re.compile(
-    r"[0-9]{1,4}([/.-])[0-9]{1,2}\1[0-9]{2,4},? [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp]\.?[Mm]\.?)?", re.ASCII
+_CLOCK = re.compile(
+    r"([01]?[0-9]|2[0-3])[:.h][0-5][0-9](:[0-5][0-9])?( ?[AaPp]\.? ?[Mm]\.?)?|(0?[1-9]|1[0-2]) ?[AaPp]\.? ?[Mm]\.?"
+    r"|0[.,][0-9]+",  # a fraction of a day, as spreadsheets store a time
+    re.ASCII,
+)
+_MONTH = r"(de )?[^\W\d_]{3,10}\.?"
+_TIME_OF_DAY = r"(?P<clock>,?[ T]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp]\.? ?[Mm]\.?)?)?"
+_DATE = re.compile(
+    r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ]([0-9]{4}|[0-9]{2})"
+    rf"|[0-9]{{1,2}}[-/. ]{_MONTH}[-/. ](de )?([0-9]{{4}}|[0-9]{{2}})){_TIME_OF_DAY}"
 )
 _ORDERS = ("DD{0}MM{0}YYYY", "MM{0}DD{0}YYYY", "YYYY{0}MM{0}DD", "DD{0}MM{0}YY", "MM{0}DD{0}YY")
+_STARTS_WITH_YEAR = re.compile("[0-9]{4}", re.ASCII)
+_LONG_NUMBER = re.compile(r"[0-9][^0-9]?[0-9][^0-9]?[0-9][^0-9]?[0-9]", re.ASCII)
 _MOSTLY = 0.9
+_REGIONS = ["MX", "ES", "AR", "CO", "CL", "PE", "EC", "GT", "CR", "PA", "UY", "BO", "DO", "BR", "PT", "US", "GB"]
 
 Values = Sequence[str]
 
@@ -40,14 +53,15 @@ def are_names(values: Values) -> bool:
 
 def are_phones(values: Values) -> bool:
     """Whether nearly all are seven to fifteen digits with usual separators, and they are not dates."""
-    digits = re.compile(r"\D")
-    return not date_forms(values) and _mostly(
-        values,
-        lambda text: (
-            SPOILED_NUMBER.fullmatch(text.strip())
-            or (_PHONE.fullmatch(text.strip()) and 7 <= len(digits.sub("", text)) <= 15)
-        ),
-    )
+    return not are_dates(values) and _mostly(values, is_phone)
+
+
+def is_phone(text: str) -> bool:
+    """Whether a text has the digits of a phone number, or may have been one before a spreadsheet rounded it."""
+    number = text.strip()
+    if SPOILED_NUMBER.fullmatch(number):
+        return True
+    return _PHONE.fullmatch(number) is not None and 7 <= sum(map(str.isdigit, number)) <= 15
 
 
 def are_times(values: Values) -> bool:
@@ -55,18 +69,29 @@ def are_times(values: Values) -> bool:
     return all_of(values, check_of("schedule.at"))
 
 
-def are_mixed(values: Values) -> bool:
-    """Whether all are a date and a time of day in one cell, in a form that no function reads."""
-    return not are_times(values) and all_of(values, lambda text: _MIXED.fullmatch(text.strip()))
-
-
 def are_clocks(values: Values) -> bool:
-    return all_of(values, lambda text: _SHORT_CLOCK.fullmatch(text.strip()))
+    """Whether nearly all are times of day: ``9:30``, ``09:30:00``, ``9:30 am``, ``0.395833``."""
+    return _mostly(values, lambda text: _CLOCK.fullmatch(text.strip()))
 
 
-def all_two_digits(values: Values) -> bool:
-    """Whether ``at`` can read these times of day without changes: ``09:30``, not ``9:30``."""
-    return all_of(values, lambda text: _CLOCK.fullmatch(text.strip()))
+def are_dates(values: Values) -> bool:
+    """Whether nearly all are dates, in any form: ``2026-11-28``, ``28/11/2026``, ``28-nov-26``."""
+    return _mostly(values, lambda text: _DATE.fullmatch(text.strip()))
+
+
+def are_datetimes(values: Values) -> bool:
+    """Whether nearly all are a date and a time of day, in any form: ``28/11/2026 9:30 am``."""
+    return _mostly(values, lambda text: (match := _DATE.fullmatch(text.strip())) and match["clock"])
+
+
+def has_digit(text: str) -> bool:
+    """False for texts that stand for an empty cell in a column of numbers or dates: ``n/a``, ``-``."""
+    return any(char in "0123456789" for char in text)
+
+
+def is_data(text: str) -> bool:
+    """Whether a text is a value, and not the name of a column: it contains a date, a time or a long number."""
+    return _LONG_NUMBER.search(text) is not None or _CLOCK.fullmatch(text.strip()) is not None
 
 
 def are_zones(values: Values) -> bool:
@@ -83,22 +108,64 @@ def are_amounts(values: Values) -> bool:
 
 
 def date_forms(values: Values) -> tuple[str, ...]:
-    """Every ``date`` format that matches all values; ``""`` is ISO."""
-    if all_of(values, lambda text: _runs(as_date, text)):
-        return ("",)
-    marks = {mark for mark in "/-. " if values and mark in values[0].strip()}
-    forms = [order.format(mark) for mark in sorted(marks) for order in _ORDERS]
-    return tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
+    """Every ``date`` format that matches all values; ``""`` if ``date`` reads them only without one."""
+    if are_datetimes(values) and not are_times(values):
+        return ()
+    if not all_of(values, _STARTS_WITH_YEAR.match):
+        marks = {mark for mark in "/-. " if values and mark in values[0].strip()}
+        forms = [order.format(mark) for mark in sorted(marks) for order in _ORDERS]
+        found = tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
+        if found:
+            return found
+    shown = {notation: text for text in values for notation in notations_of(text)}
+    return ("",) if all_of(values, lambda text: _reads_date(text, shown)) else ()
 
 
-def impossible_in(values: Values, region: str) -> int:
-    """How many are not possible phone numbers in a region.
+def _reads_date(text: str, shown: Examples) -> bool:
+    """Whether ``date`` reads a cell of a column that shows these notations."""
+    try:
+        as_date(text, inputs=Inputs(("cell",), (text,), lambda _: shown))
+    except FormulaProblem:
+        return False
+    return True
 
-    Raises:
-        FormulaProblem: there is no such region.
+
+def is_region(name: str) -> bool:
+    """Whether phone numbers can be read as written there: ``MX``."""
+    return _runs(e164, "+14155552678", name)
+
+
+def is_possible_in(text: str, region: str) -> bool:
+    """Whether it is a possible phone number, as written in a region."""
+    return _runs(e164, text, region)
+
+
+def are_numbers_of(values: Values, region: str) -> bool:
+    """Whether most are numbers that exist in a region. Numbers of other countries often have a possible length."""
+    valid = (is_possible_in(text, region) and judge_number(e164(text, region)) == "valid" for text in values)
+    return sum(valid) * 2 > len(values)
+
+
+def likely_region(values: Values) -> str | None:
+    """The one region among those of the languages of headers in which most of these numbers exist; None if there
+    is none, or more than one.
     """
-    e164("+14155552678", region)
-    return sum(not _runs(e164, text, region) for text in values)
+    regions = [region for region in _REGIONS if are_numbers_of(values, region)]
+    return regions[0] if len(regions) == 1 else None
+
+
+def zone_of(values: Values, region: str) -> str | None:
+    """The time zone of most of the phone numbers, by their area codes."""
+    from phonenumbers import parse, timezone  # noqa: PLC0415 - 27 ms
+
+    zones = Counter(
+        zone
+        for text in values
+        if is_possible_in(text, region)
+        for zone in timezone.time_zones_for_number(parse(e164(text, region)))[:1]
+        if is_place(zone)
+    )
+    return zones.most_common(1)[0][0] if zones else None
 
 
 def region_of(values: Iterable[str]) -> str | None:

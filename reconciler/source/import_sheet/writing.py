@@ -14,13 +14,16 @@ _TODO, _NO_FORMULA = "TODO", "=TODO"
 _WIDEST = 115
 
 
-def to_yaml(draft: Draft, plan: str, options: Options) -> str:
-    """The whole file. A person must replace each ``TODO``, which ``validate`` refuses."""
-    return "\n".join(_lines(draft, plan, options)) + "\n"
+def to_yaml(draft: Draft, plan: str, options: Options, *, schema: str | None = None) -> str:
+    """The whole file. A person must replace each ``TODO``, which ``validate`` refuses. ``schema`` is the path of
+    the schema for editors."""
+    return "\n".join(_lines(draft, plan, options, schema)) + "\n"
 
 
-def _lines(draft: Draft, plan: str, options: Options) -> Iterator[str]:
-    yield "# A draft, made from the headers and the first rows of the sheet. Check every line."
+def _lines(draft: Draft, plan: str, options: Options, schema: str | None) -> Iterator[str]:
+    if schema is not None:
+        yield f"# yaml-language-server: $schema={schema}"
+    yield "# Written by import-sheet from the headers and the rows of the sheet. Check every line."
     if draft.missing:
         yield "# Replace every TODO. reconciler validate reports an error until they are all replaced."
     yield from (f"# Note: {note}" for note in draft.notes)
@@ -34,12 +37,16 @@ def _lines(draft: Draft, plan: str, options: Options) -> Iterator[str]:
         value = getattr(options, name)
         if value is not None:
             yield f"    {name}: {scalar(value)}"
-    if any(entry.live for entry in draft.columns):
+    if options.header is not None:
+        yield f"    header: {options.header}  # the row with the column names"
+    if draft.where:
+        yield "    # Rows for which this is false are not calls; every plan counts them."
+        yield f"    where: {quoted(draft.where)}"
+    if draft.columns:
         yield "    columns:"
     for entry in draft.columns:
         value = quoted(_NO_FORMULA if entry.value is None else entry.value)
-        text = f"{entry.field}: {value}" if entry.live else f"# {entry.field}: {value}"
-        yield from _noted("      ", text, entry)
+        yield from _noted("      ", f"{scalar(entry.field)}: {value}", entry)
 
 
 def _defaults(entries: Sequence[DraftLine]) -> Iterator[str]:
@@ -51,6 +58,9 @@ def _defaults(entries: Sequence[DraftLine]) -> Iterator[str]:
 
 def _noted(margin: str, text: str, entry: DraftLine) -> Iterator[str]:
     """The line with its note after it, or before it if one line is too short for both."""
+    if not entry.note:
+        yield margin + text
+        return
     note = f"# {'TODO: ' if entry.value is None else ''}{entry.note}"
     whole = f"{margin}{text}  {note}"
     yield from [whole] if len(whole) <= _WIDEST else [margin + note, margin + text]

@@ -12,10 +12,11 @@ from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT
 from reconciler.source.schema.wording import revealing_names
+from reconciler.source.sheets.filtering import RowFilter, read_filter
 from reconciler.source.sheets.header import near_field
 from reconciler.source.sheets.lookup import Lookups
 from reconciler.source.sheets.options import read_options
-from reconciler.source.yaml.nodes import ListNode, MapNode
+from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 
 class Computed:
@@ -36,15 +37,33 @@ class Computed:
             self._read(item, ("sheets", index, "columns")) if isinstance(item, MapNode) else {}
             for index, item in enumerate(items)
         ]
+        self._filters = [self._filter(item, index) for index, item in enumerate(items)]
         self._check_helpers()
 
     def _read(self, parent: MapNode, path: tuple[str | int, ...]) -> Columns:
         node = parent.get("columns")
         if not isinstance(node, MapNode) or not node.items:
             return {}
+        return read_columns(node, path, self._shared_engine(), self._names, self._report)
+
+    def _shared_engine(self) -> Engine:
         if self._engine is None:
             self._engine = Engine(library(self._holidays, self._lookups.find), self._lookups.prepare)
-        return read_columns(node, path, self._engine, self._names, self._report)
+        return self._engine
+
+    def _filter(self, item: Node, index: int) -> RowFilter | None:
+        """The filter of one sheet. An invalid one is reported, and the sheet is not read."""
+        node, path = item.get("where") if isinstance(item, MapNode) else None, ("sheets", index, "where")
+        if not isinstance(node, Scalar) or path in self._report.bad:
+            return None
+        made = read_filter(node, self._shared_engine, self._names, self._report)
+        if made is None:
+            self._report.bad.add(path)
+        return made
+
+    def filter_of_sheet(self, index: int) -> RowFilter | None:
+        """The ``where`` of one sheet, or None if it has none."""
+        return self._filters[index]
 
     def for_sheet(self, item: MapNode, index: int) -> Columns | None:
         """The columns of one sheet, which take precedence over the file's; None if any of them is invalid."""

@@ -128,6 +128,8 @@ def _sender(reading: Reading, project: Project, *, is_contact: bool) -> str:
         hint = f"add {needed}: to numbers.{text} in reconciler.yaml"
         reading.wrong("E303", "from", f"from {quoted(text)} has no {needed}, which a {kind} call needs", hint)
         return ""
+    if reading.blocked("contact_id"):
+        return ""  # the kind of the call is unknown
     near = partial(_near, text, project.numbers, "numbers")
     if is_contact:
         message = f"from {quoted(text)} is neither a name in reconciler.yaml nor a number id"

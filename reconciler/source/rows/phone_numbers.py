@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 # Digits, separators, invisible characters of copied text, and the apostrophe of spreadsheets.
 _CATEGORIES = frozenset({"Nd", "Zs", "Zl", "Zp", "Cc", "Cf", "Pd", "Ps", "Pe"})
 _SIGNS = frozenset("+./'\uff0b\uff0f\u2212\u00b7\u2019")
-# Since August 2019 Mexico dials 10 digits: no 1 after +52, and no 01, 044 or 045 before the number.
+# Since August 2019 Mexico dials 10 digits: no 1 after +52, and no 01, 044 or 045 before the number. No two phones
+# share the 10 digits (IFT, numbering plan in the Diario Oficial of 11 May 2018).
 _OLD_MEXICAN = re.compile(r"(?:(\+?(?:00)?52)?(01|04[45])|(\+(?:00)?52|(?:00)?52)(1))[0-9]{10}", re.ASCII)
 _LONGEST_AREA_CODE = 5  # Germany's, ITU-T E.164 national numbering plans
 _DECIMAL = re.compile(r"\+?[0-9]+\.0", re.ASCII)
@@ -36,6 +37,7 @@ def parse_number(text: str, region: str) -> PhoneNumber:
     """
     import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
 
+    text = _without_old_prefix(text, region)
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
@@ -54,8 +56,33 @@ def parse_number(text: str, region: str) -> PhoneNumber:
     if is_local(number):
         raise PhoneNumberError("the number has no area code", "add the area code")
     if not phonenumbers.is_possible_number(number):
-        raise PhoneNumberError(f"not a possible number in {region}", old_mexican_hint(text) or "check the length")
+        raise PhoneNumberError(f"not a possible number in {region}", "check the length")
+    _refuse_two_readings(text, number)
     return number
+
+
+def _without_old_prefix(text: str, region: str) -> str:
+    """A Mexican number without the prefixes of before 2019, which changed nothing but how it was dialled."""
+    match = _OLD_MEXICAN.fullmatch(_SEPARATORS.sub("", text.strip()))
+    if match is None or (region != "MX" and match[1] is None and match[3] is None):
+        return text
+    return f"+52{match[0][-10:]}"
+
+
+def _refuse_two_readings(text: str, number: PhoneNumber) -> None:
+    """Refuse digits that are a number with and without the country code at their start: ``49 171 1234567``."""
+    import phonenumbers  # noqa: PLC0415 - 27 ms, only where numbers are read
+
+    digits, code = phonenumbers.normalize_digits_only(text), str(number.country_code)
+    national = phonenumbers.national_significant_number(number)
+    if digits != national or not digits.startswith(code):
+        return
+    other = phonenumbers.PhoneNumber(
+        country_code=number.country_code, national_number=int(digits[len(code) :] or 0)
+    )
+    if phonenumbers.is_valid_number(other):
+        hint = f"write it with +: +{code}{national}, or +{national} if it starts with the country code"
+        raise PhoneNumberError("the number may start with the country code, or not", hint)
 
 
 def _has_two(text: str, region: str) -> bool:

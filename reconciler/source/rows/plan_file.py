@@ -16,6 +16,7 @@ from reconciler.source.rows.ordinary import OrdinaryCalls
 from reconciler.source.rows.repeat import occurrences
 from reconciler.source.rows.row import Frame, Locate, Watch
 from reconciler.source.schema.shape import check_shape
+from reconciler.source.sheets.filtering import RowFilter
 from reconciler.source.sheets.grid import SheetProblem
 from reconciler.source.sheets.inline import Inline
 from reconciler.source.sheets.lookup import report_problem
@@ -25,6 +26,7 @@ from reconciler.source.sheets.reading import SheetReader
 from reconciler.source.yaml.nodes import ListNode, MapNode, Node, Scalar
 
 SCHEMA = "callplan"
+_WHERE_HINT = 'it names the rows to keep: row.status == "open" keeps the open ones'
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +130,26 @@ def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | P
             continue
         columns = computed.for_sheet(item, index)
         if columns is not None and not any(path[:2] == ("sheets", index) for path in frame.report.bad):
-            yield from _sheet(options, columns, frame)
+            yield from _sheet(options, columns, computed.filter_of_sheet(index), frame)
 
 
-def _sheet(options: Options, columns: Columns, frame: Frame) -> Iterator[Row | PackedRows]:
+def _sheet(
+    options: Options, columns: Columns, row_filter: RowFilter | None, frame: Frame
+) -> Iterator[Row | PackedRows]:
     report = frame.report
     try:
         with open_sheet(options, report.file, frame.project) as grid:
-            reader = SheetReader(grid, options.file.text, frame, Source.SHEET)
-            yield from reader.rows(columns)
+            reader = SheetReader(grid, options.file.text, frame, Source.SHEET, options.header, row_filter)
+            empty = True
+            for rows in reader.rows(columns):
+                empty = False
+                yield rows
     except SheetProblem as problem:
         report_problem(problem, options, report)
         return
+    if empty and row_filter is not None and report.filtered and not report.errors:
+        scalar = row_filter.scalar
+        report.add_problem("W208", "where skips every row of the sheet", scalar.line, scalar.column, _WHERE_HINT)
     if reader.dates.undated and not reader.dates.dated and options.sha256 is None:
         message = f"{options.file.text}: scheduled calls whose keys contain no date"
         hint = (

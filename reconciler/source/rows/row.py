@@ -101,13 +101,18 @@ class Frame:
         return row
 
     def _report_failure(self, failure: Failure, place: Place, values: dict[str, str], locate: Locate) -> None:
-        """Report a formula's failure at the first cell it reads, with the formula and its inputs."""
+        """Report a formula's failure at the cell it is about, or at the first cell that the formula reads."""
         column, problem = failure.column, failure.problem
         inputs, private = [], [*problem.private, *revealing_names((column.name, *column.reads))]
         first_cell: Location | None = None
+        failed_cell: Location | None = None
         for name in dict.fromkeys(column.reads):
             location, value = locate(name), quoted(values.get(name, ""))
             first_cell = first_cell or location
+            if value in problem.private:
+                failed_cell = failed_cell or location
+            if name in column.context and not values.get(name):
+                continue
             if is_private(name) and values.get(name):
                 private.append(value)
             inputs.append(f"{name} is {value}" + (f" in {location.cell}" if location and location.cell else ""))
@@ -120,7 +125,7 @@ class Frame:
         self.report.add_problem_at(
             problem.code,
             message,
-            first_cell or place.row(),
+            failed_cell or first_cell or place.row(),
             problem.hint,
             private=tuple(private),
             cause=column.name,

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.model import Diagnostic
 from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile, person
 from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.domain.times import FARTHEST_EAST
 from reconciler.source.formulas.functions import e164
 from reconciler.source.formulas.problem import FormulaProblem
-from reconciler.source.report import FileReport, by_place
+from reconciler.source.report import FileReport
 from reconciler.source.rows.parties import ID
 from reconciler.source.schema.wording import quoted
-from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, refuse_flaws
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, limited, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 from reconciler.source.yaml.nodes import Scalar
@@ -69,7 +70,13 @@ def _lines(file: ListFile, project: Project, report: FileReport) -> Iterator[_Li
     """The lines with a person. Reading ends at the first problem of the file itself."""
     name = Scalar(file.file, plain=True, line=file.source.line, column=file.source.column)
     is_workbook = file.file.lower().endswith((".xlsx", ".ods"))
-    options = Options(name, hidden="include" if is_workbook else None)  # include people in hidden rows
+    options = Options(
+        name,
+        sheet=file.sheet,
+        encoding=file.encoding,
+        delimiter=file.delimiter,
+        hidden="include" if is_workbook else None,  # people in hidden rows count
+    )
     try:
         with open_sheet(options, PROJECT_FILE, project) as grid:
             records = (record for record in grid.records() if not record.blank)
@@ -77,9 +84,7 @@ def _lines(file: ListFile, project: Project, report: FileReport) -> Iterator[_Li
             if header is None:
                 raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
             reader = _ListReader(grid, header, file, report)
-            for count, record in enumerate(records, start=1):
-                if count > project.limits.sheet_rows:
-                    raise SheetProblem("E603", f"more than {project.limits.sheet_rows:,} rows")
+            for record in limited(grid, records, project.limits.sheet_rows):
                 if line := reader.line(record):
                     yield line
     except SheetProblem as problem:
@@ -103,7 +108,9 @@ class _ListReader:
         if file.country is not None:
             _check_country(file.country)
         if not self._numbers and not self._contacts:
-            hint = "name a column 'number' or 'contact_id' in the first row; in .csv separate columns with commas"
+            hint = (
+                "name a column 'number' or 'contact_id' in the first row; for text without commas, set delimiter:"
+            )
             raise SheetProblem("E911", "no column for numbers or contacts", hint, grid.locate(header, None))
 
     def line(self, record: SheetRow) -> _ListLine | None:

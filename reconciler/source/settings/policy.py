@@ -147,7 +147,14 @@ def _contacts(policy: Section) -> ListFile | None:
 
 def _list_file(item: Section) -> ListFile:
     file = item.scalar("file")
-    return ListFile(item.text("file") or "", item.location(file or item.node), item.text("country"))
+    return ListFile(
+        item.text("file") or "",
+        item.location(file or item.node),
+        item.text("country"),
+        sheet=item.text("sheet"),
+        encoding=item.text("encoding"),
+        delimiter=item.text("delimiter"),
+    )
 
 
 def _hours(hours: Section) -> Hours:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from reconciler.domain.diagnostics import by_place
 from reconciler.domain.model import Diagnostic, Location, Severity
 from reconciler.domain.settings import (
     PROJECT_FILE,
@@ -17,7 +18,7 @@ from reconciler.domain.settings import (
 )
 from reconciler.domain.wire import ScheduleFields
 from reconciler.quantities import MAX_TIMEOUT
-from reconciler.source.report import FileReport, by_place
+from reconciler.source.report import FileReport
 from reconciler.source.schema.shape import check_shape
 from reconciler.source.settings.policy import read_policy
 from reconciler.source.settings.section import Section, read_day
@@ -69,15 +70,16 @@ def load_policy(project: Project, path: Path, name: str) -> Loaded:
 
 def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = False) -> Loaded:
     """Load one file with ``read``. With ``alone``, a file with only ``policy`` is accepted, too."""
+    unread = Project(root, source=Location(PROJECT_FILE))
     try:
         data = read()
     except OSError as error:
         message = f"cannot be read: {error_message(error)}"
         problem = Diagnostic(Severity.ERROR, "E113", message, Location(name), next_step(error))
-        return Project(root), None, (problem,)
+        return unread, None, (problem,)
     document = load(data, name)
     if not isinstance(document.root, MapNode):
-        return Project(root), document, document.diagnostics
+        return unread, document, document.diagnostics
     node = document.root
     if alone and list(node.items) == ["policy"]:
         node = MapNode(1, 1, {"version": (Scalar("version", True, 1, 1), Scalar("1", True, 1, 1)), **node.items})
@@ -85,7 +87,7 @@ def _load(root: Path, name: str, read: Callable[[], bytes], *, alone: bool = Fal
     check_shape(node, "project", report)
     if report.errors:
         report.finish()
-        return Project(root), document, by_place(report.diagnostics)
+        return unread, document, by_place(report.diagnostics)
     settings = _settings(root, Section(node, report))
     report.finish()
     return settings, document, by_place(report.diagnostics)

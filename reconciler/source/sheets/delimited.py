@@ -11,6 +11,7 @@ from itertools import chain, islice
 from reconciler.domain.model import Location
 from reconciler.source.sheets.formula_escape import unescape_formula
 from reconciler.source.sheets.grid import MAX_CELL, MAX_COLUMNS, NO_FLAWS, Grid, SheetProblem, SheetRow, letters
+from reconciler.source.sheets.positions import ByPosition
 
 _HEAD = 64  # bytes; a first line that sets the delimiter is shorter
 _SEPARATOR = re.compile(r"sep=([,;|\t])\r?\n", re.IGNORECASE)  # read, but not shown, by spreadsheet programs
@@ -33,6 +34,7 @@ _ERRORS = frozenset(
     | {"#NULO!", "#NOM?", "#VALEUR!", "#NOMBRE!", "#BEZUG!", "#WERT!", "#NV", "#ZAHL!", "#GETTING_DATA"}
 )
 _TOO_NARROW = re.compile(r"#{3,}")
+_BUFFER = 1 << 20
 _AFTER_QUOTE = re.compile(r'"(\s+|[,;|\t])')
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -50,6 +52,7 @@ class Delimited(Grid):
         encoding = encoding or ("utf-16" if marked else "utf-8")
         self._name = name
         self._raw = raw
+        self._options = (encoding, delimiter, usual)
         self._encoding = "utf-8-sig" if encoding == "utf-8" else encoding
         named = _SEPARATOR.match(head.decode(self._encoding, errors="ignore"))
         if named is not None and delimiter not in {None, named[1]}:
@@ -63,13 +66,17 @@ class Delimited(Grid):
         self._read = 0
         self._number = 0
 
+    def reopened(self) -> Grid:
+        raw: io.BufferedReader = io.BufferedReader(ByPosition(self._raw.fileno()), _BUFFER)
+        return Delimited(raw, self._name, *self._options)
+
     def records(self) -> Iterator[SheetRow]:
         """Each record with its raw lines, from which the position of a cell can be computed."""
-        with io.TextIOWrapper(self._raw, encoding=self._encoding, newline="") as self._text:
-            if self._names_delimiter:
-                next(self._text)
-                self._read = 1
-            yield from self._parsed(self._text)
+        self._text = io.TextIOWrapper(self._raw, encoding=self._encoding, newline="")
+        if self._names_delimiter:
+            next(self._text)
+            self._read = 1
+        yield from self._parsed(self._text)
 
     def take(self, records: Iterator[SheetRow], count: int) -> Iterator[SheetRow]:
         del records  # not used: this reads the following lines directly

@@ -149,7 +149,7 @@ def _digits(value: Decimal, places: str) -> str | None:
         return None
     whole, fraction = match[1], match[2] or ""
     grouped = "," in whole
-    if grouped and not re.fullmatch(r"[#0]+,[#0]{3}", whole):
+    if "0#" in whole.replace(",", "") or (grouped and not re.fullmatch(r"[#0]+,[#0]{3}", whole)):
         return None
     least = whole.count("0")
     with localcontext(prec=400):

@@ -66,6 +66,10 @@ class Grid(Protocol):
         """All records, once. Raises ``SheetProblem`` if the sheet cannot be read to its end."""
         ...
 
+    def reopened(self) -> Grid:
+        """The same sheet, to be read from its start while this one is being read."""
+        return self
+
     def locate(self, record: SheetRow, column: int | None) -> Location:
         """The location of a cell (columns count from 0), or of the whole record."""
         ...
@@ -79,6 +83,20 @@ class Grid(Protocol):
         """Skip the next ``count`` of ``records``. Returns the number of skipped records, and of non-blank ones."""
         blank = [record.blank for record in islice(records, count)]
         return len(blank), blank.count(False)
+
+
+def limited(grid: Grid, records: Iterable[SheetRow], most: int) -> Iterator[SheetRow]:
+    """The records of a grid. Raises ``SheetProblem`` at the first one above the limit."""
+    for count, record in enumerate(records, start=1):
+        if count > most:
+            raise too_many_rows(grid, record, most)
+        yield record
+
+
+def too_many_rows(grid: Grid, record: SheetRow, most: int) -> SheetProblem:
+    """The problem of a record above the limit."""
+    hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
+    return SheetProblem("E603", f"more than {most:,} rows", hint, grid.locate(record, None))
 
 
 def refuse_flaws(grid: Grid, record: SheetRow, columns: Iterable[int]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 
 from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import MAPS, fields, folded, is_repeat, schema_of
 from reconciler.source.schema.shape import NO_REPEAT, SYNONYMS
-from reconciler.source.sheets.grid import MEND, Grid, SheetRow
+from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
 
 _MARKS = (";", ",", "\t", "|")
 MAP_NAMES = (*MAPS, "schedule")
+_MOST_ABOVE = 30  # rows of a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,56 @@ class Header:
     inputs: tuple[tuple[int, str], ...]
 
 
+def find_header(grid: Grid, records: Iterator[SheetRow], number: int | None, needed: Set[str]) -> SheetRow:
+    """The row that names the columns: row ``number``, or the first one. Reads ``records`` up to that row.
+
+    Without a number, rows above it are passed over only if they do not name the columns ``needed`` by formulas (or
+    without formulas, any field), and a later row names them all.
+
+    Raises:
+        SheetProblem: there is no such row, or a row that is passed over has a cell without a value.
+    """
+    filled = (record for record in records if not record.blank)
+    if number is not None:
+        record = next((record for record in filled if record.number >= number), None)
+        if record is None or record.number > number:
+            hint = "write the number of the row with the column names, as the spreadsheet program shows it"
+            raise SheetProblem("E605", f"header: {number}, but that row is empty, hidden or missing", hint)
+        return record
+    first = next(filled, None)
+    if first is None:
+        raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
+    above = [first]
+    if not _names(first, needed):
+        for record in islice(filled, _MOST_ABOVE):
+            if _names(record, needed):
+                _refuse_flaws_above(grid, above, record)
+                return record
+            above.append(record)
+    return first
+
+
+def column_name(text: str) -> str:
+    """The name of a column. A line break in its header, which a formula could not name, counts as a space."""
+    return text.strip() if text.strip().isprintable() else " ".join(text.split())
+
+
+def _names(record: SheetRow, needed: Set[str]) -> bool:
+    """Whether the row names all columns that formulas need, or without formulas, a field."""
+    names = set(map(column_name, record.texts))
+    return needed <= names if needed else any(schema_of(name) is not None for name in names)
+
+
+def _refuse_flaws_above(grid: Grid, above: list[SheetRow], header: SheetRow) -> None:
+    for record in above:
+        for column, flaw in record.flaws.items():
+            hint = f"set header: {header.number} to ignore the rows above it"
+            raise SheetProblem("E608", f"above the header: {flaw}", hint, grid.locate(record, column))
+
+
 def read_header(grid: Grid, record: SheetRow, report: FileReport) -> Header | None:
     """The header, or None if it is invalid. All problems are reported."""
-    names = tuple(text.strip() for text in record.texts)
+    names = tuple(map(column_name, record.texts))
     seen: dict[str, int] = {}
     usable = True
     found_fields: list[tuple[int, str]] = []

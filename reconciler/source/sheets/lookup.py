@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.domain.settings import Project
-from reconciler.source.formulas.functions import problem
-from reconciler.source.formulas.problem import FormulaProblem
+from reconciler.source.formulas.problem import FormulaProblem, problem
 from reconciler.source.report import FileReport
 from reconciler.source.schema.wording import listed, quoted
-from reconciler.source.sheets.grid import SheetProblem, refuse_flaws
+from reconciler.source.sheets.grid import SheetProblem, limited, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 
@@ -75,9 +74,7 @@ class Lookups:
                 key = self._key(names, options)
                 rows: dict[str, list[str]] = {}
                 several: set[str] = set()
-                for count, record in enumerate(records, start=1):
-                    if count > self._project.limits.sheet_rows:
-                        raise SheetProblem("E603", f"more than {self._project.limits.sheet_rows:,} rows")
+                for record in limited(grid, records, self._project.limits.sheet_rows):
                     if len(record.texts) != len(names):
                         message = f"the row has {len(record.texts)} cells, but the header has {len(names)}"
                         raise SheetProblem("E607", message, None, grid.locate(record, None))

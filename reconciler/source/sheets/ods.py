@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 
 from reconciler.source.sheets.grid import MAX_COLUMNS, SheetProblem, SheetRow
@@ -19,6 +19,7 @@ _TABLE, _OFFICE, _TEXT, _STYLE = (f"{_SPACE}{name}:1.0 " for name in ("table", "
 _CALC = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 value-type"
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
 _DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,](\d+))?S")
+_NULL_DATE = date(1899, 12, 30)  # day 0 of a spreadsheet (OpenDocument 1.3 part 3, 9.4.2)
 _NUMBERS = frozenset({"float", "percentage", "currency"})
 _MAX_COUNT = 1 << 24  # rows of a sheet: 1,048,576, in newer programs 16 times as many
 _ERROR = re.compile(r"#\S+|Err:\d+")
@@ -56,19 +57,20 @@ class OdsBook:
 
     def records(self, sheet: Sheet, width: int) -> Iterator[SheetRow]:
         """The rows with content, each ``width`` cells wide."""
-        for number, cells in self._read(_TableReader(sheet.name)):
-            record = empty_record(number, width)
-            for column, value in cells.items():
-                value.put_into(record, column)
-            yield record
+        for numbers, cells in self._read(_TableReader(sheet.name)):
+            for number in numbers:
+                record = empty_record(number, width)
+                for column, value in cells.items():
+                    value.put_into(record, column)
+                yield record
 
-    def _read(self, reader: _TableReader) -> Iterator[tuple[int, dict[int, Value]]]:
+    def _read(self, reader: _TableReader) -> Iterator[tuple[range, dict[int, Value]]]:
         for _ in chain(self._package.parsing(_CONTENT, reader.start, reader.end, reader.text), [None]):
             yield from reader.completed()
 
 
 class _TableReader:
-    """Reads one table. Repeated rows are returned once for each repetition."""
+    """Reads one table. Repeated rows are read once."""
 
     def __init__(self, name: str) -> None:
         self.survey = Survey()
@@ -82,10 +84,10 @@ class _TableReader:
         self._row_attributes: dict[str, str] = {}
         self._paragraphs: list[str] = []
         self._in_text = self._notes = 0
-        self._done: list[tuple[int, dict[int, Value]]] = []
+        self._done: list[tuple[range, dict[int, Value]]] = []
 
-    def completed(self) -> list[tuple[int, dict[int, Value]]]:
-        """The rows that were completed since the last call."""
+    def completed(self) -> list[tuple[range, dict[int, Value]]]:
+        """The rows that were completed since the last call: their numbers, and the cells of each."""
         done, self._done = self._done, []
         return done
 
@@ -158,11 +160,11 @@ class _TableReader:
     def _end_row(self) -> None:
         repeated = _count(self._row_attributes, f"{_TABLE}number-rows-repeated")
         hidden = self._row_attributes.get(f"{_TABLE}visibility", "visible") != "visible"
-        for number in range(self._row + 1, self._row + 1 + (repeated if self._cells else 0)):
-            for column in self._cells:
-                outside = any(column in columns for columns in self._hidden_columns)
-                self.survey.add(number, column, row_hidden=hidden, column_hidden=outside)
-            self._done.append((number, self._cells))
+        for column in self._cells:
+            outside = any(column in columns for columns in self._hidden_columns)
+            self.survey.add(self._row + 1, column, row_hidden=hidden, column_hidden=outside, rows=repeated)
+        if self._cells:
+            self._done.append((range(self._row + 1, self._row + 1 + repeated), self._cells))
         self._row += repeated
 
 
@@ -200,7 +202,10 @@ def _date(text: str, shown: str) -> Value:
         return Value(flaw=f"{text!r} is not a date")
     if moment.microsecond:
         moment = (moment + timedelta(microseconds=500_000)).replace(microsecond=0)
-    stored = moment.isoformat(" ", "seconds") if "T" in text else text
+    if moment.date() == _NULL_DATE and "T" in text:
+        stored = moment.time().isoformat("seconds")  # a time of day in a cell with a date format
+    else:
+        stored = moment.isoformat(" ", "seconds") if "T" in text else text
     return Value(stored, shown or stored)
 
 

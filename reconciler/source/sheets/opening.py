@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -15,9 +15,10 @@ from reconciler.source.files import name_of
 from reconciler.source.sheets.delimited import Delimited
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
+from reconciler.source.sheets.positions import ByPosition
 from reconciler.source.sheets.workbook import Workbook
 from reconciler.system.failures import FileRefused, error_message
-from reconciler.system.files import open_in_project
+from reconciler.system.files import open_in_project, open_named
 
 if TYPE_CHECKING:
     from reconciler.source.sheets.options import Options
@@ -34,26 +35,40 @@ def open_sheet(options: Options, plan_file: str, project: Project) -> Iterator[G
         SheetProblem: it may not be read, cannot be read, or is too large.
     """
     path = _resolve(options.file.text, plan_file, project)
-    suffix = path.suffix.lower()
-    name = name_of(project, path)
-    with _open(path, project) as raw:
-        _check_size(raw, project)
-        if options.sha256 is not None:
-            _check_content(raw, options.sha256)
-        if suffix in _TEXTS:
-            if options.sheet is not None:
-                raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
-            if (kind := kind_of_container(raw)) is not None:
-                raise SheetProblem(
-                    "E602", f"this is {kind}, not text", "rename it with the correct ending, such as .xlsx"
-                )
-            if options.hidden is not None:
-                raise SheetProblem("E602", f"a {suffix} file has no hidden rows", "remove hidden:")
-            yield Delimited(raw, name, options.encoding, options.delimiter, _TEXTS[suffix])
-        else:
-            if options.encoding is not None or options.delimiter is not None:
-                raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
-            yield Workbook(raw, name, options.sheet, options.hidden, project.limits.sheet_bytes)
+    with _open(lambda: open_in_project(project.root, path)) as raw:
+        yield _grid(raw, name_of(project, path), options, project)
+
+
+@contextmanager
+def open_named_sheet(options: Options, path: Path, project: Project) -> Iterator[Grid]:
+    """Open a sheet that a person names, which may be outside of the project. Raises as ``open_sheet``."""
+    _check_kind(path.suffix.lower())
+    with _open(lambda: _open_named(path)) as raw:
+        yield _grid(raw, path.name, options, project)
+
+
+def _open_named(path: Path) -> int:
+    with open_named(path) as file:
+        return os.dup(file.fileno())
+
+
+def _grid(raw: io.BufferedReader, name: str, options: Options, project: Project) -> Grid:
+    """The sheet in an open file."""
+    suffix = PurePosixPath(name).suffix.lower()
+    _check_size(raw, project)
+    if options.sha256 is not None:
+        _check_content(raw, options.sha256)
+    if suffix not in _TEXTS:
+        if options.encoding is not None or options.delimiter is not None:
+            raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
+        return Workbook(raw, name, options.sheet, options.hidden, project.limits.sheet_bytes)
+    if options.sheet is not None:
+        raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
+    if (kind := kind_of_container(raw)) is not None:
+        raise SheetProblem("E602", f"this is {kind}, not text", "rename it with the correct ending, such as .xlsx")
+    if options.hidden is not None:
+        raise SheetProblem("E602", f"a {suffix} file has no hidden rows", "remove hidden:")
+    return Delimited(raw, name, options.encoding, options.delimiter, _TEXTS[suffix])
 
 
 def _resolve(text: str, plan_file: str, project: Project) -> Path:
@@ -67,12 +82,7 @@ def _resolve(text: str, plan_file: str, project: Project) -> Path:
         raise SheetProblem(
             "E601", "the path contains ..", "keep sheets in the folder of the plan file or below it"
         )
-    suffix = wanted.suffix.lower()
-    if suffix not in {*_TEXTS, ".xlsx", ".ods"}:
-        others = {".xls", ".xlsm", ".xlsb", ".fods", ".numbers"}
-        hint = "save it as .xlsx or .csv" if suffix in others else "use a .csv, .tsv, .xlsx or .ods file"
-        message = f"{suffix} files are not supported" if suffix else "the file's name has no ending"
-        raise SheetProblem("E602", message, hint)
+    _check_kind(wanted.suffix.lower())
     try:
         path = (project.root / PurePosixPath(plan_file).parent / wanted).resolve(strict=True)
         if not path.is_relative_to(project.root.resolve()):
@@ -83,54 +93,28 @@ def _resolve(text: str, plan_file: str, project: Project) -> Path:
     return path
 
 
+def _check_kind(suffix: str) -> None:
+    """Raise ``SheetProblem`` for a file that is not a supported sheet, by its name."""
+    if suffix not in {*_TEXTS, ".xlsx", ".ods"}:
+        others = {".xls", ".xlsm", ".xlsb", ".fods", ".numbers"}
+        hint = "save it as .xlsx or .csv" if suffix in others else "use a .csv, .tsv, .xlsx or .ods file"
+        message = f"{suffix} files are not supported" if suffix else "the file's name has no ending"
+        raise SheetProblem("E602", message, hint)
+
+
 @contextmanager
-def _open(path: Path, project: Project) -> Iterator[io.BufferedReader]:
-    """Open a regular file of the project."""
+def _open(opening: Callable[[], int]) -> Iterator[io.BufferedReader]:
+    """Open a regular file with ``opening``, which returns a descriptor."""
     try:
-        handle = open_in_project(project.root, path)
-        raw: io.BufferedReader = io.BufferedReader(_ByPlace(handle), _CHUNK)
-        with raw:
-            yield raw
+        handle = opening()
+        try:
+            yield io.BufferedReader(ByPosition(handle), _CHUNK)
+        finally:
+            os.close(handle)
     except FileRefused as error:
         raise SheetProblem("E601", f"cannot be read: {error_message(error)}", error.hint) from error
     except OSError as error:
         raise SheetProblem("E602", f"cannot be read: {error_message(error)}", "check the permissions") from error
-
-
-class _ByPlace(io.RawIOBase):
-    """An open file with its own position, so that forked processes do not change each other's position."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._at = 0
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        data = os.pread(self._handle, len(buffer), self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence)
-        self._at = offset + (os.fstat(self._handle).st_size if start is None else start)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def fileno(self) -> int:
-        return self._handle
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self.closed:
-            os.close(self._handle)
-        super().close()
 
 
 def _check_size(raw: io.BufferedReader, project: Project) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.source.yaml.nodes import MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import JSON_NUMBER, MapNode, Node, Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``file`` is the scalar with the file's name; the others are None if they are not set."""
+    """``file`` is the scalar with the file's name; the others are None if they are not set.
+
+    ``header`` is the number of the row that names the columns.
+    """
 
     file: Scalar
     sheet: str | None = None
@@ -18,6 +21,7 @@ class Options:
     sha256: str | None = None
     hidden: str | None = None
     key: str | None = None
+    header: int | None = None
 
 
 def read_options(node: Node) -> Options | None:
@@ -38,4 +42,10 @@ def read_options(node: Node) -> Options | None:
         sha256=texts.get("sha256"),
         hidden=texts.get("hidden"),
         key=texts.get("key"),
+        header=_row_number(texts.get("header")),
     )
+
+
+def _row_number(text: str | None) -> int | None:
+    """A number that fits the schema, which also allows ``3.0``; None for others, which the schema reports."""
+    return int(float(text)) if text is not None and JSON_NUMBER.fullmatch(text) and len(text) < 10 else None

@@ -11,7 +11,7 @@ from reconciler.bulk.parallel import spread
 from reconciler.domain.model import Row
 from reconciler.source.report import FileReport, WorkerProblems
 from reconciler.source.rows.collector import PackedRows
-from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
+from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow, too_many_rows
 
 _DATE = re.compile(r"20\d\d[-_.]?(0[1-9]|1[0-2])([-_.]?([0-2]\d|3[01]))?")
 
@@ -61,8 +61,7 @@ class NonBlankRows:
     def _add(self, record: SheetRow) -> None:
         self._count += 1
         if self._count > self._most:
-            hint = "raise limits.sheet_rows in reconciler.yaml, or split the file"
-            raise SheetProblem("E603", f"more than {self._most:,} rows", hint, self._grid.locate(record, None))
+            raise too_many_rows(self._grid, record, self._most)
 
     def pass_over(self, count: int) -> bool:
         """Skip the next ``count`` records. Returns whether there may be more after them."""

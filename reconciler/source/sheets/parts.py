@@ -8,6 +8,7 @@ from typing import Protocol
 
 from reconciler.source.sheets.grid import SheetProblem, SheetRow, letters
 
+MAX_ROWS = 1 << 20  # of a sheet in Excel, Google Sheets and LibreOffice
 _MAX_GAP = 100_000  # empty rows; a larger gap is certainly a mistake
 
 
@@ -43,15 +44,23 @@ class Survey:
     hidden_columns: set[int] = field(default_factory=set)
     merged: list[Area] = field(default_factory=list)
 
-    def add(self, row: int, column: int, *, row_hidden: bool, column_hidden: bool) -> None:
-        """Add a cell with content. Raises ``SheetProblem`` if it is far below all others."""
+    def add(self, row: int, column: int, *, row_hidden: bool, column_hidden: bool, rows: int = 1) -> None:
+        """Add a cell with content, which is the same in several ``rows``.
+
+        Raises:
+            SheetProblem: it is far below all others, or below the last row of the programs.
+        """
+        last = row + rows - 1
+        if last > MAX_ROWS:
+            message = f"the cell {letters(column)}{last} is below row {MAX_ROWS:,}"
+            raise SheetProblem("E603", message, "delete the rows that are not needed")
         if row > self.last_row + _MAX_GAP:
             message = f"the cell {letters(column)}{row} is {row - self.last_row:,} rows below the others"
             raise SheetProblem("E603", message, "delete the rows, not only their contents")
-        self.last_row = max(row, self.last_row)
+        self.last_row = max(last, self.last_row)
         self.width = max(column + 1, self.width)
-        if row_hidden and self.hidden_rows[-1:] != [row]:
-            self.hidden_rows.append(row)
+        if row_hidden and self.hidden_rows[-1:] != [last]:
+            self.hidden_rows.extend(range(row, last + 1))
         if column_hidden:
             self.hidden_columns.add(column)
 

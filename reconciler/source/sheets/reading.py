@@ -1,62 +1,45 @@
-"""Read the rows of one sheet. Properties of columns are computed once, not for each cell."""
+"""Read the rows of one sheet."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from difflib import get_close_matches
-from itertools import zip_longest
-from operator import itemgetter
-from typing import TypeAlias
 
 from reconciler.bulk import spool
-from reconciler.domain.masking import is_private
-from reconciler.domain.model import Location, Row
-from reconciler.source.formulas.columns import Column, Columns, in_order
-from reconciler.source.report import ProblemKind
-from reconciler.source.rows.cells import TIMING, Cell, Layer, Source
+from reconciler.domain.model import Row
+from reconciler.source.formulas.columns import Columns, in_order
+from reconciler.source.rows.cells import Source
 from reconciler.source.rows.collector import PackedRows
-from reconciler.source.rows.fields import MAPS, ROUNDED_NUMBER, Check, check_of, explain, schema_of
-from reconciler.source.rows.ordinary import NOTHING, RowShape
+from reconciler.source.rows.fields import MAPS, schema_of
 from reconciler.source.rows.row import Frame
 from reconciler.source.schema.wording import listed, quoted, revealing_names
-from reconciler.source.sheets.grid import MEND, Grid, SheetProblem, SheetRow
-from reconciler.source.sheets.header import Header, check_unread, read_header
+from reconciler.source.sheets.converting import RecordConverter
+from reconciler.source.sheets.examples import SheetExamples
+from reconciler.source.sheets.filtering import RowFilter
+from reconciler.source.sheets.grid import Grid
+from reconciler.source.sheets.header import Header, check_unread, find_header, read_header
 from reconciler.source.sheets.parallel_rows import Dates, NonBlankRows, rows_in_parallel
-
-
-@dataclass(frozen=True, slots=True)
-class SheetPlace:
-    """The locations of a record in a sheet. ``columns`` are the indexes of its fields."""
-
-    grid: Grid
-    record: SheetRow
-    columns: dict[str, int]
-
-    def row(self) -> Location:
-        return self.grid.locate(self.record, None)
-
-    def last_line(self) -> int:
-        lines = self.record.raw
-        return self.record.line + (len(lines) - 1 if isinstance(lines, list) else 0)
-
-    def field(self, field: str) -> Location:
-        index = self.columns.get(field)
-        return self.row() if index is None else self.grid.locate(self.record, index)
-
-    def cell(self, cell: Cell) -> Location:
-        return self.grid.locate(self.record, cell.origin) if isinstance(cell.origin, int) else self.row()
+from reconciler.source.yaml.nodes import Scalar
 
 
 class SheetReader:
     """Reads the rows of ``grid``."""
 
-    def __init__(self, grid: Grid, name: str, frame: Frame, source: Source) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        name: str,
+        frame: Frame,
+        source: Source,
+        header: int | None = None,
+        row_filter: RowFilter | None = None,
+    ) -> None:
         self._grid = grid
         self._name = name
         self._frame = frame
         self._source = source
+        self._header_row = header
+        self._filter = row_filter
         self.dates = Dates()
 
     def rows(self, columns: Columns) -> Iterator[Row | PackedRows]:
@@ -65,19 +48,20 @@ class SheetReader:
         The rows of long sheets are made by several processes, in batches.
         """
         records = self._grid.records()
-        first = next((record for record in records if not record.blank), None)
-        if first is None:
-            raise SheetProblem("E605", "the sheet is empty", "write the column names in the first row")
         report = self._frame.report
+        read = {name for name, _, _ in self._reads(columns)}
+        needed = {name for name in read if not self._is_provided(name, columns)}
+        first = find_header(self._grid, records, self._header_row, needed)
         header = read_header(self._grid, first, report)
         if header is None:
             return
-        read = {name for column in columns.values() for name in column.reads}
         check_unread(self._grid, first, header, {*read, *columns}, report)
-        ordered = in_order(columns, report)
+        examples = SheetExamples(self._grid, first, header.names, read)
+        ordered = tuple(column.in_sheet(examples) for column in in_order(columns, report))
         if (columns and not ordered) or not self._knows(columns, header):
             return
-        lines = _Lines(self._grid, header, ordered, self._frame, self._source)
+        row_filter = self._filter and self._filter.in_sheet(examples)
+        lines = RecordConverter(self._grid, header, ordered, self._frame, self._source, row_filter)
         filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
         while count <= spool.PARALLEL_ABOVE or self._frame.watch is not None:
             group = filled.group(spool.PART)
@@ -96,212 +80,32 @@ class SheetReader:
                 return
         yield from rows_in_parallel(filled, lines.rows, report, self.dates)
 
+    def _reads(self, columns: Columns) -> Iterator[tuple[str, str, Scalar]]:
+        """Each name that a formula reads, with the name and the text of the formula."""
+        for column in columns.values():
+            for name in dict.fromkeys(column.reads):
+                yield name, column.name, column.scalar
+        if self._filter is not None:
+            for name in dict.fromkeys(self._filter.reads):
+                yield name, "where", self._filter.scalar
+
+    def _is_provided(self, name: str, columns: Columns) -> bool:
+        """Whether a name can be read although the sheet has no such column: a column, a default or a field."""
+        is_field = schema_of(name) is not None and not name.startswith(MAPS)
+        return is_field or name in columns or name in self._frame.defaults.cells
+
     def _knows(self, columns: Columns, header: Header) -> bool:
         """Report unknown names in formulas: each must be a header, a column, a default or a field."""
         known = {*header.names, *columns, *self._frame.defaults.cells} - {""}
-        report, good = self._frame.report, True
-        for column in columns.values():
-            for name in dict.fromkeys(column.reads):
-                field = schema_of(name) is not None and not name.startswith(MAPS)
-                if name in known or field:
-                    continue
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"use one of: {listed(sorted(known))}"
-                message = f"{column.name}: {self._name} has no column {quoted(name)}"
-                private = revealing_names([column.name])
-                report.add_problem(
-                    "E703", message, column.scalar.line, column.scalar.column, hint, private=private
-                )
-                good = False
+        good = True
+        for name, formula, scalar in self._reads(columns):
+            if name in header.names or (formula != "where" and self._is_provided(name, columns)):
+                continue
+            names = known if formula != "where" else {*header.names} - {""}
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"use one of: {listed(sorted(names))}"
+            message = f"{formula}: {self._name} has no column {quoted(name)}"
+            private = revealing_names([formula])
+            self._frame.report.add_problem("E703", message, scalar.line, scalar.column, hint, private=private)
+            good = False
         return good
-
-
-_ROUNDED_WITHIN = re.compile(rf"^\s*{ROUNDED_NUMBER.pattern}\s*$", re.ASCII | re.MULTILINE)
-# A row shape, and the function that selects its texts.
-_Taken: TypeAlias = "tuple[RowShape, Callable[[Sequence[str]], Sequence[str]]]"
-
-
-class _Lines:
-    """Converts the records of one sheet to rows."""
-
-    def __init__(
-        self, grid: Grid, header: Header, columns: Sequence[Column], frame: Frame, source: Source
-    ) -> None:
-        self._grid = grid
-        self._header = header
-        self._columns = columns
-        self._frame = frame
-        self._source = source
-        computed = {column.name for column in columns}
-        reads = {name for column in columns for name in column.reads}
-        self._fields: list[tuple[int, str, Check]] = [
-            (index, path, check_of(path)) for index, path in header.fields
-        ]
-        self._shadowing = [(index, name) for index, name in header.inputs if name in computed]
-        self._read = [(index, name) for index, name in enumerate(header.names) if name in reads]
-        self._index = {name: index for index, name in enumerate(header.names) if name}
-        self._nameless = [index for index, name in enumerate(header.names) if not name]
-        self._used: Collection[int] = {*(index for index, _ in (*header.fields, *self._read))}
-        self._direct = {index for index, path in header.fields if path.startswith("additional_data.")}
-        self._defaults = {name: cell.text for name, cell in frame.defaults.cells.items() if name in reads}
-        self._timing = frozenset(path for _, path in header.fields if path in TIMING)
-        self._explained = bool(columns or self._nameless or frame.watch)
-        self._kinds: dict[tuple[bool | None, ...], _Taken | None] = {}
-        self._refused: dict[str, str] = {}  # the code of the last problem in each column
-
-    def rows(self, records: Sequence[SheetRow]) -> list[Row]:
-        """The rows of the valid records. Errors in the others are reported."""
-        made: Iterable[Row | None] = () if self._explained else self._ordinary(records)
-        rows = (row or self._row(record) for record, row in zip_longest(records, made))
-        return [row for row in rows if row is not None]
-
-    def _row(self, record: SheetRow) -> Row | None:
-        """The slow path: the row of a record that may have problems."""
-        if not self._fits(record):
-            return None
-        own = self._cells(record)
-        values: dict[str, str] = {}
-        if self._columns:
-            values = self._defaults.copy()
-            texts = record.texts
-            for index, name in self._read:
-                if texts[index].strip():
-                    values[name] = texts[index]
-        place = SheetPlace(self._grid, record, self._index)
-
-        def locate(name: str) -> Location | None:
-            index = self._index.get(name)
-            return None if index is None else self._grid.locate(record, index)
-
-        return self._frame.row(place, own, self._columns, values, locate)
-
-    def _ordinary(self, records: Sequence[SheetRow]) -> Iterable[Row | None]:
-        """The fast path: check the texts column by column. None for a record that needs the slow path, () if all
-        records need it."""
-        width = len(self._header.names)
-        if any(record.flaws or record.undisplayed or len(record.texts) != width for record in records):
-            return ()
-        columns = list(zip(*(record.sent(self._direct) for record in records), strict=True))
-        there = [_filled(columns[index], check) for index, _, check in self._fields] if columns else []
-        return (
-            self._made(record, filled) for record, filled in zip(records, zip(*there, strict=True), strict=False)
-        )
-
-    def _made(self, record: SheetRow, filled: tuple[bool | None, ...]) -> Row | None:
-        """The row that sets the ``filled`` fields; None if a field is invalid."""
-        if filled not in self._kinds:
-            self._kinds[filled] = self._kind(record, filled)
-        taken = self._kinds[filled]
-        if taken is None:
-            return None
-        kind, own = taken
-        return self._frame.ordinary.row(kind, own(record.sent(self._direct)), self._grid.locate(record, None))
-
-    def _kind(self, record: SheetRow, filled: tuple[bool | None, ...]) -> _Taken | None:
-        kind = None if None in filled else self._frame.ordinary.shape(self._cells(record), NOTHING)
-        indexes = [index for (index, _, _), there in zip(self._fields, filled, strict=True) if there]
-        return None if kind is None else (kind, _picking(indexes))
-
-    def _fits(self, record: SheetRow) -> bool:
-        """Whether the record has as many cells as the header, and no value in a column without a name."""
-        texts, width = record.texts, len(self._header.names)
-        report = self._frame.report
-        if len(texts) != width:
-            extra = next((index for index in range(width, len(texts)) if texts[index].strip()), None)
-            if extra is not None or len(texts) < width:
-                message = f"the row has {len(texts)} cells, but the header has {width}"
-                hint = "check for a missing cell, or a cell that contains the delimiter and is not quoted"
-                report.add_problem_at("E607", message, self._grid.locate(record, extra), hint)
-                return False
-        for index in self._nameless:
-            if texts[index].strip():
-                hint = "name the column in the header, or clear its cells"
-                report.add_problem_at(
-                    "E606", "this value is in a column without a header", self._grid.locate(record, index), hint
-                )
-                return False
-        return True
-
-    def _cells(self, record: SheetRow) -> Layer:
-        """The fields that the record sets. An empty cell is an absent field."""
-        layer, texts, source = Layer(), record.sent(self._direct), self._source
-        cells = layer.cells
-        for index, path, check in self._fields:
-            text = texts[index]
-            if not text or text.isspace():
-                continue
-            if not check(text):
-                self._refuse(record, index, path, text)
-                layer.bad.add(path.partition(".")[0])
-                continue
-            if ROUNDED_NUMBER.fullmatch(text.strip()):
-                hint = "format the column as text in the spreadsheet, and export it again"
-                where = self._grid.locate(record, index)
-                message = f"{path}: {quoted(text)} looks like a number that a spreadsheet program rounded"
-                private = revealing_names(path.split("."))
-                self._frame.report.add_problem_at("W206", message, where, hint, private=private, cause=path)
-            cells[path] = Cell(text, source, index)
-            layer.schedule |= path == "schedule.at"
-        layer.blank = self._timing if cells.keys().isdisjoint(self._timing) else frozenset()
-        for index, name in self._shadowing:
-            if texts[index].strip():
-                cells[name] = Cell(texts[index], source, index)
-        for index, flaw in record.flaws.items():
-            if index in self._used:
-                name = self._header.names[index]
-                where = self._grid.locate(record, index)
-                private = revealing_names([name])
-                self._frame.report.add_problem_at(
-                    "E608", f"{name}: {flaw}", where, MEND, private=private, cause=name
-                )
-                layer.bad.add(name.partition(".")[0])
-        self._warn_of_formats(record)
-        return layer
-
-    def _warn_of_formats(self, record: SheetRow) -> None:
-        for index in sorted(self._direct & record.undisplayed.keys()):
-            name, where = self._header.names[index], self._grid.locate(record, index)
-            sent = quoted(record.texts[index])
-            message = f"{name}: the number format {record.undisplayed[index]!r} is not supported; {sent} is sent"
-            private = (sent, *revealing_names([name]))
-            hint = "format the column as text or as a plain number, or write a formula for the field"
-            self._frame.report.add_problem_at("W207", message, where, hint, private=private, cause=name)
-
-    def _refuse(self, record: SheetRow, index: int, path: str, text: str) -> None:
-        """Report an invalid cell. If the report already has many such problems of its column, only count it."""
-        report, known = self._frame.report, self._refused.get(path)
-        where = self._grid.locate(record, index)
-        if known is not None and report.is_full(ProblemKind(where.file, known, path)):
-            report.omit(ProblemKind(where.file, known, path))
-            return
-        code, message, hint = explain(path, text)
-        self._refused[path] = code
-        values = (quoted(text), text) if is_private(path) else ()
-        report.add_problem_at(
-            code, message, where, hint, private=(*values, *revealing_names(path.split("."))), cause=path
-        )
-
-
-def _filled(texts: Sequence[str], check: Check) -> Sequence[bool | None]:
-    """For each text of a column, whether it is not empty; None if it may be invalid."""
-    if all(texts) and check.all(texts) and not any(map(str.isspace, texts)) and not _has_rounded(texts):
-        return [True] * len(texts)
-    return [_is_filled(text, check) for text in texts]
-
-
-def _is_filled(text: str, check: Check) -> bool | None:
-    if not text or text.isspace():
-        return False
-    return True if check(text) and not ROUNDED_NUMBER.fullmatch(text.strip()) else None
-
-
-def _has_rounded(texts: Sequence[str]) -> bool:
-    """Whether one of the texts may be a rounded number."""
-    return _ROUNDED_WITHIN.search("\n".join(texts)) is not None
-
-
-def _picking(indexes: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
-    """A function that selects the texts at these indexes."""
-    if len(indexes) < 2:
-        return lambda texts: [texts[index] for index in indexes]
-    return itemgetter(*indexes)

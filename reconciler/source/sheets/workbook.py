@@ -21,6 +21,14 @@ from reconciler.source.sheets.xlsx import XlsxBook
 _HINT = "set hidden: skip to ignore them, or hidden: include to read them, or unhide them in the spreadsheet"
 
 
+class SeveralSheets(SheetProblem):
+    """The sheet to read was not named. ``names`` are those to choose from; none if all are hidden."""
+
+    def __init__(self, code: str, message: str, hint: str, *, names: list[str]) -> None:
+        super().__init__(code, message, hint)
+        self.names = names
+
+
 class Workbook(Grid):
     """One sheet of a workbook. ``sheet`` may be None if only one sheet is visible.
 
@@ -140,5 +148,6 @@ def _choose(sheets: list[Sheet], wanted: str | None, hidden: str | None) -> Shee
     seen = [sheet for sheet in sheets if hidden == "include" or not sheet.hidden]
     if len(seen) != 1:
         shown = ", ".join(sheet.name for sheet in seen or sheets)[:200]
-        raise SheetProblem("E602", f"the workbook has {len(seen)} sheets", f"set sheet: to one of {shown}")
+        message, hint = f"the workbook has {len(seen)} sheets", f"set sheet: to one of {shown}"
+        raise SeveralSheets("E602", message, hint, names=[sheet.name for sheet in seen])
     return seen[0]

@@ -65,6 +65,7 @@ class _Builder:
         self._parent: MapNode | ListNode | None = None
         self._key: Scalar | None = None  # the key in the current map whose value comes next
         self._outer: list[tuple[MapNode | ListNode | None, Scalar | None]] = []
+        self._joined: set[int] = set()  # the ids of maps that duplicate fields were added to
 
     def build(self, events: Iterable[yaml.Event]) -> None:
         """Process all events. Most are scalars, so these are checked first."""
@@ -132,9 +133,19 @@ class _Builder:
             raise _TooDeep
         is_map = isinstance(event, yaml.MappingStartEvent)
         node: MapNode | ListNode = MapNode(*_place(event)) if is_map else ListNode(*_place(event))
+        parent, key = self._parent, self._key
         self._add(node)
-        self._outer.append((self._parent, self._key))
+        if isinstance(parent, MapNode) and key is not None:
+            node = self._join(node, parent.get(key.text))
+        self._outer.append((parent, self._key))
         self._parent, self._key = node, None
+
+    def _join(self, node: MapNode | ListNode, stored: Node | None) -> MapNode | ListNode:
+        """The node to fill: after a duplicate field the earlier one, so that nothing is missed in other places."""
+        if stored is node or not isinstance(stored, MapNode | ListNode) or type(stored) is not type(node):
+            return node
+        self._joined.add(id(stored))
+        return stored
 
     def _add(self, node: Node) -> None:
         parent = self._parent
@@ -166,9 +177,11 @@ class _Builder:
             self._report.add_problem("E110", "merge keys are not supported", key.line, key.column, hint)
         elif name and name not in parent.items:
             parent.items[name] = (key, node)
-        elif name:
-            message = f"duplicate field {name!r}, first used in line {parent.items[name][0].line}"
-            self._report.add_problem("E107", message, key.line, key.column, "keep one of them")
+        elif name and id(parent) not in self._joined:
+            line = parent.items[name][0].line
+            message = f"duplicate field {name!r}, first used in line {line}"
+            hint = "keep one of them" if isinstance(node, Scalar) else f"join it with the one in line {line}"
+            self._report.add_problem("E107", message, key.line, key.column, hint)
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:

@@ -15,8 +15,9 @@ from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
 _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
 _MISSING_HINT = (
-    "restore it, or rebuild it from the service: reconciler state rebuild. In a new project: reconciler init, or "
-    "reconciler state init. To look only: plan --no-state. A missing state is never treated as an empty one"
+    "restore a backup of it, or rebuild it from the service: reconciler state rebuild. If nothing was placed yet: "
+    "reconciler state init. To look only: reconciler plan --no-state. "
+    "A missing state is never treated as an empty one"
 )
 
 
