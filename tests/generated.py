@@ -58,4 +58,6 @@ CHANGES = st.builds(
     introduced=st.none() | st.booleans(),
     called_timezone=MAYBE,
     message_parts=st.none() | st.lists(TEXT | st.builds(Moment, MOMENTS, TEXT), max_size=3).map(tuple),
+    shown_call=st.none() | CALLS,
+    advice=TEXT,
 )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from reconciler import __version__
+from reconciler.cli.help_format import WrappingFormatter
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.system.failures import error_message, next_step
@@ -39,6 +40,7 @@ _COMMANDS = {
     "completion": LazyCommand("completion:completion", "Print a shell completion script."),
 }
 
+click.Context.formatter_class = WrappingFormatter  # of all commands
 _EPILOG = examples(
     "reconciler demo                # a tour on a sandbox, in seconds",
     "reconciler init",
@@ -62,7 +64,7 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
     """Declare outbound calls in YAML, review the plan, place each call at most once."""
     from reconciler.cli.app import App  # noqa: PLC0415 - what --version and --help do without
 
-    ctx.obj = App.from_options(directory, no_color=no_color)
+    ctx.obj = App.from_options(directory, no_color=no_color, args=ctx.obj)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -71,7 +73,8 @@ def main(args: Sequence[str] | None = None) -> int:
         from reconciler.cli import shell_completion  # noqa: F401, PLC0415 - it tells click how shell_completion ask
 
     try:
-        result = cli.main(args, prog_name="reconciler", standalone_mode=False)
+        args = sys.argv[1:] if args is None else args
+        result = cli.main(args, prog_name="reconciler", standalone_mode=False, obj=args)
     except click.UsageError as error:
         from reconciler.cli.usage_errors import explain_usage  # noqa: PLC0415 - only after a mistake
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.domain.model import Address, Call, Entry, Row
     from reconciler.domain.plan import Lifted, Plan
     from reconciler.domain.ports import StateReader
+    from reconciler.domain.settings import Project
     from reconciler.source.rows.row import Watch
     from reconciler.source.sources import Sources
 
@@ -71,7 +72,14 @@ def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Pla
         rows = sources.rows if workspace.trusted else ()  # without settings, what was placed is unknown
         plan = make_plan(rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     plan = replace(plan, skipped=sources.skipped)
-    return plan if base is None else introduce(plan, sources.rows, base.rows, base.base), sources
+    plan = plan if base is None else introduce(plan, sources.rows, base.rows, base.base)
+    return with_display_settings(plan, workspace.project), sources
+
+
+def with_display_settings(plan: Plan, project: Project) -> Plan:
+    """The plan with the settings that decide how it is shown, which a saved plan does not contain."""
+    policy = project.policy
+    return replace(plan, public_metadata=policy.public_metadata, show=policy.show, aliases=project.aliases)
 
 
 def _files_gone(item: Diagnostic) -> Diagnostic:

@@ -139,8 +139,9 @@ def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
         moves=_mask_moves(plan),
-        to_stop=tuple(map(mask_to_stop, plan.to_stop)),
+        to_stop=tuple(mask_to_stop(call, plan.public_metadata) for call in plan.to_stop),
         lifted=tuple(Lifted(item.code, mask_text(item.reason)) for item in plan.lifted),
+        aliases={name: mask_text(alias) for name, alias in plan.aliases.items()},
     )
 
 
@@ -158,7 +159,7 @@ def _mask_moves(plan: Plan) -> tuple[tuple[Address, Address], ...]:
     return tuple((mask(old, new), mask(new, new)) for old, new in plan.moves)
 
 
-def mask_to_stop(call: CallToStop) -> CallToStop:
+def mask_to_stop(call: CallToStop, public_metadata: Names = ()) -> CallToStop:
     """A call to stop by hand as it may be published. Its id is shown, to find it in the dashboard."""
     private = (*call.private, *([] if call.target is None else [call.target]))
     return structs.replace(
@@ -168,6 +169,7 @@ def mask_to_stop(call: CallToStop) -> CallToStop:
         call_id=call.call_id and mask_text(call.call_id),
         target=call.target
         and (mask_value(call.target) if call.target.startswith("+") else mask_text(call.target)),
+        shown_call=None if call.shown_call is None else mask_call(call.shown_call, public_metadata),
     )
 
 
@@ -181,10 +183,12 @@ def mask_change(change: Change, public_metadata: Names = ()) -> Change:
         address=mask_address(change.address, private),
         source=_mask_place(change.source),
         call=None if change.call is None else mask_call(change.call, public_metadata),
+        shown_call=None if change.shown_call is None else mask_call(change.shown_call, public_metadata),
         request=None if request is None else _mask_request(request, private, public_metadata),
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
         message_parts=change.message_parts if message == change.message else None,
+        advice=mask_text(change.advice, private) if change.advice else "",
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -61,12 +61,14 @@ class Change(Record, frozen=True, eq=False):
     """The planned change of one address.
 
     ``reasons`` are stable codes for scripts (``superseded``, ``still-rings`` ...), ``message`` is the same for a
-    person. ``message_parts`` is the message in parts, so that its instants can be shown in another zone; None if
-    it has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
+    person. ``advice`` is the end of the message: what to do, the same for all rows of a kind but for their address
+    and ids. ``message_parts`` is the part before it, so that its instants can be shown in another zone; None if it
+    has no instants, or the plan was read from a file. ``call`` is set for the actions ``create``, ``waiting``
     and ``expired``, and if a guard blocks the row; ``request`` is set for ``create``.
     ``introduced`` says whether the branch adds it, None if the plan has no base to compare with.
     ``private`` are values, besides those of ``call``, that identify the called person and may occur in the key or
-    the message; a saved plan does not contain them.
+    the message. ``shown_call`` is the call to show where ``call`` is not set: that of the row, or the placed one
+    if there is no row; None for unchanged rows. A saved plan contains none of these four.
     """
 
     address: Address
@@ -85,6 +87,8 @@ class Change(Record, frozen=True, eq=False):
     called_timezone: str | None = None
     message_parts: MessageParts | None = None
     private: tuple[str, ...] = ()
+    shown_call: Call | None = None
+    advice: str = ""
 
     @property
     def required_call(self) -> Call:
@@ -101,8 +105,8 @@ class Change(Record, frozen=True, eq=False):
         return self.request
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except ``message_parts`` and ``private``, which a saved plan does not contain."""
-        return isinstance(other, Change) and astuple(self)[:-2] == astuple(other)[:-2]
+        """Compare everything except the last four fields, which a saved plan does not contain."""
+        return isinstance(other, Change) and astuple(self)[:-4] == astuple(other)[:-4]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -113,8 +117,8 @@ class CallToStop(Record, frozen=True, eq=False):
     ``action`` is forbidden, removed or changed; ``reasons`` are all stable codes that apply, ``why`` is the same
     for a person. ``rings_at`` is ``times.UNKNOWN_TIME`` if it is not known. With a snapshot there is no
     ``call_id``, and ``target`` (a contact's id or a number) is set only if a row of the files has exactly this
-    call. ``private`` are values that identify the called person and may occur in the key; a saved plan does not
-    contain them.
+    call. ``private`` are values that identify the called person and may occur in the key, ``shown_call`` is the
+    placed call if it can be read; a saved plan contains neither.
     """
 
     address: Address
@@ -126,10 +130,11 @@ class CallToStop(Record, frozen=True, eq=False):
     call_id: str | None = None
     target: str | None = None
     private: tuple[str, ...] = ()
+    shown_call: Call | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Compare everything except ``private``, which a saved plan does not contain."""
-        return isinstance(other, CallToStop) and astuple(self)[:-1] == astuple(other)[:-1]
+        """Compare everything except the last two fields, which a saved plan does not contain."""
+        return isinstance(other, CallToStop) and astuple(self)[:-2] == astuple(other)[:-2]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -187,8 +192,9 @@ class Plan:
     the snapshot, if the plan was made against one. ``next_apply_by`` is the time by which an apply must run, or
     the first waiting call is missed. ``lifted`` are guards that would block the plan, but were lifted. ``to_stop``
     are the calls to stop by hand, the soonest first. ``zone_rules`` is the tz database release used for all times.
-    ``public_metadata`` are names of metadata whose values may be published, and ``skipped`` the rows of sheets
-    that are not read; a saved plan contains neither.
+    ``public_metadata`` are names of metadata whose values may be published. ``show`` is the field that is shown of
+    each call, ``aliases`` are the project's names of agents and numbers, by ``exact_id``. ``skipped`` are the rows
+    of sheets that are not read. A saved plan contains none of these four.
     """
 
     created_at: datetime
@@ -206,11 +212,17 @@ class Plan:
     zone_rules: str = ZONE_RULES
     next_apply_by: datetime | None = None
     public_metadata: frozenset[str] = frozenset()
+    show: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[SkippedRows, ...] = ()
 
     def with_action(self, *actions: Action) -> Sequence[Change]:
         """The changes with one of these actions."""
         return self.changes.with_action(*actions)
+
+    def by_time(self, action: Action) -> Sequence[Change]:
+        """The changes with this action, the soonest to ring first."""
+        return self.changes.by_time(action)
 
     def count(self, action: Action) -> int:
         return self.changes.count_action(action)

@@ -171,7 +171,8 @@ class Policy:
     ``days_off`` count as holidays for every rule with holidays. Scheduled calls are placed no sooner than
     ``place_within`` before they ring. ``peak`` is in calls a minute, ``number_peak`` the same per sender number.
     ``signed_plans``: a saved plan must have a valid signature to be applied.
-    ``public_metadata`` are names of metadata whose values masked output shows.
+    ``public_metadata`` are names of metadata whose values masked output shows. ``show`` is the field of a row
+    (``additional_data.amount``) that plans and lists of calls show beside the person and the time.
     """
 
     strictness: Mapping[str, Strictness] = field(default_factory=lambda: MappingProxyType({}))
@@ -191,6 +192,7 @@ class Policy:
     number_peak: int | None = None
     signed_plans: bool = False
     public_metadata: frozenset[str] = frozenset()
+    show: str | None = None
 
     @property
     def has_hours(self) -> bool:

@@ -67,7 +67,7 @@ e164 email enabled encoding field file from from_number from_number_id full_name
 horizon id identity jurisdictions key limits lineage max_age max_cost max_new_calls max_share metadata min_gap
 min_lead move moved numbers overridable path peak per_day per_minute per_number per_person per_plan per_run
 per_week place_by place_within plan plan_max_age plans policy provider public_metadata rate repeat revision
-rows rule schedule schedule_fields sha256 sheet sheet_bytes sheet_rows sheets signed_plans skip state
+rows rule schedule schedule_fields sha256 sheet sheet_bytes sheet_rows sheets show signed_plans skip state
 suppression table tables timeout timezone to to_number until version webhook_hosts webhook_url where windows
 """
 FIELD_NAMES = frozenset(_FIELDS.split())

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from reconciler.domain.model import Location
+from reconciler.domain.people import exact_id
 from reconciler.domain.policy import Policy
 from reconciler.domain.wire import ScheduleFields
 
@@ -68,3 +69,10 @@ class Project:
     limits: Limits = field(default_factory=Limits)
     provider: ProviderSettings = field(default_factory=ProviderSettings)
     policy: Policy = field(default_factory=Policy)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The names of agents and numbers by id, in the form of ``exact_id``, and by E.164 number."""
+        numbers = ((value, name) for name, item in self.numbers.items() for value in (item.id, item.e164) if value)
+        agents = ((value, name) for name, value in self.agents.items())
+        return {exact_id(value): name for value, name in (*numbers, *agents)}

@@ -21,7 +21,7 @@ from reconciler.planning.duplicates import Duplicates
 from reconciler.planning.forbidden import PlacedCalls
 from reconciler.planning.reasons import with_reason
 from reconciler.planning.renames import renames
-from reconciler.planning.row_judge import DiffTrace, RowJudge, with_private
+from reconciler.planning.row_judge import DiffTrace, RowJudge, with_private, with_shown_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,14 @@ def _without_row(
             continue
         change = Change(address, Action.UNCERTAIN, entry.digest, scheduled_at=_scheduled(entry))
         if entry.unknown:
-            yield with_private(with_reason(change, Action.UNCERTAIN, reasons.uncertain(entry)), [entry.call])
+            change = with_reason(change, Action.UNCERTAIN, reasons.uncertain(entry))
         elif entry.will_ring(context.now):
             superseded = trace.latest.get((address.plan, address.key), 0) > address.revision
             why = reasons.removed(entry, "superseded" if superseded else "no-row")
-            yield with_private(with_reason(change, Action.REMOVED, why), [entry.call])
+            change = with_reason(change, Action.REMOVED, why)
+        else:
+            continue
+        yield with_private(with_shown_call(change, context.view.placed(entry, None)), [entry.call])
 
 
 def _scheduled(entry: Entry) -> datetime | None:

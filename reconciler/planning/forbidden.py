@@ -16,6 +16,7 @@ from reconciler.planning import reasons
 from reconciler.planning.context import Context
 from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.registry import GUARDS, PLACED_CODES, is_blocking, run_guards
+from reconciler.planning.row_judge import with_shown_call
 
 _PERSON = frozenset({"G010"})
 _CONTENT = _PERSON | {"G015"}
@@ -100,6 +101,7 @@ class PlacedCalls:
             codes = tuple(dict.fromkeys(finding.code for finding in findings))
             reason = reasons.forbidden(entry, change, codes, objections)
             change = reasons.with_reason(change, Action.FORBIDDEN, reason)
+            change = with_shown_call(change, None if row is None else row.call)
         if entry.let_ring_at is not None or change.action not in _LISTED:
             return change, None
         call = self._call(entry, row)
@@ -113,6 +115,7 @@ class PlacedCalls:
             call_id=entry.call_id,
             target=None if call is None else call.target,
             private=change.private,
+            shown_call=call,
         )
 
 

@@ -54,7 +54,6 @@ def make_plan(
         to_stop=tuple(diff.to_stop),
         lifted=tuple(item for item in context.lifted if any(item.code == warning.code for warning in warnings)),
         next_apply_by=_next_apply_by(changes.with_action(Action.WAITING), context.policy),
-        public_metadata=context.policy.public_metadata,
     )
 
 

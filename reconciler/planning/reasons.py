@@ -22,17 +22,22 @@ _AFTER_LET_RING = ". You can request a new call after it has rung, or after you 
 
 
 class Reason(NamedTuple):
-    """Stable codes for scripts, and the sentence for people: a text, or its parts if it has instants."""
+    """Stable codes for scripts, and the sentence for people: a text, or its parts if it has instants.
+
+    ``advice`` is the end of the message: what to do, the same for all rows but for their addresses and ids.
+    """
 
     codes: tuple[str, ...] = ()
     sentence: str | MessageParts | None = None
+    advice: str = ""
 
     @property
     def text(self) -> str:
-        """The sentence as written to a file, with instants in UTC; empty if there is none."""
-        if self.sentence is None or isinstance(self.sentence, str):
-            return self.sentence or ""
-        return "".join(part if isinstance(part, str) else format_utc(part.at) for part in self.sentence)
+        """The message as written to a file, with instants in UTC; empty if there is none."""
+        parts = (
+            (self.sentence or "",) if self.sentence is None or isinstance(self.sentence, str) else self.sentence
+        )
+        return "".join(part if isinstance(part, str) else format_utc(part.at) for part in parts) + self.advice
 
 
 DISABLED = Reason(("disabled",), "the row has enabled: false, so it is not placed")
@@ -42,9 +47,8 @@ def with_reason(change: Change, action: Action, reason: Reason, **fields: Any) -
     """The change with an action, its reason, and more fields."""
     parts = None if isinstance(reason.sentence, str) else reason.sentence
     message = None if reason.sentence is None else reason.text
-    return structs.replace(
-        change, action=action, reasons=reason.codes, message=message, message_parts=parts, **fields
-    )
+    told = {"reasons": reason.codes, "message": message, "message_parts": parts, "advice": reason.advice}
+    return structs.replace(change, action=action, **told, **fields)
 
 
 def _rings(entry: Entry) -> Moment | str:
@@ -66,13 +70,15 @@ def _named(entry: Entry) -> str:
 def _still_rings(entry: Entry) -> MessageParts:
     if entry.let_ring_at is not None:
         return (f"{_named(entry)} rings at ", _rings(entry), ", as recorded with resolve --let-ring")
+    return (f"{_named(entry)} will still ring at ", _rings(entry), ", because the API cannot change or cancel it")
+
+
+def _how_to_stop(entry: Entry) -> str:
+    if entry.let_ring_at is not None:
+        return ""
     return (
-        f"{_named(entry)} will still ring at ",
-        _rings(entry),
-        (
-            ", because the API cannot change or cancel it. To stop it, delete it in the ContactShip dashboard, "
-            f"then run: reconciler resolve {entry.address} --stopped --reason WHY"
-        ),
+        ". To stop it, delete it in the ContactShip dashboard, then run: "
+        f"reconciler resolve {entry.address} --stopped --reason WHY"
     )
 
 
@@ -93,7 +99,7 @@ def forbidden(entry: Entry, change: Change, codes: tuple[str, ...], objections: 
     """A pending call that guards object to. ``change`` is the change without the objections."""
     reasons = tuple(reason for reason in change.reasons if reason != "still-rings")
     sentence = (f"this call must not ring: {objections}. ", *_still_rings(entry))
-    return Reason((*codes, *reasons, "still-rings"), sentence)
+    return Reason((*codes, *reasons, "still-rings"), sentence, _how_to_stop(entry))
 
 
 RETRIED = "retry-failed"
@@ -122,19 +128,19 @@ def over(entry: Entry) -> Reason:
 
 
 def uncertain(entry: Entry) -> Reason:
-    return Reason(("outcome-unknown",), _may_be_placed(entry))
+    return Reason(("outcome-unknown",), _may_be_placed(entry), _how_to_settle(entry))
 
 
 def _may_be_placed(entry: Entry) -> MessageParts:
     detail = f": {entry.error}" if entry.error else ""
+    moment = Moment(entry.attempted_at, _zone(entry))
+    return ("the attempt at ", moment, f" may or may not have placed the call{detail}")
+
+
+def _how_to_settle(entry: Entry) -> str:
     return (
-        "the attempt at ",
-        Moment(entry.attempted_at, _zone(entry)),
-        (
-            f" may or may not have placed the call{detail}. "
-            "It will not be sent again. Check the ContactShip dashboard, then record the result: "
-            f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
-        ),
+        ". It will not be sent again. Check the ContactShip dashboard, then record the result: "
+        f"reconciler resolve {entry.address} --placed CALL_ID (or --not-placed) --reason WHY"
     )
 
 
@@ -145,17 +151,17 @@ def conflict(item: Conflict) -> Reason:
     ids = [shlex.quote(call_id) for call_id in item.call_ids if len(call_id) <= _LONGEST_ID]
     first, *others = ids or ["CALL_ID"]
     more = f" (or {', '.join(others[:_MOST_IDS])})" if others else ""
-    message = (
-        f"this call may already exist: {detail}. It is not sent until you resolve this. "
+    advice = (
+        ". It is not sent until you resolve this. "
         f"If it is the same call, run: reconciler resolve {address} --placed {first}{more} --reason WHY. "
         f"If it is a different call, run: reconciler resolve {address} --distinct --reason WHY"
     )
-    return Reason(("may-exist",), message)
+    return Reason(("may-exist",), f"this call may already exist: {detail}", advice)
 
 
 def removed(entry: Entry, why: str) -> Reason:
     """``why`` is disabled, superseded or no-row."""
-    return Reason((why, "still-rings"), _still_rings(entry))
+    return Reason((why, "still-rings"), _still_rings(entry), _how_to_stop(entry))
 
 
 def changed_pending(entry: Entry) -> Reason:
@@ -164,16 +170,16 @@ def changed_pending(entry: Entry) -> Reason:
         if entry.let_ring_at is not None
         else ". Then increase the row's revision to request the new call"
     )
-    return Reason(("edited", "still-rings"), (*_still_rings(entry), then))
+    return Reason(("edited", "still-rings"), _still_rings(entry), _how_to_stop(entry) + then)
 
 
 def changed_stopped(entry: Entry) -> Reason:
-    message = f"{_named(entry)} was stopped by hand. Increase the row's revision to request the new call"
-    return Reason(("stopped",), message)
+    advice = ". Increase the row's revision to request the new call"
+    return Reason(("stopped",), f"{_named(entry)} was stopped by hand", advice)
 
 
 def changed_rang(entry: Entry) -> Reason:
-    return Reason(("new-occurrence",), (f"{_named(entry)} rang at ", _rings(entry), ". No new call is placed"))
+    return Reason(("new-occurrence",), (f"{_named(entry)} rang at ", _rings(entry)), ". No new call is placed")
 
 
 def changed_past(entry: Entry) -> Reason:
@@ -202,14 +208,14 @@ def expired(since: datetime, timezone: str = "UTC", *, recorded: bool = False) -
 
 def waiting(place_from: datetime, timezone: str = "UTC") -> Reason:
     """A call that rings too late to be placed now. ``timezone`` is the row's."""
-    moment, until = Moment(place_from, timezone), " on (policy.place_within). Until then you can edit it"
-    return Reason(("place-within",), ("it will be placed from ", moment, until))
+    sentence = ("it will be placed from ", Moment(place_from, timezone), " on (policy.place_within)")
+    return Reason(("place-within",), sentence, ". Until then you can edit it")
 
 
 def rejected_twice(entry: Entry) -> Reason:
     times, why = format_count(entry.rejections, "time"), entry.error or "no reason given"
-    message = f"the service rejected this call {times}: {why}. Edit the row, or retry it with --retry-failed"
-    return Reason(("rejected-twice",), message)
+    advice = ". Edit the row, or retry it with --retry-failed"
+    return Reason(("rejected-twice",), f"the service rejected this call {times}: {why}", advice)
 
 
 def revision_lowered(other: Entry) -> Reason:
@@ -219,13 +225,13 @@ def revision_lowered(other: Entry) -> Reason:
 
 def earlier_uncertain(other: Entry) -> Reason:
     sentence = ("the outcome of an earlier revision is unknown: ", *_may_be_placed(other))
-    return Reason(("earlier-revision-uncertain",), sentence)
+    return Reason(("earlier-revision-uncertain",), sentence, _how_to_settle(other))
 
 
 def earlier_pending(other: Entry) -> Reason:
-    then = (_AFTER_LET_RING,) if other.let_ring_at is not None else ()
-    sentence = ("an earlier revision has not rung yet: ", *_still_rings(other), *then)
-    return Reason(("earlier-revision-pending",), sentence)
+    then = _AFTER_LET_RING if other.let_ring_at is not None else ""
+    sentence = ("an earlier revision has not rung yet: ", *_still_rings(other))
+    return Reason(("earlier-revision-pending",), sentence, _how_to_stop(other) + then)
 
 
 def same_call(row: Row, duplicate: Entry) -> Reason:

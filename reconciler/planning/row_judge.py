@@ -65,7 +65,7 @@ class RowJudge:
     def judge(self, row: Row) -> Change:
         """The change of a row."""
         named = self._known.named(row.address) if self._known else []
-        change = self._judge_row(row, named)
+        change = with_shown_call(self._judge_row(row, named), row.call)
         calls = [entry.call for _, entry in named]
         calls += [self._known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
         old = self._moved.get(row.address)
@@ -162,6 +162,13 @@ def with_private(change: Change, calls: Sequence[Call], old: Address | None = No
     text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
     private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
     return structs.replace(change, private=private) if private else change
+
+
+def with_shown_call(change: Change, call: Call | None) -> Change:
+    """Set ``shown_call``, except where the change has its call, or is unchanged and is only counted."""
+    if call is None or change.call is not None or change.action is Action.UNCHANGED:
+        return change
+    return structs.replace(change, shown_call=call)
 
 
 def _to_place(change: Change, row: Row, action: Action, why: Reason) -> Change:

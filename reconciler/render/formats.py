@@ -5,13 +5,17 @@ Names of days and months do not depend on the machine's locale, so a plan reads 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from reconciler.domain.model import Call, Location
 from reconciler.domain.plan import Change, Moment
-from reconciler.domain.times import format_utc, rounded_span
+from reconciler.domain.times import local_time, parse_instant, parse_wall, rounded_span
 
+_INSTANT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?!\w)")
+_WALL = re.compile(
+    r"(?<![\w-])(\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?) (UTC|[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_+-]+)+)(?!\w)"
+)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -35,7 +39,8 @@ def relative(moment: datetime, now: datetime) -> str:
 def day(moment: datetime, now: datetime) -> str:
     """``Mon 15 Jun``, with the year if it is not the current one."""
     text = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]}"
-    return text if moment.year == now.astimezone(moment.tzinfo).year else f"{text} {moment.year}"
+    year = now.astimezone(moment.tzinfo).year if moment.tzinfo is not None else now.year
+    return text if moment.year == year else f"{text} {moment.year}"
 
 
 def month(moment: datetime) -> str:
@@ -51,29 +56,44 @@ def wall(moment: datetime, now: datetime) -> str:
 
 def zone_place(timezone: str) -> str:
     """``in Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
+    name = zone_name(timezone)
+    return name if name == timezone else f"in {name}"
+
+
+def zone_name(timezone: str) -> str:
+    """``Mexico City`` for America/Mexico_City; the unchanged name of a zone that is not a place."""
     area, _, name = timezone.rpartition("/")
-    return timezone if area in {"", "Etc"} else f"in {name.replace('_', ' ')}"
+    return timezone if area in {"", "Etc"} else name.replace("_", " ")
 
 
-def sentence(change: Change, now: datetime | None) -> str:
-    """The message of a change, with instants in relative and local form if ``now`` is set."""
-    if change.message_parts is None or now is None:
-        return change.message or ""
+def sentence(change: Change, now: datetime) -> str:
+    """The whole message of a change, with its instants in local time."""
+    return detail(change, now) + change.advice
+
+
+def detail(change: Change, now: datetime) -> str:
+    """The message of a change without its advice. Years are left out in the year of ``now``."""
+    if change.message_parts is None:
+        return in_words((change.message or "").removesuffix(change.advice), now)
     return "".join(part if isinstance(part, str) else format_moment(part, now) for part in change.message_parts)
 
 
-def format_moment(moment: Moment, now: datetime | None) -> str:
-    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
-    if now is None:
-        return format_utc(moment.at)
-    relative, clock = rings(moment.at, moment.timezone, now)
-    return f"{clock} {zone_place(moment.timezone)} ({relative})"
+def format_moment(moment: Moment, now: datetime) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City``."""
+    return f"{wall(local_time(moment.at, moment.timezone), now)} {zone_place(moment.timezone)}"
 
 
-def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:
-    """The relative and the local form of an instant: ``("in 3 days", "Mon 15 Jun 10:00")``."""
-    local = moment.astimezone(ZoneInfo(timezone))
-    return relative(local, now), wall(local, now)
+def with_distance(moment: Moment, now: datetime) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)``."""
+    return f"{format_moment(moment, now)} ({relative(local_time(moment.at, moment.timezone), now)})"
+
+
+def in_words(text: str, now: datetime) -> str:
+    """The text with its times in words: RFC 3339 in UTC as ``Mon 15 Jun 16:00 UTC``, and a wall time with its zone
+    as ``Mon 15 Jun 10:00 in Mexico City``.
+    """
+    text = _INSTANT.sub(lambda found: format_moment(Moment(parse_instant(found[0])), now), text)
+    return _WALL.sub(lambda found: f"{wall(parse_wall(found[1]), now)} {zone_place(found[2])}", text)
 
 
 def written_time(call: Call) -> str:
@@ -81,7 +101,7 @@ def written_time(call: Call) -> str:
     if call.schedule is not None:
         return f"{call.schedule.at} {call.schedule.timezone}"
     if call.delay_minutes is not None:
-        return f"{call.delay_minutes:g} min after apply"
+        return f"after {call.delay_minutes:g} min"
     return "at once"
 
 

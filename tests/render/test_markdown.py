@@ -67,7 +67,7 @@ def test_a_plan_of_fifty_thousand_calls_fits() -> None:
     blocked = [other(f"may/inv-{number}", Action.BLOCKED, f"the same as {number}") for number in range(3)]
     comment = render_plan(make_plan(*calls, *blocked, diagnostics=(problem("wrong"),)))
     assert LIMIT * 0.8 < len(comment.encode()) <= LIMIT
-    assert comment.startswith(f"{MARKER}\n### reconciler: 3 blocked, 50000 to place\n")
+    assert comment.startswith(f"{MARKER}\n### reconciler: 3 blocked, 50,000 to place\n")
     assert "**Shortened to fit a comment:**" in comment
     assert "| to place | 50,000 |" in comment
     assert all(f"`may/inv-{number}`" in comment for number in range(3))

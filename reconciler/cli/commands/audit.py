@@ -27,7 +27,7 @@ from reconciler.cli.options import (
     state_option,
     with_options,
 )
-from reconciler.cli.output import echo, echo_file, echo_json, say
+from reconciler.cli.output import echo, echo_file, echo_json, say, wrapped
 from reconciler.cli.output_files import write_private
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.ledger import EntryKind, Head, read
@@ -199,7 +199,7 @@ def _print(app: App, lines: Iterable[LedgerLine], form: str, mask: LedgerMask, *
             text = json.dumps(document(item.link, item.record), ensure_ascii=False)
             echo(for_json(text) + "\n")
     else:
-        echo(render_text(lines))
+        echo(wrapped(render_text(lines)))
 
 
 @audit.command("head", epilog=examples("reconciler audit head >> anchors.txt"))

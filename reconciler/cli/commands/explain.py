@@ -42,6 +42,8 @@ Examples:
 Exit codes: 0 explained, 1 no such address, or its row has errors.
 """
 
+_MOST_NEAR = 3
+
 
 @click.command(epilog=_EPILOG)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
@@ -153,7 +155,14 @@ def _own(items: Iterable[Diagnostic], address: Address, row: Provenance | None) 
 
 
 def _unknown_address(missing: Sequence[Address], known: Collection[Address]) -> ReconcilerError:
-    names = ", ".join(map(str, missing))
-    near = get_close_matches(str(missing[0]), map(str, known), n=1)
-    hint = f"did you mean {near[0]}?" if near else "run reconciler plan to list the addresses"
+    names, wrong = ", ".join(map(str, missing)), str(missing[0])
+    near = _starting_with(wrong, sorted(map(str, known))) or get_close_matches(wrong, map(str, known), n=1)
+    hint = f"did you mean {' or '.join(near)}?" if near else "run reconciler plan to list the addresses"
     return ReconcilerError(f"neither the plan files nor the state contain {names}", hint=hint)
+
+
+def _starting_with(text: str, known: Sequence[str]) -> list[str]:
+    """The first addresses that begin with the text, or whose key does."""
+    key = text.partition("/")[2]
+    matches = [name for name in known if name.startswith(text)]
+    return (matches or [name for name in known if key and name.partition("/")[2].startswith(key)])[:_MOST_NEAR]

@@ -37,9 +37,9 @@ The call is recorded:
   same-call-id  200 with the id of the previous call
   stray-answer  200, followed by a 429 that belongs to no request
 Lists that are well-formed but wrong, as get:NAME:
-  empty-page    pages after the first      same-page     the first, whatever the offset
+  empty-page    pages after the first      same-page     always the first
   short-page    one call less              wrong-count   half or twice as many
-  hidden-call   another one at each GET    endless       there is always another page
+  hidden-call   another one at each GET    endless       always another page
   other-order   of calls of one second, at each GET
   empty-metadata  {} with --echo-metadata  some-metadata  {} for some calls
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from reconciler.cli.app import App
 from reconciler.cli.options import full_option, reveal_option
 from reconciler.cli.plan_output import PlanView, form_options, print_plan, printouts
+from reconciler.cli.planner import with_display_settings
 from reconciler.cli.saved_plans import read_plan
 from reconciler.errors import ExitCode
 from reconciler.source.settings.project import find_project, load_project
@@ -33,6 +33,6 @@ def show(
     """Show a saved plan. Exit 5 if the file was changed after plan wrote it."""
     wanted = printouts(forms, outputs, as_json=as_json)
     project, _, _ = load_project(find_project(app.directory))
-    plan = replace(read_plan(app, planfile), public_metadata=project.policy.public_metadata)
+    plan = with_display_settings(read_plan(app, planfile), project)
     print_plan(app, plan, wanted, PlanView(reveal=reveal, full=full))
     return ExitCode.DONE

@@ -24,7 +24,7 @@ from reconciler.cli.options import (
     state_option,
     with_options,
 )
-from reconciler.cli.output import confirm, echo, echo_json, say
+from reconciler.cli.output import confirm, echo, echo_json, say, wrapped
 from reconciler.cli.plan_output import show_problems
 from reconciler.cli.runs import creation_details, new_run
 from reconciler.cli.target import Target
@@ -98,7 +98,7 @@ def rebuild(app: App, options: RebuildOptions) -> int:
     target = Target.from_options(workspace, options.base_url, options.api_key_file)
     report = _look(workspace, sources, target, options)
     if not options.as_json:
-        echo(render_text(report))
+        echo(wrapped(render_text(report)))
     if not options.dry_run:
         if not options.auto_approve:
             _confirm(report)

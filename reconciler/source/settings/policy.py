@@ -51,6 +51,7 @@ def read_policy(policy: Section, days_off: frozenset[date]) -> Policy:
         number_peak=peak.integer("per_number"),
         signed_plans=policy.text("signed_plans") == "required",
         public_metadata=frozenset(policy.texts("public_metadata")),
+        show=policy.text("show"),
     )
     _check_guards(policy, result)
     return result
