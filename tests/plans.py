@@ -127,7 +127,7 @@ def origins() -> Origins:
     return {address("june/inv-1"): Provenance(Location(FILE, 8, 5), fields, 12)}
 
 
-def around() -> LoadContext:
+def load_context() -> LoadContext:
     """Two calls a minute are allowed, and june/inv-2 rings as it was asked for before somebody edited its row."""
     call = create("june/inv-2").call
     assert call is not None

@@ -8,7 +8,8 @@ from typing import Any
 
 ELEMENTS = {
     *("html", "head", "meta", "title", "style", "body", "script", "noscript", "template"),
-    *("header", "main", "section", "footer", "div", "p", "h1", "h2", "span", "b", "code", "pre", "del", "ins"),
+    *("header", "main", "section", "footer", "div", "p", "h1", "h2", "h3", "span", "b", "small"),
+    *("code", "pre", "del", "ins"),
     *("table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "dl", "dt", "dd"),
     *("a", "details", "summary", "label", "input", "select", "option", "button", "kbd", "svg", "dialog"),
 }
@@ -49,7 +50,7 @@ class WebPage(HTMLParser):
         if tag in {"script", "style"}:
             self._kind = given.get("type") or {"script": RUN, "style": "text/css"}[tag]
             self.raw.setdefault(self._kind, []).append("")
-        if tag == "h2":
+        if tag in {"h2", "h3"}:
             self.headings.append("")
         if tag not in VOID:
             self._open.append(tag)
@@ -65,7 +66,7 @@ class WebPage(HTMLParser):
         if self._open and self._open[-1] in {"script", "style"}:
             self.raw[self._kind][-1] += data
             return
-        if "h2" in self._open:
+        if {"h2", "h3"} & set(self._open):
             self.headings[-1] += data
         if self._open[-1:] == ["title"]:
             self.title += data

@@ -281,7 +281,7 @@ def test_html_is_all_elements_of_ours(run: Printed) -> None:
     page = WebPage(run.forms["html"])
     assert page.tags <= WEB_ELEMENTS
     assert page.comments == []
-    assert page.targets <= {"#calls"}
+    assert page.targets <= {"#calls", "#problems"}
     assert page.handlers == set()
     assert len(page.data["columns"].get("key", [])) in {0, len(TEXTS)}
 

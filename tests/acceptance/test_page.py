@@ -26,27 +26,27 @@ def page_of(result: Any) -> WebPage:
     return WebPage(result.out)
 
 
-def test_the_load_is_told_with_the_policy_s_limits(limited: Workbench) -> None:
+def test_the_load_is_shown_with_the_policy_s_limits(limited: Workbench) -> None:
     page = page_of(limited.ok(*PAGE))
     assert page.data["limit"] == 7
     assert "of 7 allowed policy.peak.per_minute" in page.text
     assert "of 5 allowed policy.peak.per_number" in page.text
-    assert page.data["beside"] == [], "each has a row"
+    assert page.data["unlisted"] == [], "each has a row"
 
 
 def test_calls_of_plans_that_were_not_asked_for_are_in_the_load(limited: Workbench) -> None:
     limited.write("calls/july.yaml", plan_text("july", rows=1, first=4))
     page = page_of(limited.ok(*PAGE, "calls/july.yaml"))
     assert len(page.data["columns"]["key"]) == 1
-    assert [calls for _, _, calls in page.data["beside"]] == [1, 1, 1]
-    assert page_of(limited.ok(*PAGE, "calls/july.yaml", "--no-state")).data["beside"] == []
+    assert [calls for _, _, calls in page.data["unlisted"]] == [1, 1, 1]
+    assert page_of(limited.ok(*PAGE, "calls/july.yaml", "--no-state")).data["unlisted"] == []
 
 
-def test_a_snapshot_tells_the_load_but_not_whose_numbers(limited: Workbench) -> None:
+def test_a_snapshot_shows_the_load_but_not_whose_numbers(limited: Workbench) -> None:
     limited.ok("state", "export", "--public", "snapshot.json")
     limited.write("calls/july.yaml", plan_text("july", rows=1, first=4))
     page = page_of(limited.ok(*PAGE, "calls/july.yaml", "--state", "snapshot:snapshot.json"))
-    assert [calls for _, _, calls in page.data["beside"]] == [1, 1, 1]
+    assert [calls for _, _, calls in page.data["unlisted"]] == [1, 1, 1]
     assert page.data["limit"] == 7
     assert "from one number" not in page.text
 
@@ -56,7 +56,7 @@ def test_a_saved_plan_knows_of_no_limits_and_quotes_no_lines(limited: Workbench)
     limited.write("calls/july.yaml", plan_text("july", rows=1, first=4))
     limited.ok("plan", "--out", "june.plan")
     page = page_of(limited.ok("show", "june.plan", "--format", "html"))
-    assert (page.data["limit"], page.data["beside"], page.data["origins"]) == (None, [], [])
+    assert (page.data["limit"], page.data["unlisted"], page.data["origins"]) == (None, [], [])
     assert "allowed" not in page.text
     assert "calls/july.yaml:" in "".join(page.data["texts"])
 

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import Workbench, contact, plan_text
 from tests.test_schemas import schema
+from tests.webpage import WebPage
 from tests.workbooks import sheets_of
 
 PLAN = "calls/june.yaml"
@@ -223,7 +224,7 @@ def test_the_text_shows_one_list_and_says_once_what_to_do(three: Workbench) -> N
     assert shown.count("The API cannot") + shown.count("the API cannot change or cancel") == 1
 
 
-@pytest.mark.parametrize("form", ["markdown", "html", "csv", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", ["markdown", "csv", "junit", "sarif", "github"])
 def test_every_form_shows_one_list(three: Workbench, form: str) -> None:
     shown = three.run("plan", "--format", form).out
     for call in three.plan()["to_stop"]:
@@ -244,6 +245,24 @@ def test_a_workbook_has_a_sheet_of_them(three: Workbench) -> None:
         ("changed", "june/inv-2"),
         ("removed", "june/inv-3"),
     ]
+
+
+def test_the_page_shows_one_list_and_says_once_what_to_do(three: Workbench) -> None:
+    page = WebPage(three.run("plan", "--format", "html").out)
+    assert "3 calls to stop by hand, the soonest first" in page.headings
+    assert page.text.count("reconciler resolve ADDRESS --stopped --reason WHY") == 1
+    assert "the person is on the suppression list dnc.csv" in page.text
+    places = []
+    for number, call in enumerate(three.plan()["to_stop"], 1):
+        row = page.text[page.text.index(f"Sun 1 Jun 2031 00:0{number} in Mexico City") :]
+        assert call["call_id"] in row[:400]
+        assert call["person"][:8] in row[:400]
+        places.append(len(row))
+    assert places == sorted(places, reverse=True)
+    assert (
+        sum("to stop by hand" in page.data["texts"][reasons[0]] for reasons in page.data["columns"]["reasons"])
+        == 3
+    )
 
 
 def test_a_person_at_a_terminal_sees_them_before_all_that_can_wait(three: Workbench) -> None:

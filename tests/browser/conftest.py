@@ -47,10 +47,10 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
-    """Open a page's text; ``options`` are those of a context. What it did is looked at afterwards."""
+    """Open a page's text; ``options`` are those of a context. What it did is checked afterwards."""
     visits: list[Visit] = []
 
-    def open_page(html: str, **options: Any) -> Visit:
+    def open_page(html: str, fragment: str = "", **options: Any) -> Visit:
         path = tmp_path / f"page-{len(visits)}.html"
         path.write_text(html, encoding="utf-8")
         options = {"viewport": {"width": 1280, "height": 900}, "timezone_id": "Europe/Madrid"} | options
@@ -60,7 +60,7 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Visit]]:
         page.on("pageerror", lambda error: made.said.append(f"error: {error}"))
         page.on("dialog", lambda dialog: made.said.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: made.asked.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + fragment)
         visits.append(made)
         return made
 

@@ -1,22 +1,25 @@
 """A plan as one HTML page: a single file that needs no network and also works without scripts.
 
-It contains what the comment on a pull request contains, in the same order, and a table of all calls. All untrusted
-text goes through ``document.seen``, or as JSON through ``document.embedded``; there is no other way into the page.
+It shows whether the plan can be applied, the counts, the problems, when the calls ring, and a table of all calls.
+All untrusted text goes through ``document.printable``, or as JSON through ``document.embedded``; there is no other
+way into the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from reconciler.domain.masking import mask_plan
-from reconciler.domain.model import Location
+from reconciler.domain.masking import mask_plan, personal_values, private_of
+from reconciler.domain.model import Call, Location
+from reconciler.domain.people import exact_id
 from reconciler.domain.plan import Plan
+from reconciler.domain.sensitive import mask_text
 from reconciler.evidence.outcomes import OutcomeReport
-from reconciler.render.html.call_table import build_book
 from reconciler.render.html.content import build_content
 from reconciler.render.html.document import fill
 from reconciler.render.html.outcomes import build_outcome_content
+from reconciler.render.html.plan_book import build_book
 from reconciler.render.load_context import NOTHING, LoadContext, fullest_number_minute
 from reconciler.render.origins import Origins, mask_origins
 from reconciler.savedplan.planfile import plan_id
@@ -37,11 +40,32 @@ def render_plan(
     """The page; equal arguments give equal pages. ``excerpt`` returns a source line and a caret, masked like the
     page. ``origins`` are the origins of values.
     """
-    shown, known_origins = (mask_plan(plan), mask_origins(origins or {})) if masked else (plan, origins)
+    shown, known_origins = plan, origins
+    if masked:
+        calls = (
+            (change.call or change.shown_call, [*private_of(change), *personal_values(change.shown_call)])
+            for change in plan.changes
+        )
+        shown, known_origins = mask_plan(plan), mask_origins(origins or {})
+        shown = replace(shown, aliases=_mask_agents(shown.aliases, calls))
     book = replace(build_book(shown, load, known_origins), fullest=fullest_number_minute(plan, load))
     return fill(build_content(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
 
 
 def render_outcomes(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool = True) -> str:
     """The same page for the outcomes of calls. ``plan`` has what is still to do, ``agents`` are names by id."""
-    return fill(build_outcome_content(plan, report, agents, masked=masked))
+    names = {exact_id(agent): name for agent, name in agents.items()}
+    if masked:
+        calls = (item.entry.call for item in report.standings)
+        names = _mask_agents(names, ((call, personal_values(call)) for call in calls))
+    return fill(build_outcome_content(plan, report, names, masked=masked))
+
+
+def _mask_agents(names: Mapping[str, str], calls: Iterable[tuple[Call | None, Iterable[str]]]) -> dict[str, str]:
+    """The names of agents, by exact id, without the private values of the calls that they make."""
+    shown = dict(names)
+    for call, private in calls:
+        name = "" if call is None else shown.get(exact_id(call.agent), "")
+        if call is not None and name:
+            shown[exact_id(call.agent)] = mask_text(name, private)
+    return shown

@@ -19,8 +19,11 @@ from reconciler.render.html.table_data import LONGEST
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_STYLES = ("story", "tools", "sheet", "print")
-_SCRIPTS = ("data", "time", "rows", "load", "chart", "origins", "sheet", "tip", "panel", "page")
+_STYLES = ("base", "summary", "tools", "sheet", "print")
+SCRIPTS = (
+    *("data", "time", "columns", "query", "search", "load", "chart", "origins"),
+    *("sheet", "cells", "tip", "panel", "filters", "links", "page"),
+)
 
 
 def fill(content: PageContent) -> str:
@@ -38,7 +41,7 @@ def fill(content: PageContent) -> str:
     )
 
 
-def seen(value: object) -> object:
+def printable(value: object) -> object:
     """A value as the template prints it: visible characters only, and cut; it is escaped afterwards."""
     return value if isinstance(value, Markup | int | float) else cut(str(value), LONGEST)
 
@@ -61,7 +64,7 @@ def asset(name: str) -> str:
 
 def _script() -> str:
     """All scripts as one, in their own scope."""
-    return '"use strict";\n{\n' + "\n".join(asset(f"{name}.js") for name in _SCRIPTS) + "}\n"
+    return '"use strict";\n{\n' + "\n".join(asset(f"{name}.js") for name in SCRIPTS) + "}\n"
 
 
 def _policy(style: str, script: str) -> str:
@@ -91,7 +94,7 @@ def _environment() -> Environment:
         loader=PackageLoader("reconciler.render.html"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=seen,
+        finalize=printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )

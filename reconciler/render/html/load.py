@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reconciler.domain.times import format_utc
+from reconciler.render import formats
 from reconciler.render.html.call_table import CallBook
 
 _UNITS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
@@ -44,38 +44,42 @@ class Load:
 def measure(book: CallBook) -> Load:
     """The load and its peaks."""
     seconds = Counter(int(line.rings.timestamp()) for line in book.lines if line.rings is not None and line.load)
-    for item in book.beside:
+    for item in book.unlisted:
         seconds[item.second] += item.calls
     counts = [(unit, size, _slots(seconds, size)) for unit, size in _UNITS]
     days = sorted(counts[-1][2].items())
-    peaks = [_peak(unit, size, found) for unit, size, found in counts if found]
+    peaks = [_peak(unit, size, slots, book.now) for unit, size, slots in counts if slots]
     if peaks:
         peaks[0] = replace(peaks[0], limit=book.limit, rule="policy.peak.per_minute")
     return Load(
         calls=seconds.total(),
         floating=sum(line.floating for line in book.lines),
         peaks=tuple(peaks),
-        days=tuple((_format_minute(day * 86_400)[:10], calls) for day, calls in days),
-        fullest=None if book.fullest is None else _fullest(*book.fullest),
+        days=tuple((formats.day(_moment(day * 86_400), book.now), calls) for day, calls in days),
+        fullest=None if book.fullest is None else _fullest(*book.fullest, book.now),
     )
 
 
-def _fullest(calls: int, second: int, limit: int) -> Peak:
-    return Peak("minute from one number", calls, _format_minute(second), limit, "policy.peak.per_number")
+def _fullest(calls: int, second: int, limit: int, now: datetime) -> Peak:
+    return Peak("minute from one number", calls, _minute_text(second, now), limit, "policy.peak.per_number")
 
 
 def _slots(seconds: Counter[int], size: int) -> Counter[int]:
-    found: Counter[int] = Counter()
+    slots: Counter[int] = Counter()
     for second, calls in seconds.items():
-        found[second // size] += calls
-    return found
+        slots[second // size] += calls
+    return slots
 
 
-def _peak(unit: str, size: int, found: Counter[int]) -> Peak:
+def _peak(unit: str, size: int, slots: Counter[int], now: datetime) -> Peak:
     """The first slot with the highest number of calls."""
-    slot, calls = min(found.items(), key=lambda item: (-item[1], item[0]))
-    return Peak(unit, calls, _format_minute(slot * size))
+    slot, calls = min(slots.items(), key=lambda item: (-item[1], item[0]))
+    return Peak(unit, calls, _minute_text(slot * size, now))
 
 
-def _format_minute(second: int) -> str:
-    return format_utc(datetime.fromtimestamp(second, UTC))
+def _minute_text(second: int, now: datetime) -> str:
+    return f"{formats.wall(_moment(second), now)} UTC"
+
+
+def _moment(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

@@ -6,7 +6,7 @@ from reconciler.domain import identity
 from reconciler.domain.model import Call, JsonObject, JsonValue
 from reconciler.domain.plan import CellDiff
 from reconciler.render.escape import cut
-from reconciler.render.formats import format_place, shorten, written_time
+from reconciler.render.formats import format_place, shorten
 from reconciler.render.html.call_table import CallBook, CallLine
 from reconciler.source.provenance import TAG, Provenance, ValueOrigin
 
@@ -32,13 +32,13 @@ class _Origins:
     def __init__(self, texts: _Texts) -> None:
         self._texts = texts
         self._numbers: dict[ValueOrigin, int] = {}
-        self._told: list[JsonValue] = []
+        self._documents: list[JsonValue] = []
 
     def __call__(self, origin: ValueOrigin) -> int:
         if origin not in self._numbers:
             document = self._document(origin)
-            self._numbers[origin] = len(self._told)
-            self._told.append(document)
+            self._numbers[origin] = len(self._documents)
+            self._documents.append(document)
         return self._numbers[origin]
 
     def _document(self, origin: ValueOrigin) -> JsonValue:
@@ -62,7 +62,7 @@ class _Origins:
         return [number for field in fields for number in (self._texts(field.path), self(field.origin))] or 0
 
     def listed(self) -> list[JsonValue]:
-        return self._told
+        return self._documents
 
 
 def table_data(book: CallBook) -> JsonObject:
@@ -74,12 +74,20 @@ def table_data(book: CallBook) -> JsonObject:
     ]
     names = list(rows[0]) if rows else []
     return {
+        "now": int(book.now.timestamp()),
         "branch": book.branch,
-        "heads": {"kind": book.kind, "changes": book.changes, "place": book.place, "reason": book.reason},
+        "show": book.show,
+        "heads": {
+            "kind": book.kind,
+            "value": book.value,
+            "changes": book.changes,
+            "place": book.place,
+            "reason": book.reason,
+        },
         "actions": [{"name": kind.name, "word": kind.word, "mark": kind.mark} for kind in book.kinds],
         "series": [{"name": item.name, "tone": item.tone} for item in book.series],
         "limit": book.limit,
-        "beside": [[item.second, texts(item.zone), item.calls] for item in book.beside],
+        "unlisted": [[item.second, texts(item.zone), item.calls] for item in book.unlisted],
         "origins": origins.listed(),
         "columns": {name: [row[name] for row in rows] for name in names},
         "texts": texts.listed(),
@@ -90,26 +98,27 @@ def _row(line: CallLine, texts: _Texts) -> JsonObject:
     """The cells of one call. A text is given by its number; ``rings`` is in seconds since 1970; a missing value is
     0 or null.
     """
-    call = line.call
-    schedule = call.schedule if call is not None else None
+    subject = line.subject
     return {
         "plan": texts(line.address.plan),
         "key": texts(line.address.key),
         "revision": line.address.revision,
         "action": line.kind,
         "rings": None if line.rings is None else int(line.rings.timestamp()),
-        "when": 0 if call is None else texts(schedule.at if schedule else written_time(call)),
-        "zone": texts(schedule.timezone if schedule else ""),
+        "when": texts(line.when),
+        "zone": texts(subject.zone),
         "load": line.load,
-        "to": 0 if call is None else texts(shorten(call.target)),
-        "agent": 0 if call is None else texts(call.agent),
+        "person": texts(line.person),
+        "to": texts(shorten(subject.target)),
+        "value": texts(subject.value),
+        "agent": texts(subject.agent),
         "place": texts(line.place),
         "message": texts(line.message),
         "reasons": [texts(reason) for reason in line.reasons] or 0,
-        "theirs": int(line.theirs),
+        "on_base": int(line.on_base),
         "diff": [_cell(cell, texts) for cell in line.diff] or 0,
         "facts": [texts(text) for pair in line.facts for text in pair] or 0,
-        "fields": 0 if call is None else _fields(call, texts),
+        "fields": 0 if line.call is None else _fields(line.call, texts),
     }
 
 

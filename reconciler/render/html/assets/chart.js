@@ -3,23 +3,23 @@
 
 const MOST_BARS = 800;
 const EDGE = { left: 52, right: 8, top: 10, bottom: 26 };
-const TALL = 154;
-const LOWER = { gap: 30, tall: 64 }; // the chart of minutes
+const TALL = 112;
+const LOWER = { gap: 28, tall: 44 }; // the chart of minutes
 const HEIGHT = EDGE.top + TALL + EDGE.bottom + (limit === null ? 0 : LOWER.gap + LOWER.tall);
 const chart = byId("chart");
-const chartState = { unit: "day", first: 0, bars: [], minutes: [], later: 0, at: 0, step: 1 };
+const chartState = { unit: "day", first: 0, bars: [], fullest: [], later: 0, at: 0, step: 1 };
 
 /** The bars from the first call on; calls beyond what can be drawn are counted. */
 function measure() {
   const size = SIZES[chartState.unit];
-  const [found, minutes] = [slots(size), limit === null ? new Map() : fullest(size)];
-  const [first, last] = extent(found);
+  const [sums, fullest] = [slots(size), limit === null ? new Map() : fullestMinutes(size)];
+  const [first, last] = extent(sums);
   const length = Math.min(last - first + 1, MOST_BARS);
   chartState.first = first;
-  chartState.bars = Array.from({ length }, (_, index) => found.get(first + index) || NONE);
-  chartState.minutes = Array.from({ length }, (_, index) => minutes.get(first + index) || 0);
+  chartState.bars = Array.from({ length }, (_, index) => sums.get(first + index) || NONE);
+  chartState.fullest = Array.from({ length }, (_, index) => fullest.get(first + index) || 0);
   chartState.later = 0;
-  for (const [slot, slotCounts] of found) if (slot >= first + length) chartState.later += slotCounts[0];
+  for (const [slot, slotCounts] of sums) if (slot >= first + length) chartState.later += slotCounts[0];
   chartState.at = Math.min(chartState.at, length - 1);
 }
 
@@ -49,8 +49,9 @@ function drawChart() {
   const inner = width - EDGE.left - EDGE.right;
   const { bars } = chartState;
   const top = ceiling(Math.max(...bars.map(([many]) => many)));
-  const step = Math.min(inner / bars.length, 60);
-  const parts = gridLines([0, top / 2, top], top, { y: EDGE.top, tall: TALL }, width);
+  const step = Math.min(inner / bars.length, 96);
+  const parts = weekends(step);
+  parts.push(...gridLines([0, top / 2, top].filter(Number.isInteger), top, { y: EDGE.top, tall: TALL }, width));
   bars.forEach((slotCounts, index) => parts.push(...stack(slotCounts, index, step, top)));
   if (limit !== null) parts.push(...minuteBars(step, width));
   parts.push(...timeLabels(step, inner));
@@ -60,7 +61,18 @@ function drawChart() {
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.replaceChildren(...parts);
   chartState.step = step;
-  tellBar();
+  describeBar();
+}
+
+/** A shade behind the bars of Saturdays and Sundays. */
+function weekends(step) {
+  const size = { y: EDGE.top, width: step, height: HEIGHT - EDGE.top - EDGE.bottom };
+  return weekendBars().map((index) => shape("rect", { class: "weekend", x: EDGE.left + index * step, ...size }));
+}
+
+function weekendBars() {
+  const { bars, first, unit } = chartState;
+  return [...bars.keys()].filter((index) => isWeekend((first + index) * SIZES[unit]));
 }
 
 function bar(index, step, y, height, name) {
@@ -84,17 +96,17 @@ function stack(slotCounts, index, step, top) {
 
 /** The fullest minute of each slot, and the line over which none may be. */
 function minuteBars(step, width) {
-  const { minutes, unit } = chartState;
-  const most = Math.max(limit, ...minutes);
+  const { fullest, unit } = chartState;
+  const most = Math.max(limit, ...fullest);
   const area = { y: EDGE.top + TALL + LOWER.gap, tall: LOWER.tall };
   const base = area.y + area.tall;
   const height = (many) => Math.max((many / most) * area.tall, 1);
   const parts = gridLines([0, most], most, area, width);
-  minutes.forEach((many, index) => {
+  fullest.forEach((many, index) => {
     if (many) parts.push(bar(index, step, base - height(many), height(many), many > limit ? "over" : "within"));
   });
   const y = base - height(limit);
-  const words = `limit: ${counted(limit)} in a minute`;
+  const words = `limit: ${formatCount(limit)} in a minute`;
   parts.push(shape("line", { class: "limit", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }));
   parts.push(shape("text", { class: "limit", x: width - EDGE.right, y: area.y - 8, "text-anchor": "end" }, words));
   parts.push(shape("text", { x: EDGE.left, y: area.y - 8 }, `fullest minute of each ${unit}`));
@@ -106,7 +118,7 @@ function gridLines(values, top, area, width) {
     const y = area.y + area.tall * (1 - value / top);
     return [
       shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y, y2: y }),
-      shape("text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, counted(value)),
+      shape("text", { x: EDGE.left - 6, y: y + 4, "text-anchor": "end" }, formatCount(value)),
     ];
   });
 }
@@ -136,21 +148,21 @@ function timeLabels(step, inner) {
 }
 
 function barText(index) {
-  const { bars, minutes, unit, first, later } = chartState;
+  const { bars, fullest, unit, first, later } = chartState;
   const named = series
-    .map(({ name }, kind) => (kind && bars[index][kind] ? `${counted(bars[index][kind])} ${name}` : ""))
+    .map(({ name }, kind) => (kind && bars[index][kind] ? `${formatCount(bars[index][kind])} ${name}` : ""))
     .filter(Boolean);
-  const full = limit === null || !minutes[index] ? "" : `; ${minuteText(minutes[index])}`;
-  const rest = later ? ` (${counted(later)} calls ring later than the chart shows)` : "";
+  const full = limit === null || !fullest[index] ? "" : `; ${minuteText(fullest[index])}`;
+  const rest = later ? ` (${formatCount(later)} calls ring later than the chart shows)` : "";
   return `${clock((first + index) * SIZES[unit], unit)}: ${named.join(", ") || "no calls"}${full}${rest}`;
 }
 
 function minuteText(many) {
-  const judged = many > limit ? `${counted(many - limit)} over the limit` : `of ${counted(limit)} allowed`;
-  return `${counted(many)} in the fullest minute, ${judged}`;
+  const verdict = many > limit ? `${formatCount(many - limit)} over the limit` : `of ${formatCount(limit)} allowed`;
+  return `${formatCount(many)} in the fullest minute, ${verdict}`;
 }
 
-function tellBar() {
+function describeBar() {
   chart.setAttribute("aria-label", `Calls per ${chartState.unit}`);
   chart.setAttribute("aria-valuemax", chartState.bars.length - 1);
   chart.setAttribute("aria-valuenow", chartState.at);
@@ -162,7 +174,7 @@ function moveTo(index) {
   chartState.at = Math.max(0, Math.min(chartState.bars.length - 1, index));
   const cursor = chart.querySelector(".cursor");
   cursor.setAttribute("x", EDGE.left + chartState.at * chartState.step);
-  tellBar();
+  describeBar();
 }
 
 function barAt(event) {
@@ -173,15 +185,17 @@ function barAt(event) {
 function redrawChart() {
   if (byId("timeline").hidden) return;
   measure();
-  tellPeaks();
+  showPeaks();
   drawChart();
+  legend();
 }
 
 function legend() {
   const used = new Set(rings.map(([, , kind]) => kind));
   const items = series.filter((_, kind) => used.has(kind)).map(({ name, tone }) => [name, tone]);
-  if (limit !== null && peak(counts(([instant]) => Math.floor(instant / SIZES.minute)))[1] > limit)
+  if (limit !== null && peak(minutes)[1] > limit)
     items.push(["over the limit", "over"]);
+  if (weekendBars().length) items.push(["weekend", "weekend"]);
   byId("legend").replaceChildren(
     ...items.map(([name, tone]) =>
       element("li", {}, element("span", { className: `key ${tone}`, "aria-hidden": "true" }), name),

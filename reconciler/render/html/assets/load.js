@@ -3,74 +3,86 @@
 const SIZES = { minute: 60, hour: 3600, day: 86400 };
 const NONE = series.map(() => 0);
 
-/** Every call with a time: [instant, number of its zone, series, how many]. */
-const rings = [
-  ...Array.from({ length: total }, (_, row) => row)
-    .filter((row) => columns.load[row])
-    .map((row) => [columns.rings[row], columns.zone[row], columns.load[row], 1]),
-  ...sheetData.beside.map(([second, zone, many]) => [second, zone, series.length - 1, many]),
-];
+/** Calls with a time, summed: [instant, number of its zone, series, how many]. */
+const rings = countRings();
 
-/** In each slot of a unit, by the chosen clock, how many calls of each series ring; all of them stand first. */
+function countRings() {
+  const sums = new Map();
+  const add = (instant, zone, kind, many) => {
+    const key = `${instant} ${zone} ${kind}`;
+    if (sums.has(key)) sums.get(key)[3] += many;
+    else sums.set(key, [instant, zone, kind, many]);
+  };
+  for (let row = 0; row < total; row += 1)
+    if (cells.load[row]) add(cells.rings[row], cells.zone[row], cells.load[row], 1);
+  for (const [second, zone, many] of sheetData.unlisted) add(second, zone, series.length - 1, many);
+  return [...sums.values()];
+}
+
+/** In each slot of a unit, by the chosen clock, how many calls of each series ring; all of them come first. */
 function slots(size) {
-  return counts(([instant, zone]) => Math.floor(localSeconds(instant, zoneNamed(zone)) / size));
+  return sumBy(([instant, zone]) => Math.floor(localSeconds(instant, zoneNamed(zone)) / size));
 }
 
-function counts(slotOf) {
-  const found = new Map();
+/** The same by minute. A minute is one everywhere: whatever clocks show, calls in it ring together. */
+const minutes = sumBy(([instant]) => Math.floor(instant / SIZES.minute));
+
+function sumBy(slotOfRing) {
+  const sums = new Map();
   for (const ring of rings) {
-    const slot = slotOf(ring);
-    if (!found.has(slot)) found.set(slot, [...NONE]);
-    const slotCounts = found.get(slot);
-    slotCounts[ring[2]] += ring[3];
-    slotCounts[0] += ring[3];
+    const slot = slotOfRing(ring);
+    if (!sums.has(slot)) sums.set(slot, [...NONE]);
+    const slotSums = sums.get(slot);
+    slotSums[ring[2]] += ring[3];
+    slotSums[0] += ring[3];
   }
-  return found;
+  return sums;
 }
 
-/** The fullest minute of each slot. A minute is one everywhere: whatever clocks say, calls in it ring together. */
-function fullest(size) {
-  const minutes = counts(([instant]) => Math.floor(instant / SIZES.minute));
-  const found = new Map();
+/** The calls in the fullest minute of each slot. */
+function fullestMinutes(size) {
+  const fullest = new Map();
   for (const [instant, zone] of rings) {
     const slot = Math.floor(localSeconds(instant, zoneNamed(zone)) / size);
     const many = minutes.get(Math.floor(instant / SIZES.minute))[0];
-    if (many > (found.get(slot) || 0)) found.set(slot, many);
+    if (many > (fullest.get(slot) || 0)) fullest.set(slot, many);
   }
-  return found;
+  return fullest;
 }
 
 /** The first of the slots in which most calls ring, and how many do. */
-function peak(found) {
+function peak(sums) {
   let [best, most] = [0, 0];
-  for (const [slot, [many]] of found)
+  for (const [slot, [many]] of sums)
     if (many > most || (many === most && slot < best)) [best, most] = [slot, many];
   return [best, most];
 }
 
-function extent(found) {
+function extent(sums) {
   let [first, last] = [Infinity, -Infinity];
-  for (const slot of found.keys()) {
+  for (const slot of sums.keys()) {
     first = Math.min(first, slot);
     last = Math.max(last, slot);
   }
   return [first, last];
 }
 
-function tellPeaks() {
-  const told = byId("peaks").querySelectorAll(".peak");
+function showPeaks() {
+  const places = byId("peaks").querySelectorAll(".peak");
   Object.entries(SIZES).forEach(([unit, size], index) => {
     const [slot, most] = peak(slots(size));
-    const time = `${clock(slot * size, unit)} ${chosenZone || "by each row's clock"}`;
-    told[index].replaceChildren(element("b", {}, counted(most)), " ", element("span", {}, time));
+    showPeak(places[index], most, `${clock(slot * size, unit)} ${chosenZone || "local time"}`);
   });
-  if (limit !== null) tellMinute(told[0]);
+  if (limit !== null) showFullestMinute(places[0]);
 }
 
-/** What the limit is of: calls that ring together, wherever. */
-function tellMinute(told) {
-  const [slot, most] = peak(counts(([instant]) => Math.floor(instant / SIZES.minute)));
+/** The limit counts calls that ring together, wherever. */
+function showFullestMinute(parent) {
+  const [slot, most] = peak(minutes);
   const zone = chosenZone || "UTC";
-  const time = `${clock(localSeconds(slot * SIZES.minute, zone))} ${zone}`;
-  told.replaceChildren(element("b", {}, counted(most)), " ", element("span", {}, time));
+  showPeak(parent, most, `${clock(localSeconds(slot * SIZES.minute, zone))} ${zone}`);
+}
+
+function showPeak(parent, many, time) {
+  parent.replaceChildren(element("b", {}, formatCount(many)), " ", time);
 }

@@ -1,92 +1,7 @@
 // What the reader does, and what happens then.
 
-const ALL = "";
-
-function option(value, name) {
-  return element("option", { value }, name);
-}
-
-/** Fill a choice with the texts that a column holds, most frequent first; hide it where there is none to make. */
-function fillChoice(name, numbers, all) {
-  const counts = new Map();
-  for (const number of numbers) if (number) counts.set(number, (counts.get(number) || 0) + 1);
-  const found = [...counts].sort(([a, many], [b, few]) => few - many || (texts[a] < texts[b] ? -1 : 1));
-  byId(name).replaceChildren(
-    option(ALL, all),
-    ...found.map(([number, count]) => option(number, `${texts[number]} (${counted(count)})`)),
-  );
-  byId(name).parentElement.hidden = found.length < (name === "reason" ? 1 : 2);
-}
-
-function fillChoices() {
-  fillChoice("plan", columns.plan || [], "all");
-  fillChoice("agent", columns.agent || [], "all");
-  fillChoice(
-    "reason",
-    (columns.reasons || []).flatMap((reasons) => reasons || []),
-    "any",
-  );
-  byId("by").replaceChildren(option(ALL, "all"), option("0", "this branch"), option("1", "the base already"));
-  byId("by-label").hidden = !sheetData.branch;
-  for (const name of ["plan", "agent", "reason", "by"]) {
-    byId(name).onchange = () => {
-      query[name] = byId(name).value;
-      update();
-    };
-  }
-}
-
-function fillActions() {
-  const counts = actions.map(() => 0);
-  for (const action of columns.action || []) counts[action] += 1;
-  const buttons = actions.map(({ name, word, mark }, number) => {
-    if (!counts[number]) return "";
-    const toggle = (event) => {
-      if (!query.actions.delete(number)) query.actions.add(number);
-      event.currentTarget.setAttribute("aria-pressed", query.actions.has(number));
-      update();
-    };
-    return element(
-      "button",
-      { type: "button", className: `chip ${name}`, "aria-pressed": "false", onclick: toggle },
-      element("span", { className: "mark", "aria-hidden": "true" }, mark),
-      ` ${word} ${counted(counts[number])}`,
-    );
-  });
-  byId("actions").replaceChildren(...buttons);
-}
-
-function fillZones() {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const used = [...new Set(columns.zone)]
-    .map((number) => texts[number])
-    .filter(Boolean)
-    .sort();
-  const known = [...new Set(["UTC", own, ...used])].filter((name) => name && zoneOf(name));
-  const named = known.map((name) => option(name, name === own ? `${name} (yours)` : name));
-  byId("zone").replaceChildren(option(OWN, "each row's own zone"), ...named);
-  byId("zone").onchange = () => {
-    chosenZone = byId("zone").value;
-    forgetTimes();
-    startIndex();
-    search(byId("search").value);
-    redrawChart();
-    update();
-  };
-}
-
-function showAll() {
-  resetQuery();
-  byId("search").value = "";
-  for (const name of ["plan", "agent", "reason", "by"]) byId(name).value = ALL;
-  for (const chip of byId("actions").children) chip.setAttribute("aria-pressed", "false");
-  update();
-}
-
 function showSlot() {
-  const size = SIZES[chartState.unit];
-  const number = chartState.first + chartState.at;
-  query.slot = { size, number, name: clock(number * size, chartState.unit) };
+  query.slot = { unit: chartState.unit, number: chartState.first + chartState.at };
   update();
   byId("calls").scrollIntoView();
   sheet.focus({ preventScroll: true });
@@ -95,8 +10,8 @@ function showSlot() {
 function startChart() {
   if (!rings.length) return;
   byId("timeline").hidden = false;
+  byId("chart-tools").hidden = false;
   fillZones();
-  legend();
   chartState.unit = bestUnit();
   byId("unit").value = chartState.unit;
   byId("unit").onchange = () => {
@@ -148,15 +63,7 @@ function leave() {
   else showAll();
 }
 
-function startIndex() {
-  if (window.requestIdleCallback) requestIdleCallback(prepareIdly);
-}
-
-function startSheet() {
-  byId("app").hidden = false;
-  fillChoices();
-  fillActions();
-  startIndex();
+function startSearch() {
   byId("search").oninput = () => {
     search(byId("search").value);
     update();
@@ -166,6 +73,16 @@ function startSheet() {
     if (event.key === "Escape" || event.key === "ArrowDown" || event.key === "Enter") sheet.focus();
     return undefined;
   };
+}
+
+function startSheet() {
+  byId("app").hidden = false;
+  fillChoices();
+  fillCards();
+  fillGroups();
+  fillColumns();
+  startPreparing();
+  startSearch();
   byId("clear").onclick = () => {
     showAll();
     sheet.focus();
@@ -188,8 +105,19 @@ function startSheet() {
     openPanel();
   };
   new ResizeObserver(() => drawRows()).observe(sheet);
-  drawHead();
-  update();
+}
+
+/** A click or Escape elsewhere closes the list of columns. */
+function startMenu() {
+  const menu = byId("columns-menu");
+  document.addEventListener("click", (event) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+  menu.onkeydown = (event) => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.firstElementChild.focus();
+  };
 }
 
 function startPanel() {
@@ -215,17 +143,26 @@ document.addEventListener("keydown", (event) => {
   byId("search").focus();
 });
 
+/** On paper nothing is folded. Afterwards the page is as it was. */
+let unfolded = [];
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+  unfolded = [...document.querySelectorAll("details.group:not([open])")];
+  for (const group of unfolded) group.open = true;
   if (total) printRows();
 });
 addEventListener("afterprint", () => {
-  if (total) printed();
+  for (const group of unfolded) group.open = false;
+  if (total) afterPrint();
 });
 
 if (total) {
   startPanel();
   startTip();
   startSheet();
+  startMenu();
   startChart();
+  startLinks();
+  drawHead();
+  update();
+  showControls();
 }

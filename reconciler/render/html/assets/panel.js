@@ -1,16 +1,16 @@
-// One call with all that is known of it, in a panel beside the sheet.
+// One call with all that is known of it, in a panel at the side of the page.
 
 const panel = byId("panel");
 
-function fact(name, ...said) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, ...said));
+function fact(name, ...content) {
+  return element("div", {}, element("dt", {}, name), element("dd", {}, ...content));
 }
 
 /** The same instant by each clock that matters. */
 function clocks(row) {
-  const rings = columns.rings[row];
-  if (rings === null) return [texts[columns.when[row]]];
-  const names = [...new Set([texts[columns.zone[row]], chosenZone, "UTC"].filter(Boolean))];
+  const rings = cells.rings[row];
+  if (rings === null) return [texts[cells.when[row]]];
+  const names = [...new Set([texts[cells.zone[row]], chosenZone, "UTC"].filter(Boolean))];
   return names.map((name) => element("div", {}, `${clock(localSeconds(rings, name))} ${name}`));
 }
 
@@ -19,63 +19,54 @@ function table(heads, rows) {
   return element("table", { className: "cells" }, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
-/** A row of a table: a field, and what is said of it; last, where its value came from, where that was asked. */
-function fieldRow(field, said, found) {
-  const cells = said.map((parts) => element("td", {}, ...parts));
-  const origin = found.get(field);
-  if (found.size) cells.push(element("td", { className: "origin" }, ...(origin ? originParts(origin) : [])));
-  return element("tr", {}, element("th", { scope: "row" }, element("code", {}, field)), ...cells);
+/** A row of a table: a field, its texts, and last where its value came from, if that was requested. */
+function fieldRow(field, content, rowOrigins) {
+  const data = content.map((parts) => element("td", {}, ...parts));
+  const origin = rowOrigins.get(field);
+  if (rowOrigins.size) data.push(element("td", { className: "origin" }, ...(origin ? originParts(origin) : [])));
+  return element("tr", {}, element("th", { scope: "row" }, element("code", {}, field)), ...data);
 }
 
-const heads = (found, ...names) => (found.size ? [...names, "came from"] : names);
+const heads = (rowOrigins, ...names) => (rowOrigins.size ? [...names, "came from"] : names);
 
-function diffTable(cells, found) {
-  const rows = cells.map(([field, before, after]) => {
+function diffTable(changes, rowOrigins) {
+  const rows = changes.map(([field, before, after]) => {
     const [first, , ...second] = sides(before, after);
-    return fieldRow(field, [[first], second], found);
+    return fieldRow(field, [[first], second], rowOrigins);
   });
-  return table(heads(found, "field", "before", "after"), rows);
+  return table(heads(rowOrigins, "field", "before", "after"), rows);
 }
 
-/** Names and values, which stand in turn. */
-function pairs(numbers) {
-  const found = [];
-  for (let index = 0; index < (numbers || []).length; index += 2)
-    found.push([texts[numbers[index]], texts[numbers[index + 1]]]);
-  return found;
+/** The fields of the call, and the row's other fields with an origin. */
+function fieldTable(fields, rowOrigins) {
+  const values = new Map(pairs(fields));
+  for (const [field, origin] of rowOrigins) if (!values.has(field)) values.set(field, texts[origin.value]);
+  const rows = [...values].map(([field, text]) => fieldRow(field, [[text]], rowOrigins));
+  return table(heads(rowOrigins, "field", "value"), rows);
 }
 
-/** The fields of the call; where somebody asked, the row's other fields too. */
-function fieldTable(fields, found) {
-  const told = new Map(pairs(fields));
-  for (const [field, origin] of found) if (!told.has(field)) told.set(field, texts[origin.value]);
-  const rows = [...told].map(([field, value]) => fieldRow(field, [[value]], found));
-  return table(heads(found, "field", "value"), rows);
+/** What is known of a row besides its fields. */
+function facts(row) {
+  const action = actions[cells.action[row]];
+  const mark = element("span", { className: `mark ${action.name}`, "aria-hidden": "true" }, action.mark);
+  const reasons = cells.reasons[row] || [];
+  const list = [fact(HEADS.action, mark, " ", action.word)];
+  if (person(row)) list.push(fact("whom", person(row)));
+  if (message(row)) list.push(fact("why", message(row)));
+  if (reasons.length)
+    list.push(fact(sheetData.heads.reason, ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
+  if (cells.rings[row] !== null || cells.when[row]) list.push(fact("rings", ...clocks(row)));
+  if (place(row)) list.push(fact(HEADS.row, element("code", {}, place(row))));
+  return [...list, ...pairs(cells.facts[row]).map(([name, text]) => fact(name, text))];
 }
 
 function fillPanel() {
   const row = shown[view.active];
-  const action = actions[columns.action[row]];
-  const [cells, fields, reasons] = [cellsOf(row), columns.fields[row], columns.reasons[row] || []];
-  const found = originsOf(row);
+  const [changes, fields, rowOrigins] = [differences(row), cells.fields[row], originsOf(row)];
   byId("panel-title").textContent = address(row);
-  const facts = [
-    fact(
-      HEADS.action,
-      element("span", { className: `mark ${action.name}`, "aria-hidden": "true" }, action.mark),
-      " ",
-      action.word,
-    ),
-  ];
-  if (message(row)) facts.push(fact("why", message(row)));
-  if (reasons.length)
-    facts.push(fact(sheetData.heads.reason, ...reasons.flatMap((reason) => [element("code", {}, texts[reason]), " "])));
-  if (columns.rings[row] !== null || columns.when[row]) facts.push(fact("rings", ...clocks(row)));
-  if (place(row)) facts.push(fact(HEADS.row, element("code", {}, place(row))));
-  facts.push(...pairs(columns.facts[row]).map(([name, value]) => fact(name, value)));
-  const parts = [element("dl", {}, ...facts)];
-  if (cells.length) parts.push(element("h3", {}, "What changes"), diffTable(cells, found));
-  if (fields || found.size) parts.push(element("h3", {}, "The call"), fieldTable(fields, found));
+  const parts = [element("dl", {}, ...facts(row))];
+  if (changes.length) parts.push(element("h3", {}, "What changes"), diffTable(changes, rowOrigins));
+  if (fields || rowOrigins.size) parts.push(element("h3", {}, "The call"), fieldTable(fields, rowOrigins));
   byId("panel-body").replaceChildren(...parts);
 }
 

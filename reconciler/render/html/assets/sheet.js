@@ -1,118 +1,35 @@
-// The sheet on the screen: of all rows that are shown, only those in view are there.
+// The sheet on the screen: of all rows that are shown, only those in view are elements.
 
-const HEADS = {
-  action: sheetData.heads.kind,
-  call: "call",
-  rings: "rings",
-  to: "to",
-  agent: "agent",
-  changes: sheetData.heads.changes,
-  row: sheetData.heads.place,
-};
-const ROW_HEIGHT = 34;
+const ROW_HEIGHT = 32;
 const OVERSCAN = 8;
 const MOST_PRINTED = 2000;
-const TIMING = ["schedule.at", "schedule.timezone", "delay_minutes"];
-const OWN_COLUMN = { agent: "agent", contact_id: "to", to_number: "to" };
+const MOST_UNFILTERED = 100;
 const sheet = byId("sheet");
-const COLUMNS = Object.keys(HEADS);
 const view = { active: 0, column: -1, start: 0, end: 0, printing: false }; // column -1: the row as a whole
 
 function drawHead() {
-  const heads = Object.entries(HEADS).map(([column, name], index) => {
+  const widths = shownColumns.map(widthOf);
+  const list = shownColumns.map((column, index) => {
     const sorted = query.sort === column;
-    const arrow = sorted ? (query.down ? "▼" : "▲") : "";
-    const button = element(
-      "button",
-      {
-        type: "button",
-        onclick: () => {
-          sortBy(column);
-          update();
-          drawHead();
-          byId("head").children[index].firstChild.focus();
-        },
-      },
-      name,
-      " ",
-      element("span", { "aria-hidden": "true" }, arrow),
-    );
+    const arrow = element("span", { "aria-hidden": "true" }, sorted ? (query.down ? "▼" : "▲") : "");
+    const sort = () => {
+      sortBy(column);
+      update();
+      drawHead();
+      byId("head").children[index].firstChild.focus();
+    };
     const state = sorted ? (query.down ? "descending" : "ascending") : "none";
-    return element(
+    const head = element(
       "th",
-      { role: "columnheader", "aria-colindex": index + 1, "aria-sort": state, className: `c-${column}` },
-      button,
+      { role: "columnheader", "aria-colindex": index + 1, "aria-sort": state, className: classOf(column) },
+      element("button", { type: "button", onclick: sort }, headOf(column), " ", arrow),
     );
+    head.style.width = widths[index] ? `${widths[index]}rem` : "";
+    return head;
   });
-  byId("head").replaceChildren(...heads);
-}
-
-/** Before and after, as two marked texts with an arrow between them. */
-function sides(before, after) {
-  const parts = [];
-  parts.push(before === null ? element("span", { className: "none" }, "(none)") : element("del", {}, before));
-  parts.push(" → ");
-  parts.push(after === null ? element("span", { className: "none" }, "(none)") : element("ins", {}, after));
-  if (before === after) parts.push(element("span", { className: "none" }, " (differs)"));
-  return parts;
-}
-
-function diffParts(cells) {
-  return cells.flatMap(([field, before, after], index) => [
-    index ? "; " : "",
-    element("code", {}, field),
-    " ",
-    ...sides(before, after),
-  ]);
-}
-
-/** What each column says of a row; a cell that differs shows both sides. */
-function content(row) {
-  const action = actions[columns.action[row]];
-  const cells = columns.diff[row] ? cellsOf(row) : [];
-  const own = (column) => cells.filter((cell) => OWN_COLUMN[cell[0]] === column);
-  const brief = (side) => side && side.replace(/:00$/, ""); // no seconds where there are none
-  const timing = cells
-    .filter((cell) => TIMING.includes(cell[0]))
-    .map(([field, ...both]) => [field, ...both.map(brief)]);
-  const rest = cells.filter((cell) => !OWN_COLUMN[cell[0]] && !TIMING.includes(cell[0]));
-  const differing = (found, otherwise) =>
-    found.length === 1 ? sides(found[0][1], found[0][2]) : found.length ? diffParts(found) : [otherwise];
-  const said = message(row);
-  return {
-    action: [element("span", { className: "mark", "aria-hidden": "true" }, action.mark), " ", action.word],
-    call: [address(row)],
-    rings: differing(timing, when(row)),
-    to: differing(own("to"), to(row)),
-    agent: differing(own("agent"), agent(row)),
-    changes: [...diffParts(rest), rest.length && said ? " · " : "", said],
-    row: [place(row)],
-  };
-}
-
-function drawRow(index) {
-  const row = shown[index];
-  const parts = content(row);
-  const cells = COLUMNS.map((column, number) =>
-    element(
-      "td",
-      {
-        role: "gridcell",
-        id: `r${index}c${number}`,
-        "data-column": column,
-        "aria-colindex": number + 1,
-        className: `c-${column}`,
-      },
-      ...(isMade(row, column) ? [element("span", { className: "made" }, ...parts[column])] : parts[column]),
-    ),
-  );
-  const state = {
-    role: "row",
-    id: `r${index}`,
-    "aria-rowindex": index + 2,
-    "aria-selected": index === view.active,
-  };
-  return element("tr", { ...state, className: actions[columns.action[row]].name }, ...cells);
+  byId("head").replaceChildren(...list);
+  const room = widths.reduce((sum, width) => sum + (width || LEAST_CHANGES), 0);
+  byId("rail").firstElementChild.style.minWidth = `${room}rem`;
 }
 
 function drawRows(force = false) {
@@ -130,12 +47,12 @@ function drawRange(start, end) {
   byId("body").replaceChildren(...rows);
   byId("rail").style.paddingTop = `${start * ROW_HEIGHT}px`;
   byId("rail").style.paddingBottom = `${(shown.length - end) * ROW_HEIGHT}px`;
-  pointAtActive();
+  markActive();
   followTip();
 }
 
-/** Tell which row, or which cell of it, is the active one. */
-function pointAtActive() {
+/** Mark the active row, or the active cell of it, for the eye and for screen readers. */
+function markActive() {
   for (const cell of byId("body").querySelectorAll(".active")) cell.classList.remove("active");
   const inView = view.active >= view.start && view.active < view.end;
   if (!inView) return sheet.removeAttribute("aria-activedescendant");
@@ -144,9 +61,9 @@ function pointAtActive() {
   return sheet.setAttribute("aria-activedescendant", cell ? cell.id : `r${view.active}`);
 }
 
-/** Make a cell of the active row the active one, or the whole row again, and tell what the cell has to add. */
+/** Make a cell of the active row the active one, or the whole row again, and show what the cell has to add. */
 function activateCell(column) {
-  view.column = Math.max(-1, Math.min(COLUMNS.length - 1, column));
+  view.column = Math.max(-1, Math.min(shownColumns.length - 1, column));
   activate(view.active);
   const cell = byId(`r${view.active}c${view.column}`);
   if (!cell) return hideTip();
@@ -168,37 +85,43 @@ function activate(index) {
   drawRows();
   const now = byId(`r${view.active}`);
   if (now) now.setAttribute("aria-selected", "true");
-  pointAtActive();
+  markActive();
 }
 
-/** Choose the rows again, and show them from the top. */
+/** Filter the rows again, and show them from the top. */
 function update() {
   hideTip();
-  choose();
+  filterRows();
   view.active = 0;
   view.column = -1;
   sheet.scrollTop = 0;
   sheet.setAttribute("aria-rowcount", shown.length + 1);
-  sheet.setAttribute("aria-colcount", COLUMNS.length);
-  byId("found").textContent =
-    shown.length === total
-      ? `${counted(total)} calls`
-      : `${counted(shown.length)} of ${counted(total)} calls`;
+  sheet.setAttribute("aria-colcount", shownColumns.length);
+  byId("count").textContent = countText();
   byId("clear").hidden = shown.length === total;
   byId("slot").hidden = !query.slot;
-  if (query.slot) byId("slot").textContent = `${query.slot.name} ✕`;
+  if (query.slot) byId("slot").textContent = `${slotName(query.slot)} ✕`;
+  byId("empty").hidden = shown.length > 0;
+  byId("empty").textContent = `No call matches: ${describeFilters()}.`;
   drawRows(true);
+  writeLink();
 }
 
+const countText = () =>
+  shown.length === total ? formatCalls(total) : `${formatCount(shown.length)} of ${formatCalls(total)}`;
+
+/** On paper: the rows that are filtered; without a filter, only the first ones. */
 function printRows() {
   view.printing = true;
-  drawRange(0, Math.min(shown.length, MOST_PRINTED));
+  const most = shown.length === total ? MOST_UNFILTERED : MOST_PRINTED;
+  drawRange(0, Math.min(shown.length, most));
   byId("rail").style.paddingBottom = "0";
-  if (shown.length > MOST_PRINTED)
-    byId("found").textContent += `, of which the first ${counted(MOST_PRINTED)} are printed`;
+  const filters = shown.length === total ? "" : ` (${describeFilters()})`;
+  const rest = shown.length > most ? `. The first ${formatCount(most)} are printed; filter the sheet to print others` : "";
+  byId("count").textContent = countText() + filters + rest;
 }
 
-function printed() {
+function afterPrint() {
   view.printing = false;
   update();
 }

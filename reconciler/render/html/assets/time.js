@@ -3,6 +3,7 @@
 const OWN = ""; // each row in its own zone
 const QUARTER = 900; // offsets of zones change at full quarters of an hour
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const FIELDS = {
   year: "numeric",
   month: "numeric",
@@ -12,7 +13,7 @@ const FIELDS = {
   second: "numeric",
 };
 const zones = new Map();
-const toldTimes = new Map();
+const formattedTimes = new Map();
 let chosenZone = OWN;
 
 /** The offsets of a zone by quarter hour, or null where the browser does not know the zone. */
@@ -52,40 +53,46 @@ function localSeconds(instant, name) {
 }
 
 const zoneNamed = (number) => chosenZone || texts[number] || "UTC";
-const zoneFor = (row) => zoneNamed(columns.zone[row]);
+const zoneFor = (row) => zoneNamed(cells.zone[row]);
 
 /** When a row rings, by the clock of the chosen zone; null where that depends on the apply. */
 function localOf(row) {
-  const rings = columns.rings[row];
+  const rings = cells.rings[row];
   return rings === null ? null : localSeconds(rings, zoneFor(row));
 }
 
-const stamp = (local) => new Date(local * 1000).toISOString();
-const dayName = (local) => DAYS[new Date(local * 1000).getUTCDay()];
+const yearOf = (seconds) => new Date(seconds * 1000).getUTCFullYear();
 
-function clock(local, unit) {
-  const iso = stamp(local);
-  if (unit === "day") return `${dayName(local)} ${iso.slice(0, 10)}`;
-  return `${dayName(local)} ${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
+/** `Mon 15 Jun`, with the year if it is not the page's. */
+function formatDay(local) {
+  const date = new Date(local * 1000);
+  const text = `${DAYS[date.getUTCDay()]} ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+  return yearOf(local) === yearOf(sheetData.now) ? text : `${text} ${yearOf(local)}`;
 }
+
+/** `Mon 15 Jun 10:00`, with seconds if there are any; only the day for the unit `day`. */
+function clock(local, unit) {
+  if (unit === "day") return formatDay(local);
+  const time = new Date(local * 1000).toISOString().slice(11, local % 60 ? 19 : 16);
+  return `${formatDay(local)} ${time}`;
+}
+
+const isWeekend = (local) => [0, 6].includes(new Date(local * 1000).getUTCDay());
 
 /** When a row rings, for a person. */
 function when(row) {
   const local = localOf(row);
-  if (local === null) return texts[columns.when[row]];
-  return `${told(local)} ${city(zoneFor(row))}`;
+  return local === null ? texts[cells.when[row]] : `${formatTime(local)} ${zonePlace(zoneFor(row))}`;
 }
 
-/** A local time with its seconds, where it has some. Many rows ring at one time, and each is searched. */
-function told(local) {
-  if (!toldTimes.has(local)) {
-    const seconds = local % 60 ? `:${stamp(local).slice(17, 19)}` : "";
-    toldTimes.set(local, `${clock(local)}${seconds}`);
-  }
-  return toldTimes.get(local);
+/** Many rows ring at one time, and each of them is searched and sorted. */
+function formatTime(local) {
+  if (!formattedTimes.has(local)) formattedTimes.set(local, clock(local));
+  return formattedTimes.get(local);
 }
 
-/** `America/Mexico_City` as `Mexico City`; the panel has the whole name. */
-function city(zone) {
-  return zone.slice(zone.indexOf("/") + 1).replaceAll("_", " ");
+/** `Mexico City` for `America/Mexico_City`; the panel has the whole name. */
+function zonePlace(zone) {
+  const slash = zone.lastIndexOf("/");
+  return slash < 0 || zone.startsWith("Etc/") ? zone : zone.slice(slash + 1).replaceAll("_", " ");
 }

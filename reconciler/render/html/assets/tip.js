@@ -1,4 +1,4 @@
-// All of a cell that has no room in the sheet, and where its values came from: for the pointer and the keyboard.
+// All of a cell that does not fit in the sheet, and where its values came from: for the pointer and the keyboard.
 
 const tip = byId("tip");
 let tipped = ""; // the id of the cell that the tip is about
@@ -6,13 +6,13 @@ let tipped = ""; // the id of the cell that the tip is about
 /** Show the tip of a cell, unless it has nothing to add. */
 function showTip(cell) {
   const row = shown[Number(cell.parentElement.id.slice(1))];
-  const told = originsIn(row, cell.dataset.column);
+  const origins = originsIn(row, cell.dataset.column);
   const hidden = cell.scrollWidth > cell.clientWidth;
   hideTip();
-  if (!told.length && !hidden) return;
+  if (!origins.length && !hidden) return;
   const parts = hidden ? [element("p", {}, cell.textContent)] : [];
   parts.push(
-    ...told.map(([field, origin]) => element("div", {}, element("code", {}, field), " from ", ...originParts(origin))),
+    ...origins.map(([field, origin]) => element("div", {}, element("code", {}, field), " from ", ...originParts(origin))),
   );
   tip.replaceChildren(...parts);
   tip.hidden = false;
@@ -21,8 +21,8 @@ function showTip(cell) {
   placeTip(cell.getBoundingClientRect());
 }
 
-/** Keep the tip beside its cell after something was scrolled or drawn again: a key that brings a cell into view is
- * followed by the event of that scrolling. Where the cell is no longer in view, there is nothing to stay beside. */
+/** Keep the tip at its cell after something was scrolled or drawn again: a key that brings a cell into view is
+ * followed by the event of that scrolling. Once the cell is out of view, the tip goes. */
 function followTip() {
   if (tip.hidden) return undefined;
   const cell = byId(tipped);
