@@ -63,7 +63,7 @@ def cli(ctx: click.Context, directory: str, no_color: bool) -> None:
     """Declare outbound calls in YAML, review the plan, place each call at most once."""
     from reconciler.cli.app import App  # noqa: PLC0415 - what --version and --help do without
 
-    ctx.obj = App.from_options(directory, no_color=no_color)
+    ctx.obj = App.from_options(directory, no_color=no_color, args=ctx.obj)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -72,7 +72,8 @@ def main(args: Sequence[str] | None = None) -> int:
         from reconciler.cli import shell_completion  # noqa: F401, PLC0415 - it tells click how shell_completion ask
 
     try:
-        result = cli.main(args, prog_name="reconciler", standalone_mode=False)
+        args = sys.argv[1:] if args is None else args
+        result = cli.main(args, prog_name="reconciler", standalone_mode=False, obj=args)
     except click.ClickException as error:
         _show(error)
         return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.ERROR

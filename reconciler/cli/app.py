@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +24,28 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """``directory`` is the folder in which the command works; ``color`` is false if colour is disabled."""
+    """``directory`` is the folder in which the command works; ``color`` is false if colour is disabled.
+
+    ``program`` are the words that start a command for this project, ``args`` the arguments of this command.
+    """
 
     directory: Path
     color: bool
+    program: tuple[str, ...] = ("reconciler",)
+    args: tuple[str, ...] = ()
+
+    @property
+    def command_line(self) -> str:
+        """The command as it was typed."""
+        return shlex.join(["reconciler", *self.args])
 
     @classmethod
-    def from_options(cls, directory: str, *, no_color: bool) -> App:
+    def from_options(cls, directory: str, *, no_color: bool, args: Sequence[str] = ()) -> App:
         path = Path(directory)
         if not path.is_dir():
             raise UsageError(f"no such folder: {directory}")
-        return cls(path.resolve(), not no_color and not os.environ.get("NO_COLOR"))
+        program = ("reconciler",) if directory == "." else ("reconciler", "-C", directory)
+        return cls(path.resolve(), not no_color and not os.environ.get("NO_COLOR"), program, tuple(args))
 
     def look(self, stream: TextIO, *, reveal: bool = False) -> OutputStyle:
         """The output settings for ``stream``: private values are shown only on a terminal, or with ``reveal``."""

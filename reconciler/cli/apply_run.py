@@ -11,8 +11,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
+from reconciler.cli.apply_preview import announce
 from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
+from reconciler.cli.next_step import next_after_apply
+from reconciler.cli.output import say
 from reconciler.cli.overrides import check_used
 from reconciler.cli.planner import make_context, overridden_guards
 from reconciler.cli.progress import SIGNALLED, Reporter, reporter
@@ -61,8 +64,12 @@ def place(
     *,
     lock_timeout: float,
     as_json: bool,
+    announced: bool,
 ) -> int:
-    """Apply an approved plan under the state's lock; the summary is printed whenever the lock was acquired."""
+    """Apply an approved plan under the state's lock; the summary is printed whenever the lock was acquired.
+
+    ``announced``: a person was already asked, and has seen where the calls go.
+    """
     run = _new_run(workspace, job, request, _details(workspace, job, target))
     checkpoint = open_checkpoint(app, workspace, target.checkpoint, run.id)
     with ExitStack() as stack:
@@ -73,12 +80,15 @@ def place(
         try:
             apply = _apply(workspace, job, request, store, run.id, tally, joint)
             orders = apply.orders
+            if orders and not announced:
+                announce(orders, apply.span, job.plan, target, workspace.project.policy.caps)
             key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
             with reporter(orders, as_json=as_json, addresses=addresses) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_about_temporary_disk(report.note)
                 report.started(run.id, run.plan_id or "")
                 code = asyncio.run(_run(apply, target, key, report, checkpoint))
+                report.note_hidden()
             written = store.head != before
         except ReconcilerError as error:
             code, tally.refused = error.exit_code, True
@@ -90,6 +100,8 @@ def place(
             finally:
                 with reporter(0, as_json=as_json, addresses=addresses) as report:
                     report.finished(tally)
+        if not as_json:
+            say(f"Next: {next_after_apply(app, tally, code)}", err=True)
         return carry_end(checkpoint, code) if checkpoint is not None and written and code in _ENDED else code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import click
@@ -11,6 +12,7 @@ from reconciler.cli.app import is_public
 from reconciler.domain.masking import mask_json
 from reconciler.domain.sensitive import mask_text
 from reconciler.errors import Refused
+from reconciler.render.console import wrap
 from reconciler.render.escape import for_json, for_terminal, inert_json
 
 
@@ -21,9 +23,17 @@ def revealed() -> bool:
 
 
 def say(*lines: str, err: bool = False) -> None:
-    """Print messages, each of them as one line."""
+    """Print messages, each of them as one line; on a terminal, long ones are wrapped between words."""
     for line in lines:
-        click.echo(mask_public(for_terminal(line), err=err), err=err)
+        click.echo(wrapped(mask_public(for_terminal(line), err=err), err=err), err=err)
+
+
+def wrapped(text: str, *, err: bool = False) -> str:
+    """The text, wrapped to the width of the terminal, if it is printed on one."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.split("\n") for part in wrap(line, width))
 
 
 def mask_public(text: str, *, err: bool = False) -> str:

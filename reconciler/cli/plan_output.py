@@ -42,11 +42,12 @@ class PlanView:
     """How a plan is shown. ``excerpts`` belong to the files that it was made from, ``origins`` to its values.
 
     On a terminal, text shows times relative to ``now`` (default: the current time), and shortens long lists unless
-    ``full``. ``load`` is for the chart of the HTML page.
+    ``full``. ``brief``: text shows only what needs a person. ``load`` is for the chart of the HTML page.
     """
 
     reveal: bool
     full: bool = False
+    brief: bool = False
     now: datetime | None = None
     excerpts: Excerpts | None = None
     origins: Origins | None = None
@@ -135,7 +136,7 @@ def show_text(app: App, plan: Plan, view: PlanView) -> None:
     """Print the plan as text to the standard output; private values are shown on a terminal, or with
     ``reveal``.
     """
-    look = app.look(sys.stdout, reveal=view.reveal)
+    look = replace(app.look(sys.stdout, reveal=view.reveal), brief=view.brief)
     if look.now is not None:
         look = replace(look, now=view.now or look.now, full=view.full)
     with collection_paused():

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,19 +14,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import is_public
-from reconciler.cli.output import echo_json, revealed, say
+from reconciler.cli.app import SystemClock, is_public
+from reconciler.cli.output import echo_json, revealed, say, wrapped
 from reconciler.domain.events import Event, EventKind, Tally
 from reconciler.domain.times import rounded_span
 from reconciler.quantities import format_count
+from reconciler.render import formats
 from reconciler.render.escape import for_terminal
 
 if TYPE_CHECKING:
     from reconciler.render.address_mask import AddressMask
 
 _EVERY = 100
+_MOST = 20  # printed problems of one kind
 SIGNALLED = "stopped by a signal"
 _QUIET = frozenset({"placed", "skipped"})
+_TOLD = frozenset({"to_stop", "to_stop_new"})  # in a line of their own
 _ADVANCING = frozenset({EventKind.PLACED, EventKind.FAILED, EventKind.UNCERTAIN, EventKind.NOT_SENT})
 _SETTLED = 1.0  # seconds before the rate is shown
 _BAR = 20
@@ -66,7 +70,7 @@ class Pace:
 
 
 class Reporter:
-    """In a log: each problem, a line for every hundred calls, and the counts at the end.
+    """In a log: the first problems of each kind, a line for every hundred calls, and the counts at the end.
 
     ``addresses`` masks the output; None if nothing is masked.
     """
@@ -76,6 +80,7 @@ class Reporter:
         self.addresses = addresses
         self.pace = Pace(total)
         self._unsent: set[str | None] = set()
+        self._shown: Counter[EventKind] = Counter()
         self._tenth = 0
 
     def started(self, run_id: str, plan_id: str) -> None:
@@ -89,8 +94,12 @@ class Reporter:
                 return  # when a run stops, all remaining calls have the same reason and are counted at the end
             self._unsent.add(event.message)
         if event.kind not in _QUIET:
+            self._shown[event.kind] += 1
+            if self._shown[event.kind] > _MOST:
+                return
             address = event.address if self.addresses is None else self.addresses.address(event.address)
-            self.note(f"{event.kind.value.replace('_', ' ')}: {address}: {event.message or ''}")
+            message = formats.in_words(event.message or "", SystemClock().now())
+            self.note(f"{event.kind.value.replace('_', ' ')}: {address}: {message}")
 
     def advanced(self) -> None:
         """One more address has ended."""
@@ -108,6 +117,14 @@ class Reporter:
     def note(self, text: str) -> None:
         say(text if self.addresses is None else self.addresses.text(text), err=True)
 
+    def note_hidden(self) -> None:
+        """Count the problems that were not printed."""
+        for kind, count in self._shown.items():
+            if count > _MOST:
+                self.note(
+                    f"and {count - _MOST:,} more {kind.value.replace('_', ' ')}: apply --json lists them all"
+                )
+
     def finished(self, tally: Tally) -> None:
         if tally.stopped is not None:
             self.note(f"stopped early: {tally.stopped}")
@@ -117,7 +134,9 @@ class Reporter:
             shown = f"{format_count(tally.to_stop, 'call')} to stop by hand, {tally.to_stop_new:,} of them new"
             self.note(f"{shown}. Run reconciler status --to-stop to list them")
         outcomes = ", ".join(
-            f"{name.replace('_', ' ')} {count}" for name, count in tally.summary().items() if count
+            f"{name.replace('_', ' ')} {count:,}"
+            for name, count in tally.summary().items()
+            if count and name not in _TOLD
         )
         if outcomes:
             say(f"Applied: {outcomes}.")
@@ -168,7 +187,7 @@ class BarReporter(Reporter):
         self.advanced()
 
     def note(self, text: str) -> None:
-        click.echo(_CLEAR + for_terminal(text), err=True)
+        click.echo(_CLEAR + wrapped(for_terminal(text), err=True), err=True)
         self.advanced()
 
 

@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from math import isnan, nan
 
 from msgspec import structs
 
@@ -16,17 +15,25 @@ from reconciler.domain.plan import Action, Change
 _NUMBERS = {action: number for number, action in enumerate(Action)}
 
 
+_AT_ONCE = -1e12  # before the delays, and these before all times
+
+
+def _delay(change: Change) -> float:
+    call = change.call or change.shown_call
+    return _AT_ONCE + 60 * (call.delay_minutes or 0 if call is not None else 0)
+
+
 class ChangeIndex:
     """The action and the ring time of each of some changes, in their order."""
 
     def __init__(self) -> None:
         self._actions = bytearray()
-        self._times = array("d")  # seconds since 1970; NaN: none
+        self._times = array("d")  # seconds since 1970; below 0: it rings after the apply, in this order
 
     def add(self, change: Change) -> Change:
         """Index the next change, and return it."""
         self._actions.append(_NUMBERS[change.action])
-        self._times.append(nan if change.scheduled_at is None else change.scheduled_at.timestamp())
+        self._times.append(_delay(change) if change.scheduled_at is None else change.scheduled_at.timestamp())
         return change
 
     def extend(self, later: ChangeIndex) -> None:
@@ -48,10 +55,14 @@ class ChangeIndex:
         selected = bytes(action in actions for action in Action).ljust(256, b"\0")
         return array("L", compress(range(len(self._actions)), self._actions.translate(selected)))
 
+    def by_time(self, action: Action) -> Sequence[int]:
+        """The positions of the changes with the action, in the order in which they ring."""
+        return sorted(self.places([action]), key=self._times.__getitem__)
+
     def span(self, action: Action) -> tuple[int, int] | None:
         """The positions of the first and the last to ring of the changes that have the action and a time."""
         times = self._times
-        timed = [place for place in self.places([action]) if not isnan(times[place])]
+        timed = [place for place in self.places([action]) if times[place] >= 0]
         return (min(timed, key=times.__getitem__), max(timed, key=times.__getitem__)) if timed else None
 
 
@@ -112,6 +123,11 @@ class Changes(LazySequence[Change]):
         """The changes with one of these actions."""
         places = self._index.places(actions)
         return self._items if len(places) == len(self._items) else Subset(self._items, places)
+
+    def by_time(self, action: Action) -> Sequence[Change]:
+        """The changes with this action, the soonest to ring first. Immediate and delayed calls come before all
+        others."""
+        return Subset(self._items, self._index.by_time(action))
 
     def count_action(self, action: Action) -> int:
         return self._index.count(action)

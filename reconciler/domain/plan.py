@@ -200,6 +200,10 @@ class Plan:
         """The changes with one of these actions."""
         return self.changes.with_action(*actions)
 
+    def by_time(self, action: Action) -> Sequence[Change]:
+        """The changes with this action, the soonest to ring first."""
+        return self.changes.by_time(action)
+
     def count(self, action: Action) -> int:
         return self.changes.count_action(action)
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from reconciler.domain.model import Request
 
+SANDBOX_HEADER = "X-Reconciler-Sandbox"  # in the sandbox's answer to GET /_sandbox/health: its version
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

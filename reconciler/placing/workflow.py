@@ -12,7 +12,7 @@ from reconciler.bulk.spool import filtered
 from reconciler.domain.events import Emit, Event, EventKind, Tally
 from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Address, Entry
-from reconciler.domain.plan import Change, Plan
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.ports import Clock, StateStore
 from reconciler.errors import ExitCode, Refused
 from reconciler.evidence.conflicts import FileRows, end_conflicts
@@ -65,6 +65,11 @@ class Apply:
     def orders(self) -> int:
         """How many calls there are to place, before moves and lookups."""
         return len(self._judged().orders)
+
+    @property
+    def span(self) -> tuple[Change, Change] | None:
+        """The first and the last of the scheduled calls of the plan."""
+        return self._plan.span(Action.CREATE)
 
     @property
     def objecting(self) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,8 @@ class OutputStyle:
     """Width (None for a file or a pipe, where text is not wrapped), colour, and whether private values are masked.
 
     ``now`` is set for a person at a terminal, who sees relative times. Otherwise the text depends only on the
-    plan. Long lists are shortened on a terminal, unless ``full``.
+    plan. Long lists are shortened on a terminal, unless ``full``. ``brief``: show only the counts and what needs a
+    person, shortened.
     """
 
     width: int = 1_000_000
@@ -26,6 +26,11 @@ class OutputStyle:
     masked: bool = True
     now: datetime | None = None
     full: bool = False
+    brief: bool = False
+
+    @property
+    def shortened(self) -> bool:
+        return not self.full and (self.brief or self.now is not None)
 
 
 class StyledLine:
@@ -44,7 +49,7 @@ class StyledLine:
         """Add a part and return the same line."""
         self._texts.append(text)
         self._styles.append(style)
-        self.width += len(text) if text.isascii() else _cells(text)
+        self.width += cell_width(text)
         return self
 
     def drawn(self, *, color: bool) -> str:
@@ -97,9 +102,26 @@ def capture(look: OutputStyle, draw: Callable[[Console], None]) -> str:
 
 def print_indented(console: Console, text: str, indent: int) -> None:
     """Print a paragraph, wrapped to the console's width."""
-    margin = " " * indent
-    for line in textwrap.wrap(text, console.width - indent, break_long_words=False, break_on_hyphens=False):
-        console.print(margin + line)
+    for line in wrap(" " * indent + text, console.width):
+        console.print(line)
+
+
+def wrap(line: str, width: int) -> list[str]:
+    """The line in lines of at most ``width`` terminal cells, broken at spaces only and indented alike. A word that
+    is longer than a line is not broken.
+    """
+    if cell_width(line) <= width:
+        return [line]
+    text = line.lstrip(" ")
+    margin = " " * min(len(line) - len(text), width // 2)
+    lines, current = [], margin
+    for word in text.split(" "):
+        longer = f"{current}{word}" if current == margin else f"{current} {word}"
+        if current != margin and cell_width(longer) > width:
+            lines.append(current)
+            longer = margin + word
+        current = longer
+    return [*lines, current]
 
 
 def _painted(text: str, style: str) -> str:
@@ -107,6 +129,8 @@ def _painted(text: str, style: str) -> str:
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
-def _cells(text: str) -> int:
-    """Wide characters (UAX #11) take two cells, marks on another character none."""
+def cell_width(text: str) -> int:
+    """Terminal cells. Wide characters (UAX #11) take two, marks on another character none."""
+    if text.isascii():
+        return len(text)
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "FW" else 1 for char in text)

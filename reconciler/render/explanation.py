@@ -119,13 +119,14 @@ def _change_document(change: Change) -> JsonObject:
 def render_explanation(item: Explanation, plan: Plan, excerpt: Excerpt, look: OutputStyle) -> str:
     """One address: the planned action, the state's entry, the row's problems, and the origin of each field."""
     shown = mask_explanation(item, plan.public_metadata) if look.masked else item
-    head = capture(look, lambda console: _print_head(console, shown, plan, look.now))
+    head = capture(look, lambda console: _print_head(console, shown, plan))
     problems = render_diagnostics(item.diagnostics, excerpt, look)
     fields = capture(look, lambda console: _print_fields(console, shown))
     return "\n".join(part for part in (head, problems, fields) if part)
 
 
-def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime | None) -> None:
+def _print_head(console: Console, item: Explanation, plan: Plan) -> None:
+    now = plan.created_at
     line = StyledLine(for_terminal(str(item.address)), "bold")
     if item.provenance is not None:
         line.append(f"  {for_terminal(format_place(item.provenance.source))}", style="dim")
@@ -136,7 +137,7 @@ def _print_head(console: Console, item: Explanation, plan: Plan, now: datetime |
     print_indented(console, f"State: {for_terminal(_state_text(item, plan, now))}", 2)
 
 
-def _planned(item: Explanation, now: datetime | None) -> str:
+def _planned(item: Explanation, now: datetime) -> str:
     change = item.change
     if change is not None:
         said = f"{word(change.action)}. {formats.sentence(change, now)}".rstrip()
@@ -146,7 +147,7 @@ def _planned(item: Explanation, now: datetime | None) -> str:
     return "nothing. No plan file has this row, and its call is no longer pending."
 
 
-def _state_text(item: Explanation, plan: Plan, now: datetime | None) -> str:
+def _state_text(item: Explanation, plan: Plan, now: datetime) -> str:
     if item.entry is None:
         return "there is none yet." if plan.serial is None else "nothing is recorded at this address."
     said = _recorded(item.entry, now)
@@ -155,7 +156,7 @@ def _state_text(item: Explanation, plan: Plan, now: datetime | None) -> str:
     return said
 
 
-def _recorded(entry: Entry, now: datetime | None) -> str:
+def _recorded(entry: Entry, now: datetime) -> str:
     zone = entry.call.schedule.timezone if entry.call.schedule is not None else "UTC"
 
     def describe_time(at: datetime) -> str:

@@ -5,13 +5,14 @@ Names of days and months do not depend on the machine's locale, so a plan reads 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from reconciler.domain.model import Call, Location
 from reconciler.domain.plan import Change, Moment
-from reconciler.domain.times import format_utc, rounded_span
+from reconciler.domain.times import local_time, parse_instant, rounded_span
 
+_INSTANT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?!\w)")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -61,25 +62,31 @@ def zone_name(timezone: str) -> str:
     return timezone if area in {"", "Etc"} else name.replace("_", " ")
 
 
-def sentence(change: Change, now: datetime | None) -> str:
-    """The message of a change, with instants in relative and local form if ``now`` is set."""
-    if change.message_parts is None or now is None:
-        return change.message or ""
+def sentence(change: Change, now: datetime) -> str:
+    """The whole message of a change, with its instants in local time."""
+    return detail(change, now) + change.advice
+
+
+def detail(change: Change, now: datetime) -> str:
+    """The message of a change without its advice. Years are left out in the year of ``now``."""
+    if change.message_parts is None:
+        return (change.message or "").removesuffix(change.advice)
     return "".join(part if isinstance(part, str) else format_moment(part, now) for part in change.message_parts)
 
 
-def format_moment(moment: Moment, now: datetime | None) -> str:
-    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` if ``now`` is set, else the instant in UTC."""
-    if now is None:
-        return format_utc(moment.at)
-    relative, clock = rings(moment.at, moment.timezone, now)
-    return f"{clock} {zone_place(moment.timezone)} ({relative})"
+def format_moment(moment: Moment, now: datetime) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City``."""
+    return f"{wall(local_time(moment.at, moment.timezone), now)} {zone_place(moment.timezone)}"
 
 
-def rings(moment: datetime, timezone: str, now: datetime) -> tuple[str, str]:
-    """The relative and the local form of an instant: ``("in 3 days", "Mon 15 Jun 10:00")``."""
-    local = moment.astimezone(ZoneInfo(timezone))
-    return relative(local, now), wall(local, now)
+def with_distance(moment: Moment, now: datetime) -> str:
+    """``Mon 15 Jun 10:00 in Mexico City (in 3 days)``."""
+    return f"{format_moment(moment, now)} ({relative(local_time(moment.at, moment.timezone), now)})"
+
+
+def in_words(text: str, now: datetime) -> str:
+    """The text with each RFC 3339 time in UTC as ``Mon 15 Jun 16:00 UTC``."""
+    return _INSTANT.sub(lambda found: format_moment(Moment(parse_instant(found[0])), now), text)
 
 
 def written_time(call: Call) -> str:
@@ -87,7 +94,7 @@ def written_time(call: Call) -> str:
     if call.schedule is not None:
         return f"{call.schedule.at} {call.schedule.timezone}"
     if call.delay_minutes is not None:
-        return f"{call.delay_minutes:g} min after apply"
+        return f"after {call.delay_minutes:g} min"
     return "at once"
 
 

@@ -26,6 +26,20 @@ ACTION_WORDS = {
     Action.HELD: "held",
     Action.UNCHANGED: "unchanged",
 }
+# The sign of each action, and how it is coloured on a terminal.
+GLYPHS = {
+    Action.BLOCKED: ("!", "bold red"),
+    Action.FORBIDDEN: ("#", "bold red"),
+    Action.UNCERTAIN: ("?", "bold magenta"),
+    Action.CONFLICT: ("&", "bold magenta"),
+    Action.CHANGED: ("~", "yellow"),
+    Action.REMOVED: ("-", "red"),
+    Action.EXPIRED: ("x", "red"),
+    Action.CREATE: ("+", "green"),
+    Action.WAITING: (".", "cyan"),
+    Action.HELD: ("o", "dim"),
+    Action.UNCHANGED: ("=", "dim"),
+}
 # The actions that need attention and stand in lists of their own, the most urgent first.
 ATTENTION = (
     *(Action.FORBIDDEN, Action.UNCERTAIN, Action.CONFLICT),
@@ -40,7 +54,7 @@ def word(action: Action) -> str:
 
 def count_line(plan: Plan) -> str:
     """``3 to place, 1 changed, 2 unchanged``: the actions that occur, in the plan's order."""
-    parts = [f"{plan.count(action)} {word(action)}" for action in Action if plan.count(action)]
+    parts = [f"{plan.count(action):,} {word(action)}" for action in Action if plan.count(action)]
     return ", ".join(parts) if parts else "no calls"
 
 

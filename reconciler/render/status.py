@@ -1,31 +1,25 @@
-"""The outcomes of placed calls: as text, as JSON, and as a table."""
+"""The outcomes of placed calls: as JSON, and as a table; ``status_text`` makes the text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import Address, Entry, JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import format_instant, format_utc, format_wall, zone
-from reconciler.evidence.outcomes import UNCERTAIN, CallOutcome, Drift, OutcomeReport
-from reconciler.render import formats
+from reconciler.domain.times import format_instant, format_wall, zone
+from reconciler.evidence.outcomes import CallOutcome, Drift, OutcomeReport
 from reconciler.render.address_mask import AddressMask
-from reconciler.render.console import OutputStyle
 from reconciler.render.documents import address_document
-from reconciler.render.escape import cut, for_terminal
-from reconciler.render.formats import shorten
+from reconciler.render.escape import cut
 from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow
 
 FORMAT_VERSION = "1.0"
-LISTED = 50  # the most calls that the text lists by default
 BLIND = "The service does not return our tags, so calls made elsewhere cannot be recognised."
-_DRIFTING = 20
-_WIDE = 120
 _WORD = 40
 _COLUMNS = (
     *("outcome", "address", "plan", "key", "revision", "call_id", "target", "agent"),
@@ -97,79 +91,10 @@ def local(entry: Entry) -> tuple[datetime, str]:
     return entry.rings_at.astimezone(found), schedule.timezone
 
 
-def render_text(report: OutcomeReport, agents: Mapping[str, str], look: OutputStyle, *, every: bool) -> str:
-    """For people. ``agents`` are names by id; ``every``: list every call, however many there are."""
-    shown = mask_report(report) if look.masked else report
-    return "".join(f"{line}\n" for line in _text(shown, agents, look, every=every))
-
-
-def _text(report: OutcomeReport, agents: Mapping[str, str], look: OutputStyle, *, every: bool) -> Iterator[str]:
-    calls = report.standings
-    if len(calls) <= LISTED or every:
-        yield from _aligned([_call_line(item, look) for item in calls])
-    else:
-        yield f"{len(calls):,} calls. Use --calls to list them, or --format csv to export them."
-    by = groups(report)
-    titles = {"plans": "By plan", "agents": "By agent", "hours": "By hour (local time of the call)"}
-    for kind, title in titles.items():
-        if by[kind] and (len(by[kind]) > 1 or kind == "hours"):
-            yield f"\n{title}"
-            yield from (
-                f"  {for_terminal(agents.get(name, name))}  {outcome_line(by[kind][name])}" for name in by[kind]
-            )
-    uncertain = [item.entry.address for item in calls if item.outcome == UNCERTAIN]
-    if uncertain or report.drift:
-        yield "\nNeeds attention"
-        yield from (
-            f"  ? {for_terminal(str(at))}: uncertain. Run: reconciler resolve" for at in uncertain[:_DRIFTING]
-        )
-        yield from _rest(len(uncertain))
-        yield from (f"  ! {_drift_line(item)}" for item in report.drift[:_DRIFTING])
-        yield from _rest(len(report.drift))
-    if calls:
-        yield ""
-    yield _verdict(report)
-
-
-def _rest(count: int) -> Iterator[str]:
-    if count > _DRIFTING:
-        yield f"  … and {count - _DRIFTING:,} more (--json lists them all)"
-
-
-def _verdict(report: OutcomeReport) -> str:
-    calls = outcome_line(outcomes(report)) or "no calls"
-    if report.not_asked is not None:
-        return f"Calls: {calls}. The service was not queried: {for_terminal(report.not_asked)}."
-    blind = f" {BLIND}" if report.tagged is False else ""
-    return f"Calls as of {format_utc(report.as_of)}: {calls}.{blind}"
-
-
 def outcome_line(counts: Mapping[str, int]) -> str:
     """``3 answered, 1 busy``, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {cut(name, _WORD)}" for name, count in ordered)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _call_line(item: CallOutcome, look: OutputStyle) -> tuple[str, ...]:
-    """The columns of a call. A narrow terminal omits its id, which --json and --format csv include."""
-    entry = item.entry
-    moment, name = local(entry)
-    target, rings = entry.call.target, f"{format_wall(moment)} {name}"
-    if look.now is not None:
-        target = shorten(target) if look.width < _WIDE else target
-        rings = f"{formats.wall(moment, look.now)} {formats.zone_place(name)}"
-    parts = (*map(for_terminal, (str(entry.address), target, rings)), cut(item.outcome, _WORD))
-    return parts if look.width < _WIDE else (*parts, for_terminal(entry.call_id or "-"))
-
-
-def _drift_line(item: Drift) -> str:
-    return for_terminal(f"{item.address}: {item.message}")
 
 
 def document(report: OutcomeReport, *, masked: bool) -> JsonObject:

@@ -10,7 +10,7 @@ from reconciler.domain.model import Call
 from reconciler.domain.people import exact_id
 from reconciler.domain.plan import Change, Plan
 from reconciler.domain.sensitive import MASK, mask_name
-from reconciler.domain.times import UNKNOWN_TIME
+from reconciler.domain.times import UNKNOWN_TIME, local_time
 from reconciler.render import formats
 
 UNKNOWN = "at an unknown time"
@@ -21,7 +21,7 @@ class Subject:
     """The columns that describe one call, as texts; empty where there is nothing to show.
 
     ``person`` is the name, or the number or contact's id if there is no name or it is masked; ``target`` is always
-    the number or the id. ``rings`` is ``Mon 15 Jun 10:00``, ``at once`` or ``30 min after apply``, and ``zone``
+    the number or the id. ``rings`` is ``Mon 15 Jun 10:00``, ``at once`` or ``after 30 min``, and ``zone``
     the time zone (``America/Mexico_City``). ``value`` is the value of the field in ``policy.show``. ``agent`` and
     ``sender`` are the names of ``reconciler.yaml``, or ids.
     """
@@ -61,9 +61,10 @@ class Display:
     def subject(self, call: Call | None, rings_at: datetime | None) -> Subject:
         """The columns of a call, masked if the call is. ``rings_at`` is None for an immediate or delayed one."""
         if call is None:
-            return Subject(rings_at=rings_at)
+            moment = "" if rings_at is None else formats.wall(local_time(rings_at, "UTC"), self.now)
+            return Subject(rings=moment, zone="UTC" if moment else "", rings_at=rings_at)
         name = call.full_name
-        zone = "" if call.schedule is None else call.schedule.timezone
+        zone = call.schedule.timezone if call.schedule is not None else "UTC" if rings_at is not None else ""
         return Subject(
             person=name if name and MASK not in name else call.target,
             target=call.target,
@@ -80,7 +81,7 @@ class Display:
             return formats.written_time(call)
         if rings_at == UNKNOWN_TIME:
             return UNKNOWN
-        return formats.rings(rings_at, zone or "UTC", self.now)[1]
+        return formats.wall(local_time(rings_at, zone), self.now)
 
     def _value(self, call: Call) -> str:
         head, _, name = (self.show or "").partition(".")

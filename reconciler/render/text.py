@@ -4,52 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeAlias
 
-from msgspec import structs
-
-from reconciler.bulk.spool import MappedView, filtered, in_parts
+from reconciler.bulk.spool import filtered, in_parts
 from reconciler.domain.masking import mask_diagnostic, mask_plan, mask_to_stop
-from reconciler.domain.model import Diagnostic, Location
+from reconciler.domain.model import Address, Diagnostic, Location
 from reconciler.domain.plan import Action, Base, CallToStop, CellDiff, Change, Lifted, Plan
 from reconciler.domain.sensitive import MASK
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.render import formats, to_stop
-from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
+from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented, wrap
 from reconciler.render.escape import for_terminal, in_place
-from reconciler.render.formats import shorten, written_time
-from reconciler.render.labels import ACTION_WORDS, blocked_groups, count_line, lifted_line, state_line
+from reconciler.render.labels import ACTION_WORDS, GLYPHS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.text_layout import SHOWN, Columns, fold
+from reconciler.render.subject import Display, change_subject
+from reconciler.render.text_layout import SHOWN, Columns, by_advice, fold, hidden_text
 from reconciler.render.text_overview import print_overview
-from reconciler.source.provenance import Provenance
 
 Excerpt: TypeAlias = Callable[[Location], str | None]
 
-_LOOK = {
-    Action.BLOCKED: ("!", "bold red"),
-    Action.FORBIDDEN: ("#", "bold red"),
-    Action.UNCERTAIN: ("?", "bold magenta"),
-    Action.CONFLICT: ("&", "bold magenta"),
-    Action.CHANGED: ("~", "yellow"),
-    Action.REMOVED: ("-", "red"),
-    Action.EXPIRED: ("x", "red"),
-    Action.CREATE: ("+", "green"),
-    Action.WAITING: (".", "cyan"),
-    Action.HELD: ("o", "dim"),
-    Action.UNCHANGED: ("=", "dim"),
-}
-_WIDE = 120
-_PLAIN = 1000
+_COUNTED = frozenset({Action.UNCHANGED})
+_UNIMPORTANT = _COUNTED | {Action.CREATE, Action.WAITING, Action.HELD}
 _TALL = 30  # lines after which the counts are repeated
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """How a plan is shown, and the origins of its values."""
+    """How a plan is shown, and the origins of its values. ``listed`` are the calls to stop by hand."""
 
     look: OutputStyle
     origins: Origins
+    display: Display
+    listed: frozenset[Address] = frozenset()
 
 
 def render_plan(plan: Plan, look: OutputStyle, origins: Origins | None = None) -> str:
@@ -71,7 +58,7 @@ def write_plan(
 
 def _draw_plan(console: Console, plan: Plan, look: OutputStyle, origins: Origins) -> None:
     shown, origins = (mask_plan(plan, whole=False), mask_origins(origins)) if look.masked else (plan, origins)
-    _print_plan(console, shown, _View(look, origins))
+    _print_plan(console, shown, _View(look, origins, Display.from_plan(plan), to_stop.addresses(shown)))
     if console.height > _TALL:
         console.print(f"Plan: {count_line(plan)}.")
 
@@ -93,9 +80,9 @@ def _print_plan(console: Console, plan: Plan, view: _View) -> None:
         _print_settings(console, plan.base)
     print_overview(console, plan, view.look.now)
     _print_lifted(console, plan.lifted)
-    _print_to_stop(console, plan.to_stop, view.look)
+    _print_to_stop(console, plan.to_stop, view)
     for action in Action:
-        if action is not Action.UNCHANGED:
+        if action not in (_UNIMPORTANT if view.look.brief else _COUNTED):
             for words, changes in _groups(plan, action):
                 _print_group(console, action, words, changes, view)
     for old, new in plan.moves:
@@ -112,28 +99,33 @@ def _print_lifted(console: Console, lifted: Sequence[Lifted]) -> None:
         console.print()
 
 
-def render_to_stop(calls: Sequence[CallToStop], look: OutputStyle) -> str:
+def render_to_stop(plan: Plan, look: OutputStyle) -> str:
     """Only the calls to stop by hand, all of them."""
-    if not calls:
+    if not plan.to_stop:
         return "No calls to stop by hand.\n"
-    shown = [mask_to_stop(call) for call in calls] if look.masked else calls
-    return capture(look, lambda console: _print_to_stop(console, shown, replace(look, full=True)))
+    calls = [mask_to_stop(call, plan.public_metadata) for call in plan.to_stop] if look.masked else plan.to_stop
+    view = _View(replace(look, full=True), {}, Display.from_plan(plan))
+    return capture(look, lambda console: _print_to_stop(console, calls, view))
 
 
-def _print_to_stop(console: Console, calls: Sequence[CallToStop], look: OutputStyle) -> None:
-    """Print the calls to stop by hand, before everything less urgent; a long list is shortened on a terminal."""
+def _print_to_stop(console: Console, calls: Sequence[CallToStop], view: _View) -> None:
+    """Print the calls to stop by hand, before everything less urgent; a long list is shortened."""
     if not calls:
         return
-    console.print(StyledLine(to_stop.heading(calls), "bold red"))
-    shown = calls if look.full or look.now is None or len(calls) <= SHOWN else calls[:SHOWN]
-    for call, (first, second) in zip(shown, to_stop.text_lines(shown, look.now), strict=True):
-        symbol, style = _LOOK[call.action]
-        line = StyledLine(f"  {symbol} ", style)
-        line.append(for_terminal(first), style="bold")
-        console.print(line)
-        print_indented(console, for_terminal(second), 6)
-    if len(shown) < len(calls):
-        console.print(f"    and {len(calls) - len(shown):,} more: reconciler status --to-stop lists them all")
+    shown, hidden = fold(calls, full=not view.look.shortened)
+    rows = [(to_stop.subject(call, view.display), str(call.address)) for call in shown]
+    columns = Columns.for_rows(rows, view.look, view.display.heading)
+    console.print(StyledLine(columns.heading(to_stop.heading(calls)), "bold red"))
+    print_indented(console, for_terminal(to_stop.advice(calls)), 2)
+    _print_header(console, columns, view)
+    for call, (subject, address) in zip(shown, rows, strict=True):
+        symbol, style = GLYPHS[call.action]
+        console.print(columns.line(symbol, style, subject, address))
+        lines = [address] if columns.own_line else []
+        for line in (*lines, f"{call.why} ({call.call_id})" if call.call_id else call.why):
+            print_indented(console, for_terminal(line), 6)
+    if hidden:
+        console.print(f"    and {len(hidden):,} more: reconciler status --to-stop lists them all")
     console.print()
 
 
@@ -153,8 +145,8 @@ def _groups(plan: Plan, action: Action) -> Iterable[tuple[str, Sequence[Change]]
     introduces them, if known.
     """
     if action is Action.BLOCKED:
-        return blocked_groups(plan.with_action(action))
-    changes = to_stop.elsewhere(plan, action, plan.with_action(action))
+        return blocked_groups(plan.by_time(action))
+    changes = to_stop.elsewhere(plan, action, plan.by_time(action))
     if plan.base is None or action is not Action.CREATE:
         return [(ACTION_WORDS[action], changes)]
     return [
@@ -172,74 +164,73 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
     current = changes
     if action is Action.CHANGED:
         current = filtered(changes, lambda change: "past" not in change.reasons)
-    shown, rest = fold(current, full=view.look.full or view.look.now is None)
-    columns = Columns.for_changes(shown, view.look.now)
-    heading = f"{len(changes)} {columns.heading(words)}"
-    console.print(StyledLine(heading, f"bold {_LOOK[action][1]}"))
-    alike = current if action is Action.BLOCKED and len(current) > 1 else ()
-    shared = {formats.sentence(change, columns.now) for change in alike}
-    if len(shared) == 1:
-        print_indented(console, for_terminal(shared.pop()), 2)
-        shown = MappedView(shown, lambda change: structs.replace(change, message=None))
-
-    def draw(part: Sequence[Change]) -> str:
-        return capture(view.look, lambda console: _print_changes(console, part, columns, view))
-
-    for drawn in in_parts(shown, draw):
-        console.take(drawn)
-    if rest is not None:
-        console.print(f"    {for_terminal(rest)}")
+    subjects = ((change_subject(change, view.display), str(change.address)) for change in current)
+    sample = islice(subjects, SHOWN + 5) if view.look.shortened else subjects
+    columns = Columns.for_rows(sample, view.look, view.display.heading)
+    style = f"bold {GLYPHS[action][1]}"
+    console.print(StyledLine(f"{len(changes):,} {columns.heading(words)}", style))
+    for advice, rows in by_advice(current, view.listed) if action is not Action.CREATE else [("", current)]:
+        _print_rows(console, rows, advice, columns, view)
     if len(current) < len(changes):
-        console.print(f"  {len(changes) - len(current)} edited after the call rang: nothing to do")
+        console.print(f"  {len(changes) - len(current):,} edited after the call rang: nothing to do")
     console.print()
 
 
-def _print_changes(console: Console, changes: Iterable[Change], columns: Columns, view: _View) -> None:
-    plain = not (view.look.color or view.origins or view.look.now) and console.width > _PLAIN
-    for change in changes:
-        line = _plain_line(change) if plain else None
-        if line is None:
-            _print_change(console, change, columns, view.origins.get(change.address))
-        else:
-            console.print(line)
+def _print_rows(console: Console, rows: Sequence[Change], advice: str, columns: Columns, view: _View) -> None:
+    """Print rows that need the same action, after what is true of all of them."""
+    shown, hidden = fold(rows, full=not view.look.shortened)
+    details = {formats.detail(change, view.display.now) for change in rows} if len(rows) > 1 and advice else set()
+    shared = details.pop() if len(details) == 1 else ""
+    if shared or advice:
+        print_indented(console, for_terminal(_sentence(shared, advice)), 2)
+    _print_header(console, columns, view)
+
+    def draw(part: Sequence[Change]) -> str:
+        def print_part(console: Console) -> None:
+            for change in part:
+                _print_change(console, change, columns, view, with_detail=not shared)
+
+        return capture(view.look, print_part)
+
+    for drawn in in_parts(shown, draw):
+        console.take(drawn)
+    if hidden:
+        console.print(f"    {for_terminal(hidden_text(hidden))}")
 
 
-def _plain_line(change: Change) -> str | None:
-    """The line that ``_print_change`` prints to a file, for a change that is one short line of plain characters
-    there.
-    """
-    address, call, where = change.address, change.call, change.source
-    if where is None or where.cell is not None or address.revision != 1:
-        return None
-    if change.diff or change.message is not None:
-        return None
-    shown = "" if call is None else f"  {call.target}  {written_time(call)}"
-    line = f"  {_LOOK[change.action][0]} {address.plan}/{address.key}{shown}  {where.file}:{where.line}"
-    return line if len(line) < _PLAIN and for_terminal(line) is line else None
+def _print_header(console: Console, columns: Columns, view: _View) -> None:
+    """Name the columns, where one of them is the field that the project chose."""
+    if columns.value:
+        console.print(StyledLine(columns.header(view.display.heading), "dim"))
 
 
-def _print_change(console: Console, change: Change, columns: Columns, row: Provenance | None) -> None:
-    symbol, style = _LOOK[change.action]
-    line = StyledLine(f"  {symbol} ", style)
-    line.append(f"{for_terminal(str(change.address)):<{columns.address}}", style="bold")
-    if change.call is not None:
-        target = for_terminal(change.call.target)
-        line.append(f"  {shorten(target) if console.width < _WIDE else target}", style="cyan")
-        line.append(f"  {columns.when(change, console.width - line.width - 2)}")
+def _sentence(detail: str, advice: str) -> str:
+    """``Its row was removed. To stop it, …``"""
+    text = (detail + advice).lstrip(". ")
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def _print_change(console: Console, change: Change, columns: Columns, view: _View, *, with_detail: bool) -> None:
+    symbol, style = GLYPHS[change.action]
+    address = str(change.address)
+    line = columns.line(symbol, style, change_subject(change, view.display), address)
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
         source = f"  {for_terminal(str(where))}"
         if line.width + len(source) <= console.width:
             line.append(source, style="dim")
     console.print(line)
+    if columns.own_line:
+        console.print(StyledLine(f"      {for_terminal(address)}", "cyan"))
+    row = view.origins.get(change.address)
     for cell in change.diff:
         console.print(cell_line(cell))
         if row is not None and change.call is None and (origin := row.origin(cell.field)) is not None:
             print_origin(console, origin, 8)
     if row is not None and change.call is not None:
         print_fields(console, row, 6)
-    if change.message is not None:
-        print_indented(console, for_terminal(formats.sentence(change, columns.now)), 6)
+    if with_detail and change.address not in view.listed and (text := formats.detail(change, view.display.now)):
+        print_indented(console, for_terminal(text), 6)
 
 
 def cell_line(cell: CellDiff) -> StyledLine:
@@ -258,13 +249,16 @@ def _side(value: str | None) -> str:
 
 
 def _print_diagnostic(console: Console, item: Diagnostic, excerpt: Excerpt) -> None:
-    style = "bold red" if item.is_error else "bold yellow"
+    where = "" if item.location is None else f"{for_terminal(str(item.location))}: "
+    code = f"{item.severity.value} {item.code}"
+    first, *more = wrap(f"{where}{code}: {for_terminal(item.message)}", console.width)
     line = StyledLine()
-    if item.location is not None:
-        line.append(f"{for_terminal(str(item.location))}: ", style="bold")
-    line.append(f"{item.severity.value} {item.code}", style=style)
-    line.append(f": {for_terminal(item.message)}")
-    console.print(line)
+    if first.startswith(where + code):
+        line.append(where, style="bold").append(code, style="bold red" if item.is_error else "bold yellow")
+        first = first.removeprefix(where + code)
+    console.print(line.append(first))
+    for text in more:
+        console.print(f"    {text}" if len(text) + 4 <= console.width else text)
     source = excerpt(item.location) if item.location is not None else None
     if source is not None:
         for row in source.splitlines():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler.domain.plan import Action, Change, Plan
-from reconciler.domain.times import format_utc
+from reconciler.domain.plan import Action, Change, Moment, Plan
 from reconciler.render.console import Console
-from reconciler.render.formats import rings, zone_place
+from reconciler.render.escape import for_terminal
+from reconciler.render.formats import format_moment, with_distance
 from reconciler.render.labels import count_line, verdict_line
 from reconciler.render.load_chart import load_chart
 
@@ -16,9 +16,7 @@ def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
     """``now`` is None if the text must depend only on the plan."""
     console.print(f"Plan: {count_line(plan)}.{_outlook(plan, now)}")
     if plan.next_apply_by is not None:
-        console.print(
-            f"Apply again before {format_utc(plan.next_apply_by)}, or the first waiting call will be missed."
-        )
+        console.print(f"Apply again before {_next_apply_by(plan, now)}, or the first waiting call will be missed.")
     chart = [] if now is None else load_chart(plan, now, console.width)
     if chart:
         console.print()
@@ -28,30 +26,38 @@ def print_overview(console: Console, plan: Plan, now: datetime | None) -> None:
         console.print()
 
 
-def _outlook(plan: Plan, now: datetime | None) -> str:
-    if plan.errors or plan.count(Action.BLOCKED):
-        return (" " if now is None else "\n") + verdict_line(plan)
-    if not plan.count(Action.CREATE):
-        return " Nothing to place."
+def ring_lines(plan: Plan, now: datetime | None) -> list[str]:
+    """``First Mon 15 Jun 10:00 in Mexico City (in 3 days)`` and ``Last …`` of the scheduled calls to place."""
     span = plan.span(Action.CREATE)
     if span is None:
-        return ""
-    first, last = span
-    if now is None:
-        begin, end = format_utc(_moment(first)), format_utc(_moment(last))
-        return f" Scheduled at {begin}." if begin == end else f" Scheduled from {begin} to {end}."
-    begin, end = _rings(first, now), _rings(last, now)
-    return f"\nRings {begin}." if _moment(first) == _moment(last) else f"\nFirst {begin}.\nLast {end}."
+        return []
+    first, last = (_time(change, plan, now) for change in span)
+    if span[0].scheduled_at == span[1].scheduled_at:
+        return [f"Rings {first}."]
+    return [f"First {first}.", f"Last  {last}."]
 
 
-def _moment(change: Change) -> datetime:
+def _outlook(plan: Plan, now: datetime | None) -> str:
+    if plan.errors or plan.count(Action.BLOCKED):
+        return f"\n{verdict_line(plan)}"
+    if not plan.count(Action.CREATE):
+        return " Nothing to place."
+    return "".join(f"\n{for_terminal(line)}" for line in ring_lines(plan, now))
+
+
+def _time(change: Change, plan: Plan, now: datetime | None) -> str:
     if change.scheduled_at is None:
         raise ValueError(f"{change.address} has no schedule")
-    return change.scheduled_at
-
-
-def _rings(change: Change, now: datetime) -> str:
-    """``in 3 days, Mon 15 Jun 10:00 in Mexico City``."""
     schedule = change.call.schedule if change.call is not None else None
-    timezone = "UTC" if schedule is None else schedule.timezone
-    return f"{', '.join(rings(_moment(change), timezone, now))} {zone_place(timezone)}"
+    return _moment(Moment(change.scheduled_at, "UTC" if schedule is None else schedule.timezone), plan, now)
+
+
+def _next_apply_by(plan: Plan, now: datetime | None) -> str:
+    first = next(iter(plan.by_time(Action.WAITING)), None)
+    schedule = first.call.schedule if first is not None and first.call is not None else None
+    moment = Moment(plan.next_apply_by or plan.created_at, "UTC" if schedule is None else schedule.timezone)
+    return for_terminal(_moment(moment, plan, now))
+
+
+def _moment(moment: Moment, plan: Plan, now: datetime | None) -> str:
+    return format_moment(moment, plan.created_at) if now is None else with_distance(moment, now)

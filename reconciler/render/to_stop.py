@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from reconciler.domain.masking import mask_to_stop
 from reconciler.domain.model import Address, JsonObject
-from reconciler.domain.plan import Action, CallToStop, Change, Moment, Plan
+from reconciler.domain.plan import Action, CallToStop, Change, Plan
 from reconciler.domain.times import UNKNOWN_TIME, format_instant, format_wall, local_time
 from reconciler.quantities import format_count
-from reconciler.render import formats
-from reconciler.render.formats import shorten
+from reconciler.render.subject import Display, Subject
 from reconciler.render.table import Table, TableRow
 from reconciler.savedplan.planfile import to_stop_document
 
@@ -27,15 +26,30 @@ def heading(calls: Sequence[CallToStop]) -> str:
     return f"{format_count(len(calls), 'call')} to stop by hand{', the soonest first' if len(calls) > 1 else ''}"
 
 
-def rings(call: CallToStop, now: datetime | None = None) -> str:
-    """When it rings, in local time: ``Mon 15 Jun 10:00 in Mexico City (in 3 days)`` with ``now``, else in full
-    with the name of the zone.
-    """
+def rings(call: CallToStop) -> str:
+    """When it rings, in local time with the name of the zone."""
     if call.rings_at == UNKNOWN_TIME:
         return "at an unknown time"
-    if now is None:
-        return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
-    return formats.format_moment(Moment(call.rings_at, call.timezone), now)
+    return f"{format_wall(local_time(call.rings_at, call.timezone))} {call.timezone}"
+
+
+def subject(call: CallToStop, display: Display) -> Subject:
+    """The columns of a call."""
+    described = display.subject(call.shown_call, call.rings_at)
+    return (
+        described if described.person else replace(described, person=call.target or "", target=call.target or "")
+    )
+
+
+def advice(calls: Sequence[CallToStop]) -> str:
+    """What to do about all of them, in one sentence."""
+    if len(calls) == 1:
+        return f"It will still ring: the API cannot change or cancel a call. To stop it, {to_do(calls[0])}."
+    return (
+        "They will still ring: the API cannot change or cancel a call. To stop one, delete it in the ContactShip "
+        "dashboard, then run: reconciler resolve ADDRESS --stopped --reason WHY (or --let-ring). For many: "
+        "reconciler status --to-stop --format csv --output stop.csv, then reconciler resolve --from stop.csv."
+    )
 
 
 def to_do(call: CallToStop) -> str:
@@ -89,10 +103,3 @@ def _texts(call: CallToStop) -> tuple[str, ...]:
 def documents(calls: Iterable[CallToStop], *, masked: bool) -> list[JsonObject]:
     """The members of ``to_stop`` in ``schemas/plan.schema.json``."""
     return [to_stop_document(mask_to_stop(call) if masked else call) for call in calls]
-
-
-def text_lines(calls: Iterable[CallToStop], now: datetime | None) -> Iterator[tuple[str, str]]:
-    """For people: for each call a line that names it, and one with the reason and the steps."""
-    for call in calls:
-        who = "" if call.target is None else f"  {call.target if now is None else shorten(call.target)}"
-        yield f"{call.address}{who}  {rings(call, now)}", f"{call.action}: {call.why}. To stop it, {to_do(call)}"

@@ -12,8 +12,10 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType, convert
 from msgspec.structs import asdict
 
+from reconciler import __version__
 from reconciler.domain import times
 from reconciler.domain.model import JsonObject, JsonValue
+from reconciler.domain.service import SANDBOX_HEADER
 from reconciler.domain.wire import CONTACT_CALL, PHONE_CALL
 from reconciler.sandbox.answers import json_answer
 from reconciler.sandbox.backend import Backend
@@ -40,7 +42,10 @@ class Control:
         ]
 
     async def health(self, _: web.Request) -> web.Response:
-        return json_answer({"ok": True})
+        """``{"ok": true}``, with a header by which a client knows the sandbox."""
+        answer = json_answer({"ok": True})
+        answer.headers[SANDBOX_HEADER] = __version__
+        return answer
 
     async def calls(self, _: web.Request) -> web.Response:
         """``{"data": [...], "count": n}``: every recorded call, in order."""

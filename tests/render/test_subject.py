@@ -45,7 +45,7 @@ def test_a_masked_call_is_described_by_its_masked_number() -> None:
         (CALL, UNKNOWN_TIME, "at an unknown time"),
         (CALL, datetime(2027, 1, 1, 16, tzinfo=UTC), "Fri 1 Jan 2027 10:00"),
         (Call(agent="a", sender="+525512345678", contact_id="c"), None, "at once"),
-        (Call(agent="a", sender="+525512345678", contact_id="c", delay_minutes=30), None, "30 min after apply"),
+        (Call(agent="a", sender="+525512345678", contact_id="c", delay_minutes=30), None, "after 30 min"),
     ],
 )
 def test_the_time_is_in_words(call: Call, rings_at: datetime | None, rings: str) -> None:

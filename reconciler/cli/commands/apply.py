@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App, SystemClock
+from reconciler.cli.apply_preview import announce
 from reconciler.cli.apply_run import place
 from reconciler.cli.approval import Job, read_approved
 from reconciler.cli.commit_order import CommitOrigin, read_origin
@@ -45,12 +46,13 @@ from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
 from reconciler.placing.plan_checks import check_age, check_count, check_verdict
-from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION
+from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, format_count
 from reconciler.render.labels import count_line
 from reconciler.source.files import SHEETS, SUFFIXES
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
+    from reconciler.domain.policy import Caps
     from reconciler.source.sources import Sources
 
 _EPILOG = """\b
@@ -186,11 +188,13 @@ def apply(app: App, options: ApplyOptions) -> int:
     clock = SystemClock().now()
     request = PlanRequest(options.what, max(options.now or clock, clock), options.retry_failed, lifted=lifted)
     job = _saved_job(app, workspace, request, options) if saved else _new_job(app, workspace, request, options)
+    asks = not (options.auto_approve or saved or job.only_approved)
     if not job.only_approved:
         check_count(job.plan, options.max_calls)
-        _confirm(job.plan, auto_approve=options.auto_approve or saved)
+    if asks:
+        _confirm(job.plan, target, workspace.project.policy.caps)
     timeout, as_json = options.lock_timeout, options.as_json
-    return place(app, workspace, job, request, target, lock_timeout=timeout, as_json=as_json)
+    return place(app, workspace, job, request, target, lock_timeout=timeout, as_json=as_json, announced=asks)
 
 
 def _saved_job(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> Job:
@@ -245,23 +249,27 @@ def _saved(app: App, workspace: Workspace, name: str, now: datetime) -> Plan:
 
 
 def _planned(app: App, workspace: Workspace, request: PlanRequest, options: ApplyOptions) -> tuple[Plan, Sources]:
-    """Plan the files and show the plan; with JSON events, only its counts, on the error stream."""
+    """Plan the files and show the plan: off a terminal only what needs a person; with JSON events only its counts,
+    on the error stream.
+    """
     plan, sources = load_plan(app, workspace, request)
     show_problems(app, plan.diagnostics, Excerpts(sources), reveal=options.reveal)
     if options.as_json:
         echo(f"Plan: {count_line(plan)}.\n", err=True)
     else:
-        show_text(app, plan, PlanView(reveal=options.reveal, full=options.full, now=plan.created_at))
+        brief = not (options.full or sys.stdout.isatty())
+        show_text(app, plan, PlanView(reveal=options.reveal, full=options.full, brief=brief, now=plan.created_at))
     return plan, sources
 
 
-def _confirm(plan: Plan, *, auto_approve: bool) -> None:
+def _confirm(plan: Plan, target: Target, caps: Caps) -> None:
     """Ask a person. Raises ``Refused``: declined, or there is no terminal to ask on."""
     count = plan.count(Action.CREATE)
-    if auto_approve or not count:
+    if not count:
         return
     if not sys.stdin.isatty():
         hint = "pass --auto-approve, or apply a saved plan (plan --out FILE; apply FILE)"
-        raise Refused(f"{count} calls to place, but no terminal for confirmation: nothing was placed", hint=hint)
-    calls = f"{count} call{'' if count == 1 else 's'}"
-    confirm(f"Place {calls}? They cannot be cancelled.", nothing="nothing was placed")
+        waiting = format_count(count, "call")
+        raise Refused(f"{waiting} to place, but no terminal for confirmation: nothing was placed", hint=hint)
+    announce(count, plan.span(Action.CREATE), plan, target, caps)
+    confirm(f"Place {format_count(count, 'call')}? They cannot be cancelled.", nothing="nothing was placed")

@@ -13,6 +13,7 @@ from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.next_step import next_after_plan
 from reconciler.cli.options import (
     FILE,
     full_option,
@@ -169,15 +170,23 @@ def _plan(app: App, options: PlanOptions, wanted: list[tuple[str, str]], page: L
         page.publish(b"".join(pieces(render_form(app, made, "html", view))))
     check_used(lifted, (item.code for item in made.lifted))
     code = verdict(made)
+    if code is not ExitCode.DONE and (hint := offer(made, workspace.project.policy)) is not None:
+        echo(f"{hint}\n", err=True)
+    if dict(wanted).get("text") == STDOUT and page is None and not _is_trial(options, workspace):
+        out = [] if options.out is None else [str(options.out)]
+        say(f"Next: {next_after_plan(app, made, out or options.paths)}", err=True)
     if code is not ExitCode.DONE:
-        if (hint := offer(made, workspace.project.policy)) is not None:
-            echo(f"{hint}\n", err=True)
         return code
     if options.out is not None:
         with collection_paused(), writing_private(app.directory, options.out) as file:
             planfile.write(made, file, signing_key=signing_key)
     to_place = made.count(Action.CREATE)
     return ExitCode.CALLS_TO_PLACE if options.detailed_exitcode and to_place else ExitCode.DONE
+
+
+def _is_trial(options: PlanOptions, workspace: Workspace) -> bool:
+    """Whether an apply would not do what the plan shows."""
+    return options.no_state or options.policy is not None or options.base is not None or workspace.snapshot
 
 
 def _open(app: App, options: PlanOptions) -> tuple[Workspace, str | None]:

@@ -10,6 +10,7 @@ import click
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
+from reconciler.cli.next_step import next_after_status
 from reconciler.cli.options import (
     Duration,
     now_option,
@@ -29,12 +30,14 @@ from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.errors import ExitCode, UsageError
+from reconciler.render.status_text import PENDING
 
 _EPILOG = """\b
 Examples:
   reconciler status   # query the service for the outcome of each call
   reconciler status calls/june.yaml --watch
   reconciler status --plan june --format csv --output june.csv
+  reconciler status --outcome no-answer --outcome busy
   reconciler status --json
   reconciler status --format html --output status.html   # the outcome of every call, for a browser
   reconciler status --offline   # without querying the service
@@ -65,6 +68,13 @@ _FAILURES = 3  # failed rounds in a row, each with several requests, after which
 @click.option("--watch", is_flag=True, help="Repeat until interrupted.")
 @click.option("--interval", type=Duration(1.0), default="30s", show_default=True, help="Time between two checks.")
 @click.option("--calls", is_flag=True, help="List each call, however many there are.")
+@click.option(
+    "--outcome",
+    "outcomes",
+    metavar="WORD",
+    multiple=True,
+    help="Show only calls with this outcome, such as no-answer. Repeatable.",
+)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Output format. Default: text.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @output_option
@@ -117,6 +127,9 @@ def _show(app: App, workspace: Workspace, found: StatusResult, options: StatusOp
     if found.failed is not None or found.plan.errors:
         return ExitCode.ERROR
     open_questions = not found.report.settled or found.plan.count(Action.CONFLICT) > 0
+    if options.form_name == "text" and options.output == STDOUT and not options.watch and not workspace.snapshot:
+        pending = any(item.outcome in PENDING for item in found.report.standings)
+        say(f"Next: {next_after_status(app, found.plan, unsettled=open_questions, pending=pending)}", err=True)
     incomplete = bool(late) or (found.report.not_asked is None and open_questions) or found.new_to_stop
     return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE
 
