@@ -83,7 +83,7 @@ def test_the_story_has_the_order_of_the_comment() -> None:
         "1 renamed",
     ]
     headings = " | ".join(page.headings)
-    for where in (comment.replace("`", ""), headings):
+    for where in (re.sub("<[^>]+>|`", "", comment), headings):
         body = where[where.index(told[0]) :]
         places = [body.index(text) for text in told]
         assert places == sorted(places)
