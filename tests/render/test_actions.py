@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_every_action_is_counted() -> None:
     assert count_line(plan).count("1 ") == len(Action)
 
 
-FORMS = {
+FORMS: dict[str, Callable[[Plan], str]] = {
     "text": lambda plan: text.render_plan(plan, OutputStyle(width=100)),
     "markdown": markdown.render_plan,
     "html": html.render_plan,
