@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from cmarkgfm import cmark
 
+_ALERT = re.compile(r"<blockquote>\n<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\n")
 _EXTENSIONS = ["table", "autolink", "strikethrough", "tasklist"]
 _OPTIONS = cmark.Options.CMARK_OPT_UNSAFE | cmark.Options.CMARK_OPT_FOOTNOTES
 
@@ -14,19 +16,23 @@ _OPTIONS = cmark.Options.CMARK_OPT_UNSAFE | cmark.Options.CMARK_OPT_FOOTNOTES
 @dataclass
 class Page(HTMLParser):
     """``codes`` are the texts in code, ``bare`` the text outside of it, which GitHub searches for mentions,
-    references, emoji and formulas; ``tags`` all elements, ``attributes`` what they carry."""
+    references, emoji and formulas; ``tags`` all elements, ``attributes`` what they carry; ``alerts`` the kinds of
+    alerts, which cmark leaves as quotes."""
 
     markdown: str
     tags: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     codes: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
     bare: str = ""
     _inside: bool = False
 
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.html = cmark.markdown_to_html_with_extensions(self.markdown, _OPTIONS, _EXTENSIONS)
+        self.alerts = _ALERT.findall(self.html)
+        self.html = _ALERT.sub("<blockquote>\n<p>", self.html)
         self.feed(self.html)
         self.close()
 

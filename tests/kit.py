@@ -90,6 +90,9 @@ class Repository:
             "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
             "PYTHONPATH": str(self.folder / "offline"),
             "CI": "true",
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_REPOSITORY": "ops/calls",
+            "GITHUB_RUN_ID": "71",
         }
         return run_step(script(kit, "calls-plan.yml", "plan", "plan"), path, env), path / "calls-plan"
 

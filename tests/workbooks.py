@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -135,14 +136,32 @@ def _ods_cell(value: str | float | None) -> str:
 
 
 def sheets_of(data: bytes) -> dict[str, list[list[str]]]:
-    """The cells of each sheet, as another reader sees them; every cell must be a text."""
+    """The cells of each sheet, as another reader sees them, as texts."""
+    return {name: [list(map(cell_text, row)) for row in rows] for name, rows in typed_sheets_of(data).items()}
+
+
+def typed_sheets_of(data: bytes) -> dict[str, list[list[object]]]:
+    """The cells of each sheet, as another reader sees them, in their types."""
     book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-    found: dict[str, list[list[str]]] = {}
-    for name in book.sheet_names:
-        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        found[name] = [[value for value in row if isinstance(value, str)] for row in rows]
-        assert [len(row) for row in rows] == [len(row) for row in found[name]]
-    return found
+    return {
+        name: [list(row) for row in book.get_sheet_by_name(name).to_python(skip_empty_area=False)]
+        for name in book.sheet_names
+    }
+
+
+def cell_text(value: object) -> str:
+    """The text of a typed cell: ``7`` for 7.0, ``2031-06-01 14:30:00`` for a date with a time."""
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    return str(value)
+
+
+def shown_in_cell(text: str) -> str:
+    """The text as ``sheets_of`` reads its cell: a number without trailing zeros, a time without its zone."""
+    if re.fullmatch(r"-?[1-9][0-9]{0,8}\.[0-9]{1,5}", text):
+        return cell_text(float(text))
+    instant = re.fullmatch(r"([0-9-]{10})[T ]([0-9:]{8})(?:\.[0-9]+)?(?:Z|[+-][0-9:]{5})", text)
+    return f"{instant[1]} {instant[2]}" if instant else text
 
 
 def write_workbook(path: Path, *sheets: tuple[str, Sequence[Sequence[str | float | None]]]) -> None:

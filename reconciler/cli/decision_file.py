@@ -85,10 +85,13 @@ def read_decisions(
 
 
 def _lines(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
-    """The lines with their numbers, each with a text for every column."""
+    """The lines with their numbers, each with a text for every column. A workbook has the heading ``Call id`` for
+    ``call_id``.
+    """
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames or ())
+        reader.fieldnames = [name.strip().lower().replace(" ", "_") for name in reader.fieldnames or ()]
+        missing = {"address", "decision", "call_id", "reason"} - set(reader.fieldnames)
         rows = [] if missing else [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
         raise ReconcilerError(f"{path.name}:{reader.line_num}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import click
 from reconciler.bulk.garbage import collection_paused
 from reconciler.cli import git
 from reconciler.cli.app import App
+from reconciler.cli.options import TextType
 from reconciler.cli.output import echo
 from reconciler.cli.output_files import writing_private
 from reconciler.domain.diagnostics import problem_count
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "markdown", "html", "junit", "sarif", "github", "csv", "xlsx")
 STDOUT = "-"
 _CHUNK = 1 << 20
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?#][A-Za-z0-9/?#._~%=&+:,;-]*)?", re.ASCII)
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -44,6 +47,7 @@ class PlanView:
 
     On a terminal, text shows times relative to ``now`` (default: the current time), and shortens long lists unless
     ``full``. ``brief``: text shows only what needs a person. ``load`` is for the chart of the HTML page.
+    ``report_url`` is linked in Markdown.
     """
 
     reveal: bool
@@ -53,10 +57,22 @@ class PlanView:
     excerpts: Excerpts | None = None
     origins: Origins | None = None
     load: LoadContext = NOTHING
+    report_url: str | None = None
+
+
+class WebAddress(TextType[str]):
+    """An http or https URL without user name, spaces, quotes or brackets."""
+
+    name = "URL"
+
+    def parse(self, text: str) -> str:
+        if not _WEB_ADDRESS.fullmatch(text):
+            raise ValueError(f"{text!r} is not the http or https URL of a page")
+        return text
 
 
 def form_options(command: _F) -> _F:
-    """``--format``, ``--json`` and ``--output``, for ``printouts``."""
+    """``--format``, ``--json`` and ``--output``, for ``printouts``, and ``--report-url``."""
     form = click.option(
         "--format", "forms", type=click.Choice(_FORMATS), multiple=True, help="Output format. Default: text."
     )
@@ -68,7 +84,10 @@ def form_options(command: _F) -> _F:
         multiple=True,
         help="Output file, one for each --format in order; - is the standard output.",
     )
-    return form(as_json(output(command)))
+    report_url = click.option(
+        "--report-url", type=WebAddress(), help="Page with the files of this run, to link in the Markdown comment."
+    )
+    return form(as_json(output(report_url(command))))
 
 
 def printouts(forms: Sequence[str], outputs: Sequence[str], *, as_json: bool) -> list[tuple[str, str]]:
@@ -153,7 +172,7 @@ def render_form(app: App, plan: Plan, form: str, view: PlanView) -> bytes | Iter
         case "json":
             return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":
-            return markdown.render_plan(plan, masked=masked, origins=origins).encode()
+            return markdown.render_plan(plan, masked=masked, origins=origins, report_url=view.report_url).encode()
         case "html":
             excerpt = html.no_excerpt if view.excerpts is None else view.excerpts.reader(masked=masked)
             page = html.render_plan(plan, masked=masked, excerpt=excerpt, load=view.load, origins=origins)

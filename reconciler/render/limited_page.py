@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Part:
-    """A part of a page: ``head``, as many of the ``total`` ``items`` as fit, and ``tail``; or only ``bare``, if it
-    is set and no item fits.
+    """A part of a page: ``head``, as many of the ``total`` ``items`` as fit, and ``tail``.
 
     Parts with a lower ``rank`` get room first. Items are rendered only when they are shown.
     """
@@ -19,14 +18,13 @@ class Part:
     items: Iterable[str] = ()
     total: int = 0
     tail: str = ""
-    bare: str = ""
     _shown: list[str] = field(default_factory=list)
     _rest: Iterator[str] | None = None
     _next: str | None = None
 
     def frame(self) -> int:
         """The size in bytes without any item."""
-        return max(_size(self.head) + _size(self.tail) + _size(_hidden_text(self.total)), _size(self.bare))
+        return _size(self.head) + _size(self.tail) + _size(_hidden_text(self.total))
 
     def take(self, room: int) -> int:
         """Show more items in up to ``room`` bytes; returns the bytes used."""
@@ -48,8 +46,6 @@ class Part:
         return self.total - len(self._shown)
 
     def text(self) -> str:
-        if self.bare and not self._shown:
-            return self.bare
         more = _hidden_text(self.hidden) if self.hidden else ""
         return f"{self.head}{''.join(self._shown)}{more}{self.tail}"
 

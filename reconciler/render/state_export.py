@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.domain import identity
@@ -15,6 +16,7 @@ from reconciler.render.documents import address_document
 from reconciler.render.escape import for_json
 from reconciler.render.labels import standing
 from reconciler.render.table import Table, TableRow, by_column, column_for, field_columns
+from reconciler.render.workbook_cells import VALUE
 
 FORMAT_VERSION = "1.0"
 _FIRST = ("status", "address", "plan", "key", "revision", "call_id", "attempted_at", "rings_at", "stopped_at")
@@ -25,6 +27,14 @@ def entries_table(entries: Sequence[Entry], public_metadata: frozenset[str] | No
     """One row for each address, in the order of ``entries``; masked unless ``public_metadata`` is None."""
     fields = field_columns(name for entry in entries for name in _names(entry, masked=public_metadata is not None))
     return Table("Calls", (*_FIRST, *fields, *_LAST), _lines(entries, fields, public_metadata), len(entries))
+
+
+def summary_table(entries: Sequence[Entry], lineage: str, serial: int) -> Table:
+    """The number of calls for each status, and the state that they are from."""
+    counts = sorted(Counter(map(standing, entries)).items())
+    lines = [TableRow((status.replace("_", " ").capitalize(), str(count))) for status, count in counts]
+    lines += [TableRow(("State", f"{lineage}, serial {serial}"))]
+    return Table("Summary", ("summary", VALUE), lines, len(lines))
 
 
 def _names(entry: Entry, *, masked: bool) -> list[str]:

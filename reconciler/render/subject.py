@@ -71,8 +71,8 @@ class Display:
             rings=self._rings(call, zone, rings_at),
             zone=zone,
             value=self._value(call),
-            agent=self._alias(call.agent),
-            sender=self._alias(call.sender),
+            agent=self.alias(call.agent),
+            sender=self.alias(call.sender),
             rings_at=rings_at,
         )
 
@@ -88,7 +88,7 @@ class Display:
         values = call.metadata if head == "metadata" else call.additional_data
         return values.get(name, "")
 
-    def _alias(self, text: str) -> str:
+    def alias(self, text: str) -> str:
         return self.aliases.get(exact_id(text), text)
 
 

@@ -26,12 +26,16 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``lines`` can be iterated once; there are ``count`` of them. The first column has the status of a row."""
+    """``lines`` can be iterated once; there are ``count`` of them. The first column has the status of a row.
+
+    ``printed`` is the number of leading columns that are printed on paper, 0 for all.
+    """
 
     name: str
     columns: tuple[str, ...]
     lines: Iterable[TableRow]
     count: int
+    printed: int = 0
 
 
 def field_columns(names: Iterable[str]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""Tables as a workbook.
+"""Tables as a workbook that can be sorted, filtered and printed.
 
 The writer is ``xlsxwriter`` (pure Python, no dependencies): 100,000 rows of 20 cells in 9 s and 28 MB, since it
-keeps one row in memory. All cells are written as text, so that they cannot become a formula, a link or a
-rounded number. Equal input gives equal bytes.
+keeps one row in memory. Each cell is written by its type (``workbook_cells``), so that no text can become a
+formula, a link or a rounded number. Equal input gives equal bytes.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from typing import NamedTuple
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import XlsxWriterException
 from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from reconciler.domain.model import Severity, Status
 from reconciler.domain.plan import Action, Plan
 from reconciler.errors import ReconcilerError
 from reconciler.render import to_stop
 from reconciler.render.escape import ELLIPSIS, for_terminal
+from reconciler.render.labels import word
 from reconciler.render.plan_tables import calls_table, problems_table, summary_table
 from reconciler.render.table import Table
+from reconciler.render.workbook_cells import Typed, cell_type, heading
 from reconciler.source.sheets.formula_escape import risky
 
 # The limits of an .xlsx file (Microsoft, "Excel specifications and limits"). The length of a cell is in UTF-16.
 MAX_ROWS, MAX_COLUMNS, MAX_CELL = 1_048_576, 16_384, 32_767
-_WIDEST, _NARROWEST = 80, 8
+_WIDEST, _NARROWEST = 60, 8  # characters; a longer text is wrapped
 _A4 = 9
 _GOOD, _BAD, _OPEN, _EDITED, _LATER, _QUIET = (
     {"bg_color": "#C6EFCE", "font_color": "#006100"},
@@ -38,17 +41,17 @@ _GOOD, _BAD, _OPEN, _EDITED, _LATER, _QUIET = (
     {"bg_color": "#EDEDED", "font_color": "#595959"},
 )
 _LOOKS = {
-    Action.BLOCKED: _BAD,
-    Action.FORBIDDEN: _BAD,
-    Action.UNCERTAIN: _OPEN,
-    Action.CONFLICT: _OPEN,
-    Action.CHANGED: _EDITED,
-    Action.REMOVED: _BAD,
-    Action.EXPIRED: _BAD,
-    Action.CREATE: _GOOD,
-    Action.WAITING: _LATER,
-    Action.HELD: _QUIET,
-    Action.UNCHANGED: _QUIET,
+    word(Action.BLOCKED): _BAD,
+    word(Action.FORBIDDEN): _BAD,
+    word(Action.UNCERTAIN): _OPEN,
+    word(Action.CONFLICT): _OPEN,
+    word(Action.CHANGED): _EDITED,
+    word(Action.REMOVED): _BAD,
+    word(Action.EXPIRED): _BAD,
+    word(Action.CREATE): _GOOD,
+    word(Action.WAITING): _LATER,
+    word(Action.HELD): _QUIET,
+    word(Action.UNCHANGED): _QUIET,
     Status.PLACED: _GOOD,
     Status.ADOPTED: _GOOD,
     Status.FAILED: _BAD,
@@ -59,6 +62,7 @@ _LOOKS = {
     Severity.WARNING: _EDITED,
 }
 _HEADER = {"bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF", "valign": "top"}
+_FOOTER = "&L&A&RPage &P of &N"
 _CHANGED = {"bold": True, "bg_color": "#FFEB9C"}
 
 
@@ -66,17 +70,20 @@ class _Style(NamedTuple):
     look: str | None
     changed: bool
     quoted: bool
+    wrapped: bool
+    number_format: str
 
 
 def render_plan(plan: Plan, *, masked: bool = True) -> bytes:
-    """The calls, one a row, a summary, and the problems if there are any.
+    """A summary, the calls to stop by hand, all calls, and the problems; each only if there are any.
 
     Raises:
         ReconcilerError: more rows or columns than a workbook can have.
     """
-    tables = [calls_table(plan, masked=masked), summary_table(plan, masked=masked)]
+    tables = [summary_table(plan, masked=masked)]
     if plan.to_stop:
         tables.append(to_stop.table(plan.to_stop, masked=masked))
+    tables.append(calls_table(plan, masked=masked, for_people=True))
     if plan.diagnostics:
         tables.append(problems_table(plan, masked=masked))
     return to_xlsx(tables, plan.created_at)
@@ -123,40 +130,60 @@ class _Writer:
     def add(self, table: Table) -> None:
         columns = table.columns
         sheet = self._book.add_worksheet(table.name)
-        sheet.set_landscape()
-        sheet.set_paper(_A4)
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(0)
-        sheet.freeze_panes(1, 2 if len(columns) > 2 else 0)
-        widths = [len(name) + 4 for name in columns]  # room for the filter's arrow
-        for column, name in enumerate(columns):
-            sheet.write_string(0, column, _fitting(name), self._header)
+        headings = [_fitting(heading(name)) for name in columns]
+        widths = [len(name) + 4 for name in headings]  # room for the filter's arrow
+        for column, name in enumerate(headings):
+            sheet.write_string(0, column, name, self._header)
+        types = list(map(cell_type, columns))
         row = 0
         for row, line in enumerate(table.lines, start=1):
             for column, text in enumerate(line.texts):
                 if text:
-                    shown = _fitting(text)
-                    widths[column] = max(widths[column], len(shown) + 1)
-                    style = _style(shown, first=column == 0, changed=column in line.changed)
-                    sheet.write_string(row, column, shown, self._format(style))
-        sheet.autofilter(0, 0, row, len(columns) - 1)
-        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
+                    cell = types[column](text) or Typed(text)
+                    width = self._write(sheet, row, column, cell, changed=column in line.changed)
+                    widths[column] = max(widths[column], width)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, min(max(width, _NARROWEST), _WIDEST))
+        _set_up(sheet, row, len(columns), table.printed)
+
+    def _write(self, sheet: Worksheet, row: int, column: int, cell: Typed, *, changed: bool) -> int:
+        """Write a cell; returns its width in characters."""
+        value, number_format = cell
+        if isinstance(value, str):
+            text = _fitting(value)
+            look = text if column == 0 and text in _LOOKS else None
+            style = self._format(_Style(look, changed, risky(text), len(text) > _WIDEST, number_format))
+            sheet.write_string(row, column, text, style)
+            return len(text) + 1
+        style = self._format(_Style(None, changed, False, False, number_format))
+        if isinstance(value, datetime):
+            sheet.write_datetime(row, column, value, style)
+            return len(number_format) + 1
+        sheet.write_number(row, column, value, style)
+        return _NARROWEST
 
     def _format(self, style: _Style) -> Format:
+        """A text that would become a formula when it is edited is marked, as an apostrophe would do."""
         made = self._formats.get(style)
         if made is None:
             wanted = (_LOOKS[style.look] if style.look else {}) | (_CHANGED if style.changed else {})
-            kept = {"num_format": "@", "quote_prefix": style.quoted, "valign": "top"}
-            made = self._formats[style] = self._book.add_format({**wanted, **kept})
+            shape = {"num_format": style.number_format, "quote_prefix": style.quoted, "text_wrap": style.wrapped}
+            made = self._formats[style] = self._book.add_format({**wanted, **shape, "valign": "top"})
         return made
 
 
-def _style(text: str, *, first: bool, changed: bool) -> _Style:
-    """A text that would become a formula when it is edited is marked, as an apostrophe would do."""
-    look = text if first and text in _LOOKS else None
-    return _Style(look, changed, quoted=risky(text))
+def _set_up(sheet: Worksheet, last_row: int, columns: int, printed: int) -> None:
+    """Freeze, filter and print: landscape on A4, as wide as the page, with the header on each page."""
+    sheet.freeze_panes(1, 2 if columns > 2 else 0)
+    sheet.autofilter(0, 0, last_row, columns - 1)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    sheet.set_footer(_FOOTER)
+    if printed:
+        sheet.print_area(0, 0, last_row, printed - 1)
 
 
 def _fitting(text: str) -> str:

@@ -395,9 +395,11 @@ def test_plan_explain_says_where_new_cells_came_from(project: Workbench) -> None
     assert "        from formula, calls/june.yaml:10:29\n" in text
     assert "            Nombre: Eva  (sheet, calls/june.csv!C2)\n" in text
     page = project.ok("plan", *now, "--explain", "--format", "markdown").out
-    assert "| field | before | after | from |" in page
+    assert ": `***` (edited) from `formula` `calls/june.yaml:10:29`" in page
     assert "`Nombre` = `***` `sheet` `calls/june.csv!C2` |" in page
-    assert "| field | before | after |\n" in project.ok("plan", *now, "--format", "markdown").out
+    plain = project.ok("plan", *now, "--format", "markdown").out
+    assert ": `***` (edited) |" in plain
+    assert "from `formula`" not in plain
     project.ok("plan", *now, "--out", "a.plan")
     project.ok("plan", *now, "--explain", "--out", "b.plan")
     assert (project.root / "a.plan").read_bytes() == (project.root / "b.plan").read_bytes()

@@ -148,3 +148,53 @@ def test_a_command_that_needs_no_workbook_does_not_load_its_library(june: Workbe
     code = f"import sys; {plan}; sys.exit('xlsxwriter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=june.root, env=clean_environment(), check=False)
     assert done.returncode == 0
+
+
+REPORT = "https://ci.example/ops/calls/runs/71?attempt=1&x=2#artifacts"
+
+
+def test_the_comment_links_the_report_and_no_other_form_does(june: Workbench) -> None:
+    now = ("--now", "2031-05-30T12:00:00Z")
+    june.ok("plan", *now, *asked(*NAMES))
+    plain = {form: (june.root / name).read_bytes() for form, name in NAMES.items()}
+    june.ok("plan", *now, *asked(*NAMES), "--report-url", REPORT, "--out", "june.plan")
+    linked = {form: (june.root / name).read_bytes() for form, name in NAMES.items()}
+    assert {form for form in NAMES if linked[form] != plain[form]} == {"markdown"}
+    assert b'<a href="https://ci.example/ops/calls/runs/71?attempt=1&amp;x=2#artifacts">' in linked["markdown"]
+    assert REPORT not in (june.root / "june.plan").read_text()
+    assert (
+        june.ok("show", "june.plan", "--format", "markdown", "--report-url", REPORT).out.encode()
+        == (linked["markdown"])
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "ci.example/run",
+            "//ci.example",
+            "javascript:alert(1)",
+            "ftp://ci.example/",
+            "https://",
+            "https:///x",
+        ),
+        *(
+            'https://ci.example/"onclick="x',
+            "https://ci.example/a b",
+            "https://ci.example/)[x](y",
+            "https://c/<b>",
+        ),
+        *(
+            "https://user:secret@ci.example/",
+            "https://ci.example/\n@octocat",
+            "https://ci.example/`",
+            "/actions/runs/",
+        ),
+    ],
+)
+def test_what_is_not_the_address_of_a_page_is_wrong_usage(june: Workbench, url: str) -> None:
+    result = june.run("plan", "--format", "markdown", "--report-url", url)
+    assert (result.code, result.out) == (64, "")
+    assert "is not the http or https URL of a page" in result.err

@@ -166,9 +166,13 @@ class Project(Repository):
             "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": target,
             "RECONCILER_STATE": "snapshot:snapshot.json",
             "CI": "true",
+            "CI_JOB_URL": "https://gitlab.example/ops/calls/-/jobs/71",
         }
         done = run_step(script("plan"), path, env)
         assert done.returncode == 0, done.stderr
+        link = '<a href="https://gitlab.example/ops/calls/-/jobs/71/artifacts/browse">'
+        assert link in (path / "comment.md").read_text(encoding="utf-8")
+        assert (path / "report.html").exists()
         return (path / "plan.json").read_bytes()
 
     def apply(self, name: str, at: str | None = None) -> subprocess.CompletedProcess[str]:

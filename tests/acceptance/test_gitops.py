@@ -117,6 +117,8 @@ def test_from_a_branch_to_the_call_and_to_the_next_branch(forge: Forge, sandbox:
     comment = (artefact / "comment.md").read_text()
     assert comment.startswith("<!-- reconciler:plan -->")
     assert "14002" not in comment, "amounts are masked"
+    assert '<a href="https://github.example/ops/calls/actions/runs/71#artifacts">' in comment
+    assert "14002" not in (artefact / "report.html").read_text()
     assert (forge.folder / "summary-first.md").read_text() == comment
     assert not sandbox.calls()
 

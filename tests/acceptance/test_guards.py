@@ -234,7 +234,7 @@ def test_what_guards_block_comes_first_and_in_groups(project: Workbench) -> None
     assert sorted(heads, key=text.index) == heads
     assert text.startswith("Plan: 3 blocked, 1 to place. It cannot be applied: 3 blocked.\n" + heads[0])
     page = project.run("plan", "--format", "markdown").out
-    heads = [f"#### {head.strip()}" for head in heads]
+    heads = [f"<strong>{head.strip()}</strong>" for head in heads]
     assert sorted(heads, key=page.index) == heads
     sarif = project.run("plan", "--format", "sarif").json
     rules = {item["id"] for item in sarif["runs"][0]["tool"]["driver"]["rules"]}

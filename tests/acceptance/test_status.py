@@ -22,7 +22,7 @@ from reconciler.source.schema.packaged import schema_text
 from reconciler.source.sheets.formula_escape import unescape_formula
 from reconciler.state.sqlite.state import SqliteState
 from tests.conftest import AGENT, KEY, Workbench, plan_text
-from tests.workbooks import sheets_of
+from tests.workbooks import sheets_of, shown_in_cell
 
 LATER = ("--now", "2031-06-02T00:00:00Z")
 PLAN = "calls/june.yaml"
@@ -317,7 +317,8 @@ def test_all_forms_say_the_same_and_mask_it(bench: Workbench, service: Service) 
     rows = table(bench.ok("status", *LATER, "--format", "csv").out)
     bench.ok("status", *LATER, "--format", "xlsx", "--output", "calls.xlsx")
     header, *lines = sheets_of((bench.root / "calls.xlsx").read_bytes())["Calls"]
-    assert [dict(zip(header, line, strict=True)) for line in lines] == rows
+    assert header[:2] == ["Outcome", "Address"]
+    assert lines == [[shown_in_cell(text) for text in row.values()] for row in rows]
     text = bench.ok("status", *LATER).out
     for call, row in zip(told, rows, strict=True):
         for name in ("address", "outcome", "call_id", "target", "agent", "rings_at", "rings_local", "status"):

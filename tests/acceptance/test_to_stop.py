@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -224,7 +226,7 @@ def test_the_text_shows_one_list_and_says_once_what_to_do(three: Workbench) -> N
     assert shown.count("The API cannot") + shown.count("the API cannot change or cancel") == 1
 
 
-@pytest.mark.parametrize("form", ["markdown", "csv", "junit", "sarif", "github"])
+@pytest.mark.parametrize("form", ["csv", "junit", "sarif", "github"])
 def test_every_form_shows_one_list(three: Workbench, form: str) -> None:
     shown = three.run("plan", "--format", form).out
     for call in three.plan()["to_stop"]:
@@ -237,6 +239,21 @@ def test_every_form_shows_one_list(three: Workbench, form: str) -> None:
     assert places == sorted(places)
 
 
+def test_a_comment_shows_one_list_and_says_once_what_to_do(three: Workbench) -> None:
+    shown = three.run("plan", "--format", "markdown").out
+    rows = []
+    for call in three.plan()["to_stop"]:
+        local = datetime.fromisoformat(call["rings_local"])
+        (row,) = (line for line in shown.splitlines() if f"`{call['call_id']}`" in line)
+        assert f"`{call['person'][:8]}" in row
+        assert f"{local.day} {local:%b} {local.year} {local:%H:%M} in Mexico City`" in row
+        assert f"`{call['action']}: {call['why']}`" in row
+        rows.append(shown.index(row))
+    assert rows == sorted(rows)
+    assert shown.count("reconciler resolve ADDRESS --stopped --reason WHY (or --let-ring)") == 1
+    assert shown.count("will still ring") == 1
+
+
 def test_a_workbook_has_a_sheet_of_them(three: Workbench) -> None:
     three.ok("plan", "--format", "xlsx", "--output", "plan.xlsx")
     rows = sheets_of((three.root / "plan.xlsx").read_bytes())["To stop"]
@@ -245,6 +262,12 @@ def test_a_workbook_has_a_sheet_of_them(three: Workbench) -> None:
         ("changed", "june/inv-2"),
         ("removed", "june/inv-3"),
     ]
+    decision, reason = rows[0].index("Decision"), rows[0].index("Reason")
+    rows[1][decision], rows[1][reason] = "stopped", "deleted in the dashboard"
+    with (three.root / "decided.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    three.run("resolve", "--from", "decided.csv")
+    assert [item["address"] for item in three.plan()["to_stop"]] == ["june/inv-2", "june/inv-3"]
 
 
 def test_the_page_shows_one_list_and_says_once_what_to_do(three: Workbench) -> None:

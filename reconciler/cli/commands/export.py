@@ -16,7 +16,7 @@ from reconciler.cli.plan_output import check_place, put
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.render.csv import to_csv
-from reconciler.render.state_export import entries_json, entries_table
+from reconciler.render.state_export import entries_json, entries_table, summary_table
 from reconciler.render.xlsx import to_xlsx
 
 if TYPE_CHECKING:
@@ -71,12 +71,10 @@ def _with_plans(plans: Sequence[str], entries: list[Entry]) -> list[Entry]:
 def _bytes(
     entries: list[Entry], form: str, lineage: str, serial: int, public_metadata: frozenset[str] | None
 ) -> bytes:
-
     if form == "json":
         return entries_json(entries, lineage, serial, public_metadata)
     table = entries_table(entries, public_metadata)
     if form == "csv":
         return to_csv(table)
-
     latest = max((entry.attempted_at for entry in entries), default=datetime(1980, 1, 1, tzinfo=UTC))
-    return to_xlsx([table], latest)
+    return to_xlsx([summary_table(entries, lineage, serial), table], latest)

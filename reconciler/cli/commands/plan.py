@@ -76,6 +76,7 @@ class PlanOptions:
     forms: tuple[str, ...]
     as_json: bool
     outputs: tuple[str, ...]
+    report_url: str | None
     full: bool
     detailed_exitcode: bool
     explain: bool
@@ -163,6 +164,7 @@ def _plan(app: App, options: PlanOptions, wanted: list[tuple[str, str]], page: L
         now=made.created_at,
         excerpts=excerpts,
         origins=find_origins(app, workspace, options.paths, made, sources) if options.explain else None,
+        report_url=options.report_url,
         load=find_load_context(workspace, request, made) if page or "html" in dict(wanted) else NOTHING,
     )
     print_plan(app, made, wanted, view)

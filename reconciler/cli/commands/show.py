@@ -27,6 +27,7 @@ def show(
     forms: tuple[str, ...],
     as_json: bool,
     outputs: tuple[str, ...],
+    report_url: str | None,
     full: bool,
     reveal: bool,
 ) -> int:
@@ -34,5 +35,5 @@ def show(
     wanted = printouts(forms, outputs, as_json=as_json)
     project, _, _ = load_project(find_project(app.directory))
     plan = with_display_settings(read_plan(app, planfile), project)
-    print_plan(app, plan, wanted, PlanView(reveal=reveal, full=full))
+    print_plan(app, plan, wanted, PlanView(reveal=reveal, full=full, report_url=report_url))
     return ExitCode.DONE

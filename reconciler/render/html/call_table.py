@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.domain.model import Address, Call
-from reconciler.domain.plan import CellDiff
+from reconciler.domain.plan import CellDiff, Moment
 from reconciler.domain.times import UNKNOWN_TIME
 from reconciler.render import formats
 from reconciler.render.formats import shorten
@@ -127,7 +127,7 @@ def local_text(moment: datetime, timezone: str, now: datetime) -> str:
     """``Mon 15 Jun 10:00 in Mexico City``. It is not relative to now, because a page is also read later."""
     if moment == UNKNOWN_TIME:
         return UNKNOWN
-    return f"{formats.rings(moment, timezone, now)[1]} {formats.zone_place(timezone)}"
+    return formats.format_moment(Moment(moment, timezone), now)
 
 
 def known_time(moment: datetime | None) -> datetime | None:
