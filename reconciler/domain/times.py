@@ -222,3 +222,24 @@ def _zone_countries() -> dict[str, str]:
 def zone_country(name: str) -> str | None:
     """The country (ISO 3166-1) of a zone; None for old names such as ``US/Eastern``, and for ``UTC``."""
     return _zone_countries().get(name)
+
+
+def number_zones(number: str | None) -> tuple[ZoneInfo, ...]:
+    """Every zone in which a number of this range may be; empty if the range has no zone, or there is no number."""
+    import phonenumbers.timezone  # noqa: PLC0415 - loaded where a number must tell its zone
+
+    if number is None:
+        return ()
+    try:
+        names = phonenumbers.timezone.time_zones_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return ()
+    zones = [item for name in names for item in named_zones(name)]
+    return tuple(zones) if len(zones) == len(names) else ()  # Etc/Unknown is not a zone
+
+
+@cache
+def named_zones(name: str) -> tuple[ZoneInfo, ...]:
+    """The zone of that name; empty if there is none."""
+    clock = zone(name)
+    return () if clock is None else (clock,)

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from reconciler.domain.model import Entry
 from reconciler.domain.plan import Moment
-from reconciler.domain.times import local_time
+from reconciler.domain.times import local_time, number_zones
 from reconciler.evidence.outcomes import MISSING, UNCERTAIN, CallOutcome, OutcomeReport
-from reconciler.planning.guards.zones import number_zones
 from reconciler.quantities import format_count
 from reconciler.render import formats
 from reconciler.render.console import Console, OutputStyle, StyledLine, capture, print_indented
@@ -73,7 +72,7 @@ def _zone(entry: Entry) -> str:
     """The time zone of a call: that of its schedule, else that of the number if it has only one, else UTC."""
     if entry.call.schedule is not None:
         return entry.call.schedule.timezone
-    zones = number_zones(entry.call)
+    zones = number_zones(entry.call.to_number)
     return zones[0].key if len(zones) == 1 else "UTC"
 
 

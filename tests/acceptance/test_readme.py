@@ -89,4 +89,5 @@ def timeless(text: str) -> str:
     """The text without its days."""
     text = re.sub(r"\bin \d+ (days|h)\b", "in N days", text)
     text = re.sub(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2}\b", "DAY", text)
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", text)
     return re.sub(r" +", " ", re.sub(r"\d{4}-\d\d-\d\d", "DATE", text))

@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.policy import Hours, Policy
-from reconciler.domain.times import zone, zone_country
+from reconciler.domain.times import number_zones, zone, zone_country
 from reconciler.planning.guards.base import Candidate, GuardFinding, GuardInput
 from reconciler.planning.guards.calendars import holiday
-from reconciler.planning.guards.zones import called_zones, number_zones
+from reconciler.planning.guards.zones import called_zones
 
 _DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _CHECKED_FOR = timedelta(days=365)
@@ -56,7 +56,7 @@ def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[
         clock = zone(schedule.timezone) if schedule is not None else None
         if item.called_timezone is not None or item.call.to_number is None or clock is None:
             continue
-        local, shown = item.rings_at.astimezone(clock), number_zones(item.call)
+        local, shown = item.rings_at.astimezone(clock), number_zones(item.call.to_number)
         if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:
             message = (
                 f"it would ring at {item.rings_at.astimezone(shown[0]):%H:%M:%S} {shown[0].key}, the number's "

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cache
 from zoneinfo import ZoneInfo
 
-from reconciler.domain.model import Call
-from reconciler.domain.times import places, zone
+from reconciler.domain.times import named_zones, number_zones, places
 from reconciler.planning.guards.base import Candidate
 
 # If a person's zone is unknown, every offset is possible. All offsets are a multiple of 15 minutes.
@@ -19,29 +17,9 @@ def called_zones(item: Candidate) -> tuple[ZoneInfo, ...]:
     unknown.
     """
     if item.called_timezone is not None:
-        return _named(item.called_timezone)
+        return named_zones(item.called_timezone)
     name = item.call.schedule.timezone if item.call.schedule is not None else "UTC"
-    return (_named(name) if name in places() else ()) or number_zones(item.call)  # UTC is no place
-
-
-def number_zones(call: Call) -> tuple[ZoneInfo, ...]:
-    """Every zone in which a number of this range may be; empty if the range has no zone."""
-    import phonenumbers.timezone  # noqa: PLC0415 - loaded where a number must tell its zone
-
-    if call.to_number is None:
-        return ()
-    try:
-        names = phonenumbers.timezone.time_zones_for_number(phonenumbers.parse(call.to_number))
-    except phonenumbers.NumberParseException:
-        return ()
-    zones = [item for name in names for item in _named(name)]
-    return tuple(zones) if len(zones) == len(names) else ()  # Etc/Unknown is not a zone
-
-
-@cache
-def _named(name: str) -> tuple[ZoneInfo, ...]:
-    clock = zone(name)
-    return () if clock is None else (clock,)
+    return (named_zones(name) if name in places() else ()) or number_zones(item.call.to_number)  # UTC is no place
 
 
 def clocks(item: Candidate) -> tuple[tzinfo, ...]:
