@@ -72,6 +72,7 @@ def test_rows_for_which_where_is_false_are_skipped_and_counted(sheet: Callable[.
     assert "are skipped by where: rows 3 and 5." in text
     assert "2 rows of calls/june." in bench.ok("validate").out
     assert "are skipped by where: rows 3 and 5." in bench.ok("plan", *NOW, "--format", "markdown").out
+    assert "are skipped by where: rows 3 and 5." in bench.ok("plan", *NOW, "--format", "html").out
     assert "skipped" not in sheet(HEADER, row(1), row(2)).ok("plan", *NOW).out
 
 

@@ -16,7 +16,7 @@ from reconciler.render.html.call_table import AttentionGroup, CallBook, CallLine
 from reconciler.render.html.load import Load, measure
 from reconciler.render.html.problems import Excerpt, ProblemGroup, problem_groups
 from reconciler.render.html.table_data import table_data
-from reconciler.render.labels import count_line, lifted_line, state_line, verdict_line
+from reconciler.render.labels import count_line, lifted_line, skipped_line, state_line, verdict_line
 
 _MOST_ENTRIES = 20
 _MOST_ROWS = 200
@@ -203,6 +203,7 @@ def _state(plan: Plan) -> str:
         sentences.append(
             f"Apply again before {utc_text(plan.next_apply_by)}, or the first waiting call will be missed."
         )
+    sentences += [skipped_line(item, str) for item in plan.skipped]
     return " ".join(sentences)
 
 
