@@ -122,67 +122,74 @@ class LivePage:
             return self._version
 
 
+class _Server(ThreadingHTTPServer):
+    """Serves one page on a free port of this machine, below a secret path."""
+
+    daemon_threads = True
+
+    def __init__(self, page: LivePage) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.page = page
+        self.path = f"/{secrets.token_urlsafe(16)}/"
+        self.host = f"127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Only requests to this machine's address are answered, so that no site in the browser can read the page under
+    a name that it points here.
+    """
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        name = path.removeprefix(self.server.path)
+        if self.headers.get("Host") != self.server.host or name not in {"", "plan", "changes"}:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif name == "changes":
+            self._stream(int(query) if query.isdecimal() else 0)
+        else:
+            page, version = self.server.page.latest()
+            self._send(page if name else _FRAME.replace("VERSION", str(version)).encode())
+
+    def log_message(self, *_: object) -> None:
+        """The terminal belongs to the plan."""
+
+    def _send(self, page: bytes) -> None:
+        self._start(
+            "text/html; charset=utf-8", {"Content-Length": str(len(page)), "Referrer-Policy": "no-referrer"}
+        )
+        self.wfile.write(page)
+
+    def _stream(self, version: int) -> None:
+        """Server-sent events (HTML Living Standard, 9.2): one for each page that is newer than ``version``."""
+        self._start("text/event-stream", {"Connection": "close"})
+        try:
+            while True:
+                newest = self.server.page.newer_than(version)
+                self.wfile.write(b"data: new\n\n" if newest > version else b":\n\n")
+                self.wfile.flush()
+                version = newest
+        except OSError:  # the browser left
+            self.close_connection = True
+
+    def _start(self, kind: str, headers: dict[str, str]) -> None:
+        self.send_response(HTTPStatus.OK)
+        for name, value in {"Content-Type": kind, "Cache-Control": "no-store", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
 @contextmanager
 def serving() -> Iterator[LivePage]:
-    """Serve a page on a free port of this machine. Only requests to this machine's address are answered, so that
-    no site in the browser can read the page under a name that it points here.
-    """
-    live = LivePage()
-    secret = secrets.token_urlsafe(16)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            name = path.removeprefix(f"/{secret}/")
-            if self.headers.get("Host") != f"127.0.0.1:{server.server_port}" or name not in {
-                "",
-                "plan",
-                "changes",
-            }:
-                self.send_error(HTTPStatus.NOT_FOUND)
-            elif name == "changes":
-                self._stream(int(query) if query.isdecimal() else 0)
-            else:
-                page, version = live.latest()
-                self._send(page if name else _FRAME.replace("VERSION", str(version)).encode())
-
-        def log_message(self, *_: object) -> None:
-            """The terminal belongs to the plan."""
-
-        def _send(self, page: bytes) -> None:
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(page)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Referrer-Policy", "no-referrer")
-            self.end_headers()
-            self.wfile.write(page)
-
-        def _stream(self, version: int) -> None:
-            """Server-sent events (HTML Living Standard, 9.2): one for each page that is newer than ``version``."""
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Connection", "close")
-            self.end_headers()
-            try:
-                while True:
-                    newest = live.newer_than(version)
-                    self.wfile.write(b"data: new\n\n" if newest > version else b":\n\n")
-                    self.wfile.flush()
-                    version = newest
-            except OSError:  # the browser left
-                self.close_connection = True
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    live.url = f"http://127.0.0.1:{server.server_port}/{secret}/"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    """Serve a page while the block runs."""
+    page = LivePage()
+    server = _Server(page)
+    page.url = f"http://{server.host}{server.path}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield live
+        yield page
     finally:
         server.shutdown()
         server.server_close()

@@ -21,7 +21,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _STAYS = "the server's write-ahead log, backups and replicas still contain the data: delete it on the server"
 
 
-class Moment(Instant):
+class DayOrInstant(Instant):
     """An RFC 3339 time with its offset, or a day: its start in UTC."""
 
     name = "date"
@@ -32,7 +32,9 @@ class Moment(Instant):
 
 
 @click.command("redact", epilog="\b\nExamples:\n  reconciler state redact --before 2026-01-01 --dry-run\n")
-@click.option("--before", type=Moment(), required=True, metavar="DATE", help="A day (UTC), or an RFC 3339 time.")
+@click.option(
+    "--before", type=DayOrInstant(), required=True, metavar="DATE", help="A day (UTC), or an RFC 3339 time."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be redacted, and change nothing.")
 @json_option
 @lock_option

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from reconciler.source.formulas.clocks import parse_clock
 from reconciler.source.formulas.dates import parse_date
 from reconciler.source.formulas.notations import NO_INPUTS, ORDERS, Inputs, Notation
-from reconciler.source.formulas.patterns import FormatError, Moment, compile_pattern
+from reconciler.source.formulas.patterns import DateAndTime, FormatError, compile_pattern
 from reconciler.source.formulas.problem import Function, problem
 from reconciler.source.schema.wording import quoted
 
@@ -144,7 +144,7 @@ def _clock(text: str, cell: str, name: str, inputs: Inputs) -> time:
     return found.time
 
 
-def _formatted(text: str, form: object, name: str) -> Moment:
+def _formatted(text: str, form: object, name: str) -> DateAndTime:
     """The moment in a text of the format ``form``."""
     if not text.strip():
         raise problem(f"{name}: the cell is empty")

@@ -35,7 +35,7 @@ class FormatError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class DateAndTime:
     """A date, a time of day, or both, as a text has them."""
 
     day: date | None
@@ -50,14 +50,14 @@ class Pattern:
     has_date: bool
     has_clock: bool
 
-    def match(self, text: str) -> Moment | None:
+    def match(self, text: str) -> DateAndTime | None:
         """The moment in a text; None if it does not have the format, or there is no such day or time."""
         match = self.regex.fullmatch(without_accents(text))
         if match is None:
             return None
         parts = match.groupdict()
         try:
-            return Moment(
+            return DateAndTime(
                 day=_day(parts) if self.has_date else None, clock=_clock(parts) if self.has_clock else None
             )
         except (KeyError, ValueError):
