@@ -14,7 +14,7 @@ from reconciler.cli.app import App, SystemClock
 from reconciler.cli.apply_preview import announce
 from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
-from reconciler.cli.next_step import next_after_apply
+from reconciler.cli.next_command import next_after_apply
 from reconciler.cli.output import say
 from reconciler.cli.overrides import check_used
 from reconciler.cli.planner import make_context, overridden_guards
@@ -80,9 +80,9 @@ def place(
         try:
             apply = _apply(workspace, job, request, store, run.id, tally, joint)
             orders = apply.orders
+            key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
             if orders and not announced:
                 announce(orders, apply.span, job.plan, target, workspace.project.policy.caps)
-            key = target.key() if orders or target.join or (target.has_key and apply.asks) else None
             with reporter(orders, as_json=as_json, addresses=addresses) as report:
                 if orders and target.checkpoint is None and workspace.file is not None:
                     warn_about_temporary_disk(report.note)

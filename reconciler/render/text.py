@@ -185,8 +185,10 @@ def _print_group(console: Console, action: Action, words: str, changes: Sequence
 def _print_rows(console: Console, rows: Sequence[Change], advice: str, columns: Columns, view: _View) -> None:
     """Print rows that need the same action, after what is true of all of them."""
     shown, hidden = fold(rows, full=not view.look.shortened)
-    details = {formats.detail(change, view.display.now) for change in rows} if len(rows) > 1 and advice else set()
-    shared = details.pop() if len(details) == 1 else ""
+    now = view.display.now
+    shared = formats.detail(rows[0], now) if len(rows) > 1 and rows[0].address not in view.listed else ""
+    if shared and any(formats.detail(change, now) != shared for change in rows):
+        shared = ""
     if shared or advice:
         print_indented(console, for_terminal(_sentence(shared, advice)), 2)
     _print_header(console, columns, view)

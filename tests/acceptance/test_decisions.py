@@ -97,7 +97,7 @@ def test_what_is_overdue(project: Workbench, sandbox: Any) -> None:
     near = project.run("status", "--overdue", "--now", "2031-06-01T05:00:00Z")
     assert near.code == 3
     assert "3 overdue" in near.out
-    assert "june/inv-1  create  due 2031-06-01T06:01:00Z" in near.out
+    assert "to place  due Sun 1 Jun 00:01 in Mexico City" in near.out
     project.apply()
     assert project.run("status", "--overdue", "--now", "2031-06-01T05:00:00Z").code == 0
     assert "3 unchanged" in project.ok("status").out

@@ -414,10 +414,9 @@ def test_on_a_terminal_a_sentence_tells_instants_as_the_row_does(project: Workbe
     call_id = project.ok("state", "show", "june/inv-1", "--json").json["call_id"]
     assert project.plan(*soon)["changes"][0]["message"].startswith(stable % call_id)
     screen = " ".join(project.on_terminal("plan", *soon).split())
-    assert (
-        f"june/inv-1 ({call_id}) will still ring at Sun 1 Jun 00:01 in Mexico City (in 42 h), because the API"
-        in screen
-    )
+    assert "~ Sun 1 Jun 00:01" in screen
+    assert "times in Mexico City It will still ring: the API cannot change" in screen
+    assert call_id in screen
 
 
 @pytest.mark.parametrize("seed", ["1", "2", "3"])

@@ -426,5 +426,5 @@ def test_only_yes_is_yes(bench: Workbench, service: Any) -> None:
     declined = bench.on_terminal("state", "rebuild", answer="y")
     assert "declined: nothing was written" in declined
     assert not (bench.root / ".reconciler").exists()
-    assert "Created " in bench.on_terminal("state", "rebuild", answer="yes")
+    assert "Created" in bench.on_terminal("state", "rebuild", answer="yes")
     assert set(bench.actions().values()) == {"unchanged"}

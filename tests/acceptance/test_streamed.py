@@ -85,10 +85,12 @@ def test_an_apply_places_what_it_must(mixed: Workbench, sandbox: Any) -> None:
         before = len(sandbox.calls())
         done = spooled(mixed, "apply", "june.plan", "--json", "--rate", "none")
         summary = json.loads(done.stdout.splitlines()[-1])
-        assert (done.returncode, done.stderr) == (code, "")
+        assert done.returncode == code
+        assert [line for line in done.stderr.splitlines() if not line.startswith(PREVIEW)] == []
         assert (summary["placed"], len(sandbox.calls()) - before) == (placed, placed)
 
 
+PREVIEW = ("Service: ", "Calls: ", "First: ", "Last: ")
 HEADER = "key,contact_id,schedule.at,additional_data.note\n"
 SHEET = """\
 version: 1
@@ -147,7 +149,11 @@ def test_a_sheet_is_read_alike_by_many(bench: Workbench, name: str, computed: bo
         one, many = ([arg.format(which) for arg in args] for which in ("one", "many"))
         held, kept = bench.run(*one), spooled(bench, *many)
         assert held.out + held.err
-        assert (kept.stdout, kept.stderr, kept.returncode) == (held.out, held.err, held.code)
+        assert (kept.stdout, kept.stderr.replace(many[-1], one[-1]), kept.returncode) == (
+            held.out,
+            held.err,
+            held.code,
+        )
     saved = [bench.root / f"{which}.plan" for which in ("one", "many")]
     assert saved[0].exists() is (held.code == 0)
     if held.code == 0:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.app import App
-from reconciler.cli.options import FILE, service_options
+from reconciler.cli.options import FILE, Integer, service_options
 from reconciler.cli.output import say
 from reconciler.cli.sheet_import import check_target, locate_import, write_files
 from reconciler.cli.sheet_questions import Terminal, offered_account, read_sheet
@@ -62,9 +62,7 @@ Examples:
 @click.option("--plan", metavar="NAME", help="The plan's name. Default: the name of FILE.")
 @click.option("--output", type=FILE, help="The plan file to write. Default: in calls/, or next to FILE there.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook. Default: the only one with rows.")
-@click.option(
-    "--header", type=click.IntRange(1), metavar="N", help="The row with the column names. Default: found."
-)
+@click.option("--header", type=Integer(1), metavar="N", help="The row with the column names. Default: found.")
 @click.option("--encoding", metavar="NAME", help="The encoding of a CSV file. Default: guessed.")
 @click.option("--delimiter", metavar="CHAR", help="The delimiter of a CSV file. Default: guessed.")
 @click.option(

@@ -13,7 +13,7 @@ from reconciler.bulk.garbage import collection_paused
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.next_step import next_after_plan
+from reconciler.cli.next_command import next_after_plan
 from reconciler.cli.options import (
     FILE,
     full_option,

@@ -10,7 +10,7 @@ import click
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
-from reconciler.cli.next_step import next_after_status
+from reconciler.cli.next_command import next_after_status
 from reconciler.cli.options import (
     Duration,
     now_option,

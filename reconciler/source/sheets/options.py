@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from reconciler.source.yaml.nodes import JSON_NUMBER, MapNode, Node, Scalar
+from reconciler.source.yaml.nodes import MapNode, Node, Scalar
+
+_WHOLE = re.compile(r"([1-9][0-9]{0,8})(?:\.0+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +51,5 @@ def read_options(node: Node) -> Options | None:
 
 def _row_number(text: str | None) -> int | None:
     """A number that fits the schema, which also allows ``3.0``; None for others, which the schema reports."""
-    return int(float(text)) if text is not None and JSON_NUMBER.fullmatch(text) and len(text) < 10 else None
+    whole = _WHOLE.fullmatch(text or "")
+    return int(whole[1]) if whole else None
