@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -182,22 +183,27 @@ def _may_hold(folded: str, digits: str, part: str) -> bool:
 
 
 def _fold(text: str) -> str:
-    """Fold case as the patterns do: they treat the dotted and the dotless i as equal."""
+    """Fold case as the patterns do, which treat the dotted and the dotless i as equal, and leave out accents."""
     if text.isascii():
         return text.lower()
-    return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
+    return _without_accents(text.replace("\u0130", "i").replace("\u0131", "i")).casefold()
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 @lru_cache(maxsize=256)
 def _forms(part: str) -> re.Pattern[str]:
-    quoted = {part, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
+    plain = _without_accents(part)  # as ``slug`` writes it in a key
+    quoted = {part, plain, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
     quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
     forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
-    words = re.findall(r"[^\W_]+", part)
+    words = [re.findall(r"[^\W_]+", spelling) for spelling in dict.fromkeys((part, plain))]
     digits = "".join(filter(str.isdigit, part))
     if re.fullmatch(_PHONE, part) and digits.isascii():
         # Match the last digits: numbers are written with and without their country code.
         forms.append(r"(?:(?:\+|%2B)?(?:\d[\s().-]{0,2}){1,8})?" + r"[\s().-]{0,2}".join(digits[-7:]) + r"(?!\d)")
-    elif len(words) > 1:
-        forms.append(r"[\W_]{0,3}".join(map(re.escape, words)))
+    else:
+        forms += [r"[\W_]{0,3}".join(map(re.escape, listed)) for listed in words if len(listed) > 1]
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", re.IGNORECASE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -75,3 +76,19 @@ def test_explain_tells_where_values_came_from(limited: Workbench) -> None:
     assert told == {item["field"]: item["origin"]["kind"] for item in explained if item["origin"]["kind"] != "tag"}
     assert {"row", "default"} <= set(told.values())
     assert page_of(limited.ok(*PAGE)).data["origins"] == []
+
+
+def test_a_masked_page_counts_each_placed_call_once(project: Workbench) -> None:
+    rows = "".join(
+        f"  - {{key: {name}/2031-06-16, to_number: +5255512301{number}, full_name: {person}, from: '+12125550100',"
+        " schedule: {at: 2031-06-16 10:00}}\n"
+        for number, (name, person) in enumerate([("ana-lopez", "Ana López"), ("luis-paz", "Luis Paz")], 10)
+    )
+    head = plan_text(rows=0).partition("calls:")[0]
+    project.write("calls/june.yaml", f"{head}calls:\n{rows}")
+    assert project.apply().summary["placed"] == 2
+    pages = [project.ok("plan", "--format", "html", *reveal).out for reveal in ((), ("--reveal",))]
+    assert "ana-lopez" in pages[1]
+    assert "ana-lopez" not in pages[0]
+    assert re.findall(r"most in a day</dt>.*?<b>(\d+)</b>", pages[0]) == ["2"]
+    assert re.findall(r"most in a day</dt>.*?<b>(\d+)</b>", pages[1]) == ["2"]

@@ -14,6 +14,7 @@ from reconciler.domain.masking import mask_address, mask_diagnostic
 from reconciler.domain.model import Address, Diagnostic, Location, Severity
 from reconciler.domain.sensitive import FIELD_NAMES, is_harmless, mask_message, mask_text
 from reconciler.render.escape import for_json, inert_json
+from reconciler.source.formulas.functions import slug
 from reconciler.source.schema.packaged import schema_text
 
 
@@ -157,3 +158,11 @@ def test_printed_json_is_inert_and_says_the_same(value: object) -> None:
 def test_plain_letters_of_all_scripts_stay_as_they_are() -> None:
     document = json.dumps({"name": "José 電話 😀"}, ensure_ascii=False)
     assert for_json(document) == document
+
+
+@pytest.mark.parametrize("name", ["Ana López", "RAÚL PAZ", "Iván", "Zoë Núñez"])
+def test_a_name_is_masked_as_a_key_spells_it(name: str) -> None:
+    key = slug(name)
+    assert key.isascii()
+    assert mask_text(f"agenda/{key}/2031-06-16", [name]) == "agenda/***/2031-06-16"
+    assert mask_text("agenda/otra-persona/2031-06-16", [name]) == "agenda/otra-persona/2031-06-16"

@@ -48,7 +48,9 @@ def render_plan(
         )
         shown, known_origins = mask_plan(plan), mask_origins(origins or {})
         shown = replace(shown, aliases=_mask_agents(shown.aliases, calls))
-    book = replace(build_book(shown, load, known_origins), fullest=fullest_number_minute(plan, load))
+    book = replace(
+        build_book(shown, load, known_origins, unmasked=plan), fullest=fullest_number_minute(plan, load)
+    )
     return fill(build_content(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
 
 

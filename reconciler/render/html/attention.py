@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from reconciler.domain.model import Address
 from reconciler.domain.plan import Action, CallToStop, Change, Plan
 from reconciler.domain.policy import GUARD_CODES
 from reconciler.render import to_stop
@@ -30,22 +30,27 @@ _EXPLANATIONS = {
 }
 
 
-def attention_groups(plan: Plan, lines: Mapping[Address, CallLine]) -> Iterator[AttentionGroup]:
+def attention_groups(
+    plan: Plan, lines: Sequence[CallLine], to_line: Callable[[Change], CallLine]
+) -> Iterator[AttentionGroup]:
     """First the calls to stop by hand, then the blocked ones by reason, then the others by action. What the base
-    already has is left out.
+    already has is left out. Masked addresses of several people may be equal, so no line is found by its address
+    alone.
     """
+    occurrences = Counter(line.address for line in lines)
+    alone = {line.address: line for line in lines if occurrences[line.address] == 1}
     if plan.to_stop:
         yield AttentionGroup(
             name="to-stop",
             heading=to_stop.heading(plan.to_stop),
             explanation="They will ring, and the API cannot cancel a call.",
             instruction=_INSTRUCTIONS[TO_STOP],
-            lines=tuple(_stop_line(call, lines.get(call.address), plan.created_at) for call in plan.to_stop),
+            lines=tuple(_stop_line(call, alone.get(call.address), plan.created_at) for call in plan.to_stop),
             reason=TO_STOP,
         )
     own = [change for change in plan.changes if change.introduced is not False]
     for heading, blocked in blocked_groups(own):
-        yield _blocked_group(heading, blocked, lines)
+        yield _blocked_group(heading, blocked, to_line)
     for action in ATTENTION:
         changes = to_stop.elsewhere(plan, action, [change for change in own if change.action is action])
         if changes:
@@ -54,19 +59,21 @@ def attention_groups(plan: Plan, lines: Mapping[Address, CallLine]) -> Iterator[
                 heading=f"{len(changes):,} {ACTION_WORDS[action]}",
                 explanation=_EXPLANATIONS[action],
                 instruction=_INSTRUCTIONS.get(action, ""),
-                lines=tuple(lines[change.address] for change in changes),
+                lines=tuple(map(to_line, changes)),
                 kind=KIND_NUMBERS[action],
             )
 
 
-def _blocked_group(heading: str, changes: Sequence[Change], lines: Mapping[Address, CallLine]) -> AttentionGroup:
+def _blocked_group(
+    heading: str, changes: Sequence[Change], to_line: Callable[[Change], CallLine]
+) -> AttentionGroup:
     reason = next((change.reasons[0] for change in changes if change.reasons), "")
     explanation = GUARD_CODES.get(reason, "")
     return AttentionGroup(
         name=Action.BLOCKED.value,
         heading=f"{len(changes):,} {heading}",
         explanation=f"{explanation[:1].upper()}{explanation[1:]}." if explanation else "",
-        lines=tuple(lines[change.address] for change in changes),
+        lines=tuple(map(to_line, changes)),
         kind=KIND_NUMBERS[Action.BLOCKED],
         reason=reason_words(reason),
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
-from reconciler.domain.model import Address
 from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.sensitive import mask_name
 from reconciler.render import to_stop
@@ -42,18 +41,24 @@ SERIES = (
 )
 
 
-def build_book(plan: Plan, load: LoadContext = NOTHING, origins: Origins | None = None) -> CallBook:
-    """The changes by action, in the order of actions, the soonest first; what the base already has comes last."""
+def build_book(
+    plan: Plan, load: LoadContext = NOTHING, origins: Origins | None = None, *, unmasked: Plan | None = None
+) -> CallBook:
+    """The changes by action, in the order of actions, the soonest first; what the base already has comes last.
+    ``unmasked`` is the plan with the addresses of the state, if those of ``plan`` are masked.
+    """
     display, stopping = Display.from_plan(plan), to_stop.addresses(plan)
-    lines = {
-        change.address: _line(change, display, stopping=change.address in stopping) for change in plan.changes
-    }
+
+    def to_line(change: Change) -> CallLine:
+        return _line(change, display, stopping=change.address in stopping)
+
+    lines = [to_line(change) for change in plan.changes]
     return CallBook(
         now=plan.created_at,
-        lines=in_order(lines.values()),
+        lines=in_order(lines),
         kinds=KINDS,
         series=SERIES,
-        attention=tuple(attention_groups(plan, lines)),
+        attention=tuple(attention_groups(plan, lines, to_line)),
         kind="action",
         changes="what changes",
         place="row",
@@ -61,16 +66,17 @@ def build_book(plan: Plan, load: LoadContext = NOTHING, origins: Origins | None 
         show=mask_name(plan.show or ""),
         value=display.heading,
         branch=plan.base is not None,
-        unlisted=tuple(_unlisted(plan, lines, load)),
+        unlisted=tuple(_unlisted(unmasked or plan, load)),
         limit=load.per_minute,
         origins=origins or {},
     )
 
 
-def _unlisted(plan: Plan, lines: Mapping[Address, CallLine], load: LoadContext) -> Iterator[MinuteLoad]:
+def _unlisted(plan: Plan, load: LoadContext) -> Iterator[MinuteLoad]:
     """Placed calls that have no line: the old calls of edited rows, and those of plans that were not selected."""
     moved = dict(plan.moves)
-    charted = {line.address for line in lines.values() if SERIES[line.load] is SERIES[-1]}
+    now = Display.from_plan(plan).now
+    charted = {change.address for change in plan.changes if SERIES[_series(change, now)] is SERIES[-1]}
     rest = (entry for entry in load.placed if moved.get(entry.address, entry.address) not in charted)
     counts = Counter((minute(entry.rings_at), zone(entry.call)) for entry in rest)
     yield from (MinuteLoad(second, name, calls) for (second, name), calls in sorted(counts.items()))
