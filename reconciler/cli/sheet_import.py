@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.app import App
 from reconciler.cli.output import say
 from reconciler.cli.output_files import write_private, write_text
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.source.files import name_of, plan_folder
 from reconciler.source.sheets.opening import open_named_sheet, open_sheet
@@ -68,6 +69,10 @@ def locate_import(app: App, project: Project, file: Path, output: Path | None, n
 
 
 def check_target(job: SheetImport, *, force: bool) -> None:
+    if job.target.name == PROJECT_FILE:
+        raise ReconcilerError(
+            f"{PROJECT_FILE} is no plan file", hint="choose another name with --output or --plan"
+        )
     if exists(job.target) and not force:
         hint = "pass --force to replace it, or choose another name with --output or --plan"
         raise ReconcilerError(f"{job.target.name} already exists", hint=hint)

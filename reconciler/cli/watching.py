@@ -144,8 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
+        allowed = path.startswith(self.server.path) and self.headers.get("Host") == self.server.host
         name = path.removeprefix(self.server.path)
-        if self.headers.get("Host") != self.server.host or name not in {"", "plan", "changes"}:
+        if not allowed or name not in {"", "plan", "changes"}:
             self.send_error(HTTPStatus.NOT_FOUND)
         elif name == "changes":
             self._stream(int(query) if query.isdecimal() else 0)

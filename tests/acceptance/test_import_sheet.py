@@ -338,3 +338,58 @@ def test_a_header_that_is_nearly_a_field_sets_it_or_goes_to_the_agent(ready: Wor
     assert {address: call["additional_data"] for address, call in calls(ready).items()} == {
         "s/a@2": {"country": "MX"}
     }
+
+
+NAMES = "Folio,Cliente,Teléfono,Fecha de llamada,Hora\n"
+CALL = "{},Ana Pérez,{},{},{}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "todo"),
+    [
+        (
+            text_of(
+                ["Folio", "Cliente", "Teléfono vendedor", "Celular cliente", "Fecha de llamada", "Hora"],
+                ["1", "Ana", "55 5123 0111", "55 5124 0112", "2031-06-16", "10:00"],
+            ),
+            SAID,
+            "to_number",
+        ),
+        (
+            NAMES + "".join(CALL.format(n, n, "2031-06-16", "10:00") for n in ("+12125550123", "+525551240112")),
+            ("--timezone", "America/New_York"),
+            "to_number",
+        ),
+        ("Folio,Cliente,Teléfono,Cancelled at\n1,Ana,55 5123 0111,2031-06-16 13:12\n", SAID, "schedule.at"),
+        ("Folio,Cliente,Teléfono,Fecha factura,Hora\n1,Ana,55 5123 0111,2031-06-16,03:12\n", SAID, "schedule.at"),
+        ("Folio,Cliente,Teléfono,Fecha\n1,Ana,55 5123 0111,2031-06-16 00:00:00\n", SAID, "schedule.at"),
+        (NAMES + CALL.format(1, "55 5123 0111", "05/01/2031", "10:00"), SAID, "day"),
+    ],
+    ids=["two phones", "two countries", "another time", "another date", "midnight", "either order"],
+)
+def test_what_only_a_person_knows_is_a_todo(
+    ready: Workbench, text: str, options: tuple[str, ...], todo: str
+) -> None:
+    ready.write("calls/p.csv", text)
+    result = ready.ok("import-sheet", "calls/p.csv", *options)
+    assert [line.split()[1] for line in result.err.splitlines() if line.startswith("TODO ")].count(todo) == 1
+    assert ready.run("validate").code == 1
+
+
+def test_a_row_of_data_is_no_header_and_no_title(ready: Workbench) -> None:
+    row = "Cliente {},Contacto,+52555512{:04},2031-06-16,10:00\n"
+    ready.write("calls/p.csv", "Nr,Wer,Nummer,Wann,Uhr\n" + "".join(row.format(n, n) for n in range(4)))
+    result = ready.ok("import-sheet", "calls/p.csv", *SAID)
+    assert "header:" not in (ready.root / "calls/p.yaml").read_text(), result.err
+    sheet = "version: 1\nplan: q\ndefaults: {agent: good, from: mx}\nsheets: [{file: q.csv}]\n"
+    ready.write("calls/q.csv", "Key,Contact,When\na,b,c\nkey,contact_id,schedule.at\n")
+    ready.write("calls/q.yaml", sheet)
+    assert "E605" in ready.run("validate", "calls/q.yaml").out
+
+
+def test_the_settings_are_never_replaced(ready: Workbench) -> None:
+    ready.write("calls/p.csv", SPANISH)
+    before = (ready.root / "reconciler.yaml").read_bytes()
+    result = ready.run("import-sheet", "calls/p.csv", *SAID, "--output", "reconciler.yaml", "--force")
+    assert (result.code, "is no plan file" in result.err) == (1, True)
+    assert (ready.root / "reconciler.yaml").read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -41,6 +42,11 @@ def test_only_who_knows_the_address_reads_it(live: LivePage) -> None:
     assert get(f"{live.url}other").status_code == 404
     assert get(f"{live.url}plan", Host="evil.example").status_code == 404
     assert live.url.startswith("http://127.0.0.1:")
+    host = live.url.split("/")[2]
+    for target in ("plan", "", "changes"):  # as no browser asks
+        with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=10) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            assert b" 200 " not in connection.recv(64)
 
 
 def test_a_browser_is_told_of_each_new_page(live: LivePage) -> None:

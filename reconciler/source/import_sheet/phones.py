@@ -49,19 +49,27 @@ def read_phones(phone: Column, answers: Answers, country: str | None) -> Phones:
     zone, own = answers.given.get("--timezone"), looks.region_of(phone.with_digits)
     zoned = zone_country(zone or "")
     fits = zoned is not None and looks.are_numbers_of(phone.with_digits, zoned)
+    rivals = {region for region in (country, looks.likely_region(phone.with_digits)) if region is not None}
+    counts = {region: looks.count_numbers_of(phone.with_digits, region) for region in rivals}
+    certain = (
+        zoned is not None
+        and fits
+        and not looks.have_country_codes(phone.with_digits)  # of several countries: the next ones may be of any
+        and looks.count_numbers_of(phone.with_digits, zoned) >= max(counts.values(), default=0)
+    )
     if country is None or not looks.are_numbers_of(phone.with_digits, country):
         country = looks.likely_region(phone.with_digits)
     question = Question(
         "--region",
         f"In which country are the numbers in {label(phone.name)} written? Two letters, such as MX",
         guess=own or (zoned if fits else None) or country,
-        certain=own is not None or fits,
+        certain=own is not None or certain,
     )
     region, cell = answers.answer(question, _parse_region), cell_of(phone.name)
     if region is None:
         note = f'set the country of the numbers in {label(phone.name)}: =e164({cell}, "MX")'
         return Phones(phone, None, DraftLine("to_number", None, note))
-    why = f", the country of {zone}" if answers.given.get("--region") is None and own is None and fits else ""
+    why = f", the country of {zone}" if answers.given.get("--region") is None and own is None and certain else ""
     note = f"{label(phone.name)}, read as in {region}{why}"
     return Phones(phone, region, DraftLine("to_number", f'=e164({cell}, "{region}")', note))
 

@@ -46,7 +46,11 @@ class Roles:
             numbers = list(filter(looks.has_digit, values))
             return len(numbers) * 2 >= len(values) and looks.are_phones(numbers)
 
-        return self.take(Role.PHONE, good) or self.take_only(looks.region_of)
+        fitting = [column for column in self.free if fit(column.name, Role.PHONE) and good(column.values)]
+        scores = sorted(fit(column.name, Role.PHONE) for column in fitting)
+        if len(scores) > 1 and scores[-1] == scores[-2]:
+            return None  # whose number each column has, only a person knows
+        return self.take(Role.PHONE, good) or self.take_only(looks.have_country_codes)
 
     def dates(self) -> Iterator[Column]:
         """The columns of dates that may concern the call, the most likely first."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from statistics import median
 
 from reconciler.source.import_sheet.headers import Role, fit, is_total
-from reconciler.source.import_sheet.values import has_digit, is_data
+from reconciler.source.import_sheet.values import are_dates, has_digit, is_data, is_phone
 from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import schema_of
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
@@ -141,6 +141,9 @@ def _header_index(records: Sequence[SheetRow]) -> int:
 
 
 def _recognised(record: SheetRow) -> int:
+    """How many cells look like the name of a column; 0 for a row with a date or a phone number, which is data."""
+    if any(are_dates([text]) or is_phone(text) for text in record.texts if text.strip()):
+        return 0
     texts = {text.strip() for text in record.texts if text.strip() and not is_data(text)}
     return sum(_is_name(text) for text in texts)
 

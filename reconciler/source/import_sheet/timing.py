@@ -8,10 +8,12 @@ from reconciler.source.import_sheet import values as looks
 from reconciler.source.import_sheet import when
 from reconciler.source.import_sheet.answers import Answers, Question
 from reconciler.source.import_sheet.draft import DraftLine, cell_of, label
-from reconciler.source.import_sheet.headers import Role, day_comes_first, fit
+from reconciler.source.import_sheet.headers import Role, fit
 from reconciler.source.import_sheet.roles import Roles
 from reconciler.source.import_sheet.sample import Column, Sample
 from reconciler.source.schema.wording import listed
+
+_EXACTLY = 2  # the header is the word for a date, and nothing else
 
 
 @dataclass(slots=True)
@@ -67,11 +69,13 @@ def _likely(roles: Roles) -> tuple[str | None, str]:
     name = day.name
     if fit(name, Role.REASON_DATE) and not fit(name, Role.CALL_DATE):
         return f"1 workday before {name} at 10:00", f"{label(name)} is what the call is about, not when to call"
-    if looks.are_datetimes(day.with_digits):
-        return f"at {name}", ""
+    is_call_date = fit(name, Role.CALL_DATE) or fit(name, Role.DATE) == _EXACTLY
+    unsure = "" if is_call_date else f"{label(name)} may be something else than when to call"
+    if looks.are_datetimes(day.with_digits) and not looks.are_midnights(day.with_digits):
+        return f"at {name}", unsure
     if clock is None:
         return f"on {name} at 10:00", "no column looks like the time of day"
-    return f"on {name} at {clock.name}", ""
+    return f"on {name} at {clock.name}", unsure
 
 
 def _schedule(found: when.When, roles: Roles, timing: Timing) -> None:
@@ -101,7 +105,5 @@ def _date_line(day: Column, helper: str) -> DraftLine:
     forms, cell, note = looks.date_forms(day.with_digits), cell_of(day.name), label(day.name)
     if len(forms) < 2:
         return DraftLine(helper, f"=date({cell})", note)
-    if not day_comes_first(day.name):
-        choose = f'every date can be read as DD/MM and as MM/DD; choose one: =date({cell}, "{forms[0]}")'
-        return DraftLine(helper, None, f"{note}: {choose}")
-    return DraftLine(helper, f'=date({cell}, "{forms[0]}")', f"{note}, in the format {forms[0]}")
+    choose = f'every date can be read as DD/MM and as MM/DD; choose one: =date({cell}, "{forms[0]}")'
+    return DraftLine(helper, None, f"{note}: {choose}")

@@ -84,6 +84,11 @@ def are_datetimes(values: Values) -> bool:
     return _mostly(values, lambda text: (match := _DATE.fullmatch(text.strip())) and match["clock"])
 
 
+def are_midnights(values: Values) -> bool:
+    """Whether all are at 00:00, as programs write a date without a time."""
+    return all_of(values, re.compile(r"[^ T]+[ T]00:00(:00(\.0+)?)?").fullmatch)
+
+
 def has_digit(text: str) -> bool:
     """False for texts that stand for an empty cell in a column of numbers or dates: ``n/a``, ``-``."""
     return any(char in "0123456789" for char in text)
@@ -141,9 +146,14 @@ def is_possible_in(text: str, region: str) -> bool:
 
 
 def are_numbers_of(values: Values, region: str) -> bool:
-    """Whether most are numbers that exist in a region. Numbers of other countries often have a possible length."""
+    """Whether most are numbers that exist in a region."""
+    return count_numbers_of(values, region) * 2 > len(values)
+
+
+def count_numbers_of(values: Values, region: str) -> int:
+    """How many are numbers that exist in a region. Numbers of other countries often have a possible length."""
     valid = (is_possible_in(text, region) and judge_number(e164(text, region)) == "valid" for text in values)
-    return sum(valid) * 2 > len(values)
+    return sum(valid)
 
 
 def likely_region(values: Values) -> str | None:
@@ -169,10 +179,10 @@ def zone_of(values: Values, region: str) -> str | None:
 
 
 def region_of(values: Iterable[str]) -> str | None:
-    """A region for these numbers if all of them have a country code, else None."""
+    """The region of these numbers if all of them have a country code, and it is the same; else None."""
     import phonenumbers  # noqa: PLC0415 - 27 ms
 
-    regions = []
+    regions = set()
     for text in values:
         if not text.strip().startswith("+"):
             return None
@@ -180,8 +190,14 @@ def region_of(values: Iterable[str]) -> str | None:
             number = phonenumbers.parse(text, None)
         except phonenumbers.NumberParseException:
             continue
-        regions.append(phonenumbers.region_code_for_number(number))
-    return next((region for region in regions if region in phonenumbers.SUPPORTED_REGIONS), None)
+        regions.add(phonenumbers.region_code_for_number(number))
+    region = regions.pop() if len(regions) == 1 else None
+    return region if region in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def have_country_codes(values: Values) -> bool:
+    """Whether all are numbers that start with ``+``."""
+    return are_phones(values) and all_of(values, lambda text: text.strip().startswith("+"))
 
 
 def _mostly(values: Values, good: Callable[[str], object]) -> bool:

@@ -67,7 +67,14 @@ def _names(record: SheetRow, needed: Set[str]) -> bool:
 
 
 def _refuse_flaws_above(grid: Grid, above: list[SheetRow], header: SheetRow) -> None:
+    """Refuse to pass over what may be more than a title: a row with as many cells as the header, or a flaw."""
     for record in above:
+        if _filled(record) > 1 and _filled(record) >= _filled(header):
+            message = (
+                f"it is not certain that row {header.number} names the columns: row {record.number} may be data"
+            )
+            hint = f"set header: {header.number} to ignore the rows above it"
+            raise SheetProblem("E605", message, hint, grid.locate(record, None))
         for column, flaw in record.flaws.items():
             hint = f"set header: {header.number} to ignore the rows above it"
             raise SheetProblem("E608", f"above the header: {flaw}", hint, grid.locate(record, column))
@@ -142,3 +149,7 @@ def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[
         else:
             hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or use it in columns:"
             report.add_problem_at("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)
+
+
+def _filled(record: SheetRow) -> int:
+    return sum(bool(text.strip()) for text in record.texts)
