@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.test_streamed import spooled
-from tests.conftest import AGENT, Workbench
+from tests.conftest import AGENT, NUMBER, Workbench
 from tests.workbooks import ods, workbook
 
 NOW = ("--now", "2030-01-01T00:00:00Z")
@@ -225,3 +225,19 @@ def test_many_processes_read_what_one_reads(
     for change in held.json["changes"]:
         day = lines[int(change["address"].split("/")[1])][0]
         assert change["call"]["schedule"]["at"][:10] == str(day)
+
+
+def test_a_row_that_is_skipped_does_not_decide_the_order_of_dates(bench: Workbench) -> None:
+    bench.create_project()
+    bench.write("calls/p.csv", "key,person,due\na,1,05/01/2031\nb,2,06/01/2031\nPrinted,,12/28/2031\n")
+    sheet = "version: 1\nplan: p\ndefaults: {{agent: {}, from: {}, schedule: {{timezone: America/Mexico_City}}}}\n"
+    rest = (
+        "sheets:\n  - file: p.csv\n    where: 'row.person != \"\"'\n    columns:\n"
+        "      contact_id: '=\"c1d2e3f4-a5b6-7890-cdef-00000000000\" + row.person'\n"
+        "      schedule.at: '=at(date(row.due), \"10:00\")'\n"
+    )
+    bench.write("calls/p.yaml", sheet.format(AGENT, NUMBER) + rest)
+    result = bench.run("validate")
+    assert (result.code, "could be" in result.out) == (1, True), result.out
+    bench.write("calls/p.csv", "key,person,due\na,1,05/01/2031\nb,2,12/28/2031\nPrinted,,\n")
+    assert bench.run("validate").code == 0

@@ -190,7 +190,9 @@ def test_an_hour_without_am_or_pm_is_not_taken_for_the_night() -> None:
         clock_in("3:00", "9:30 am")
     with pytest.raises(FormulaProblem, match="could be"):
         clock_in("08:59", "9:30 am", "15:00:00")
-    assert clock_in("3:00", "9:30 am", "15:00") == "03:00:00"
+    for other in ("15:00", "0:00"):
+        with pytest.raises(FormulaProblem, match="could be"):
+            clock_in("3:00", "9:30 am", other)
     assert clock_in("03:00:00", "9:30 am") == "03:00:00"
     assert clock_in("9:30", "9:30 am") == "09:30:00"
     assert clock_in("3:00 pm", "9:30 am") == "15:00:00"
@@ -270,3 +272,21 @@ def test_a_format_reads_back_what_it_wrote(moment: datetime) -> None:
     ):
         assert as_datetime(written, form) == str(moment)
         assert as_date(written, form).date() == moment.date()
+
+
+def test_a_text_of_two_columns_needs_a_clear_cell_in_each() -> None:
+    columns = {"due": {}, "issued": {Notation.MONTH_FIRST: "B3"}}
+    inputs = Inputs(("due", "issued"), ("05/01/2027", "05/01/2027"), columns.__getitem__)
+    with pytest.raises(FormulaProblem, match="could be 2027-01-05 or 2027-05-01"):
+        as_date("05/01/2027", inputs=inputs)
+    alone = Inputs(("issued",), ("05/01/2027",), columns.__getitem__)
+    assert f"{as_date('05/01/2027', inputs=alone):%Y-%m-%d}" == "2027-05-01"
+
+
+def test_a_text_made_of_cells_is_as_doubtful_as_they_are() -> None:
+    inputs = Inputs(
+        ("day", "hour"), ("2031-06-16", "8:00"), {"day": {}, "hour": {Notation.TWELVE_HOURS: "B2"}}.__getitem__
+    )
+    with pytest.raises(FormulaProblem, match="could be"):
+        as_datetime("2031-06-16 8:00", inputs=inputs)
+    assert as_datetime("2031-06-16 9:30", inputs=inputs) == "2031-06-16 09:30:00"

@@ -37,11 +37,6 @@ class ClockText:
     typed: bool = False
 
     @property
-    def is_24_hours(self) -> bool:
-        """Whether the text shows that its writer counts 24 hours."""
-        return self.typed and not 1 <= self.time.hour <= _NOON
-
-    @property
     def is_early(self) -> bool:
         """Whether the text may mean the afternoon, if its writer counts 12 hours: ``3:00``, but not ``9:30``."""
         return self.typed and 1 <= self.time.hour < _FIRST_CERTAIN_HOUR

@@ -137,9 +137,9 @@ def _clock(text: str, cell: str, name: str, inputs: Inputs) -> time:
         hint = "write 09:30, 9:30 am, 09h30 or 0.395833 (a fraction of a day), or set the format with datetime"
         raise problem(f"{name}: expected a time of day such as 10:00", hint, value=text)
     examples = inputs.examples(cell) if found.is_early else {}
-    if Notation.TWELVE_HOURS in examples and Notation.FULL_DAY not in examples:
+    if Notation.TWELVE_HOURS in examples:
         marked = f"{examples[Notation.TWELVE_HOURS]} in its column {Notation.TWELVE_HOURS}"
-        hint = "write am or pm in each cell of the column, or a 24-hour time such as 15:00"
+        hint = "write am or pm in each cell of the column"
         raise problem(f"{name}: this could be a.m. or p.m., because {marked}", hint, value=cell)
     return found.time
 

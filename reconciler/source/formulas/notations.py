@@ -27,7 +27,6 @@ class Notation(StrEnum):
     DAY_FIRST = "has the day first"
     MONTH_FIRST = "has the month first"
     TWELVE_HOURS = "says a.m. or p.m."
-    FULL_DAY = "counts 24 hours"
     POINT = "has a decimal point"
     COMMA = "has a decimal comma"
 
@@ -68,9 +67,7 @@ def _of_clock(text: str) -> Notation | None:
     found = parse_clock(text)
     if found is None and (dated := parse_date(text)) is not None and dated.clock:
         found = parse_clock(dated.clock)
-    if found is None:
-        return None
-    return Notation.TWELVE_HOURS if found.says_half else Notation.FULL_DAY if found.is_24_hours else None
+    return Notation.TWELVE_HOURS if found is not None and found.says_half else None
 
 
 def _of_amount(text: str) -> Notation | None:
@@ -102,12 +99,20 @@ class Inputs:
         return self._texts[self._names.index(name)] if name in self._names else ""
 
     def examples(self, text: str) -> Examples:
-        """The notations in the columns of the cells that hold ``text``; none if it is not the text of a cell."""
-        found: dict[Notation, str] = {}
-        for name, cell in zip(self._names, self._texts, strict=True):
-            if cell.strip() == text.strip():
-                found = {**self._columns(name), **found}
-        return found
+        """The notations in the columns of the cells that hold ``text``.
+
+        If several columns hold it, an order or a mark counts only if each of them shows one. A text that a formula
+        made may be of any cell that it reads: only what casts doubt on it counts.
+        """
+        cells = zip(self._names, self._texts, strict=True)
+        columns = [self._columns(name) for name, cell in cells if cell.strip() == text.strip()]
+        if not columns:
+            read = {note: cell for name in self._names for note, cell in self._columns(name).items()}
+            return {note: cell for note, cell in read.items() if note is Notation.TWELVE_HOURS}
+        merged = {note: cell for column in reversed(columns) for note, cell in column.items()}
+        decided = [kind for kind in (ORDERS, MARKS) if all(kind & set(column) for column in columns)]
+        usable = {Notation.TWELVE_HOURS}.union(*decided)
+        return {note: cell for note, cell in merged.items() if note in usable}
 
     def cell_of(self, text: str) -> str:
         """The cell with ``text`` as a formula names it; ``row.x`` if there is none, or more than one."""

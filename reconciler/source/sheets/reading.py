@@ -56,7 +56,7 @@ class SheetReader:
         if header is None:
             return
         check_unread(self._grid, first, header, {*read, *columns}, report)
-        examples = SheetExamples(self._grid, first, header.names, read)
+        examples = SheetExamples(self._grid, first, header.names, read, self._filter)
         ordered = tuple(column.in_sheet(examples) for column in in_order(columns, report))
         if (columns and not ordered) or not self._knows(columns, header):
             return
