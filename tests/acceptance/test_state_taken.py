@@ -23,6 +23,7 @@ from tests.zygote import Forked
 
 ROWS = 6
 PLACED = 2  # before the service throttles
+QUIET = 0.3  # seconds without a request: both workers wait then, as the service asked for a second
 APPLY = ("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "2", "--no-preflight")
 
 
@@ -66,8 +67,11 @@ def waiting(bench: Workbench) -> Iterator[Waiting]:
         shutil.copy2(bench.root / ".reconciler" / "state.db", old)
         run = bench.fork(*APPLY)
         try:
-            while sandbox._backend.dial._seen[False] < PLACED + 2:
+            seen, since = 0, time.monotonic()
+            while seen < PLACED + 2 or time.monotonic() - since < QUIET:
                 time.sleep(0.01)
+                if sandbox._backend.dial._seen[False] != seen:
+                    seen, since = sandbox._backend.dial._seen[False], time.monotonic()
             yield Waiting(bench, sandbox, run, old)
         finally:
             if run.poll() is None:
