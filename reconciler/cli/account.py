@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +13,7 @@ import phonenumbers
 from reconciler.contactship.account import RemoteAgent, RemoteNumber, list_agents, list_numbers
 from reconciler.contactship.origin import ServiceOrigin
 from reconciler.contactship.reader import Reader
+from reconciler.source.formulas.functions import slug
 
 Item = TypeVar("Item")
 
@@ -60,7 +60,9 @@ def read_account(origin: ServiceOrigin, key: str) -> Account:
             agents, numbers = await list_agents(reader), await list_numbers(reader)
         finally:
             await reader.aclose()
-        named_agents = ((agent, _slug(agent.name) or "agent") for agent in agents if _is_id(agent.id))
+        named_agents = (
+            (agent, slug(agent.name)[:40].strip("-") or "agent") for agent in agents if _is_id(agent.id)
+        )
         callers = [number for number in numbers if number.type != _INBOUND and _is_id(number.id)]
         named_numbers = ((number, _region_and_ending(number.e164)) for number in callers)
         return Account(dict(_with_aliases(named_agents)), dict(_with_aliases(named_numbers)))
@@ -77,11 +79,6 @@ def _with_aliases(items: Iterable[tuple[Item, str]]) -> Iterator[tuple[str, Item
             alias = f"{wanted}-{count}"
         used.add(alias)
         yield alias, item
-
-
-def _slug(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
 
 
 def _region_and_ending(e164: str) -> str:

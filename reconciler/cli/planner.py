@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from reconciler.cli import git
 from reconciler.cli.base_files import load_base
 from reconciler.domain import identity, wire
 from reconciler.domain.blinding import BlindedView
+from reconciler.domain.diagnostics import has_errors
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.facts import unresolved
 from reconciler.domain.model import Diagnostic, Severity
@@ -68,7 +69,7 @@ def load_plan(app: App, workspace: Workspace, request: PlanRequest) -> tuple[Pla
         state = EntryIndex.from_entries(entries)
         if state and not request.paths:
             diagnostics = tuple(map(_files_gone, diagnostics))
-        complete = not _errors(diagnostics)
+        complete = not has_errors(diagnostics)
         rows = sources.rows if workspace.trusted else ()  # without settings, what was placed is unknown
         plan = make_plan(rows, state, replace(found, complete=complete), diagnostics, sources.moves)
     plan = replace(plan, skipped=sources.skipped)
@@ -179,7 +180,7 @@ def planning(
     sources = replace(sources, diagnostics=(*sources.diagnostics, *problems))
     context = make_context(workspace, request)
     scope = sources.plans if request.paths else None
-    return replace(context, people=people, scope=scope, complete=not _errors(sources.diagnostics)), sources
+    return replace(context, people=people, scope=scope, complete=not has_errors(sources.diagnostics)), sources
 
 
 def make_context(workspace: Workspace, request: PlanRequest) -> Context:
@@ -194,7 +195,3 @@ def make_context(workspace: Workspace, request: PlanRequest) -> Context:
         policy=workspace.project.policy,
     )
     return context.with_overrides(request.lifted)
-
-
-def _errors(diagnostics: Sequence[Diagnostic]) -> bool:
-    return any(item.is_error for item in diagnostics)

@@ -51,6 +51,10 @@ def by_place(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(items, key=place))
 
 
+def has_errors(items: Iterable[Diagnostic]) -> bool:
+    return any(item.is_error for item in items)
+
+
 def problem_count(items: Iterable[Diagnostic]) -> int:
     """The number of problems, including those that were only counted."""
     return sum(item.omitted or 1 for item in items)

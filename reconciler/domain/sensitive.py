@@ -186,16 +186,16 @@ def _fold(text: str) -> str:
     """Fold case as the patterns do, which treat the dotted and the dotless i as equal, and leave out accents."""
     if text.isascii():
         return text.lower()
-    return _without_accents(text.replace("\u0130", "i").replace("\u0131", "i")).casefold()
+    return without_accents(text.replace("\u0130", "i").replace("\u0131", "i")).casefold()
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 @lru_cache(maxsize=256)
 def _forms(part: str) -> re.Pattern[str]:
-    plain = _without_accents(part)  # as ``slug`` writes it in a key
+    plain = without_accents(part)  # as ``slug`` writes it in a key
     quoted = {part, plain, *(json.dumps(part, ensure_ascii=narrow)[1:-1] for narrow in (True, False))}
     quoted |= {quote(part, errors="replace"), quote_plus(part, errors="replace")}
     forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +13,7 @@ from reconciler.cli.options import json_option, reveal_option
 from reconciler.cli.output import echo_json, say
 from reconciler.cli.plan_output import count_problems, show_problems
 from reconciler.cli.workspace import Workspace
-from reconciler.domain.diagnostics import by_place
+from reconciler.domain.diagnostics import by_place, has_errors
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import ExitCode
 from reconciler.planning.guarding import guard_rows
@@ -23,7 +22,7 @@ from reconciler.render.labels import skipped_line
 from reconciler.savedplan.planfile import diagnostic_document
 
 if TYPE_CHECKING:
-    from reconciler.domain.model import Diagnostic
+    pass
 
 
 @click.command(
@@ -44,10 +43,10 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     people, problems = workspace.people(now)
     sources = workspace.sources(app, paths, people=people)
     files = (*sources.diagnostics, *problems)
-    broken = _errors(files)
+    broken = has_errors(files)
     objections = guard_rows(sources.rows, workspace.project.policy, people, now) if workspace.trusted else ()
     found = by_place((*files, *objections))
-    valid = not _errors(found)
+    valid = not has_errors(found)
     if as_json:
         diagnostics = [diagnostic_document(item) for item in found]
         document = {"valid": valid, "rows": len(sources.rows), "diagnostics": diagnostics}
@@ -62,7 +61,3 @@ def validate(app: App, paths: tuple[str, ...], as_json: bool, reveal: bool) -> i
     if broken:
         return ExitCode.ERROR
     return ExitCode.DONE if valid else ExitCode.REFUSED
-
-
-def _errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    return any(item.is_error for item in diagnostics)

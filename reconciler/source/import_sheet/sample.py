@@ -135,8 +135,8 @@ def _header_index(records: Sequence[SheetRow]) -> int:
     best = max(above, key=lambda index: (_recognised(records[index]), -index))
     if _recognised(records[best]) >= 2:
         return best
-    width = median(_filled(record) for record in records[: _MOST_ABOVE * 2])
-    full = (index for index in above if _filled(records[index]) >= max(2, width * 0.6))
+    width = median(record.filled for record in records[: _MOST_ABOVE * 2])
+    full = (index for index in above if records[index].filled >= max(2, width * 0.6))
     return next(full, 0)
 
 
@@ -150,10 +150,6 @@ def _recognised(record: SheetRow) -> int:
 
 def _is_name(text: str) -> bool:
     return schema_of(text) is not None or near_field(text) is not None or any(fit(text, role) for role in Role)
-
-
-def _filled(record: SheetRow) -> int:
-    return sum(bool(text.strip()) for text in record.texts)
 
 
 def _sample(options: Options, header: Header, body: Sequence[SheetRow]) -> Sample:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
-from unicodedata import combining, normalize
 
 from reconciler.domain import times
+from reconciler.domain.sensitive import without_accents
 from reconciler.source.schema.wording import quoted
 
 _OFFSET = re.compile(
@@ -41,7 +41,7 @@ def is_place(name: str) -> bool:
 
 def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
     """The message and the hint for a name that is not a place. ``at`` is the scheduled wall time."""
-    folded = _without_accents(name.strip().lower().replace(" ", "_"))
+    folded = without_accents(name.strip().lower().replace(" ", "_"))
     bare = folded.removeprefix("etc/")
     if bare in _UTC:
         return (
@@ -61,10 +61,6 @@ def zone_problem(name: str, at: datetime | None = None) -> tuple[str, str]:
             f"write a place, such as {_listed(places)}",
         )
     return f"unknown timezone {quoted(name)}", _nearest(folded)
-
-
-def _without_accents(text: str) -> str:
-    return "".join(character for character in normalize("NFKD", text) if not combining(character))
 
 
 def _offset(text: str) -> timedelta | None:

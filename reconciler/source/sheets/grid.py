@@ -52,6 +52,11 @@ class SheetRow:
     def blank(self) -> bool:
         return not self.flaws and not any(map(str.strip, self.texts))
 
+    @property
+    def filled(self) -> int:
+        """How many cells are not empty."""
+        return sum(bool(text.strip()) for text in self.texts)
+
     def sent(self, direct: Set[int]) -> list[str]:
         """The texts. For the columns ``direct`` these are the texts that the workbook shows."""
         if not self.displayed:

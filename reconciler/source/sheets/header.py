@@ -69,7 +69,7 @@ def _names(record: SheetRow, needed: Set[str]) -> bool:
 def _refuse_flaws_above(grid: Grid, above: list[SheetRow], header: SheetRow) -> None:
     """Refuse to pass over what may be more than a title: a row with as many cells as the header, or a flaw."""
     for record in above:
-        if _filled(record) > 1 and _filled(record) >= _filled(header):
+        if record.filled > 1 and record.filled >= header.filled:
             message = (
                 f"it is not certain that row {header.number} names the columns: row {record.number} may be data"
             )
@@ -149,7 +149,3 @@ def check_unread(grid: Grid, record: SheetRow, header: Header, read: Collection[
         else:
             hint = f"did you mean {near[0]}?" if near is not None else "remove the column, or use it in columns:"
             report.add_problem_at("W204", f"header {name!r} is not a field, and no formula uses it", where, hint)
-
-
-def _filled(record: SheetRow) -> int:
-    return sum(bool(text.strip()) for text in record.texts)
