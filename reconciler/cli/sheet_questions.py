@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from reconciler.source.import_sheet.sample import Sample
     from reconciler.source.sheets.options import Options
 
-_NARROWEST = 40
 # How hints name a setting of the plan file, and the option that sets it.
 _OPTIONS = (
     ("set sheet: to one of ", "choose one with --sheet: "),
@@ -49,29 +46,20 @@ class Terminal:
     def __call__(self, question: Question, problem: AnswerProblem | None) -> str:
         """The answer; empty if the person leaves it open."""
         if self._first:
-            _print("Press Enter to take the answer in brackets. Ctrl-C ends without writing anything.", "")
+            say("Press Enter to take the answer in brackets. Ctrl-C ends without writing anything.", err=True)
             self._first = False
         if problem is None:
-            say("", err=True)
-            for line in question.text.splitlines():
-                _print(line, "")
+            say("", *question.text.splitlines(), err=True)
             for number, choice in enumerate(question.choices, start=1):
-                _print(choice, f"{number:>3}  " if question.numbered else "     ")
+                say(f"{number if question.numbered else '':>3}  {choice}", err=True)
         else:
-            _print(problem.message.removeprefix(f"{question.option}: "), "  ")
+            say(f"  {problem.message.removeprefix(f'{question.option}: ')}", err=True)
             if problem.hint is not None:
-                _print(f"hint: {problem.hint}", "  ")
+                say(f"  hint: {problem.hint}", err=True)
         label = "Answer" if question.guess else "Answer (empty: decide later)"
         guess = question.guess or ""
         answer: str = click.prompt(label, default=guess, show_default=bool(guess), err=True)
         return answer.strip()
-
-
-def _print(text: str, margin: str) -> None:
-    """A paragraph; its lines are indented as far as the text of the first."""
-    width = max(shutil.get_terminal_size().columns, _NARROWEST) - len(margin)
-    first, *rest = textwrap.wrap(text, width, break_long_words=False) or [""]
-    say(margin + first, *(" " * len(margin) + line for line in rest), err=True)
 
 
 def read_sheet(options: Options, job: SheetImport, answers: Answers) -> Sample:

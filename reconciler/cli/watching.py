@@ -21,6 +21,8 @@ from reconciler.cli.output import say
 from reconciler.system import programs
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from reconciler.cli.app import App
     from reconciler.cli.workspace import Workspace
 
@@ -132,6 +134,11 @@ class _Server(ThreadingHTTPServer):
         self.page = page
         self.path = f"/{secrets.token_urlsafe(16)}/"
         self.host = f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
+        """A browser that left is no error, and the terminal belongs to the plan."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

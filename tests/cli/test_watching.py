@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import struct
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -47,6 +50,21 @@ def test_only_who_knows_the_address_reads_it(live: LivePage) -> None:
         with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2])), timeout=10) as connection:
             connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             assert b" 200 " not in connection.recv(64)
+
+
+def test_a_browser_that_leaves_prints_nothing(live: LivePage, capfd: pytest.CaptureFixture[str]) -> None:
+    live.publish(b"x" * 20_000_000)
+    host, port = live.url.split("/")[2].split(":")
+    threads = threading.active_count()
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+        path = live.url.removeprefix(f"http://{host}:{port}")
+        connection.sendall(f"GET {path}plan HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        connection.recv(1)
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_browser_is_told_of_each_new_page(live: LivePage) -> None:

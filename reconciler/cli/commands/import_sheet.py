@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,23 +137,14 @@ def _print_draft(draft: Draft, options: Options) -> None:
     for what in ("sheet", "hidden", "header", "encoding", "delimiter"):
         value = getattr(options, what)
         if value is not None:
-            _print(f"{what}: {value!r}")
+            say(f"{what}: {value!r}", err=True)
     if draft.where:
-        _print(f"where: {draft.where}")
+        say(f"where: {draft.where}", err=True)
     for entry in (*draft.defaults, *draft.columns):
         text = f"{entry.field}: {entry.value}" if entry.value is not None else f"TODO {entry.field}"
-        _print(f"{text}  ({entry.note})" if entry.note else text)
+        say(f"{text}  ({entry.note})" if entry.note else text, err=True)
     for note in (*draft.notes, *draft.rows):
-        _print(f"note: {note}")
-
-
-def _print(text: str) -> None:
-    """A line, wrapped on a terminal."""
-    lines = [text]
-    if sys.stderr.isatty():
-        width = max(shutil.get_terminal_size().columns, 40)
-        lines = textwrap.wrap(text, width, subsequent_indent="    ", break_long_words=False)
-    say(*lines, err=True)
+        say(f"note: {note}", err=True)
 
 
 def _counts(draft: Draft) -> str:
