@@ -128,20 +128,18 @@ class Workbench:
             **{"stderr": subprocess.PIPE, **options},
         )
 
+    def open_terminal(self, *args: str, **env: str) -> tuple[int, Forked]:
+        """Start the command on a terminal of 80 columns and 24 lines: our side of it, and the process."""
+        ours, theirs = pty.openpty()
+        env = clean_environment() | self.env | {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
+        assert suits(env)
+        run = ZYGOTE.start(list(args), self.root, env, terminal=theirs)
+        os.close(theirs)
+        return ours, run
+
     def on_terminal(self, *args: str, answer: str | None = None, **env: str) -> str:
         """What the command prints on a terminal of 80 columns and 24 lines, where somebody types ``answer``."""
-        ours, theirs = pty.openpty()
-        there = {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
-        run = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *args],
-            cwd=self.root,
-            env=clean_environment() | self.env | there,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            close_fds=True,
-        )
-        os.close(theirs)
+        ours, run = self.open_terminal(*args, **env)
         if answer is not None:
             os.write(ours, f"{answer}\n".encode())
         screen = b""
@@ -151,7 +149,7 @@ class Workbench:
         except OSError:  # the other side is closed
             pass
         finally:
-            run.wait(timeout=60)
+            run.communicate()
             os.close(ours)
         return screen.decode()
 
