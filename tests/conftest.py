@@ -166,7 +166,7 @@ class Workbench:
         return result
 
     def create_project(self) -> None:
-        """``init``, with settings that allow calls at any hour; in this process, if nothing else is asked of it."""
+        """``init``, with settings that allow calls at any hour; in this process, if it can."""
         if self.env.keys() <= {"CONTACTSHIP_API_KEY", "CONTACTSHIP_BASE_URL"}:
             new_project(self.root, clean_environment())
             return
