@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import pty
 import shutil
@@ -20,8 +19,9 @@ import pytest
 from hypothesis import settings
 
 from reconciler.sandbox import SandboxConfig, running
+from tests.new_project import new_project
 from tests.ramdisk import MEMORY
-from tests.settings_file import keep_only_the_state, new_project
+from tests.settings_file import keep_only_the_state
 from tests.warm import shorten_pauses
 from tests.zygote import Forked, Zygote, clean_environment, suits
 
@@ -41,11 +41,11 @@ KEY = "canary-key-8c1f0a"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For ``-n auto``, three workers on two cores: for a third of its time a test only waits."""
+    """For ``-n auto``, two workers for each core: for more than a third of its time a test only waits."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return math.ceil(1.5 * cores)
+    return 2 * cores
 
 
 @pytest.hookimpl(optionalhook=True)
