@@ -195,7 +195,7 @@ def test_a_second_apply_meets_the_lock_and_is_told_who_holds_it(june: Workbench,
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_finishes_what_is_in_flight(june: Workbench, sandbox: Any, number: int, code: int) -> None:
     june.write(PLAN, plan_text(rows=50))
-    run = june.start("apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
+    run = june.fork("apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
     wait_for(lambda: len(sandbox.calls()) >= 3)
     run.send_signal(number)
     out, _ = run.communicate(timeout=30)
