@@ -20,5 +20,5 @@ def new_project(folder: Path, env: Mapping[str, str]) -> None:
         lineage = SqliteState(folder / DEFAULT_STATE).create(creation_details("init"))
     settings = f"version: 1\nstate:\n  path: {DEFAULT_STATE}\n  lineage: {lineage}\n"
     (folder / PROJECT_FILE).write_text(settings, encoding="utf-8")
-    (folder / CALLS).mkdir()
+    (folder / CALLS).mkdir(exist_ok=True)
     (folder / CALLS / EDITOR_SCHEMA).write_text(schema_text("callplan"), encoding="utf-8")
