@@ -36,7 +36,7 @@ from reconciler.planning.plan import make_plan
 from reconciler.savedplan import planfile, planreader
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
-from tests.simulation.invariants import judge_event, judge_request
+from tests.simulation.invariants import RunJudge, judge_event
 from tests.simulation.machine import Machine
 from tests.simulation.project import POLICY, Checkout
 from tests.simulation.wire import Fault, Requests, SimulatedTransport
@@ -189,16 +189,8 @@ class ApplyCommand:
 
     def _service(self, workers: int) -> Service:
         world, machine = self.world, self.machine
-        requests = Requests(
-            machine,
-            world.service,
-            world.loop,
-            world.random,
-            self._faults,
-            partial(judge_request, world, self.session),
-            world.undone,
-            partial(world.happened, session=self.session),
-        )
+        judge = RunJudge(world, self.session)
+        requests = Requests(machine, world.service, world.loop, world.random, self._faults, judge)
         clock = ServiceClock(machine.elapsed)
         transport = partial(SimulatedTransport, requests)
         providers = [ContactShip(ORIGIN, "key", TIMEOUT, clock, transport()) for _ in range(workers)]
@@ -233,16 +225,8 @@ async def look_up(world: World, place: str, faults: Faults) -> None:
     try:
         with world.state(place).store(run, machine) as store:
             session.begin(store, run.id)
-            requests = Requests(
-                machine,
-                world.service,
-                world.loop,
-                world.random,
-                faults,
-                partial(judge_request, world, session),
-                world.undone,
-                world.happened,
-            )
+            judge = RunJudge(world, session)
+            requests = Requests(machine, world.service, world.loop, world.random, faults, judge)
             clock = ServiceClock(machine.elapsed)
             listing = CallListing(ORIGIN, "key", TIMEOUT, clock, SimulatedTransport(requests))
             if store.conflicts():

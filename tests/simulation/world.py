@@ -13,9 +13,8 @@ from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Machine
-from tests.simulation.project import Files, Repository, marker_of
+from tests.simulation.project import Files, Repository
 from tests.simulation.service import Service, Traits
-from tests.simulation.wire import Fault
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
 FRESH = 5.0  # seconds that a check of the state is valid; README, "How calls are placed at most once"
@@ -104,15 +103,9 @@ class World:
         self.wrong.append((promise, how))
         self.say(f"BROKEN: {promise}: {how}")
 
-    def happened(self, what: str, phase: str, session: Session | None = None) -> None:
+    def happened(self, what: str, phase: str) -> None:
         """A fault, or something else, happened in this phase of a run."""
         self.met[what, phase, self.service.traits.tags] += 1
-        if session is not None and what == Fault.FORGETFUL:
-            session.left_out = True
-
-    def undone(self, body: Mapping[str, Any]) -> None:
-        """A request that was sent will never be placed."""
-        self.travelling[marker_of(body)] -= 1
 
     def excuse_if_travelling(self, marker: str) -> None:
         """A person says that a call was not placed while its request is still on its way."""
