@@ -100,9 +100,11 @@ class ApplyCommand:
         self._checkout = world.repository.checkout(back)
         self._faults = faults
         self.apply: Apply | None = None
+        self.tally = Tally()
         disk = world.disks[place]
         self.session = Session(self.machine, disk, self._checkout.files)
         self.ended = False
+        self.refused = False
 
     async def run(self) -> None:
         """Run to the end, or until it is refused. Raises ``Crash``."""
@@ -111,6 +113,7 @@ class ApplyCommand:
             await self._apply()
         except ReconcilerError as error:
             machine.check_alive()
+            self.refused = True
             world.say(f"{machine.name} is refused: {error.message}")
         finally:
             self.ended = True
@@ -154,7 +157,7 @@ class ApplyCommand:
             Approval(name, plan.git.commit if plan.git else None) for name, plan in job.approved.items()
         )
         run = new_run(machine, "apply", own_id, approvals)
-        tally = Tally()
+        tally = self.tally
         with world.state(self._place).store(run, machine) as store:
             self.session.begin(store, run.id)
             code = 1
@@ -210,6 +213,14 @@ class ApplyCommand:
             f"{self.machine.name} reports {address}: {event.kind} {event.call_id or event.message or ''}"
         )
         judge_event(self.world, self.session, event)
+
+    def left_to_place(self) -> list[str]:
+        """The rows that could be placed after the run; none if it said why it placed nothing more."""
+        if self.refused or self.tally.stopped or self.tally.unproved:
+            return []
+        with self.world.state(self._place).reader(self.machine) as reader:
+            plan, _ = make(self.world, self.machine, reader, self._checkout)
+        return [str(change.address) for change in plan.with_action(Action.CREATE)]
 
     def stop(self) -> None:
         """What SIGTERM does."""

@@ -186,9 +186,9 @@ def judge_event(world: World, session: Session, event: Event) -> None:
         world.break_promise(RECORDED, f"{event.address} is reported as not sent, and recorded as {status}")
 
 
-def judge_end(world: World, machine: Machine, place: str) -> None:
+def judge_end(world: World, place: str) -> None:
     """The story is over, and the service has answered everything."""
-    state = SimulatedState(world.disks[place])
+    machine, state = world.machine(place), SimulatedState(world.disks[place])
     try:
         problems = state.verify(machine).problems if world.replays else ()
         with state.reader(machine) as reader:
@@ -197,6 +197,8 @@ def judge_end(world: World, machine: Machine, place: str) -> None:
             forgotten = reader.cleared()
     except ReconcilerError:
         return
+    if world.left_to_place:
+        world.break_promise(LIVELY, f"{world.left_to_place[0]} can be placed, and the last apply did not place it")
     if problems:
         world.break_promise(LEDGER, problems[0])
     calls = {call.id: call for call in world.service.calls}

@@ -16,7 +16,7 @@ LONGEST_CALL = timedelta(minutes=3)
 class ServiceCall:
     """A call of the service. ``rings_at`` is when it really rings.
 
-    ``marker`` names the wish of the user that it fulfils: a row and its revision, whatever the row's name and cells
+    ``marker`` names the wish of the user that it fulfils: a row and its revision, whatever its name and its cells
     are meanwhile. None: somebody else placed it.
     """
 

@@ -78,6 +78,7 @@ class World:
         self.attempted: dict[str, str] = {}  # the person of each request that left, by marker
         self.latest_commit = ""  # of which calls were sent
         self.renamed: set[int] = set()  # rows that got another name without saying so
+        self.left_to_place: list[str] = []  # by the last apply, although it was neither refused nor stopped
         self.rang_at_once: list[str] = []
         self.copies = False  # whether there are, or were, copies of the state with different contents
         self.excused: dict[str, str] = {}
