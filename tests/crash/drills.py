@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.domain.times import format_instant
 from reconciler.state.sqlite.create import is_unfinished
 from reconciler.state.sqlite.state import SqliteState
 
@@ -125,6 +127,23 @@ def migrate(trial: Trial) -> None:
     target.rename(trial.judge.path)
 
 
+def redact(trial: Trial) -> None:
+    """Personal data is removed, or not; the ledger and the addresses stay."""
+    before = ("--before", format_instant(datetime.now(UTC)))
+    _strike(trial, "state redact", *before)
+    trial.command("state", "redact", *before, expected=(0, 5))  # 5: a call of that time is still uncertain
+
+
+def rebuild(trial: Trial) -> None:
+    """A lost state is rebuilt from the tags of the calls: whole, or not at all."""
+    trial.serve(tags=True, lag=0)
+    trial.judge.path.unlink()
+    _strike(trial, "state rebuild", "--auto-approve")
+    if not trial.judge.path.exists():
+        trial.command("state", "rebuild", "--auto-approve", expected=(0, 3))
+
+
 DRILLS: dict[str, Callable[[Trial], None]] = {
-    drill.__name__: drill for drill in (init, status, plan, resolve, pause, resume, backup, push, pull, migrate)
+    drill.__name__: drill
+    for drill in (init, status, plan, resolve, pause, resume, backup, push, pull, migrate, redact, rebuild)
 }

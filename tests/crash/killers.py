@@ -41,6 +41,8 @@ PASSES = {
     "state push": (35, 0),
     "state pull": (240, 2),
     "state migrate": (351, 4),
+    "state redact": (85, 3),
+    "state rebuild": (334, 7),
 }
 
 
