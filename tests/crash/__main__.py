@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -90,23 +91,28 @@ def _verdicts(trial: Callable[[int], Verdict], seeds: Iterator[int], workers: in
 @click.option("--mutant", type=click.Choice([*MUTANTS, *ANSWER_MUTANTS]), help="Make this mistake.")
 def crash(kills: int, seconds: float, seed: int, workers: int, keep: bool, mutant: str | None) -> None:
     """Kill commands, and say what became of the calls. Exit 1 if a promise was broken."""
+    if keep and mutant is not None:
+        raise click.UsageError("a run with a mistake is not recorded")
     commit = _commit() if keep else ""
     total, start = Total(), time.monotonic()
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        trial = partial(run_trial, folder=Path(folder), mutant=mutant, kills=KILLS_EACH)
-        if mutant in ANSWER_MUTANTS:
-            trial = partial(run_answer_trial, folder=Path(folder), mutant=mutant)
-        for verdict in _verdicts(trial, count(seed), workers):
-            total.add(verdict)
-            for wrong in verdict.wrong:
-                click.echo(f"seed {verdict.seed}: {wrong}")
-            if verdict.wrong:
-                click.echo(f"Repeat: python -m tests.crash --kills 1 --workers 1 --seed {verdict.seed}")
-            total.seconds = time.monotonic() - start
-            if total.killed.total() >= kills or total.seconds >= seconds:
-                break
+    folder = Path(tempfile.mkdtemp(prefix="kills-", dir=MEMORY))
+    trial = partial(run_trial, folder=folder, mutant=mutant, kills=KILLS_EACH)
+    if mutant in ANSWER_MUTANTS:
+        trial = partial(run_answer_trial, folder=folder, mutant=mutant)
+    for verdict in _verdicts(trial, count(seed), workers):
+        total.add(verdict)
+        for wrong in verdict.wrong:
+            click.echo(f"seed {verdict.seed}: {wrong}")
+        if verdict.wrong:
+            again = f"--kills 1 --workers 1 --seed {verdict.seed}"
+            click.echo(f"Repeat it: python -m tests.crash {again}. Its folder is left in {folder}.")
+        total.seconds = time.monotonic() - start
+        if total.killed.total() >= kills or total.seconds >= seconds:
+            break
     for line in total.lines():
         click.echo(line)
+    if not total.broken:
+        shutil.rmtree(folder)
     if keep:
         _record(total, commit, seed)
     raise SystemExit(bool(total.broken))
