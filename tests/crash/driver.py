@@ -52,7 +52,7 @@ class Clock:
 
 
 class Trial:
-    """``strike`` kills one command, ``apply`` and ``run`` let one end; each is followed by a check."""
+    """``strike`` kills a command; ``command`` and ``apply`` let one end."""
 
     def __init__(
         self, seed: int, folder: Path, mutant: str | None = None, lag: int | None = None, kills: int = KILLS
@@ -138,6 +138,8 @@ class Trial:
             self.verdict.survived[name] += 1
         elif self.mutant is None:
             self.report(f"the kill at {kill} did not occur: {done.stdout[-300:]}{done.stderr[-300:]}")
+        if "Traceback" in done.stderr:
+            self.report(f"{' '.join(args)}: {done.stderr[-500:]}")
         self.verdict.hot_journals += self._has_hot_journal()
 
     def _has_hot_journal(self) -> bool:
@@ -153,9 +155,9 @@ class Trial:
             self.report(f"{' '.join(args)} ended with {done.returncode}: {done.stdout[-300:]}{done.stderr[-500:]}")
         return done
 
-    def apply(self, *options: str) -> set[str]:
+    def apply(self) -> set[str]:
         """Let an apply end. Returns the addresses that it names."""
-        done = self.command(*APPLY, "--concurrency", "2", "--timeout", "5s", *options, expected=(0, 3))
+        done = self.command(*APPLY, "--concurrency", "2", "--timeout", "5s", expected=(0, 3))
         self.check("apply")
         return {json.loads(line).get("address") for line in done.stdout.splitlines()}
 
