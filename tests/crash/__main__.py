@@ -52,7 +52,7 @@ class Total:
         yield f"{self.trials:,} trials, {kills:,} kills, {kills / max(self.seconds, 0.001):.1f} kills a second."
         yield "Killed at: " + ", ".join(f"{kind} {number:,}" for kind, number in sorted(self.killed.items())) + "."
         yield (
-            f"{sums['hot_journals']:,} of them in the middle of a transaction; "
+            f"{sums['hot_journals']:,} of them left a commit half written; "
             f"{self.survived.total():,} commands ended before their moment came."
         )
         yield (

@@ -38,6 +38,8 @@ RULES = (*(f"{fault}=0.04" for fault in LOSSES), "reject=0.02")  # 28% of answer
 AFTER_A_LOSS = ("before-lookup", "before-adoption", "after-adoption")
 EACH_CALL = ("inside-intent", "before-send", "after-send", "inside-answer")
 APPLY = ("apply", "--auto-approve", "--json", "--rate", "none")
+HOT = bytes.fromhex("d9d505f920a163d7")  # how a journal begins from its sync to the end of its commit:
+# https://sqlite.org/fileformat2.html#the_rollback_journal
 TOOK = 50_000  # microseconds, of a command that has not run yet
 
 
@@ -140,11 +142,12 @@ class Trial:
             self.report(f"the kill at {kill} did not occur: {done.stdout[-300:]}{done.stderr[-300:]}")
         if "Traceback" in done.stderr:
             self.report(f"{' '.join(args)}: {done.stderr[-500:]}")
-        self.verdict.hot_journals += self._has_hot_journal()
+        self.verdict.hot_journals += self._journal().startswith(HOT)
 
-    def _has_hot_journal(self) -> bool:
+    def _journal(self) -> bytes:
+        """The journal that a killed transaction left."""
         journal = self.judge.path.with_name("state.db-journal")
-        return journal.exists() and journal.stat().st_size > 0
+        return journal.read_bytes() if journal.exists() else b""
 
     def command(self, *args: str, expected: Sequence[int] = (0,)) -> subprocess.CompletedProcess[str]:
         """Let a command end, and look at how it ended."""
@@ -167,8 +170,8 @@ class Trial:
         return ZYGOTE.run(["spec.json", *args], self.folder, self.env, module=VICTIM, timeout=120)
 
     def check(self, step: str) -> None:
-        """Judge, or half the time leave a journal of a commit that was cut for the next command to find."""
-        if self._has_hot_journal() and self.random.random() < 0.5:
+        """Judge; or, half the time, leave the journal of a transaction for the next command to find."""
+        if self._journal() and self.random.random() < 0.5:
             return
         before = len(self.verdict.wrong)
         self.judge.check(self.server.calls())

@@ -19,7 +19,7 @@ class Verdict:
 
     ``lost`` has the calls that the state does not know, and the rows that no message named and that are open.
     ``survived`` counts commands that ended before their moment came, and ``hot_journals`` the kills that left a
-    journal of SQLite, which the next connection has to roll back.
+    commit half written, which the next connection has to roll back.
     """
 
     seed: int

@@ -27,10 +27,10 @@ from reconciler.state.store import Store
 from reconciler.state.unlocked_store import UnlockedStore
 
 MOMENT, STATEMENT, COMMIT = BY_CHANCE = ("moment", "statement", "commit")
-IN_A_COMMIT = 150  # microseconds that a commit takes in memory, and some more
+IN_A_COMMIT = 100  # microseconds that a commit takes on a file system in memory
 # How many statements and commits of SQLite a command passes; measured. One that passes fewer survives.
 PASSES = {
-    "apply": (165, 7),
+    "apply": (165, 5),
     "init": (174, 1),
     "status": (55, 0),
     "plan": (23, 0),
@@ -42,14 +42,14 @@ PASSES = {
     "state pull": (240, 2),
     "state migrate": (351, 4),
     "state redact": (85, 3),
-    "state rebuild": (334, 7),
+    "state rebuild": (334, 4),
 }
 
 
 @dataclass(frozen=True)
 class Kill:
     """Where a command dies: at the ``nth`` pass of a named point, before the ``nth`` statement of SQLite,
-    ``microseconds`` after the ``nth`` commit began, or ``microseconds`` after the command began.
+    ``microseconds`` after the ``nth`` commit of changes began, or ``microseconds`` after the command began.
     """
 
     kind: str
@@ -156,12 +156,16 @@ def arm_by_chance(kill: Kill) -> None:
     if kill.kind == MOMENT:
         _strike_in(kill.microseconds)
         return
-    left = kill.nth
+    left, changes = kill.nth, dict[Any, int]()
     execute = connections._PollingConnection.execute
+
+    def writes(connection: Any) -> bool:
+        before, changes[connection] = changes.get(connection, 0), connection.total_changes
+        return changes[connection] > before
 
     def counted(self: Any, sql: str, parameters: Any = (), /) -> Any:
         nonlocal left
-        if kill.kind == STATEMENT or sql == "commit":
+        if kill.kind == STATEMENT or (sql == "commit" and writes(self)):
             left -= 1
             if left == 0:
                 _strike_in(kill.microseconds)

@@ -45,7 +45,7 @@ def test_a_command_dies_at_its_moment(kill: Kill, project: Workbench, sandbox: o
     done = ZYGOTE.run(command, project.root, clean_environment() | project.env, module=VICTIM)
     assert done.returncode == -signal.SIGKILL
     if kill.kind == COMMIT:
-        assert (project.root / ".reconciler" / "state.db-journal").stat().st_size > 0, "a commit that was cut"
+        assert (project.root / ".reconciler" / "state.db-journal").stat().st_size > 0, "an open transaction"
     assert project.apply().code == 0
 
 
