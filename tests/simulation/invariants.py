@@ -197,8 +197,9 @@ def judge_end(world: World, place: str) -> None:
             forgotten = reader.cleared()
     except ReconcilerError:
         return
-    if world.left_to_place:
-        world.break_promise(LIVELY, f"{world.left_to_place[0]} can be placed, and the last apply did not place it")
+    left = world.last_apply.left_to_place() if world.last_apply is not None else []
+    if left:
+        world.break_promise(LIVELY, f"{left[0]} can be placed, and the last apply did not place it")
     if problems:
         world.break_promise(LEDGER, problems[0])
     calls = {call.id: call for call in world.service.calls}

@@ -221,7 +221,7 @@ class Apply:
             world.say(f"{command.machine.name} is cancelled")
         while beside:
             await beside.pop()
-        world.left_to_place = [] if command.machine.dead else command.left_to_place()
+        world.last_apply = command
 
     def __str__(self) -> str:
         what = f" {self.saved}" if self.saved else f" --approved {self.approved}" if self.approved else ""

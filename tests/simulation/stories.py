@@ -1,4 +1,7 @@
-"""A story from a seed: how the service behaves, the rows, and what users, machines and the world do."""
+"""A story from a seed: how the service behaves, the rows, and what users, machines and the world do.
+
+``story(seed)`` is always the same.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
@@ -55,6 +55,11 @@ class Session:
         return self.taken
 
 
+class LastApply(Protocol):
+    def left_to_place(self) -> list[str]:
+        """The rows that could be placed after the run; none if it said why it placed nothing more."""
+
+
 class World:
     """``true_now`` is the time; machines may believe another one. ``wrong`` are broken promises, ``trace`` is
     everything that happened, in the words of the documentation. ``replays``: the ledger is replayed at the end,
@@ -78,7 +83,7 @@ class World:
         self.attempted: dict[str, str] = {}  # the person of each request that left, by marker
         self.latest_commit = ""  # of which calls were sent
         self.renamed: set[int] = set()  # rows that got another name without saying so
-        self.left_to_place: list[str] = []  # by the last apply, although it was neither refused nor stopped
+        self.last_apply: LastApply | None = None
         self.rang_at_once: list[str] = []
         self.copies = False  # whether there are, or were, copies of the state with different contents
         self.excused: dict[str, str] = {}
