@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from reconciler.domain.settings import STATE_FOLDER
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.sqlite.connection import translated
 from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
+from reconciler.system.files import make_folders
 
 _HEADER = b"SQLite format 3\x00"
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -86,19 +86,8 @@ def make_private(path: Path) -> None:
 
 def make_folder(folder: Path) -> None:
     """Create the folder if needed. Git ignores it if it was created here, or has the default name."""
-    is_new = not folder.exists()
-    if is_new:
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
+    is_new = make_folders(folder, 0o700)
     ignore = folder / ".gitignore"
     if is_new or folder.name == STATE_FOLDER:
         with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:
             file.write("*\n")
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

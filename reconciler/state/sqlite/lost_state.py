@@ -7,6 +7,7 @@ the state is rebuilt from the service, or by a person.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from reconciler.errors import StateError
 from reconciler.state.ledger.entries import Latest
 from reconciler.state.session import Connection
 from reconciler.state.sqlite import connection as connections
-from reconciler.state.sqlite.files import sync_folder
+from reconciler.system.files import sync_folder
 
 
 class LostState(msgspec.Struct, frozen=True):
@@ -51,7 +52,10 @@ def _has(connection: Connection, latest: Latest) -> bool:
 def record_lost(path: Path, lost: LostState) -> None:
     """Have older copies refused from now on. If this cannot be written, the run's own error still says so."""
     with suppress(OSError):
-        record_file(path).write_bytes(msgspec.json.encode(lost))
+        with record_file(path).open("wb") as file:
+            file.write(msgspec.json.encode(lost))
+            file.flush()
+            os.fsync(file.fileno())
         sync_folder(record_file(path).parent)
 
 
