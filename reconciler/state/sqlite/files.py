@@ -13,7 +13,7 @@ from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
 from reconciler.system.files import make_folders
 
 _HEADER = b"SQLite format 3\x00"
-_MOUNTS = Path("/proc/self/mountinfo")
+MOUNTS = Path("/proc/self/mountinfo")
 _MISSING_HINT = (
     "restore a backup of it, or rebuild it from the service: reconciler state rebuild. If nothing was placed yet: "
     "reconciler state init. To look only: reconciler plan --no-state. "
@@ -51,9 +51,9 @@ def check_location(path: Path) -> None:
     Raises:
         StateError: the path is refused.
     """
-    if sys.platform != "linux" or not _MOUNTS.exists():
+    if sys.platform != "linux" or not MOUNTS.exists():
         return
-    table = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    table = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     real = str(path.resolve())
     if mounted_alone(real, table):
         raise StateError(
