@@ -24,11 +24,11 @@ pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailabl
 HARMLESS = (".gitignore", ".lock")  # ends of names: what they hold can be made again
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_what_was_acknowledged_survives_a_power_cut(seed: int, tmp_path: Path) -> None:
-    figures = run_story(seed, tmp_path, cuts=15, again=1)
+def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
+    figures = run_story(1, tmp_path, cuts=12, again=1)
     assert figures.wrong == []
     assert figures.cuts > 40
+    assert figures.journals > 20
     assert figures.sent > 2
     assert figures.placed > 1
     assert figures.applied == 1
@@ -36,9 +36,9 @@ def test_what_was_acknowledged_survives_a_power_cut(seed: int, tmp_path: Path) -
 
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mistake_that_loses_data_is_found_out(mutant: str, tmp_path: Path) -> None:
-    figures = run_story(1, tmp_path, mutant, cuts=10)
+    figures = run_story(1, tmp_path, mutant, cuts=8)
     assert figures.wrong
-    assert figures.cuts < 60
+    assert figures.cuts < 40
 
 
 class Machine:
@@ -81,12 +81,8 @@ def essential(contents: Contents) -> Contents:
 COMMANDS = {
     "a saved plan": ("plan", "--out", "june.plan"),
     "a backup": ("state", "backup", "copy.db"),
-    "a pushed state": ("state", "push", "pushed.state"),
-    "a snapshot": ("state", "export", "--public", "june.snapshot"),
-    "the ledger": ("audit", "export", "ledger.jsonl"),
     "a decision file": ("resolve", "--export", "decisions.csv"),
     "a pause": ("pause", "--reason", "wrong prices"),
-    "a forgotten entry": ("state", "forget", "june/inv-3", "--reason", "a test"),
     "a redaction": ("state", "redact", "--before", "2026-01-01"),
     "a moved state": ("state", "migrate", str(STATE), "far/away/state.db"),
 }

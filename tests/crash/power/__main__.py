@@ -34,7 +34,8 @@ def power(runs: int, seed: int, jobs: int, again: int, mutant: str | None) -> No
             total.add(figures)
     click.echo(
         f"{runs} runs, {total.operations:,} operations: {total.cuts:,} cuts, {total.built:,} disks built, "
-        f"{total.states:,} different ones opened, {total.applied:,} of them applied again. "
+        f"{total.states:,} different states opened, {total.journals:,} of them with a journal, "
+        f"{total.applied:,} applied again and cut again. "
         f"Acknowledged: {total.sent:,} intents and {total.placed:,} answers, which were looked for "
         f"{total.looked:,} times. {len(total.wrong):,} lost or wrong."
     )

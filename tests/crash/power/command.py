@@ -6,7 +6,6 @@ kills can be planned here too.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import sys
@@ -32,22 +31,20 @@ def _use_pragmas(*pragmas: str) -> None:
 
 def _send_before_the_commit() -> None:
     turn = Journal.turn
-    writing: list[asyncio.Task[None]] = []
+    unwritten: list[tuple[Any, Any]] = []
 
-    async def write_later(journal: Journal, intents: Any, at: Any) -> None:
-        await asyncio.sleep(0.05)  # the requests leave in the meantime
-        await turn(journal, (), intents, at, lambda _: None, lambda: None)
-
-    async def early(self: Journal, results: Any, intents: Any, at: Any, recorded: Any, intended: Any) -> None:
-        while writing:
-            await writing.pop()
-        intended()
+    async def late(self: Journal, results: Any, intents: Any, at: Any, recorded: Any, intended: Any) -> None:
+        while unwritten:
+            earlier, moment = unwritten.pop()
+            await turn(self, (), earlier, moment, lambda _: None, lambda: None)
         if results:
             await turn(self, results, (), at, recorded, lambda: None)
-        writing.append(asyncio.create_task(write_later(self, intents, at)))
+        intended()
+        if intents:
+            unwritten.append((intents, at))
 
     spoil_the_proof()
-    Journal.turn = early  # type: ignore[method-assign]
+    Journal.turn = late  # type: ignore[method-assign]
 
 
 def _sync_no_folder() -> None:

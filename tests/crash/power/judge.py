@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.domain.model import PLACED_STATUSES, UNKNOWN_STATUSES
 from reconciler.errors import StateError
 from reconciler.state.sqlite.state import SqliteState
 from tests.crash.driver import address_of
@@ -17,6 +18,7 @@ from tests.crash.power.disk import Contents, write_folder
 from tests.crash.power.recording import Operation
 
 STATE = Path(".reconciler/state.db")
+_NEVER_SENT_AGAIN = PLACED_STATUSES | UNKNOWN_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Judge:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._opened: dict[str, Opened] = {}
+        self.journals = 0  # how many of them had a journal, which SQLite has to judge and may roll back
 
     @property
     def states(self) -> int:
@@ -97,6 +100,7 @@ class Judge:
         if digest not in self._opened:
             place = self._folder / "cut"
             write_folder(place, contents)
+            self.journals += bool(contents.get(f"{STATE}-journal"))
             self._opened[digest] = _open(place / STATE)
             shutil.rmtree(place)
         return self._opened[digest]
@@ -109,8 +113,8 @@ class Judge:
         wrong = [f"the state is damaged: {problem}" for problem in opened.problems]
         for promise in held:
             status, call_id = opened.entries.get(promise.address, ("absent", None))
-            if promise.kind == "sent" and status == "absent":
-                wrong.append(f"lost intent: {promise.address} was sent, and is not in the state")
+            if promise.kind == "sent" and status not in _NEVER_SENT_AGAIN:
+                wrong.append(f"lost intent: {promise.address} was sent, and is {status}")
             if promise.kind == "placed" and call_id != promise.call_id:
                 wrong.append(f"lost answer: {promise.address} was reported as placed, and is {status}")
         return wrong

@@ -23,7 +23,7 @@ from tests.settings_file import keep_only_the_state
 from tests.zygote import clean_environment
 
 APPLY = ("apply", "--auto-approve", "--json", "--rate", "none", "--no-schedule-check")
-FAULTS = ("drop-after=0.1", "drop-before=0.05", "too-many=0.05")
+FAULTS = ("drop-after=0.15", "drop-before=0.05")  # no request is refused: what was sent is never sent again
 KILLS = ("inside-intent", "before-send", "after-send", "inside-answer", "after-answer")
 PLAN = "calls/june.yaml"
 NEVER = 10_000_000  # seconds until a new call is listed: nothing but the state knows it
@@ -37,6 +37,7 @@ class Figures:
     cuts: int = 0
     built: int = 0
     states: int = 0
+    journals: int = 0  # states with a journal that is not empty
     sent: int = 0
     placed: int = 0
     looked: int = 0  # how often an acknowledged intent or answer was looked for
@@ -90,7 +91,7 @@ class Story:
             chosen, self.again = self.left, 0
             for contents, held in chosen:
                 self._apply_again(contents, held, rows + 2)
-        self.figures.states = self.judge.states
+        self.figures.states, self.figures.journals = self.judge.states, self.judge.journals
         return self.figures
 
     def _write_rows(self, root: Path, rows: int) -> None:
