@@ -64,6 +64,18 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def write_synced(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write a file and sync it; its name is durable after ``sync_folder``. A file that is replaced is overwritten.
+
+    Raises:
+        OSError: as ``FileExistsError`` if it exists, and is not to be replaced.
+    """
+    with path.open("wb" if replace else "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def make_folders(folder: Path, mode: int = 0o777) -> bool:
     """Create a folder and the missing ones above it, all durable. Returns whether it was missing.
 

@@ -21,8 +21,6 @@ from tests.zygote import clean_environment
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 
-HARMLESS = (".gitignore", ".lock")  # ends of names: what they hold can be made again
-
 
 def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
     figures = run_story(1, tmp_path, cuts=12, again=1)
@@ -70,11 +68,11 @@ class Machine:
 
 
 def essential(contents: Contents) -> Contents:
-    """Without what may be lost; an empty journal rolls nothing back."""
+    """Without the files of locks, which are made again, and without empty journals, which roll nothing back."""
     return {
         path: content
         for path, content in contents.items()
-        if not (path.endswith(HARMLESS) or (path.endswith("-journal") and not content))
+        if not (path.endswith(".lock") or (path.endswith("-journal") and not content))
     }
 
 

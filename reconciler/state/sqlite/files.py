@@ -10,7 +10,7 @@ from reconciler.domain.settings import STATE_FOLDER
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.sqlite.connection import translated
 from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
-from reconciler.system.files import make_folders
+from reconciler.system.files import make_folders, write_synced
 
 _HEADER = b"SQLite format 3\x00"
 MOUNTS = Path("/proc/self/mountinfo")
@@ -85,9 +85,11 @@ def make_private(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder if needed. Git ignores it if it was created here, or has the default name."""
+    """Create the folder if needed. Git ignores it if it was created here, or has the default name. The caller
+    syncs it.
+    """
     is_new = make_folders(folder, 0o700)
     ignore = folder / ".gitignore"
     if is_new or folder.name == STATE_FOLDER:
-        with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:
-            file.write("*\n")
+        with suppress(FileExistsError):
+            write_synced(ignore, b"*\n", replace=False)
