@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from msgspec import Struct
 
 from reconciler.contactship.answers import read, unwrap
@@ -68,15 +69,21 @@ class ContactShip:
     """The connection of one worker to the service.
 
     URLs are built from ``origin`` and a fixed path. ``timeout`` is the deadline of a whole request, in seconds.
+    ``transport`` replaces the network.
     """
 
     def __init__(
-        self, origin: ServiceOrigin, api_key: str, timeout: float, clock: ServiceClock | None = None
+        self,
+        origin: ServiceOrigin,
+        api_key: str,
+        timeout: float,
+        clock: ServiceClock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._client = Client(api_key, timeout / 3, clock)
+        self._client = Client(api_key, timeout / 3, clock, transport)
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; the module's table lists what it raises."""
@@ -137,14 +144,17 @@ def read_receipt(content: bytes) -> Receipt | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, at most a year, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    """Seconds to wait, at most a year, from a Retry-After header in either of its forms (RFC 9110, 10.2.3).
+
+    A date is compared with the ``Date`` of the same answer, because this machine's clock may be wrong.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _LONGEST_WAIT)
-    moment = read_date(value)
+    moment, now = read_date(value), read_date(headers.get("date", "")) or datetime.now(UTC)
     if moment is None:
         return None
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
+    return min(max(0.0, (moment - now).total_seconds()), _LONGEST_WAIT)
 
 
 def _service_message(content: bytes) -> str:

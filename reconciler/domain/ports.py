@@ -16,9 +16,15 @@ from reconciler.domain.model import Address, Call, Entry, JsonObject, Status
 
 
 class Clock(Protocol):
-    """The current time, always aware and in UTC."""
+    """The machine's clocks: the time of day, which may be set, and a stopwatch, which only moves forward."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """The current time, always aware and in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since an arbitrary moment, including the time that the machine slept."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
