@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -21,6 +22,7 @@ from reconciler.source.settings.project import find_project
 from reconciler.system.failures import FileRefused, error_message, next_step
 from reconciler.system.files import make_folders, sync_folder
 
+_CANNOT_SYNC = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP})
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/([0-9]{1,6})|(stdout)|(stderr))|/proc/self/fd/([0-9]{1,6})", re.ASCII)
 
 
@@ -122,14 +124,19 @@ def _creating(path: Path, mode: int) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        _sync_name(path)
     except BaseException:
         with contextlib.suppress(OSError):  # the cause of the failed write may also prevent the removal
             path.unlink(missing_ok=True)
         raise
-    _sync_name(path)
 
 
 def _sync_name(path: Path) -> None:
-    """The file is complete, even where its folder may be written and searched but not read."""
-    with contextlib.suppress(OSError):
+    """Sync the folder, where that is possible: it may be writable but not readable, or its file system may have no
+    such sync.
+    """
+    try:
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
