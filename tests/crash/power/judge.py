@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.domain.model import PLACED_STATUSES, UNKNOWN_STATUSES
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import StateError
 from reconciler.state.sqlite.state import SqliteState
 from tests.crash.driver import address_of
@@ -124,6 +125,8 @@ class Judge:
         opened = self.open(contents)
         if opened.refused is not None:
             return [f"the state is lost: {opened.refused}"] if held else []
+        if held and not contents.get(PROJECT_FILE):
+            return [f"{PROJECT_FILE} is lost, which pins the state"]
         wrong = [f"the state is damaged: {problem}" for problem in opened.problems]
         for promise in held:
             status, call_id = opened.entries.get(promise.address, ("absent", None))

@@ -211,8 +211,7 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
 
-/* Sending and printing are never slower than the lock allows, but a send must not block while it is held: asyncio's
-   sockets do not block. */
+/* The lock is held while data is sent, so a socket that blocks would hold up everything else: asyncio's do not. */
 ssize_t send(int file, const void *data, size_t size, int flags) {
   BEGIN;
   ssize_t done = REAL(send)(file, data, size, flags);
