@@ -2,8 +2,8 @@
 
    Load it with LD_PRELOAD. RECORD_ROOT is the folder (absolute, links resolved), RECORD_LOG the file that records
    are appended to; without them nothing is recorded. One lock covers each operation and its record, so that the
-   order in the log is the order in which the operations happened. ``recording.py`` reads the log. An operation that
-   would change a file in a way that is not recorded is recorded as unsupported ('!').
+   order in the log is the order in which the operations happened. ``recording.py`` reads the log. Ways to change a file
+   that are not recorded (mmap, sendfile, links, …) are noticed when the log is replayed: the files differ at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -133,8 +132,7 @@ static void note_open(int file, int flags, int existed) {
   char buffer[PATH_MAX];
   const char *path = path_of(file, buffer);
   if (path == NULL || (flags & O_PATH)) return;
-  if ((flags & O_TMPFILE) == O_TMPFILE) record('!', 0, 0, path, "O_TMPFILE", NULL, 0);
-  else if (!existed) record('O', 0, 0, path, NULL, NULL, 0);
+  if (!existed) record('O', 0, 0, path, NULL, NULL, 0);
   else if (flags & O_TRUNC) record('T', 0, 0, path, NULL, NULL, 0);
 }
 
@@ -278,26 +276,13 @@ int unlinkat(int at, const char *name, int flags) { return remove_at(at, name, f
 int mkdirat(int at, const char *name, mode_t mode) { AT('D', syscall(SYS_mkdirat, at, name, mode)); }
 int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 
-int symlinkat(const char *target, int at, const char *name) {
-  BEGIN;
-  char buffer[PATH_MAX];
-  const char *path = recorded ? path_at(at, name, buffer) : NULL;
-  int failed = syscall(SYS_symlinkat, target, at, name);
-  if (path != NULL && !failed) NOTE(record('!', 0, 0, path, "symlink", NULL, 0));
-  END(failed);
-}
-int symlink(const char *target, const char *name) { return symlinkat(target, AT_FDCWD, name); }
-
 static int rename_recorded(int from, const char *old, int to, const char *new, unsigned flags) {
   BEGIN;
   char first[PATH_MAX], second[PATH_MAX];
   const char *path = recorded ? path_at(from, old, first) : NULL;
   const char *target = recorded ? path_at(to, new, second) : NULL;
   int failed = syscall(SYS_renameat2, from, old, to, new, flags);
-  if (!failed && (path || target)) {
-    if (path && target && !flags) NOTE(record('R', 0, 0, path, target, NULL, 0));
-    else NOTE(record('!', 0, 0, path ? path : target, "rename", NULL, 0));
-  }
+  if (!failed && path && target && !flags) NOTE(record('R', 0, 0, path, target, NULL, 0));
   END(failed);
 }
 int rename(const char *old, const char *new) { return rename_recorded(AT_FDCWD, old, AT_FDCWD, new, 0); }
@@ -305,36 +290,3 @@ int renameat(int from, const char *old, int to, const char *new) { return rename
 int renameat2(int from, const char *old, int to, const char *new, unsigned flags) {
   return rename_recorded(from, old, to, new, flags);
 }
-
-/* What is not recorded: it only has to be noticed. */
-static void unsupported(int file, const char *name) {
-  char buffer[PATH_MAX];
-  const char *path = path_of(file, buffer);
-  if (path != NULL) record('!', 0, 0, path, name, NULL, 0);
-}
-
-#define UNSUPPORTED(result, name, parameters, arguments, file) \
-  result name parameters { \
-    BEGIN; \
-    if (recorded) NOTE(unsupported(file, #name)); \
-    END(REAL(name) arguments); \
-  }
-UNSUPPORTED(ssize_t, sendfile, (int out, int in, off_t *at, size_t size), (out, in, at, size), out)
-UNSUPPORTED(ssize_t, sendfile64, (int out, int in, off64_t *at, size_t size), (out, in, at, size), out)
-UNSUPPORTED(ssize_t, copy_file_range, (int in, off64_t *a, int out, off64_t *b, size_t size, unsigned flags),
-            (in, a, out, b, size, flags), out)
-UNSUPPORTED(ssize_t, pwritev, (int file, const struct iovec *parts, int count, off_t at), (file, parts, count, at),
-            file)
-UNSUPPORTED(int, posix_fallocate, (int file, off_t at, off_t size), (file, at, size), file)
-UNSUPPORTED(int, posix_fallocate64, (int file, off64_t at, off64_t size), (file, at, size), file)
-UNSUPPORTED(int, fallocate, (int file, int mode, off_t at, off_t size), (file, mode, at, size), file)
-
-#define MMAP(name, type) \
-  void *name(void *where, size_t size, int protection, int flags, int file, type offset) { \
-    BEGIN; \
-    if (recorded && file >= 0 && (flags & MAP_SHARED) && (protection & PROT_WRITE)) \
-      NOTE(unsupported(file, #name)); \
-    END(REAL(name)(where, size, protection, flags, file, offset)); \
-  }
-MMAP(mmap, off_t)
-MMAP(mmap64, off64_t)

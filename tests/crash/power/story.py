@@ -104,9 +104,7 @@ class Story:
     def _command(self, disk: Disk, *args: str, point: str | None = None) -> None:
         if self.figures.wrong:
             return
-        recording = self._record(self.root, args, point)
-        self._cut(disk, recording)
-        assert disk.now() == read_folder(self.root), "everything that happened was recorded"
+        self._cut(disk, self._record(self.root, args, point), self.root)
 
     def _record(self, root: Path, args: Sequence[str], point: str | None = None) -> Recording:
         spec = self.folder / "spec.json"
@@ -118,7 +116,7 @@ class Story:
         assert recording.operations
         return recording
 
-    def _cut(self, disk: Disk, recording: Recording) -> None:
+    def _cut(self, disk: Disk, recording: Recording, root: Path) -> None:
         """Do what was recorded, and cut the power on the way."""
         made = promises(recording.operations)
         count = len(recording.operations)
@@ -131,6 +129,7 @@ class Story:
                 self._hold(made.pop(0))
             if index in chosen and not self.figures.wrong:
                 self._cut_here(disk)
+        assert disk.now() == read_folder(root), "everything that changed a file was recorded"
 
     def _hold(self, promise: Promise) -> None:
         self.held.append(promise)
@@ -170,7 +169,7 @@ class Story:
         with running(SandboxConfig(port=0, api_key=KEY, list_lag=NEVER)) as server:
             self.env["CONTACTSHIP_BASE_URL"] = server.url
             recording = self._record(root, APPLY)
-        self._cut(disk, recording)
+        self._cut(disk, recording, root)
         self.figures.applied += 1
         sent = [promise.address for promise in promises(recording.operations) if promise.kind == "sent"]
         self.figures.wrong += [f"{address} was sent a second time" for address in sent if address in before]
