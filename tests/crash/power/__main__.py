@@ -37,7 +37,7 @@ def power(runs: int, seed: int, jobs: int, again: int, mutant: str | None) -> No
         f"{total.states:,} different states opened, {total.journals:,} of them with a journal, "
         f"{total.applied:,} applied again and cut again. "
         f"Acknowledged: {total.sent:,} intents and {total.placed:,} answers, which were looked for "
-        f"{total.looked:,} times. {len(total.wrong):,} lost or wrong."
+        f"{total.lookups:,} times. {len(total.wrong):,} lost or wrong."
     )
     raise SystemExit(bool(total.wrong))
 

@@ -120,15 +120,15 @@ class Judge:
         except StateError as error:
             return Opened(refused=error.message)
 
-    def broken(self, contents: Contents, held: Sequence[Promise]) -> list[str]:
+    def broken(self, contents: Contents, acknowledged: Sequence[Promise]) -> list[str]:
         """Which promises the disk does not keep."""
         opened = self.open(contents)
         if opened.refused is not None:
-            return [f"the state is lost: {opened.refused}"] if held else []
-        if held and not contents.get(PROJECT_FILE):
+            return [f"the state is lost: {opened.refused}"] if acknowledged else []
+        if acknowledged and not contents.get(PROJECT_FILE):
             return [f"{PROJECT_FILE} is lost, which pins the state"]
         wrong = [f"the state is damaged: {problem}" for problem in opened.problems]
-        for promise in held:
+        for promise in acknowledged:
             status, call_id = opened.entries.get(promise.address, ("absent", None))
             if promise.kind == "sent" and status not in _NEVER_SENT_AGAIN:
                 wrong.append(f"lost intent: {promise.address} was sent, and is {status}")

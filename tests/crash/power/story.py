@@ -40,7 +40,7 @@ class Figures:
     journals: int = 0  # states with a journal that is not empty
     sent: int = 0
     placed: int = 0
-    looked: int = 0  # how often an acknowledged intent or answer was looked for
+    lookups: int = 0  # how often an acknowledged intent or answer was looked for
     applied: int = 0
     wrong: list[str] = field(default_factory=list)
 
@@ -67,7 +67,7 @@ class Story:
         self.judge = Judge(folder)
         self.figures = Figures()
         self.env = clean_environment() | {"CONTACTSHIP_API_KEY": KEY}
-        self.held: list[Promise] = []
+        self.acknowledged: list[Promise] = []
         self.left: list[tuple[Contents, list[Promise]]] = []
 
     def run(self) -> Figures:
@@ -89,8 +89,8 @@ class Story:
             self._apply(disk, None)
         if not self.figures.wrong:
             chosen, self.again = self.left, 0
-            for contents, held in chosen:
-                self._apply_again(contents, held, rows + 2)
+            for contents, acknowledged in chosen:
+                self._apply_again(contents, acknowledged, rows + 2)
         self.figures.states, self.figures.journals = self.judge.states, self.judge.journals
         return self.figures
 
@@ -132,7 +132,7 @@ class Story:
         assert disk.now() == read_folder(root), "everything that changed a file was recorded"
 
     def _hold(self, promise: Promise) -> None:
-        self.held.append(promise)
+        self.acknowledged.append(promise)
         self.figures.sent += promise.kind == "sent"
         self.figures.placed += promise.kind == "placed"
 
@@ -142,30 +142,30 @@ class Story:
         for chance in chances:
             contents = disk.after_cut(partial(self._happens, chance), self.random)
             self.figures.built += 1
-            self.figures.looked += sum(promise.kind != "created" for promise in self.held)
-            self.figures.wrong += self.judge.broken(contents, self.held)
-            if self.held:
+            self.figures.lookups += sum(promise.kind != "created" for promise in self.acknowledged)
+            self.figures.wrong += self.judge.broken(contents, self.acknowledged)
+            if self.acknowledged:
                 self._choose_for_again(contents)
 
     def _choose_for_again(self, contents: Contents) -> None:
         """Each state with the same chance; only the chosen ones stay in memory (reservoir sampling)."""
         self.candidates += 1
         if len(self.left) < self.again:
-            self.left.append((contents, list(self.held)))
+            self.left.append((contents, list(self.acknowledged)))
         elif (place := self.random.randrange(self.candidates)) < self.again:
-            self.left[place] = (contents, list(self.held))
+            self.left[place] = (contents, list(self.acknowledged))
 
     def _happens(self, chance: float) -> bool:
         return self.random.random() < chance
 
-    def _apply_again(self, contents: Contents, held: list[Promise], rows: int) -> None:
+    def _apply_again(self, contents: Contents, acknowledged: list[Promise], rows: int) -> None:
         """After the cut, the real command sends what was not sent, and nothing else."""
         root = self.folder / "again"
         write_folder(root, contents)
         self._write_rows(root, rows)
         keep_only_the_state(root)
-        disk, self.held = Disk(read_folder(root)), list(held)
-        before = {promise.address for promise in held if promise.kind == "sent"}
+        disk, self.acknowledged = Disk(read_folder(root)), list(acknowledged)
+        before = {promise.address for promise in acknowledged if promise.kind == "sent"}
         with running(SandboxConfig(port=0, api_key=KEY, list_lag=NEVER)) as server:
             self.env["CONTACTSHIP_BASE_URL"] = server.url
             recording = self._record(root, APPLY)
