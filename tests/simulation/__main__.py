@@ -10,7 +10,7 @@ from multiprocessing import get_context
 
 import click
 
-from tests.simulation.run import Report, run, shorten
+from tests.simulation.run import run, shorten
 from tests.simulation.stories import story
 
 _CHUNK = 50

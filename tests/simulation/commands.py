@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
@@ -17,13 +17,14 @@ from reconciler.contactship.origin import ServiceOrigin
 from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.events import Event, Tally
-from reconciler.domain.facts import unresolved
+from reconciler.domain.facts import Verdict, unresolved
 from reconciler.domain.model import Address, Status
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.ports import Approval, Decision, Run
 from reconciler.errors import ReconcilerError
 from reconciler.evidence.conflicts import FileRows, end_conflicts
 from reconciler.evidence.settle import settle
+from reconciler.evidence.tagging import TAGS
 from reconciler.placing.admission import Job, admit
 from reconciler.placing.commit_order import CommitOrigin, find_objection
 from reconciler.placing.plan_checks import check_age, check_applicable, check_verdict
@@ -44,11 +45,8 @@ from tests.simulation.world import Session, World
 ORIGIN = ServiceOrigin("https://service", loopback=False)
 TIMEOUT = 10.0
 MAX_AGE = timedelta(hours=72)
+Faults: TypeAlias = Mapping[tuple[str, int], Fault]
 _JUDGED = (Action.CREATE, Action.WAITING, Action.EXPIRED, Action.BLOCKED)
-
-
-class Refusal(Exception):
-    """A person was told why nothing happened."""
 
 
 def make(world: World, machine: Machine, reader: Reader, checkout: Checkout) -> tuple[Plan, Context]:
@@ -85,7 +83,14 @@ class ApplyCommand:
     """``reconciler apply``: of the files, of a saved plan, or of the files as far as plans were approved."""
 
     def __init__(
-        self, world: World, place: str, *, saved: str | None, approved: str | None, back: int, faults: Mapping[int, Fault]
+        self,
+        world: World,
+        place: str,
+        *,
+        saved: str | None,
+        approved: str | None,
+        back: int,
+        faults: Faults,
     ) -> None:
         self.world = world
         self.machine = world.machine(place)
@@ -97,7 +102,7 @@ class ApplyCommand:
         self.apply: Apply | None = None
         disk = world.disks[place]
         self.session = Session(self.machine, disk, self._checkout.files)
-        self.code: int | None = None
+        self.ended = False
 
     async def run(self) -> None:
         """Run to the end, or until it is refused. Raises ``Crash``."""
@@ -106,8 +111,9 @@ class ApplyCommand:
             await self._apply()
         except ReconcilerError as error:
             machine.check_alive()
-            world.refusals.append(error.message)
             world.say(f"{machine.name} is refused: {error.message}")
+        finally:
+            self.ended = True
 
     def _job(self) -> Job:
         world, machine = self.world, self.machine
@@ -117,10 +123,12 @@ class ApplyCommand:
             check_verdict(plan)
             self.session.allowed = _bodies([plan])
             origin = CommitOrigin(self._checkout, plan.git.commit if plan.git else None, saved=True)
+            self.session.commit = origin.commit
             return Job(plan, origin)
         with world.state(self._place).reader(machine) as reader:
             plan, _ = make(world, machine, reader, self._checkout)
             origin = CommitOrigin(self._checkout, self._checkout.head(), saved=False)
+            self.session.commit = origin.commit
             objection = find_objection(origin, reader.applied_commits())
         if objection is not None:
             raise ReconcilerError(objection.message)
@@ -155,7 +163,6 @@ class ApplyCommand:
             finally:
                 if not machine.dead:
                     store.end_run(run.id, machine.now(), code, tally.summary())
-        self.code = code
         counts = {name: count for name, count in tally.summary().items() if count}
         world.say(f"{machine.name} ends with {code}: {counts or 'nothing'}" + _because(tally))
 
@@ -176,11 +183,11 @@ class ApplyCommand:
             people=self._checkout.files.people,
         )
         self.apply = Apply(job.plan, store, run.id, context, machine, tally, job.stale, job.files)
-        service, directory = self._service(min(2, self.apply.orders))
+        service = self._service(min(2, self.apply.orders))
         await self.apply.run(service, self._emit)
         return outcome(tally)
 
-    def _service(self, workers: int) -> tuple[Service, CallListing]:
+    def _service(self, workers: int) -> Service:
         world, machine = self.world, self.machine
         requests = Requests(
             machine,
@@ -190,17 +197,14 @@ class ApplyCommand:
             self._faults,
             partial(judge_request, world, self.session),
             world.undone,
-            world.happened,
+            partial(world.happened, session=self.session),
         )
         clock = ServiceClock(machine.elapsed)
-        transport = partial(SimulatedTransport, requests, self.session.see)
+        transport = partial(SimulatedTransport, requests)
         providers = [ContactShip(ORIGIN, "key", TIMEOUT, clock, transport()) for _ in range(workers)]
         directory = CallListing(ORIGIN, "key", TIMEOUT, clock, transport())
         schedule = ScheduleSettings(ORIGIN.base, world.fields)
-        service = Service(
-            providers, directory, None, self._note, schedule=schedule, clock=clock
-        )
-        return service, directory
+        return Service(providers, directory, None, self._note, schedule=schedule, clock=clock)
 
     def _note(self, text: str) -> None:
         self.machine.check_alive()
@@ -210,8 +214,9 @@ class ApplyCommand:
         """An output: a line that a person, or the next program, can read."""
         self.machine.step()
         address = str(event.address)
-        self.world.last_events[address] = event
-        self.world.say(f"{self.machine.name} reports {address}: {event.kind} {event.call_id or event.message or ''}")
+        self.world.say(
+            f"{self.machine.name} reports {address}: {event.kind} {event.call_id or event.message or ''}"
+        )
         judge_event(self.world, self.session, event)
 
     def stop(self) -> None:
@@ -220,7 +225,7 @@ class ApplyCommand:
             self.apply.stop("interrupted")
 
 
-async def look_up(world: World, place: str, faults: Mapping[int, Fault]) -> None:
+async def look_up(world: World, place: str, faults: Faults) -> None:
     """``reconciler resolve``: query the service about unknown outcomes."""
     machine = world.machine(place)
     session = Session(machine, world.disks[place], world.repository.files)
@@ -239,7 +244,7 @@ async def look_up(world: World, place: str, faults: Mapping[int, Fault]) -> None
                 world.happened,
             )
             clock = ServiceClock(machine.elapsed)
-            listing = CallListing(ORIGIN, "key", TIMEOUT, clock, SimulatedTransport(requests, session.see))
+            listing = CallListing(ORIGIN, "key", TIMEOUT, clock, SimulatedTransport(requests))
             if store.conflicts():
                 plan, _ = make(world, machine, store, world.repository.checkout())
                 wanted = (change.address for change in plan.with_action(*_JUDGED))
@@ -254,8 +259,9 @@ async def look_up(world: World, place: str, faults: Mapping[int, Fault]) -> None
 
 
 def decide(world: World, place: str, address: Address, status: Status | None, call_id: str | None) -> bool:
-    """``reconciler resolve ADDRESS``: a person's decision; without a status, that a conflict is about another call.
-    False if it was refused.
+    """``reconciler resolve ADDRESS``: a person's decision. Without a status, a conflict is about another call.
+
+    Returns whether it was accepted.
     """
     machine = world.machine(place)
     run = new_run(machine, "resolve", None, ())
@@ -295,10 +301,17 @@ def set_pause(world: World, place: str, plan: str | None, *, on: bool) -> None:
     world.say(f"{machine.name}: {command} {plan or 'all plans'}")
 
 
+def tags_are_proved(world: World, place: str) -> bool:
+    """Whether the state has seen that the service returns the tags of calls."""
+    if world.disks[place].file is None:
+        return False
+    with world.state(place).reader(world.machine(place)) as reader:
+        fact = reader.facts(ORIGIN.base).get(TAGS)
+    return fact is not None and fact.verdict is Verdict.PROVED
+
+
 def new_run(machine: Machine, command: str, plan: str | None, approvals: tuple[Approval, ...]) -> Run:
-    return Run(
-        machine.name, command, machine.now(), "host", 1, "somebody", "0", plan_id=plan, approvals=approvals
-    )
+    return Run(machine.name, command, machine.now(), "host", 1, "somebody", "0", plan_id=plan, approvals=approvals)
 
 
 def _bodies(plans: Iterable[Plan]) -> dict[str, list[tuple[Mapping[str, Any], datetime | None]]]:
@@ -313,4 +326,3 @@ def _bodies(plans: Iterable[Plan]) -> dict[str, list[tuple[Mapping[str, Any], da
 
 def _because(tally: Tally) -> str:
     return f", because {tally.stopped}" if tally.stopped else ""
-

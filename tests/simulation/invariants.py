@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.errors import ReconcilerError
+from reconciler.evidence.matching import LOOK_BACK
 from tests.simulation.disk import SimulatedState
 from tests.simulation.machine import MOST_SKEW, Machine
 from tests.simulation.project import address_of, marker_of
 from tests.simulation.service import ServiceCall
-from tests.simulation.world import FRESH, Session, World
+from tests.simulation.world import FRESH, START, Session, World
 
 TWICE = "Nobody is called twice: a retry, a killed job or a lost answer must never phone a person twice"
 LOST = "Nothing is lost in silence: each row ends as placed, or is reported"
@@ -26,14 +28,30 @@ FORBIDDEN = "Calls that must not ring are not placed: suppressed people, paused 
 TIME = "A call rings at its time: an immediate call not after place_by, a scheduled one as it was scheduled"
 CLOCKS = "It compares the clocks: more than a minute apart, nothing is sent"
 SCHEDULE = "It tests the schedule: only one call rings at once if the service does not understand our schedules"
+NEWEST = "An older commit is never applied over a newer one"
+REVISION = "A raised revision is not placed while the call of the earlier one is still ahead"
 RECORDED = "What is reported is recorded: the answer is on disk before it is reported"
 ADOPTED = "An adopted call is the row's own call"
 LEDGER = "The ledger replays to the tables"
 LIVELY = "What may be placed is placed"
 
 PROMISES = (
-    TWICE, LOST, INTENT, OWNER, APPROVED, FORBIDDEN, TIME, CLOCKS, SCHEDULE, RECORDED, ADOPTED, LEDGER, LIVELY,
-)  # fmt: skip
+    TWICE,
+    LOST,
+    INTENT,
+    OWNER,
+    APPROVED,
+    FORBIDDEN,
+    TIME,
+    CLOCKS,
+    SCHEDULE,
+    NEWEST,
+    REVISION,
+    RECORDED,
+    ADOPTED,
+    LEDGER,
+    LIVELY,
+)
 
 
 def judge_request(world: World, session: Session, machine: Machine, body: Mapping[str, Any]) -> None:
@@ -47,6 +65,9 @@ def judge_request(world: World, session: Session, machine: Machine, body: Mappin
     allowed = [limit for approved, limit in session.allowed.get(str(address), ()) if approved == body]
     if not allowed:
         world.break_promise(APPROVED, f"{address} was sent in a form that no approved plan has")
+    if not world.copies and session.commit is not None and session.commit < world.latest_commit:
+        world.break_promise(NEWEST, f"{address} was sent from an older commit")
+    world.latest_commit = max(world.latest_commit, session.commit or "")
     if body["contact_id"] in session.files.suppressed:
         world.break_promise(FORBIDDEN, f"{address} was sent to a person on the suppression list")
     now = world.loop.time()
@@ -81,15 +102,37 @@ def judge_call(world: World, call: ServiceCall) -> None:
     world.travelling[call.marker] -= 1
     earlier = [other for other in world.service.calls if other.marker == call.marker and other is not call]
     if earlier and call.marker not in world.excused:
-        if world.copies and not any(other.id in session.shown for other in earlier):
+        if world.copies and not any(_is_listed(world, session, other, call.body) for other in earlier):
             world.excused[call.marker] = "copies of the state see each other only through the service's list"
         else:
             world.break_promise(TWICE, f"{call.marker} has {earlier[0].id} and now {call.id}")
+    row = call.marker.partition(" revision ")[0]
+    ahead = [
+        other.id
+        for other in world.service.calls
+        if other.marker not in (None, call.marker)
+        and str(other.marker).partition(" revision ")[0] == row
+        and other.rings_at > world.true_now()
+    ]
+    if ahead and not world.copies and call.marker not in world.excused:
+        world.break_promise(REVISION, f"{call.marker} is placed while {ahead[0]} is still ahead")
     scheduled = call.body.get("schedule")
+    if call.marker in world.excused or world.copies:
+        return
     if scheduled and (world.service.scheduled_for(scheduled) - call.rings_at).total_seconds() > 60:
         world.rang_at_once.append(call.id)
-        if len(world.rang_at_once) > 1 and not world.copies:
+        if len(world.rang_at_once) > 1:
             world.break_promise(SCHEDULE, f"{len(world.rang_at_once)} scheduled calls rang at once")
+
+
+def _is_listed(world: World, session: Session, call: ServiceCall, wanted: Mapping[str, Any]) -> bool:
+    """Whether the preflight of a run must have found a call that fulfils the same wish as the body ``wanted``."""
+    began = START + timedelta(seconds=session.began)
+    pending = call.status(began) != "completed"
+    recent = began - call.created_at < LOOK_BACK
+    listed = call.created_at + timedelta(seconds=world.service.traits.lag) <= began
+    shown = listed and (pending or recent) and not session.left_out
+    return shown and (world.service.traits.shows_tags or call.body["contact_id"] == wanted["contact_id"])
 
 
 def judge_event(world: World, session: Session, event: Event) -> None:
@@ -104,9 +147,11 @@ def judge_event(world: World, session: Session, event: Event) -> None:
             return
         call = next((call for call in world.service.calls if call.id == event.call_id), None)
         marker = entry.call.additional_data["marker"]
-        if call is None or call.marker != marker:
+        if (call is None or call.marker != marker) and marker not in world.excused:
             promise = ADOPTED if event.kind is EventKind.ADOPTED else RECORDED
-            world.break_promise(promise, f"{event.address} ({marker}) was given {event.call_id} of {call and call.marker}")
+            world.break_promise(
+                promise, f"{event.address} ({marker}) was given {event.call_id} of {call and call.marker}"
+            )
     elif event.kind is EventKind.FAILED and status is not Status.FAILED:
         world.break_promise(RECORDED, f"{event.address} is reported as failed, and recorded as {status}")
     elif event.kind is EventKind.UNCERTAIN and (entry is None or not entry.unknown):
@@ -119,7 +164,7 @@ def judge_end(world: World, machine: Machine, place: str) -> None:
     """The story is over, and the service has answered everything."""
     state = SimulatedState(world.disks[place])
     try:
-        problems = state.verify(machine).problems
+        problems = state.verify(machine).problems if world.replays else ()
         with state.reader(machine) as reader:
             entries = list(reader.entries())
             conflicts = reader.conflicts()
@@ -133,7 +178,9 @@ def judge_end(world: World, machine: Machine, place: str) -> None:
         call = calls.get(entry.call_id or "")
         marker = entry.call.additional_data["marker"]
         if entry.placed and marker not in world.excused and (call is None or call.marker != marker):
-            world.break_promise(LOST, f"{entry.address} ({marker}) is recorded as {entry.call_id} of {call and call.marker}")
+            world.break_promise(
+                LOST, f"{entry.address} ({marker}) is recorded as {entry.call_id} of {call and call.marker}"
+            )
     known = {entry.call_id for entry in entries}
     open_markers = {entry.call.additional_data["marker"] for entry in entries if entry.unknown}
     disputed = {call_id for item in conflicts.values() for call_id in item.call_ids}

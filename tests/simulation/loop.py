@@ -16,7 +16,7 @@ MACHINE: ContextVar[Machine | None] = ContextVar("machine", default=None)
 SLOWEST_WRITE = 0.02  # seconds
 
 
-class Stuck(Exception):
+class Stuck(Exception):  # noqa: N818 - an outcome
     """Something waits, and nothing will ever happen."""
 
 
@@ -68,11 +68,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 if not result.done():
                     result.set_exception(error)
             else:
-                if not result.done():
-                    result.set_result(value)
+                suspended = 0.0 if machine is None else machine.delayed(0.0)
+                self.call_later(suspended, deliver, value)
 
-        delay = self.random.uniform(0, SLOWEST_WRITE)
-        self.call_later(delay if machine is None else machine.delayed(delay), run)
+        def deliver(value: Any) -> None:
+            if not result.done():
+                result.set_result(value)
+
+        self.call_later(self.random.uniform(0, SLOWEST_WRITE), run)
         return result
 
     def in_world(self, delay: float, func: Callable[[], None]) -> None:

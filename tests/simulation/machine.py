@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-
+START_PHASE = "start"
 MOST_SKEW = 61.5  # seconds: a minute, and the second that a Date header leaves out
 
 
@@ -18,18 +19,19 @@ class Crash(BaseException):
 class Machine:
     """One run of a command on a machine, as a ``Clock``.
 
-    ``ahead`` is how far its time of day is ahead of the true one, in seconds. ``after`` are things that happen at
-    its steps, by their number; each input and each output is a step, because nobody can see anything between two.
+    ``ahead`` is how far its time of day is ahead of the true one, in seconds. ``at_step`` are things that happen
+    at its steps, by the phase and the number of the step in it. Each input and each output is a step, because
+    nobody can see anything between two.
     """
 
     def __init__(self, name: str, elapsed: Callable[[], float], start: datetime, ahead: float) -> None:
         self.name = name
         self.dead = False
         self.ahead = ahead
-        self.steps = 0
-        self.phase = "start"
+        self.steps: Counter[str] = Counter()
+        self.phase = START_PHASE
         self.tasks: list[asyncio.Task[Any]] = []
-        self.at_step: dict[int, Callable[[], None]] = {}
+        self.at_step: dict[tuple[str, int], Callable[[], None]] = {}
         self.sleep = 0.0  # seconds, at the next wait
         self.wrong_since: float | None = elapsed() if abs(ahead) > MOST_SKEW else None
         self._elapsed = elapsed
@@ -50,8 +52,9 @@ class Machine:
     def step(self) -> None:
         """An input or an output. Raises ``Crash`` if the machine ends here, or has ended."""
         self.check_alive()
-        number, self.steps = self.steps, self.steps + 1
-        happens = self.at_step.pop(number, None)
+        number = self.steps[self.phase]
+        self.steps[self.phase] += 1
+        happens = self.at_step.pop((self.phase, number), None)
         if happens is not None:
             happens()
             self.check_alive()

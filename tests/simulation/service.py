@@ -14,8 +14,10 @@ LONGEST_CALL = timedelta(minutes=3)
 
 @dataclass
 class ServiceCall:
-    """A call of the service. ``rings_at`` is when it really rings. ``marker`` names the wish of the user that it
-    fulfils: a row, whatever its name and its fields are meanwhile, and its revision. None: somebody else placed it.
+    """A call of the service. ``rings_at`` is when it really rings.
+
+    ``marker`` names the wish of the user that it fulfils: a row, whatever its name and its fields are meanwhile, and
+    its revision. None: somebody else placed it.
     """
 
     id: str
@@ -42,6 +44,10 @@ class Traits:
     lag: float = 0.0
     schedule_fields: tuple[str, str] = ("date", "timezone")
     empty_metadata: bool = False
+
+    @property
+    def shows_tags(self) -> bool:
+        return self.tags and not self.empty_metadata
 
 
 @dataclass

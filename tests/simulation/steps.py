@@ -6,10 +6,10 @@ A new step is a class here, a way to choose it in ``stories``, and what it may c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from reconciler.domain.model import Address, Location, Move, Status
 from reconciler.domain.wire import ScheduleFields
@@ -25,9 +25,17 @@ from tests.simulation.world import World
 
 
 class Step(Protocol):
+    """One step. ``kind`` names it in the table of what was tried; its text is a sentence."""
+
+    @property
+    def kind(self) -> str: ...
+
     async def run(self, world: World) -> None: ...
 
     def __str__(self) -> str: ...
+
+
+_OTHER_NAME = frozenset({"copy", "rename without saying so"})
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,23 @@ class Edit:
     number: int
     how: str
 
+    @property
+    def kind(self) -> str:
+        return f"edit: {self.how}"
+
     async def run(self, world: World) -> None:
         files = world.repository.files
         wish = files.wish(self.number)
         if wish is None:
             return
-        if self.how in {"copy", "rename without saying so"} and not _is_placed_as_it_is(wish, world):
+        if self.how in _OTHER_NAME and not _is_placed_as_it_is(wish, world):
             world.excuse(wish.marker, "two rows want a call, and nothing shows that it is the same one")
         changed = EDITS[self.how](wish, world)
+        if self.how in _OTHER_NAME:
+            world.renamed.add(self.number)
+        elif self.number in world.renamed and changed is not None:
+            for one in (wish, changed):
+                world.excuse(one.marker, "a row with another name and other cells is another row")
         if changed is None:
             files = replace(files, wishes=tuple(item for item in files.wishes if item.number != self.number))
         else:
@@ -99,6 +116,10 @@ class Suppress:
 
     person: str
 
+    @property
+    def kind(self) -> str:
+        return "suppress"
+
     async def run(self, world: World) -> None:
         files = world.repository.files
         world.repository.commit(replace(files, suppressed=files.suppressed | {self.person}))
@@ -116,6 +137,10 @@ class Save:
     approve: bool
     back: int = 0
 
+    @property
+    def kind(self) -> str:
+        return "save an older plan" if self.back else "save a plan"
+
     async def run(self, world: World) -> None:
         try:
             commands.save_plan(world, self.place, self.name, self.back)
@@ -132,16 +157,27 @@ class Save:
 
 @dataclass(frozen=True)
 class Happening:
-    """Something that happens to a run at one of its steps."""
+    """Something that happens to a run at one of its steps, or ``delay`` seconds after it."""
 
+    phase: str
     at: int
     what: str
     value: float = 0.0
     step: Step | None = None
+    delay: float = 0.0
 
     def __str__(self) -> str:
-        what = str(self.step) if self.step is not None else f"{self.what} {self.value or ''}".strip()
-        return f"at step {self.at}: {what}"
+        what = str(self.step).rstrip(".") if self.step is not None else f"{self.what} {self.value or ''}".strip()
+        later = f", {self.delay:g} s later" if self.delay else ""
+        return f"At step {self.at} of {self.phase!r}{later}: {what}"
+
+
+WrongRequest: TypeAlias = tuple[str, int, Fault]
+"""The phase, the number of the request in it, and what goes wrong."""
+
+
+def _wrong(faults: Iterable[WrongRequest]) -> list[str]:
+    return [f"Request {number + 1} of {phase!r}: {fault.value}." for phase, number, fault in faults]
 
 
 @dataclass(frozen=True)
@@ -152,19 +188,31 @@ class Apply:
     saved: str | None = None
     approved: str | None = None
     back: int = 0
-    faults: tuple[tuple[int, Fault], ...] = ()
+    faults: tuple[WrongRequest, ...] = ()
     happenings: tuple[Happening, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return (
+            "apply a saved plan"
+            if self.saved
+            else "apply what is approved"
+            if self.approved
+            else "apply an older commit"
+            if self.back
+            else "apply"
+        )
 
     async def run(self, world: World) -> None:
         if any(name is not None and name not in world.saved for name in (self.saved, self.approved)):
             return
-        faults = dict(self.faults)
+        faults = {(phase, number): fault for phase, number, fault in self.faults}
         command = ApplyCommand(
             world, self.place, saved=self.saved, approved=self.approved, back=self.back, faults=faults
         )
         beside: list[asyncio.Task[None]] = []
         for item in self.happenings:
-            command.machine.at_step[item.at] = _happen(world, command, item, beside)
+            command.machine.at_step[item.phase, item.at] = _happen(world, command, item, beside)
         try:
             await run_on(command.machine, command.run())
         except Crash:
@@ -178,39 +226,53 @@ class Apply:
         what = f" {self.saved}" if self.saved else f" --approved {self.approved}" if self.approved else ""
         files = f", with the files of {self.back} commits ago" if self.back else ""
         parts = [f"On {self.place}, apply{what}{files}."]
-        parts += [f"Its request {number + 1}: {fault.value}." for number, fault in self.faults]
-        parts += [f"{item}." if not str(item).endswith(".") else str(item) for item in self.happenings]
+        parts += _wrong(self.faults)
+        parts += [f"{item}." for item in self.happenings]
         return " ".join(parts)
 
 
 def _happen(
     world: World, command: ApplyCommand, item: Happening, beside: list[asyncio.Task[None]]
 ) -> Callable[[], None]:
-    machine = command.machine
+    """What to call at the step of a happening."""
 
     def happen() -> None:
-        world.happened(item.what, machine.phase)
-        world.say(f"{machine.name}: {item}")
-        if item.what in {"crash", "power loss"}:
-            machine.crash()
-            if item.what == "power loss":
-                lose_writes(world, command, int(item.value))
-        elif item.what == "interrupt":
-            command.stop()
-        elif item.what == "clock":
-            machine.set_clock(machine.ahead + item.value)
-        elif item.what == "suspend":
-            machine.sleep = item.value
-        elif item.what == "overwrite":
-            overwrite(world, command.session.disk, int(item.value))
-        elif item.what == "replace":
-            put_back(world, command.session.disk, int(item.value))
-        elif item.step is not None:
+        if command.machine.dead or command.ended:
+            return
+        world.happened(item.what, command.machine.phase)
+        world.say(f"{command.machine.name}: {item}")
+        if item.step is not None:
             token = MACHINE.set(None)
-            beside.append(asyncio.get_running_loop().create_task(item.step.run(world)))  # type: ignore[arg-type]
+            beside.append(asyncio.get_running_loop().create_task(_coroutine(item.step, world)))
             MACHINE.reset(token)
+        else:
+            ACCIDENTS[item.what](world, command, item.value)
 
-    return happen
+    return (lambda: world.loop.in_world(item.delay, happen)) if item.delay else happen
+
+
+async def _coroutine(step: Step, world: World) -> None:
+    await step.run(world)
+
+
+def _lose_power(world: World, command: ApplyCommand, value: float) -> None:
+    command.machine.crash()
+    lose_writes(world, command, int(value))
+
+
+def _suspend(world: World, command: ApplyCommand, value: float) -> None:
+    command.machine.sleep = value
+
+
+ACCIDENTS: dict[str, Callable[[World, ApplyCommand, float], None]] = {
+    "crash": lambda world, command, value: command.machine.crash(),
+    "power loss": _lose_power,
+    "interrupt": lambda world, command, value: command.stop(),
+    "clock": lambda world, command, value: command.machine.set_clock(command.machine.ahead + value),
+    "suspend": _suspend,
+    "overwrite": lambda world, command, value: overwrite(world, command.session.disk, int(value)),
+    "replace": lambda world, command, value: put_back(world, command.session.disk, int(value)),
+}
 
 
 def lose_writes(world: World, command: ApplyCommand, number: int) -> None:
@@ -251,6 +313,10 @@ class MoveState:
     how: str
     value: int = 1
 
+    @property
+    def kind(self) -> str:
+        return f"state: {self.how}"
+
     async def run(self, world: World) -> None:
         disk = world.disks[self.place]
         if self.how == "fork":
@@ -274,13 +340,17 @@ class Resolve:
     """Unknown outcomes are looked up."""
 
     place: str
-    faults: tuple[tuple[int, Fault], ...] = ()
+    faults: tuple[WrongRequest, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return "resolve"
 
     async def run(self, world: World) -> None:
-        await commands.look_up(world, self.place, dict(self.faults))
+        await commands.look_up(world, self.place, {(phase, number): fault for phase, number, fault in self.faults})
 
     def __str__(self) -> str:
-        return " ".join([f"On {self.place}, resolve."] + [f"Its request {n + 1}: {f.value}." for n, f in self.faults])
+        return " ".join([f"On {self.place}, resolve.", *_wrong(self.faults)])
 
 
 @dataclass(frozen=True)
@@ -289,6 +359,10 @@ class Decide:
 
     place: str
     right: bool
+
+    @property
+    def kind(self) -> str:
+        return "decide correctly" if self.right else "decide wrongly"
 
     async def run(self, world: World) -> None:
         machine = world.machine(self.place)
@@ -334,6 +408,10 @@ class Pause:
     on: bool
     plan: str | None = None
 
+    @property
+    def kind(self) -> str:
+        return "pause" if self.on else "resume"
+
     async def run(self, world: World) -> None:
         commands.set_pause(world, self.place, self.plan, on=self.on)
 
@@ -346,6 +424,10 @@ class Wait:
     """Time passes."""
 
     seconds: float
+
+    @property
+    def kind(self) -> str:
+        return "wait"
 
     async def run(self, world: World) -> None:
         await asyncio.sleep(self.seconds)
@@ -361,6 +443,10 @@ class SetClock:
     place: str
     ahead: float
 
+    @property
+    def kind(self) -> str:
+        return "set the clock"
+
     async def run(self, world: World) -> None:
         world.ahead[self.place] = self.ahead
 
@@ -374,9 +460,13 @@ class Stranger:
 
     person: str
 
+    @property
+    def kind(self) -> str:
+        return "a call from the dashboard"
+
     async def run(self, world: World) -> None:
         world.service.place({"agent_id": AGENT, "contact_id": self.person, "from_number_id": "pn-1"})
-        if not world.service.traits.tags or world.service.traits.empty_metadata:
+        if not commands.tags_are_proved(world, "ci"):
             for marker, person in world.attempted.items():
                 if person == self.person and not any(call.marker == marker for call in world.service.calls):
                     world.excuse(marker, "without tags, a call from the dashboard looks like a lost attempt")
@@ -390,6 +480,10 @@ class CorrectFields:
     """The user learns the service's names of the schedule's fields, and resumes."""
 
     place: str
+
+    @property
+    def kind(self) -> str:
+        return "correct the schedule fields"
 
     async def run(self, world: World) -> None:
         world.fields = ScheduleFields(*world.service.traits.schedule_fields)

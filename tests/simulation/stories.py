@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tests.simulation.machine import START_PHASE
 from tests.simulation.project import Wish, instants
 from tests.simulation.service import Traits
 from tests.simulation.steps import (
@@ -25,19 +26,19 @@ from tests.simulation.steps import (
     Stranger,
     Suppress,
     Wait,
+    WrongRequest,
 )
-from tests.simulation.wire import Fault
+from tests.simulation.wire import PHASES, Fault, possible
 from tests.simulation.world import START
 
 PLACES = ("ci", "laptop")
-_FAULTS = tuple(Fault)
 _WAITS = (1, 30, 240, 1800, 4000, 20_000, 90_000)
-_HAPPENINGS: dict[str, tuple[float, ...]] = {
+HAPPENINGS: dict[str, tuple[float, ...]] = {
     "crash": (0,),
     "power loss": (1, 2, 3),
     "interrupt": (0,),
     "clock": (-3700, -90, 20, 90, 3700),
-    "suspend": (3, 20, 900),
+    "suspend": (3, 20, 900, 4000),
     "overwrite": (1, 2, 4),
     "replace": (1, 2, 4),
 }
@@ -53,11 +54,12 @@ class Story:
     steps: tuple[Step, ...]
 
     def __str__(self) -> str:
-        fields = ", ".join(self.traits.schedule_fields)
+        traits = self.traits
+        metadata = "does not return metadata" if not traits.tags else "returns metadata"
+        metadata = "returns empty metadata" if traits.empty_metadata else metadata
+        fields = ", ".join(traits.schedule_fields)
         lines = [
-            f"The service {'returns' if self.traits.tags else 'does not return'} metadata"
-            f"{', but always empty' * self.traits.empty_metadata}, lists a call after {self.traits.lag:g} s, and calls "
-            f"the fields of a schedule {fields}.",
+            f"The service {metadata}, lists a call after {traits.lag:g} s, and knows the schedule fields {fields}.",
             *(_row(wish) for wish in self.wishes),
             *(f"{number}. {step}" for number, step in enumerate(self.steps, start=1)),
         ]
@@ -89,7 +91,7 @@ class _Author:
         )
         wishes = tuple(self.wish(number) for number in range(1, self.random.randint(2, 5)))
         steps: list[Step] = []
-        for _ in range(self.random.randint(2, 5)):
+        for _ in range(self.random.randint(1, 4)):
             steps += self.scene(wishes)
         return Story(seed, traits, wishes, tuple(steps))
 
@@ -106,7 +108,7 @@ class _Author:
         """Some steps that belong together."""
         kinds: list[tuple[float, Callable[[tuple[Wish, ...]], list[Step]]]] = [
             (5, lambda wishes: [self.apply()]),
-            (2, lambda wishes: self.reviewed()),
+            (2, self.reviewed),
             (2, lambda wishes: [self.edit(wishes), *([self.apply()] * self.chance(0.6))]),
             (1, lambda wishes: [Wait(self.random.choice(_WAITS))]),
             (0.7, lambda wishes: [Resolve(self.place(), self.faults(0.5))]),
@@ -116,7 +118,7 @@ class _Author:
             (0.3, lambda wishes: [SetClock(self.place(), self.random.choice((-4000, -50, 0, 50, 70, 4000)))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
             (0.3, lambda wishes: [CorrectFields(self.place())]),
-            (0.2, lambda wishes: [self.apply(back=self.random.randint(1, 2))]),
+            (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
             (1.2 if self.wild else 0, lambda wishes: [self.moved_state(), self.apply()]),
         ]
         [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
@@ -132,21 +134,34 @@ class _Author:
         how = self.random.choice(("fork", "restore", "restore", "delete"))
         return MoveState(self.place(), how, self.random.choice((1, 2, 5, 9)))
 
-    def reviewed(self) -> list[Step]:
+    def reviewed(self, wishes: tuple[Wish, ...]) -> list[Step]:
+        """A plan is saved, time passes or something changes, and it is applied, or what it approves."""
         self.saved += 1
         name, approved = f"plan-{self.saved}", self.chance(0.8)
         steps: list[Step] = [Save(self.place(), name, approved, back=int(self.chance(0.1)))]
-        if self.chance(0.2):
-            steps.append(Wait(self.random.choice(_WAITS)))
-        return [*steps, self.apply(saved=name) if self.chance(0.5) or not approved else self.apply(approved=name)]
+        apply = self.apply(saved=name) if self.chance(0.5) or not approved else self.apply(approved=name)
+        if apply.approved and self.chance(0.4):
+            steps.append(apply)
+        between: list[Step] = [
+            Wait(self.random.choice(_WAITS)),
+            self.edit(wishes),
+            Suppress(self.random.choice(wishes).person),
+        ]
+        steps += self.random.sample(between, self.random.choice((0, 1, 1, 2)))
+        return [*steps, apply]
 
-    def faults(self, share: float) -> tuple[tuple[int, Fault], ...]:
+    def faults(self, share: float) -> tuple[WrongRequest, ...]:
         if not self.chance(share):
             return ()
-        numbers = sorted(self.random.sample(range(16), self.random.choice((1, 1, 2, 5))))
-        if self.chance(0.5):  # the requests that place calls come after seven or so
-            numbers = [number + 4 for number in numbers]
-        return tuple((number, self.random.choice(_FAULTS)) for number in numbers)
+        return tuple(self.fault() for _ in range(self.random.choice((1, 1, 2, 4))))
+
+    def fault(self) -> WrongRequest:
+        phase = self.phase()
+        fault = self.random.choice([fault for fault in Fault if possible(fault, phase)])
+        return phase, self.random.choice((0, 0, 1, 2)), fault
+
+    def phase(self) -> str:
+        return "place" if self.chance(0.45) else self.random.choice(PHASES)
 
     def happenings(self) -> tuple[Happening, ...]:
         if self.chance(0.35):
@@ -154,18 +169,27 @@ class _Author:
         return tuple(self.happening() for _ in range(self.random.choice((1, 1, 2))))
 
     def happening(self) -> Happening:
-        at = self.random.randint(0, 45)
+        phase = START_PHASE if self.chance(0.15) else self.phase()
+        at = self.random.choice((0, 1, 2, 3, 4, 5, 7, 10))
         if self.chance(0.2):
             beside = self.random.choice((Pause(self.place(), on=True), self.plain_apply(), self.plain_apply()))
-            return Happening(at, "beside", step=beside)
-        names = [name for name in _HAPPENINGS if self.wild or name not in {"power loss", "overwrite", "replace"}]
+            return Happening(phase, at, "beside", step=beside, delay=self.delay())
+        names = [name for name in HAPPENINGS if self.wild or name not in {"power loss", "overwrite", "replace"}]
         what = self.random.choice(["crash", *names])
-        return Happening(at, what, self.random.choice(_HAPPENINGS[what]))
+        return Happening(phase, at, what, self.random.choice(HAPPENINGS[what]), delay=self.delay())
+
+    def delay(self) -> float:
+        return self.random.choice((0, 0, 0, 0.05, 2, 8))
 
     def plain_apply(self) -> Apply:
         return Apply(self.place(), faults=self.faults(0.3))
 
     def apply(self, saved: str | None = None, approved: str | None = None, back: int = 0) -> Apply:
         return replace(
-            self.plain_apply(), saved=saved, approved=approved, back=back, faults=self.faults(0.6), happenings=self.happenings()
+            self.plain_apply(),
+            saved=saved,
+            approved=approved,
+            back=back,
+            faults=self.faults(0.6),
+            happenings=self.happenings(),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -51,6 +52,18 @@ class Fault(StrEnum):
 LISTING_FAULTS = frozenset(
     {Fault.CUT, Fault.REPEATED, Fault.REORDERED, Fault.GROWING, Fault.FORGETFUL, Fault.EMPTY_METADATA}
 )
+PLACING_FAULTS = frozenset({Fault.ANOTHERS, Fault.STRAY_REFUSAL, Fault.NO_CALL_ID, Fault.REJECTED})
+PHASES = ("ask the time", "settle", "preflight", "look up", "place", "list")
+_LISTINGS = frozenset({"settle", "preflight", "list"})
+
+
+def possible(fault: Fault, phase: str) -> bool:
+    """Whether a fault can happen to a request of this phase."""
+    if fault in LISTING_FAULTS:
+        return phase in _LISTINGS
+    return phase == "place" or fault not in PLACING_FAULTS
+
+
 _NOT_DONE = frozenset(
     {Fault.LOST, Fault.ERROR, Fault.THROTTLED, Fault.REJECTED, Fault.KEY_REJECTED, Fault.STRAY_REFUSAL}
 )
@@ -72,13 +85,13 @@ class _Stream:
         self.arrived = b""
         self.read: Callable[..., Awaitable[bytes]] = self._read
 
-    async def _read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109, ARG002
+    async def _read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         if not self.arrived:
             await asyncio.get_running_loop().create_future()
         data, self.arrived = self.arrived[:max_bytes], self.arrived[max_bytes:]
         return data
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ARG002 - httpcore's
+    def get_extra_info(self, info: str) -> Any:
         return self
 
     def setsockopt(self, *option: int) -> None:
@@ -98,7 +111,8 @@ class _Content(httpx.AsyncByteStream):
 
 @dataclass
 class Requests:
-    """The requests of one machine, which its workers share. ``faults`` are by the number of the request.
+    """The requests of one machine, which its workers share. ``faults`` are by the phase and the number of the
+    request in it.
 
     ``leaving`` is called with the body of each call that is about to be sent, ``undone`` with the body of one that
     will never be placed, ``met`` with each fault that happened, and the phase in which it did.
@@ -108,35 +122,30 @@ class Requests:
     service: Service
     loop: SimulatedLoop
     random: random.Random
-    faults: Mapping[int, Fault]
+    faults: Mapping[tuple[str, int], Fault]
     leaving: Callable[[Machine, Mapping[str, Any]], None]
     undone: Callable[[Mapping[str, Any]], None]
     met: Callable[[str, str], None]
-    number: int = field(default=0)
+    numbers: Counter[str] = field(default_factory=Counter)
 
-    def next_fault(self, *, places: bool, lists: bool) -> Fault | None:
-        fault = self.faults.get(self.number)
-        self.number += 1
-        if fault is None or (fault in LISTING_FAULTS and not lists):
-            return None
-        if fault in {Fault.ANOTHERS, Fault.STRAY_REFUSAL, Fault.NO_CALL_ID, Fault.REJECTED} and not places:
-            return None
+    def next_fault(self, phase: str) -> Fault | None:
+        fault = self.faults.get((phase, self.numbers[phase]))
+        self.numbers[phase] += 1
         return fault
 
 
 class SimulatedTransport(httpx.AsyncBaseTransport):
-    """Sends the requests of a client to the simulated service. ``shown`` is called with the pages of a preflight."""
+    """Sends the requests of a client to the simulated service."""
 
-    def __init__(self, requests: Requests, shown: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, requests: Requests) -> None:
         self._requests = requests
-        self._shown = shown
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         requests, machine = self._requests, self._requests.machine
         path, query = request.url.path, dict(parse_qsl(request.url.query.decode()))
         places = path.startswith(PLACES)
         machine.phase = phase_of(path, query)
-        fault = requests.next_fault(places=places, lists=path == "/v1/calls" and "offset" in query)
+        fault = requests.next_fault(machine.phase)
         if fault is not None:
             requests.met(fault.value, machine.phase)
         machine.step()
@@ -154,12 +163,12 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadError("connection reset by peer")
         machine.step()
         await self._receive(stream, status, content, fault)
-        if machine.phase == "preflight" and status == 200 and fault is not Fault.TORN:
-            self._shown(json.loads(content))
         return httpx.Response(
             status,
             headers=[(b"date", requests.service.date().encode()), *_headers(status, content)],
-            stream=_Content(content[: len(content) // 2] if fault is Fault.TORN else content, torn=fault is Fault.TORN),
+            stream=_Content(
+                content[: len(content) // 2] if fault is Fault.TORN else content, torn=fault is Fault.TORN
+            ),
             extensions={"http_version": b"HTTP/1.1"},
         )
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.domain.events import Event
 from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Machine
 from tests.simulation.project import Files, Repository, marker_of
 from tests.simulation.service import Service, Traits
+from tests.simulation.wire import Fault
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
 FRESH = 5.0  # seconds that a check of the state is valid; README, "How calls are placed at most once"
@@ -25,17 +25,19 @@ FRESH = 5.0  # seconds that a check of the state is valid; README, "How calls ar
 class Session:
     """What a machine knows and may do in one run, for the judge.
 
-    ``allowed`` are the bodies that may be sent, and until when, by address. ``shown`` are the ids of the calls that
-    the service listed in the run's preflight.
+    ``commit`` is that of its rows, None for a command that places nothing.
+    ``allowed`` are the bodies that may be sent, and until when, by address. ``left_out``: the service left a call
+    out of a listing, and nothing showed it.
     """
 
     machine: Machine
     disk: Disk
     files: Files
     allowed: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime | None]]] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)
+    left_out: bool = False
     store: Any = None
     run_id: str = ""
+    commit: str | None = None
     file: StateFile | None = None
     began: float = 0.0
     taken: float | None = None
@@ -53,18 +55,16 @@ class Session:
             self.taken = self.disk.replaced_at
         return self.taken
 
-    def see(self, page: Mapping[str, Any]) -> None:
-        """The service lists these calls in a preflight."""
-        self.shown |= {call["id"] for call in page.get("data", ())}
-
 
 class World:
     """``true_now`` is the time; machines may believe another one. ``wrong`` are broken promises, ``trace`` is
-    everything that happened, in the words of the documentation.
+    everything that happened, in the words of the documentation. ``replays``: the ledger is replayed at the end,
+    which takes as long as the rest of a story.
     """
 
-    def __init__(self, loop: SimulatedLoop, source: random.Random, traits: Traits) -> None:
+    def __init__(self, loop: SimulatedLoop, source: random.Random, traits: Traits, *, replays: bool) -> None:
         self.loop = loop
+        self.replays = replays
         self.random = source
         self.service = Service(self.true_now, traits)
         first = Disk(StateFile(empty_state()))
@@ -77,11 +77,11 @@ class World:
         self.senders: dict[int, Session] = {}  # by the identity of a request's body
         self.travelling: Counter[str] = Counter()  # requests that have left, by marker
         self.attempted: dict[str, str] = {}  # the person of each request that left, by marker
+        self.latest_commit = ""  # of which calls were sent
+        self.renamed: set[int] = set()  # rows that got another name without saying so
         self.rang_at_once: list[str] = []
         self.copies = False  # whether there are, or were, copies of the state with different contents
         self.excused: dict[str, str] = {}
-        self.last_events: dict[str, Event] = {}
-        self.refusals: list[str] = []
         self.trace: list[str] = []
         self.wrong: list[tuple[str, str]] = []
         self.met: Counter[tuple[str, str, bool]] = Counter()
@@ -104,8 +104,11 @@ class World:
         self.wrong.append((promise, how))
         self.say(f"BROKEN: {promise}: {how}")
 
-    def happened(self, what: str, phase: str) -> None:
+    def happened(self, what: str, phase: str, session: Session | None = None) -> None:
+        """A fault, or something else, happened in this phase of a run."""
         self.met[what, phase, self.service.traits.tags] += 1
+        if session is not None and what == Fault.FORGETFUL:
+            session.left_out = True
 
     def undone(self, body: Mapping[str, Any]) -> None:
         """A request that was sent will never be placed."""
