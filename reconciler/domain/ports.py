@@ -220,8 +220,9 @@ class StateStore(StateReader, FactStore, Protocol):
     def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         """Record answers durably. Each address must have an open (intended) attempt of this run.
 
-        Returns the results as recorded, in the same order: if another address already has the call id, the attempt
-        becomes uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
+        Returns the results as recorded, in the same order: if another address already has the call id, or if
+        ``note_seen`` recorded it for this run, the attempt becomes uncertain, with ``DUPLICATE_CALL_ID`` as its
+        evidence.
         """
         ...
 

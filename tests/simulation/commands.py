@@ -36,7 +36,7 @@ from reconciler.planning.plan import make_plan
 from reconciler.savedplan import planfile, planreader
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
-from tests.simulation.invariants import judge_event, judge_request
+from tests.simulation.invariants import RunJudge, judge_event
 from tests.simulation.machine import Machine
 from tests.simulation.project import POLICY, Checkout
 from tests.simulation.wire import Fault, Requests, SimulatedTransport
@@ -100,9 +100,11 @@ class ApplyCommand:
         self._checkout = world.repository.checkout(back)
         self._faults = faults
         self.apply: Apply | None = None
+        self.tally = Tally()
         disk = world.disks[place]
         self.session = Session(self.machine, disk, self._checkout.files)
         self.ended = False
+        self.refused = False
 
     async def run(self) -> None:
         """Run to the end, or until it is refused. Raises ``Crash``."""
@@ -111,6 +113,7 @@ class ApplyCommand:
             await self._apply()
         except ReconcilerError as error:
             machine.check_alive()
+            self.refused = True
             world.say(f"{machine.name} is refused: {error.message}")
         finally:
             self.ended = True
@@ -154,7 +157,7 @@ class ApplyCommand:
             Approval(name, plan.git.commit if plan.git else None) for name, plan in job.approved.items()
         )
         run = new_run(machine, "apply", own_id, approvals)
-        tally = Tally()
+        tally = self.tally
         with world.state(self._place).store(run, machine) as store:
             self.session.begin(store, run.id)
             code = 1
@@ -189,16 +192,8 @@ class ApplyCommand:
 
     def _service(self, workers: int) -> Service:
         world, machine = self.world, self.machine
-        requests = Requests(
-            machine,
-            world.service,
-            world.loop,
-            world.random,
-            self._faults,
-            partial(judge_request, world, self.session),
-            world.undone,
-            partial(world.happened, session=self.session),
-        )
+        judge = RunJudge(world, self.session)
+        requests = Requests(machine, world.service, world.loop, world.random, self._faults, judge)
         clock = ServiceClock(machine.elapsed)
         transport = partial(SimulatedTransport, requests)
         providers = [ContactShip(ORIGIN, "key", TIMEOUT, clock, transport()) for _ in range(workers)]
@@ -219,6 +214,14 @@ class ApplyCommand:
         )
         judge_event(self.world, self.session, event)
 
+    def left_to_place(self) -> list[str]:
+        """The rows that could be placed after the run; none if it said why it placed nothing more."""
+        if self.refused or self.tally.stopped or self.tally.unproved:
+            return []
+        with self.world.state(self._place).reader(self.machine) as reader:
+            plan, _ = make(self.world, self.machine, reader, self._checkout)
+        return [str(change.address) for change in plan.with_action(Action.CREATE)]
+
     def stop(self) -> None:
         """What SIGTERM does."""
         if self.apply is not None:
@@ -233,16 +236,8 @@ async def look_up(world: World, place: str, faults: Faults) -> None:
     try:
         with world.state(place).store(run, machine) as store:
             session.begin(store, run.id)
-            requests = Requests(
-                machine,
-                world.service,
-                world.loop,
-                world.random,
-                faults,
-                partial(judge_request, world, session),
-                world.undone,
-                world.happened,
-            )
+            judge = RunJudge(world, session)
+            requests = Requests(machine, world.service, world.loop, world.random, faults, judge)
             clock = ServiceClock(machine.elapsed)
             listing = CallListing(ORIGIN, "key", TIMEOUT, clock, SimulatedTransport(requests))
             if store.conflicts():

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.simulation.disk import SimulatedState
 from tests.simulation.machine import MOST_SKEW, Machine
 from tests.simulation.project import address_of, marker_of
 from tests.simulation.service import ServiceCall
+from tests.simulation.wire import Fault
 from tests.simulation.world import FRESH, START, Session, World
 
 TWICE = "Nobody is called twice: a retry, a killed job or a lost answer must never phone a person twice"
@@ -52,6 +54,30 @@ PROMISES = (
     LEDGER,
     LIVELY,
 )
+
+
+@dataclass
+class RunJudge:
+    """Sees the requests of one run, as a ``wire.Judge``."""
+
+    world: World
+    session: Session
+
+    def leaving(self, body: Mapping[str, Any]) -> None:
+        judge_request(self.world, self.session, self.session.machine, body)
+
+    def undone(self, body: Mapping[str, Any]) -> None:
+        self.world.travelling[marker_of(body)] -= 1
+
+    def mixed_up(self, body: Mapping[str, Any], other: ServiceCall) -> None:
+        same = other.body["contact_id"] == body["contact_id"]
+        if same and not _is_listed(self.world, self.session, other, body):
+            self.world.excuse(marker_of(body), "an answer that names another call of the same person looks right")
+
+    def fault(self, fault: Fault, phase: str) -> None:
+        self.world.happened(fault.value, phase)
+        if fault is Fault.FORGETFUL:
+            self.session.left_out = True
 
 
 def judge_request(world: World, session: Session, machine: Machine, body: Mapping[str, Any]) -> None:
@@ -160,9 +186,9 @@ def judge_event(world: World, session: Session, event: Event) -> None:
         world.break_promise(RECORDED, f"{event.address} is reported as not sent, and recorded as {status}")
 
 
-def judge_end(world: World, machine: Machine, place: str) -> None:
+def judge_end(world: World, place: str) -> None:
     """The story is over, and the service has answered everything."""
-    state = SimulatedState(world.disks[place])
+    machine, state = world.machine(place), SimulatedState(world.disks[place])
     try:
         problems = state.verify(machine).problems if world.replays else ()
         with state.reader(machine) as reader:
@@ -171,6 +197,9 @@ def judge_end(world: World, machine: Machine, place: str) -> None:
             forgotten = reader.cleared()
     except ReconcilerError:
         return
+    left = world.last_apply.left_to_place() if world.last_apply is not None else []
+    if left:
+        world.break_promise(LIVELY, f"{left[0]} can be placed, and the last apply did not place it")
     if problems:
         world.break_promise(LEDGER, problems[0])
     calls = {call.id: call for call in world.service.calls}

@@ -16,8 +16,8 @@ LONGEST_CALL = timedelta(minutes=3)
 class ServiceCall:
     """A call of the service. ``rings_at`` is when it really rings.
 
-    ``marker`` names the wish of the user that it fulfils: a row, whatever its name and its fields are meanwhile, and
-    its revision. None: somebody else placed it.
+    ``marker`` names the wish of the user that it fulfils: a row and its revision, whatever its name and its cells
+    are meanwhile. None: somebody else placed it.
     """
 
     id: str

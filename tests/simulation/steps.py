@@ -221,6 +221,7 @@ class Apply:
             world.say(f"{command.machine.name} is cancelled")
         while beside:
             await beside.pop()
+        world.last_apply = command
 
     def __str__(self) -> str:
         what = f" {self.saved}" if self.saved else f" --approved {self.approved}" if self.approved else ""
@@ -467,9 +468,10 @@ class Stranger:
     async def run(self, world: World) -> None:
         world.service.place({"agent_id": AGENT, "contact_id": self.person, "from_number_id": "pn-1"})
         if not commands.tags_are_proved(world, "ci"):
-            for marker, person in world.attempted.items():
-                if person == self.person and not any(call.marker == marker for call in world.service.calls):
-                    world.excuse(marker, "without tags, a call from the dashboard looks like a lost attempt")
+            wanted = {wish.marker for wish in world.repository.files.wishes if wish.person == self.person}
+            wanted |= {marker for marker, person in world.attempted.items() if person == self.person}
+            for marker in wanted - {call.marker for call in world.service.calls}:
+                world.excuse(marker, "without tags, a call from the dashboard looks like a lost attempt")
 
     def __str__(self) -> str:
         return f"Somebody calls {self.person} from the dashboard."

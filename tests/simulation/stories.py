@@ -1,4 +1,7 @@
-"""A story from a seed: how the service behaves, the rows, and what users, machines and the world do."""
+"""A story from a seed: how the service behaves, the rows, and what users, machines and the world do.
+
+``story(seed)`` is always the same.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class Story:
         metadata = "returns empty metadata" if traits.empty_metadata else metadata
         fields = ", ".join(traits.schedule_fields)
         lines = [
-            f"The service {metadata}, lists a call after {traits.lag:g} s, and knows the schedule fields {fields}.",
+            f"The service {metadata}, lists calls after {traits.lag:g} s, and knows the schedule fields {fields}.",
             *(_row(wish) for wish in self.wishes),
             *(f"{number}. {step}" for number, step in enumerate(self.steps, start=1)),
         ]

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import httpx
 
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Machine
-from tests.simulation.service import Service, encoded
+from tests.simulation.service import Service, ServiceCall, encoded
 
 PLACES = "/v1/calls/single-"
 LATE = 200.0  # seconds: later than any deadline, and possibly than the next run
@@ -109,13 +109,28 @@ class _Content(httpx.AsyncByteStream):
             raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 
 
+class Judge(Protocol):
+    """Sees the requests of one run."""
+
+    def leaving(self, body: Mapping[str, Any]) -> None:
+        """A request that places a call leaves the machine now."""
+
+    def undone(self, body: Mapping[str, Any]) -> None:
+        """A request that left will never be placed."""
+
+    def mixed_up(self, body: Mapping[str, Any], other: ServiceCall) -> None:
+        """The answer to a request names another call."""
+
+    def fault(self, fault: Fault, phase: str) -> None:
+        """A fault happens in this phase."""
+
+
 @dataclass
 class Requests:
     """The requests of one machine, which its workers share. ``faults`` are by the phase and the number of the
     request in it.
 
-    ``leaving`` is called with the body of each call that is about to be sent, ``undone`` with the body of one that
-    will never be placed, ``met`` with each fault that happened, and the phase in which it did.
+    ``judge`` sees what leaves and what goes wrong.
     """
 
     machine: Machine
@@ -123,9 +138,7 @@ class Requests:
     loop: SimulatedLoop
     random: random.Random
     faults: Mapping[tuple[str, int], Fault]
-    leaving: Callable[[Machine, Mapping[str, Any]], None]
-    undone: Callable[[Mapping[str, Any]], None]
-    met: Callable[[str, str], None]
+    judge: Judge
     numbers: Counter[str] = field(default_factory=Counter)
 
     def next_fault(self, phase: str) -> Fault | None:
@@ -147,7 +160,7 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         machine.phase = phase_of(path, query)
         fault = requests.next_fault(machine.phase)
         if fault is not None:
-            requests.met(fault.value, machine.phase)
+            requests.judge.fault(fault, machine.phase)
         machine.step()
         if fault is Fault.UNREACHABLE:
             await asyncio.sleep(requests.random.uniform(0, 0.2))
@@ -155,7 +168,7 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
         stream = _Stream()
         body = await self._write(request, stream)
         if places:
-            requests.leaving(machine, body)
+            requests.judge.leaving(body)
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._travel(fault, path, query, body, answer)
         status, content = await answer
@@ -206,7 +219,7 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
                 answer.set_result(reply)
 
         if fault in _NOT_DONE and body:
-            requests.undone(body)
+            requests.judge.undone(body)
         if fault is not Fault.LOST:
             requests.loop.in_world(LATE if fault is Fault.REQUEST_LATE else there, arrive)
 
@@ -223,7 +236,9 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             else:
                 document = service.call(path.rpartition("/")[2])
         if fault is Fault.ANOTHERS and len(service.calls) > 1:
-            document = service.answer_to(self._requests.random.choice(service.calls[:-1]))
+            other = self._requests.random.choice(service.calls[:-1])
+            self._requests.judge.mixed_up(body, other)
+            document = service.answer_to(other)
         elif fault is Fault.NO_CALL_ID:
             document = {"created_at": "2026-06-01"}
         status = 200 if fault is None else _STATUS.get(fault, 200)

@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Machine
-from tests.simulation.project import Files, Repository, marker_of
+from tests.simulation.project import Files, Repository
 from tests.simulation.service import Service, Traits
-from tests.simulation.wire import Fault
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)  # a Monday
 FRESH = 5.0  # seconds that a check of the state is valid; README, "How calls are placed at most once"
@@ -56,6 +55,11 @@ class Session:
         return self.taken
 
 
+class LastApply(Protocol):
+    def left_to_place(self) -> list[str]:
+        """The rows that could be placed after the run; none if it said why it placed nothing more."""
+
+
 class World:
     """``true_now`` is the time; machines may believe another one. ``wrong`` are broken promises, ``trace`` is
     everything that happened, in the words of the documentation. ``replays``: the ledger is replayed at the end,
@@ -79,6 +83,7 @@ class World:
         self.attempted: dict[str, str] = {}  # the person of each request that left, by marker
         self.latest_commit = ""  # of which calls were sent
         self.renamed: set[int] = set()  # rows that got another name without saying so
+        self.last_apply: LastApply | None = None
         self.rang_at_once: list[str] = []
         self.copies = False  # whether there are, or were, copies of the state with different contents
         self.excused: dict[str, str] = {}
@@ -104,15 +109,9 @@ class World:
         self.wrong.append((promise, how))
         self.say(f"BROKEN: {promise}: {how}")
 
-    def happened(self, what: str, phase: str, session: Session | None = None) -> None:
+    def happened(self, what: str, phase: str) -> None:
         """A fault, or something else, happened in this phase of a run."""
         self.met[what, phase, self.service.traits.tags] += 1
-        if session is not None and what == Fault.FORGETFUL:
-            session.left_out = True
-
-    def undone(self, body: Mapping[str, Any]) -> None:
-        """A request that was sent will never be placed."""
-        self.travelling[marker_of(body)] -= 1
 
     def excuse_if_travelling(self, marker: str) -> None:
         """A person says that a call was not placed while its request is still on its way."""
