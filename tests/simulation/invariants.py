@@ -74,7 +74,8 @@ class RunJudge:
     def mixed_up(self, body: Mapping[str, Any], other: ServiceCall) -> None:
         same = other.body["contact_id"] == body["contact_id"]
         if same and not _is_listed(self.world, self.session, other, body):
-            self.world.excuse(marker_of(body), "an answer that names another call of the same person looks right")
+            for marker in filter(None, (marker_of(body), other.marker)):
+                self.world.excuse(marker, "an answer that names another call of the same person looks right")
 
     def fault(self, fault: Fault, phase: str) -> None:
         self.world.happened(fault.value, phase)

@@ -35,6 +35,7 @@ from tests.simulation.wire import PHASES, Fault, possible
 from tests.simulation.world import START
 
 PLACES = ("ci", "laptop")
+_BAD_DAY = (Fault.LOST, Fault.ANSWER_LOST, Fault.RESET, Fault.ERROR, Fault.ERROR_AFTER, Fault.ANOTHERS)
 _WAITS = (1, 30, 240, 1800, 4000, 20_000, 90_000)
 HAPPENINGS: dict[str, tuple[float, ...]] = {
     "crash": (0,),
@@ -158,6 +159,8 @@ class _Author:
     def faults(self, share: float) -> tuple[WrongRequest, ...]:
         if not self.chance(share):
             return ()
+        if self.chance(0.2):  # a bad day: every call of the run
+            return tuple(("place", number, self.random.choice(_BAD_DAY)) for number in range(4))
         return tuple(self.fault() for _ in range(self.random.choice((1, 1, 2, 4))))
 
     def fault(self) -> WrongRequest:
@@ -173,7 +176,7 @@ class _Author:
         apply = self.apply()
         if self.chance(0.4):
             fault = self.random.choice((Fault.CUT, Fault.REPEATED, Fault.GROWING, Fault.EMPTY_METADATA))
-            faults = (("preflight", self.random.choice((0, 1, 2, 3)), fault),)
+            faults = tuple(("preflight", number, fault) for number in range(self.random.choice((5, 9))))
             apply = replace(apply, faults=(*apply.faults, *faults))
         return apply
 
