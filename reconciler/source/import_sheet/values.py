@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.domain.model import ROW_KEY
-from reconciler.source.formulas.date_functions import as_date
+from reconciler.source.formulas.date_functions import as_date, formats_if_swapped
+from reconciler.source.formulas.dates import parse_date
 from reconciler.source.formulas.functions import e164, money
-from reconciler.source.formulas.notations import Examples, Inputs, notations_of
+from reconciler.source.formulas.inputs import ColumnSources, Inputs
+from reconciler.source.formulas.notations import Examples, Notation, notations_of, order_before_swapping
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.fields import SPOILED_NUMBER, check_of
 from reconciler.source.rows.phone_numbers import judge_number
@@ -122,14 +124,34 @@ def date_forms(values: Values) -> tuple[str, ...]:
         found = tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
         if found:
             return found
-    shown = {notation: text for text in values for notation in notations_of(text)}
+    shown = notations(values)
     return ("",) if all_of(values, lambda text: _reads_date(text, shown)) else ()
+
+
+def notations(values: Values) -> dict[Notation, str]:
+    """What the cells of a column show, each with the first cell that shows it."""
+    return {notation: text for text in reversed(values) for notation in notations_of(text)}
+
+
+def swapped_formats(values: Values) -> tuple[str, tuple[tuple[str, str], tuple[str, str]]] | None:
+    """The first real date, if the day and the month of the real dates may be swapped, with the formats of the
+    column if they are right, and if they are swapped."""
+    shown = notations(values)
+    order, text = order_before_swapping(shown), shown.get(Notation.DAY_TO_12, "")
+    found = parse_date(text)
+    return (text, formats_if_swapped(order, found)) if order is not None and found is not None else None
+
+
+def night_time(values: Values) -> str | None:
+    """The first time such as ``1:00``, if no time of the column is after 12:59; else None."""
+    shown = notations(values)
+    return None if Notation.AFTERNOON in shown else shown.get(Notation.NIGHT)
 
 
 def _reads_date(text: str, shown: Examples) -> bool:
     """Whether ``date`` reads a cell of a column that shows these notations."""
     try:
-        as_date(text, inputs=Inputs(("cell",), (text,), lambda _: shown))
+        as_date(text, inputs=Inputs(("cell",), (text,), ColumnSources(lambda *_: shown)))
     except FormulaProblem:
         return False
     return True
