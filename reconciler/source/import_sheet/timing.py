@@ -34,7 +34,11 @@ def read_time(sample: Sample, roles: Roles, answers: Answers) -> Timing:
     while any(column.name == helper for column in sample.columns):
         helper += "_"
     timing = Timing(helper)
-    if not {"delay_minutes", "schedule.at"}.isdisjoint(roles.fields):
+    if "schedule.at" in roles.fields:
+        timing.day = next(column for column in sample.columns if column.name == "schedule.at")
+        timing.lines.append(DraftLine(helper, f"=date({cell_of('schedule.at')})", label("schedule.at")))
+        return timing
+    if "delay_minutes" in roles.fields:
         return timing
     usable = [column for column in sample.columns if cell_of(column.name)]
     likely, why = _likely(roles)
