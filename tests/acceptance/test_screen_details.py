@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import AGENT, NUMBER, Workbench, contact, plan_text
 from tests.test_schemas import schema
+from tests.webpage import WebPage
+from tests.workbooks import sheets_of
 
 PLAN = "calls/june.yaml"
 NOW = ("--now", "2031-05-30T12:00:00Z")
@@ -114,3 +116,40 @@ def test_headings_of_the_demo_break_between_words(bench: Workbench) -> None:
     headings = [line.rstrip() for line in screen.splitlines() if line.startswith("# ")]
     assert "# Edit an amount: the API cannot change a call, so the plan" in headings
     assert all(len(line) <= 60 for line in headings)
+
+
+def column(page: WebPage, name: str) -> list[str]:
+    return [page.data["texts"][number] for number in page.data["columns"][name]]
+
+
+def test_unchanged_rows_of_the_page_have_a_person_and_local_time(named: Workbench) -> None:
+    named.write("dnc.csv", "phone\n+525512345600\n")
+    page = WebPage(named.ok("plan", "--format", "html", "--reveal", *NOW).out)
+    assert column(page, "when") == ["Sun 1 Jun 10:00 Mexico City"] * 2
+    assert sorted(column(page, "person")) == ["Ana Lopez", "Eva Ruiz"]
+    public = named.ok("plan", "--format", "html", *NOW).out
+    assert column(WebPage(public), "when") == ["Sun 1 Jun 10:00 Mexico City"] * 2
+    assert not {"Lopez", "5512345678"} & set(public.replace("+", " ").split())
+    assert "Ana Lopez" not in public
+    assert "ana-lopez" not in public
+    later = WebPage(named.ok("plan", "--format", "html", "--now", "2031-06-02T12:00:00Z").out)
+    assert column(later, "when") == ["Sun 1 Jun 10:00 Mexico City"] * 2
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_changed_and_removed_rows_of_a_sheet_have_a_person_and_a_time(placed: Workbench, form: str) -> None:
+    text = plan_text(rows=2).replace("amount_debt: 14001", "amount_debt: 5")
+    placed.write(PLAN, text)
+    placed.ok("plan", "--format", form, "--reveal", "--output", f"plan.{form}", *NOW)
+    if form == "csv":
+        lines = list(csv.DictReader(io.StringIO((placed.root / "plan.csv").read_text("utf-8-sig"))))
+    else:
+        head, *rows = sheets_of((placed.root / "plan.xlsx").read_bytes())["Calls"]
+        lines = [dict(zip((str(name).lower() for name in head), map(str, row), strict=True)) for row in rows]
+    found = {line["action"]: line for line in lines if line["action"] in {"changed", "removed"}}
+    whom, at = ("target", "schedule.at") if form == "csv" else tuple(found["changed"])[2:4]
+    assert found["changed"][whom] == contact(1)
+    assert found["removed"][whom] == contact(3)
+    assert "2031-06-01" in found["changed"][at]
+    assert "00:03" in found["removed"][at]
+    assert found["changed"]["changed" if form == "csv" else "edited fields"] == "additional_data.amount_debt"
