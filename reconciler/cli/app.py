@@ -11,15 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from reconciler.domain.clocks import elapsed
 from reconciler.errors import UsageError
 from reconciler.render.console import OutputStyle
 
 
 class SystemClock:
-    """The current time, in UTC."""
+    """The clocks of this machine, as a ``Clock``."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        return elapsed()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.apply_preview import announce
-from reconciler.cli.approval import admit
 from reconciler.cli.checkpoint import NONE, carry_end, open_checkpoint, warn_about_temporary_disk
 from reconciler.cli.next_command import next_after_apply
 from reconciler.cli.output import say
@@ -28,6 +27,7 @@ from reconciler.domain.events import Tally
 from reconciler.domain.ports import Approval, Override
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.placing.admission import admit
 from reconciler.placing.joint import JointApply
 from reconciler.placing.plan_checks import check_applicable
 from reconciler.placing.schedule_check import ScheduleSettings
@@ -37,7 +37,6 @@ from reconciler.render.address_mask import AddressMask
 from reconciler.savedplan.planfile import plan_id, summary
 
 if TYPE_CHECKING:
-    from reconciler.cli.approval import Job
     from reconciler.cli.planner import PlanRequest
     from reconciler.cli.workspace import Workspace
     from reconciler.domain.checkpoint import Checkpoint
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from reconciler.domain.events import Event
     from reconciler.domain.model import JsonObject
     from reconciler.domain.ports import Run, StateStore
+    from reconciler.placing.admission import Job
     from reconciler.planning.context import Context
 
 _ENDED = frozenset({ExitCode.DONE, ExitCode.INCOMPLETE})
@@ -172,7 +172,8 @@ def _apply(
     if any(item.is_error for item in problems):
         hint = "run reconciler validate to see them"
         raise ReconcilerError("the people lists of the policy have errors: nothing was placed", hint=hint)
-    job = admit(workspace, job, store, run_id, clock.now())
+    fields = workspace.project.provider.schedule_fields
+    job = admit(job, store, run_id, clock.now(), fields, partial(say, err=True))
     context = make_context(workspace, replace(request, now=now, lifted=job.plan.lifted))
     context = replace(context, lineage=store.lineage, serial=store.serial, people=people)
     context = replace(context, overridden=overridden_guards(store, context))

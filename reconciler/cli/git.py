@@ -10,25 +10,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.domain.history import Relation
 from reconciler.domain.plan import GitRevision
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.cli.repository import Repository
-
-
-class Relation(Enum):
-    """Whether one commit is an ancestor of another. Every commit is its own ancestor. UNKNOWN: the history is
-    incomplete.
-    """
-
-    ANCESTOR = "ancestor"
-    NOT_ANCESTOR = "not_ancestor"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +41,19 @@ def revision(root: Path) -> GitRevision | None:
     return GitRevision(commit, dirty=not repository.is_clean())
 
 
-def head(root: Path) -> str | None:
-    """The commit that is checked out at ``root``; None if there is no readable one."""
-    repository = _open(root)
-    return None if repository is None else repository.head()
+@dataclass(frozen=True, slots=True)
+class GitHistory:
+    """The history of the checkout at ``root``, as a ``History``. Outside a repository, relations are unknown."""
 
+    root: Path
 
-def relation(root: Path, commit: str, descendant: str) -> Relation:
-    """Whether ``commit`` is an ancestor of ``descendant``; both are full ids. UNKNOWN outside a repository."""
-    repository = _open(root)
-    return Relation.UNKNOWN if repository is None else repository.relation(commit, descendant)
+    def head(self) -> str | None:
+        repository = _open(self.root)
+        return None if repository is None else repository.head()
+
+    def relation(self, commit: str, descendant: str) -> Relation:
+        repository = _open(self.root)
+        return Relation.UNKNOWN if repository is None else repository.relation(commit, descendant)
 
 
 def folder(root: Path) -> str:

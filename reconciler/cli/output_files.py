@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -19,7 +20,9 @@ from typing import IO
 from reconciler.errors import ReconcilerError
 from reconciler.source.settings.project import find_project
 from reconciler.system.failures import FileRefused, error_message, next_step
+from reconciler.system.files import make_folders, sync_folder
 
+_CANNOT_SYNC = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP})
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/([0-9]{1,6})|(stdout)|(stderr))|/proc/self/fd/([0-9]{1,6})", re.ASCII)
 
 
@@ -47,7 +50,7 @@ def write_text(directory: Path, file: str | Path, text: str, *, replace: bool) -
 
     def opening() -> AbstractContextManager[IO[bytes]]:
         path = output_path(directory, file)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         return _opened(directory, file, 0o666) if replace else _creating(path, 0o666)
 
     with _writing(file, opening) as opened:
@@ -109,18 +112,31 @@ def _replacing(path: Path, mode: int) -> Iterator[IO[bytes]]:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_name(path)
 
 
 @contextlib.contextmanager
 def _creating(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    """A new file, synced to disk at the end; it is removed on failure."""
+    """A new file, synced to disk with its name at the end; it is removed on failure."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        _sync_name(path)
     except BaseException:
         with contextlib.suppress(OSError):  # the cause of the failed write may also prevent the removal
             path.unlink(missing_ok=True)
         raise
+
+
+def _sync_name(path: Path) -> None:
+    """Sync the folder, where that is possible: it may be writable but not readable, or its file system may have no
+    such sync.
+    """
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise

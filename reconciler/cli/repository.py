@@ -16,7 +16,7 @@ from typing import NoReturn, TypeVar, cast
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
 
-from reconciler.cli.git import Relation
+from reconciler.domain.history import Relation
 from reconciler.errors import ReconcilerError
 
 _Object = TypeVar("_Object", pygit2.Commit, pygit2.Tree, pygit2.Blob)

@@ -16,7 +16,7 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.source.files import name_of, plan_folder
 from reconciler.source.sheets.opening import open_named_sheet, open_sheet
 from reconciler.system.failures import error_message, next_step
-from reconciler.system.files import exists, read_named
+from reconciler.system.files import exists, make_folders, read_named
 
 if TYPE_CHECKING:
     from reconciler.domain.settings import Project
@@ -95,7 +95,7 @@ def write_files(app: App, job: SheetImport, text: str, *, force: bool) -> None:
     if job.copied:
         copy = job.target.parent / job.sheet.name
         data = _content(job.sheet, job)
-        copy.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(copy.parent)
         write_private(app.directory, copy, data)
         say(f"Copied {job.sheet.name} to {os.path.relpath(copy, app.directory)}.", err=True)
     write_text(app.directory, job.target, text, replace=force)

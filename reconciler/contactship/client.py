@@ -14,6 +14,7 @@ no byte of the request left (transport trace)   NotSent           proven by the 
 4xx that contradicts itself                     OutcomeUnknown    HTTP/1.0, no length, more bytes behind, a call_id
 408, 5xx, 1xx, 3xx                              OutcomeUnknown    sent, and possibly accepted
 2xx without a usable call_id                    OutcomeUnknown    the call very likely exists
+2xx that names another contact                  OutcomeUnknown    the answer belongs to another request
 timeout, reset, broken or half an answer        OutcomeUnknown    the request was or may have been sent
 an answer before the request was written        OutcomeUnknown    it belongs to another request
 an answer before any byte of it left            NotSent           the connection is closed, nothing was sent
@@ -30,6 +31,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from msgspec import Struct
 
 from reconciler.contactship.answers import read, unwrap
@@ -39,7 +41,8 @@ from reconciler.contactship.refusals import doubt
 from reconciler.contactship.transport import FAILURES, Answer, Client, Progress, decode_json
 from reconciler.domain.clocks import ServiceClock, read_date
 from reconciler.domain.masking import private_values
-from reconciler.domain.model import JsonObject, Request
+from reconciler.domain.model import JsonObject, JsonValue, Request
+from reconciler.domain.people import exact_id
 from reconciler.domain.sensitive import MASK, mask_text
 from reconciler.domain.service import Receipt
 from reconciler.errors import NotSent, OutcomeUnknown, Rejected
@@ -55,6 +58,7 @@ class _Placed(Struct):
 
     call_id: str
     created_at: str | None = None
+    contact_id: Any = None
 
 
 class _Refusal(Struct):
@@ -68,15 +72,21 @@ class ContactShip:
     """The connection of one worker to the service.
 
     URLs are built from ``origin`` and a fixed path. ``timeout`` is the deadline of a whole request, in seconds.
+    ``transport`` replaces the network.
     """
 
     def __init__(
-        self, origin: ServiceOrigin, api_key: str, timeout: float, clock: ServiceClock | None = None
+        self,
+        origin: ServiceOrigin,
+        api_key: str,
+        timeout: float,
+        clock: ServiceClock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._origin = origin
         self._key = api_key
         self._deadline = timeout
-        self._client = Client(api_key, timeout / 3, clock)
+        self._client = Client(api_key, timeout / 3, clock, transport)
 
     async def place(self, request: Request) -> Receipt:
         """Send the request once; the module's table lists what it raises."""
@@ -100,10 +110,12 @@ class ContactShip:
     def _judge(self, answer: Answer, body: JsonObject) -> Receipt:
         status = answer.status
         if 200 <= status < 300:
-            receipt = read_receipt(answer.content)
-            if receipt is None:
+            placed = _read_placed(answer.content)
+            if placed is None:
                 raise OutcomeUnknown(f"HTTP {status}, but no usable call_id in the answer")
-            return receipt
+            if _names_another(placed.contact_id, body.get("contact_id")):
+                raise OutcomeUnknown(f"HTTP {status}, but the answer is about another contact")
+            return Receipt(placed.call_id, placed.created_at)
         message = self._clean(f"HTTP {status}{_service_message(answer.content)}", body)
         if 400 <= status < 500 and (reason := doubt(answer)):
             raise OutcomeUnknown(self._clean(f"HTTP {status}, but {reason}", body))
@@ -122,7 +134,14 @@ class ContactShip:
         await self._client.aclose()
 
 
-def read_receipt(content: bytes) -> Receipt | None:
+def _names_another(answered: object, wanted: JsonValue) -> bool:
+    """Whether the answer to a contact call names another contact, so that it belongs to another request."""
+    if not isinstance(answered, str) or not isinstance(wanted, str):
+        return False
+    return exact_id(answered) != exact_id(wanted)
+
+
+def _read_placed(content: bytes) -> _Placed | None:
     """The placed call in an answer, bare or in ``data`` (an older form).
 
     None if there is none, or if its id is longer than 255 characters or is not printable.
@@ -133,18 +152,21 @@ def read_receipt(content: bytes) -> Receipt | None:
         return None
     if not _CALL_ID.fullmatch(placed.call_id) or not placed.call_id.isprintable():
         return None
-    return Receipt(placed.call_id, placed.created_at)
+    return placed
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, at most a year, from a Retry-After header in either of its forms (RFC 9110, 10.2.3)."""
+    """Seconds to wait, at most a year, from a Retry-After header in either of its forms (RFC 9110, 10.2.3).
+
+    A date is compared with the ``Date`` of the same answer, because this machine's clock may be wrong.
+    """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _LONGEST_WAIT)
-    moment = read_date(value)
+    moment, now = read_date(value), read_date(headers.get("date", "")) or datetime.now(UTC)
     if moment is None:
         return None
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _LONGEST_WAIT)
+    return min(max(0.0, (moment - now).total_seconds()), _LONGEST_WAIT)
 
 
 def _service_message(content: bytes) -> str:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Annotated, Any, overload
 from urllib.parse import quote
 
+import httpx
 from msgspec import Meta, Struct
 
 from reconciler.contactship.answers import read, unwrap
@@ -28,12 +29,17 @@ LONGEST_TEXT = 255
 
 
 class CallListing:
-    """Lists calls; ``timeout`` is the deadline of one page, in seconds."""
+    """Lists calls; ``timeout`` is the deadline of one page, in seconds. ``transport`` replaces the network."""
 
     def __init__(
-        self, origin: ServiceOrigin, api_key: str, timeout: float, clock: ServiceClock | None = None
+        self,
+        origin: ServiceOrigin,
+        api_key: str,
+        timeout: float,
+        clock: ServiceClock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._reader = Reader(origin, api_key, timeout, clock=clock)
+        self._reader = Reader(origin, api_key, timeout, clock=clock, transport=transport)
         self._service = origin.base
 
     @property

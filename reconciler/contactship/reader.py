@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from urllib.parse import urlencode
 
+import httpx
+
 from reconciler.contactship.client import retry_after
 from reconciler.contactship.origin import API_KEY_VARIABLE, ServiceOrigin
 from reconciler.contactship.reasons import Reason, explain
@@ -39,11 +41,12 @@ class Reader:
         timeout: float,
         tries: int = _TRIES,
         clock: ServiceClock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._origin = origin
         self._tries = tries
         self._deadline = timeout
-        self._client = Client(api_key, timeout / 3, clock)
+        self._client = Client(api_key, timeout / 3, clock, transport)
         self._server_time: datetime | None = None
 
     @property

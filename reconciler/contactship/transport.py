@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from reconciler.domain.clocks import ServiceClock, elapsed
+from reconciler.domain.clocks import ServiceClock
 from reconciler.domain.model import JsonObject, JsonValue
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -181,14 +181,27 @@ class _Body(httpx.AsyncByteStream):
         return self._progress.parts(self._content)
 
 
+def _network() -> httpx.AsyncBaseTransport:
+    """One connection at a time, each for one request."""
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+    return httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
+
+
 class Client:
     """Sends requests to one origin, one at a time: no redirects, no proxies, no retries.
 
     ``connect`` is the time limit for a connection in seconds. ``clock`` receives the ``Date`` of each answer.
+    ``transport`` replaces the network.
     """
 
-    def __init__(self, api_key: str, connect: float, clock: ServiceClock | None = None) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        api_key: str,
+        connect: float,
+        clock: ServiceClock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._clock = clock or ServiceClock()
         self._headers = [
             (b"x-api-key", api_key.encode()),
             (b"accept", b"application/json"),
@@ -197,8 +210,7 @@ class Client:
             (b"user-agent", b"call-reconciler"),
         ]
         self._timeout = {"connect": connect}
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
-        self._transport = httpx.AsyncHTTPTransport(verify=tls_context(), trust_env=False, limits=limits)
+        self._transport = transport or _network()
 
     async def get(self, url: str) -> Answer:
         """The answer to a GET. Raises one of ``FAILURES``."""
@@ -224,13 +236,12 @@ class Client:
             stream=_Body(progress, content),
             extensions={"trace": progress.trace, "timeout": self._timeout},
         )
-        asked = elapsed()
+        asked = self._clock.elapsed()
         try:
             async with aclosing(await self._transport.handle_async_request(request)) as response:
                 if not progress.written:
                     raise ProtocolViolation("it answered before the request was written")
-                if self._clock is not None:
-                    self._clock.observe(response.headers.get("date", ""), asked, elapsed())
+                self._clock.observe(response.headers.get("date", ""), asked, self._clock.elapsed())
                 content = await _read(response)
                 if method == "POST" and response.is_client_error:
                     await progress.wait_for_more()

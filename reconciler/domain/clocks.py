@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,10 +43,12 @@ class _Answer:
 class ServiceClock:
     """The service's current time: its latest answer plus elapsed time, independent of this machine's clock.
 
-    So if this machine's clock is set during a run, that is detected before the next request.
+    So if this machine's clock is set during a run, that is detected before the next request. ``elapsed`` is the
+    stopwatch that measures the time since an answer, in seconds (``ports.Clock.elapsed``).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: Callable[[], float] = elapsed) -> None:
+        self.elapsed = elapsed
         self._latest: _Answer | None = None
 
     @property
@@ -65,7 +68,7 @@ class ServiceClock:
         """
         if self._latest is None:
             return None
-        passed, ours = elapsed(), now.timestamp()
+        passed, ours = self.elapsed(), now.timestamp()
         earliest = self._latest.date + passed - self._latest.answered
         latest = self._latest.date + 1 + passed - self._latest.asked
         if earliest - MOST_SKEW <= ours <= latest + MOST_SKEW:

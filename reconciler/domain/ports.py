@@ -16,9 +16,15 @@ from reconciler.domain.model import Address, Call, Entry, JsonObject, Status
 
 
 class Clock(Protocol):
-    """The current time, always aware and in UTC."""
+    """The machine's clocks: the time of day, which may be set, and a stopwatch, which only moves forward."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """The current time, always aware and in UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds since an arbitrary moment, including the time that the machine slept."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +220,9 @@ class StateStore(StateReader, FactStore, Protocol):
     def record(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         """Record answers durably. Each address must have an open (intended) attempt of this run.
 
-        Returns the results as recorded, in the same order: if another address already has the call id, the attempt
-        becomes uncertain, with ``DUPLICATE_CALL_ID`` as its evidence.
+        Returns the results as recorded, in the same order: if another address already has the call id, or if
+        ``note_seen`` recorded it for this run, the attempt becomes uncertain, with ``DUPLICATE_CALL_ID`` as its
+        evidence.
         """
         ...
 

@@ -10,7 +10,6 @@ batch's intents elsewhere before the first of them is sent, and its answers befo
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -74,13 +73,13 @@ class Placement:
         checkpoint: Checkpoint | None = None,
         send_check: SendCheck | None = None,
     ) -> None:
-        self._journal = Journal(store, run_id)
+        self._journal = Journal(store, run_id, clock)
         self._clock = clock
         self._emit = emit
         self._checkpoint = checkpoint
         self._send_check = send_check or SendCheck()
         self._breaker = CircuitBreaker()
-        self._rate_limiter = RateLimiter(rate, time.monotonic)
+        self._rate_limiter = RateLimiter(rate, clock.elapsed)
         self._pool = WorkerPool(
             providers, Sender(self._journal, clock, self._send_check, self._rate_limiter, self._breaker)
         )

@@ -9,7 +9,6 @@ runner that dies, and its exit code covers the whole plan.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -233,7 +232,7 @@ class _Claims:
         self._report(event)
 
     def _report_progress(self) -> None:
-        now = time.monotonic()
+        now = self._clock.elapsed()
         if self._whole is not None and now - self._reported_at >= PROGRESS_EVERY:
             self._reported_at = now
             standing = self._store.standing()

@@ -8,10 +8,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from reconciler.domain.clocks import elapsed
 from reconciler.domain.model import Address
 from reconciler.domain.plan import Change
-from reconciler.domain.ports import Intent, Result, StateStore
+from reconciler.domain.ports import Clock, Intent, Result, StateStore
 from reconciler.domain.wire import endpoint
 from reconciler.errors import StateError
 
@@ -33,9 +32,10 @@ class Journal:
         StateError: a write could not be made durable.
     """
 
-    def __init__(self, store: StateStore, run_id: str) -> None:
+    def __init__(self, store: StateStore, run_id: str, clock: Clock) -> None:
         self._store = store
         self._run_id = run_id
+        self._clock = clock
         self.took = 0.0
         self.alone = asyncio.Lock()
         self._asking: asyncio.Task[float] | None = None  # a check that has not started
@@ -43,13 +43,13 @@ class Journal:
 
     async def prove(self, address: Address) -> float:
         """Check that the state, its lock and this intent still belong to this run. Returns the time of the check
-        (by ``elapsed``). Concurrent callers share one check.
+        (by ``Clock.elapsed``). Concurrent callers share one check.
 
         Raises:
             StateError: they do not, or this cannot be checked.
         """
         if not self.alone.locked():
-            now = elapsed()
+            now = self._clock.elapsed()
             if self._store.untouched():
                 return now
         if self._asking is None:
@@ -60,7 +60,7 @@ class Journal:
 
     async def _prove(self, asked: set[Address]) -> float:
         async with self.alone:
-            self._asking, now = None, elapsed()
+            self._asking, now = None, self._clock.elapsed()
             if not self._store.untouched():
                 await self._in_thread(lambda: self._store.prove(self._run_id, asked))
         return now

@@ -8,7 +8,6 @@ import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.clocks import elapsed
 from reconciler.domain.events import Event
 from reconciler.domain.model import Status
 from reconciler.domain.plan import Change
@@ -138,7 +137,7 @@ class Sender:
                 raise _TooLate(reasons.expired(since).text)
             if (event := self._send_check.check(order, now)) is not None:
                 raise _OrderHeldBack(event)
-            if elapsed() - proved_at <= FRESH:
+            if self._clock.elapsed() - proved_at <= FRESH:
                 return await provider.place(order.required_request)
         raise self._stopped(_SLOW)
 

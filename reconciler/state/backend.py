@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,18 @@ class LockStatus:
     held: bool
     run: Run | None = None
     runners: tuple[Runner, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DurabilityRisk:
+    """Why a power cut may undo what was committed, and what to do about it.
+
+    ``refused``: nothing can be written to such a state.
+    """
+
+    message: str
+    hint: str
+    refused: bool = False
 
 
 class StateBackend(Protocol):
@@ -89,6 +101,10 @@ class StateBackend(Protocol):
         ...
 
     def lock(self) -> LockStatus: ...
+
+    def durability_risks(self) -> Sequence[DurabilityRisk]:
+        """What could be found out; none does not mean that the drive keeps what was synced."""
+        ...
 
     def verify(self, anchors: Iterable[Head]) -> AuditResult:
         """Verify the ledger, the tables, and the heads that were kept elsewhere."""

@@ -213,6 +213,12 @@ class Reader(ConnectionFacts):
         )
         return {row["call_id"]: to_address(row) for row in rows}
 
+    def _listed_before(self, run_id: str, call_ids: Sequence[str]) -> set[str]:
+        """Those of the calls that the service listed before the run sent anything."""
+        select = "select call_id from wanted join seen using (call_id) where run_id = ?"
+        rows = select_by_keys(self._connection, select, ("call_id",), [(item,) for item in call_ids], run_id)
+        return {row["call_id"] for row in rows}
+
     def _one(self, sql: str) -> Row:
         rows = self._all(sql, ())
         if len(rows) != 1:

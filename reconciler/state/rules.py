@@ -101,12 +101,16 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
-def without_clash(result: Result, owner: Address | None) -> Result:
-    """The result. If its call id belongs to another address (``owner``), it becomes uncertain, so that the call is
-    not lost."""
-    if owner is None or owner == result.address:
+def without_clash(result: Result, owner: Address | None, *, listed_before: bool) -> Result:
+    """The result. It becomes uncertain if its call id cannot be that of its own call, so that this is not lost: the
+    id belongs to another address (``owner``), or the service listed it before the run sent anything.
+    """
+    if owner is not None and owner != result.address:
+        error = f"the service answered with {result.call_id}, which is already the call of {owner}"
+    elif owner is None and listed_before:
+        error = f"the service answered with {result.call_id}, a call that it listed before this run sent anything"
+    else:
         return result
-    error = f"the service answered with {result.call_id}, which is already the call of {owner}"
     return replace(result, status=Status.UNCERTAIN, call_id=None, error=error, evidence=DUPLICATE_CALL_ID)
 
 

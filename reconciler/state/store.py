@@ -106,14 +106,16 @@ class Store(FactWriter):
     def _close_all(self, run_id: str, results: Sequence[Result]) -> Sequence[Result]:
         recorded = []
         encodable = rules.encodable_results(results)
-        owners = self._owners([result.call_id for result in encodable if result.call_id])
+        call_ids = [result.call_id for result in encodable if result.call_id]
+        owners, listed = self._owners(call_ids), self._listed_before(run_id, call_ids)
         still_open = self._open_attempts(self._connection, run_id, [result.address for result in encodable])
         for answer in encodable:
             rules.check_answer(answer)
             if answer.address not in still_open:
                 raise rules.lost(f"{answer.address} has no open attempt of this run")
             still_open.remove(answer.address)
-            result = rules.without_clash(answer, owners.get(answer.call_id or ""))
+            owner = owners.get(answer.call_id or "")
+            result = rules.without_clash(answer, owner, listed_before=answer.call_id in listed)
             if result.call_id:
                 owners[result.call_id] = result.address
             self._close(run_id, result)

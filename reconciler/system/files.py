@@ -1,4 +1,4 @@
-"""Open files that others name, without waiting for a device or a pipe, and with a size limit.
+"""Open files that others name, without waiting for a device or a pipe, and with a size limit; make names durable.
 
 There are two rules, by who named the file:
 
@@ -49,6 +49,43 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file's own sync does not cover its name (fsync(2)).
+
+    Raises:
+        OSError: the folder cannot be opened or synced.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_synced(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write a file and sync it; its name is durable after ``sync_folder``. A file that is replaced is overwritten.
+
+    Raises:
+        OSError: as ``FileExistsError`` if it exists, and is not to be replaced.
+    """
+    with path.open("wb" if replace else "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_folders(folder: Path, mode: int = 0o777) -> bool:
+    """Create a folder and the missing ones above it, all durable. Returns whether it was missing.
+
+    ``mode`` is that of the folder itself. Raises ``OSError``.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+    return bool(missing)
 
 
 def open_in_project(root: Path, path: Path) -> int:

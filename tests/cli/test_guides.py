@@ -66,7 +66,7 @@ def test_a_document_names_only_what_exists(name: str) -> None:
         for line in block.replace("\\\n", "").splitlines():
             if line.startswith("reconciler "):
                 parse(line)
-    of_tests = {"--runs", "--seed", "--scale", "--repeat", "--only", "--rows-each"}
+    of_tests = {"--runs", "--kills", "--seed", "--scale", "--repeat", "--only", "--rows-each"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_tests <= options()
     assert set(re.findall(r"\b[EWG]\d{3}\b", text)) <= code_meanings().keys()
     for variable in re.findall(r"\b(?:CONTACTSHIP|RECONCILER)_[A-Z_]+", text):

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.cli import git as reading
 from reconciler.cli import repository as repository_module
-from reconciler.cli.git import Relation
+from reconciler.domain.history import Relation
 from reconciler.domain.plan import GitRevision
 from reconciler.errors import ReconcilerError
 from tests.gitrepo import commit, git
@@ -250,23 +250,23 @@ def test_the_relation_of_commits(repo: Path) -> None:
         ("", merge, Relation.UNKNOWN),
         (git(repo, "rev-parse", "HEAD^{tree}"), merge, Relation.UNKNOWN),
     ]:
-        assert reading.relation(repo, older, newer) is expected, (older, newer)
-    assert reading.relation(repo.parent, first, second) is Relation.UNKNOWN
+        assert reading.GitHistory(repo).relation(older, newer) is expected, (older, newer)
+    assert reading.GitHistory(repo.parent).relation(first, second) is Relation.UNKNOWN
 
 
 def test_the_relation_is_unknown_where_history_is_cut_off(repo: Path, tmp_path: Path) -> None:
     commits = [git(repo, "rev-parse", "HEAD"), *(commit(repo, str(number)) for number in range(4))]
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "2", f"file://{repo}", str(shallow))
-    assert reading.relation(shallow, commits[3], commits[4]) is Relation.ANCESTOR
-    assert reading.relation(shallow, commits[4], commits[3]) is Relation.NOT_ANCESTOR
-    assert reading.relation(shallow, commits[0], commits[4]) is Relation.UNKNOWN
-    assert reading.relation(shallow, commits[4], commits[0]) is Relation.UNKNOWN
+    assert reading.GitHistory(shallow).relation(commits[3], commits[4]) is Relation.ANCESTOR
+    assert reading.GitHistory(shallow).relation(commits[4], commits[3]) is Relation.NOT_ANCESTOR
+    assert reading.GitHistory(shallow).relation(commits[0], commits[4]) is Relation.UNKNOWN
+    assert reading.GitHistory(shallow).relation(commits[4], commits[0]) is Relation.UNKNOWN
     other = commit_elsewhere(shallow, commits[3])
-    assert reading.relation(shallow, other, commits[4]) is Relation.UNKNOWN
+    assert reading.GitHistory(shallow).relation(other, commits[4]) is Relation.UNKNOWN
     git(shallow, "fetch", "--quiet", "--unshallow")
-    assert reading.relation(shallow, commits[0], commits[4]) is Relation.ANCESTOR
-    assert reading.relation(shallow, other, commits[4]) is Relation.NOT_ANCESTOR
+    assert reading.GitHistory(shallow).relation(commits[0], commits[4]) is Relation.ANCESTOR
+    assert reading.GitHistory(shallow).relation(other, commits[4]) is Relation.NOT_ANCESTOR
 
 
 def commit_elsewhere(root: Path, parent: str) -> str:
@@ -278,9 +278,9 @@ def test_the_relation_is_unknown_with_missing_commits_and_grafts(repo: Path) -> 
     third = commit(repo, "third")
     (repo / ".git/info").mkdir(exist_ok=True)
     (repo / ".git/info/grafts").write_text(f"{third}\n")
-    assert reading.relation(repo, first, third) is Relation.UNKNOWN
+    assert reading.GitHistory(repo).relation(first, third) is Relation.UNKNOWN
     (repo / ".git/info/grafts").unlink()
-    assert reading.relation(repo, first, third) is Relation.ANCESTOR
+    assert reading.GitHistory(repo).relation(first, third) is Relation.ANCESTOR
     (repo / ".git/objects" / second[:2] / second[2:]).unlink()
-    assert reading.relation(repo, first, third) is Relation.UNKNOWN
-    assert reading.relation(repo, "1" * 40, third) is Relation.UNKNOWN
+    assert reading.GitHistory(repo).relation(first, third) is Relation.UNKNOWN
+    assert reading.GitHistory(repo).relation("1" * 40, third) is Relation.UNKNOWN

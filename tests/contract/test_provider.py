@@ -32,6 +32,7 @@ REQUEST = Request(
     "single-phone-call",
     {"to_number": PHONE, "full_name": "Canary", "additional_data": [{"key": "amount", "value": "987654"}]},
 )
+CONTACT = "c1d2e3f4-a5b6-7890-cdef-000000000001"
 PLACED = '{"call_id": "call-1", "created_at": "2026-04-06T15:05:00Z"}'
 
 
@@ -90,20 +91,20 @@ def answer(status: str, body: str = "{}", *headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
-async def outcome(url: str, deadline: float = 5) -> Receipt | Outcome:
+async def outcome(url: str, deadline: float = 5, request: Request = REQUEST) -> Receipt | Outcome:
     provider = ContactShip(parse_origin(url), KEY, deadline)
     try:
-        return await provider.place(REQUEST)
+        return await provider.place(request)
     except Outcome as error:
         return error
     finally:
         await provider.aclose()
 
 
-def place(server: Server, deadline: float = 5) -> Receipt | Outcome:
+def place(server: Server, deadline: float = 5, request: Request = REQUEST) -> Receipt | Outcome:
     async def run() -> Receipt | Outcome:
         async with listening(server):
-            return await outcome(server.url, deadline)
+            return await outcome(server.url, deadline, request)
 
     return asyncio.run(run())
 
@@ -112,6 +113,34 @@ def place(server: Server, deadline: float = 5) -> Receipt | Outcome:
 @pytest.mark.parametrize("body", [PLACED, f'{{"statusCode": 200, "data": {PLACED}}}'])
 def test_an_answer_with_a_call_id_is_a_placed_call(status: str, body: str) -> None:
     assert place(Server(answer(status, body))) == Receipt("call-1", "2026-04-06T15:05:00Z")
+
+
+@pytest.mark.parametrize(
+    ("answered", "belongs"),
+    [
+        (f'"{CONTACT}"', True),
+        (f'"contact-{CONTACT.upper()}"', True),
+        ("null", True),
+        ("7", True),
+        ('"c1d2e3f4-a5b6-7890-cdef-000000000002"', False),
+        ('"somebody else"', False),
+    ],
+)
+def test_an_answer_about_another_contact_belongs_to_another_request(answered: str, belongs: bool) -> None:
+    body = f'{{"call_id": "call-1", "created_at": "2026-04-06T15:05:00Z", "contact_id": {answered}}}'
+    outcomes = place(
+        Server(answer("200 OK", body)), request=Request("single-contact-call", {"contact_id": CONTACT})
+    )
+    if belongs:
+        assert outcomes == Receipt("call-1", "2026-04-06T15:05:00Z")
+    else:
+        assert isinstance(outcomes, OutcomeUnknown)
+        assert outcomes.message == "HTTP 200, but the answer is about another contact"
+
+
+def test_the_contact_of_a_phone_call_is_the_services_own() -> None:
+    body = '{"call_id": "call-1", "contact_id": "c1d2e3f4-a5b6-7890-cdef-000000000002"}'
+    assert place(Server(answer("200 OK", body))) == Receipt("call-1")
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,17 @@ def test_a_call_id_that_another_address_has_is_not_lost(store: StateStore) -> No
     assert store.attempts(B)[-1].evidence == DUPLICATE_CALL_ID
 
 
+def test_a_call_that_was_listed_before_is_not_the_answer(store: StateStore) -> None:
+    store.note_seen(RUN.id, Seen(frozenset({"call-1"})), NOW)
+    intend(store, A, B)
+    record(store, Status.PLACED, A, call_id="call-1")
+    record(store, Status.PLACED, B, call_id="call-2")
+    stray = entry(store, A)
+    assert (stray.status, stray.call_id, entry(store, B).status) == (Status.UNCERTAIN, None, Status.PLACED)
+    assert stray.error == "the service answered with call-1, a call that it listed before this run sent anything"
+    assert store.attempts(A)[-1].evidence == DUPLICATE_CALL_ID
+
+
 def test_rejections_in_a_row_are_counted_for_the_same_call(store: StateStore) -> None:
     for count in (1, 2, 3):
         intend(store, A)

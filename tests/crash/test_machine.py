@@ -38,6 +38,9 @@ class Time:
     def __init__(self) -> None:
         self.moment = datetime(2026, 6, 1, tzinfo=UTC)
 
+    def elapsed(self) -> float:
+        return self.now().timestamp()
+
     def now(self) -> datetime:
         self.moment += timedelta(milliseconds=10)
         return self.moment

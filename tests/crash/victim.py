@@ -1,4 +1,4 @@
-"""The real command, which kills itself with SIGKILL at one planned step of the journal, or behaves wrongly.
+"""The real command, which dies by SIGKILL at a planned step or moment, or behaves wrongly.
 
 ``main([SPEC, ARGS...])`` is the command; ``SPEC`` is a JSON file. What it changes are the seams between the parts,
 never a part itself: the killed process is the real one up to its last instruction.
@@ -6,11 +6,7 @@ never a part itself: the killed process is the real one up to its last instructi
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,9 +26,8 @@ from reconciler.evidence import settle
 from reconciler.placing import schedule_check
 from reconciler.placing.journal import Journal
 from reconciler.placing.send_check import SendCheck
-from reconciler.state.checkpoint import CommandCheckpoint
 from reconciler.state.store import Store
-from reconciler.state.unlocked_store import UnlockedStore
+from tests.crash.killers import Kill, Killer, arm, arm_by_chance
 from tests.crash.wrong_rules import RULE_MUTANTS
 
 POINTS = (
@@ -56,77 +51,6 @@ STATE_MUTANTS = ("send-without-proof",)  # found out where the state is taken aw
 MUTANTS = ("retry-on-any-error", "record-after-success", "resend-if-not-listed")
 ANSWER_MUTANTS = ("use-connections-again", "report-what-was-answered")
 COPY_MUTANTS = ("accept-any-listing", "empty-metadata-is-a-stranger", "ignore-copies")
-
-
-class Killer:
-    """Dies at the nth pass of one point, after noting that it does."""
-
-    def __init__(self, point: str, nth: int, fired: Path) -> None:
-        self.point = point
-        self.left = nth
-        self.fired = fired
-
-    def pass_by(self, point: str) -> None:
-        if point != self.point:
-            return
-        self.left -= 1
-        if self.left == 0:
-            self.fired.write_text(point)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def around(owner: Any, name: str, before: Callable[[], None], after: Callable[[], None]) -> None:
-    """Call ``before`` and ``after`` around a method."""
-    original = getattr(owner, name)
-    if asyncio.iscoroutinefunction(original):
-
-        async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            before()
-            try:
-                return await original(*args, **kwargs)
-            finally:
-                after()
-    else:
-
-        def wrapped(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-            before()
-            try:
-                return original(*args, **kwargs)
-            finally:
-                after()
-
-    setattr(owner, name, wrapped)
-
-
-def arm(killer: Killer) -> None:
-    """Put the killer at every step."""
-
-    def at(point: str) -> Callable[[], None]:
-        return lambda: killer.pass_by(point)
-
-    turn = Store.turn
-
-    def watched(self: Store, run_id: str, results: Any, intents: Any, moment: Any) -> Any:
-        written = [name for name, items in (("answer", results), ("intent", intents)) if items]
-        for name in written:
-            killer.pass_by(f"before-{name}")
-        recorded = turn(self, run_id, results, intents, moment)
-        for name in written:
-            killer.pass_by(f"after-{name}")
-        return recorded
-
-    Store.turn = watched  # type: ignore[method-assign]
-    around(Store, "_open", lambda: None, at("inside-intent"))
-    around(ContactShip, "_post", at("before-send"), at("after-send"))
-    around(Store, "_close", lambda: None, at("inside-answer"))
-    around(Store, "adopt", at("before-adoption"), at("after-adoption"))
-    around(settle.matching, "match", at("before-lookup"), lambda: None)
-    around(Store, "end_run", at("before-end"), lambda: None)
-    around(schedule_check.ScheduleCheck, "_look", lambda: None, at("before-verdict"))
-    around(UnlockedStore, "pause", at("before-pause"), at("after-pause"))
-    around(UnlockedStore, "_write", lambda: None, at("inside-pause"))
-    around(UnlockedStore, "_end_run", lambda: None, at("before-pause-commit"))
-    around(CommandCheckpoint, "carry", at("before-checkpoint"), at("after-checkpoint"))
 
 
 def spoil(mutant: str) -> None:
@@ -272,26 +196,33 @@ def set_the_clock(ahead: timedelta) -> None:
     SystemClock.now = lambda self: datetime.now(UTC) + ahead  # type: ignore[method-assign]
 
 
+def _misbehave(mutant: str) -> None:
+    if mutant in STATE_MUTANTS:
+        spoil_the_proof()
+    elif mutant in COPY_MUTANTS:
+        _trust_the_service(mutant)
+    elif mutant == "ignore-the-clock":
+        ServiceClock.problem = lambda self, now: None  # type: ignore[method-assign]
+    elif mutant == "no-schedule-check":
+        skip_the_schedule_check()
+    elif mutant in PAUSE_MUTANTS:
+        ignore_pauses(mutant)
+    elif mutant in RULE_MUTANTS:
+        RULE_MUTANTS[mutant]()
+    else:
+        spoil(mutant)
+
+
 def main(args: list[str]) -> int:
     """The command with the arguments after the first, which is the path of the specification."""
     spec = json.loads(Path(args[0]).read_text())
     schedule_check.PATIENCE = spec.get("patience", schedule_check.PATIENCE)
     if spec.get("seconds_ahead"):
         set_the_clock(timedelta(seconds=spec["seconds_ahead"]))
-    if spec.get("mutant") in STATE_MUTANTS:
-        spoil_the_proof()
-    elif spec.get("mutant") in COPY_MUTANTS:
-        _trust_the_service(spec["mutant"])
-    elif spec.get("mutant") == "ignore-the-clock":
-        ServiceClock.problem = lambda self, now: None  # type: ignore[method-assign]
-    elif spec.get("mutant") == "no-schedule-check":
-        skip_the_schedule_check()
-    elif spec.get("mutant") in PAUSE_MUTANTS:
-        ignore_pauses(spec["mutant"])
-    elif spec.get("mutant") in RULE_MUTANTS:
-        RULE_MUTANTS[spec["mutant"]]()
-    elif spec.get("mutant"):
-        spoil(spec["mutant"])
+    if spec.get("mutant"):
+        _misbehave(spec["mutant"])
     if spec.get("point"):
         arm(Killer(spec["point"], spec["nth"], Path(spec["fired"])))
+    if spec.get("kill"):
+        arm_by_chance(Kill(**spec["kill"]))
     return cli.main(args[1:])

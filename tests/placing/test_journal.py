@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from reconciler.cli.app import SystemClock
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call, Status
 from reconciler.domain.ports import Intent, Result, Run
@@ -48,7 +49,7 @@ def nothing(*_: object) -> None:
 
 
 def intend(store: InMemoryStore, then: Callable[[], None]) -> asyncio.Task[None]:
-    return asyncio.create_task(Journal(store, RUN.id).turn([], [INTENT], NOW, nothing, then))
+    return asyncio.create_task(Journal(store, RUN.id, SystemClock()).turn([], [INTENT], NOW, nothing, then))
 
 
 def statuses(store: InMemoryStore) -> list[Status]:
@@ -108,7 +109,7 @@ def test_what_could_not_be_written_is_not_told(cut: bool) -> None:
 
 def test_every_kind_of_write_is_of_its_run_and_timed() -> None:
     async def write() -> None:
-        journal = Journal(store, RUN.id)
+        journal = Journal(store, RUN.id, SystemClock())
         await journal.turn([], [INTENT], NOW, nothing, nothing)
         await journal.turn([Result(A, Status.RULED_OUT, NOW)], [], NOW, nothing, nothing)
         await journal.record_missed([INTENT], NOW, nothing)
@@ -122,7 +123,7 @@ def test_every_kind_of_write_is_of_its_run_and_timed() -> None:
 
 def test_answers_are_kept_where_the_intents_beside_them_are_refused() -> None:
     async def refused() -> None:
-        journal = Journal(store, RUN.id)
+        journal = Journal(store, RUN.id, SystemClock())
         await journal.turn([], [INTENT], NOW, nothing, nothing)
         with pytest.raises(StateError, match="june/a is already placed"):
             await journal.turn([answer], [INTENT], NOW, told.extend, lambda: told.append("b"))
@@ -139,7 +140,7 @@ def test_what_goes_wrong_with_telling_is_no_failure_of_the_write() -> None:
         raise StateError("the connection was lost")
 
     async def turn() -> None:
-        journal = Journal(store, RUN.id)
+        journal = Journal(store, RUN.id, SystemClock())
         await journal.turn([], [INTENT], NOW, nothing, nothing)
         with pytest.raises(StateError, match="connection was lost"):
             await journal.turn([answer], [other], NOW, tell, lambda: told.append("intended"))

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from reconciler.domain import identity, wire
 from reconciler.domain.checkpoint import Phase
+from reconciler.domain.clocks import elapsed
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Call, Request, Status
 from reconciler.domain.plan import Action, Change
@@ -36,6 +37,9 @@ class Clock:
 
     def now(self) -> datetime:
         return self.time
+
+    def elapsed(self) -> float:
+        return elapsed()
 
 
 class Service:
@@ -467,8 +471,7 @@ def test_a_proof_from_before_the_machine_slept_is_no_proof(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, sleeps: int, asked: int, sent: int
 ) -> None:
     store = Sleeper(sleeps)
-    for name in ("journal", "sending"):
-        monkeypatch.setattr(f"reconciler.placing.{name}.elapsed", store.elapsed)
+    monkeypatch.setattr(clock, "elapsed", store.elapsed)
     service = Service(str)
     kinds = Bench(clock, service, store=store).place([order("a")])
     assert (store.asked, service.requests) == (asked, sent)

@@ -14,8 +14,8 @@ from click.core import ParameterSource
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.apply_preview import announce
 from reconciler.cli.apply_run import place
-from reconciler.cli.approval import Job, read_approved
-from reconciler.cli.commit_order import CommitOrigin, read_origin
+from reconciler.cli.approval import read_approved
+from reconciler.cli.commit_order import read_origin
 from reconciler.cli.completions import plan_files
 from reconciler.cli.excerpts import Excerpts
 from reconciler.cli.options import (
@@ -46,6 +46,8 @@ from reconciler.domain.plan import Action
 from reconciler.domain.times import ZONE_RULES
 from reconciler.errors import Refused, UsageError
 from reconciler.evidence.conflicts import FileRows
+from reconciler.placing.admission import Job
+from reconciler.placing.commit_order import CommitOrigin
 from reconciler.placing.plan_checks import check_age, check_count, check_verdict
 from reconciler.quantities import MAX_TIMEOUT, MIN_DURATION, format_count
 from reconciler.render.labels import count_line
@@ -217,7 +219,7 @@ def _new_job(app: App, workspace: Workspace, request: PlanRequest, options: Appl
     return Job(
         plan,
         _origin(workspace, plan, options, saved=False),
-        sources=sources,
+        rows=sources.rows,
         scope=scope,
         approved=approved,
         only_approved=options.only_approved or bool(options.approved),

@@ -35,7 +35,8 @@ Examples:
 Exit codes: 0 no check failed (there may be warnings), 1 a check failed.
 """
 _COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red", Health.SKIP: "white"}
-_FILES = ("plans", "schema", "zones", "state", "state-mode", "state-lock", "state-integrity", "state-pauses")
+_STATE = ("state", "state-mode", "state-lock", "state-integrity", "state-durability", "state-pauses")
+_FILES = ("plans", "schema", "zones", *_STATE)
 _REMOTE = ("service", "clock", "agents", "numbers")
 
 

@@ -16,6 +16,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.domain.times import format_instant
 from reconciler.errors import ExitCode, UsageError
 from reconciler.state import redaction
+from reconciler.system.files import sync_folder
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _STAYS = "the server's write-ahead log, backups and replicas still contain the data: delete it on the server"
@@ -95,4 +96,5 @@ def _redact(workspace: Workspace, before: datetime, lock_timeout: float) -> tupl
         copies = _copies(workspace)
         for path in copies:
             path.unlink()
+            sync_folder(path.parent)  # or a power cut may bring back what it has
     return [str(address) for address in found], [path.name for path in copies]

@@ -1,4 +1,5 @@
-"""The state: whether it exists, belongs to the project, is private, is not locked, and is intact."""
+"""The state: whether it exists, belongs to the project, is private, is not locked, is intact, and survives a power
+cut."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.cli.workspace import Workspace
     from reconciler.state.backend import StateBackend
 
-_LATER = ("state-mode", "state-lock", "state-integrity", "state-pauses")
+_LATER = ("state-mode", "state-lock", "state-integrity", "state-durability", "state-pauses")
 
 
 def examine(workspace: Workspace, now: datetime) -> list[CheckResult]:
@@ -32,7 +33,8 @@ def examine(workspace: Workspace, now: datetime) -> list[CheckResult]:
     if workspace.snapshot:
         return [opened, *skipped("a snapshot is not the state", *_LATER)]
     mode = skipped("the state is on a server", "state-mode") if workspace.file is None else [_mode(workspace.file)]
-    found = [_lock(workspace.place, now), _integrity(workspace.place, now), _pauses(workspace)]
+    place = workspace.place
+    found = [_lock(place, now), _integrity(place, now), _durability(place), _pauses(workspace)]
     return [opened, *mode, *found]
 
 
@@ -105,3 +107,16 @@ def _integrity(place: StateBackend, now: datetime) -> CheckResult:
             "state-integrity", Health.FAIL, text, "run reconciler state check for the list, and restore a backup"
         )
     return CheckResult("state-integrity", Health.OK, "no damage, no orphans, no timestamps out of order")
+
+
+def _durability(place: StateBackend) -> CheckResult:
+    try:
+        risks = sorted(place.durability_risks(), key=lambda risk: not risk.refused)
+    except ReconcilerError as error:
+        return failed("state-durability", error)
+    if not risks:
+        text = "each commit is synced, and nothing is known that would undo it at a power cut"
+        return CheckResult("state-durability", Health.OK, text)
+    health = Health.FAIL if risks[0].refused else Health.WARN
+    message = "; ".join(risk.message for risk in risks)
+    return CheckResult("state-durability", health, message, "; ".join(risk.hint for risk in risks))

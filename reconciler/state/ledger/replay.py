@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cache
 from typing import Any, ClassVar
 
@@ -32,13 +33,7 @@ class Replay:
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.connection.row_factory = sqlite3.Row
-        for step in MIGRATIONS.values():
-            step(self.connection)
-        self.connection.execute(
-            "insert into meta (id, lineage, serial, created_at, secret) values (1, '', 0, '', '')"
-        )
-        for column in sorted(self.COMPUTED):
-            self.connection.execute(f"alter table preflights add column {column}")
+        self.connection.deserialize(_empty_tables())
         self.connection.execute("begin")  # faster than one transaction per statement
         self.state: JsonValue = None
         self.redacted: set[int] = set()
@@ -134,6 +129,18 @@ SPECIAL: Mapping[str, Callable[[Replay, LedgerRecord, Mapping[str, str]], None]]
     EntryKind.INHERITED: Replay._inherit,
     EntryKind.LOOKED: Replay._preflight,
 }
+
+
+@cache
+def _empty_tables() -> bytes:
+    """A database with the state's tables and the columns that are computed here."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for step in MIGRATIONS.values():
+            step(connection)
+        connection.execute("insert into meta (id, lineage, serial, created_at, secret) values (1, '', 0, '', '')")
+        for column in sorted(Replay.COMPUTED):
+            connection.execute(f"alter table preflights add column {column}")
+        return connection.serialize()
 
 
 @cache

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError
+from reconciler.state.backend import DurabilityRisk
 from reconciler.state.postgres.advisory import Held
 from reconciler.state.postgres.server import Server
 from reconciler.state.postgres.statements import Raw, Statements, quoted
@@ -41,6 +42,12 @@ _SERVER_SETTINGS = {
     "default_transaction_isolation": "read committed",  # who waited for a row must see what was written since
 }
 _CAPABILITIES = "select current_setting('fsync') as fsync, current_setting('server_encoding') as encoding"
+_FSYNC_OFF = "the server runs with fsync = off: if it crashes, it loses calls that were placed"
+_FSYNC_HINT = "set fsync = on, and restart the server"
+_TORN_PAGES = (
+    "the server runs with full_page_writes = off: a power cut may damage the state, unless the server's file "
+    "system writes pages of 8 kB completely or not at all, as ZFS does"
+)
 _REDACTED = ("calls", "attempts", "decisions", "cleared", "conflicts", "ledger_texts")
 _CONNECTION_HINT = (
     "is it running, and are host, port, user and database right? The password is read from PGPASSWORD, PGPASSFILE "
@@ -118,12 +125,26 @@ def server_problems(raw: Raw) -> list[StateError]:
     row = raw.execute(_CAPABILITIES.encode()).fetchone() or {}
     problems: list[StateError] = []
     if row["fsync"] != "on":
-        message = "the server runs with fsync = off: if it crashes, it loses calls that were placed"
-        problems.append(StateError(message, hint="set fsync = on, and restart the server"))
+        problems.append(StateError(_FSYNC_OFF, hint=_FSYNC_HINT))
     if row["encoding"] != "UTF8":
         message = f"the database's encoding is {row['encoding']}, but a state needs UTF8"
         problems.append(StateError(message, hint="create database calls encoding 'UTF8' template template0"))
     return problems
+
+
+def durability_risks(raw: Raw) -> list[DurabilityRisk]:
+    """Which of the server's settings let a power cut undo or damage commits.
+
+    Not ``synchronous_commit``, which each writing session sets for itself. Source: PostgreSQL's documentation,
+    "Write Ahead Log" in "Server Configuration", and "Reliability".
+    """
+    sql = b"select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes"
+    row, risks = raw.execute(sql).fetchone() or {}, []
+    if row["fsync"] != "on":
+        risks.append(DurabilityRisk(_FSYNC_OFF, _FSYNC_HINT, refused=True))
+    if row["full_page_writes"] != "on":
+        risks.append(DurabilityRisk(_TORN_PAGES, "set full_page_writes = on, and reload the server"))
+    return risks
 
 
 def check_server(raw: Raw) -> None:
@@ -135,14 +156,21 @@ def check_server(raw: Raw) -> None:
 def configure_writer(raw: Raw, run: Run) -> None:
     """Settings for a session that writes: synchronous commits, a name, and no timeout while it waits for
     answers."""
+    commit_synchronously(raw)
     settings = _SERVER_SETTINGS | {"application_name": f"reconciler {run.command} on {run.host}"[:63]}
     if raw.info.server_version >= 140000:
         settings["idle_session_timeout"] = "0"
-    level = raw.execute(b"show synchronous_commit").fetchone() or {}
-    if level.get("synchronous_commit") != "remote_apply":  # this waits for even more
-        settings["synchronous_commit"] = "on"
     for name, value in settings.items():
         raw.execute("select set_config(%s, %s, false)", (name, value))
+
+
+def commit_synchronously(raw: Raw) -> None:
+    """Have each commit of this session wait until it is on disk, whatever the server, the database or the role
+    have as their default: any of them may set ``off``, with which a crash undoes commits of the last moments.
+    """
+    level = raw.execute(b"show synchronous_commit").fetchone() or {}
+    if level.get("synchronous_commit") != "remote_apply":  # this waits for even more
+        raw.execute(b"set synchronous_commit = on")
 
 
 @contextmanager

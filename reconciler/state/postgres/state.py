@@ -16,7 +16,7 @@ from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateMissing
 from reconciler.state import rules
-from reconciler.state.backend import LockStatus, describe_holder
+from reconciler.state.backend import DurabilityRisk, LockStatus, describe_holder
 from reconciler.state.checks import anomalies
 from reconciler.state.ledger.audit import AuditResult, examine
 from reconciler.state.migrations import create_state
@@ -26,8 +26,10 @@ from reconciler.state.postgres.server import Server
 from reconciler.state.postgres.session import (
     PostgresSession,
     check_server,
+    commit_synchronously,
     configure_writer,
     connected,
+    durability_risks,
     server_problems,
     translated,
 )
@@ -66,6 +68,7 @@ class PostgresState:
             statements = Statements(raw)
             try:
                 with statements.transaction():
+                    commit_synchronously(raw)  # inside: a pooler may give each transaction another session
                     schemas.create(statements, schema)
                     yield statements
             except errors.DuplicateSchema as error:
@@ -167,6 +170,10 @@ class PostgresState:
     def verify(self, anchors: Iterable[Head]) -> AuditResult:
         with self._reading() as session, session.translated(), session.connection.together():
             return examine(session.connection, anchors)
+
+    def durability_risks(self) -> list[DurabilityRisk]:
+        with self._reading() as session, session.translated():
+            return durability_risks(session.connection.raw)
 
     def check(self, now: datetime) -> list[str]:
         with self._reading() as session, session.translated(), session.connection.together():

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reconciler.errors import StateError
 from reconciler.state.sqlite import connection as connections
-from reconciler.state.sqlite.files import check_file, sync_folder
-from reconciler.system.files import exists
+from reconciler.state.sqlite.files import check_file
+from reconciler.system.files import exists, sync_folder
 
 
 def backup(path: Path, target: Path) -> None:

@@ -119,6 +119,7 @@ def make_durable(connection: sqlite3.Connection) -> None:
     """
     (mode,) = connection.execute("pragma journal_mode=truncate").fetchone()
     connection.execute("pragma synchronous=full")
+    connection.execute("pragma fullfsync=on")  # macOS: also empty the drive's cache; elsewhere this is always done
     (level,) = connection.execute("pragma synchronous").fetchone()
     connection.execute("pragma foreign_keys=on")
     if mode != "truncate" or level != 2:

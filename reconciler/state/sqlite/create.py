@@ -12,8 +12,9 @@ from reconciler.errors import StateError
 from reconciler.state.sqlite import connection as connections
 from reconciler.state.sqlite import schema
 from reconciler.state.sqlite.connection import translated
-from reconciler.state.sqlite.files import check_location, make_folder, sync_folder
+from reconciler.state.sqlite.files import check_location, make_folder
 from reconciler.state.sqlite.lost_state import record_file
+from reconciler.system.files import sync_folder
 
 
 def refuse_existing(path: Path) -> None:
@@ -67,5 +68,6 @@ def put_in_place(new: Path, path: Path) -> None:
         refuse_existing(path)
         raise
     new.replace(path)
+    sync_folder(path.parent)  # first: until the new state is durable, an older copy must stay refused
     record_file(path).unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +10,10 @@ from reconciler.domain.settings import STATE_FOLDER
 from reconciler.errors import StateError, StateMissing
 from reconciler.state.sqlite.connection import translated
 from reconciler.state.sqlite.mounts import mounted_alone, network_filesystem
+from reconciler.system.files import make_folders, write_synced
 
 _HEADER = b"SQLite format 3\x00"
-_MOUNTS = Path("/proc/self/mountinfo")
+MOUNTS = Path("/proc/self/mountinfo")
 _MISSING_HINT = (
     "restore a backup of it, or rebuild it from the service: reconciler state rebuild. If nothing was placed yet: "
     "reconciler state init. To look only: reconciler plan --no-state. "
@@ -51,9 +51,9 @@ def check_location(path: Path) -> None:
     Raises:
         StateError: the path is refused.
     """
-    if sys.platform != "linux" or not _MOUNTS.exists():
+    if sys.platform != "linux" or not MOUNTS.exists():
         return
-    table = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    table = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     real = str(path.resolve())
     if mounted_alone(real, table):
         raise StateError(
@@ -85,20 +85,11 @@ def make_private(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder if needed. Git ignores it if it was created here, or has the default name."""
-    is_new = not folder.exists()
-    if is_new:
-        folder.mkdir(mode=0o700, parents=True)
-        sync_folder(folder.parent)
+    """Create the folder if needed. Git ignores it if it was created here, or has the default name. The caller
+    syncs it.
+    """
+    is_new = make_folders(folder, 0o700)
     ignore = folder / ".gitignore"
     if is_new or folder.name == STATE_FOLDER:
-        with suppress(FileExistsError), ignore.open("x", encoding="utf-8") as file:
-            file.write("*\n")
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with suppress(FileExistsError):
+            write_synced(ignore, b"*\n", replace=False)

@@ -17,7 +17,7 @@ from reconciler.errors import StateError
 from reconciler.state.ledger.entries import Latest
 from reconciler.state.session import Connection
 from reconciler.state.sqlite import connection as connections
-from reconciler.state.sqlite.files import sync_folder
+from reconciler.system.files import sync_folder, write_synced
 
 
 class LostState(msgspec.Struct, frozen=True):
@@ -51,8 +51,9 @@ def _has(connection: Connection, latest: Latest) -> bool:
 def record_lost(path: Path, lost: LostState) -> None:
     """Have older copies refused from now on. If this cannot be written, the run's own error still says so."""
     with suppress(OSError):
-        record_file(path).write_bytes(msgspec.json.encode(lost))
-        sync_folder(record_file(path).parent)
+        file = record_file(path)
+        write_synced(file, msgspec.json.encode(lost), replace=True)  # in place: half of a record refuses, too
+        sync_folder(file.parent)
 
 
 def refuse_older_copy(path: Path, connection: Connection) -> None:

@@ -1,9 +1,10 @@
-"""Which file system a path is on, from the kernel's table of mounts."""
+"""Which file system a path is on, and how it is mounted, from the kernel's table of mounts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 # Names as in /proc/filesystems. Their locks do not exclude other machines, or are lost when a server restarts.
 NETWORK = frozenset(
@@ -33,32 +34,48 @@ NETWORK = frozenset(
 )
 
 
-def network_filesystem(path: str, mountinfo: str) -> str | None:
-    """The type of the network file system that ``path`` (absolute, links resolved) is on; None if it is local.
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted file system: its mount point, its type, and the options of the mount and of the file system."""
+
+    point: str
+    kind: str
+    options: frozenset[str] = frozenset()
+
+
+def mount_of(path: str, mountinfo: str) -> Mount:
+    """The mount that ``path`` (absolute, links resolved) is on; one without a name if it is in none.
 
     ``mountinfo`` is the text of ``/proc/self/mountinfo`` (format: proc(5)). The longest mount point that contains
     the path counts, and the last of several equal ones.
     """
-    best, kind = "", ""
-    for point, point_kind in _mounts(mountinfo):
-        contains = path == point or path.startswith(point.rstrip("/") + "/")
-        if contains and len(point) >= len(best):
-            best, kind = point, point_kind
+    best = Mount("", "")
+    for mount in _mounts(mountinfo):
+        contains = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
+        if contains and len(mount.point) >= len(best.point):
+            best = mount
+    return best
+
+
+def network_filesystem(path: str, mountinfo: str) -> str | None:
+    """The type of the network file system that ``path`` is on, as for ``mount_of``; None if it is local."""
+    kind = mount_of(path, mountinfo).kind
     return kind if kind in NETWORK else None
 
 
 def mounted_alone(path: str, mountinfo: str) -> bool:
     """Whether the file itself is a mount point, so that its lock and journal files are not shared."""
-    return any(point == path for point, _ in _mounts(mountinfo))
+    return any(mount.point == path for mount in _mounts(mountinfo))
 
 
-def _mounts(mountinfo: str) -> Iterator[tuple[str, str]]:
-    """Mount points and their types, in the kernel's order."""
+def _mounts(mountinfo: str) -> Iterator[Mount]:
+    """All mounts, in the kernel's order."""
     for line in mountinfo.splitlines():
         head, separator, tail = line.partition(" - ")
-        fields = head.split(" ")
+        fields, filesystem = head.split(" "), tail.split(" ")
         if separator and len(fields) >= 5:
-            yield _unescaped(fields[4]), tail.split(" ")[0]
+            options = ",".join([*fields[5:6], *filesystem[2:3]])
+            yield Mount(_unescaped(fields[4]), filesystem[0], frozenset(options.split(",")))
 
 
 def _unescaped(text: str) -> str:

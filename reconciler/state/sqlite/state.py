@@ -18,7 +18,7 @@ from reconciler.domain.model import JsonObject
 from reconciler.domain.ports import Run
 from reconciler.errors import StateError, StateLocked
 from reconciler.state import rules
-from reconciler.state.backend import LockStatus, describe_holder
+from reconciler.state.backend import DurabilityRisk, LockStatus, describe_holder
 from reconciler.state.checks import anomalies
 from reconciler.state.ledger.audit import AuditResult, examine
 from reconciler.state.migrations import create_state
@@ -26,6 +26,7 @@ from reconciler.state.reader import Reader
 from reconciler.state.sqlite import connection as connections
 from reconciler.state.sqlite import create, schema
 from reconciler.state.sqlite.connection import check_schema, make_durable, transaction, translated
+from reconciler.state.sqlite.durability import durability_risks
 from reconciler.state.sqlite.files import check_file, make_folder, make_private
 from reconciler.state.sqlite.lock import HeldFile, locked, unlocked
 from reconciler.state.sqlite.lost_state import LostState, is_lost, record_lost, refuse_older_copy
@@ -200,6 +201,9 @@ class SqliteState:
             connection.text_factory = _to_text
             connection.execute("begin")
             return examine(connection, anchors)
+
+    def durability_risks(self) -> list[DurabilityRisk]:
+        return durability_risks(self.path)
 
     def check(self, now: datetime) -> list[str]:
         with self._reading() as connection, translated(self.path):

@@ -1,0 +1,198 @@
+"""A story from a seed: how the service behaves, the rows, and what users, machines and the world do.
+
+``story(seed)`` is always the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tests.simulation.machine import START_PHASE
+from tests.simulation.project import Wish, instants
+from tests.simulation.service import Traits
+from tests.simulation.steps import (
+    EDITS,
+    Apply,
+    CorrectFields,
+    Decide,
+    Edit,
+    Happening,
+    MoveState,
+    Pause,
+    Resolve,
+    Save,
+    SetClock,
+    Step,
+    Stranger,
+    Suppress,
+    Wait,
+    WrongRequest,
+)
+from tests.simulation.wire import PHASES, Fault, possible
+from tests.simulation.world import START
+
+PLACES = ("ci", "laptop")
+_WAITS = (1, 30, 240, 1800, 4000, 20_000, 90_000)
+HAPPENINGS: dict[str, tuple[float, ...]] = {
+    "crash": (0,),
+    "power loss": (1, 2, 3),
+    "interrupt": (0,),
+    "clock": (-3700, -90, 20, 90, 3700),
+    "suspend": (3, 20, 900, 4000),
+    "overwrite": (1, 2, 4),
+    "replace": (1, 2, 4),
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """``seed`` decides what is not said here: how long things take."""
+
+    seed: int
+    traits: Traits
+    wishes: tuple[Wish, ...]
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        traits = self.traits
+        metadata = "does not return metadata" if not traits.tags else "returns metadata"
+        metadata = "returns empty metadata" if traits.empty_metadata else metadata
+        fields = ", ".join(traits.schedule_fields)
+        lines = [
+            f"The service {metadata}, lists calls after {traits.lag:g} s, and knows the schedule fields {fields}.",
+            *(_row(wish) for wish in self.wishes),
+            *(f"{number}. {step}" for number, step in enumerate(self.steps, start=1)),
+        ]
+        return "\n".join(lines)
+
+
+def _row(wish: Wish) -> str:
+    when = f"at {wish.at:%a %H:%M}" if wish.at else f"at once, before {wish.place_by:%a %H:%M}"
+    return f"Row {wish.number}, {wish.address}: call {wish.person} {when}."
+
+
+def story(seed: int) -> Story:
+    """The story of a seed, always the same."""
+    return _Author(random.Random(seed)).write(seed)
+
+
+class _Author:
+    def __init__(self, source: random.Random) -> None:
+        self.random = source
+        self.saved = 0
+        self.wild = source.random() < 0.3  # copies of the state, and persons who decide wrongly
+
+    def write(self, seed: int) -> Story:
+        traits = Traits(
+            tags=self.chance(0.5),
+            lag=self.random.choice((0, 0, 0, 2, 45, 600)),
+            schedule_fields=("date", "timezone") if self.chance(0.85) else ("at", "tz"),
+            empty_metadata=self.chance(0.05),
+        )
+        wishes = tuple(self.wish(number) for number in range(1, self.random.randint(2, 5)))
+        steps: list[Step] = []
+        for _ in range(self.random.randint(1, 4)):
+            steps += self.scene(wishes)
+        return Story(seed, traits, wishes, tuple(steps))
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def wish(self, number: int) -> Wish:
+        at = self.random.choice([*instants(START)]) if self.chance(0.7) else None
+        place_by = None if at else START + timedelta(hours=self.random.choice((1, 4, 40)))
+        person = f"contact-{self.random.randint(1, 4)}"
+        return Wish(number, f"inv-{number}", person, at, place_by)
+
+    def scene(self, wishes: tuple[Wish, ...]) -> list[Step]:
+        """Some steps that belong together."""
+        kinds: list[tuple[float, Callable[[tuple[Wish, ...]], list[Step]]]] = [
+            (5, lambda wishes: [self.apply()]),
+            (2, self.reviewed),
+            (2, lambda wishes: [self.edit(wishes), *([self.apply()] * self.chance(0.6))]),
+            (1, lambda wishes: [Wait(self.random.choice(_WAITS))]),
+            (0.7, lambda wishes: [Resolve(self.place(), self.faults(0.5))]),
+            (0.5, lambda wishes: [Decide(self.place(), right=not self.wild or self.chance(0.6))]),
+            (0.4, lambda wishes: [Suppress(self.random.choice(wishes).person)]),
+            (0.4, lambda wishes: [Pause(self.place(), on=True), self.apply(), Pause(self.place(), on=False)]),
+            (0.3, lambda wishes: [SetClock(self.place(), self.random.choice((-4000, -50, 0, 50, 70, 4000)))]),
+            (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
+            (0.3, lambda wishes: [CorrectFields(self.place())]),
+            (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
+            (1.2 if self.wild else 0, lambda wishes: [self.moved_state(), self.apply()]),
+        ]
+        [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
+        return kind(wishes)
+
+    def place(self) -> str:
+        return "ci" if self.chance(0.75) else "laptop"
+
+    def edit(self, wishes: tuple[Wish, ...]) -> Step:
+        return Edit(self.random.choice(wishes).number, self.random.choice([*EDITS]))
+
+    def moved_state(self) -> Step:
+        how = self.random.choice(("fork", "restore", "restore", "delete"))
+        return MoveState(self.place(), how, self.random.choice((1, 2, 5, 9)))
+
+    def reviewed(self, wishes: tuple[Wish, ...]) -> list[Step]:
+        """A plan is saved, time passes or something changes, and it is applied, or what it approves."""
+        self.saved += 1
+        name, approved = f"plan-{self.saved}", self.chance(0.8)
+        steps: list[Step] = [Save(self.place(), name, approved, back=int(self.chance(0.1)))]
+        apply = self.apply(saved=name) if self.chance(0.5) or not approved else self.apply(approved=name)
+        if apply.approved and self.chance(0.4):
+            steps.append(apply)
+        between: list[Step] = [
+            Wait(self.random.choice(_WAITS)),
+            self.edit(wishes),
+            Suppress(self.random.choice(wishes).person),
+        ]
+        steps += self.random.sample(between, self.random.choice((0, 1, 1, 2)))
+        return [*steps, apply]
+
+    def faults(self, share: float) -> tuple[WrongRequest, ...]:
+        if not self.chance(share):
+            return ()
+        return tuple(self.fault() for _ in range(self.random.choice((1, 1, 2, 4))))
+
+    def fault(self) -> WrongRequest:
+        phase = self.phase()
+        fault = self.random.choice([fault for fault in Fault if possible(fault, phase)])
+        return phase, self.random.choice((0, 0, 1, 2)), fault
+
+    def phase(self) -> str:
+        return "place" if self.chance(0.45) else self.random.choice(PHASES)
+
+    def happenings(self) -> tuple[Happening, ...]:
+        if self.chance(0.35):
+            return ()
+        return tuple(self.happening() for _ in range(self.random.choice((1, 1, 2))))
+
+    def happening(self) -> Happening:
+        phase = START_PHASE if self.chance(0.15) else self.phase()
+        at = self.random.choice((0, 1, 2, 3, 4, 5, 7, 10))
+        if self.chance(0.2):
+            beside = self.random.choice((Pause(self.place(), on=True), self.plain_apply(), self.plain_apply()))
+            return Happening(phase, at, "beside", step=beside, delay=self.delay())
+        names = [name for name in HAPPENINGS if self.wild or name not in {"power loss", "overwrite", "replace"}]
+        what = self.random.choice(["crash", *names])
+        return Happening(phase, at, what, self.random.choice(HAPPENINGS[what]), delay=self.delay())
+
+    def delay(self) -> float:
+        return self.random.choice((0, 0, 0, 0.05, 2, 8))
+
+    def plain_apply(self) -> Apply:
+        return Apply(self.place(), faults=self.faults(0.3))
+
+    def apply(self, saved: str | None = None, approved: str | None = None, back: int = 0) -> Apply:
+        return replace(
+            self.plain_apply(),
+            saved=saved,
+            approved=approved,
+            back=back,
+            faults=self.faults(0.6),
+            happenings=self.happenings(),
+        )

