@@ -153,3 +153,14 @@ def test_changed_and_removed_rows_of_a_sheet_have_a_person_and_a_time(placed: Wo
     assert "2031-06-01" in found["changed"][at]
     assert "00:03" in found["removed"][at]
     assert found["changed"]["changed" if form == "csv" else "edited fields"] == "additional_data.amount_debt"
+
+
+def test_a_setting_to_copy_stays_in_one_line(placed: Workbench) -> None:
+    placed.write(PLAN, plan_text(rows=3).replace("key: inv-", "key: a-longer-renewal-"))
+    screen = [line.strip() for line in placed.on_terminal("plan", NO_COLOR="1").splitlines()]
+    copied = "moved: [{from: june/inv-1, to: june/a-longer-renewal-1}]"
+    assert any(line.startswith(copied) for line in screen), screen
+    text = (placed.root / PLAN).read_text()
+    moves = ", ".join(f"{{from: june/inv-{n}, to: june/a-longer-renewal-{n}}}" for n in (1, 2, 3))
+    placed.write(PLAN, f"{text}moved: [{moves}]\n")
+    assert set(placed.actions().values()) == {"unchanged"}
