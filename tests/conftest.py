@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import pty
 import shutil
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 from reconciler.sandbox import SandboxConfig, running
+from tests.new_project import new_project
 from tests.ramdisk import MEMORY
 from tests.settings_file import keep_only_the_state
 from tests.warm import shorten_pauses
@@ -41,11 +41,11 @@ KEY = "canary-key-8c1f0a"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """For ``-n auto``, three workers on two cores: for a third of its time a test only waits."""
+    """For ``-n auto``, two workers for each core: for more than a third of its time a test only waits."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return math.ceil(1.5 * cores)
+    return 2 * cores
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -128,20 +128,18 @@ class Workbench:
             **{"stderr": subprocess.PIPE, **options},
         )
 
+    def open_terminal(self, *args: str, **env: str) -> tuple[int, Forked]:
+        """Start the command on a terminal of 80 columns and 24 lines: our side of it, and the process."""
+        ours, theirs = pty.openpty()
+        env = clean_environment() | self.env | {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
+        assert suits(env)
+        run = ZYGOTE.start(list(args), self.root, env, terminal=theirs)
+        os.close(theirs)
+        return ours, run
+
     def on_terminal(self, *args: str, answer: str | None = None, **env: str) -> str:
         """What the command prints on a terminal of 80 columns and 24 lines, where somebody types ``answer``."""
-        ours, theirs = pty.openpty()
-        there = {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"} | env
-        run = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", *args],
-            cwd=self.root,
-            env=clean_environment() | self.env | there,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            close_fds=True,
-        )
-        os.close(theirs)
+        ours, run = self.open_terminal(*args, **env)
         if answer is not None:
             os.write(ours, f"{answer}\n".encode())
         screen = b""
@@ -151,7 +149,7 @@ class Workbench:
         except OSError:  # the other side is closed
             pass
         finally:
-            run.wait(timeout=60)
+            run.communicate()
             os.close(ours)
         return screen.decode()
 
@@ -167,12 +165,14 @@ class Workbench:
         assert result.code == 0, (result.code, result.out, result.err)
         return result
 
-    def create_project(self) -> Result:
-        """``init``, with settings that allow calls at any hour."""
+    def create_project(self) -> None:
+        """``init``, with settings that allow calls at any hour; in this process, if it can."""
+        if self.env.keys() <= {"CONTACTSHIP_API_KEY", "CONTACTSHIP_BASE_URL"}:
+            new_project(self.root, clean_environment())
+            return
         without_key = {name: value for name, value in self.env.items() if name != "CONTACTSHIP_API_KEY"}
-        result = Workbench(self.root, without_key).ok("init")
+        Workbench(self.root, without_key).ok("init")
         keep_only_the_state(self.root)
-        return result
 
     def plan(self, *args: str) -> dict[str, Any]:
         """The plan as JSON, whatever its exit code."""

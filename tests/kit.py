@@ -11,22 +11,11 @@ from pathlib import Path
 
 import yaml
 
+from tests.conftest import ZYGOTE
 from tests.gitrepo import git
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TOOLS = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-NO_NETWORK = """\
-import socket
-
-def refuse(*args, **kwargs):
-    raise RuntimeError("a plan opened a connection")
-
-socket.socket.connect = refuse
-socket.create_connection = refuse
-socket.getaddrinfo = refuse
-"""
-
-
 GH = """\
 #!/bin/sh
 # A stand-in for GitHub's command line: $FORGE has a folder for each merged pull request, with its artefact.
@@ -51,7 +40,7 @@ class Repository:
         (folder / "bin" / "gh").write_text(GH)
         (folder / "bin" / "gh").chmod(0o755)
         (folder / "offline").mkdir()
-        (folder / "offline" / "sitecustomize.py").write_text(NO_NETWORK)
+        ZYGOTE.install(folder / "offline", module="tests.offline")
 
     def clone(self, name: str, branch: str = "main") -> Path:
         path = self.folder / name
@@ -88,7 +77,7 @@ class Repository:
             "BASE": f"origin/{base}",
             "RECONCILER_STATE": state,
             "GITHUB_STEP_SUMMARY": str(self.folder / f"summary-{name}.md"),
-            "PYTHONPATH": str(self.folder / "offline"),
+            "PATH": f"{self.folder / 'offline'}:{TOOLS}",
             "CI": "true",
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_REPOSITORY": "ops/calls",
@@ -106,11 +95,14 @@ def script(kit: Path, workflow: str, job: str, step: str) -> str:
 
 
 def run_step(text: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """As GitHub runs it: bash with -e, and here with nothing in its environment but what the step is given."""
+    """As GitHub runs it: bash with -e, and here with nothing in its environment but what the step is given.
+
+    Without a ``PATH`` of its own, a step finds the command as a fork of the zygote.
+    """
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text],
         cwd=folder,
-        env={"PATH": TOOLS} | env,
+        env={"PATH": f"{ZYGOTE.programs}:{TOOLS}"} | env,
         capture_output=True,
         text=True,
         check=False,

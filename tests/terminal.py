@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import pty
-import subprocess
-import sys
+import signal
 from collections.abc import Mapping
 
-from tests.conftest import Workbench, clean_environment
+from tests.conftest import Workbench
 
 _PROMPTS = ("]: ", "later): ", "accepted: ")
 
@@ -16,17 +14,7 @@ _PROMPTS = ("]: ", "later): ", "accepted: ")
 def converse(bench: Workbench, args: list[str], answers: Mapping[str, list[str]]) -> tuple[int, str]:
     """Run the command on a terminal of 80 columns. ``answers`` are typed one after the other at each question that
     contains the text; a question without an answer fails. The exit code, and all that was on the screen."""
-    ours, theirs = pty.openpty()
-    run = subprocess.Popen(
-        [sys.executable, "-m", "reconciler", *args],
-        cwd=bench.root,
-        env=clean_environment() | bench.env | {"TERM": "dumb", "COLUMNS": "80", "LINES": "24"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        close_fds=True,
-    )
-    os.close(theirs)
+    ours, run = bench.open_terminal(*args)
     left = {question: list(texts) for question, texts in answers.items()}
     screen, seen, current = "", 0, ""
     try:
@@ -42,8 +30,9 @@ def converse(bench: Workbench, args: list[str], answers: Mapping[str, list[str]]
         pass
     finally:
         if run.poll() is None and left.get(current) == []:
-            run.terminate()
-        code = run.wait(timeout=60)
+            run.send_signal(signal.SIGTERM)
+        code = run.wait()
+        run.communicate()
         os.close(ours)
     assert not any(left.values()), f"never asked: {left}"
     return code, screen.replace("\r\n", "\n")

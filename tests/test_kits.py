@@ -11,7 +11,9 @@ import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
+from tests.conftest import ZYGOTE, Workbench, clean_environment
 from tests.kit import EXAMPLES
+from tests.zygote import COMMAND
 
 ROOT = EXAMPLES.parent
 ACTION = EXAMPLES / "ci" / "github" / "actions" / "reconciler"
@@ -73,3 +75,9 @@ def test_only_an_apply_waits_in_the_group_of_applies() -> None:
         yaml.safe_load(path.read_text())["concurrency"]["group"] for path in WORKFLOWS if path.parts[-4] == "ci"
     ]
     assert groups.count("calls-apply") == 1
+
+
+def test_a_plan_job_that_opens_a_connection_fails(project: Workbench) -> None:
+    for module, code in ((COMMAND, 0), ("tests.offline", 1)):
+        done = ZYGOTE.run(["agents", "list"], project.root, clean_environment() | project.env, module=module)
+        assert (done.returncode, "a plan opened a connection" in done.stderr) == (code, code == 1)

@@ -14,10 +14,12 @@ from tests.settings_file import keep_only_the_state
 _PLAN = """\
 version: 1
 plan: warm
+defaults: {agent: a1b2c3d4-e5f6-7890-abcd-ef1234567890, from: "+525511110000"}
 calls:
-  - {key: 1, agent: a1b2c3d4-e5f6-7890-abcd-ef1234567890, from: a1b2c3d4-e5f6-7890-abcd-ef1234567891,
-     contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012,
-     schedule: {at: 2031-06-16 14:30:00, timezone: America/Bogota}}
+  - {key: 1, contact_id: c1d2e3f4-a5b6-7890-cdef-123456789012, from: a1b2c3d4-e5f6-7890-abcd-ef1234567891,
+     additional_data: {amount_debt: 14058}, schedule: {at: 2031-06-16 14:30:00, timezone: America/Mexico_City}}
+  - {key: 2, to_number: "+525511112222", full_name: Luis Ortega, additional_data: {number: "+52 55 1111 2222"},
+     schedule: {at: 2031-06-16 14:30:00, timezone: UTC}}
 """
 _LATE = (  # imported where they are used
     "anyio._backends._asyncio",
@@ -41,12 +43,16 @@ _COMMANDS = (
     "init",
     "validate",
     "plan --format html",
-    "plan --format json",
-    "apply --auto-approve --json --rate none --no-schedule-check",
+    "plan --format json --out warm.plan",
+    "show warm.plan",
+    "apply warm.plan --auto-approve --json --rate none --no-schedule-check",
     "plan",
     "status --format json",
     "explain warm/1",
+    "state list",
     "audit verify",
+    "state export --public warm.json",
+    "plan --state snapshot:warm.json",
 )
 
 

@@ -2,7 +2,8 @@
 
 ``Zygote.start`` is to ``subprocess.Popen`` what ``fork`` is to a new interpreter: the command has a process,
 folder, environment, streams and exit code of its own. What an interpreter reads when it starts (``PYTHON...``, the
-locale) cannot be given to it: such commands are started afresh.
+locale) cannot be given to it: such commands are started afresh. For scripts, and for commands that start commands,
+``Zygote.install`` writes a program ``reconciler`` that does the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,18 +25,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from reconciler.sandbox import SandboxConfig, running
+from tests.stand_in import AT_START, write_stand_in
 from tests.warm import import_all
 
 ROOT = Path(__file__).parent.parent
 COMMAND = "reconciler.cli"
 VICTIM = "tests.crash.victim"
-_READY = b"."
-_AT_START = ("PYTHON", "LC_", "LANG")
 
 
 def suits(env: Mapping[str, str]) -> bool:
     """Whether a command with these variables may be forked."""
-    return not any(name.startswith(_AT_START) and os.environ.get(name) != value for name, value in env.items())
+    return not any(name.startswith(AT_START) and os.environ.get(name) != value for name, value in env.items())
 
 
 def clean_environment() -> dict[str, str]:
@@ -96,6 +96,7 @@ class Zygote:
     """Started when it is first needed; ends with the process that holds it."""
 
     _socket: socket.socket | None = None
+    _folder: Path = Path()
     _process: subprocess.Popen[bytes] | None = None
 
     def run(
@@ -117,9 +118,15 @@ class Zygote:
         return subprocess.CompletedProcess(args, command.wait(), out, err)
 
     def start(
-        self, args: list[str], cwd: Path, env: Mapping[str, str], stdin: str = "", module: str = COMMAND
+        self,
+        args: list[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: str = "",
+        module: str = COMMAND,
+        terminal: int | None = None,
     ) -> Forked:
-        """Have ``main(args)`` of a module run in a process of its own."""
+        """Have ``main(args)`` of a module run in a process of its own, on a terminal if there is one."""
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - open until both are read
         reads, writes = os.pipe()
         with tempfile.TemporaryFile() as given:
@@ -128,12 +135,23 @@ class Zygote:
             request = {"module": module, "args": args, "cwd": str(cwd), "env": dict(env)}
             data = json.dumps(request).encode()
             channel = self._channel()
-            fds = [given.fileno(), out.fileno(), err.fileno(), writes]
-            socket.send_fds(channel, [len(data).to_bytes(4, "big")], fds)
+            streams = [given.fileno(), out.fileno(), err.fileno()] if terminal is None else [terminal] * 3
+            socket.send_fds(channel, [len(data).to_bytes(4, "big")], [*streams, writes])
             channel.sendall(data)
         os.close(writes)
         told = os.fdopen(reads, "rb", buffering=0)
         return Forked(args, int(told.readline()), told, out, err)
+
+    def install(self, folder: Path, module: str = COMMAND) -> None:
+        """Write a program ``reconciler`` into a folder, which has ``main`` of a module run."""
+        self._channel()
+        write_stand_in(folder / "reconciler", self._folder / "socket", module)
+
+    @property
+    def programs(self) -> Path:
+        """A folder for ``PATH``, with such a program for the command."""
+        self._channel()
+        return self._folder
 
     def _channel(self) -> socket.socket:
         if self._socket is None:
@@ -145,7 +163,8 @@ class Zygote:
                     command, pass_fds=[theirs.fileno()], cwd=ROOT, env=clean_environment() | service_env
                 )
                 theirs.close()
-                assert ours.recv(1) == _READY
+                self._folder = Path(os.fsdecode(ours.recv(4096)))
+                assert self._folder.is_absolute(), "it has ended"
             self._socket = ours
         return self._socket
 
@@ -155,43 +174,62 @@ def _text(data: bytes) -> str:
     return data.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _serve(channel: socket.socket) -> None:
-    """Fork for each request, and tell of each end, until the other side is gone."""
+def _serve(channel: socket.socket, door: socket.socket) -> None:
+    """Fork for each request, and tell of each end, until the other side of the channel is gone.
+
+    A request from the channel brings the file that is told; who comes through the door is told on the connection.
+    """
     woken, wake = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
     tell: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([channel, woken], [], [])
+        ready, _, _ = select.select([channel, door, woken], [], [])
         if woken in ready:
             woken.recv(4096)
             _tell_ends(tell)
+        if door in ready:
+            with door.accept()[0] as caller:
+                request, fds = _receive(caller, 3)
+                if request:
+                    _fork(request, [*fds, os.dup(caller.fileno())], tell, (channel, door, woken, wake, caller))
         if channel in ready:
-            head, fds, _, _ = socket.recv_fds(channel, 4, 4)
-            if not head:
+            request, fds = _receive(channel, 4)
+            if not request:
                 return
-            request = _read(channel, int.from_bytes(head, "big"))
-            child = os.fork()
-            if child == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for held in (channel, woken, wake):
-                    held.close()
-                for fd in (*tell.values(), fds.pop()):
-                    os.close(fd)
-                _become(json.loads(request), fds)
-            tell[child] = fds.pop()
-            for fd in fds:
-                os.close(fd)
-            os.write(tell[child], f"{child}\n".encode())
+            _fork(request, fds, tell, (channel, door, woken, wake))
 
 
-def _read(channel: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        data += channel.recv(size - len(data))
-    return data
+def _receive(channel: socket.socket, files: int) -> tuple[bytes, list[int]]:
+    """A request, empty when the other side is gone, and its files."""
+    head, fds, _, _ = socket.recv_fds(channel, 4, files)
+    size, data = int.from_bytes(head, "big"), b""
+    while len(data) < size and (piece := channel.recv(size - len(data))):
+        data += piece
+    return data, fds
+
+
+def _fork(request: bytes, fds: list[int], tell: dict[int, int], held: Sequence[socket.socket]) -> None:
+    """Fork the command; the last of ``fds`` is told its process id now, and its exit code at its end."""
+    child = os.fork()
+    if child == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for one in held:
+            one.close()
+        for fd in (*tell.values(), fds.pop()):
+            os.close(fd)
+        _become(json.loads(request), fds)
+    tell[child] = fds.pop()
+    for fd in fds:
+        os.close(fd)
+    _write(tell[child], child)
+
+
+def _write(fd: int, number: int) -> None:
+    with suppress(ConnectionError):  # nobody waits for it any more
+        os.write(fd, f"{number}\n".encode())
 
 
 def _tell_ends(tell: dict[int, int]) -> None:
@@ -199,8 +237,7 @@ def _tell_ends(tell: dict[int, int]) -> None:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             fd = tell.pop(pid)
-            with suppress(BrokenPipeError):  # nobody waits for it any more
-                os.write(fd, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            _write(fd, os.waitstatus_to_exitcode(status))
             os.close(fd)
 
 
@@ -215,6 +252,8 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
         os.environ.clear()
         os.environ.update(request["env"])
         time.tzset()
+        if os.isatty(1):
+            sys.stdout.reconfigure(line_buffering=True)
         sys.argv = ["reconciler", *request["args"]]
         code = import_module(request["module"]).main(request["args"])
     except SystemExit as ending:
@@ -231,5 +270,10 @@ def _become(request: dict[str, Any], fds: list[int]) -> None:
 if __name__ == "__main__":
     import_all()
     channel = socket.socket(fileno=int(sys.argv[1]))
-    channel.send(_READY)
-    _serve(channel)
+    with tempfile.TemporaryDirectory(prefix="zygote-") as folder, socket.socket(socket.AF_UNIX) as door:
+        door.bind(f"{folder}/socket")
+        door.listen()
+        write_stand_in(Path(folder, "reconciler"), Path(folder, "socket"), COMMAND)
+        sys.executable = f"{folder}/reconciler"  # so that a command which starts commands forks them too
+        channel.send(os.fsencode(folder))
+        _serve(channel, door)

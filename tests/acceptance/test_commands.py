@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Workbench, clean_environment, plan_text
+from tests.settings_file import keep_only_the_state
 
 PLAN = "calls/june.yaml"
 
@@ -76,6 +78,26 @@ def test_init_makes_a_project_once(bench: Workbench) -> None:
     assert bench.ok("schema", "callplan").out == (bench.root / "calls/.callplan.schema.json").read_text()
     assert bench.run("init").code == 1
     bench.ok("validate", "--help")
+
+
+def test_the_project_of_a_test_is_what_init_makes(tmp_path: Path) -> None:
+    made = []
+    for name in ("by-init", "by-test"):
+        bench = Workbench(tmp_path / name)
+        bench.root.mkdir()
+        if name == "by-init":
+            bench.ok("init")
+            keep_only_the_state(bench.root)
+        else:
+            bench.create_project()
+        state = bench.ok("state", "show", "--json").out
+        files = {str(path.relative_to(bench.root)): path for path in bench.root.rglob("*")}
+        modes = {name: path.stat().st_mode for name, path in files.items()}
+        texts = {name: path.read_text() for name, path in files.items() if path.is_file() and path.suffix != ".db"}
+        log = bench.ok("audit", "log", "--json").out
+        made.append(re.sub(r"[0-9a-f-]{32,}|\d{4}-\d\d-\d\dT[\d:.]+Z?", "*", repr((state, modes, texts, log))))
+        made[-1] = made[-1].replace(name, "folder")
+    assert made[0] == made[1]
 
 
 def test_commands_work_from_a_folder_inside_the_project(june: Workbench) -> None:
@@ -173,7 +195,7 @@ def test_a_second_apply_meets_the_lock_and_is_told_who_holds_it(june: Workbench,
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_finishes_what_is_in_flight(june: Workbench, sandbox: Any, number: int, code: int) -> None:
     june.write(PLAN, plan_text(rows=50))
-    run = june.start("apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
+    run = june.fork("apply", "--auto-approve", "--json", "--concurrency", "2", "--rate", "20/s")
     wait_for(lambda: len(sandbox.calls()) >= 3)
     run.send_signal(number)
     out, _ = run.communicate(timeout=30)

@@ -437,7 +437,10 @@ def test_fields_are_in_the_order_of_the_file_whatever_the_hash_seed(bench: Workb
     ]
     own = [name for name in fields if name.startswith("metadata.") and "reconciler_" not in name]
     assert own == [f"metadata.{name}" for name in names]
-    for form in ("text", "json", "html"):
-        page = bench.ok("plan", "--no-state", "--reveal", "--explain", "--format", form).out
+    forms = ("text", "json", "html")
+    outputs = [word for form in forms for word in ("--format", form, "--output", f"page.{form}")]
+    bench.ok("plan", "--no-state", "--reveal", "--explain", *outputs)
+    for form in forms:
+        page = (bench.root / f"page.{form}").read_text(encoding="utf-8")
         places = [page.index(f"additional_data.{name}") for name in names]
         assert places == sorted(places), form

@@ -328,6 +328,7 @@ def test_the_checkpoint_pushes_with_the_agent_of_the_job(forge: Forge, sandbox: 
     env = {
         "CONTACTSHIP_API_KEY": KEY,
         "CONTACTSHIP_BASE_URL": forge.url,
+        "PATH": TOOLS,  # the command as it is installed
         "RECONCILER_CHECKPOINT": str(KIT / "actions" / "reconciler" / "carry-state"),
         "GIT_SSH_COMMAND": str(ssh),
         "SSH_AUTH_SOCK": "agent",

@@ -67,6 +67,7 @@ def at_work(bench: Workbench, count: int = 1) -> Any:
         found = bench.run("state", "lock", "--json").json
         if sum(item["in_flight"] > 0 for item in found["runners"]) >= count:
             return found
+        time.sleep(0.05)  # and leave the processor to the runners
     raise AssertionError(found)
 
 

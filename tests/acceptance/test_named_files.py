@@ -293,7 +293,7 @@ def test_a_device_stays_one(june: Workbench, what: str) -> None:
 
 def test_a_named_pipe_is_written_to(june: Workbench) -> None:
     os.mkfifo(june.root / "pipe")
-    run = june.start("plan", "--format", "json", "--output", "pipe")
+    run = june.fork("plan", "--format", "json", "--output", "pipe")
     data = (june.root / "pipe").read_bytes()
     run.communicate(timeout=60)
     assert run.returncode == 0

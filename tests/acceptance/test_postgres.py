@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -77,10 +78,11 @@ def test_whoever_meets_the_lock_is_told_who_holds_it(shared: Workbench, postgres
 
 def test_an_apply_waits_for_the_lock(shared: Workbench, postgres: Any) -> None:
     with held(shared, postgres) as other:
-        apply = shared.start("apply", "--auto-approve", "--rate", "none", "--lock-timeout", "30s")
+        apply = shared.fork("apply", "--auto-approve", "--rate", "none", "--lock-timeout", "30s")
         waiting = "select 1 from pg_stat_activity where application_name like 'reconciler apply%'"
         while not postgres.sql(waiting):
             assert apply.poll() is None
+            time.sleep(0.02)
         other.close()
         apply.communicate(timeout=30)
         assert apply.returncode == 0
@@ -232,7 +234,7 @@ def test_a_server_that_forgets_what_it_committed_is_not_written(shared: Workbenc
     postgres.sql("alter system set fsync = off", "select pg_reload_conf()")
     try:
         while postgres.sql("show fsync")[0]["fsync"] == "on":
-            pass
+            time.sleep(0.01)
         found, checked = shared.apply(), shared.run("state", "check")
     finally:
         postgres.sql("alter system reset fsync", "select pg_reload_conf()")

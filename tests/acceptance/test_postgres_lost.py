@@ -48,7 +48,7 @@ def test_nothing_is_sent_without_a_durable_intent(
     bench: Workbench, slow: Any, postgres: Any, lose: Callable[[Any], None]
 ) -> None:
     name = schema(bench)
-    apply = bench.start("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "4")
+    apply = bench.fork("apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "4")
     while len(slow.calls()) < 8:
         assert apply.poll() is None
         time.sleep(0.01)

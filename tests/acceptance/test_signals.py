@@ -34,7 +34,7 @@ def interrupted(
     bench: Workbench, reached: Callable[[], bool], *signals: signal.Signals
 ) -> tuple[int, dict[str, Any]]:
     """The exit code and the summary of an apply that gets the signals once it got somewhere."""
-    apply = bench.start(
+    apply = bench.fork(
         "apply", "--auto-approve", "--json", "--rate", "none", "--concurrency", "2", "--no-schedule-check"
     )
     while not reached():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def sent_after_a_pause(folder: Path, mutant: str | None) -> int:
         run = victim(bench, {"mutant": mutant}, *args)
         while len(sandbox.calls()) < 10:
             assert run.poll() is None
+            time.sleep(0.001)
         bench.ok("pause", "--reason", "wrong prices")
         before = sandbox._backend.dial._seen[False]
         run.communicate()

@@ -109,8 +109,8 @@ def _run(seeds: range, workers: int, *, table: bool) -> int:
             click.echo(f"\r{total.stories:,} of {len(seeds):,}", nl=False, err=True)
     seconds = time.monotonic() - began
     click.echo(
-        f"{total.stories:,} stories from seed {seeds[0]} in {seconds:,.0f} s ({total.stories / seconds:.0f} a second), "
-        f"{total.calls:,} calls placed, {total.excused:,} of them under a documented limit."
+        f"{total.stories:,} stories from seed {seeds[0]} in {seconds:,.0f} s "
+        f"({total.stories / seconds:.0f} a second), {total.calls:,} calls placed, {total.excused:,} of them under a documented limit."
     )
     click.echo(f"{len(total.broken):,} stories broke a promise.")
     if table:

@@ -305,6 +305,15 @@ def tags_are_proved(world: World, place: str) -> bool:
     return fact is not None and fact.verdict is Verdict.PROVED
 
 
+def unknown_markers(world: World, place: str, person: str) -> list[str]:
+    """The rows of a person whose outcome is unknown."""
+    if world.disks[place].file is None:
+        return []
+    with world.state(place).reader(world.machine(place)) as reader:
+        calls = [entry.call for entry in reader.unknown_entries()]
+    return [call.additional_data["marker"] for call in calls if call.contact_id == person]
+
+
 def new_run(machine: Machine, command: str, plan: str | None, approvals: tuple[Approval, ...]) -> Run:
     return Run(machine.name, command, machine.now(), "host", 1, "somebody", "0", plan_id=plan, approvals=approvals)
 

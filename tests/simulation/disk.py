@@ -74,20 +74,26 @@ class _Connection(sqlite3.Connection):
     file: StateFile
     machine: Machine
     content: bytes  # what it has
+    began: int  # changes of the file when the transaction began
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         if sql == "commit":
             return self._commit()
-        if sql == "begin immediate" and self.content is not self.file.content:
-            self.deserialize(self.file.content)
-            self.content = self.file.content
+        if sql == "begin immediate":
+            if self.content is not self.file.content:
+                self.deserialize(self.file.content)
+                self.content = self.file.content
+            self.began = self.file.changes
         return super().execute(sql, parameters)
 
     def _commit(self) -> sqlite3.Cursor:
         self.machine.step()
         cursor = super().execute("commit")
         self.content = self.serialize()
-        self.file.write(self.content)
+        if self.file.changes == self.began:
+            self.file.write(self.content)
+        else:  # another program wrote the whole file meanwhile, and its content is what is left
+            self.file.changes += 1
         self.machine.step()
         return cursor
 

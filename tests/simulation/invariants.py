@@ -32,6 +32,7 @@ CLOCKS = "It compares the clocks: more than a minute apart, nothing is sent"
 SCHEDULE = "It tests the schedule: only one call rings at once if the service does not understand our schedules"
 NEWEST = "An older commit is never applied over a newer one"
 REVISION = "A raised revision is not placed while the call of the earlier one is still ahead"
+COPIES = "Nothing is sent while the service lists a call of another copy of the state"
 RECORDED = "What is reported is recorded: the answer is on disk before it is reported"
 ADOPTED = "An adopted call is the row's own call"
 LEDGER = "The ledger replays to the tables"
@@ -49,6 +50,7 @@ PROMISES = (
     SCHEDULE,
     NEWEST,
     REVISION,
+    COPIES,
     RECORDED,
     ADOPTED,
     LEDGER,
@@ -85,9 +87,9 @@ def judge_request(world: World, session: Session, machine: Machine, body: Mappin
     address, marker = address_of(body), marker_of(body)
     world.senders[id(body)] = session
     world.travelling[marker] += 1
-    world.attempted[marker] = body["contact_id"]
     world.say(f"{machine.name} sends {address} ({marker})")
     _judge_ownership(world, session, address)
+    _judge_copies(world, session, address)
     allowed = [limit for approved, limit in session.allowed.get(str(address), ()) if approved == body]
     if not allowed:
         world.break_promise(APPROVED, f"{address} was sent in a form that no approved plan has")
@@ -105,6 +107,20 @@ def judge_request(world: World, session: Session, machine: Machine, body: Mappin
     ends = [limit for limit in allowed if limit is not None]
     if ends and (world.true_now() - max(ends)).total_seconds() > MOST_SKEW + FRESH:
         world.break_promise(TIME, f"{address} was sent after its time, {max(ends)}")
+
+
+def _judge_copies(world: World, session: Session, address: Address) -> None:
+    """With tags, a call that this state knows nothing of is another copy's."""
+    if not world.copies or not world.service.traits.shows_tags or session.left_out:
+        return
+    for call in world.service.calls:
+        if call.marker is None or not _is_listed(world, session, call, call.body):
+            continue
+        other = address_of(call.body)
+        known = session.store.entries_of_calls([call.id]) or session.store.attempts(other)
+        moved = other in session.store.renames() or other in session.store.cleared()
+        if not known and not moved:
+            world.break_promise(COPIES, f"{address} was sent although {call.id} of {other} is not in the state")
 
 
 def _judge_ownership(world: World, session: Session, address: Address) -> None:

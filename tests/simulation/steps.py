@@ -468,9 +468,7 @@ class Stranger:
     async def run(self, world: World) -> None:
         world.service.place({"agent_id": AGENT, "contact_id": self.person, "from_number_id": "pn-1"})
         if not commands.tags_are_proved(world, "ci"):
-            wanted = {wish.marker for wish in world.repository.files.wishes if wish.person == self.person}
-            wanted |= {marker for marker, person in world.attempted.items() if person == self.person}
-            for marker in wanted - {call.marker for call in world.service.calls}:
+            for marker in commands.unknown_markers(world, "ci", self.person):
                 world.excuse(marker, "without tags, a call from the dashboard looks like a lost attempt")
 
     def __str__(self) -> str:

@@ -84,6 +84,7 @@ class _Author:
         self.random = source
         self.saved = 0
         self.wild = source.random() < 0.3  # copies of the state, and persons who decide wrongly
+        self.persons = source.choice((1, 2, 4, 4))
 
     def write(self, seed: int) -> Story:
         traits = Traits(
@@ -104,7 +105,7 @@ class _Author:
     def wish(self, number: int) -> Wish:
         at = self.random.choice([*instants(START)]) if self.chance(0.7) else None
         place_by = None if at else START + timedelta(hours=self.random.choice((1, 4, 40)))
-        person = f"contact-{self.random.randint(1, 4)}"
+        person = f"contact-{self.random.randint(1, self.persons)}"
         return Wish(number, f"inv-{number}", person, at, place_by)
 
     def scene(self, wishes: tuple[Wish, ...]) -> list[Step]:
@@ -122,7 +123,7 @@ class _Author:
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
             (0.3, lambda wishes: [CorrectFields(self.place())]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
-            (1.2 if self.wild else 0, lambda wishes: [self.moved_state(), self.apply()]),
+            (2 if self.wild else 0, lambda wishes: [self.moved_state(), self.suspicious_apply()]),
         ]
         [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
         return kind(wishes)
@@ -144,7 +145,8 @@ class _Author:
         steps: list[Step] = [Save(self.place(), name, approved, back=int(self.chance(0.1)))]
         apply = self.apply(saved=name) if self.chance(0.5) or not approved else self.apply(approved=name)
         if apply.approved and self.chance(0.4):
-            steps.append(apply)
+            happening = Happening(self.random.choice(("ask the time", "preflight", "place")), 0, "crash")
+            steps.append(replace(apply, happenings=(happening,)) if self.chance(0.6) else apply)
         between: list[Step] = [
             Wait(self.random.choice(_WAITS)),
             self.edit(wishes),
@@ -166,10 +168,22 @@ class _Author:
     def phase(self) -> str:
         return "place" if self.chance(0.45) else self.random.choice(PHASES)
 
+    def suspicious_apply(self) -> Apply:
+        """An apply with a state that may be another copy, and perhaps a listing that does not show it."""
+        apply = self.apply()
+        if self.chance(0.4):
+            fault = self.random.choice((Fault.CUT, Fault.REPEATED, Fault.GROWING, Fault.EMPTY_METADATA))
+            faults = (("preflight", self.random.choice((0, 1, 2, 3)), fault),)
+            apply = replace(apply, faults=(*apply.faults, *faults))
+        return apply
+
     def happenings(self) -> tuple[Happening, ...]:
         if self.chance(0.35):
             return ()
-        return tuple(self.happening() for _ in range(self.random.choice((1, 1, 2))))
+        chosen = [self.happening() for _ in range(self.random.choice((1, 1, 2)))]
+        if chosen[0].what in {"overwrite", "replace"} and self.chance(0.6):  # and this is noticed late
+            chosen.append(Happening("place", chosen[0].at + self.random.choice((1, 2)), "suspend", 20))
+        return tuple(chosen)
 
     def happening(self) -> Happening:
         phase = START_PHASE if self.chance(0.15) else self.phase()

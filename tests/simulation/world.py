@@ -80,7 +80,6 @@ class World:
         self.approved: set[str] = set()
         self.senders: dict[int, Session] = {}  # by the identity of a request's body
         self.travelling: Counter[str] = Counter()  # requests that have left, by marker
-        self.attempted: dict[str, str] = {}  # the person of each request that left, by marker
         self.latest_commit = ""  # of which calls were sent
         self.renamed: set[int] = set()  # rows that got another name without saying so
         self.last_apply: LastApply | None = None

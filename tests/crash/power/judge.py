@@ -14,7 +14,7 @@ from reconciler.domain.model import PLACED_STATUSES, UNKNOWN_STATUSES
 from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import StateError
 from reconciler.state.sqlite.state import SqliteState
-from tests.crash.driver import address_of
+from tests.crash.judge import address_of
 from tests.crash.power.disk import Contents, write_folder
 from tests.crash.power.recording import Operation
 
