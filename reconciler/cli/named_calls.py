@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reconciler.cli.target import Target
     from reconciler.domain.ports import Decision, Intent, StateStore
 
+_MOST_SHOWN = 20
 _HINT = (
     "check the id in the dashboard; a call that was placed moments ago may not be listed yet, so try again later"
 )
@@ -42,7 +43,8 @@ def check_with_service(
         details = [f"{address}: {problem}" for address, problem in found.problems.items()]
         if len(details) == 1:
             raise ReconcilerError(details[0], hint=_HINT)
-        raise ReconcilerError("nothing was recorded", hint=_HINT, details=details)
+        more = [f"and {len(details) - _MOST_SHOWN:,} more"] if len(details) > _MOST_SHOWN else []
+        raise ReconcilerError("nothing was recorded", hint=_HINT, details=[*details[:_MOST_SHOWN], *more])
     for reason in dict.fromkeys(found.unchecked.values()):
         those = [item for item in named if found.unchecked.get(item.address) == reason]
         say(f"note: not checked with the service: {_ids(those)}, because {reason}", err=True)
