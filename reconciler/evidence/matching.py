@@ -103,7 +103,12 @@ def match(
         ]
         for unknown in rest
     }
-    alike = [Match(address, call.id, _likeness(call)) for address, call in mutual(fits).items()]
+    tags_only = {unknown.entry.address for unknown in rest if unknown.tags_only}
+    alike = [
+        Match(address, call.id, _likeness(call))
+        for address, call in mutual(fits).items()
+        if address not in tags_only  # but its call may be this one, so it matches no other attempt either
+    ]
     return sorted([*by_tags, *alike], key=lambda found: found.address)
 
 
@@ -196,8 +201,6 @@ def _persons(remote: RemoteCall) -> set[str]:
 
 def _fits(unknown: UnknownAttempt, remote: RemoteCall, now: datetime) -> bool:
     entry = unknown.entry
-    if unknown.tags_only:
-        return False
     start, end = unknown.span
     if not is_alike(entry.call, remote) or not start <= remote.created_at <= end:
         return False

@@ -189,3 +189,13 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
     assert not found(CALL, agent="agent-b")
     assert not found(phone, contact_id="x", number=None)
     assert not look_alikes(order(CALL), [listed()], frozenset({"r1"}), LINEAGE)
+
+
+def test_a_call_that_only_tags_could_settle_is_nobody_elses_either() -> None:
+    """The answer of ``a`` named another row's call, so its own call is listed without an owner. It may not be taken
+    for the call of ``b``, which looks the same."""
+    stray = replace(unknown("a"), tags_only=True)
+    assert match([stray, unknown("b")], [listed()]) == {}
+    assert match([stray], [listed()]) == {}
+    assert match([stray, unknown("b")], [listed(tags=tags("b"))]) == {"b": "r1"}
+    assert match([unknown("b")], [listed()]) == {"b": "r1"}
