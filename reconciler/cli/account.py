@@ -21,6 +21,7 @@ _PATIENCE = 10.0  # seconds to wait for one answer
 # As in schemas/project.schema.json
 _ID = re.compile(r"([A-Za-z]+[-_])?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})  # in any version of YAML
 _INBOUND = "inbound"  # a number that cannot call (page get-phone-numbers)
 
 
@@ -60,14 +61,20 @@ def read_account(origin: ServiceOrigin, key: str) -> Account:
             agents, numbers = await list_agents(reader), await list_numbers(reader)
         finally:
             await reader.aclose()
-        named_agents = (
-            (agent, slug(agent.name)[:40].strip("-") or "agent") for agent in agents if _is_id(agent.id)
-        )
+        named_agents = ((agent, _alias(agent.name)) for agent in agents if _is_id(agent.id))
         callers = [number for number in numbers if number.type != _INBOUND and _is_id(number.id)]
         named_numbers = ((number, _region_and_ending(number.e164)) for number in callers)
         return Account(dict(_with_aliases(named_agents)), dict(_with_aliases(named_numbers)))
 
     return asyncio.run(read())
+
+
+def _alias(name: str) -> str:
+    """An alias for a name. YAML reads ``null``, ``true``, ``12`` and ``1e3`` as something else than a text."""
+    alias = slug(name)[:40].strip("-")
+    if not alias:
+        return "agent"
+    return alias if alias[0].isalpha() and alias not in _YAML_WORDS else f"agent-{alias}"
 
 
 def _with_aliases(items: Iterable[tuple[Item, str]]) -> Iterator[tuple[str, Item]]:

@@ -113,7 +113,7 @@ def _decisions(
     owners = {entry.call_id: entry.address for entry in known.values() if entry.call_id}
     for line, cells in lines:
         try:
-            decision = _read(cells, known, conflicts, now)
+            decision = _read(cells, known, conflicts, owners, now)
             if decision is not None:
                 _check_new(decision, decisions, owners)
                 if not (decision.address in known and known[decision.address].unknown):
@@ -137,15 +137,17 @@ def _check_new(decision: Decision, decisions: Mapping[Address, Decision], owners
 
 
 def _read(
-    cells: Mapping[str, str], known: Mapping[Address, Entry], conflicts: Mapping[Address, Conflict], now: datetime
+    cells: Mapping[str, str],
+    known: Mapping[Address, Entry],
+    conflicts: Mapping[Address, Conflict],
+    owners: Mapping[str, Address],
+    now: datetime,
 ) -> Decision | None:
     """Read one line. Raises ``ValueError`` if it is wrong; returns None if it has no decision."""
     word, call_id, reason = cells["decision"].lower(), cells["call_id"], cells["reason"]
     if not word and not call_id:
         return None
-    if MASK in cells["address"]:
-        raise ValueError(f"{cells['address']} is masked; export the list again with --reveal")
-    address = Address.parse(cells["address"])
+    address = _address(cells["address"], call_id, owners)
     entry = known.get(address)
     in_conflict = address in conflicts and (entry is None or not (entry.placed or entry.unknown))
     if entry is None and not in_conflict:
@@ -167,6 +169,16 @@ def _read(
         raise ValueError(f"{address} is {entry.status}: there is nothing to resolve")
     status = Status.PLACED if word == "placed" else Status.RULED_OUT
     return Decision(address, now, reason, status, call_id or None)
+
+
+def _address(text: str, call_id: str, owners: Mapping[str, Address]) -> Address:
+    """The address of a line. A masked one is found by the id of its call."""
+    if MASK not in text:
+        return Address.parse(text)
+    if call_id not in owners:
+        which = f"the state has no call {call_id}" if call_id else "the line has no call_id"
+        raise ValueError(f"{text} is masked, and {which}; export the list again with --reveal")
+    return owners[call_id]
 
 
 def _read_ahead(decision: Decision, entry: Entry | None, call_id: str) -> Decision:

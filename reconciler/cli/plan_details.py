@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.bulk.spool import SpooledMap
 from reconciler.domain import identity
+from reconciler.domain.plan import Action
 from reconciler.render.load_context import LoadContext
 from reconciler.source.provenance import Provenance
 from reconciler.source.tracing import provenance
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.cli.app import App
     from reconciler.cli.planner import PlanRequest
     from reconciler.cli.workspace import Workspace
-    from reconciler.domain.model import Address, Entry
+    from reconciler.domain.model import Address, Call, Entry
     from reconciler.domain.plan import Plan
     from reconciler.render.origins import Origins
     from reconciler.source.rows.row import Trace
@@ -50,9 +51,9 @@ def find_origins(app: App, workspace: Workspace, paths: Sequence[str], plan: Pla
 
 
 def find_load_context(workspace: Workspace, request: PlanRequest, plan: Plan) -> LoadContext:
-    """The policy's limits, and the pending calls of the state.
+    """The policy's limits, the pending calls of the state, and those of unchanged rows.
 
-    The numbers of a snapshot's calls are unknown, so the limit of calls from one number is omitted.
+    A snapshot has no persons and numbers of calls, so these and the limit of calls from one number are omitted.
     """
     policy = workspace.project.policy
     with ExitStack() as stack:
@@ -61,5 +62,14 @@ def find_load_context(workspace: Workspace, request: PlanRequest, plan: Plan) ->
             entries = snapshot.read(workspace.state_path, lineage=workspace.lineage).entries
         elif workspace.trusted and not request.no_state:
             entries = stack.enter_context(workspace.reader()).entries()
-        placed = tuple(entry for entry in entries if entry.will_ring(plan.created_at))
-    return LoadContext(placed, policy.peak, None if workspace.snapshot else policy.number_peak)
+        placed: list[Entry] = []
+        unchanged: dict[Address, Call] = {}
+        renamed, wanted = dict(plan.moves), {item.address for item in plan.with_action(Action.UNCHANGED)}
+        for entry in entries:
+            if entry.will_ring(plan.created_at):
+                placed.append(entry)
+            address = renamed.get(entry.address, entry.address)
+            if address in wanted and not workspace.snapshot:
+                unchanged[address] = entry.call
+    number_peak = None if workspace.snapshot else policy.number_peak
+    return LoadContext(placed=placed, unchanged=unchanged, per_minute=policy.peak, per_number=number_peak)

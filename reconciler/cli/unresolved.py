@@ -22,6 +22,7 @@ from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_confli
 from reconciler.evidence.settle import settle
 from reconciler.planning import reasons
 from reconciler.render.address_mask import AddressMask
+from reconciler.render.formats import in_words, parts_text
 
 if TYPE_CHECKING:
     from reconciler.cli.target import Target
@@ -131,9 +132,17 @@ def _intents(rows: FileRows) -> Callable[[Address, datetime], Intent | None]:
     return intent
 
 
+def _message(reason: reasons.Reason, now: datetime, *, as_json: bool) -> str:
+    """The sentence and its advice; for people, with times in the called person's zone."""
+    if as_json or not isinstance(reason.sentence, tuple):
+        return reason.text if as_json else in_words(reason.text, now)
+    return in_words(parts_text(reason.sentence, now) + reason.advice, now)
+
+
 def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *, as_json: bool) -> None:
-    unknown = [(item.address, reasons.uncertain(item).text) for item in left.unknown]
-    conflicts = [(item, reasons.conflict(item).text) for item in left.conflicts]
+    now = SystemClock().now()
+    unknown = [(item.address, _message(reasons.uncertain(item), now, as_json=as_json)) for item in left.unknown]
+    conflicts = [(item, _message(reasons.conflict(item), now, as_json=as_json)) for item in left.conflicts]
     if as_json:
         document = {
             "adopted": [
@@ -148,7 +157,7 @@ def _show(adopted: Sequence[Match], left: Unresolved, addresses: AddressMask, *,
         }
         echo_json(addresses.json(document))
         return
-    lines = [(item.address, f"adopted {item.call_id}, {item.evidence}") for item in adopted]
+    lines = [(item.address, f"adopted {item.call_id}, {in_words(item.evidence, now)}") for item in adopted]
     lines += [*unknown, *((item.address, message) for item, message in conflicts)]
     for address, text in lines:
         public = is_public(sys.stdout)

@@ -50,7 +50,10 @@ _NUMBER = r"[+-]?\d{1,6}(?:\.\d{1,6})?"
 _CODE = r"(?=\D*\d)[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*"
 _MASKED = r"[+]?\*{3}\d{0,2}"
 _NO_WORD = r"[\W_]*"
-_HARMLESS = re.compile("|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, "[A-Z]{2}")))
+_DATE_FORMAT = r"(?:YYYY|YY|M{2,4}|DD|HH|hh|mm|ss|A|[/ :.,-])+"  # as in date(row.due, "DD/MM/YYYY")
+_HARMLESS = re.compile(
+    "|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, _DATE_FORMAT, "[A-Z]{2}"))
+)
 _SNAKE = re.compile(r"[a-z_]{4,30}")
 _SHORTEST = 3  # shorter texts identify nobody, and occur in many words
 _WORD = re.compile(r"[\w.:/-]*")
@@ -72,12 +75,12 @@ rows rule schedule schedule_fields sha256 sheet sheet_bytes sheet_rows sheets sh
 suppression table tables timeout timezone to to_number until version webhook_hosts webhook_url where windows
 """
 FIELD_NAMES = frozenset(_FIELDS.split())
-_WORDS = FIELD_NAMES | {"true", "false", "null", "yes", "no", "on", "off", "warning", "error"}
+_WORDS = FIELD_NAMES | {"true", "false", "null", "yes", "no", "on", "off", "warning", "error", "day"}
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a value identifies nobody, in any field: a time, a zone, a short number, a UUID, a digest, a short
-    code with a digit in it (``inv-1001``), or the name of a field."""
+    """Whether a value identifies nobody, in any field: a time, a format of dates, a zone, a short number, a UUID,
+    a digest, a short code with a digit in it (``inv-1001``), or the name of a field."""
     if len(text) < _SHORTEST or all(part in _WORDS or _nearly_a_field(part) for part in text.split(".")):
         return True
     if _HARMLESS.fullmatch(text) is None:

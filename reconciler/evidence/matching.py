@@ -154,11 +154,11 @@ def tagged_lineage(call: RemoteCall) -> str | None:
 
 def tagged_address(call: RemoteCall, lineage: Lineage) -> Address | None:
     """The address in a call's tags, if they are tags of this lineage; if it was moved, the new one."""
-    address = _named_address(call) if tagged_lineage(call) == lineage.id else None
+    address = named_address(call) if tagged_lineage(call) == lineage.id else None
     return None if address is None else lineage.now(address)
 
 
-def _named_address(call: RemoteCall) -> Address | None:
+def named_address(call: RemoteCall) -> Address | None:
     """The address in a call's tags, of any lineage; None if this tool would not write it in this form."""
     tags = call.tags or {}
     plan, key, revision = (tags.get(f"{TAG_PREFIX}{name}", "") for name in ("plan", "key", "revision"))
@@ -275,10 +275,10 @@ def may_be(
         return tagged_address(item, lineage) == address or tagged_digest(item) == digest
     if tagged_lineage(item) is None:
         return False
-    return _named_address(item) == address or (tagged_digest(item) == digest and is_alike(call, item))
+    return named_address(item) == address or (tagged_digest(item) == digest and is_alike(call, item))
 
 
 def names(item: RemoteCall, lineage: Lineage) -> set[str]:
     """Every key by which a listed call may be recognised: the person, and the address and digest in its tags."""
-    addresses = {str(address) for address in (tagged_address(item, lineage), _named_address(item)) if address}
+    addresses = {str(address) for address in (tagged_address(item, lineage), named_address(item)) if address}
     return _persons(item) | addresses | {tagged_digest(item) or ""}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from unicodedata import combining, east_asian_width
 
 _KEPT = "\N{NO-BREAK SPACE}"
+_SETTING = re.compile(r"moved: \[\{[^]{}]*\}\]")
 _NARROWEST = 60
 _MOST_WAITING = 1000
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -109,14 +111,15 @@ def print_indented(console: Console, text: str, indent: int) -> None:
 
 def wrap(line: str, width: int) -> list[str]:
     """The line in lines of at most ``width`` terminal cells, broken at spaces only and indented alike. A word that
-    is longer than a line is not broken.
+    is longer than a line is not broken, nor is a setting to copy: ``moved: [{from: a, to: b}]``.
     """
     if cell_width(line) <= width:
         return [line]
     text = line.lstrip(" ")
     margin = " " * min(len(line) - len(text), width // 2)
     lines, current = [], margin
-    for word in text.split(" "):
+    for kept in _SETTING.sub(lambda match: match[0].replace(" ", _KEPT), text).split(" "):
+        word = kept.replace(_KEPT, " ")
         longer = f"{current}{word}" if current == margin else f"{current} {word}"
         if current != margin and cell_width(longer) > width:
             lines.append(current)

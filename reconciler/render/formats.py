@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 
 from reconciler.domain.model import Call, Location
-from reconciler.domain.plan import Change, Moment
+from reconciler.domain.plan import Change, MessageParts, Moment
 from reconciler.domain.times import local_time, parse_instant, parse_wall, rounded_span
 
 _INSTANT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?!\w)")
@@ -75,7 +75,12 @@ def detail(change: Change, now: datetime) -> str:
     """The message of a change without its advice. Years are left out in the year of ``now``."""
     if change.message_parts is None:
         return in_words((change.message or "").removesuffix(change.advice), now)
-    return "".join(part if isinstance(part, str) else format_moment(part, now) for part in change.message_parts)
+    return parts_text(change.message_parts, now)
+
+
+def parts_text(parts: MessageParts, now: datetime) -> str:
+    """The parts of a message, with their instants in local time."""
+    return "".join(part if isinstance(part, str) else format_moment(part, now) for part in parts)
 
 
 def format_moment(moment: Moment, now: datetime) -> str:

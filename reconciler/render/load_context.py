@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.domain.model import Call, Entry
+from reconciler.domain.model import Address, Call, Entry
 from reconciler.domain.plan import Plan
 
 MINUTE = 60
@@ -15,11 +15,13 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class LoadContext:
-    """``placed`` are the pending calls of the state. ``per_minute`` and ``per_number`` are the policy's limits of
-    calls in one minute, and of those from one number; None if there is no limit or it is unknown.
+    """``placed`` are the pending calls of the state, ``unchanged`` the calls of unchanged rows. ``per_minute`` and
+    ``per_number`` are the policy's limits of calls in one minute, and of those from one number; None if there is
+    no limit or it is unknown.
     """
 
     placed: Sequence[Entry] = ()
+    unchanged: Mapping[Address, Call] = field(default_factory=dict)
     per_minute: int | None = None
     per_number: int | None = None
 

@@ -9,7 +9,7 @@ from itertools import chain
 
 from reconciler.domain import identity
 from reconciler.domain.documents import optional_instant
-from reconciler.domain.masking import mask_change, mask_diagnostic, mask_plan, private_of
+from reconciler.domain.masking import mask_change, mask_diagnostic, mask_plan, personal_values, private_of
 from reconciler.domain.model import Location, Severity
 from reconciler.domain.plan import Action, CallToStop, Change, Plan
 from reconciler.domain.sensitive import mask_names
@@ -89,9 +89,14 @@ def _ranked(plan: Plan) -> Iterator[Change]:
 
 
 def _names(change: Change, *, masked: bool) -> list[str]:
-    names = [] if change.call is None else list(by_column(identity.cells(change.call)))
-    names += [column_for(cell.field) for cell in change.diff]
-    return mask_names(names, private_of(change)) if masked else names
+    """The columns of a change: the fields of its call, and those that differ."""
+    call = change.call or change.shown_call
+    names = [] if call is None else list(by_column(identity.cells(call)))
+    differing = [column_for(cell.field) for cell in change.diff]
+    if not masked:
+        return [*names, *differing]
+    private = private_of(change)
+    return [*mask_names(names, [*private, *personal_values(call)]), *mask_names(differing, private)]
 
 
 def _lines(
@@ -102,7 +107,8 @@ def _lines(
     for change in changes:
         shown = change if public_metadata is None else mask_change(change, public_metadata)
         differing = _differing(shown)
-        values = {} if shown.call is None else by_column(identity.cells(shown.call))
+        call = shown.call or shown.shown_call
+        values = {} if call is None else by_column(identity.cells(call))
         cells = values | differing | _facts(shown)
         yield TableRow(tuple(cells.get(name, "") for name in columns), frozenset(at[name] for name in differing))
 

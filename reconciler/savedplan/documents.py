@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Struct
 
 from reconciler.domain.model import Call, Request, Severity
-from reconciler.domain.plan import Action, Base, CellDiff, GitRevision, Lifted
+from reconciler.domain.plan import Action, Base, CellDiff, GitRevision, Lifted, SkippedRows
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
@@ -102,5 +102,6 @@ class FrameDocument(Struct):
     next_apply_by: Instant | None
     moves: list[MoveDocument]
     to_stop: list[CallToStopDocument]
+    skipped: tuple[SkippedRows, ...]
     diagnostics: list[DiagnosticDocument]
     signature: str | None

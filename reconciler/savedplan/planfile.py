@@ -201,6 +201,7 @@ def _body(plan: Plan, line: Callable[[Change], bytes] = change_line) -> dict[str
         "next_apply_by": optional_instant(plan.next_apply_by),
         "moves": [{"from": str(old), "to": str(new)} for old, new in plan.moves],
         "to_stop": [to_stop_document(call) for call in plan.to_stop],
+        "skipped": [to_builtins(item) for item in plan.skipped],
         "changes": Lines(lambda: _written(plan.changes, line)),
         "diagnostics": [diagnostic_document(item) for item in plan.diagnostics],
     }

@@ -164,6 +164,7 @@ def _plan(document: FrameDocument, changes: Changes) -> Plan:
         base=document.base,
         snapshot_at=_instant(state.snapshot_at),
         to_stop=tuple(map(_to_stop, document.to_stop)),
+        skipped=document.skipped,
         lifted=document.overrides,
         next_apply_by=_instant(document.next_apply_by),
     )

@@ -44,6 +44,10 @@ def test_two_thousand_are_settled_from_one_file(project: Workbench, sandbox: Any
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+    refused = project.run("resolve", "--from", "decisions.csv")
+    assert (refused.code, f"and {ROWS // 2 - 20:,} more" in refused.err) == (1, True)
+    assert "june/inv-10: the service has no outgoing call call-1" in refused.err
+    del project.env["CONTACTSHIP_API_KEY"]  # the calls are invented: without a key nobody is asked
     started = time.monotonic()
     settled = project.run("resolve", "--from", "decisions.csv")
     took = time.monotonic() - started

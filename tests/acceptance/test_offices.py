@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.domain.times import zone_country
 from tests.conftest import AGENT, Workbench
 from tests.offices import CLINIC, OFFICES, RENT, SCHOOL, Office
 from tests.terminal import converse
@@ -22,7 +23,7 @@ offices = pytest.mark.parametrize("office", OFFICES, ids=lambda office: office.n
 def options(office: Office) -> list[str]:
     hidden = ["--hidden", "skip"] if office.hidden else []
     said = ["--agent", AGENT, "--from", office.sender, "--timezone", office.zone, "--when", office.when]
-    return [*said, *hidden]
+    return [*said, "--region", str(zone_country(office.zone)), *hidden]
 
 
 def place(bench: Workbench, office: Office, plan_file: str) -> None:
@@ -100,7 +101,8 @@ def test_on_a_terminal_it_asks_for_what_it_cannot_know(project: Workbench, offic
 
 def test_a_country_in_which_the_numbers_do_not_exist_is_not_offered(project: Workbench) -> None:
     CLINIC.write(project.root / "c.xlsx", tidy=True)
-    elsewhere = [*options(CLINIC), "--timezone", RENT.zone]
+    elsewhere = ["--agent", AGENT, "--from", CLINIC.sender, "--timezone", RENT.zone, "--when", CLINIC.when]
+    elsewhere += ["--hidden", "skip"]
     unknown = project.ok("import-sheet", "c.xlsx", *elsewhere)
     assert "TODO to_number  (set the country of the numbers in column 'Teléfono'" in unknown.err
     answers = {"In which country": [""], "Skip them?": [""]}
@@ -189,8 +191,8 @@ def test_an_option_that_cannot_be_used_is_explained(
 )
 def test_a_sentence_becomes_the_formula(project: Workbench, sentence: str, at: str) -> None:
     RENT.write(project.root / "rent.xlsx", tidy=True)
-    usual = ["--agent", AGENT, "--from", RENT.sender, "--timezone", RENT.zone]
-    project.ok("import-sheet", "rent.xlsx", "--when", sentence, *usual)
+    usual = options(replace(RENT, when=sentence))
+    project.ok("import-sheet", "rent.xlsx", *usual)
     plan = project.plan("--now", "2031-05-01T12:00:00Z", "--reveal")
     assert plan["changes"][0]["call"]["schedule"]["at"] == at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.source.formulas.clocks import parse_clock
 from reconciler.source.formulas.date_functions import as_date, as_datetime, at
-from reconciler.source.formulas.notations import Inputs, Notation, notations_of
+from reconciler.source.formulas.inputs import ColumnSources, Inputs
+from reconciler.source.formulas.notations import Notation, notations_of
 from reconciler.source.formulas.patterns import FormatError, compile_pattern
 from reconciler.source.formulas.problem import FormulaProblem
 
@@ -27,14 +29,18 @@ TEXTS = st.sampled_from(["{d}/{m}/{y}", "{d:02}/{m:02}/{y}", "{d}-{m:02}-{y}", "
 def inputs(*cells: str) -> Inputs:
     """What a formula reads in a row whose column holds these cells."""
 
-    def examples(_column: str) -> dict[Notation, str]:
+    def examples(_column: str, _until: object = ()) -> dict[Notation, str]:
         found: dict[Notation, str] = {}
         for line, cell in enumerate(cells, start=2):
             for notation in notations_of(cell):
                 found.setdefault(notation, f"A{line}")
         return found
 
-    return Inputs(("due",), cells[:1], examples)
+    return Inputs(("due",), cells[:1], ColumnSources(examples))
+
+
+def sources(columns: Mapping[str, Mapping[Notation, str]]) -> ColumnSources:
+    return ColumnSources(lambda name, _until=(): columns[name])
 
 
 def read(*cells: str) -> date:
@@ -185,7 +191,11 @@ def clock_in(*cells: str) -> str:
 
 
 def test_an_hour_without_am_or_pm_is_not_taken_for_the_night() -> None:
-    assert clock_in("3:00") == clock_in("3:00", "9:30", "0.5") == "03:00:00"
+    assert clock_in("3:00", "9:30", "15:00") == clock_in("3:00", "0.625") == "03:00:00"
+    for cells in (("3:00",), ("03:00:00",), ("0.125",), ("3:00", "9:30", "0.5"), ("6:59", "12:59", "7:00")):
+        with pytest.raises(FormulaProblem, match="because no time of its column is after 12:59"):
+            clock_in(*cells)
+    assert clock_in("7:00", "8:00", "9:00") == "07:00:00"
     with pytest.raises(FormulaProblem, match=r"could be a\.m\. or p\.m\., because A3 in its column says"):
         clock_in("3:00", "9:30 am")
     with pytest.raises(FormulaProblem, match="could be"):
@@ -193,7 +203,7 @@ def test_an_hour_without_am_or_pm_is_not_taken_for_the_night() -> None:
     for other in ("15:00", "0:00"):
         with pytest.raises(FormulaProblem, match="could be"):
             clock_in("3:00", "9:30 am", other)
-    assert clock_in("03:00:00", "9:30 am") == "03:00:00"
+    assert clock_in("08:00:00", "9:30 am") == "08:00:00"
     assert clock_in("9:30", "9:30 am") == "09:30:00"
     assert clock_in("3:00 pm", "9:30 am") == "15:00:00"
 
@@ -276,17 +286,16 @@ def test_a_format_reads_back_what_it_wrote(moment: datetime) -> None:
 
 def test_a_text_of_two_columns_needs_a_clear_cell_in_each() -> None:
     columns = {"due": {}, "issued": {Notation.MONTH_FIRST: "B3"}}
-    inputs = Inputs(("due", "issued"), ("05/01/2027", "05/01/2027"), columns.__getitem__)
+    inputs = Inputs(("due", "issued"), ("05/01/2027", "05/01/2027"), sources(columns))
     with pytest.raises(FormulaProblem, match="could be 2027-01-05 or 2027-05-01"):
         as_date("05/01/2027", inputs=inputs)
-    alone = Inputs(("issued",), ("05/01/2027",), columns.__getitem__)
+    alone = Inputs(("issued",), ("05/01/2027",), sources(columns))
     assert f"{as_date('05/01/2027', inputs=alone):%Y-%m-%d}" == "2027-05-01"
 
 
 def test_a_text_made_of_cells_is_as_doubtful_as_they_are() -> None:
-    inputs = Inputs(
-        ("day", "hour"), ("2031-06-16", "8:00"), {"day": {}, "hour": {Notation.TWELVE_HOURS: "B2"}}.__getitem__
-    )
+    columns = sources({"day": {}, "hour": {Notation.TWELVE_HOURS: "B2"}})
+    inputs = Inputs(("day", "hour"), ("2031-06-16", "8:00"), columns)
     with pytest.raises(FormulaProblem, match="could be"):
         as_datetime("2031-06-16 8:00", inputs=inputs)
     assert as_datetime("2031-06-16 9:30", inputs=inputs) == "2031-06-16 09:30:00"

@@ -7,7 +7,7 @@ import pytest
 from phonenumbers import PhoneNumberType
 
 from reconciler.source.formulas.functions import e164
-from reconciler.source.formulas.notations import Inputs
+from reconciler.source.formulas.inputs import Inputs
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.parties import judge_number
 

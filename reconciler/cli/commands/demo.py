@@ -16,6 +16,7 @@ import click
 
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.lazy import examples
+from reconciler.cli.output import wrapped
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.sandbox import RunningSandbox, SandboxConfig, running
 from reconciler.state.sqlite.state import SqliteState
@@ -167,7 +168,8 @@ class _Tour:
 
     def _say(self, text: str) -> None:
         click.echo()
-        click.echo(click.style(f"# {text}", bold=True, fg="cyan") if self.commands.styled else f"# {text}")
+        for line in wrapped(f"# {text}").split("\n"):
+            click.echo(click.style(line, bold=True, fg="cyan") if self.commands.styled else line)
 
     def _write(self, rows: Sequence[tuple[str, int, str, str]]) -> None:
         day = f"{SystemClock().now() + timedelta(days=7):%Y-%m-%d}"

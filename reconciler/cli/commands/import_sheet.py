@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.app import App
-from reconciler.cli.options import FILE, Integer, service_options
+from reconciler.cli.options import FILE, Integer, service_options, with_options
 from reconciler.cli.output import say
 from reconciler.cli.sheet_import import check_target, locate_import, write_files
 from reconciler.cli.sheet_questions import Terminal, offered_account, read_sheet
@@ -46,6 +47,42 @@ Examples:
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """The options of an import; None where a person is asked, or where the sheet shows it."""
+
+    file: Path
+    agent: str | None
+    sender: str | None
+    region: str | None
+    timezone: str | None
+    when: str | None
+    where: str | None
+    key: str | None
+    plan: str | None
+    output: Path | None
+    sheet: str | None
+    header: int | None
+    encoding: str | None
+    delimiter: str | None
+    hidden: str | None
+    force: bool
+    api_key_file: Path | None
+    base_url: str | None
+
+    @property
+    def answers(self) -> dict[str, str | None]:
+        """The answers to the questions, by option."""
+        given = {"--agent": self.agent, "--from": self.sender, "--region": self.region}
+        return given | {"--timezone": self.timezone, "--when": self.when, "--where": self.where, "--key": self.key}
+
+    def settings(self, name: str) -> Options:
+        """How to read the sheet, as in a plan file."""
+        return Options(
+            named(name), self.sheet, self.encoding, self.delimiter, hidden=self.hidden, header=self.header
+        )
+
+
 @click.command("import-sheet", epilog=_EPILOG)
 @click.argument("file", type=FILE)
 @click.option("--agent", metavar="NAME", help="The AI agent that makes the calls: a name or an id.")
@@ -68,51 +105,29 @@ Examples:
 )
 @click.option("--force", is_flag=True, help="Replace an existing plan file.")
 @service_options
-@click.pass_obj
-def import_sheet(
-    app: App,
-    file: Path,
-    agent: str | None,
-    sender: str | None,
-    region: str | None,
-    timezone: str | None,
-    when: str | None,
-    where: str | None,
-    key: str | None,
-    plan: str | None,
-    output: Path | None,
-    sheet: str | None,
-    header: int | None,
-    encoding: str | None,
-    delimiter: str | None,
-    hidden: str | None,
-    force: bool,
-    api_key_file: Path | None,
-    base_url: str | None,
-) -> None:
+@with_options(ImportOptions)
+def import_sheet(app: App, options: ImportOptions) -> None:
     """Write a plan file that reads FILE (.csv, .tsv, .xlsx, .ods).
 
     It finds the sheet, the header row and the purpose of each column, in English, Spanish and Portuguese. On a
     terminal it asks for the rest; elsewhere, what no option answers becomes a TODO, which validate reports as an
     error. A sheet that is not below the plan file's folder is copied there.
     """
-    name = _plan_name(plan, file)
+    name = _plan_name(options.plan, options.file)
     workspace = Workspace.open(app, None)
     workspace.check()
-    job = locate_import(app, workspace.project, file, output, name)
-    check_target(job, force=force)
-    given = {"--agent": agent, "--from": sender, "--region": region, "--timezone": timezone}
-    given |= {"--when": when, "--where": where, "--key": key}
+    job = locate_import(app, workspace.project, options.file, options.output, name)
+    check_target(job, force=options.force)
+    given = options.answers
     answers = Answers(given, Terminal() if sys.stdin.isatty() else None)
-    options = Options(named(job.name), sheet, encoding, delimiter, hidden=hidden, header=header)
     try:
-        sample = read_sheet(options, job, answers)
-        account = offered_account(workspace.project, base_url, api_key_file, given)
+        sample = read_sheet(options.settings(job.name), job, answers)
+        account = offered_account(workspace.project, options.base_url, options.api_key_file, given)
         draft = guess(sample, workspace.project, answers, account)
     except AnswerProblem as error:
         raise UsageError(error.message, hint=error.hint) from error
     schema = EDITOR_SCHEMA if exists(job.target.parent / EDITOR_SCHEMA) else None
-    write_files(app, job, to_yaml(draft, name, sample.options, schema=schema), force=force)
+    write_files(app, job, to_yaml(draft, name, sample.options, schema=schema), force=options.force)
     _print_draft(draft, sample.options)
     shown = os.path.relpath(job.target, app.directory)
     if job.target.resolve() not in map(Path.resolve, plan_files(workspace.project, None)[0]):

@@ -10,6 +10,7 @@ import click
 from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.decision_file import export_decisions, read_decisions
+from reconciler.cli.named_calls import check_with_service
 from reconciler.cli.options import (
     FILE,
     json_option,
@@ -27,7 +28,7 @@ from reconciler.cli.target import Target
 from reconciler.cli.unresolved import Unresolved, look_up
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.facts import check_candidate
-from reconciler.domain.model import Address, Status
+from reconciler.domain.model import Address, JsonObject, Status
 from reconciler.domain.ports import Decision, StateStore
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.quantities import format_count
@@ -87,7 +88,12 @@ class ResolveOptions:
 
 @click.command(epilog=_EPILOG)
 @click.argument("address", required=False, shell_complete=addresses_of_state)
-@click.option("--placed", "call_id", metavar="CALL_ID", help="The call exists with this id.")
+@click.option(
+    "--placed",
+    "call_id",
+    metavar="CALL_ID",
+    help="The call exists with this id. With an API key, that is checked.",
+)
 @click.option("--not-placed", is_flag=True, help="The call does not exist: the next apply places it.")
 @click.option("--stopped", is_flag=True, help="The placed call was stopped by hand and will not ring.")
 @click.option("--let-ring", is_flag=True, help="Let the placed call ring, although plan lists it to stop.")
@@ -127,7 +133,7 @@ def resolve(app: App, options: ResolveOptions) -> int:
     if options.export is not None:
         return _export(app, workspace, options.export)
     if options.decided is not None:
-        return _import(app, workspace, app.directory / options.decided, options.lock_timeout)
+        return _import(app, workspace, app.directory / options.decided, options)
     target = Target.from_options(workspace, options.base_url, options.api_key_file)
     return look_up(app, workspace, target, options.lock_timeout, as_json=options.as_json)
 
@@ -147,11 +153,16 @@ def _decide(app: App, workspace: Workspace, address: str, options: ResolveOption
             _check_candidate(store, decision)
         rows = [decision.address] if absent or unlisted else []  # these must be in the files
         intents = intents_of_rows(app, workspace, rows, SystemClock().now())
+        checked: JsonObject = {}
+        if decision.call_id is not None:
+            target = Target.from_options(workspace, options.base_url, options.api_key_file)
+            checked = {"checked": check_with_service(store, target, [decision], intents)}
         store.decide(run.id, [decision], intents if absent else ())
         left = _end_run(store, run.id, 1)
     label = _label(decision)
     if options.as_json:
-        echo_json({"address": address, "decision": label, "reason": reason, **left.counts}, indent=None)
+        document = {"address": address, "decision": label, "reason": reason, **checked, **left.counts}
+        echo_json(document, indent=None)
     else:
         say(f"{address}: recorded as {label}.{left.text}")
     return left.code
@@ -211,9 +222,10 @@ def _export(app: App, workspace: Workspace, path: Path) -> int:
     return left.code
 
 
-def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> int:
+def _import(app: App, workspace: Workspace, path: Path, options: ResolveOptions) -> int:
     run = new_run("resolve")
-    with workspace.store(run, lock_timeout) as store:
+    target = Target.from_options(workspace, options.base_url, options.api_key_file)
+    with workspace.store(run, options.lock_timeout) as store:
         known, now = {entry.address: entry for entry in store.entries()}, SystemClock().now()
         decisions = read_decisions(path, known, store.conflicts(), now)
         absent = {
@@ -221,7 +233,9 @@ def _import(app: App, workspace: Workspace, path: Path, lock_timeout: float) -> 
             for item in decisions
             if item.status is Status.PLACED and not (item.address in known and known[item.address].unknown)
         }
-        store.decide(run.id, decisions, intents_of_rows(app, workspace, absent.keys(), now))
+        intents = intents_of_rows(app, workspace, absent.keys(), now)
+        check_with_service(store, target, decisions, intents)
+        store.decide(run.id, decisions, intents)
         left = _end_run(store, run.id, len(decisions))
     say(f"{len(decisions)} recorded, {left.count} left.")
     return left.code

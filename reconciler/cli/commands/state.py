@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.app import App
+from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import addresses_of_state
 from reconciler.cli.lazy import LazyCommand, LazyGroup, examples
 from reconciler.cli.options import json_option, read_address, reveal_option, state_option
@@ -19,10 +19,12 @@ from reconciler.cli.workspace import Workspace
 from reconciler.domain.masking import mask_entry, private_texts
 from reconciler.domain.model import JsonObject, JsonValue
 from reconciler.domain.sensitive import mask_text
-from reconciler.domain.times import format_instant
+from reconciler.domain.times import UNKNOWN_TIME, format_instant
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.render.documents import address_document, pause_document
+from reconciler.render.formats import zone_place
 from reconciler.render.labels import standing
+from reconciler.render.subject import Display
 
 if TYPE_CHECKING:
     from reconciler.domain.model import Entry
@@ -90,10 +92,11 @@ def list_entries(app: App, as_json: bool, state_url: str | None, reveal: bool) -
         listed = [_entry_json(item, masked=not reveal) for item in entries]
         echo_json({"lineage": lineage, "serial": serial, "entries": listed})
         return
-    masked = app.look(sys.stdout, reveal=reveal).masked
+    masked, display = app.look(sys.stdout, reveal=reveal).masked, Display(now=SystemClock().now())
     for item in entries:
-        shown, rings = mask_entry(item) if masked else item, format_instant(item.rings_at)
-        say(f"{shown.address}  {standing(item)}  {rings}  {item.call_id or '-'}")
+        shown, rings = mask_entry(item) if masked else item, display.subject(item.call, item.rings_at)
+        when = f"{rings.rings} {zone_place(rings.zone)}" if rings.rings_at != UNKNOWN_TIME else rings.rings
+        say(f"{shown.address}  {standing(item)}  {when}  {item.call_id or '-'}")
     counts = Counter(standing(item) for item in entries)
     summary = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no calls"
     say(f"State {lineage}, serial {serial}: {summary}.")

@@ -11,6 +11,7 @@ from reconciler.cli.app import App, SystemClock
 from reconciler.cli.completions import addresses_of_rows, addresses_of_state
 from reconciler.cli.lazy import examples
 from reconciler.cli.locking import lock_json, lock_text
+from reconciler.cli.named_calls import check_with_service
 from reconciler.cli.options import (
     FILE,
     FILE_OR_STDOUT,
@@ -19,12 +20,14 @@ from reconciler.cli.options import (
     lock_option,
     read_address,
     read_call_id,
+    service_options,
     state_option,
 )
 from reconciler.cli.output import echo, echo_file, echo_json, say
 from reconciler.cli.output_files import output_path, write_private
 from reconciler.cli.planner import intents_of_rows
 from reconciler.cli.runs import new_run
+from reconciler.cli.target import Target
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.model import Status
 from reconciler.domain.ports import Decision
@@ -122,18 +125,32 @@ def forget(app: App, address: str, reason: str, lock_timeout: float, state_url: 
 @click.argument("address", shell_complete=addresses_of_rows)
 @click.argument("call_id")
 @click.option("--reason", default="imported", show_default=True, help="The reason. Recorded.")
+@service_options
 @lock_option
 @state_option
 @click.pass_obj
 def import_call(
-    app: App, address: str, call_id: str, reason: str, lock_timeout: float, state_url: str | None
+    app: App,
+    address: str,
+    call_id: str,
+    reason: str,
+    api_key_file: Path | None,
+    base_url: str | None,
+    lock_timeout: float,
+    state_url: str | None,
 ) -> None:
-    """Record that the row ADDRESS of the plan files is the existing call CALL_ID."""
+    """Record that the row ADDRESS of the plan files is the existing call CALL_ID.
+
+    With an API key, CALL_ID is looked up: a call of another person, agent or address is refused.
+    """
     workspace = Workspace.open(app, state_url)
     where, call_id = read_address(address), read_call_id(call_id)
     run, now = new_run("state import"), SystemClock().now()
     intents = intents_of_rows(app, workspace, [where], now)
+    decisions = [Decision(where, now, reason, Status.PLACED, call_id)]
+    target = Target.from_options(workspace, base_url, api_key_file)
     with workspace.store(run, lock_timeout) as store:
-        store.decide(run.id, [Decision(where, now, reason, Status.PLACED, call_id)], intents)
+        check_with_service(store, target, decisions, intents)
+        store.decide(run.id, decisions, intents)
         store.end_run(run.id, SystemClock().now(), ExitCode.DONE, {"imported": 1})
     say(f"{where}: imported as {call_id}.")

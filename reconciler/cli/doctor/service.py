@@ -21,6 +21,7 @@ from reconciler.contactship.origin import (
     read_api_key,
 )
 from reconciler.contactship.reader import Reader
+from reconciler.domain.settings import PROJECT_FILE
 from reconciler.errors import LookupFailed, ReconcilerError
 from reconciler.quantities import format_count
 from reconciler.system.environment import variable
@@ -165,9 +166,9 @@ def _verdict(check: str, noun: str, wanted: Mapping[str, str], missing: list[str
     """
     if not missing:
         text = (
-            f"{format_count(len(wanted), noun)} in use, on the account"
+            f"{format_count(len(wanted), noun)} named in {PROJECT_FILE} or plan files, on the account"
             if wanted
-            else f"none in use, {there} on the account"
+            else f"none named, {there} on the account"
         )
         return CheckResult(check, Health.OK, text)
     names = [wanted[item] if item.startswith("+") else f"{wanted[item]} ({item})" for item in missing]

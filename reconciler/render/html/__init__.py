@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+
+from msgspec import structs
 
 from reconciler.domain.masking import mask_plan, personal_values, private_of
-from reconciler.domain.model import Call, Location
+from reconciler.domain.model import Address, Call, Location
 from reconciler.domain.people import exact_id
-from reconciler.domain.plan import Plan
+from reconciler.domain.plan import Action, Change, Plan
 from reconciler.domain.sensitive import mask_text
 from reconciler.evidence.outcomes import OutcomeReport
 from reconciler.render.html.content import build_content
@@ -40,18 +43,25 @@ def render_plan(
     """The page; equal arguments give equal pages. ``excerpt`` returns a source line and a caret, masked like the
     page. ``origins`` are the origins of values.
     """
-    shown, known_origins = plan, origins
+    whole = replace(plan, changes=plan.changes.mapped(partial(_with_placed_call, calls=load.unchanged)))
+    shown, known_origins = whole, origins
     if masked:
         calls = (
             (change.call or change.shown_call, [*private_of(change), *personal_values(change.shown_call)])
-            for change in plan.changes
+            for change in whole.changes
         )
-        shown, known_origins = mask_plan(plan), mask_origins(origins or {})
+        shown, known_origins = mask_plan(whole), mask_origins(origins or {})
         shown = replace(shown, aliases=_mask_agents(shown.aliases, calls))
     book = replace(
         build_book(shown, load, known_origins, unmasked=plan), fullest=fullest_number_minute(plan, load)
     )
     return fill(build_content(book, shown, plan_id(plan), masked=masked, excerpt=excerpt))
+
+
+def _with_placed_call(change: Change, calls: Mapping[Address, Call]) -> Change:
+    """An unchanged row with the call that was placed for it, so that it is shown by name and local time."""
+    call = calls.get(change.address) if change.action is Action.UNCHANGED else None
+    return change if call is None else structs.replace(change, shown_call=call)
 
 
 def render_outcomes(plan: Plan, report: OutcomeReport, agents: Mapping[str, str], *, masked: bool = True) -> str:

@@ -25,6 +25,7 @@ _CERTAIN_DIGITS = 5  # decimals of a fraction that tell seconds apart
 _EXACT = Decimal("0.0625")  # of a day: fractions with fewer decimals that are exact times, such as 0.375
 _STORED = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")  # as workbooks store a time
 _NOON = 12
+_FIRST_WAKING_HOUR = 7  # 7:00 without a.m. or p.m. is in the morning
 _FIRST_CERTAIN_HOUR = 9  # 9:00 is never 21:00 in a list of calls
 
 
@@ -40,6 +41,11 @@ class ClockText:
     def is_early(self) -> bool:
         """Whether the text may mean the afternoon, if its writer counts 12 hours: ``3:00``, but not ``9:30``."""
         return self.typed and 1 <= self.time.hour < _FIRST_CERTAIN_HOUR
+
+    @property
+    def is_night(self) -> bool:
+        """Whether it is an hour of the night that many people write for the afternoon: ``1:00``, ``01:00:00``."""
+        return not self.says_half and 1 <= self.time.hour < _FIRST_WAKING_HOUR
 
 
 @lru_cache(maxsize=8192)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from reconciler.source.formulas.notations import ColumnExamples
+from reconciler.source.formulas.inputs import ColumnExamples, ColumnSources, TableExamples
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
@@ -40,7 +40,7 @@ class Column:
         """Those of them that only its functions read."""
         return self.program.context if self.program is not None else ()
 
-    def in_sheet(self, columns: ColumnExamples) -> Column:
+    def in_sheet(self, columns: ColumnSources) -> Column:
         """The same column for the rows of one sheet."""
         return self if self.program is None else replace(self, program=self.program.in_sheet(columns))
 
@@ -87,6 +87,12 @@ def in_order(columns: Columns, report: FileReport) -> tuple[Column, ...]:
         report.add_problem("E704", message, where.line, where.column, hint, private=revealing_names(cycle))
         return ()
     return tuple(columns[name] for name in order)
+
+
+def sources_of(columns: Columns, examples: ColumnExamples, tables: TableExamples) -> ColumnSources:
+    """What the columns are made of, in a sheet with these examples."""
+    computed = {name: column.program.derivation for name, column in columns.items() if column.program is not None}
+    return ColumnSources(examples, computed, tables)
 
 
 @dataclass(slots=True)

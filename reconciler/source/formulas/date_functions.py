@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from reconciler.source.formulas.clocks import parse_clock
-from reconciler.source.formulas.dates import parse_date
-from reconciler.source.formulas.notations import NO_INPUTS, ORDERS, Inputs, Notation
+from reconciler.source.formulas.clocks import ClockText, parse_clock
+from reconciler.source.formulas.dates import DateText, parse_date
+from reconciler.source.formulas.inputs import NO_INPUTS, Inputs
+from reconciler.source.formulas.notations import NOT_SWAPPED, ORDERS, Notation, order_before_swapping
 from reconciler.source.formulas.patterns import DateAndTime, FormatError, compile_pattern
 from reconciler.source.formulas.problem import Function, problem
 from reconciler.source.schema.wording import quoted
@@ -15,31 +16,34 @@ from reconciler.source.schema.wording import quoted
 _MAX_DAYS = 100_000
 _MAX_WORKDAYS = 10_000
 _SATURDAY = 5
+_MONTHS = 12
 _SERIAL = re.compile(r"[1-9][0-9]{4}(?:[.,][0-9]+)?", re.ASCII)  # from 1927 to 2173
 _FORMAT_HINT = 'write a format such as "DD/MM/YYYY", "DD-MMM-YY" or "DD/MM/YYYY hh:mm A"'
 
 
-def as_date(text: object, form: object = None, *, inputs: Inputs = NO_INPUTS) -> datetime:
-    """The day of a text; a time of day after it is ignored. ``form`` is a format such as ``DD/MM/YYYY``."""
+def as_date(text: object, *forms: object, inputs: Inputs = NO_INPUTS) -> datetime:
+    """The day of a text; a time of day after it is ignored. ``forms`` are formats such as ``DD/MM/YYYY``."""
     if isinstance(text, datetime):
         return _midnight(text.date())
     if not isinstance(text, str):
         raise problem("date: expected text", value=text)
-    if form is None:
+    if not forms:
         return _midnight(_read(text, "date", inputs)[0])
-    day = _formatted(text, form, "date").day
+    day = _formatted(text, forms, "date").day
     if day is None:
         raise problem("date: the format has no date", _FORMAT_HINT)
     return _midnight(day)
 
 
-def as_datetime(text: object, form: object = None, *, inputs: Inputs = NO_INPUTS) -> str:
-    """A date with a time of day, as text for ``schedule.at``. With a format: a date, a time, or both."""
+def as_datetime(text: object, *forms: object, inputs: Inputs = NO_INPUTS) -> str:
+    """A date with a time of day, as text for ``schedule.at``. With formats: a date, a time, or both."""
     if not isinstance(text, str):
         raise problem("datetime: expected text", value=text)
-    if form is not None:
-        moment = _formatted(text, form, "datetime")
-        return " ".join(part.isoformat() for part in (moment.day, moment.clock) if part is not None)
+    if forms:
+        moment = _formatted(text, forms, "datetime")
+        result = " ".join(part.isoformat() for part in (moment.day, moment.clock) if part is not None)
+        inputs.settle(result)
+        return result
     day, clock = _read(text, "datetime", inputs)
     if not clock:
         raise problem("datetime: there is no time of day", 'write at(date(row.day), "10:00")', value=text)
@@ -102,6 +106,7 @@ def _read(text: str, name: str, inputs: Inputs) -> tuple[date, str]:
     if not readings:
         raise problem(f"{name}: there is no such day", value=text)
     if not found.by_number:
+        _check_not_swapped(text, name, found, inputs)
         return readings[0], found.clock
     examples = inputs.examples(text)
     orders = sorted(ORDERS & examples.keys())
@@ -112,6 +117,40 @@ def _read(text: str, name: str, inputs: Inputs) -> tuple[date, str]:
     if len(readings) > 1 and not orders:
         raise _two_days(text, name, readings, inputs)
     return readings[-1 if Notation.MONTH_FIRST in orders else 0], found.clock
+
+
+def _check_not_swapped(text: str, name: str, found: DateText, inputs: Inputs) -> None:
+    """Refuse a real date if the program that made it probably took its month for the day."""
+    day = found.day_first
+    if not found.stored or day is None or day.day > _MONTHS or day.day == day.month or inputs.is_settled(text):
+        return
+
+    def is_of_day(cell: str) -> bool:
+        other = parse_date(cell)
+        return other is not None and other.day_first == other.month_first == day
+
+    columns = inputs.sources(text, NOT_SWAPPED, like=is_of_day)
+    found_in = ((order, column[order]) for column in columns if (order := order_before_swapping(column)))
+    order, example = next(found_in, (None, ""))
+    if order is None:
+        return
+    cell = f"{name}({inputs.cell_of(text)}"
+    right, swapped = (f"{cell}, {', '.join(map(_literal, forms))})" for forms in formats_if_swapped(order, found))
+    shown = (quoted(text), day.isoformat(), day.replace(month=day.day, day=day.month).isoformat())
+    message = "{}: {} could be {}, or {} if a spreadsheet program swapped day and month".format(name, *shown)
+    message += f": no real date of its column is after the 12th, and {example}, which is text, {order}"
+    raise problem(message, f"if the cell is right, write {right}; if it is swapped, {swapped}", private=shown)
+
+
+def formats_if_swapped(order: Notation, found: DateText) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The formats of a column of texts and real dates such as ``found``: if these are right, and if swapped."""
+    clock = ("", " HH:mm", " HH:mm:ss")[min(found.clock.count(":"), 2)]
+    texts = ("MM/DD/YYYY" if order is Notation.MONTH_FIRST else "DD/MM/YYYY") + clock[:6]
+    return (texts, f"YYYY-MM-DD{clock}"), (texts, f"YYYY-DD-MM{clock}")
+
+
+def _literal(text: str) -> str:
+    return f'"{text}"'
 
 
 def _no_date(text: str, name: str) -> Exception:
@@ -136,24 +175,62 @@ def _clock(text: str, cell: str, name: str, inputs: Inputs) -> time:
     if found is None:
         hint = "write 09:30, 9:30 am, 09h30 or 0.395833 (a fraction of a day), or set the format with datetime"
         raise problem(f"{name}: expected a time of day such as 10:00", hint, value=text)
-    examples = inputs.examples(cell) if found.is_early else {}
-    if Notation.TWELVE_HOURS in examples:
-        marked = f"{examples[Notation.TWELVE_HOURS]} in its column {Notation.TWELVE_HOURS}"
-        hint = "write am or pm in each cell of the column"
-        raise problem(f"{name}: this could be a.m. or p.m., because {marked}", hint, value=cell)
+    if (found.is_early or found.is_night) and not inputs.is_settled(cell):
+        _check_half(found, cell, name, inputs)
     return found.time
 
 
-def _formatted(text: str, form: object, name: str) -> DateAndTime:
-    """The moment in a text of the format ``form``."""
+def _check_half(found: ClockText, cell: str, name: str, inputs: Inputs) -> None:
+    """Refuse a time that may mean the afternoon: ``3:00`` beside times with a.m. or p.m., and ``1:00`` in a column
+    without a time after 12:59.
+    """
+    columns = inputs.sources(cell)
+    marked = next((column[Notation.TWELVE_HOURS] for column in columns if Notation.TWELVE_HOURS in column), None)
+    hint = "write am or pm in each cell of the column"
+    if found.is_early and marked is not None:
+        reason = f"{marked} in its column {Notation.TWELVE_HOURS}"
+        raise problem(f"{name}: this could be a.m. or p.m., because {reason}", hint, value=cell)
+    if not found.is_night or inputs.is_literal(cell):
+        return
+    nights = [column for column in columns if Notation.NIGHT in column]
+    if any(Notation.AFTERNOON not in column for column in nights):
+        reason = "no time of its column is after 12:59"
+    elif not nights and inputs.is_made(cell):
+        reason = "a formula made it"
+    else:
+        return
+    form = f'datetime({inputs.cell_of(cell)}, "{format_of_clock(cell)}")'
+    hint = f"{hint}, or if they are of the 24-hour clock, write {form}"
+    raise problem(f"{name}: this could be a.m. or p.m., because {reason}", hint, value=cell)
+
+
+def format_of_clock(text: str) -> str:
+    """The format of a time of day on the 24-hour clock, or of a date with one, as a hint."""
+    clock = "HH:mm:ss" if text.count(":") > 1 else "HH:mm"
+    dated = parse_date(text)
+    if dated is None:
+        return clock
+    return f"{'DD/MM/YYYY' if dated.by_number else 'YYYY-MM-DD'} {clock}"
+
+
+def _formatted(text: str, forms: tuple[object, ...], name: str) -> DateAndTime:
+    """The moment in a text of one of the formats ``forms``. Two different moments are a problem."""
     if not text.strip():
         raise problem(f"{name}: the cell is empty")
+    moments = dict.fromkeys(filter(None, (_in_format(text, form, name) for form in forms)))
+    if not moments:
+        shown = " or ".join(map(str, forms))
+        raise problem(f"{name}: not in the format {shown}", _FORMAT_HINT, value=text)
+    if len(moments) > 1:
+        hint = "keep one of the formats, or write the cells in one way"
+        raise problem(f"{name}: two of the formats read this differently", hint, value=text)
+    return next(iter(moments))
+
+
+def _in_format(text: str, form: object, name: str) -> DateAndTime | None:
     if not isinstance(form, str):
         raise problem(f"{name}: the format must be a text", _FORMAT_HINT)
     try:
-        moment = compile_pattern(form).match(text)
+        return compile_pattern(form).match(text)
     except FormatError as error:
         raise problem(f"{name}: invalid format {form!r}: {error}", _FORMAT_HINT) from error
-    if moment is None:
-        raise problem(f"{name}: not in the format {form}", _FORMAT_HINT, value=text)
-    return moment

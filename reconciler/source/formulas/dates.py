@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
@@ -56,6 +56,7 @@ _CERTAIN = tuple(
         rf"(?P<year>[0-9]{{4}}){_GAP}{_MONTH}{_GAP}{_DAY}",
     )
 )
+_STORED = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WITH_WEEKDAY = re.compile(r"(?P<weekday>[a-z]+(?:-feira)?)\.?,?\s+(?P<rest>.+)")
 _WITH_CLOCK = re.compile(rf"(?P<date>.+?)(?:[\s,]+|(?<=[0-9])t)(?P<clock>{CLOCK})")
 
@@ -64,14 +65,16 @@ _WITH_CLOCK = re.compile(rf"(?P<date>.+?)(?:[\s,]+|(?<=[0-9])t)(?P<clock>{CLOCK}
 class DateText:
     """The days that a text may mean, None where there is no such day. They are equal if the order is certain.
 
-    ``by_number`` is set if the text has a numeric month next to the day, so that their order matters. ``clock`` is
-    the text of a time of day after the date, or empty.
+    ``by_number`` is set if the text has a numeric month next to the day, so that their order matters. ``stored``:
+    the date is as spreadsheets store a real one: ``2026-06-05``. ``clock`` is the text of a time of day after the
+    date, or empty.
     """
 
     day_first: date | None
     month_first: date | None
     by_number: bool = False
     clock: str = ""
+    stored: bool = False
 
 
 @lru_cache(maxsize=65536)
@@ -85,7 +88,7 @@ def parse_date(text: str) -> DateText | None:
     found = _parse_day(timed["date"]) if timed is not None else None
     if timed is None or found is None or parse_clock(timed["clock"]) is None:
         return None
-    return DateText(found.day_first, found.month_first, found.by_number, timed["clock"])
+    return replace(found, clock=timed["clock"])
 
 
 def without_accents(text: str) -> str:
@@ -112,7 +115,7 @@ def _parse_day(text: str) -> DateText | None:
     if month is None:
         return None
     day = _date(_year(match["year"]), month, int(match["day"]))
-    return DateText(day, day)
+    return DateText(day, day, stored=_STORED.fullmatch(text) is not None)
 
 
 def _on_weekday(found: DateText, weekday: int) -> DateText:

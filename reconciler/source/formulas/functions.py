@@ -12,7 +12,8 @@ from functools import lru_cache
 from reconciler.domain.times import zone_country
 from reconciler.source.formulas.amounts import readings
 from reconciler.source.formulas.date_functions import as_date, as_datetime, at, days, weekday, workdays
-from reconciler.source.formulas.notations import MARKS, NO_INPUTS, Inputs, Notation
+from reconciler.source.formulas.inputs import NO_INPUTS, Inputs
+from reconciler.source.formulas.notations import MARKS, Notation
 from reconciler.source.formulas.problem import Function, problem
 from reconciler.source.formulas.result import MAX_TEXT, number_text
 from reconciler.source.rows.fields import SPOILED_NUMBER

@@ -7,7 +7,7 @@ column decides nothing if no cell is clear, or if clear cells contradict each ot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -17,28 +17,33 @@ from reconciler.source.formulas.dates import parse_date
 
 # What a text in ASCII has if it shows a notation; others are always parsed.
 _LIKE_DATE = re.compile(r"[0-9][/. -][0-9]{1,2}[/. -][0-9]")
-_LIKE_CLOCK = re.compile(r"[0-9]:[0-9]|[0-9]\s*[ap]\.?\s?m", re.IGNORECASE)
+_LIKE_CLOCK = re.compile(r"[0-9]:[0-9]|[0-9]\s*(?:[ap]\.?\s?m|h)|^\s*0?[.,][0-9]+\s*$", re.IGNORECASE)
 _LIKE_AMOUNT = re.compile("[0-9][.,][0-9]")
+_MONTHS = 12
+_NOON = 12
 
 
 class Notation(StrEnum):
-    """What a clear cell shows. The value describes the cell in messages."""
+    """What a cell shows. The value describes the cell in messages."""
 
     DAY_FIRST = "has the day first"
     MONTH_FIRST = "has the month first"
+    EITHER_ORDER = "may have the day or the month first"
+    DAY_TO_12 = "is a date with a day up to 12"
+    DAY_PAST_12 = "is a date with a day after 12"
     TWELVE_HOURS = "says a.m. or p.m."
+    NIGHT = "is before 7:00"
+    AFTERNOON = "is after 12:59"
     POINT = "has a decimal point"
     COMMA = "has a decimal comma"
 
 
-# The fields that set the region of a phone number.
-REGION_FIELDS = ("country", "schedule.timezone")
 ORDERS = frozenset({Notation.DAY_FIRST, Notation.MONTH_FIRST})
 MARKS = frozenset({Notation.POINT, Notation.COMMA})
 # The first cell, such as June!B7, that shows each notation.
 Examples: TypeAlias = Mapping[Notation, str]
-# The examples in a column of the sheet, by its name.
-ColumnExamples: TypeAlias = Callable[[str], Examples]
+# Other cells than those of a program that swapped day and month: it would have swapped these, too.
+NOT_SWAPPED = frozenset({Notation.DAY_PAST_12, Notation.EITHER_ORDER})
 
 
 def notations_of(text: str) -> Iterator[Notation]:
@@ -58,16 +63,29 @@ def notations_of(text: str) -> Iterator[Notation]:
 
 def _of_date(text: str) -> Notation | None:
     found = parse_date(text)
-    if found is None or not found.by_number or (found.day_first is None) is (found.month_first is None):
+    if found is None:
         return None
-    return Notation.MONTH_FIRST if found.day_first is None else Notation.DAY_FIRST
+    day, other = found.day_first, found.month_first
+    if found.stored and day is not None and day.day != day.month:
+        return Notation.DAY_TO_12 if day.day <= _MONTHS else Notation.DAY_PAST_12
+    if not found.by_number or (day is None and other is None):
+        return None
+    if day is not None and other is not None:
+        return Notation.EITHER_ORDER
+    return Notation.MONTH_FIRST if day is None else Notation.DAY_FIRST
 
 
 def _of_clock(text: str) -> Notation | None:
     found = parse_clock(text)
     if found is None and (dated := parse_date(text)) is not None and dated.clock:
         found = parse_clock(dated.clock)
-    return Notation.TWELVE_HOURS if found is not None and found.says_half else None
+    if found is None:
+        return None
+    if found.says_half:
+        return Notation.TWELVE_HOURS
+    if found.is_night:
+        return Notation.NIGHT
+    return Notation.AFTERNOON if found.time.hour > _NOON else None
 
 
 def _of_amount(text: str) -> Notation | None:
@@ -77,49 +95,14 @@ def _of_amount(text: str) -> Notation | None:
     return Notation.POINT if point else Notation.COMMA
 
 
-def no_examples(_column: str) -> Examples:
-    """The notations of columns that are not those of a sheet."""
-    return {}
+def order_before_swapping(column: Examples) -> Notation | None:
+    """The order of the texts of a column if its real dates look as if their day and month were swapped; else None.
 
-
-class Inputs:
-    """The texts that a running formula reads, with their names, and the notations of their columns."""
-
-    __slots__ = ("_columns", "_names", "_texts")
-
-    def __init__(
-        self, names: Sequence[str] = (), texts: Sequence[str] = (), columns: ColumnExamples = no_examples
-    ) -> None:
-        self._names = names
-        self._texts = texts
-        self._columns = columns
-
-    def text(self, name: str) -> str:
-        """The text with a name; empty if the formula does not read it."""
-        return self._texts[self._names.index(name)] if name in self._names else ""
-
-    def examples(self, text: str) -> Examples:
-        """The notations in the columns of the cells that hold ``text``.
-
-        If several columns hold it, an order or a mark counts only if each of them shows one. A text that a formula
-        made may be of any cell that it reads: only what casts doubt on it counts.
-        """
-        cells = zip(self._names, self._texts, strict=True)
-        columns = [self._columns(name) for name, cell in cells if cell.strip() == text.strip()]
-        if not columns:
-            read = {note: cell for name in self._names for note, cell in self._columns(name).items()}
-            return {note: cell for note, cell in read.items() if note is Notation.TWELVE_HOURS}
-        merged = {note: cell for column in reversed(columns) for note, cell in column.items()}
-        decided = [kind for kind in (ORDERS, MARKS) if all(kind & set(column) for column in columns)]
-        usable = {Notation.TWELVE_HOURS}.union(*decided)
-        return {note: cell for note, cell in merged.items() if note in usable}
-
-    def cell_of(self, text: str) -> str:
-        """The cell with ``text`` as a formula names it; ``row.x`` if there is none, or more than one."""
-        cells = zip(self._names, self._texts, strict=True)
-        names = {name for name, cell in cells if cell == text and name not in REGION_FIELDS}
-        name = names.pop() if len(names) == 1 else "x"
-        return f"row.{name}" if name.isascii() and name.isidentifier() else f'row["{name}"]'
-
-
-NO_INPUTS = Inputs()
+    A spreadsheet program with the settings of another country makes ``05/03/2026`` a real date on 3 May, and
+    leaves ``16/03/2026`` as a text, because there is no month 16. So no real date is after the 12th, and no text
+    before.
+    """
+    orders = [order for order in ORDERS if order in column]
+    if Notation.DAY_TO_12 not in column or len(orders) != 1 or not NOT_SWAPPED.isdisjoint(column):
+        return None
+    return orders[0]

@@ -15,7 +15,14 @@ from functools import lru_cache
 from inspect import signature
 from typing import TYPE_CHECKING
 
-from reconciler.source.formulas.notations import NO_INPUTS, REGION_FIELDS, ColumnExamples, Inputs, no_examples
+from reconciler.source.formulas.inputs import (
+    NO_INPUTS,
+    NO_SOURCES,
+    REGION_FIELDS,
+    ColumnSources,
+    Derivation,
+    Inputs,
+)
 from reconciler.source.formulas.problem import FormulaProblem, Function
 from reconciler.source.formulas.result import to_text
 from reconciler.source.formulas.signatures import extension
@@ -77,7 +84,12 @@ class Engine:
         required = dict.fromkeys(read.name for read in scanned.reads if not read.optional)
         tables = tuple(dict.fromkeys(scanned.tables))
         context = REGION_FIELDS if scanned.uses_region else ()
-        return Program(self, formula, expression, reads, constants, tuple(required), tables, context)
+        derivation = Derivation(
+            reads=tuple(dict.fromkeys(read.name for read in scanned.reads if not read.checked)),
+            tables=tuple(dict.fromkeys(scanned.unchecked_tables)),
+            literals=frozenset(scanned.literals),
+        )
+        return Program(self, formula, expression, reads, constants, tuple(required), derivation, tables, context)
 
     def raised(self) -> FormulaProblem | None:
         """The problem that a function raised since ``begin``, or None."""
@@ -155,7 +167,8 @@ class Program:
     """A compiled formula. ``variables`` maps the engine's variables to the names of cells.
 
     ``required`` are the cells read outside of ``coalesce``, ``tables`` the names of the lookup tables it uses.
-    ``context`` are further cells that its functions read. ``columns`` returns the notations of a sheet's columns.
+    ``derivation`` is what the result may be made of, ``context`` further cells that its functions read.
+    ``columns`` are those of a sheet.
     """
 
     engine: Engine
@@ -164,9 +177,10 @@ class Program:
     variables: Mapping[str, str]
     constants: Mapping[str, str]
     required: tuple[str, ...]
+    derivation: Derivation
     tables: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
-    columns: ColumnExamples = no_examples
+    columns: ColumnSources = NO_SOURCES
     reads: tuple[str, ...] = field(init=False)
     _instant: bool = field(init=False)
     _result: Callable[[tuple[str, ...]], str] = field(init=False)
@@ -176,7 +190,7 @@ class Program:
         self._instant = bool(_INSTANT.search(self.formula)) and not _DATE.match(self.formula)
         self._result = lru_cache(_CACHED)(self._evaluate)
 
-    def in_sheet(self, columns: ColumnExamples) -> Program:
+    def in_sheet(self, columns: ColumnSources) -> Program:
         """The same formula for the rows of one sheet."""
         return replace(self, columns=columns)
 
@@ -190,7 +204,7 @@ class Program:
 
     def _evaluate(self, texts: tuple[str, ...]) -> str:
         engine = self.engine
-        engine.begin(Inputs(self.reads, texts, self.columns))
+        engine.begin(Inputs(self.reads, texts, self.columns, self.derivation.literals))
         if any("\0" in text for text in texts):  # the engine would cut the text there
             raise FormulaProblem("E705", "a cell that the formula reads contains a NUL character")
         try:

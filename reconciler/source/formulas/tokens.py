@@ -7,7 +7,7 @@ inputs are limited here, on tokens. Tokens follow the grammar of the CEL specifi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,6 +19,8 @@ MAX_DEPTH = 32
 MAX_MACROS = 2
 MAX_COMMAS_WITH_MACROS = 30
 MAX_READS = 30
+# Functions that check how dates and times are written.
+CHECKING = frozenset({"date", "datetime", "at", "workdays", "weekday"})
 _MACROS = frozenset({"map", "filter", "all", "exists", "exists_one"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -44,24 +46,29 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """``row.name`` or ``row["name"]`` from ``start`` to ``end``. ``optional``: inside a ``coalesce``."""
+    """``row.name`` or ``row["name"]`` from ``start`` to ``end``. ``optional``: inside a ``coalesce``. ``checked``:
+    only a function such as ``date`` reads the text."""
 
     name: str
     start: int
     end: int
     optional: bool
+    checked: bool
 
 
 @dataclass(slots=True)
 class Scanned:
     """The names in a formula. ``tables`` are those of ``lookup``, ``bound`` the variables of macros.
 
-    ``uses_region``: a call of ``e164`` does not name the region.
+    ``unchecked_tables`` are those with a call of ``lookup`` outside of functions such as ``date``. ``literals``
+    are the texts in quotes. ``uses_region``: a call of ``e164`` does not name the region.
     """
 
     reads: list[Read] = field(default_factory=list)
     plan_names: list[Read] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    unchecked_tables: list[str] = field(default_factory=list)
+    literals: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
     uses_region: bool = False
 
@@ -130,6 +137,8 @@ class _Scanner:
                 continue
             if token.kind == "mark":
                 self._mark(index, token)
+            elif token.kind == "text" and (text := _PLAIN_TEXT.fullmatch(token.text)) is not None:
+                self._found.literals.add(text[2])
             elif token.kind == "name" and self._text(index - 1) != ".":
                 skip = self._name(index, token)
             if token.kind == "name" and self._text(index + 1) == "(":
@@ -177,6 +186,8 @@ class _Scanner:
                     "E703", "lookup needs the name of a table in quotes", 'write lookup("contacts", ...)'
                 )
             self._found.tables.append(name[2])
+            if CHECKING.isdisjoint(self._open):
+                self._found.unchecked_tables.append(name[2])
         elif token.text == "e164":
             self._found.uses_region |= self._arguments(index) < 2
 
@@ -212,7 +223,13 @@ class _Scanner:
         if not parts:
             hint = f"write {token.text}.name" + (' or row["Name with spaces"]' if token.text == "row" else "")
             raise FormulaProblem("E703", f"{token.text} alone is not a value", hint)
-        read = Read(".".join(parts), token.at, end.at + len(end.text), "coalesce" in self._open)
+        read = Read(
+            name=".".join(parts),
+            start=token.at,
+            end=end.at + len(end.text),
+            optional="coalesce" in self._open,
+            checked=not CHECKING.isdisjoint(self._open) or self._is_method(position, CHECKING),
+        )
         (self._found.reads if token.text == "row" else self._found.plan_names).append(read)
         return position
 
@@ -227,6 +244,10 @@ class _Scanner:
                 raise FormulaProblem("E701", f"{inner}: write the header in plain quotes, without escapes")
             return match[2], at + 3
         return None
+
+    def _is_method(self, at: int, names: Set[str]) -> bool:
+        """Whether a method with one of these names is called at a token: ``.date(``."""
+        return self._text(at) == "." and self._text(at + 1) in names and self._text(at + 2) == "("
 
     def _text(self, index: int) -> str:
         return self._tokens[index].text if 0 <= index < len(self._tokens) else ""

@@ -99,12 +99,16 @@ class Callers:
 
 def _choose(answer: str, choices: list[Caller], option: str, form: re.Pattern[str]) -> Caller:
     """The choice with that name, id or position; an id or a number that is not in the list is used as it is."""
-    if answer.isdecimal() and 1 <= int(answer) <= len(choices) and len(answer) < 4:
-        return choices[int(answer) - 1]
-    folded = answer.casefold()
+    folded, position = answer.casefold(), int(answer) if answer.isdecimal() and len(answer) < 4 else 0
+    numbered = choices[position - 1] if 1 <= position <= len(choices) else None
     for choice in choices:
         if folded in {choice.value.casefold(), choice.name.casefold(), *map(str.casefold, choice.names)}:
+            if numbered not in {None, choice}:
+                message = f"{option}: {quoted(answer)} is the name of one choice and the position of another"
+                raise AnswerProblem(message, f"write an id: {choice.value} or {numbered.value}")
             return choice
+    if numbered is not None:
+        return numbered
     if form.fullmatch(answer):
         return Caller(answer, answer)
     names = [choice.name for choice in choices]

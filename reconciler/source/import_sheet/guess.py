@@ -62,10 +62,16 @@ class _Guesser:
         self._key(skipped, timing)
         self._rest(is_contact=is_contact)
         order = {"key": 0, timing.helper: 1}
-        columns = sorted(self._columns, key=lambda entry: order.get(entry.field, 2))
+        columns = sorted(self._used(timing.helper), key=lambda entry: order.get(entry.field, 2))
         wrong = self._phones.describe_wrong(self._sample, skipped.read) if self._phones is not None else ""
         rows = tuple(filter(None, (skipped.describe(), wrong)))
         return Draft(tuple(defaults), tuple(columns), tuple(self._notes), skipped.where, rows)
+
+    def _used(self, helper: str) -> list[DraftLine]:
+        """The columns without the helper, if no other one reads it."""
+        cell = cell_of(helper)
+        reads = any(cell in f"{entry.value} {entry.note}" for entry in self._columns if entry.field != helper)
+        return [entry for entry in self._columns if reads or entry.field != helper]
 
     def _has(self, field: str) -> bool:
         return field in self._roles.fields or any(entry.field == field for entry in self._columns)
@@ -149,27 +155,31 @@ class _Guesser:
         if "key" in self._roles.fields:
             return
         sample, rows = self._sample, skipped.read
-        likely, certain = self._likely_key(timing, rows)
+        likely, is_identifier = self._likely_key(timing, rows)
+        certain = is_identifier and (timing.day is not None or "delay_minutes" in self._roles.fields)
         question = Question(
             keys.OPTION,
             "Which columns identify a call, and never change?",
             guess=likely.text if likely else None,
             certain=certain,
         )
-        found = self._answers.answer(question, lambda text: keys.parse_key(text, sample, rows))
+        found = self._answers.answer(question, lambda text: keys.parse_key(text, sample, rows, timing.day))
         if found is None:
             such = f' Pass --key, such as --key "{likely.text}"' if likely else ""
-            self._add("key", None, f"no column looks like a unique identifier, such as an invoice number.{such}")
+            lacks = "no column looks like a unique identifier, such as an invoice number"
+            if is_identifier:
+                lacks = f"the date of the call is not known, and without it {_UNDATED}"
+            self._add("key", None, f"{lacks}.{such}")
             return
         for column in found.columns:
             self._roles.use(column)
             if keys.is_row_number(column, rows):
                 self._notes.append(f"{label(column.name)} {_COUNTS}")
         dated = timing.day in found.columns
-        if timing.day is not None and not dated:
+        if not dated:
             self._notes.append(f"the key has no date: {_UNDATED}")
         note = f"{found.text}; {_DATED}" if dated else found.text
-        self._add("key", found.formula(timing.day, timing.helper), note)
+        self._add("key", found.formula(timing.helper), note)
 
     def _likely_key(self, timing: Timing, rows: tuple[int, ...]) -> tuple[keys.Key | None, bool]:
         """The likely key, and whether it is certain: it contains an identifier, not only a name."""
@@ -179,9 +189,9 @@ class _Guesser:
         identifiers = [item for item in columns if fit(item.name, Role.KEY) and not looks.are_dates(item.values)]
         identifiers.sort(key=lambda item: -fit(item.name, Role.KEY))
         identifiers += [self._contact] if self._contact is not None else []
-        certain = keys.guess_key(identifiers, others, self._sample, rows)
+        certain = keys.guess_key(identifiers, others, self._sample, rows, timing.day)
         names = [item for item in columns if fit(item.name, Role.NAME) and looks.are_names(item.values)]
-        return certain or keys.guess_key(names, others, self._sample, rows), certain is not None
+        return certain or keys.guess_key(names, others, self._sample, rows, timing.day), certain is not None
 
     def _rest(self, *, is_contact: bool) -> None:
         """The other columns: fields with similar names, and data for the agent."""

@@ -43,19 +43,19 @@ class Phones:
 
 
 def read_phones(phone: Column, answers: Answers, country: str | None) -> Phones:
-    """Ask for the country of the numbers, unless they have country codes, or exist in the time zone's country.
-    ``country`` is another likely one. A country where most of them do not exist is not offered.
+    """Ask for the country of the numbers, unless they have country codes, or exist in the time zone's country
+    and fewer in any other. ``country`` is another likely one. One where most of them do not exist is not offered.
     """
     zone, own = answers.given.get("--timezone"), looks.region_of(phone.with_digits)
     zoned = zone_country(zone or "")
     fits = zoned is not None and looks.are_numbers_of(phone.with_digits, zoned)
-    rivals = {region for region in (country, looks.likely_region(phone.with_digits)) if region is not None}
-    counts = {region: looks.count_numbers_of(phone.with_digits, region) for region in rivals}
+    others = {*looks.possible_regions(phone.with_digits), country} - {zoned, None}
+    counts = [looks.count_numbers_of(phone.with_digits, other) for other in others if other is not None]
     certain = (
         zoned is not None
         and fits
         and not looks.have_country_codes(phone.with_digits)  # of several countries: the next ones may be of any
-        and looks.count_numbers_of(phone.with_digits, zoned) >= max(counts.values(), default=0)
+        and looks.count_numbers_of(phone.with_digits, zoned) > max(counts, default=0)
     )
     if country is None or not looks.are_numbers_of(phone.with_digits, country):
         country = looks.likely_region(phone.with_digits)

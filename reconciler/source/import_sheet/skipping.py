@@ -13,7 +13,7 @@ from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.import_sheet.answers import AnswerProblem
 from reconciler.source.import_sheet.draft import cell_of, text_literal
 from reconciler.source.import_sheet.sample import Column, Sample
-from reconciler.source.import_sheet.values import has_digit, is_phone
+from reconciler.source.import_sheet.values import FEWEST_DIGITS, has_digit, is_phone
 from reconciler.source.schema.wording import listed, quoted
 from reconciler.source.sheets.filtering import is_true
 
@@ -56,7 +56,7 @@ def propose(sample: Sample, needed: Mapping[str, Column]) -> Skipped:
     totals = [index for index in read if index in sample.totals and phone and not is_phone(phone.cells[index])]
     for index in totals:
         label = sample.totals[index]
-        condition = _without_label(sample, index, [other for other in read if other not in totals])
+        condition = _without_label(sample, index, phone) if phone is not None else None
         if condition is not None:
             conditions += [] if condition in conditions else [condition]
             reasons.setdefault(label, []).append(sample.numbers[index])
@@ -66,15 +66,14 @@ def propose(sample: Sample, needed: Mapping[str, Column]) -> Skipped:
     return Skipped(" && ".join(conditions), tuple(read), reasons)
 
 
-def _without_label(sample: Sample, index: int, others: Sequence[int]) -> str | None:
-    """The condition that a row does not have the label of this row of totals. None if no formula can say it, or if
-    one of the ``others`` has the same text there: a customer must not be skipped."""
+def _without_label(sample: Sample, index: int, phone: Column) -> str | None:
+    """The condition that a row does not have the label of this row of totals, or has a phone number: a customer of
+    that name must not be skipped. None if no formula can say it."""
     column = next((item for item in sample.columns if item.cells[index].strip() == sample.totals[index]), None)
     if column is None or not cell_of(column.name) or not text_literal(column.cells[index]):
         return None
-    if any(column.cells[other] == column.cells[index] for other in others):
-        return None
-    return f"{cell_of(column.name)} != {text_literal(column.cells[index])}"
+    has_number = f'{cell_of(phone.name)}.matches("{".*".join(["[0-9]"] * FEWEST_DIGITS)}")'
+    return f"({cell_of(column.name)} != {text_literal(column.cells[index])} || {has_number})"
 
 
 def apply_where(text: str, sample: Sample) -> Skipped:

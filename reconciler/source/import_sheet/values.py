@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.domain.model import ROW_KEY
-from reconciler.source.formulas.date_functions import as_date
-from reconciler.source.formulas.functions import e164, money
-from reconciler.source.formulas.notations import Examples, Inputs, notations_of
+from reconciler.source.formulas.date_functions import as_date, formats_if_swapped
+from reconciler.source.formulas.dates import parse_date
+from reconciler.source.formulas.functions import e164, money, slug
+from reconciler.source.formulas.inputs import ColumnSources, Inputs
+from reconciler.source.formulas.notations import Examples, Notation, notations_of, order_before_swapping
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.rows.fields import SPOILED_NUMBER, check_of
 from reconciler.source.rows.phone_numbers import judge_number
@@ -32,6 +34,7 @@ _ORDERS = ("DD{0}MM{0}YYYY", "MM{0}DD{0}YYYY", "YYYY{0}MM{0}DD", "DD{0}MM{0}YY",
 _STARTS_WITH_YEAR = re.compile("[0-9]{4}", re.ASCII)
 _LONG_NUMBER = re.compile(r"[0-9][^0-9]?[0-9][^0-9]?[0-9][^0-9]?[0-9]", re.ASCII)
 _MOSTLY = 0.9
+FEWEST_DIGITS = 7  # of a phone number
 _REGIONS = ["MX", "ES", "AR", "CO", "CL", "PE", "EC", "GT", "CR", "PA", "UY", "BO", "DO", "BR", "PT", "US", "GB"]
 
 Values = Sequence[str]
@@ -61,7 +64,7 @@ def is_phone(text: str) -> bool:
     number = text.strip()
     if SPOILED_NUMBER.fullmatch(number):
         return True
-    return _PHONE.fullmatch(number) is not None and 7 <= sum(map(str.isdigit, number)) <= 15
+    return _PHONE.fullmatch(number) is not None and FEWEST_DIGITS <= sum(map(str.isdigit, number)) <= 15
 
 
 def are_times(values: Values) -> bool:
@@ -122,17 +125,48 @@ def date_forms(values: Values) -> tuple[str, ...]:
         found = tuple(form for form in forms if all(_runs(as_date, text, form) for text in values))
         if found:
             return found
-    shown = {notation: text for text in values for notation in notations_of(text)}
+    shown = notations(values)
     return ("",) if all_of(values, lambda text: _reads_date(text, shown)) else ()
+
+
+def notations(values: Values) -> dict[Notation, str]:
+    """What the cells of a column show, each with the first cell that shows it."""
+    return {notation: text for text in reversed(values) for notation in notations_of(text)}
+
+
+def swapped_formats(values: Values) -> tuple[str, tuple[tuple[str, str], tuple[str, str]]] | None:
+    """The first real date, if the day and the month of the real dates may be swapped, with the formats of the
+    column if they are right, and if they are swapped."""
+    shown = notations(values)
+    order, text = order_before_swapping(shown), shown.get(Notation.DAY_TO_12, "")
+    found = parse_date(text)
+    return (text, formats_if_swapped(order, found)) if order is not None and found is not None else None
+
+
+def night_time(values: Values) -> str | None:
+    """The first time such as ``1:00``, if no time of the column is after 12:59; else None."""
+    shown = notations(values)
+    return None if Notation.AFTERNOON in shown else shown.get(Notation.NIGHT)
 
 
 def _reads_date(text: str, shown: Examples) -> bool:
     """Whether ``date`` reads a cell of a column that shows these notations."""
+    return _day(text, shown) is not None
+
+
+def _day(text: str, shown: Examples) -> str | None:
     try:
-        as_date(text, inputs=Inputs(("cell",), (text,), lambda _: shown))
+        day = as_date(text, inputs=Inputs(("cell",), (text,), ColumnSources(lambda *_: shown)))
     except FormulaProblem:
-        return False
-    return True
+        return None
+    return day.date().isoformat()
+
+
+def days_of(values: Values) -> Callable[[str], str]:
+    """The function that returns the day of a cell in a column with these values, as ``2031-06-16``; the cell in
+    the form of a key if it is not certain."""
+    shown = notations(values)
+    return lambda text: _day(text, shown) or slug(text)
 
 
 def is_region(name: str) -> bool:
@@ -160,8 +194,13 @@ def likely_region(values: Values) -> str | None:
     """The one region among those of the languages of headers in which most of these numbers exist; None if there
     is none, or more than one.
     """
-    regions = [region for region in _REGIONS if are_numbers_of(values, region)]
+    regions = possible_regions(values)
     return regions[0] if len(regions) == 1 else None
+
+
+def possible_regions(values: Values) -> list[str]:
+    """The regions among those of the languages of headers in which most of these numbers exist."""
+    return [region for region in _REGIONS if are_numbers_of(values, region)]
 
 
 def zone_of(values: Values, region: str) -> str | None:

@@ -61,7 +61,8 @@ def _noted(margin: str, text: str, entry: DraftLine) -> Iterator[str]:
     if not entry.note:
         yield margin + text
         return
-    note = f"# {'TODO: ' if entry.value is None else ''}{entry.note}"
+    shown = "".join(char if char.isprintable() else " " for char in entry.note)
+    note = f"# {'TODO: ' if entry.value is None else ''}{shown}"
     whole = f"{margin}{text}  {note}"
     yield from [whole] if len(whole) <= _WIDEST else [margin + note, margin + text]
 

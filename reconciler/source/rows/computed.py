@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.domain.settings import Project
-from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns
+from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns, sources_of
 from reconciler.source.formulas.functions import library
+from reconciler.source.formulas.inputs import no_examples
 from reconciler.source.formulas.program import Engine
 from reconciler.source.report import FileReport
 from reconciler.source.rows.fields import is_repeat, schema_of
@@ -26,6 +27,7 @@ class Computed:
         self._report = report
         self._names = {"name": plan or ""}
         self._lookups = _lookups(root, project, report)
+        self.table_examples = self._lookups.examples
         self._holidays = project.holidays
         self._engine: Engine | None = None
         self.columns = self._read(root, ("columns",))
@@ -87,7 +89,8 @@ class Computed:
                     self._report.add_problem(
                         "E703", message, column.scalar.line, column.scalar.column, hint, private=private
                     )
-        return in_order(fit, self._report)
+        sources = sources_of(fit, no_examples, self.table_examples)
+        return [column.in_sheet(sources) for column in in_order(fit, self._report)]
 
     def _check_helpers(self) -> None:
         """Report columns that are neither a field nor used by a formula."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reconciler.domain.model import PLAN_NAME, Location, Move, Row
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Columns
+from reconciler.source.formulas.inputs import TableExamples
 from reconciler.source.report import FileReport
 from reconciler.source.rows.cells import Identity, Layer, PlanPlace, Source, layer_of
 from reconciler.source.rows.collector import PackedRows
@@ -114,7 +115,9 @@ def _table(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | Pa
     node = root.get("table")
     if not isinstance(node, MapNode) or computed.broken:
         return
-    reader = SheetReader(Inline(node, frame.report), "the table", frame, Source.ROW)
+    reader = SheetReader(
+        Inline(node, frame.report), "the table", frame, Source.ROW, tables=computed.table_examples
+    )
     try:
         yield from reader.rows(computed.columns)
     except SheetProblem as problem:
@@ -130,16 +133,16 @@ def _sheets(root: MapNode, frame: Frame, computed: Computed) -> Iterator[Row | P
             continue
         columns = computed.for_sheet(item, index)
         if columns is not None and not any(path[:2] == ("sheets", index) for path in frame.report.bad):
-            yield from _sheet(options, columns, computed.filter_of_sheet(index), frame)
+            yield from _sheet(options, columns, computed.filter_of_sheet(index), frame, computed.table_examples)
 
 
 def _sheet(
-    options: Options, columns: Columns, row_filter: RowFilter | None, frame: Frame
+    options: Options, columns: Columns, row_filter: RowFilter | None, frame: Frame, tables: TableExamples
 ) -> Iterator[Row | PackedRows]:
     report = frame.report
     try:
         with open_sheet(options, report.file, frame.project) as grid:
-            reader = SheetReader(grid, options.file.text, frame, Source.SHEET, options.header, row_filter)
+            reader = SheetReader(grid, options.file.text, frame, Source.SHEET, options.header, row_filter, tables)
             empty = True
             for rows in reader.rows(columns):
                 empty = False

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 
 from reconciler.source.formulas.notations import Examples, Notation, notations_of
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.sheets.filtering import RowFilter
 from reconciler.source.sheets.grid import Grid, SheetProblem, SheetRow
 
+_SHOWN_WITH_HALF = "AM/PM"  # in the number format of a real time
+_CLOCKS = frozenset({Notation.NIGHT, Notation.AFTERNOON})
+_ALL: frozenset[Notation] = frozenset()
+
 
 class SheetExamples:
-    """The notations in the columns that formulas read. The whole sheet is read when a cell first needs them.
+    """The notations in the columns that formulas read. The sheet is read as far as a cell needs them.
 
     Each process of a long sheet reads it for itself, with the same result.
     """
@@ -30,23 +34,30 @@ class SheetExamples:
         self._names = tuple(names)
         self._header = header
         self._columns = [(index, name) for index, name in enumerate(self._names) if name in reads]
-        self._found: dict[str, dict[Notation, str]] | None = None
+        self._found: dict[str, dict[Notation, str]] = {name: {} for _, name in self._columns}
+        self._steps: Iterator[None] | None = None
 
-    def __call__(self, column: str) -> Examples:
-        if self._found is None:
-            self._found = self._read()
-        return self._found.get(column, {})
+    def __call__(self, column: str, until: Set[Notation] = _ALL, /) -> Examples:
+        """The examples in a column. Reads on only to a cell that shows one of ``until``."""
+        found = self._found.get(column)
+        if found is None:
+            return {}
+        if self._steps is None:
+            self._steps = self._read()
+        while until.isdisjoint(found) and next(self._steps, self) is None:
+            pass
+        return found
 
-    def _read(self) -> dict[str, dict[Notation, str]]:
-        found: dict[str, dict[Notation, str]] = {name: {} for _, name in self._columns}
+    def _read(self) -> Iterator[None]:
+        """Read the sheet row by row."""
         grid = self._grid.reopened()
         try:
             for record in grid.records():
                 if record.number > self._header.number and self._is_call(record):
-                    self._add(grid, record, found)
+                    self._add(grid, record)
+                    yield None
         except SheetProblem:
-            pass  # the reading of the rows reports it, so that none of them is used
-        return found
+            return  # the reading of the rows reports it, so that none of them is used
 
     def _is_call(self, record: SheetRow) -> bool:
         """Whether ``where`` may keep the row. If that depends on what this scan finds, the row counts."""
@@ -57,9 +68,22 @@ class SheetExamples:
         except FormulaProblem:
             return True
 
-    def _add(self, grid: Grid, record: SheetRow, found: dict[str, dict[Notation, str]]) -> None:
+    def _add(self, grid: Grid, record: SheetRow) -> None:
         for index, name in self._columns:
-            for notation in notations_of(record.texts[index]) if index < len(record.texts) else ():
-                if notation not in found[name]:
+            for notation in _notations(record, index) if index < len(record.texts) else ():
+                if notation not in self._found[name]:
                     place = grid.locate(record, index)
-                    found[name][notation] = place.cell or f"line {place.line}"
+                    self._found[name][notation] = place.cell or f"line {place.line}"
+
+
+def _notations(record: SheetRow, index: int) -> Iterator[Notation]:
+    """The notations that a cell shows. A real time that the workbook shows with a.m. or p.m. says it, too."""
+    for notation in notations_of(record.texts[index]):
+        yield Notation.TWELVE_HOURS if notation in _CLOCKS and _shows_half(record, index) else notation
+
+
+def _shows_half(record: SheetRow, index: int) -> bool:
+    if (code := record.undisplayed.get(index)) is not None:
+        return _SHOWN_WITH_HALF in code.upper()
+    shown = record.displayed.get(index)
+    return shown is not None and Notation.TWELVE_HOURS in notations_of(shown)

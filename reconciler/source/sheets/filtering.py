@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.domain.model import Location
-from reconciler.source.formulas.notations import ColumnExamples
+from reconciler.source.formulas.inputs import ColumnSources
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.formulas.program import Engine, Program
 from reconciler.source.formulas.tokens import literals
@@ -29,7 +29,7 @@ class RowFilter:
         """The names of the cells it reads."""
         return self.program.variables.values()
 
-    def in_sheet(self, columns: ColumnExamples) -> RowFilter:
+    def in_sheet(self, columns: ColumnSources) -> RowFilter:
         """The same filter for the rows of one sheet."""
         return replace(self, program=self.program.in_sheet(columns))
 

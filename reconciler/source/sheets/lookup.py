@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from reconciler.domain.settings import Project
+from reconciler.source.formulas.inputs import NO_INPUTS, ColumnExamples, Inputs, no_examples
+from reconciler.source.formulas.notations import Examples, Notation
 from reconciler.source.formulas.problem import FormulaProblem, problem
 from reconciler.source.report import FileReport
 from reconciler.source.schema.wording import listed, quoted
-from reconciler.source.sheets.grid import SheetProblem, limited, refuse_flaws
+from reconciler.source.sheets.examples import SheetExamples
+from reconciler.source.sheets.grid import SheetProblem, SheetRow, limited, refuse_flaws
 from reconciler.source.sheets.opening import open_sheet
 from reconciler.source.sheets.options import Options
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """``rows`` by the text of the key column; ``several`` are the keys of more than one row."""
+    """``rows`` by the text of the key column; ``several`` are the keys of more than one row. ``header`` is the
+    record of the names."""
 
     names: tuple[str, ...]
     rows: Mapping[str, list[str]]
     several: frozenset[str]
+    header: SheetRow
 
 
 class Lookups:
@@ -31,6 +36,7 @@ class Lookups:
         self._project = project
         self._report = report
         self._tables: dict[str, _Table | None] = {}
+        self._examples: dict[str, SheetExamples] = {}
 
     def prepare(self, name: str) -> None:
         """Read a table that a formula uses.
@@ -49,7 +55,31 @@ class Lookups:
                 "E703", f"the table {quoted(name)} cannot be used", "correct the errors in its file"
             )
 
-    def find(self, name: object, value: object) -> Mapping[str, str]:
+    def examples(self, name: str) -> tuple[Sequence[str], ColumnExamples]:
+        """The columns of a table, and how each writes dates and times. The table is read again for the first."""
+        table = self._tables.get(name)
+        if table is None:
+            return (), no_examples
+
+        def of_column(column: str, _until: Set[Notation] = frozenset(), /) -> Examples:
+            if name not in self._examples:
+                self._examples[name] = self._read_examples(self._options[name], table)
+            return self._examples[name](column)
+
+        return table.names, of_column
+
+    def _read_examples(self, options: Options, table: _Table) -> SheetExamples:
+        """Raise ``FormulaProblem`` if the file cannot be read any more."""
+        try:
+            with open_sheet(options, self._report.file, self._project) as grid:
+                examples = SheetExamples(grid, table.header, table.names, set(table.names))
+                for name in table.names:
+                    examples(name)
+                return examples
+        except SheetProblem as error:
+            raise FormulaProblem("E703", f"{options.file.text}: {error.message}", error.hint) from error
+
+    def find(self, name: object, value: object, *, inputs: Inputs = NO_INPUTS) -> Mapping[str, str]:
         """The row with the key ``value``, as texts by header. No row, or several, is a problem."""
         table = self._tables.get(name) if isinstance(name, str) else None
         if table is None or not isinstance(value, str):
@@ -60,7 +90,9 @@ class Lookups:
             raise _not_unique(f"lookup: no row of {name} has the key", code_hint, value)
         if value in table.several:
             raise _not_unique(f"lookup: more than one row of {name} has the key", "keep one of them", value)
-        return dict(zip(table.names, row, strict=False))
+        found = dict(zip(table.names, row, strict=False))
+        inputs.add_row(found, self.examples(str(name))[1])
+        return found
 
     def _load(self, options: Options) -> _Table | None:
         try:
@@ -86,7 +118,7 @@ class Lookups:
         except SheetProblem as found:
             report_problem(found, options, self._report)
             return None
-        return _Table(names, rows, frozenset(several))
+        return _Table(names, rows, frozenset(several), first)
 
     @staticmethod
     def _key(names: tuple[str, ...], options: Options) -> int:

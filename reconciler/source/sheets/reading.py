@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 from reconciler.bulk import spool
 from reconciler.domain.model import Row
-from reconciler.source.formulas.columns import Columns, in_order
+from reconciler.source.formulas.columns import Columns, in_order, sources_of
+from reconciler.source.formulas.inputs import TableExamples, no_tables
 from reconciler.source.rows.cells import Source
 from reconciler.source.rows.collector import PackedRows
 from reconciler.source.rows.fields import MAPS, schema_of
@@ -33,8 +34,10 @@ class SheetReader:
         source: Source,
         header: int | None = None,
         row_filter: RowFilter | None = None,
+        tables: TableExamples = no_tables,
     ) -> None:
         self._grid = grid
+        self._tables = tables
         self._name = name
         self._frame = frame
         self._source = source
@@ -57,10 +60,11 @@ class SheetReader:
             return
         check_unread(self._grid, first, header, {*read, *columns}, report)
         examples = SheetExamples(self._grid, first, header.names, read, self._filter)
-        ordered = tuple(column.in_sheet(examples) for column in in_order(columns, report))
+        sources = sources_of(columns, examples, self._tables)
+        ordered = tuple(column.in_sheet(sources) for column in in_order(columns, report))
         if (columns and not ordered) or not self._knows(columns, header):
             return
-        row_filter = self._filter and self._filter.in_sheet(examples)
+        row_filter = self._filter and self._filter.in_sheet(sources)
         lines = RecordConverter(self._grid, header, ordered, self._frame, self._source, row_filter)
         filled, count = NonBlankRows(self._grid, records, self._frame.project.limits.sheet_rows), 0
         while count <= spool.PARALLEL_ABOVE or self._frame.watch is not None:
