@@ -124,7 +124,11 @@ class _Author:
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
             (0.3, lambda wishes: [CorrectFields(self.place())]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
-            (2 if self.wild else 0, lambda wishes: [self.moved_state(), self.suspicious_apply()]),
+            (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person), self.lossy_apply()]),
+            (
+                2 if self.wild else 0,
+                lambda wishes: [self.plain_apply(), self.moved_state(), self.suspicious_apply()],
+            ),
         ]
         [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
         return kind(wishes)
@@ -170,6 +174,9 @@ class _Author:
 
     def phase(self) -> str:
         return "place" if self.chance(0.45) else self.random.choice(PHASES)
+
+    def lossy_apply(self) -> Apply:
+        return replace(self.plain_apply(), faults=(("place", 0, self.random.choice((Fault.LOST, Fault.ERROR))),))
 
     def suspicious_apply(self) -> Apply:
         """An apply with a state that may be another copy, and perhaps a listing that does not show it."""

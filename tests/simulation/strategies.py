@@ -138,7 +138,15 @@ def _accept_any_listing(stack: ExitStack) -> None:
 
 
 def _adopt_the_first_that_looks_alike(stack: ExitStack) -> None:
-    _set(stack, matching, "mutual", lambda fits: {key: calls[0] for key, calls in fits.items() if calls})
+    def greedy(fits: Any) -> dict[Any, Any]:
+        taken: dict[str, Any] = {}
+        for address, calls in fits.items():
+            free = [call for call in calls if call.id not in taken]
+            if free:
+                taken[free[0].id] = (address, free[0])
+        return dict(taken.values())
+
+    _set(stack, matching, "mutual", greedy)
 
 
 def _forget_what_was_listed_before(stack: ExitStack) -> None:
@@ -182,7 +190,6 @@ STRATEGIES: dict[str, Change] = {
     "adopt the first that looks alike": _adopt_the_first_that_looks_alike,
     "forget what was listed before": _forget_what_was_listed_before,
     "do not ask for proof": _do_not_ask_for_proof,
-    "accept an old proof": lambda stack: _set(stack, sending, "FRESH", 1e9),
     "trust the saved plan": _trust_the_saved_plan,
     "ignore the clock": lambda stack: _set(stack, ServiceClock, "problem", lambda self, now: None),
     "ignore pauses": lambda stack: _set(stack, SendCheck, "pause", lambda self, order: None),
