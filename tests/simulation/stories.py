@@ -96,7 +96,7 @@ class _Author:
         )
         wishes = tuple(self.wish(number) for number in range(1, self.random.randint(2, 5)))
         steps: list[Step] = []
-        for _ in range(self.random.randint(1, 4)):
+        for _ in range(self.random.choice((1, 1, 2, 2, 3, 4))):
             steps += self.scene(wishes)
         return Story(seed, traits, wishes, tuple(steps))
 
@@ -125,10 +125,7 @@ class _Author:
             (0.3, lambda wishes: [CorrectFields(self.place())]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person), self.lossy_apply()]),
-            (
-                2 if self.wild else 0,
-                lambda wishes: [self.plain_apply(), self.moved_state(), self.suspicious_apply()],
-            ),
+            (2 if self.wild else 0, lambda wishes: self.other_copy()),
         ]
         [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
         return kind(wishes)
@@ -174,6 +171,9 @@ class _Author:
 
     def phase(self) -> str:
         return "place" if self.chance(0.45) else self.random.choice(PHASES)
+
+    def other_copy(self) -> list[Step]:
+        return [self.plain_apply(), self.moved_state(), self.suspicious_apply()]
 
     def lossy_apply(self) -> Apply:
         return replace(self.plain_apply(), faults=(("place", 0, self.random.choice((Fault.LOST, Fault.ERROR))),))
