@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -102,6 +102,26 @@ class Columns:
         cells = [_fit(name, size) for name, size in names if size]
         cells += [_fit(value, self.value, right=self.right)] if self.value else []
         return f"{'':{self.lead + 2}}{'  '.join([*cells, '' if self.own_line else 'address'])}".rstrip()
+
+    def plain_line(self) -> Callable[[str, Subject, str], str | None]:
+        """A faster ``line`` without colour. It returns None unless the line is printable ASCII that fits."""
+        sizes = enumerate((self.rings, self.place, self.person, self.target), start=1)
+        cells = [f"  {{0:<{self.lead}}}", *(f"{{{number}:<{size}}}  " for number, size in sizes if size)]
+        if self.value:
+            cells.append(f"{{5:{'>' if self.right else '<'}{self.value}}}  ")
+        if not self.own_line:
+            cells.append(f"{{6:<{self.address}}}")
+        form = "".join(cells).format
+        width = len(form(*[""] * 7))
+
+        def draw(symbol: str, subject: Subject, address: str) -> str | None:
+            person = _person(subject, short=self.short_ids)
+            place = subject.place if self.place else ""
+            target = subject.target if subject.target != person else ""
+            line = form(symbol, subject.rings, place, person, target, subject.value, address)
+            return line if len(line) == width and line.isascii() and for_terminal(line) is line else None
+
+        return draw
 
     def line(self, symbol: str, style: str, subject: Subject, address: str) -> StyledLine:
         """One row, without what belongs on the next line."""
