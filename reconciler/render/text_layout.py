@@ -112,14 +112,15 @@ class Columns:
         if not self.own_line:
             cells.append(f"{{6:<{self.address}}}")
         form = "".join(cells).format
-        width = len(form(*[""] * 7))
 
         def draw(symbol: str, subject: Subject, address: str) -> str | None:
             person = _person(subject, short=self.short_ids)
+            if len(person) > self.person or len(subject.value) > self.value:
+                return None
             place = subject.place if self.place else ""
             target = subject.target if subject.target != person else ""
-            line = form(symbol, subject.rings, place, person, target, subject.value, address)
-            return line if len(line) == width and line.isascii() and for_terminal(line) is line else None
+            line = form(symbol, self._rings(subject), place, person, target, subject.value, address)
+            return line if line.isascii() and for_terminal(line) is line else None
 
         return draw
 
@@ -127,19 +128,25 @@ class Columns:
         """One row, without what belongs on the next line."""
         line = StyledLine(f"  {symbol:<{self.lead}}", style)
         person = _person(subject, short=self.short_ids)
-        for text, size, shade in (
-            (subject.rings, self.rings, ""),
-            (subject.place, self.place, ""),
-            (person, self.person, "bold"),
-            (subject.target if subject.target != person else "", self.target, ""),
+        for text, size, shade, cut in (
+            (self._rings(subject), self.rings, "", False),
+            (subject.place, self.place, "", False),
+            (person, self.person, "bold", True),
+            (subject.target if subject.target != person else "", self.target, "", False),
         ):
             if size:
-                line.append(f"{_fit(for_terminal(text), size)}  ", style=shade)
+                line.append(f"{_fit(for_terminal(text), size, cut=cut)}  ", style=shade)
         if self.value:
             line.append(f"{_fit(for_terminal(subject.value), self.value, right=self.right)}  ")
         if not self.own_line:
-            line.append(_fit(for_terminal(address), self.address), style="cyan")
+            line.append(_fit(for_terminal(address), self.address, cut=False), style="cyan")
         return line
+
+    def _rings(self, subject: Subject) -> str:
+        """When a call rings, with the zone of a row that is not in the zone of the heading."""
+        if self.zone is None or not subject.zone or subject.zone == self.zone:
+            return subject.rings
+        return f"{subject.rings} {formats.zone_place(subject.zone)}"
 
 
 def _person(subject: Subject, *, short: bool) -> str:
@@ -151,10 +158,10 @@ def _widest(texts: Iterable[str]) -> int:
     return max((cell_width(for_terminal(text)) for text in texts), default=0)
 
 
-def _fit(text: str, size: int, *, right: bool = False) -> str:
-    """The text in ``size`` terminal cells, cut or padded."""
+def _fit(text: str, size: int, *, right: bool = False, cut: bool = True) -> str:
+    """The text in ``size`` terminal cells, padded, and cut unless it must be read as a whole."""
     width = cell_width(text)
-    if width > size:
+    if width > size and cut:
         while text and cell_width(text) >= size:
             text = text[:-1]
         text += "\N{HORIZONTAL ELLIPSIS}"
