@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
 from reconciler.contactship import listing, paging
-from tests.simulation.invariants import judge_call, judge_end
+from tests.simulation.invariants import ENDS, judge_call, judge_end
 from tests.simulation.loop import SimulatedLoop, Stuck
 from tests.simulation.project import Files
 from tests.simulation.service import ServiceCall
@@ -55,7 +55,7 @@ def run(story: Story) -> Report:
         try:
             loop.run_until_complete(_tell(world, story))
         except Stuck:
-            world.break_promise("A run ends", "something waits for ever")
+            world.break_promise(ENDS, "something waits for ever")
         finally:
             loop.close()
             asyncio.set_event_loop(None)
