@@ -143,8 +143,8 @@ class Columns:
         return line
 
     def _rings(self, subject: Subject) -> str:
-        """When a call rings, with the zone of a row that is not in the zone of the heading."""
-        if self.zone is None or not subject.zone or subject.zone == self.zone:
+        """When a call rings, with its zone if neither the heading nor a column names it."""
+        if self.place or not subject.zone or subject.zone == self.zone:
             return subject.rings
         return f"{subject.rings} {formats.zone_place(subject.zone)}"
 

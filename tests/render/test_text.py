@@ -206,6 +206,13 @@ def test_a_row_in_another_zone_than_all_before_it_says_its_zone(color: bool) -> 
     assert "Tue 10 Jun 09:00 in Madrid" in line
 
 
+def test_a_time_after_many_calls_at_once_says_its_zone() -> None:
+    at_once = [create(f"june/now-{number:03}", None) for number in range(250)]
+    text = render_plan(make_plan(*at_once, create("june/later", "2031-06-10 09:00:00")), OutputStyle())
+    assert "times in" not in text
+    assert "Tue 10 Jun 09:00 in Mexico City" in next(line for line in text.splitlines() if "june/later" in line)
+
+
 _CELLS = st.text(st.sampled_from("ab1 :#.é漢\u200b\x1b\N{HORIZONTAL ELLIPSIS}"), max_size=6)
 _SUBJECTS = st.builds(
     Subject,
