@@ -36,7 +36,10 @@ columns:
   additional_data.made: '=row.text + "|" + coalesce(row.additional_data.a, row.metadata.b)'
 """
 HEADER = ["id", "who", "text", "schedule.at", "additional_data.a", "metadata.b", "enabled", "revision"]
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+# hypothesis tries texts that occur in the code; a spreadsheet's error is refused in a sheet, and a text in a table
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12).filter(
+    lambda text: not text.strip().startswith("#")
+)
 PLAIN = st.sampled_from(
     ["", "0042", "1.50", "=1+1", "'x", "'+1", "+1", "-", "@a", "true", "null", "~", " a ", "1E+5", "a,b;c"]
 )
