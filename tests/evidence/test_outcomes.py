@@ -143,6 +143,13 @@ def test_a_call_that_is_being_placed_is_no_drift() -> None:
     assert found([entry(status=Status.UNCERTAIN, ago=timedelta(0))], call) == [(DriftKind.UNKNOWN, "call-9")]
 
 
+def test_a_call_that_was_stopped_by_hand_is_drift_while_the_service_still_has_it() -> None:
+    stopped = entry(stopped_at=NOW)
+    assert found([stopped], remote(status="scheduled")) == [(DriftKind.NOT_STOPPED, "call-1")]
+    assert found([stopped], remote(status="completed")) == []
+    assert found([entry()], remote(status="scheduled")) == []
+
+
 @given(st.lists(st.integers(0, 10**7), min_size=1))
 def test_spans_hold_every_attempt_and_stand_apart(minutes: list[int]) -> None:
     attempts = sorted(NOW - timedelta(minutes=item) for item in minutes)

@@ -185,6 +185,17 @@ def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
     assert bench.statuses() == {"a": Status.RULED_OUT}
 
 
+def test_rows_that_a_stopped_run_does_not_send_say_why(clock: Clock) -> None:
+    def stopped_meanwhile(number: int) -> str:
+        bench.placement.stop("stopped by a signal")
+        return "call-1"
+
+    bench = Bench(clock, Service(stopped_meanwhile))
+    bench.place([order("a"), order("b"), order("c")])
+    messages = {event.address.key: event.message for event in bench.events if event.kind is EventKind.NOT_SENT}
+    assert messages == {"b": "stopped by a signal", "c": "stopped by a signal"}
+
+
 @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
 def test_a_throttled_row_is_tried_ever_more_slowly(
     clock: Clock, no_waiting: list[float], retry_after: float | None

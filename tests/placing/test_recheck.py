@@ -49,6 +49,7 @@ def test_what_was_approved_is_sent_as_it_was_approved() -> None:
 def test_another_request_than_the_approved_one_is_not_sent(context: Context) -> None:
     ready = recheck(approved(row()), (), context)
     assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.STALE})
+    assert "plan again" in str(ready.events[0].message)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,20 @@ def test_what_happened_since(status: Status, kind: EventKind | None) -> None:
     ready = recheck(approved(row()), [entry(row(), status)], CONTEXT)
     assert kinds(ready) == ({} if kind is None else {"p/k": kind})
     assert len(ready.orders) == (kind is None)
+
+
+@pytest.mark.parametrize("status", [Status.PLACED, Status.INTENDED, Status.UNCERTAIN])
+def test_a_row_that_is_not_sent_says_why(status: Status) -> None:
+    [event] = recheck(approved(row()), [entry(row(), status)], CONTEXT).events
+    assert event.message
+
+
+def test_a_call_that_was_rejected_twice_failed_before_or_since_the_plan_was_made() -> None:
+    twice = entry(row(), Status.FAILED, rejections=2, error="HTTP 400")
+    for plan in (approved(row()), approved(row(), entries=(twice,))):
+        ready = recheck(plan, [twice], CONTEXT)
+        assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.FAILED})
+        assert "HTTP 400" in str(ready.events[0].message)
 
 
 def test_another_call_at_the_address_is_stale() -> None:
