@@ -17,7 +17,7 @@ from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.service import Listing, RemoteCall
 from reconciler.evidence.matching import PENDING, Lineage
 from reconciler.evidence.outcomes import Answers, DriftKind, drift, ended, outcome, stand
-from reconciler.evidence.refresh import ONE_BY_ONE, query_calls, spans
+from reconciler.evidence.refresh import ONE_BY_ONE, list_calls, query_calls, spans
 from reconciler.sandbox.timeline import RESULTS, STATUSES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -200,6 +200,12 @@ def test_only_what_can_still_change_is_asked_for() -> None:
     assert len(register.listings) == 5
     assert register.asked == []
     assert register.listings[-1].since == NOW - timedelta(days=30, minutes=5)
+
+
+def test_several_listings_are_joined() -> None:
+    register = Register([remote(1, "scheduled"), remote(2, "in-queue"), remote(3, "completed")])
+    calls = asyncio.run(list_calls(register, Listing(status="scheduled"), Listing(status="in-queue")))
+    assert calls.keys() == {"call-1", "call-2"}
 
 
 def test_not_every_call_is_asked_for_by_its_id() -> None:

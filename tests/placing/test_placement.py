@@ -15,6 +15,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.checkpoint import Phase
 from reconciler.domain.clocks import elapsed
 from reconciler.domain.events import Event, EventKind
+from reconciler.domain.facts import Pause
 from reconciler.domain.model import Address, Call, Request, Status
 from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import Hours, Policy, Window
@@ -172,6 +173,19 @@ def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> N
     bench = Bench(clock, Service(str), gate=SendCheck(NIGHT, START + timedelta(minutes=1)))
     assert bench.place([structs.replace(order("a"), called_timezone="Etc/UTC")]) == {"a": EventKind.BLOCKED}
     assert bench.statuses() == {}
+
+
+@pytest.mark.parametrize(
+    ("paused", "sent"), [(None, ""), ("june", ""), ("july", "ab")], ids=["all plans", "its plan", "another plan"]
+)
+def test_a_call_of_a_paused_plan_is_held_back(clock: Clock, paused: str | None, sent: str) -> None:
+    pause = Pause(paused, "a complaint", "me", "host", START, RUN.id)
+    service = Service(str)
+    bench = Bench(clock, service, gate=SendCheck(pauses=lambda: [pause]))
+    kinds = {key: EventKind.PLACED if key in sent else EventKind.NOT_SENT for key in "ab"}
+    assert bench.place([order("a"), order("b")]) == kinds
+    assert all("a complaint" in str(event.message) for event in bench.events if event.kind is EventKind.NOT_SENT)
+    assert service.requests == len(sent)
 
 
 def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.domain import wire
 from reconciler.domain.events import EventKind
+from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Plan
 from reconciler.placing.recheck import RecheckResult, recheck
@@ -107,3 +108,21 @@ def test_place_by_is_the_last_moment() -> None:
     plan = approved(row(at=None, place_by=NOW + HOUR))
     assert recheck(plan, (), replace(CONTEXT, now=NOW + HOUR)).orders
     assert not recheck(plan, (), replace(CONTEXT, now=NOW + HOUR + timedelta(microseconds=1))).orders
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (None, EventKind.CONFLICT),
+        (Status.FAILED, EventKind.CONFLICT),
+        (Status.PLACED, EventKind.SKIPPED),
+        (Status.UNCERTAIN, EventKind.UNCERTAIN),
+    ],
+)
+def test_a_row_that_was_in_conflict_when_it_was_planned(status: Status | None, kind: EventKind) -> None:
+    item = Conflict(row().address, ("r1",), row().call.target, "the service has r1", NOW, "run")
+    context = replace(CONTEXT, conflicts={item.address: item})
+    plan = make_plan([row()], (), context)
+    ready = recheck(plan, [] if status is None else [entry(row(), status)], context)
+    assert (list(ready.orders), kinds(ready)) == ([], {"p/k": kind})
+    assert kinds(recheck(plan, (), CONTEXT)) == {"p/k": EventKind.STALE}, "resolved, but not approved"
