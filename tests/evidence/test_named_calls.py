@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +13,10 @@ from msgspec import structs
 
 from reconciler.domain import identity
 from reconciler.domain.model import Address, Call
-from reconciler.domain.service import RemoteCall
+from reconciler.domain.service import Listing, RemoteCall
+from reconciler.errors import LookupFailed
 from reconciler.evidence.matching import Lineage
-from reconciler.evidence.named_calls import NamedCall, difference
+from reconciler.evidence.named_calls import NamedCall, check_named_calls, difference
 
 CALL = Call("agent", "number", to_number="+525511110000", full_name="A")
 NAMED = NamedCall(address=Address("june", "a"), call_id="r1", call=CALL, digest=identity.digest(CALL))
@@ -61,3 +64,43 @@ def test_a_row_with_a_contact_is_compared_by_its_contact(contact: str | None, me
     named = replace(NAMED, call=structs.replace(CALL, to_number=None, full_name=None, contact_id="contact"))
     remote = replace(REMOTE, contact_id=contact, number="+525511110001")
     assert difference(named, remote, RENAMED) == message
+
+
+class Register:
+    """A service that has these calls; None does not answer."""
+
+    server_time = None
+    service = "https://service"
+
+    def __init__(self, *calls: RemoteCall | None) -> None:
+        self.coming = list(calls)
+
+    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
+        raise AssertionError("calls are looked up by their ids")
+
+    async def call(self, call_id: str) -> RemoteCall | None:
+        answer = self.coming.pop(0)
+        if answer is None:
+            raise LookupFailed("no answer")
+        return answer if answer.id == call_id else None
+
+    async def ask_time(self) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        return None
+
+
+def test_each_call_is_checked_until_the_service_does_not_answer() -> None:
+    named = [replace(NAMED, address=Address("june", key)) for key in "abcdef"]
+    answers = [REMOTE, replace(REMOTE, id="r2"), replace(REMOTE, agent="another"), replace(REMOTE, number=None)]
+    check = asyncio.run(check_named_calls(Register(*answers, None), named, RENAMED))
+    assert {address.key: problem for address, problem in check.problems.items()} == {
+        "b": "the service has no outgoing call r1",
+        "c": "r1 is another call: another agent makes it",
+    }
+    assert {address.key: reason for address, reason in check.unchecked.items()} == {
+        "d": "the service does not say whom r1 calls",
+        "e": "no answer",
+        "f": "no answer",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -74,3 +75,19 @@ def test_a_call_with_tags_that_the_state_did_not_place_is_of_another_copy(store:
         Address("june", "c"): [foreign]
     }
     assert unknown_calls(store, [foreign], {foreign.id}) == {}, "it is recorded for another row"
+
+
+@pytest.mark.parametrize("status", [None, Status.UNCERTAIN, Status.RULED_OUT, Status.MISSED])
+def test_a_call_of_an_attempt_without_a_call_id_is_not_of_another_copy(
+    store: InMemoryStore, status: Status | None
+) -> None:
+    address, call = Address("june", "c"), listed("c", tagged=True)
+    if status is Status.MISSED:
+        store.record_missed(RUN.id, [Intent(address, CALL, DIGEST, "endpoint", NOW)], NOW)
+    else:
+        store.turn(RUN.id, [], [Intent(address, CALL, DIGEST, "endpoint", NOW)], NOW)
+    if status in {Status.UNCERTAIN, Status.RULED_OUT}:
+        store.turn(RUN.id, [Result(address, status, NOW)], [], NOW)
+    assert bool(unknown_calls(store, [call], frozenset())) is (status is Status.MISSED)
+    other = replace(call, tags={**(call.tags or {}), "reconciler_digest": f"sha256:{0:064}"})
+    assert unknown_calls(store, [other], frozenset()) == {address: [other]}

@@ -101,7 +101,10 @@ def test_a_reason_is_recorded_if_it_overruled_something() -> None:
     store = after("b")
     note_origin(origin("a", reason="a rollback"), store, RUN.id, NOW, pytest.fail)
     note_origin(origin("c", reason="not needed"), store, RUN.id, NOW, pytest.fail)
-    assert [(item.commit, item.reason) for item in store.applied_commits()][:2] == [("c", None), ("a", "a rollback")]
+    assert [(item.commit, item.reason) for item in store.applied_commits()][:2] == [
+        ("c", None),
+        ("a", "a rollback"),
+    ]
 
 
 def test_a_person_overrules_only_the_objection_that_was_shown() -> None:

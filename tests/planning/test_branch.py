@@ -55,4 +55,6 @@ def test_a_row_that_is_not_placed_shows_what_the_branch_edits() -> None:
     assert [cell.field for cell in change.diff] == ["full_name", "place_by"]
     placed = row(full_name="placed")
     [change] = marked([row(full_name="new")], [row(full_name="old")], placed=[placed]).values()
-    assert [(cell.before, cell.after) for cell in change.diff] == [("placed", "new")], "compared with the placed call"
+    assert [(cell.before, cell.after) for cell in change.diff] == [("placed", "new")], (
+        "compared with the placed call"
+    )
