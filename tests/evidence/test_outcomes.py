@@ -148,6 +148,9 @@ def test_a_call_that_was_stopped_by_hand_is_drift_while_the_service_still_has_it
     assert found([stopped], remote(status="scheduled")) == [(DriftKind.NOT_STOPPED, "call-1")]
     assert found([stopped], remote(status="completed")) == []
     assert found([entry()], remote(status="scheduled")) == []
+    answers = Answers({"call-1": remote(status="scheduled")})
+    [item] = drift([stand(stopped, answers, {}, NOW)], answers, [stopped], LINEAGE, None, NOW)
+    assert (item.address, item.status) == (stopped.address, "scheduled")
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1))

@@ -300,7 +300,7 @@ def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, tol
     bench = Bench(clock, service, store=Failing(method, 2))
     with pytest.raises(StateError, match="disk full"):
         bench.place([order("a"), order("b"), order("c")])
-    assert bench.told() == told
+    assert (bench.told(), bench.placement.stopped) == (told, "disk full")
     assert service.requests == sum(kind is not EventKind.NOT_SENT for kind in told.values())
 
 

@@ -126,3 +126,19 @@ def test_a_row_that_was_in_conflict_when_it_was_planned(status: Status | None, k
     ready = recheck(plan, [] if status is None else [entry(row(), status)], context)
     assert (list(ready.orders), kinds(ready)) == ([], {"p/k": kind})
     assert kinds(recheck(plan, (), CONTEXT)) == {"p/k": EventKind.STALE}, "resolved, but not approved"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (Status.UNCERTAIN, EventKind.UNCERTAIN),
+        (Status.PLACED, EventKind.SKIPPED),
+        (Status.RULED_OUT, EventKind.STALE),
+        (None, EventKind.STALE),
+    ],
+)
+def test_a_row_that_was_uncertain_when_it_was_planned(status: Status | None, kind: EventKind) -> None:
+    plan = approved(row(), entries=(entry(row(), Status.UNCERTAIN),))
+    ready = recheck(plan, [] if status is None else [entry(row(), status)], CONTEXT)
+    assert (list(ready.orders), kinds(ready)) == ([], {"p/k": kind})
+    assert ready.events[0].message

@@ -27,6 +27,8 @@ CHECKED = _CheckCall(Address("june", "a"), "call-1", RINGS)
         ("completed", RINGS - CLOSE - SECOND, RINGS + CLOSE, Verdict.REFUTED),
         ("completed", RINGS - CLOSE, RINGS - SECOND, Verdict.PENDING),
         ("completed", RINGS - CLOSE, RINGS, None),
+        ("completed", RINGS + CLOSE, RINGS, None),
+        ("completed", RINGS + CLOSE + SECOND, RINGS, Verdict.PENDING),
         ("completed", RINGS + SECOND, RINGS + QUEUED, None),
         ("completed", RINGS + 9 * QUEUED, RINGS + QUEUED, Verdict.REFUTED),
     ],

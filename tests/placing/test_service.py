@@ -69,7 +69,9 @@ class Questions:
 def test_an_order_that_the_service_seems_to_have_is_not_sent() -> None:
     run = Questions(listed("a"))
     assert run.preflight("a", "b") == ["b"]
-    assert [(event.address.key, event.kind) for event in run.events] == [("a", EventKind.CONFLICT)]
+    [event] = run.events
+    assert (event.address.key, event.kind) == ("a", EventKind.CONFLICT)
+    assert "call-a" in str(event.message)
     assert [item.call_ids for item in run.store.conflicts().values()] == [("call-a",)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from msgspec import structs
@@ -12,6 +12,7 @@ from reconciler.bulk import spool
 from reconciler.domain import identity
 from reconciler.domain.entries import EntryIndex
 from reconciler.domain.model import Address, Call, Entry, Location, Row, Status
+from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile
 from reconciler.domain.plan import Action
 from reconciler.domain.policy import Hours, Policy, Strictness, Window
 from reconciler.planning.context import Context
@@ -72,6 +73,24 @@ def test_a_placed_call_that_a_guard_would_block_today_is_forbidden() -> None:
     assert actions["late"] == (Action.FORBIDDEN, ("G001",))
     assert [actions[key][0] for key in ("early", "excused")] == [Action.UNCHANGED] * 2
     assert [call.address.key for call in diff.to_stop] == ["late"]
+
+
+def test_a_removed_call_to_a_suppressed_person_is_forbidden() -> None:
+    file = SuppressionFile(ListFile("dnc.csv", Location("reconciler.yaml")), date(2031, 6, 1))
+    people = People((Suppressed(file, frozenset({"person of listed"})),), {})
+    pending = [placed(row(key), NOW + timedelta(hours=1)) for key in ("free", "listed")]
+    diff = diff_rows([], EntryIndex(pending), replace(CONTEXT, people=people), {})
+    assert [change.action for change in diff.changes] == [Action.REMOVED, Action.FORBIDDEN]
+    assert [(call.address.key, "dnc.csv" in call.why) for call in diff.to_stop] == [
+        ("free", False),
+        ("listed", True),
+    ]
+
+
+def test_what_is_private_in_a_change_is_private_in_its_call_to_stop() -> None:
+    named = structs.replace(row("ana"), call=structs.replace(row("ana").call, to_number="+1", full_name="ana"))
+    diff = diff_rows([], EntryIndex([placed(named, NOW + timedelta(hours=1))]), CONTEXT, {})
+    assert [call.private for call in diff.to_stop] == [("ana",)]
 
 
 def test_many_rows_that_are_not_sorted_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

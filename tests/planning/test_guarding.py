@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 
 from reconciler.domain.diagnostics import problem_count
-from reconciler.domain.model import Row, Severity
-from reconciler.domain.people import People
+from reconciler.domain.model import Location, Row, Severity
+from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile
 from reconciler.domain.policy import Hours, Policy, Strictness, Window
 from reconciler.planning.guarding import MOST_OF_A_GUARD, guard_rows
 from tests.planning.test_plan_engine import HERE, HOUR, NOW, row
@@ -45,3 +45,11 @@ def test_many_findings_of_a_guard_are_counted() -> None:
     found = guard_rows(local, Policy(hours=HOURS), People(), NOW)
     assert (len(found), found[-1].omitted, problem_count(found)) == (MOST_OF_A_GUARD + 1, 5, len(rows))
     assert "5 more" in found[-1].message
+
+
+def test_people_on_a_list_are_found_whenever_they_are_called() -> None:
+    file = SuppressionFile(ListFile("dnc.csv", Location("reconciler.yaml")), NOW.date())
+    people = People((Suppressed(file, frozenset({"listed"})),), {})
+    rows = [row("a", contact_id="listed"), row("b", at=None, contact_id="listed"), row("c")]
+    found = guard_rows(rows, Policy(), people, NOW)
+    assert [(item.code, str(item.address)) for item in found] == [("G010", "p/a"), ("G010", "p/b")]
