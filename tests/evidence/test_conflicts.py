@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +13,9 @@ from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Call, Location, Status
 from reconciler.domain.plan import Action, Change
 from reconciler.domain.ports import Intent, Result, Run
-from reconciler.domain.service import Listing, RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence.conflicts import FileRows, end_conflicts, settle_conflicts
+from tests.evidence.test_outcomes import Register
 from tests.memory import InMemoryStore
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -23,28 +23,6 @@ RUN = Run("run", "apply", NOW, "host", 1, "me", "0")
 A, B, C = (Address("june", key) for key in "abc")
 CALL = Call("agent", "number", contact_id="contact")
 DIGEST = identity.digest(CALL)
-
-
-class Register:
-    """A service with these calls."""
-
-    server_time = NOW
-    service = "https://service"
-
-    def __init__(self, *calls: RemoteCall) -> None:
-        self.by_id = {call.id: call for call in calls}
-
-    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        return [call for call in self.by_id.values() if listing.status in {None, call.status}]
-
-    async def call(self, call_id: str) -> RemoteCall | None:
-        return self.by_id.get(call_id)
-
-    async def ask_time(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
 
 def listed(call_id: str, tags: dict[str, str] | None = None) -> RemoteCall:
@@ -68,7 +46,7 @@ def test_a_call_is_adopted_only_if_its_tags_name_the_row_and_its_call() -> None:
     calls = [listed("call-a", identity.tags("ours", A, DIGEST)), listed("call-b")]
     calls.append(listed("call-c", identity.tags("ours", C, DIGEST)))
     later = NOW + timedelta(hours=1)
-    matches = asyncio.run(settle_conflicts(store, RUN.id, Register(*calls), intent_of, later))
+    matches = asyncio.run(settle_conflicts(store, RUN.id, Register(calls), intent_of, later))
     assert [(item.address, item.call_id) for item in matches] == [(A, "call-a")]
     [adopted] = store.entries()
     assert (adopted.address, adopted.status, adopted.call_id) == (A, Status.ADOPTED, "call-a")
@@ -87,7 +65,7 @@ def test_a_call_is_adopted_only_if_its_tags_name_the_row_and_its_call() -> None:
 )
 def test_other_tags_settle_nothing(tags: dict[str, str]) -> None:
     store = in_conflict(A)
-    assert asyncio.run(settle_conflicts(store, RUN.id, Register(listed("call-a", tags)), intent_of, NOW)) == []
+    assert asyncio.run(settle_conflicts(store, RUN.id, Register([listed("call-a", tags)]), intent_of, NOW)) == []
     assert (list(store.entries()), [*store.conflicts()]) == ([], [A])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,36 +10,13 @@ import pytest
 from reconciler.domain.events import Event, EventKind, Tally
 from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Address, Status
-from reconciler.domain.service import Listing, RemoteCall
+from reconciler.domain.service import RemoteCall
 from reconciler.evidence.refresh import PENDING_CALLS
 from reconciler.placing.journal import to_intent
 from reconciler.placing.service import Service, ServiceQueries
+from tests.evidence.test_outcomes import Register
 from tests.memory import InMemoryStore
 from tests.placing.test_placement import RUN, START, Clock, order
-
-
-class Directory:
-    """Lists the same calls for every question, and notes the questions."""
-
-    server_time = START
-    service = "https://service"
-
-    def __init__(self, *listed: RemoteCall) -> None:
-        self.listed = listed
-        self.listings: list[Listing] = []
-
-    async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
-        self.listings.append(listing)
-        return self.listed
-
-    async def call(self, call_id: str) -> RemoteCall | None:
-        return next((call for call in self.listed if call.id == call_id), None)
-
-    async def ask_time(self) -> None:
-        return None
-
-    async def aclose(self) -> None:
-        return None
 
 
 def listed(key: str) -> RemoteCall:
@@ -52,7 +28,7 @@ class Questions:
 
     def __init__(self, *calls: RemoteCall) -> None:
         self.store = InMemoryStore(RUN)
-        self.directory = Directory(*calls)
+        self.directory = Register(calls)
         self.events: list[Event] = []
         self.queries = ServiceQueries(self.store, RUN.id, Clock(), Tally())
         self.service = Service([], self.directory, None, lambda text: None)
