@@ -42,9 +42,9 @@ def to_stop(address: Address) -> CallToStop:
 
 @pytest.fixture
 def store() -> InMemoryStore:
-    """A state with a call to the same person in two plans at 13:00, and one that rang."""
+    """A state with a call to the same person in two plans at 13:00 UTC, and one that rang."""
     store = InMemoryStore(RUN)
-    call = Call("agent", "number", contact_id="contact", schedule=Schedule("2026-06-01 13:00:00", "Etc/UTC"))
+    call = Call("agent", "number", contact_id="contact", schedule=Schedule("2026-06-01 15:00:00", "Europe/Madrid"))
     times = [(address, NOW + timedelta(hours=1)) for address in PENDING] + [(RANG, NOW - timedelta(hours=1))]
     digest = identity.digest(call)
     store.turn(RUN.id, [], [Intent(address, call, digest, "endpoint", at) for address, at in times], NOW)
