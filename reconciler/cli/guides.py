@@ -27,6 +27,7 @@ GUIDES = (
     "auditors",
     "privacy",
     "safety",
+    "promises",
     "performance",
     "reference",
     CODES_GUIDE,

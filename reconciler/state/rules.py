@@ -102,8 +102,9 @@ def encodable(text: str) -> str:
 
 
 def without_clash(result: Result, owner: Address | None, *, listed_before: bool) -> Result:
-    """The result. It becomes uncertain if its call id cannot be that of its own call, so that this is not lost: the
-    id belongs to another address (``owner``), or the service listed it before the run sent anything.
+    """The result. It becomes uncertain if its call id cannot be that of its own call, so that this is not lost.
+
+    The id belongs to another address (``owner``), or the service listed it before the run sent anything.
     """
     if owner is not None and owner != result.address:
         error = f"the service answered with {result.call_id}, which is already the call of {owner}"

@@ -192,8 +192,10 @@ def test_look_alikes_of_what_is_about_to_be_sent() -> None:
 
 
 def test_a_call_that_only_tags_could_settle_is_nobody_elses_either() -> None:
-    """The answer of ``a`` named another row's call, so its own call is listed without an owner. It may not be taken
-    for the call of ``b``, which looks the same."""
+    """The answer of ``a`` named another row's call, so its own call is listed without an owner.
+
+    It may not be taken for the call of ``b``, which looks the same.
+    """
     stray = replace(unknown("a"), tags_only=True)
     assert match([stray, unknown("b")], [listed()]) == {}
     assert match([stray], [listed()]) == {}

@@ -110,7 +110,8 @@ def _run(seeds: range, workers: int, *, table: bool) -> int:
     seconds = time.monotonic() - began
     click.echo(
         f"{total.stories:,} stories from seed {seeds[0]} in {seconds:,.0f} s "
-        f"({total.stories / seconds:.0f} a second), {total.calls:,} calls placed, {total.excused:,} of them under a documented limit."
+        f"({total.stories / seconds:.0f} a second), {total.calls:,} calls placed, "
+        f"{total.excused:,} of them under a documented limit."
     )
     click.echo(f"{len(total.broken):,} stories broke a promise.")
     if table:

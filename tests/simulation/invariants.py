@@ -21,21 +21,22 @@ from tests.simulation.service import ServiceCall
 from tests.simulation.wire import Fault
 from tests.simulation.world import FRESH, START, Session, World
 
-TWICE = "Nobody is called twice: a retry, a killed job or a lost answer must never phone a person twice"
-LOST = "Nothing is lost in silence: each row ends as placed, or is reported"
-INTENT = "It writes the intent first: the intent of a call is on disk before its request leaves"
-OWNER = "It is the only writer: before each request, the run checks that the state and the intent are its own"
-APPROVED = "It places what was approved"
-FORBIDDEN = "Calls that must not ring are not placed: suppressed people, paused plans"
-TIME = "A call rings at its time: an immediate call not after place_by, a scheduled one as it was scheduled"
-CLOCKS = "It compares the clocks: more than a minute apart, nothing is sent"
-SCHEDULE = "It tests the schedule: only one call rings at once if the service does not understand our schedules"
-NEWEST = "An older commit is never applied over a newer one"
-REVISION = "A raised revision is not placed while the call of the earlier one is still ahead"
-COPIES = "Nothing is sent while the service lists a call of another copy of the state"
-RECORDED = "What is reported is recorded: the answer is on disk before it is reported"
+TWICE = "A retry, a killed job or a lost answer never calls a person twice"
+LOST = "No call is lost in silence: each row is placed or reported"
+INTENT = "The intent of a call is on the disk before its request leaves"
+OWNER = "Before each request, a run checks that the state and the intent are still its own"
+APPROVED = "Only what was approved is placed"
+FORBIDDEN = "Nobody on a suppression list is called, and no call of a paused plan is placed"
+TIME = "No call is placed after its time"
+CLOCKS = "Nothing is sent while this machine's clock and the service's are more than a minute apart"
+SCHEDULE = "If the service does not understand our schedules, one call rings at once, and no more"
+NEWEST = "An older commit is not applied over a newer one"
+REVISION = "A raised revision is not placed while the call of the earlier one is still to ring"
+COPIES = "Nothing is sent while the service lists a call that another copy of the state placed"
+RECORDED = "What a run reports is what the state has"
 ADOPTED = "An adopted call is the row's own call"
-LEDGER = "The ledger replays to the tables"
+LEDGER = "The ledger replays to the tables of the state"
+ENDS = "Every run ends"
 LIVELY = "What may be placed is placed"
 
 PROMISES = (
@@ -55,6 +56,7 @@ PROMISES = (
     ADOPTED,
     LEDGER,
     LIVELY,
+    ENDS,
 )
 
 

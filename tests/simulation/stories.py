@@ -96,7 +96,7 @@ class _Author:
         )
         wishes = tuple(self.wish(number) for number in range(1, self.random.randint(2, 5)))
         steps: list[Step] = []
-        for _ in range(self.random.randint(1, 4)):
+        for _ in range(self.random.choice((1, 1, 2, 2, 3, 4))):
             steps += self.scene(wishes)
         return Story(seed, traits, wishes, tuple(steps))
 
@@ -123,12 +123,11 @@ class _Author:
             (0.3, lambda wishes: [SetClock(self.place(), self.random.choice((-4000, -50, 0, 50, 70, 4000)))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
             (0.3, lambda wishes: [CorrectFields(self.place())]),
+            (0.3, lambda wishes: [self.apply(), self.migration(), self.apply()]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person), self.lossy_apply()]),
-            (
-                2 if self.wild else 0,
-                lambda wishes: [self.plain_apply(), self.moved_state(), self.suspicious_apply()],
-            ),
+            (2 if self.wild else 0, lambda wishes: self.other_copy()),
+            (0.5 if self.wild else 0, lambda wishes: [self.moved_state(), self.apply()]),
         ]
         [kind] = self.random.choices([kind for _, kind in kinds], [weight for weight, _ in kinds])
         return kind(wishes)
@@ -142,6 +141,9 @@ class _Author:
     def moved_state(self) -> Step:
         how = self.random.choice(("fork", "restore", "restore", "delete"))
         return MoveState(self.place(), how, self.random.choice((1, 2, 5, 9)))
+
+    def migration(self) -> Step:
+        return MoveState(self.place(), "migrate", self.random.randint(0, 8))
 
     def reviewed(self, wishes: tuple[Wish, ...]) -> list[Step]:
         """A plan is saved, time passes or something changes, and it is applied, or what it approves."""
@@ -175,6 +177,13 @@ class _Author:
     def phase(self) -> str:
         return "place" if self.chance(0.45) else self.random.choice(PHASES)
 
+    def other_copy(self) -> list[Step]:
+        """An apply, a copy of the state without what it wrote, and an apply with that."""
+        moved = MoveState(
+            self.place(), self.random.choice(("restore", "restore", "fork")), self.random.choice((5, 9))
+        )
+        return [self.plain_apply(), moved, self.suspicious_apply()]
+
     def lossy_apply(self) -> Apply:
         return replace(self.plain_apply(), faults=(("place", 0, self.random.choice((Fault.LOST, Fault.ERROR))),))
 
@@ -182,8 +191,9 @@ class _Author:
         """An apply with a state that may be another copy, and perhaps a listing that does not show it."""
         apply = self.apply()
         if self.chance(0.4):
-            fault = self.random.choice((Fault.CUT, Fault.REPEATED, Fault.GROWING, Fault.EMPTY_METADATA))
-            faults = tuple(("preflight", number, fault) for number in range(self.random.choice((5, 9))))
+            fault = self.random.choice((Fault.CUT, Fault.CUT, Fault.REPEATED, Fault.GROWING, Fault.EMPTY_METADATA))
+            count = self.random.choice((5, 9))
+            faults = tuple((phase, number, fault) for phase in ("preflight", "list") for number in range(count))
             apply = replace(apply, faults=(*apply.faults, *faults))
         return apply
 
