@@ -79,6 +79,7 @@ def test_plans_are_paused_and_resumed(store: StateStore) -> None:
     assert store.pauses()[1] == replace(june, reason="still wrong", at=LATER)
     store.resume(RUN.id, None, "checked", LATER)
     assert [pause.plan for pause in store.pauses()] == ["june"]
+    assert [link.texts for link in store.ledger()][-1] == {"reason": "checked"}
     store.resume(RUN.id, "june", None, LATER)
     assert store.pauses() == []
     assert store.serial == serial, "nothing that was placed changed"

@@ -11,6 +11,7 @@ from reconciler.domain.ledger import ChainVerifier, EntryKind, LedgerRecord, Lin
 from reconciler.domain.model import Address, Status
 from reconciler.domain.ports import Decision, Result, Seen, StateStore
 from reconciler.errors import StateError
+from reconciler.state.ledger.entries import pseudonym
 from reconciler.state.ledger.replay import Replay
 from reconciler.state.records import to_address
 from tests.contract.conftest import NOW, RUN
@@ -120,6 +121,7 @@ def test_the_same_person_has_one_pseudonym(store: StateStore) -> None:
     assert len(people) == 2
     assert len(set(people)) == 1
     assert "contact" not in str(people)
+    assert pseudonym(b"key", "contact") == "52a7baab15d6241f", "as openssl dgst -sha256 -hmac key begins"
 
 
 def test_a_redacted_call_keeps_its_chain_and_nothing_that_was_said(store: StateStore) -> None:

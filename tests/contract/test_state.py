@@ -314,8 +314,9 @@ def test_an_unknown_address_adopts_a_call(store: StateStore) -> None:
 def test_what_was_seen_and_cleared_is_kept(store: StateStore) -> None:
     assert store.seen(RUN.id) == Seen()
     seen = Seen(frozenset({"call-1", "call-2"}), NOW)
+    serial = store.serial
     store.note_seen(RUN.id, seen, NOW)
-    assert store.seen(RUN.id) == seen
+    assert (store.seen(RUN.id), store.serial) == (seen, serial)
     assert store.seen("another") == Seen()
     for _ in range(2):
         store.decide(RUN.id, [Decision(A, NOW, "a survey", distinct=True)])

@@ -17,7 +17,7 @@ from reconciler.domain.model import Address, Call, Entry, Status
 from reconciler.domain.service import Listing, RemoteCall
 from reconciler.evidence.matching import PENDING, Lineage
 from reconciler.evidence.outcomes import Answers, DriftKind, drift, ended, outcome, stand
-from reconciler.evidence.refresh import ONE_BY_ONE, query_calls, spans
+from reconciler.evidence.refresh import ONE_BY_ONE, list_calls, query_calls, spans
 from reconciler.sandbox.timeline import RESULTS, STATUSES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -143,6 +143,16 @@ def test_a_call_that_is_being_placed_is_no_drift() -> None:
     assert found([entry(status=Status.UNCERTAIN, ago=timedelta(0))], call) == [(DriftKind.UNKNOWN, "call-9")]
 
 
+def test_a_call_that_was_stopped_by_hand_is_drift_while_the_service_still_has_it() -> None:
+    stopped = entry(stopped_at=NOW)
+    assert found([stopped], remote(status="scheduled")) == [(DriftKind.NOT_STOPPED, "call-1")]
+    assert found([stopped], remote(status="completed")) == []
+    assert found([entry()], remote(status="scheduled")) == []
+    answers = Answers({"call-1": remote(status="scheduled")})
+    [item] = drift([stand(stopped, answers, {}, NOW)], answers, [stopped], LINEAGE, None, NOW)
+    assert (item.address, item.status) == (stopped.address, "scheduled")
+
+
 @given(st.lists(st.integers(0, 10**7), min_size=1))
 def test_spans_hold_every_attempt_and_stand_apart(minutes: list[int]) -> None:
     attempts = sorted(NOW - timedelta(minutes=item) for item in minutes)
@@ -193,6 +203,12 @@ def test_only_what_can_still_change_is_asked_for() -> None:
     assert len(register.listings) == 5
     assert register.asked == []
     assert register.listings[-1].since == NOW - timedelta(days=30, minutes=5)
+
+
+def test_several_listings_are_joined() -> None:
+    register = Register([remote(1, "scheduled"), remote(2, "in-queue"), remote(3, "completed")])
+    calls = asyncio.run(list_calls(register, Listing(status="scheduled"), Listing(status="in-queue")))
+    assert calls.keys() == {"call-1", "call-2"}
 
 
 def test_not_every_call_is_asked_for_by_its_id() -> None:

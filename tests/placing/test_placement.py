@@ -15,6 +15,7 @@ from reconciler.domain import identity, wire
 from reconciler.domain.checkpoint import Phase
 from reconciler.domain.clocks import elapsed
 from reconciler.domain.events import Event, EventKind
+from reconciler.domain.facts import Pause
 from reconciler.domain.model import Address, Call, Request, Status
 from reconciler.domain.plan import Action, Change
 from reconciler.domain.policy import Hours, Policy, Window
@@ -174,6 +175,19 @@ def test_the_gate_goes_by_the_plans_clock_where_that_is_ahead(clock: Clock) -> N
     assert bench.statuses() == {}
 
 
+@pytest.mark.parametrize(
+    ("paused", "sent"), [(None, ""), ("june", ""), ("july", "ab")], ids=["all plans", "its plan", "another plan"]
+)
+def test_a_call_of_a_paused_plan_is_held_back(clock: Clock, paused: str | None, sent: str) -> None:
+    pause = Pause(paused, "a complaint", "me", "host", START, RUN.id)
+    service = Service(str)
+    bench = Bench(clock, service, gate=SendCheck(pauses=lambda: [pause]))
+    kinds = {key: EventKind.PLACED if key in sent else EventKind.NOT_SENT for key in "ab"}
+    assert bench.place([order("a"), order("b")]) == kinds
+    assert all("a complaint" in str(event.message) for event in bench.events if event.kind is EventKind.NOT_SENT)
+    assert service.requests == len(sent)
+
+
 def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
     def stopped_meanwhile(number: int) -> str:
         bench.placement.stop("stopped by a signal")
@@ -183,6 +197,17 @@ def test_a_throttled_row_of_a_stopped_run_was_not_refused(clock: Clock) -> None:
     bench = Bench(clock, service)
     assert bench.place([order("a"), order("b")]) == {"a": EventKind.NOT_SENT, "b": EventKind.NOT_SENT}
     assert bench.statuses() == {"a": Status.RULED_OUT}
+
+
+def test_rows_that_a_stopped_run_does_not_send_say_why(clock: Clock) -> None:
+    def stopped_meanwhile(number: int) -> str:
+        bench.placement.stop("stopped by a signal")
+        return "call-1"
+
+    bench = Bench(clock, Service(stopped_meanwhile))
+    bench.place([order("a"), order("b"), order("c")])
+    messages = {event.address.key: event.message for event in bench.events if event.kind is EventKind.NOT_SENT}
+    assert messages == {"b": "stopped by a signal", "c": "stopped by a signal"}
 
 
 @pytest.mark.parametrize("retry_after", [None, 0.0, 1.0])
@@ -275,7 +300,7 @@ def test_what_cannot_be_recorded_is_told_as_it_is(clock: Clock, method: str, tol
     bench = Bench(clock, service, store=Failing(method, 2))
     with pytest.raises(StateError, match="disk full"):
         bench.place([order("a"), order("b"), order("c")])
-    assert bench.told() == told
+    assert (bench.told(), bench.placement.stopped) == (told, "disk full")
     assert service.requests == sum(kind is not EventKind.NOT_SENT for kind in told.values())
 
 

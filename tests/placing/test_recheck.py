@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.domain import wire
 from reconciler.domain.events import EventKind
+from reconciler.domain.facts import Conflict
 from reconciler.domain.model import Entry, Row, Status
 from reconciler.domain.plan import Plan
 from reconciler.placing.recheck import RecheckResult, recheck
@@ -49,6 +50,7 @@ def test_what_was_approved_is_sent_as_it_was_approved() -> None:
 def test_another_request_than_the_approved_one_is_not_sent(context: Context) -> None:
     ready = recheck(approved(row()), (), context)
     assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.STALE})
+    assert "plan again" in str(ready.events[0].message)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,20 @@ def test_what_happened_since(status: Status, kind: EventKind | None) -> None:
     ready = recheck(approved(row()), [entry(row(), status)], CONTEXT)
     assert kinds(ready) == ({} if kind is None else {"p/k": kind})
     assert len(ready.orders) == (kind is None)
+
+
+@pytest.mark.parametrize("status", [Status.PLACED, Status.INTENDED, Status.UNCERTAIN])
+def test_a_row_that_is_not_sent_says_why(status: Status) -> None:
+    [event] = recheck(approved(row()), [entry(row(), status)], CONTEXT).events
+    assert event.message
+
+
+def test_a_call_that_was_rejected_twice_failed_before_or_since_the_plan_was_made() -> None:
+    twice = entry(row(), Status.FAILED, rejections=2, error="HTTP 400")
+    for plan in (approved(row()), approved(row(), entries=(twice,))):
+        ready = recheck(plan, [twice], CONTEXT)
+        assert (ready.orders, kinds(ready)) == ([], {"p/k": EventKind.FAILED})
+        assert "HTTP 400" in str(ready.events[0].message)
 
 
 def test_another_call_at_the_address_is_stale() -> None:
@@ -92,3 +108,37 @@ def test_place_by_is_the_last_moment() -> None:
     plan = approved(row(at=None, place_by=NOW + HOUR))
     assert recheck(plan, (), replace(CONTEXT, now=NOW + HOUR)).orders
     assert not recheck(plan, (), replace(CONTEXT, now=NOW + HOUR + timedelta(microseconds=1))).orders
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (None, EventKind.CONFLICT),
+        (Status.FAILED, EventKind.CONFLICT),
+        (Status.PLACED, EventKind.SKIPPED),
+        (Status.UNCERTAIN, EventKind.UNCERTAIN),
+    ],
+)
+def test_a_row_that_was_in_conflict_when_it_was_planned(status: Status | None, kind: EventKind) -> None:
+    item = Conflict(row().address, ("r1",), row().call.target, "the service has r1", NOW, "run")
+    context = replace(CONTEXT, conflicts={item.address: item})
+    plan = make_plan([row()], (), context)
+    ready = recheck(plan, [] if status is None else [entry(row(), status)], context)
+    assert (list(ready.orders), kinds(ready)) == ([], {"p/k": kind})
+    assert kinds(recheck(plan, (), CONTEXT)) == {"p/k": EventKind.STALE}, "resolved, but not approved"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (Status.UNCERTAIN, EventKind.UNCERTAIN),
+        (Status.PLACED, EventKind.SKIPPED),
+        (Status.RULED_OUT, EventKind.STALE),
+        (None, EventKind.STALE),
+    ],
+)
+def test_a_row_that_was_uncertain_when_it_was_planned(status: Status | None, kind: EventKind) -> None:
+    plan = approved(row(), entries=(entry(row(), Status.UNCERTAIN),))
+    ready = recheck(plan, [] if status is None else [entry(row(), status)], CONTEXT)
+    assert (list(ready.orders), kinds(ready)) == ([], {"p/k": kind})
+    assert ready.events[0].message

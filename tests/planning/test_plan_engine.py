@@ -142,6 +142,13 @@ def test_removed_is_what_still_rings_in_the_plans_in_scope() -> None:
     assert not judge([], [entry(row(), Status.FAILED)])
 
 
+@pytest.mark.parametrize("status", [Status.PLACED, Status.UNCERTAIN])
+def test_an_entry_without_a_row_shows_its_call_and_when_it_rings(status: Status) -> None:
+    change = one([], [entry(row(), status)])
+    assert (change.shown_call, change.scheduled_at) == (row().call, NOW + HOUR)
+    assert one([], [entry(row(at=None), Status.UNCERTAIN)]).scheduled_at is None
+
+
 def test_a_raised_revision() -> None:
     both = judge([row(revision=2, full_name="x")], [entry(row())])
     assert both["p/k"].reasons == ("superseded", "still-rings")
@@ -167,6 +174,18 @@ def test_the_same_call_under_another_name() -> None:
     assert judge([row("new")], [entry(row(), Status.UNCERTAIN)])["p/new"].action is Action.BLOCKED
     siblings = frozenset({Address("p", "k")})
     assert judge([row("new")], [placed], siblings=siblings)["p/new"].action is Action.CREATE
+
+
+def in_plan(plan: str, item: Entry) -> Entry:
+    return structs.replace(item, address=Address(plan, item.address.key))
+
+
+def test_a_renamed_plan_is_named_if_all_its_calls_can_be_moved() -> None:
+    old = [in_plan("old", entry(row(key, contact_id=key))) for key in "ab"]
+    rows = [row(key, contact_id=key) for key in "ab"]
+    assert "{from: old, to: p}" in str(judge(rows, old)["p/a"].message)
+    taken = entry(row("b", contact_id="b"), Status.FAILED)
+    assert "{from: old/a, to: p/a}" in str(judge(rows, [*old, taken])["p/a"].message)
 
 
 def test_immediate_calls_to_the_same_person_within_a_day() -> None:
