@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from reconciler.domain.model import Address
 from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
 from tests.simulation.loop import SimulatedLoop
@@ -26,7 +27,7 @@ class Session:
 
     ``commit`` is that of its rows, None for a command that places nothing.
     ``allowed`` are the bodies that may be sent, and until when, by address. ``left_out``: the service left a call
-    out of a listing, and nothing showed it.
+    out of a listing, and nothing showed it. ``tags_left_out``: it listed calls without their metadata.
     """
 
     machine: Machine
@@ -34,6 +35,7 @@ class Session:
     files: Files
     allowed: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime | None]]] = field(default_factory=dict)
     left_out: bool = False
+    tags_left_out: bool = False
     store: Any = None
     run_id: str = ""
     commit: str | None = None
@@ -78,6 +80,8 @@ class World:
         self.fields = ScheduleFields()
         self.saved: dict[str, bytes] = {}
         self.approved: set[str] = set()
+        self.granted: dict[Address, str] = {}  # the plan that approved a row, as the state has it
+        self.withdrawn: set[tuple[str, Address]] = set()  # plans and their rows that were removed or disabled
         self.senders: dict[int, Session] = {}  # by the identity of a request's body
         self.travelling: Counter[str] = Counter()  # requests that have left, by marker
         self.latest_commit = ""  # of which calls were sent
