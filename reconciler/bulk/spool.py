@@ -209,9 +209,13 @@ class Subset(LazySequence[T]):
         return Subset(self.items, self.places[start:stop])
 
     def __iter__(self) -> Iterator[T]:
-        if isinstance(self.items, SpooledList) and isinstance(self.places, range) and self.places.step == 1:
-            return self.items.between(self.places.start, self.places.stop)
-        return map(self.items.__getitem__, self.places)
+        items, places = self.items, self.places
+        if isinstance(places, range) and places.step == 1:
+            if isinstance(items, SpooledList):
+                return items.between(places.start, places.stop)
+            if isinstance(items, MappedView):
+                return iter(items.part(places.start, places.stop))
+        return map(items.item if isinstance(items, LazySequence) else items.__getitem__, self.places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +229,8 @@ class MappedView(LazySequence[T], Generic[S, T]):
         return len(self.items)
 
     def item(self, index: int) -> T:
-        return self.make(self.items[index])
+        items = self.items
+        return self.make(items.item(index) if isinstance(items, LazySequence) else items[index])
 
     def part(self, start: int, stop: int) -> Sequence[T]:
         return MappedView(self.items[start:stop], self.make)

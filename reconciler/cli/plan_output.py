@@ -20,7 +20,6 @@ from reconciler.cli.output_files import writing_private
 from reconciler.domain.diagnostics import problem_count
 from reconciler.errors import UsageError
 from reconciler.quantities import format_count
-from reconciler.render import csv, github, html, json, junit, markdown, sarif
 from reconciler.render.console import OutputStyle
 from reconciler.render.load_context import NOTHING, LoadContext
 from reconciler.render.text import render_diagnostics, render_plan, write_plan
@@ -166,9 +165,11 @@ def show_text(app: App, plan: Plan, view: PlanView) -> None:
 def render_form(app: App, plan: Plan, form: str, view: PlanView) -> bytes | Iterator[bytes]:
     """For a file or another program: private values are shown only with ``--reveal``."""
     masked, origins = not view.reveal, view.origins
+    if form == "text":
+        return render_plan(plan, OutputStyle(masked=masked), origins).encode()
+    from reconciler.render import csv, github, html, json, junit, markdown, sarif  # noqa: PLC0415 - not for text
+
     match form:
-        case "text":
-            return render_plan(plan, OutputStyle(masked=masked), origins).encode()
         case "json":
             return json.render_plan(plan, masked=masked, origins=origins)
         case "markdown":

@@ -25,7 +25,8 @@ def canonical_json(value: JsonValue | Call) -> bytes:
 def _is_plain(value: JsonValue | Call) -> bool:
     """Whether both encoders write the same: no fractions, and only ASCII names, which both sort alike."""
     if isinstance(value, Call):  # all its members are texts, except the delay
-        return "".join((*value.additional_data, *value.metadata)).isascii() and _is_plain(value.delay_minutes)
+        names = "".join(value.additional_data) + "".join(value.metadata)
+        return names.isascii() and (value.delay_minutes is None or _is_plain(value.delay_minutes))
     if isinstance(value, dict):
         return all(key.isascii() and _is_plain(item) for key, item in value.items())
     if isinstance(value, list):

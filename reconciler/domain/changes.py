@@ -5,7 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from heapq import merge
+from itertools import compress, islice
+from operator import le
 
 from msgspec import structs
 
@@ -15,6 +17,7 @@ from reconciler.domain.plan import Action, Change
 _NUMBERS = {action: number for number, action in enumerate(Action)}
 
 
+_SORTED_TOGETHER = 50_000  # positions: sorting takes about 70 bytes for each, and an array keeps 8
 _AT_ONCE = -1e12  # before the delays, and these before all times
 
 
@@ -52,12 +55,19 @@ class ChangeIndex:
 
     def places(self, actions: Collection[Action]) -> Sequence[int]:
         """The positions of the changes with one of the actions, in ascending order."""
+        if sum(map(self.count, {*actions})) == len(self._actions):
+            return range(len(self._actions))
         selected = bytes(action in actions for action in Action).ljust(256, b"\0")
         return array("L", compress(range(len(self._actions)), self._actions.translate(selected)))
 
     def by_time(self, action: Action) -> Sequence[int]:
         """The positions of the changes with the action, in the order in which they ring."""
-        return sorted(self.places([action]), key=self._times.__getitem__)
+        places, time = self.places([action]), self._times.__getitem__
+        if all(map(le, map(time, places), map(time, islice(places, 1, None)))):
+            return places
+        parts = range(0, len(places), _SORTED_TOGETHER)
+        ordered = [array("L", sorted(places[start : start + _SORTED_TOGETHER], key=time)) for start in parts]
+        return array("L", merge(*ordered, key=time))
 
     def span(self, action: Action) -> tuple[int, int] | None:
         """The positions of the first and the last to ring of the changes that have the action and a time."""

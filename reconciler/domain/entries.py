@@ -32,6 +32,9 @@ class EntryIndex(LazySequence[Entry]):
         """The same entries."""
         return entries if isinstance(entries, cls) else cls(entries)
 
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
     def __len__(self) -> int:
         return len(self._items)
 

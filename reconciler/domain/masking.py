@@ -29,6 +29,7 @@ from reconciler.domain.sensitive import (
     mask_message,
     mask_name,
     mask_names,
+    mask_shared_text,
     mask_text,
     mask_value,
     may_name_person,
@@ -71,8 +72,10 @@ def mask_diagnostic(item: Diagnostic) -> Diagnostic:
 def mask_address(address: Address, private: Iterable[str] = ()) -> Address:
     """The address with personal data in its key masked. Two rows may get the same one; their locations differ."""
     key = mask_text(address.key, private)
-    plan = mask_text(address.plan)
-    return address if (plan, key) == (address.plan, address.key) else Address(plan, key, address.revision)
+    plan = mask_shared_text(address.plan)
+    if key == address.key and plan == address.plan:
+        return address
+    return Address(plan, key, address.revision)
 
 
 def mask_json(value: object) -> JsonValue:
@@ -89,8 +92,8 @@ def mask_json(value: object) -> JsonValue:
 def _mask_place(place: Location | None) -> Location | None:
     if place is None:
         return None
-    file, cell = mask_text(place.file), None if place.cell is None else mask_text(place.cell)
-    return place if (file, cell) == (place.file, place.cell) else structs.replace(place, file=file, cell=cell)
+    file, cell = mask_shared_text(place.file), None if place.cell is None else mask_text(place.cell)
+    return place if file == place.file and cell == place.cell else structs.replace(place, file=file, cell=cell)
 
 
 def private_texts(call: Call) -> list[str]:
@@ -106,7 +109,7 @@ def private_texts(call: Call) -> list[str]:
 def personal_values(call: Call | None) -> list[str]:
     """The values that identify the called person, including the words of the name. They are masked in messages and
     keys. Other values may be part of a key on purpose (``identity``)."""
-    if call is None:
+    if call is None or not (call.to_number or call.full_name or call.email or call.webhook_url):
         return []
     named = (call.to_number, call.full_name, call.email, call.webhook_url)
     found = [text for text in filter(None, named) if len(text) >= _SHORTEST]
@@ -129,13 +132,15 @@ def private_values(body: JsonObject) -> list[str]:
 def mask_plan(plan: Plan, *, whole: bool = True) -> Plan:
     """The plan as it may be published. Its id stays that of the plan itself (``planfile.masked_pieces``).
 
-    With ``whole=False``, requests are removed instead of masked, for output that does not show them.
+    With ``whole=False``, requests are removed instead of masked, and of the values passed to the agent and the
+    metadata all but the one that ``policy.show`` names, for output that does not show them.
     """
     changes = plan.changes if whole else plan.changes.without_requests()
+    mask = partial(mask_change, public_metadata=plan.public_metadata, only=None if whole else plan.show or "")
     base = plan.base and replace(plan.base, settings=tuple(_mask_setting(cell) for cell in plan.base.settings))
     return replace(
         plan,
-        changes=changes.mapped(partial(mask_change, public_metadata=plan.public_metadata)),
+        changes=changes.mapped(mask),
         diagnostics=tuple(mask_diagnostic(item) for item in plan.diagnostics),
         base=base,
         moves=_mask_moves(plan),
@@ -173,8 +178,8 @@ def mask_to_stop(call: CallToStop, public_metadata: Names = ()) -> CallToStop:
     )
 
 
-def mask_change(change: Change, public_metadata: Names = ()) -> Change:
-    """The change with its call, request, cells and message masked."""
+def mask_change(change: Change, public_metadata: Names = (), only: str | None = None) -> Change:
+    """The change with its call (see ``mask_call``), request, cells and message masked."""
     private = private_of(change)
     request = change.request
     message = change.message and mask_text(change.message, private)
@@ -182,8 +187,8 @@ def mask_change(change: Change, public_metadata: Names = ()) -> Change:
         change,
         address=mask_address(change.address, private),
         source=_mask_place(change.source),
-        call=None if change.call is None else mask_call(change.call, public_metadata),
-        shown_call=None if change.shown_call is None else mask_call(change.shown_call, public_metadata),
+        call=None if change.call is None else mask_call(change.call, public_metadata, only),
+        shown_call=None if change.shown_call is None else mask_call(change.shown_call, public_metadata, only),
         request=None if request is None else _mask_request(request, private, public_metadata),
         diff=tuple(_mask_cell(cell, private, public_metadata) for cell in change.diff) if change.diff else (),
         message=message,
@@ -197,30 +202,40 @@ def private_of(change: Change) -> list[str]:
     return [*personal_values(change.call), *change.private]
 
 
-def mask_call(call: Call, public_metadata: Names = ()) -> Call:
-    """The call as it may be published."""
-    shown = "\n".join((call.agent, call.sender, *call.additional_data, *call.metadata))
-    private = parts_in(shown, personal_values(call))
+def mask_call(call: Call, public_metadata: Names = (), only: str | None = None) -> Call:
+    """The call as it may be published. With ``only``, it has no other value than that of this field, such as
+    ``additional_data.amount``."""
+    private: Sequence[str] = personal_values(call)
+    if private:
+        shown = "\n".join((call.agent, call.sender, *call.additional_data, *call.metadata))
+        private = parts_in(shown, private)
     return structs.replace(
         call,
-        agent=mask_text(call.agent, private),
-        sender=mask_text(call.sender, private),
+        agent=mask_text(call.agent, private) if private else mask_shared_text(call.agent),
+        sender=mask_text(call.sender, private) if private else mask_shared_text(call.sender),
         contact_id=call.contact_id and mask_text(call.contact_id),
         to_number=_maybe(call.to_number),
         full_name=_maybe(call.full_name),
         email=_maybe(call.email),
         country=_maybe(call.country),
         webhook_url=_maybe(call.webhook_url),
-        additional_data=_mask_map(PRIVATE_MAP, call.additional_data, private, public_metadata),
-        metadata=_mask_map(METADATA, call.metadata, private, public_metadata),
+        additional_data=_mask_map(PRIVATE_MAP, call.additional_data, private, public_metadata, only),
+        metadata=_mask_map(METADATA, call.metadata, private, public_metadata, only),
     )
 
 
 def _mask_map(
-    field: str, values: Mapping[str, str], private: Sequence[str], public_metadata: Names
+    field: str, values: Mapping[str, str], private: Sequence[str], public_metadata: Names, only: str | None = None
 ) -> dict[str, str]:
+    if only is not None:
+        values = {name: text for name, text in values.items() if f"{field}.{name}" == only} if only else {}
+    if not values:
+        return {}
     shown = mask_names(values, private)
-    masked = (mask_field(f"{field}.{name}", text, public_metadata) for name, text in values.items())
+    masked = [
+        mask_value(text) if field == PRIVATE_MAP else mask_field(f"{field}.{name}", text, public_metadata)
+        for name, text in values.items()
+    ]
     return dict(zip(shown, masked, strict=True))
 
 

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -26,20 +26,23 @@ _DIGEST = r"(?:sha256:(?=[0-9]*[a-f])[0-9a-f]{12,64}|(?=[0-9]*[a-f])(?:[0-9a-f]{
 # Commits and hashes are abbreviated to 12 characters. Digits followed by letters may be a number and a word.
 _ABBREVIATED = r"(?![0-9]{7,}[a-f]+(?!\w))(?=[0-9]*[a-f])[0-9a-f]{12}"
 _COMPACT_DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_SEPARATED = r"(?:[\s().\-_/\u00a0\u2010-\u2015]{0,2}\d)"
+_SEPARATOR = r"[\s().\-_/\u00a0\u2010-\u2015]"
+_SEPARATED = rf"(?:{_SEPARATOR}{{0,2}}\d)"
 # A number without a plus ends before a date: a key is often an invoice and a date (inv-1001-2026-06-15). It also
 # ends before a digest or a UUID: a ledger entry is shown as its number and its hash.
 _IDENTIFIER = rf"(?:(?:{_DATE}|{_COMPACT_DATE})(?!\d)|(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w))"
 _ENDS = rf"(?![\s().\-_/]{{1,2}}{_IDENTIFIER})"
-_PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:{_ENDS}{_SEPARATED}){{8,}}"
+_PHONE = rf"(?:[+\uff0b]|%2[Bb])[\s(]{{0,2}}\d{_SEPARATED}{{6,}}|\d(?:\d|{_ENDS}{_SEPARATOR}{{1,2}}\d){{8,}}"
+_ONLY_UUID = re.compile(_UUID)
+_SHORTEST_PHONE = 8  # a plus and seven digits
 _NOT_IN_EMAIL = r"\s@\uff20<>\"'(),;:/\\"
 _EMAIL = rf"(?<!postgres://)(?<!postgresql://)[^{_NOT_IN_EMAIL}]+(?:@|\uff20|%40)[^{_NOT_IN_EMAIL}]*\.[^{_NOT_IN_EMAIL}]+"
-_HARMLESS_IN_TEXT = (
-    rf"(?<![\w+])(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w)|(?<![\d+])(?:{_TIME}|{_COMPACT_DATE})(?!\d)"
+_HARMLESS_IN_TEXT = (  # each starts with a cheap look at what all its forms start with
+    rf"(?<![\w+])(?=[\w:-]{{12}})(?:{_UUID}|{_DIGEST}|{_ABBREVIATED})(?!\w)"
+    rf"|(?=\d)(?<![\d+])(?:{_TIME}|{_COMPACT_DATE})(?!\d)"
 )
-_SHAPES = re.compile(
-    rf"(?P<harmless>{_HARMLESS_IN_TEXT})|(?P<email>(?<![^{_NOT_IN_EMAIL}]){_EMAIL})|(?P<phone>{_PHONE})"
-)
+_SHAPES = rf"(?P<harmless>{_HARMLESS_IN_TEXT})|(?P<email>(?<![^{_NOT_IN_EMAIL}]){_EMAIL})|(?P<phone>{_PHONE})"
+_SHAPES_BUT_EMAIL = rf"(?P<harmless>{_HARMLESS_IN_TEXT})|(?P<phone>{_PHONE})"
 _SUSPECT = re.compile(rf"@|\uff20|%40|\d{_SEPARATED}{{6}}")
 _QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\"""")
 _ZONE = (
@@ -51,9 +54,7 @@ _CODE = r"(?=\D*\d)[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*"
 _MASKED = r"[+]?\*{3}\d{0,2}"
 _NO_WORD = r"[\W_]*"
 _DATE_FORMAT = r"(?:YYYY|YY|M{2,4}|DD|HH|hh|mm|ss|A|[/ :.,-])+"  # as in date(row.due, "DD/MM/YYYY")
-_HARMLESS = re.compile(
-    "|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, _DATE_FORMAT, "[A-Z]{2}"))
-)
+_HARMLESS = "|".join((_UUID, _DIGEST, _TIME, _ZONE, _NUMBER, _CODE, _MASKED, _NO_WORD, _DATE_FORMAT, "[A-Z]{2}"))
 _SNAKE = re.compile(r"[a-z_]{4,30}")
 _SHORTEST = 3  # shorter texts identify nobody, and occur in many words
 _WORD = re.compile(r"[\w.:/-]*")
@@ -83,7 +84,7 @@ def is_harmless(text: str) -> bool:
     a digest, a short code with a digit in it (``inv-1001``), or the name of a field."""
     if len(text) < _SHORTEST or all(part in _WORDS or _nearly_a_field(part) for part in text.split(".")):
         return True
-    if _HARMLESS.fullmatch(text) is None:
+    if _compiled(_HARMLESS).fullmatch(text) is None:
         return False
     is_code = re.fullmatch(rf"{_UUID}|{_DIGEST}|{_TIME}", text) is None
     return not is_code or (len(text) <= _LONGEST_CODE and sum(map(str.isdigit, text)) <= _MOST_DIGITS)
@@ -103,9 +104,17 @@ def _nearly_a_field(name: str) -> bool:
     return _SNAKE.fullmatch(name) is not None and bool(get_close_matches(name, FIELD_NAMES, n=1, cutoff=0.85))
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A long pattern, compiled when it is first needed: most commands need few of them."""
+    return re.compile(pattern)
+
+
 def mask_value(text: str) -> str:
     """``+***78`` for a phone number, ``***`` for anything else."""
-    return _phone(text) if re.fullmatch(_PHONE, text.strip()) else MASK
+    if len(text) < _SHORTEST_PHONE:
+        return MASK
+    return _phone(text) if _compiled(_PHONE).fullmatch(text.strip()) else MASK
 
 
 def mask_text(text: str, private: Iterable[str] = ()) -> str:
@@ -116,7 +125,16 @@ def mask_text(text: str, private: Iterable[str] = ()) -> str:
     parts = parts_in(text, private) if private else ()
     for part in sorted(set(parts), key=len, reverse=True) if parts else ():
         text = _forms(part).sub(mask_value(part).replace("\\", r"\\"), text)
-    return _SHAPES.sub(_shown, text) if _SUSPECT.search(text) else text
+    if _ONLY_UUID.fullmatch(text) or not _SUSPECT.search(text):
+        return text  # the most frequent cases
+    may_be_email = "@" in text or "\uff20" in text or "%40" in text
+    return _compiled(_SHAPES if may_be_email else _SHAPES_BUT_EMAIL).sub(_shown, text)
+
+
+@lru_cache(maxsize=1024)
+def mask_shared_text(text: str) -> str:
+    """The same without private parts, for texts that many calls share: ids of agents and numbers, plans, files."""
+    return mask_text(text)
 
 
 def parts_in(text: str, private: Iterable[str]) -> tuple[str, ...]:
@@ -149,7 +167,7 @@ def mask_name(name: str, private: Iterable[str] = ()) -> str:
 def mask_names(names: Iterable[str], private: Iterable[str]) -> list[str]:
     """The same for many names."""
     listed = list(names)
-    held = parts_in("\n".join(listed), private)
+    held = parts_in("\n".join(listed), private) if private else ()
     return [mask_name(name, held) for name in listed] if held else list(map(_mask_plain_name, listed))
 
 
@@ -169,17 +187,18 @@ def _mask_quoted(found: re.Match[str]) -> str:
 
 
 def _shown(found: re.Match[str]) -> str:
-    if found["harmless"] is not None:
+    if found.lastgroup == "harmless":
         return found[0]
-    return MASK if found["email"] is not None else _phone(found[0])
+    return MASK if found.lastgroup == "email" else _phone(found[0])
 
 
 def _phone(text: str) -> str:
-    return f"+{MASK}{''.join(filter(str.isdigit, text))[-2:]}"
+    end = text[-2:]
+    return f"+{MASK}{end if end.isdigit() else ''.join(filter(str.isdigit, text))[-2:]}"
 
 
 def _may_hold(folded: str, digits: str, part: str) -> bool:
-    if part[0] in _STARTS_NUMBER and re.fullmatch(_PHONE, part):
+    if part[0] in _STARTS_NUMBER and _compiled(_PHONE).fullmatch(part):
         return "".join(filter(str.isdigit, part))[-7:] in digits
     first = _FIRST_WORD.search(part)
     return first is None or _fold(first[0]) in folded
@@ -204,7 +223,7 @@ def _forms(part: str) -> re.Pattern[str]:
     forms = [re.escape(item) for item in sorted(quoted, key=len, reverse=True)]
     words = [re.findall(r"[^\W_]+", spelling) for spelling in dict.fromkeys((part, plain))]
     digits = "".join(filter(str.isdigit, part))
-    if re.fullmatch(_PHONE, part) and digits.isascii():
+    if _compiled(_PHONE).fullmatch(part) and digits.isascii():
         # Match the last digits: numbers are written with and without their country code.
         forms.append(r"(?:(?:\+|%2B)?(?:\d[\s().-]{0,2}){1,8})?" + r"[\s().-]{0,2}".join(digits[-7:]) + r"(?!\d)")
     else:

@@ -50,7 +50,7 @@ class PlacedCalls:
             pending = {change.address: (entry, row) for change, row in batch if (entry := self._pending(change))}
             findings = self._findings(pending.values())
             for change, _ in batch:
-                if change.address in pending:
+                if pending and change.address in pending:
                     yield self._checked(change, *pending[change.address], findings.get(change.address, ()))
                 else:
                     yield change, None

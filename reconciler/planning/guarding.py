@@ -6,10 +6,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from reconciler.bulk.spool import SpooledList, filtered
+from reconciler.bulk.spool import MappedView, SpooledList, filtered
 from reconciler.domain.changes import Changes
 from reconciler.domain.model import Address, Call, Diagnostic, Location, Row, Severity
 from reconciler.domain.people import People
@@ -126,16 +127,14 @@ def _find(address: Address, items: Sequence[_Addressed]) -> _Addressed:
 
 def _picking(changes: Changes, now: datetime) -> Pick:
     """Select the calls that would be placed, as guards see them."""
-    picked: dict[frozenset[Action], SpooledList[Candidate]] = {}
+    picked: dict[frozenset[Action], Sequence[Candidate]] = {}
 
     def pick(actions: frozenset[Action]) -> Sequence[Candidate]:
         if actions not in picked:
             selected = changes.with_action(*actions)
             if Action.EXPIRED in actions:
                 selected = filtered(selected, lambda change: "recorded" not in change.reasons)
-            candidates = picked[actions] = SpooledList(Candidate)
-            for change in selected:
-                candidates.append(_candidate(change, now))
+            picked[actions] = MappedView(selected, partial(_candidate, now=now))
         return picked[actions]
 
     return pick

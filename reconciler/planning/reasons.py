@@ -47,8 +47,15 @@ def with_reason(change: Change, action: Action, reason: Reason, **fields: Any) -
     """The change with an action, its reason, and more fields."""
     parts = None if isinstance(reason.sentence, str) else reason.sentence
     message = None if reason.sentence is None else reason.text
-    told = {"reasons": reason.codes, "message": message, "message_parts": parts, "advice": reason.advice}
-    return structs.replace(change, action=action, **told, **fields)
+    return structs.replace(
+        change,
+        action=action,
+        reasons=reason.codes,
+        message=message,
+        message_parts=parts,
+        advice=reason.advice,
+        **fields,
+    )
 
 
 def _rings(entry: Entry) -> Moment | str:

@@ -67,8 +67,9 @@ class RowJudge:
         named = self._known.named(row.address) if self._known else []
         change = with_shown_call(self._judge_row(row, named), row.call)
         calls = [entry.call for _, entry in named]
-        calls += [self._known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
-        old = self._moved.get(row.address)
+        if self.trace.duplicates:
+            calls += [self._known.item(place).call for place in self.trace.duplicates.get(row.address, ())[:1]]
+        old = self._moved.get(row.address) if self._moved else None
         return with_private(change, [row.call, *calls] if change.call is None else calls, old)
 
     def _judge_row(self, row: Row, named: Sequence[tuple[int, Entry]]) -> Change:
@@ -159,8 +160,10 @@ class RowJudge:
 
 def with_private(change: Change, calls: Sequence[Call], old: Address | None = None) -> Change:
     """Set ``private``: the personal values of these calls that occur in the key, in ``old`` or in the message."""
-    text = f"{change.address.key}\n{old or ''}\n{change.message or ''}"
-    private = parts_in(text, dict.fromkeys(value for call in calls for value in personal_values(call)))
+    values = dict.fromkeys(value for call in calls for value in personal_values(call)) if calls else ()
+    if not values:
+        return change
+    private = parts_in(f"{change.address.key}\n{old or ''}\n{change.message or ''}", values)
     return structs.replace(change, private=private) if private else change
 
 
@@ -177,8 +180,15 @@ def _to_place(change: Change, row: Row, action: Action, why: Reason) -> Change:
 
 
 def _with_call(change: Change, row: Row, action: Action, why: Reason, **fields: Any) -> Change:
-    times = {"place_by": row.place_by, "called_timezone": row.called_timezone}
-    return with_reason(change, action, why, call=row.call, **times, **fields)
+    return with_reason(
+        change,
+        action,
+        why,
+        call=row.call,
+        place_by=row.place_by,
+        called_timezone=row.called_timezone,
+        **fields,
+    )
 
 
 def _timezone(row: Row) -> str:

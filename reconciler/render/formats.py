@@ -6,7 +6,8 @@ Names of days and months do not depend on the machine's locale, so a plan reads 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from reconciler.domain.model import Call, Location
 from reconciler.domain.plan import Change, MessageParts, Moment
@@ -39,8 +40,12 @@ def relative(moment: datetime, now: datetime) -> str:
 def day(moment: datetime, now: datetime) -> str:
     """``Mon 15 Jun``, with the year if it is not the current one."""
     text = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]}"
-    year = now.astimezone(moment.tzinfo).year if moment.tzinfo is not None else now.year
-    return text if moment.year == year else f"{text} {moment.year}"
+    return text if moment.year == _year(now, moment.tzinfo) else f"{text} {moment.year}"
+
+
+@lru_cache(maxsize=64)
+def _year(now: datetime, timezone: tzinfo | None) -> int:
+    return now.year if timezone is None else now.astimezone(timezone).year
 
 
 def month(moment: datetime) -> str:
@@ -50,8 +55,8 @@ def month(moment: datetime) -> str:
 
 def wall(moment: datetime, now: datetime) -> str:
     """``Mon 15 Jun 10:00``, with seconds if there are any."""
-    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
-    return f"{day(moment, now)} {clock}"
+    seconds = f":{moment.second:02}" if moment.second else ""
+    return f"{day(moment, now)} {moment.hour:02}:{moment.minute:02}{seconds}"
 
 
 def zone_place(timezone: str) -> str:
@@ -74,7 +79,7 @@ def sentence(change: Change, now: datetime) -> str:
 def detail(change: Change, now: datetime) -> str:
     """The message of a change without its advice. Years are left out in the year of ``now``."""
     if change.message_parts is None:
-        return in_words((change.message or "").removesuffix(change.advice), now)
+        return in_words(change.message.removesuffix(change.advice), now) if change.message else ""
     return parts_text(change.message_parts, now)
 
 

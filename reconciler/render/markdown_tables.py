@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import structs
 
 from reconciler.domain.masking import mask_change, mask_plan
 from reconciler.domain.model import Address, Diagnostic
@@ -127,7 +129,7 @@ class ChangeTable:
         subject = to_stop.subject(call, self.display)
         if call.rings_at != UNKNOWN_TIME:
             local = local_time(call.rings_at, call.timezone)
-            subject = replace(subject, rings=formats.wall(local, self.display.now), zone=call.timezone)
+            subject = structs.replace(subject, rings=formats.wall(local, self.display.now), zone=call.timezone)
         who = self._who_and_when(subject)
         why = for_markdown_cell(f"{call.action}: {call.why}", _MESSAGE)
         return table_row(for_markdown_cell(str(call.address)), *who, why, for_markdown_cell(call.call_id or "-"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
-from reconciler.domain.model import Call
+from reconciler.domain.model import Call, Record
 from reconciler.domain.people import exact_id
 from reconciler.domain.plan import Change, Plan
 from reconciler.domain.sensitive import MASK, mask_name
@@ -14,10 +15,10 @@ from reconciler.domain.times import UNKNOWN_TIME, local_time
 from reconciler.render import formats
 
 UNKNOWN = "at an unknown time"
+_exact_id = lru_cache(maxsize=1024)(exact_id)  # few agents and numbers make many calls
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Record, frozen=True, kw_only=True):
     """The columns that describe one call, as texts; empty where there is nothing to show.
 
     ``person`` is the name, or the number or contact's id if there is no name or it is masked; ``target`` is always
@@ -89,7 +90,7 @@ class Display:
         return values.get(name, "")
 
     def alias(self, text: str) -> str:
-        return self.aliases.get(exact_id(text), text)
+        return self.aliases.get(_exact_id(text), text) if self.aliases else text
 
 
 def change_subject(change: Change, display: Display) -> Subject:

@@ -19,7 +19,7 @@ from reconciler.render.console import Console, OutputStyle, StyledLine, capture,
 from reconciler.render.escape import for_terminal, in_place
 from reconciler.render.labels import ACTION_WORDS, GLYPHS, blocked_groups, count_line, lifted_line, state_line
 from reconciler.render.origins import Origins, mask_origins, print_fields, print_origin
-from reconciler.render.subject import Display, change_subject
+from reconciler.render.subject import Display, Subject, change_subject
 from reconciler.render.text_layout import SHOWN, Columns, by_advice, fold, hidden_text
 from reconciler.render.text_overview import print_overview
 
@@ -195,8 +195,12 @@ def _print_rows(console: Console, rows: Sequence[Change], advice: str, columns: 
 
     def draw(part: Sequence[Change]) -> str:
         def print_part(console: Console) -> None:
+            plain_line = None if view.look.color else columns.plain_line()
             for change in part:
-                _print_change(console, change, columns, view, with_detail=not shared)
+                subject = change_subject(change, view.display)
+                text = plain_line and plain_line(GLYPHS[change.action][0], subject, str(change.address))
+                line = StyledLine(text) if text else _change_line(change, subject, columns)
+                _print_change(console, change, line, columns, view, with_detail=not shared)
 
         return capture(view.look, print_part)
 
@@ -218,10 +222,14 @@ def _sentence(detail: str, advice: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
-def _print_change(console: Console, change: Change, columns: Columns, view: _View, *, with_detail: bool) -> None:
+def _change_line(change: Change, subject: Subject, columns: Columns) -> StyledLine:
     symbol, style = GLYPHS[change.action]
-    address = str(change.address)
-    line = columns.line(symbol, style, change_subject(change, view.display), address)
+    return columns.line(symbol, style, subject, str(change.address))
+
+
+def _print_change(
+    console: Console, change: Change, line: StyledLine, columns: Columns, view: _View, *, with_detail: bool
+) -> None:
     if change.source is not None:
         where = change.source if change.source.cell is not None else f"{change.source.file}:{change.source.line}"
         source = f"  {for_terminal(str(where))}"
@@ -229,15 +237,15 @@ def _print_change(console: Console, change: Change, columns: Columns, view: _Vie
             line.append(source, style="dim")
     console.print(line)
     if columns.own_line:
-        console.print(StyledLine(f"      {for_terminal(address)}", "cyan"))
-    row = view.origins.get(change.address)
+        console.print(StyledLine(f"      {for_terminal(str(change.address))}", "cyan"))
+    row = view.origins.get(change.address) if view.origins else None
     for cell in change.diff:
         console.print(cell_line(cell))
         if row is not None and change.call is None and (origin := row.origin(cell.field)) is not None:
             print_origin(console, origin, 8)
     if row is not None and change.call is not None:
         print_fields(console, row, 6)
-    if with_detail and change.address not in view.listed and (text := formats.detail(change, view.display.now)):
+    if with_detail and (text := formats.detail(change, view.display.now)) and change.address not in view.listed:
         print_indented(console, for_terminal(text), 6)
 
 

@@ -18,6 +18,10 @@ HEAVY = frozenset({
 NOT_TO_START = frozenset(
     {"hashlib", "json", "reconciler.domain.model", "sqlite3", "subprocess", "yaml", "zoneinfo"}
 )
+NOT_TO_PLAN_AS_TEXT = frozenset({
+    "http.server", "reconciler.render.html", "reconciler.render.markdown", "reconciler.source.formulas.functions",
+    "reconciler.source.sheets.workbook", "webbrowser", "xml.etree.ElementTree",
+})  # fmt: skip
 PROBE = """
 import sys
 from reconciler.cli import main
@@ -44,6 +48,14 @@ def test_right_files_and_a_state_are_read_without_heavy_libraries(bench: Workben
     bench.write("calls/june.yaml", plan_text())
     bench.ok("plan")
     assert not imported(bench.root, *command) & HEAVY
+
+
+def test_a_plan_as_text_imports_no_other_format_and_no_server(bench: Workbench) -> None:
+    bench.create_project()
+    bench.write("calls/june.yaml", plan_text())
+    modules = imported(bench.root, "plan")
+    assert "reconciler.render.text" in modules
+    assert not modules & NOT_TO_PLAN_AS_TEXT
 
 
 WITHOUT_EXTRAS = """

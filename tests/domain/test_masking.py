@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from reconciler.domain.masking import mask_address, mask_diagnostic
-from reconciler.domain.model import Address, Diagnostic, Location, Severity
+from reconciler.domain import sensitive
+from reconciler.domain.masking import mask_address, mask_call, mask_diagnostic
+from reconciler.domain.model import Address, Call, Diagnostic, Location, Severity
 from reconciler.domain.sensitive import FIELD_NAMES, is_harmless, mask_message, mask_text
 from reconciler.render.escape import for_json, inert_json
 from reconciler.source.formulas.functions import slug
@@ -166,3 +168,41 @@ def test_a_name_is_masked_as_a_key_spells_it(name: str) -> None:
     assert key.isascii()
     assert mask_text(f"agenda/{key}/2031-06-16", [name]) == "agenda/***/2031-06-16"
     assert mask_text("agenda/otra-persona/2031-06-16", [name]) == "agenda/otra-persona/2031-06-16"
+
+
+_PIECES = st.sampled_from([
+    *"0123456789 ().-_/:+@%.,abcdefxZ'",
+    "\u00a0", "\u2010", "\uff0b", "\uff20", "\u0661", "é", "%2B", "%40", "+52",
+    "sha256:", "2031-06-01", "20260615", "10:30", "12:00:00Z", "c1d2e3f4-a5b6-7890-cdef-000000000001", "contact-",
+    "0123456789ab", "inv-", "0034600111222", "\n",
+])  # fmt: skip
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+@example("contact-c1d2e3f4-a5b6-7890-cdef-000000000001")
+@example("inv-0000001/2031-06")
+@example("+5212")
+def test_the_fast_checks_before_a_text_is_masked_change_nothing(text: str) -> None:
+    every_shape = re.compile(sensitive._SHAPES)
+    assert mask_text(text) == (
+        every_shape.sub(sensitive._shown, text) if sensitive._SUSPECT.search(text) else text
+    )
+    alone = re.fullmatch(sensitive._PHONE, text.strip()) is not None
+    assert sensitive.mask_value(text) == (sensitive._phone(text) if alone else sensitive.MASK)
+
+
+@pytest.mark.parametrize(("only", "data", "metadata"), [
+    ("", {}, {}),
+    ("additional_data.amount", {"amount": "***"}, {}),
+    ("metadata.segment", {}, {"segment": "gold"}),
+    ("metadata.amount", {}, {}),
+])  # fmt: skip
+def test_a_list_gets_no_other_value_than_the_one_that_it_shows(
+    only: str, data: dict[str, str], metadata: dict[str, str]
+) -> None:
+    values = {"amount": "14058", "city": "León"}
+    call = Call(agent="a", sender="b", contact_id="c", additional_data=values, metadata={"segment": "gold"})
+    shown = mask_call(call, {"segment"}, only)
+    assert (shown.additional_data, shown.metadata) == (data, metadata)
+    whole = mask_call(call, {"segment"})
+    assert (whole.additional_data, whole.metadata) == ({"amount": "***", "city": "***"}, {"segment": "gold"})

@@ -9,12 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
+from reconciler.domain.model import Schedule
 from reconciler.domain.plan import Action, Change, Plan
+from reconciler.domain.times import scheduled_instant
 from reconciler.render import formats
 from reconciler.render.console import OutputStyle
 from reconciler.render.load_chart import load_chart
+from reconciler.render.subject import Subject
 from reconciler.render.text import render_plan
+from reconciler.render.text_layout import Columns
 from tests.plans import NOW, create, everything, make_plan, other
 
 GOLDEN = Path(__file__).parent
@@ -174,3 +179,64 @@ def test_a_chart_counts_each_call_once(minutes: list[int], width: int) -> None:
     later = [int(line.split(": ")[1].split(" ")[0]) for line in chart[1:] if " later " in line]
     assert not chart or sum(counts) + sum(later) == len(dates)
     assert all(len(line) <= max(width, 80) for line in chart)
+
+
+def test_no_time_and_no_address_of_a_long_list_is_cut() -> None:
+    changes = many(250, minutes=40)
+    changes.append(create("june/a-key-that-is-longer-than-all-before-it", "2031-06-10 09:00:20"))
+    lines = render_plan(make_plan(*changes), OutputStyle()).splitlines()
+    last = next(line for line in lines if "a-key-that-is-longer" in line)
+    assert "Tue 10 Jun 09:00:20  " in last
+    assert "june/a-key-that-is-longer-than-all-before-it  " in last
+    assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_a_row_in_another_zone_than_all_before_it_says_its_zone(color: bool) -> None:
+    far = create("june/madrid", "2031-06-10 09:00:00")
+    assert far.call is not None
+    far = structs.replace(
+        far,
+        call=structs.replace(far.call, schedule=Schedule("2031-06-10 09:00:00", "Europe/Madrid")),
+        scheduled_at=scheduled_instant("2031-06-10 09:00:00", "Europe/Madrid"),
+    )
+    text = render_plan(make_plan(*many(250), far), OutputStyle(color=color))
+    assert "times in Mexico City" in text
+    line = next(line for line in text.splitlines() if "june/madrid" in line)
+    assert "Tue 10 Jun 09:00 in Madrid" in line
+
+
+def test_a_time_after_many_calls_at_once_says_its_zone() -> None:
+    at_once = [create(f"june/now-{number:03}", None) for number in range(250)]
+    text = render_plan(make_plan(*at_once, create("june/later", "2031-06-10 09:00:00")), OutputStyle())
+    assert "times in" not in text
+    assert "Tue 10 Jun 09:00 in Mexico City" in next(line for line in text.splitlines() if "june/later" in line)
+
+
+_CELLS = st.text(st.sampled_from("ab1 :#.é漢\u200b\x1b\N{HORIZONTAL ELLIPSIS}"), max_size=6)
+_SUBJECTS = st.builds(
+    Subject,
+    person=_CELLS,
+    target=_CELLS,
+    rings=_CELLS,
+    value=_CELLS,
+    zone=st.sampled_from(["", "UTC", "Europe/Kyiv"]),
+)
+_SIZES = st.integers(min_value=0, max_value=6)
+_COLUMNS = st.builds(
+    Columns,
+    rings=_SIZES, place=_SIZES, person=_SIZES, target=_SIZES, value=_SIZES, address=_SIZES,
+    zone=st.sampled_from([None, "UTC"]), own_line=st.booleans(), right=st.booleans(),
+)  # fmt: skip
+
+
+@given(_COLUMNS, _SUBJECTS, _CELLS)
+def test_the_fast_line_is_the_line_without_colour(columns: Columns, subject: Subject, address: str) -> None:
+    fast = columns.plain_line()("+", subject, address)
+    assert fast in {None, columns.line("+", "green", subject, address).drawn(color=False)}
+
+
+def test_an_ordinary_row_takes_the_fast_line() -> None:
+    subject = Subject(person="Jane", target="+1", rings="Sun 1 Jun 09:00", zone="UTC")
+    columns = Columns.for_rows([(subject, "june/a")], OutputStyle(), "")
+    assert columns.plain_line()("+", subject, "june/a") == "  + Sun 1 Jun 09:00  Jane  +1  june/a"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from reconciler.contactship.client import ContactShip
 from reconciler.contactship.listing import CallListing
@@ -36,6 +36,8 @@ from reconciler.planning.plan import make_plan
 from reconciler.savedplan import planfile, planreader
 from reconciler.state.reader import Reader
 from reconciler.state.store import Store
+from reconciler.state.transfer.migrate import move
+from tests.simulation.disk import Disk, MovableState
 from tests.simulation.invariants import RunJudge, judge_event
 from tests.simulation.machine import Machine
 from tests.simulation.project import Checkout
@@ -324,6 +326,13 @@ def tags_are_proved(world: World, place: str) -> bool:
     with world.state(place).reader(world.machine(place)) as reader:
         fact = reader.facts(ORIGIN.base).get(TAGS)
     return fact is not None and fact.verdict is Verdict.PROVED
+
+
+def migrate(machine: Machine, old: Disk, new: Disk, name: str) -> None:
+    """``reconciler state migrate``, to a new state of this name."""
+    run = new_run(machine, "state migrate", None, ())
+    source, target = MovableState(old, machine, "state.db"), MovableState(new, machine, name)
+    move(cast("Any", source), cast("Any", target), run, machine.now(), 0.0)
 
 
 def unknown_markers(world: World, place: str, person: str) -> list[str]:

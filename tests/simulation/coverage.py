@@ -14,7 +14,7 @@ _ALL = (START_PHASE, *PHASES)
 BETWEEN = "between runs"
 STEPS = (
     *(f"edit: {how}" for how in EDITS),
-    *(f"state: {how}" for how in ("fork", "restore", "delete")),
+    *(f"state: {how}" for how in ("fork", "restore", "delete", "migrate")),
     *("suppress", "save a plan", "save an older plan", "apply", "apply a saved plan", "apply what is approved"),
     *("apply an older commit", "resolve", "decide correctly", "decide wrongly", "pause", "resume", "wait"),
     *("set the clock", "a call from the dashboard", "correct the schedule fields"),

@@ -27,6 +27,7 @@ from reconciler.state.store import Store
 from reconciler.state.unlocked_store import UnlockedStore
 from tests.simulation.machine import Machine
 
+_SMALL_PAGES = "pragma page_size=512"  # the whole content is copied at each commit
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 
 
@@ -126,6 +127,7 @@ def _new_connection() -> _Connection:
         ":memory:", isolation_level=None, check_same_thread=False, factory=_Connection, cached_statements=512
     )
     connection.row_factory = sqlite3.Row
+    connection.execute(_SMALL_PAGES)
     connection.execute("pragma foreign_keys=on")
     connection.content = b""
     return connection
@@ -184,7 +186,7 @@ class SimulatedState:
             yield reader
 
     @contextmanager
-    def store(self, run: Run, machine: Machine) -> Iterator[Store]:
+    def store(self, run: Run, machine: Machine, moving_to: str | None = None) -> Iterator[Store]:
         machine.step()
         file = self.disk.state
         if file.locked:
@@ -193,7 +195,7 @@ class SimulatedState:
         try:
             with self._writing(file, machine) as session:
                 store = Store(session)
-                rules.check_not_moved("state.db", store.moved_to)
+                rules.check_not_moved("state.db", store.moved_to, moving_to)
                 store.begin_run(run)
                 yield store
         finally:
@@ -220,12 +222,49 @@ class SimulatedState:
             return examine(connection, ())
 
 
+class MovableState:
+    """The state on a disk as a ``StateBackend``, as far as a migration needs one."""
+
+    def __init__(self, disk: Disk, machine: Machine, name: str) -> None:
+        self._disk = disk
+        self._machine = machine
+        self._name = name
+
+    def __str__(self) -> str:
+        return self._name
+
+    def with_lineage(self, lineage: str) -> MovableState:
+        assert lineage == LINEAGE
+        return self
+
+    def store(self, run: Run, lock_timeout: float, moving_to: str | None = None) -> Any:
+        return SimulatedState(self._disk).store(run, self._machine, moving_to)
+
+    def exists(self) -> bool:
+        return self._disk.file is not None
+
+    @contextmanager
+    def receive(self, *, retry: bool) -> Iterator[sqlite3.Connection]:
+        """Empty tables, and with its commit the new file."""
+        file = StateFile(b"")
+        with closing(_new_connection()) as connection:
+            connection.file, connection.machine, connection.content = file, self._machine, file.content
+            try:
+                with transaction(connection):
+                    for migrate in MIGRATIONS.values():
+                        migrate(connection)
+                    yield connection
+            finally:
+                if file.content:
+                    self._disk.file = file
+
+
 @cache
 def empty_state() -> bytes:
     """The content of a new state, the same in each process."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
-        connection.execute("pragma page_size=512")  # copied at each commit
+        connection.execute(_SMALL_PAGES)
         with transaction(connection), patch("secrets.token_hex", lambda size: "5e" * size):
             for migrate in MIGRATIONS.values():
                 migrate(connection)

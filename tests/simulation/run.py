@@ -6,10 +6,11 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
-from reconciler.contactship import listing, paging
+from reconciler.contactship import listing, paging, transport
 from tests.simulation.invariants import ENDS, judge_call, judge_end
 from tests.simulation.loop import SimulatedLoop, Stuck
 from tests.simulation.project import Files
@@ -20,6 +21,11 @@ from tests.simulation.world import World
 
 REPLAYED = 4  # the ledger of one in so many stories is replayed
 SMALL_PAGE = 3  # calls, so that a listing of a story has several pages
+_SMALLER = (
+    (paging, "PAGE", SMALL_PAGE),
+    (listing, "PAGE", SMALL_PAGE),
+    (transport, "_STEPS", 1),  # turns of the loop that a real socket needs to deliver an early answer
+)
 
 
 @dataclass
@@ -51,7 +57,9 @@ def run(story: Story) -> Report:
         judge_call(world, call)
 
     world.service.placed = placed
-    with patch.object(paging, "PAGE", SMALL_PAGE), patch.object(listing, "PAGE", SMALL_PAGE):
+    with ExitStack() as stack:
+        for owner, name, value in _SMALLER:
+            stack.enter_context(patch.object(owner, name, value))
         try:
             loop.run_until_complete(_tell(world, story))
         except Stuck:

@@ -332,6 +332,8 @@ class MoveState:
             world.disks[self.place] = Disk(None if disk.file is None else disk.file.copy())
         elif self.how == "restore":
             put_back(world, disk, self.value)
+        elif self.how == "migrate":
+            await _migrate(world, self.place, self.value)
         elif self.how == "delete":
             disk.file, disk.replaced_at = None, world.loop.time()
 
@@ -340,7 +342,29 @@ class MoveState:
             "fork": f"{self.place} goes on with a copy of the state.",
             "restore": f"On {self.place}, the state of {self.value} writes ago is restored.",
             "delete": f"On {self.place}, the state is deleted.",
+            "migrate": f"On {self.place}, the state is migrated; a crash at step {self.value}, and once more.",
         }[self.how]
+
+
+async def _migrate(world: World, place: str, crash_at: int) -> None:
+    """``state migrate``, interrupted by a crash, and the same once more. Only this place goes on with the copy."""
+    old, new, name = world.disks[place], Disk(None), f"state-{world.runs}.db"
+    for attempt in (crash_at, None):
+        machine = world.machine(place)
+        if attempt is not None:
+            machine.at_step["start", attempt] = machine.crash
+        try:
+            commands.migrate(machine, old, new, name)
+            world.disks[place] = new
+        except Crash:
+            world.say(f"{machine.name} crashes")
+        except ReconcilerError as error:
+            world.say(f"{machine.name} cannot migrate: {error.message}")
+            if not machine.dead:
+                return
+        else:
+            world.say(f"{machine.name} has migrated the state")
+            return
 
 
 @dataclass(frozen=True)

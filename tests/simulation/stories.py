@@ -135,6 +135,7 @@ class _Author:
             (0.3, lambda wishes: [SetClock(self.place(), self.random.choice((-4000, -50, 0, 50, 70, 4000)))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person)]),
             (0.3, lambda wishes: [CorrectFields(self.place())]),
+            (0.3, lambda wishes: [self.apply(), self.migration(), self.apply()]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person), self.lossy_apply()]),
             (0.3, lambda wishes: [self.throttled_apply()]),
@@ -155,6 +156,9 @@ class _Author:
     def moved_state(self) -> Step:
         how = self.random.choice(("fork", "restore", "restore", "delete"))
         return MoveState(self.place(), how, self.random.choice((1, 2, 5, 9)))
+
+    def migration(self) -> Step:
+        return MoveState(self.place(), "migrate", self.random.randint(0, 8))
 
     def reviewed(self, wishes: tuple[Wish, ...]) -> list[Step]:
         """A plan is saved, time passes or something changes, and it is applied, or what it approves."""

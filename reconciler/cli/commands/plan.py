@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -40,13 +41,15 @@ from reconciler.cli.plan_output import (
 )
 from reconciler.cli.planner import PlanRequest, load_plan
 from reconciler.cli.saved_plans import check_plan_key, plan_key
-from reconciler.cli.watching import LivePage, repeat_on_save, serving
 from reconciler.cli.workspace import Workspace
 from reconciler.domain.plan import Action
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.planning.plan import verdict
 from reconciler.render.load_context import NOTHING
 from reconciler.savedplan import planfile
+
+if TYPE_CHECKING:
+    from reconciler.cli.watching import LivePage
 
 _EPILOG = """\b
 Examples:
@@ -137,6 +140,8 @@ def _watch(app: App, options: PlanOptions, wanted: list[tuple[str, str]]) -> int
         raise UsageError("--watch cannot be combined with --out or --now")
     if any(file == STDOUT and form not in {"text", "html"} for form, file in wanted):
         raise UsageError("--watch prints text", hint="pass --output FILE for another format")
+    from reconciler.cli.watching import repeat_on_save, serving  # noqa: PLC0415 - a server, only where it watches
+
     workspace = Workspace.open(app, options.state_url, snapshot_does=True)
     with serving() if options.open_page or "html" in dict(wanted) else nullcontext() as page:
 

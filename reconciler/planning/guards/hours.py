@@ -52,9 +52,11 @@ def check_elsewhere(candidates: Sequence[Candidate], _: GuardInput) -> Iterator[
     A single time zone for a whole file may not be where each person is.
     """
     for item in candidates:
+        if item.call.to_number is None or item.called_timezone is not None:
+            continue
         schedule = item.call.schedule
         clock = zone(schedule.timezone) if schedule is not None else None
-        if item.called_timezone is not None or item.call.to_number is None or clock is None:
+        if clock is None:
             continue
         local, shown = item.rings_at.astimezone(clock), number_zones(item.call.to_number)
         if shown and local.utcoffset() not in {item.rings_at.astimezone(other).utcoffset() for other in shown}:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from reconciler.domain.settings import Project
 from reconciler.source.formulas.columns import Column, Columns, in_order, read_columns, sources_of
-from reconciler.source.formulas.functions import library
 from reconciler.source.formulas.inputs import no_examples
 from reconciler.source.formulas.program import Engine
 from reconciler.source.report import FileReport
@@ -49,6 +48,8 @@ class Computed:
         return read_columns(node, path, self._shared_engine(), self._names, self._report)
 
     def _shared_engine(self) -> Engine:
+        from reconciler.source.formulas.functions import library  # noqa: PLC0415 - only where there are formulas
+
         if self._engine is None:
             self._engine = Engine(library(self._holidays, self._lookups.find), self._lookups.prepare)
         return self._engine

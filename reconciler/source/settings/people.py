@@ -12,7 +12,6 @@ from reconciler.domain.model import Diagnostic
 from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile, person
 from reconciler.domain.settings import PROJECT_FILE, Project
 from reconciler.domain.times import FARTHEST_EAST
-from reconciler.source.formulas.functions import e164
 from reconciler.source.formulas.problem import FormulaProblem
 from reconciler.source.report import FileReport
 from reconciler.source.rows.parties import ID
@@ -143,6 +142,8 @@ class _ListReader:
             hint = "write it with + and its country code, or add country: (such as US) next to file:"
             self._unread(record, index, "the number has no country code", hint)
             return None
+        from reconciler.source.formulas.functions import e164  # noqa: PLC0415 - only for numbers in a list
+
         try:
             return person(e164(text, country or _ANY_COUNTRY))
         except FormulaProblem as problem:

@@ -16,7 +16,6 @@ from reconciler.source.sheets.delimited import Delimited
 from reconciler.source.sheets.grid import Grid, SheetProblem
 from reconciler.source.sheets.package import kind_of_container
 from reconciler.source.sheets.positions import ByPosition
-from reconciler.source.sheets.workbook import Workbook
 from reconciler.system.failures import FileRefused, error_message
 from reconciler.system.files import open_in_project, open_named
 
@@ -61,6 +60,8 @@ def _grid(raw: io.BufferedReader, name: str, options: Options, project: Project)
     if suffix not in _TEXTS:
         if options.encoding is not None or options.delimiter is not None:
             raise SheetProblem("E602", "a workbook has no encoding and no delimiter", "remove them")
+        from reconciler.source.sheets.workbook import Workbook  # noqa: PLC0415 - only where a workbook is read
+
         return Workbook(raw, name, options.sheet, options.hidden, project.limits.sheet_bytes)
     if options.sheet is not None:
         raise SheetProblem("E602", f"a {suffix} file has no sheets", "remove sheet:")
