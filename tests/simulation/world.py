@@ -42,15 +42,17 @@ class Session:
     file: StateFile | None = None
     began: float = 0.0
     taken: float | None = None
+    overwritten_before: float | None = None
 
     def begin(self, store: Any, run_id: str) -> None:
         """The run has the state's lock."""
         self.store, self.run_id, self.file, self.began = store, run_id, self.disk.file, self.machine.elapsed()
+        self.overwritten_before = None if self.file is None else self.file.overwritten_at
 
     def taken_at(self) -> float | None:
         """When the run's state was replaced or overwritten; None if it still has it."""
         overwritten = None if self.file is None else self.file.overwritten_at
-        if self.taken is None and overwritten is not None and overwritten >= self.began:
+        if self.taken is None and overwritten != self.overwritten_before:
             self.taken = overwritten
         if self.taken is None and self.disk.file is not self.file:
             self.taken = self.disk.replaced_at
