@@ -9,8 +9,10 @@ _BURST_SECONDS = 0.1  # seconds of unused rate that may be sent at once
 _CUT = 0.92  # factor on the rate after the service throttled
 _RETURN = 1.2  # growth for each second without throttling, far from the rate that was throttled
 _PROBE = 1.01  # growth close to it
+_LONGEST_GROWTH = 60.0  # seconds that count at once: the power would overflow after a suspension of an hour
 _PATIENCE = 12.0  # seconds without throttling after which the last throttled rate is forgotten
 _SLOWEST = 0.1  # requests a second
+_FASTEST = 1_000_000.0  # requests a second; as good as no limit
 _WINDOW = 1.0  # seconds over which the real rate is measured; it is cut once in this time
 
 
@@ -43,7 +45,7 @@ class RateLimiter:
         if now < self._paused_until:
             return 0
         if self._rate is None:
-            return 1_000_000
+            return int(_FASTEST)
         self._grow(now, elapsed)
         burst = max(1.0, self._rate * _BURST_SECONDS)
         self._tokens = min(burst, self._tokens + elapsed * self._rate)
@@ -54,8 +56,8 @@ class RateLimiter:
             return
         far = self._rate < _CUT * self._limit or now - self._cut_at > _PATIENCE
         growth = _RETURN if far else _PROBE
-        grown: float = self._rate * growth**elapsed
-        self._rate = grown if self._ceiling is None else min(grown, self._ceiling)
+        grown: float = self._rate * growth ** min(elapsed, _LONGEST_GROWTH)
+        self._rate = min(grown, self._ceiling or _FASTEST)
 
     def take(self, count: int) -> None:
         """Use ``count`` tokens. The balance may become negative, because a retry does not wait for a token."""

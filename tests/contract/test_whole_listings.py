@@ -144,6 +144,20 @@ def test_a_whole_listing_is_read_whatever_a_page_holds(size: int, cap: int | Non
     assert service.requests <= 2 * size / (cap or 100) + 3
 
 
+def test_no_item_of_the_same_moment_is_skipped_when_earlier_ones_are_removed() -> None:
+    """Three items are removed and three are added between two pages, so that the count stays the same. The second
+    page then begins with an item of the moment at which the first one ended.
+    """
+    service = Service([item(number, min(number, 99)) for number in range(105)])
+
+    def before(request: int) -> None:
+        if request == 2:
+            service.items = service.items[3:] + [item(number) for number in (105, 106, 107)]
+
+    service.before = before
+    assert set(ids(service)) == named(*range(108))
+
+
 def test_a_service_that_gives_all_at_once_is_taken_at_its_word() -> None:
     service = Service([item(number) for number in range(250)], page=lambda items, *_: (items, len(items)))
     assert len(ids(service)) == 250

@@ -99,3 +99,18 @@ def test_a_limit_that_nobody_told_is_found_and_used(asked: float | None) -> None
     accepted, throttled = drive(pacer, clock, 120, limit=20.0)
     assert accepted >= 0.9 * 20 * 120
     assert throttled <= 0.02 * (accepted + throttled)
+
+
+@pytest.mark.parametrize("rate", [None, 5.0])
+@pytest.mark.parametrize("hours", [1, 2, 1000])
+def test_a_long_suspension_after_throttling_ends_the_slow_rate(rate: float | None, hours: int) -> None:
+    """The machine was suspended, so much time passes between two looks at the clock."""
+    clock = Clock()
+    pacer = RateLimiter(rate, clock)
+    pacer.take(1)
+    pacer.throttled(2.0)
+    for _ in range(3):
+        clock.now += hours * 3600
+        assert pacer.available() >= 1
+    assert pacer.rate is not None
+    assert pacer.rate == rate if rate else pacer.rate > 1

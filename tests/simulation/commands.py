@@ -5,7 +5,7 @@ Files, arguments and output are left out; the plan, the state, what is placed an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -21,7 +21,7 @@ from reconciler.domain.facts import Verdict, unresolved
 from reconciler.domain.model import Address, Status
 from reconciler.domain.plan import Action, Plan
 from reconciler.domain.ports import Approval, Decision, Run
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, StateError
 from reconciler.evidence.conflicts import FileRows, end_conflicts
 from reconciler.evidence.settle import settle
 from reconciler.evidence.tagging import TAGS
@@ -40,7 +40,7 @@ from reconciler.state.transfer.migrate import move
 from tests.simulation.disk import Disk, MovableState
 from tests.simulation.invariants import RunJudge, judge_event
 from tests.simulation.machine import Machine
-from tests.simulation.project import POLICY, Checkout
+from tests.simulation.project import Checkout
 from tests.simulation.wire import Fault, Requests, SimulatedTransport
 from tests.simulation.world import Session, World
 
@@ -61,7 +61,7 @@ def make(world: World, machine: Machine, reader: Reader, checkout: Checkout) -> 
         serial=reader.serial,
         fields=world.fields,
         git=checkout.revision,
-        policy=POLICY,
+        policy=files.policy,
         people=files.people,
         conflicts=unresolved(reader),
     )
@@ -143,8 +143,7 @@ class ApplyCommand:
             approved_plan = planreader.read(BytesIO(world.saved[self._approved]))
             check_age(approved_plan, MAX_AGE, machine.now())
             approved = {planfile.plan_id(approved_plan): approved_plan}
-            every = [planreader.read(BytesIO(world.saved[name])) for name in sorted(world.approved)]
-            self.session.allowed = _bodies(every)
+            self.session.allowed = self._approved_bodies()
         else:
             self.session.allowed = _bodies([plan])
         rows = self._checkout.files.rows
@@ -176,7 +175,9 @@ class ApplyCommand:
         now = machine.now()
         for plan in (job.plan, *job.approved.values()):
             check_applicable(plan, store, now)
-        job = admit(job, store, run.id, now, world.fields, lambda text: None)
+        admitted = admit(job, store, run.id, now, world.fields, lambda text: None)
+        self._note_approvals(job, store)
+        job = admitted
         context = Context(
             now=now,
             tool_version="0",
@@ -184,13 +185,33 @@ class ApplyCommand:
             serial=store.serial,
             fields=world.fields,
             git=self._checkout.revision,
-            policy=POLICY,
+            policy=self._checkout.files.policy,
             people=self._checkout.files.people,
         )
         self.apply = Apply(job.plan, store, run.id, context, machine, tally, job.stale, job.files)
         service = self._service(min(2, self.apply.orders))
         await self.apply.run(service, self._emit)
         return outcome(tally)
+
+    def _approved_bodies(self) -> dict[str, list[tuple[Mapping[str, Any], datetime | None]]]:
+        """What the plans of reviewers approve."""
+        plans = [planreader.read(BytesIO(self.world.saved[name])) for name in sorted(self.world.approved)]
+        return _bodies(plans, self.world.withdrawn)
+
+    def _note_approvals(self, job: Job, store: Store) -> None:
+        """A plan no longer approves a row that a run found removed or disabled, even if the row returns."""
+        world = self.world
+        if job.rows is None or world.copies:
+            return
+        here = {row.address for row in job.rows if row.enabled}
+        gone = [(plan_id, address) for address, plan_id in world.granted.items() if address not in here]
+        for plan_id, plan in job.approved.items():
+            changes = plan.with_action(Action.CREATE, Action.WAITING)
+            gone += [(plan_id, change.address) for change in changes if change.address not in here]
+        world.withdrawn.update(gone)
+        world.granted = {address: item.plan_id for address, item in store.approved().items() if address in here}
+        if job.approved:
+            self.session.allowed = self._approved_bodies()
 
     def _service(self, workers: int) -> Service:
         world, machine = self.world, self.machine
@@ -302,8 +323,11 @@ def tags_are_proved(world: World, place: str) -> bool:
     """Whether the state has seen that the service returns the tags of calls."""
     if world.disks[place].file is None:
         return False
-    with world.state(place).reader(world.machine(place)) as reader:
-        fact = reader.facts(ORIGIN.base).get(TAGS)
+    try:
+        with world.state(place).reader(world.machine(place)) as reader:
+            fact = reader.facts(ORIGIN.base).get(TAGS)
+    except StateError:  # it was migrated, and this place goes on with the old one
+        return False
     return fact is not None and fact.verdict is Verdict.PROVED
 
 
@@ -318,8 +342,11 @@ def unknown_markers(world: World, place: str, person: str) -> list[str]:
     """The rows of a person whose outcome is unknown."""
     if world.disks[place].file is None:
         return []
-    with world.state(place).reader(world.machine(place)) as reader:
-        calls = [entry.call for entry in reader.unknown_entries()]
+    try:
+        with world.state(place).reader(world.machine(place)) as reader:
+            calls = [entry.call for entry in reader.unknown_entries()]
+    except StateError:
+        return []
     return [call.additional_data["marker"] for call in calls if call.contact_id == person]
 
 
@@ -327,11 +354,19 @@ def new_run(machine: Machine, command: str, plan: str | None, approvals: tuple[A
     return Run(machine.name, command, machine.now(), "host", 1, "somebody", "0", plan_id=plan, approvals=approvals)
 
 
-def _bodies(plans: Iterable[Plan]) -> dict[str, list[tuple[Mapping[str, Any], datetime | None]]]:
-    """The requests that plans contain, and until when each may be sent, by address."""
+def _bodies(
+    plans: Iterable[Plan], withdrawn: Collection[tuple[str, Address]] = ()
+) -> dict[str, list[tuple[Mapping[str, Any], datetime | None]]]:
+    """The requests that plans contain, and until when each may be sent, by address.
+
+    ``withdrawn`` names those that are left out, by the plan's id and the address.
+    """
     bodies: dict[str, list[tuple[Mapping[str, Any], datetime | None]]] = {}
     for plan in plans:
+        plan_id = planfile.plan_id(plan) if withdrawn else ""
         for change in plan.with_action(Action.CREATE):
+            if (plan_id, change.address) in withdrawn:
+                continue
             until = change.place_by if change.scheduled_at is None else change.scheduled_at
             bodies.setdefault(str(change.address), []).append((change.required_request.body, until))
     return bodies

@@ -36,7 +36,7 @@ class StateFile:
     """A state's file. ``changes`` counts its writes, ``versions`` are its earlier contents, oldest first.
 
     ``paused`` are the plans that are paused in it, and since when. ``overwritten_at`` is set when another program
-    wrote over it.
+    wrote over it. ``failing`` is how many of the next commits fail, because the disk is full.
     """
 
     content: bytes
@@ -45,6 +45,7 @@ class StateFile:
     versions: list[bytes] = field(default_factory=list)
     paused: dict[str | None, float] = field(default_factory=dict)
     overwritten_at: float | None = None
+    failing: int = 0
 
     def write(self, content: bytes) -> None:
         self.versions.append(self.content)
@@ -89,6 +90,9 @@ class _Connection(sqlite3.Connection):
 
     def _commit(self) -> sqlite3.Cursor:
         self.machine.step()
+        if self.file.failing:
+            self.file.failing -= 1
+            raise sqlite3.OperationalError("database or disk is full")
         cursor = super().execute("commit")
         self.content = self.serialize()
         if self.file.changes == self.began:

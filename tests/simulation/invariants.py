@@ -16,7 +16,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.evidence.matching import LOOK_BACK
 from tests.simulation.disk import SimulatedState
 from tests.simulation.machine import MOST_SKEW, Machine
-from tests.simulation.project import address_of, marker_of
+from tests.simulation.project import CLOSE, OPEN, address_of, marker_of
 from tests.simulation.service import ServiceCall
 from tests.simulation.wire import Fault
 from tests.simulation.world import FRESH, START, Session, World
@@ -28,6 +28,7 @@ OWNER = "Before each request, a run checks that the state and the intent are sti
 APPROVED = "Only what was approved is placed"
 FORBIDDEN = "Nobody on a suppression list is called, and no call of a paused plan is placed"
 TIME = "No call is placed after its time"
+HOURS = "Nobody is called outside the calling hours"
 CLOCKS = "Nothing is sent while this machine's clock and the service's are more than a minute apart"
 SCHEDULE = "If the service does not understand our schedules, one call rings at once, and no more"
 NEWEST = "An older commit is not applied over a newer one"
@@ -47,6 +48,7 @@ PROMISES = (
     APPROVED,
     FORBIDDEN,
     TIME,
+    HOURS,
     CLOCKS,
     SCHEDULE,
     NEWEST,
@@ -83,6 +85,8 @@ class RunJudge:
         self.world.happened(fault.value, phase)
         if fault is Fault.FORGETFUL:
             self.session.left_out = True
+        elif fault is Fault.EMPTY_METADATA and phase == "list":
+            self.session.tags_left_out = True
 
 
 def judge_request(world: World, session: Session, machine: Machine, body: Mapping[str, Any]) -> None:
@@ -110,17 +114,36 @@ def judge_request(world: World, session: Session, machine: Machine, body: Mappin
     ends = [limit for limit in allowed if limit is not None]
     if ends and (world.true_now() - max(ends)).total_seconds() > MOST_SKEW + FRESH:
         world.break_promise(TIME, f"{address} was sent after its time, {max(ends)}")
+    if session.files.hours:
+        _judge_hours(world, address, body)
+
+
+def _judge_hours(world: World, address: Address, body: Mapping[str, Any]) -> None:
+    """A call without a schedule rings when it is sent; then the clocks may differ."""
+    scheduled, slack = body.get("schedule"), timedelta()
+    if scheduled:
+        rings_at = world.service.scheduled_for(scheduled)
+    else:
+        rings_at, slack = world.true_now(), timedelta(seconds=MOST_SKEW + FRESH)
+    times = (rings_at - slack, rings_at, rings_at + slack)
+    if not any(OPEN <= moment.hour * 60 + moment.minute < CLOSE for moment in times):
+        world.break_promise(HOURS, f"{address} was sent to ring at {rings_at:%a %H:%M:%S}")
 
 
 def _judge_copies(world: World, session: Session, address: Address) -> None:
     """With tags, a call that this state knows nothing of is another copy's."""
-    if not world.copies or not world.service.traits.shows_tags or session.left_out:
+    if not world.copies or not world.service.traits.shows_tags:
+        return
+    if session.left_out or session.tags_left_out:
         return
     for call in world.service.calls:
         if call.marker is None or not _is_listed(world, session, call, call.body):
             continue
         other = address_of(call.body)
-        known = session.store.entries_of_calls([call.id]) or session.store.attempts(other)
+        attempts = session.store.attempts(other)  # an attempt that has a call of its own is not this one's
+        known = session.store.entries_of_calls([call.id]) or any(
+            item.call_id in {None, call.id} and item.status is not Status.MISSED for item in attempts
+        )
         moved = other in session.store.renames() or other in session.store.cleared()
         if not known and not moved:
             world.break_promise(COPIES, f"{address} was sent although {call.id} of {other} is not in the state")

@@ -11,11 +11,13 @@ from reconciler.domain.history import Relation
 from reconciler.domain.model import Address, Call, Location, Move, Row, Schedule
 from reconciler.domain.people import ListFile, People, Suppressed, SuppressionFile, person
 from reconciler.domain.plan import GitRevision
-from reconciler.domain.policy import Policy
+from reconciler.domain.policy import Hours, Policy, Window
 
 AGENT, SENDER = "agent-1", "pn-1"
 _LIST = SuppressionFile(ListFile("lists/stop.csv", Location("reconciler.yaml")), date(2026, 5, 25))
-POLICY = Policy(suppression=(_LIST,))
+OPEN, CLOSE = 10 * 60, 13 * 60 + 5  # minutes of a day, in UTC
+_HOURS = Hours(((Window(OPEN, CLOSE),),) * 7)
+_ZONE = "Africa/Abidjan"  # always UTC, and unlike UTC a place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,28 @@ class Wish:
         data = {"marker": self.marker, "text": self.text}
         call = Call(AGENT, SENDER, contact_id=self.person, schedule=schedule, additional_data=data)
         return Row(
-            self.address, call, Location("calls/june.yaml"), self.at, self.enabled, self.place_by, distinct=False
+            self.address,
+            call,
+            Location("calls/june.yaml"),
+            self.at,
+            self.enabled,
+            self.place_by,
+            called_timezone=_ZONE,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """One version of the files."""
+    """One version of the files. ``hours``: calls are allowed between ``OPEN`` and ``CLOSE`` only."""
 
     wishes: tuple[Wish, ...] = ()
     moves: tuple[Move, ...] = ()
     suppressed: frozenset[str] = frozenset()
+    hours: bool = False
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(suppression=(_LIST,), hours=_HOURS if self.hours else None)
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -123,7 +136,7 @@ class Checkout:
 
 def instants(start: datetime) -> Iterator[datetime]:
     """Times at which calls may ring, in minutes after ``start``."""
-    for minutes in (30, 65, 130, 260, 600, 1500, 2900):
+    for minutes in (30, 65, 130, 260, 600, 1500, 2900, 7000):
         yield datetime.fromtimestamp(start.timestamp() + 60 * minutes, UTC)
 
 

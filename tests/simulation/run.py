@@ -72,7 +72,7 @@ def run(story: Story) -> Report:
 
 
 async def _tell(world: World, story: Story) -> None:
-    world.repository.commit(Files(story.wishes))
+    world.repository.commit(Files(story.wishes, hours=story.hours))
     for step in story.steps:
         world.say(f"--- {step}")
         world.happened(step.kind, "between runs")

@@ -17,7 +17,8 @@ class ServiceCall:
     """A call of the service. ``rings_at`` is when it really rings.
 
     ``marker`` names the wish of the user that it fulfils: a row and its revision, whatever its name and its cells
-    are meanwhile. None: somebody else placed it.
+    are meanwhile. None: somebody else placed it. ``queued`` is how long it is shown as ``in-queue``
+    when it rings.
     """
 
     id: str
@@ -25,10 +26,13 @@ class ServiceCall:
     created_at: datetime
     rings_at: datetime
     marker: str | None
+    queued: timedelta = timedelta()
 
     def status(self, now: datetime) -> str:
         if now < self.rings_at:
             return "scheduled"
+        if now < self.rings_at + self.queued:
+            return "in-queue"
         return "in-progress" if now < self.rings_at + LONGEST_CALL else "completed"
 
 
@@ -38,12 +42,14 @@ class Traits:
 
     ``tags``: it returns metadata. ``lag``: seconds until a call is listed. ``schedule_fields``: the names that it
     understands; with others it calls at once. ``empty_metadata``: it returns ``metadata: {}`` for every call.
+    ``queue``: seconds for which a call that rings is shown as ``in-queue``.
     """
 
     tags: bool = True
     lag: float = 0.0
     schedule_fields: tuple[str, str] = ("date", "timezone")
     empty_metadata: bool = False
+    queue: float = 0.0
 
     @property
     def shows_tags(self) -> bool:
@@ -64,6 +70,7 @@ class Service:
         now = self.now()
         marker = {item["key"]: item["value"] for item in body.get("additional_data", ())}.get("marker")
         call = ServiceCall(f"call-{len(self.calls) + 1:04d}", body, now, self._rings_at(body, now), marker)
+        call.queued = timedelta(seconds=self.traits.queue)
         self.calls.append(call)
         self.placed(call)
         return self.answer_to(call)

@@ -272,6 +272,7 @@ ACCIDENTS: dict[str, Callable[[World, ApplyCommand, float], None]] = {
     "clock": lambda world, command, value: command.machine.set_clock(command.machine.ahead + value),
     "suspend": _suspend,
     "overwrite": lambda world, command, value: overwrite(world, command.session.disk, int(value)),
+    "full disk": lambda world, command, value: _fill(command.session.disk, int(value)),
     "replace": lambda world, command, value: put_back(world, command.session.disk, int(value)),
 }
 
@@ -293,6 +294,12 @@ def overwrite(world: World, disk: Disk, number: int) -> None:
         file.write(file.versions[max(0, len(file.versions) - number)])
         file.paused.clear()
         file.overwritten_at = world.loop.time()
+
+
+def _fill(disk: Disk, commits: int) -> None:
+    """The next commits fail, and later ones succeed again."""
+    if disk.file is not None:
+        disk.file.failing = commits
 
 
 def put_back(world: World, disk: Disk, number: int) -> None:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.simulation.machine import START_PHASE
-from tests.simulation.project import Wish, instants
+from tests.simulation.project import CLOSE, OPEN, Wish, instants
 from tests.simulation.service import Traits
 from tests.simulation.steps import (
     EDITS,
@@ -37,6 +37,7 @@ from tests.simulation.world import START
 PLACES = ("ci", "laptop")
 _BAD_DAY = (Fault.LOST, Fault.ANSWER_LOST, Fault.RESET, Fault.ERROR, Fault.ERROR_AFTER, Fault.ANOTHERS)
 _WAITS = (1, 30, 240, 1800, 4000, 20_000, 90_000)
+_LONG = 180_000
 HAPPENINGS: dict[str, tuple[float, ...]] = {
     "crash": (0,),
     "power loss": (1, 2, 3),
@@ -45,17 +46,19 @@ HAPPENINGS: dict[str, tuple[float, ...]] = {
     "suspend": (3, 20, 900, 4000),
     "overwrite": (1, 2, 4),
     "replace": (1, 2, 4),
+    "full disk": (1, 1, 2, 3),
 }
 
 
 @dataclass(frozen=True)
 class Story:
-    """``seed`` decides what is not said here: how long things take."""
+    """``seed`` decides what is not said here: how long things take. ``hours``: the policy has calling hours."""
 
     seed: int
     traits: Traits
     wishes: tuple[Wish, ...]
     steps: tuple[Step, ...]
+    hours: bool = False
 
     def __str__(self) -> str:
         traits = self.traits
@@ -64,6 +67,7 @@ class Story:
         fields = ", ".join(traits.schedule_fields)
         lines = [
             f"The service {metadata}, lists calls after {traits.lag:g} s, and knows the schedule fields {fields}.",
+            *(["Calls are allowed from 10:00 to 13:05 only."] * self.hours),
             *(_row(wish) for wish in self.wishes),
             *(f"{number}. {step}" for number, step in enumerate(self.steps, start=1)),
         ]
@@ -86,6 +90,7 @@ class _Author:
         self.saved = 0
         self.wild = source.random() < 0.3  # copies of the state, and persons who decide wrongly
         self.persons = source.choice((1, 2, 4, 4))
+        self.hours = source.random() < 0.12
 
     def write(self, seed: int) -> Story:
         traits = Traits(
@@ -93,21 +98,28 @@ class _Author:
             lag=self.random.choice((0, 0, 0, 2, 45, 600)),
             schedule_fields=("date", "timezone") if self.chance(0.85) else ("at", "tz"),
             empty_metadata=self.chance(0.05),
+            queue=self.random.choice((0, 0, 30)),
         )
         wishes = tuple(self.wish(number) for number in range(1, self.random.randint(2, 5)))
         steps: list[Step] = []
         for _ in range(self.random.choice((1, 1, 2, 2, 3, 4))):
             steps += self.scene(wishes)
-        return Story(seed, traits, wishes, tuple(steps))
+        return Story(seed, traits, wishes, tuple(steps), self.hours)
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
 
     def wish(self, number: int) -> Wish:
-        at = self.random.choice([*instants(START)]) if self.chance(0.7) else None
+        at = self.random.choice([*self.instants()]) if self.chance(0.7) else None
         place_by = None if at else START + timedelta(hours=self.random.choice((1, 4, 40)))
         person = f"contact-{self.random.randint(1, self.persons)}"
         return Wish(number, f"inv-{number}", person, at, place_by)
+
+    def instants(self) -> Iterator[datetime]:
+        """Times of rows; with calling hours, hardly any outside them, because these hold the whole plan back."""
+        for at in instants(START):
+            if not self.hours or OPEN <= at.hour * 60 + at.minute < CLOSE or self.chance(0.3):
+                yield at
 
     def scene(self, wishes: tuple[Wish, ...]) -> list[Step]:
         """Some steps that belong together."""
@@ -126,6 +138,9 @@ class _Author:
             (0.3, lambda wishes: [self.apply(), self.migration(), self.apply()]),
             (0.6, lambda wishes: [self.edit(wishes), self.apply(), self.apply(back=self.random.randint(1, 2))]),
             (0.3, lambda wishes: [Stranger(self.random.choice(wishes).person), self.lossy_apply()]),
+            (0.3, lambda wishes: [self.throttled_apply()]),
+            (0.3, self.renamed_while_unknown),
+            (0.3, self.withdrawn),
             (2 if self.wild else 0, lambda wishes: self.other_copy()),
             (0.5 if self.wild else 0, lambda wishes: [self.moved_state(), self.apply()]),
         ]
@@ -182,7 +197,46 @@ class _Author:
         moved = MoveState(
             self.place(), self.random.choice(("restore", "restore", "fork")), self.random.choice((5, 9))
         )
-        return [self.plain_apply(), moved, self.suspicious_apply()]
+        wait = [Wait(_LONG)] * self.chance(0.2)  # longer than the preflight looks back
+        return [self.plain_apply(), moved, *wait, self.suspicious_apply()]
+
+    def throttled_apply(self) -> Apply:
+        """An apply that waits with recorded intents, and something that happens meanwhile."""
+        place, at = self.place(), self.random.randint(1, 6)
+        numbers = self.random.sample(range(7), self.random.choice((2, 4, 6)))
+        faults = tuple(("place", number, Fault.THROTTLED) for number in sorted(numbers))
+        pause = Happening("place", at, "beside", step=Pause(place, on=True))
+        return Apply(
+            place,
+            faults=faults,
+            happenings=(self.random.choice((pause, pause, Happening("place", at, "suspend", 4000))),),
+        )
+
+    def renamed_while_unknown(self, wishes: tuple[Wish, ...]) -> list[Step]:
+        """A row gets another name while the outcome of its call is unknown."""
+        faults = tuple(("place", number, Fault.ANSWER_LOST) for number in range(3))
+        rename = self.random.choice(("rename", "rename without saying so", "rename without saying so"))
+        rows = self.random.sample(wishes, min(2, len(wishes)))
+        return [
+            Apply(self.place(), faults=faults),
+            *(Edit(row.number, rename) for row in rows),
+            self.plain_apply(),
+        ]
+
+    def withdrawn(self, wishes: tuple[Wish, ...]) -> list[Step]:
+        """A row is disabled after its approval, and enabled again."""
+        self.saved += 1
+        name, place, row = f"plan-{self.saved}", self.place(), self.random.choice(wishes)
+        approved = Apply(place, approved=name)
+        crash = Happening(self.random.choice(("ask the time", "preflight")), 0, "crash")
+        return [
+            Save(place, name, approve=True),
+            replace(approved, happenings=(crash,)),
+            Edit(row.number, "disable"),
+            self.random.choice((approved, Apply(place))),
+            Edit(row.number, "enable"),
+            approved,
+        ]
 
     def lossy_apply(self) -> Apply:
         return replace(self.plain_apply(), faults=(("place", 0, self.random.choice((Fault.LOST, Fault.ERROR))),))

@@ -29,6 +29,7 @@ class Fault(StrEnum):
     LOST = "the request is lost"
     ANSWER_LOST = "the answer is lost"
     RESET = "the connection breaks instead of an answer"
+    BROKEN_WRITE = "the connection breaks when the last byte has left"
     LATE = "the answer is late"
     REQUEST_LATE = "the request arrives late"
     TORN = "the answer is cut off"
@@ -52,7 +53,9 @@ class Fault(StrEnum):
 LISTING_FAULTS = frozenset(
     {Fault.CUT, Fault.REPEATED, Fault.REORDERED, Fault.GROWING, Fault.FORGETFUL, Fault.EMPTY_METADATA}
 )
-PLACING_FAULTS = frozenset({Fault.ANOTHERS, Fault.STRAY_REFUSAL, Fault.NO_CALL_ID, Fault.REJECTED})
+PLACING_FAULTS = frozenset(
+    {Fault.BROKEN_WRITE, Fault.ANOTHERS, Fault.STRAY_REFUSAL, Fault.NO_CALL_ID, Fault.REJECTED}
+)
 PHASES = ("ask the time", "settle", "preflight", "look up", "place", "list")
 _LISTINGS = frozenset({"settle", "preflight", "list"})
 
@@ -67,7 +70,7 @@ def possible(fault: Fault, phase: str) -> bool:
 _NOT_DONE = frozenset(
     {Fault.LOST, Fault.ERROR, Fault.THROTTLED, Fault.REJECTED, Fault.KEY_REJECTED, Fault.STRAY_REFUSAL}
 )
-_NO_ANSWER = frozenset({Fault.LOST, Fault.ANSWER_LOST, Fault.REQUEST_LATE, Fault.LATE})
+_NO_ANSWER = frozenset({Fault.LOST, Fault.BROKEN_WRITE, Fault.ANSWER_LOST, Fault.REQUEST_LATE, Fault.LATE})
 _STATUS = {
     Fault.ERROR: 500,
     Fault.ERROR_AFTER: 500,
@@ -166,11 +169,13 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             await asyncio.sleep(requests.random.uniform(0, 0.2))
             raise httpx.ConnectError("connection refused")
         stream = _Stream()
-        body = await self._write(request, stream)
+        body = await self._write(request, stream, fault)
         if places:
             requests.judge.leaving(body)
         answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._travel(fault, path, query, body, answer)
+        if fault is Fault.BROKEN_WRITE:
+            raise httpx.WriteError("broken pipe")
         status, content = await answer
         if fault is Fault.RESET:
             raise httpx.ReadError("connection reset by peer")
@@ -185,13 +190,14 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
             extensions={"http_version": b"HTTP/1.1"},
         )
 
-    async def _write(self, request: httpx.Request, stream: _Stream) -> Mapping[str, Any]:
+    async def _write(self, request: httpx.Request, stream: _Stream, fault: Fault | None) -> Mapping[str, Any]:
         trace = request.extensions["trace"]
         await trace("connection.connect_tcp.complete", {"return_value": stream})
         await trace("http11.send_request_headers.started", {"request": request})
         assert isinstance(request.stream, httpx.AsyncByteStream)
         content = b"".join([part async for part in request.stream])
-        await trace("http11.send_request_body.complete", {})
+        if fault is not Fault.BROKEN_WRITE:
+            await trace("http11.send_request_body.complete", {})
         body: Mapping[str, Any] = json.loads(content) if content else {}
         return body
 

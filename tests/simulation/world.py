@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from reconciler.domain.model import Address
 from reconciler.domain.wire import ScheduleFields
 from tests.simulation.disk import Disk, SimulatedState, StateFile, empty_state
 from tests.simulation.loop import SimulatedLoop
@@ -26,7 +27,7 @@ class Session:
 
     ``commit`` is that of its rows, None for a command that places nothing.
     ``allowed`` are the bodies that may be sent, and until when, by address. ``left_out``: the service left a call
-    out of a listing, and nothing showed it.
+    out of a listing, and nothing showed it. ``tags_left_out``: it listed calls without their metadata.
     """
 
     machine: Machine
@@ -34,21 +35,24 @@ class Session:
     files: Files
     allowed: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime | None]]] = field(default_factory=dict)
     left_out: bool = False
+    tags_left_out: bool = False
     store: Any = None
     run_id: str = ""
     commit: str | None = None
     file: StateFile | None = None
     began: float = 0.0
     taken: float | None = None
+    overwritten_before: float | None = None
 
     def begin(self, store: Any, run_id: str) -> None:
         """The run has the state's lock."""
         self.store, self.run_id, self.file, self.began = store, run_id, self.disk.file, self.machine.elapsed()
+        self.overwritten_before = None if self.file is None else self.file.overwritten_at
 
     def taken_at(self) -> float | None:
         """When the run's state was replaced or overwritten; None if it still has it."""
         overwritten = None if self.file is None else self.file.overwritten_at
-        if self.taken is None and overwritten is not None and overwritten >= self.began:
+        if self.taken is None and overwritten != self.overwritten_before:
             self.taken = overwritten
         if self.taken is None and self.disk.file is not self.file:
             self.taken = self.disk.replaced_at
@@ -78,6 +82,8 @@ class World:
         self.fields = ScheduleFields()
         self.saved: dict[str, bytes] = {}
         self.approved: set[str] = set()
+        self.granted: dict[Address, str] = {}  # the plan that approved a row, as the state has it
+        self.withdrawn: set[tuple[str, Address]] = set()  # plans and their rows that were removed or disabled
         self.senders: dict[int, Session] = {}  # by the identity of a request's body
         self.travelling: Counter[str] = Counter()  # requests that have left, by marker
         self.latest_commit = ""  # of which calls were sent
