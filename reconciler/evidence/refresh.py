@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.model import Entry
@@ -16,7 +17,8 @@ _NEAR = timedelta(hours=1)
 
 
 async def list_calls(directory: CallDirectory, *listings: Listing) -> dict[str, RemoteCall]:
-    """The calls of all listings by id; of a call that several list, the latest version.
+    """The calls of all listings by id; of a call that several list, the latest version, with the tags that any of
+    them showed.
 
     ``PENDING_CALLS`` come before other listings. They are in the order in which a call has their statuses, so that
     no call is missed between two of them.
@@ -26,7 +28,11 @@ async def list_calls(directory: CallDirectory, *listings: Listing) -> dict[str, 
     """
     calls: dict[str, RemoteCall] = {}
     for listing in listings:
-        calls |= {call.id: call for call in await directory.calls(listing)}
+        for call in await directory.calls(listing):
+            earlier = calls.get(call.id)
+            calls[call.id] = (
+                replace(call, tags=earlier.tags) if earlier and earlier.tags and not call.tags else call
+            )
     return calls
 
 

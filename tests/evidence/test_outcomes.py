@@ -211,6 +211,17 @@ def test_several_listings_are_joined() -> None:
     assert calls.keys() == {"call-1", "call-2"}
 
 
+def test_a_later_listing_without_tags_does_not_hide_those_of_an_earlier_one() -> None:
+    class Forgetting(Register):
+        async def calls(self, listing: Listing) -> Sequence[RemoteCall]:
+            found = await super().calls(listing)
+            return found if listing.status else [replace(call, tags={}) for call in found]
+
+    tagged, untagged = remote(1, "scheduled", tags={"reconciler_lineage": "ours"}), remote(2, "scheduled")
+    calls = asyncio.run(list_calls(Forgetting([tagged, untagged]), Listing(status="scheduled"), Listing()))
+    assert (calls["call-1"].tags, calls["call-2"].tags) == ({"reconciler_lineage": "ours"}, {})
+
+
 def test_not_every_call_is_asked_for_by_its_id() -> None:
     known = [entry(number, ago=timedelta(minutes=number)) for number in range(1, ONE_BY_ONE + 21)]
     register = Register([], [remote(ONE_BY_ONE + 20, "busy")])

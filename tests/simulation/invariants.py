@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.domain.events import Event, EventKind
 from reconciler.domain.model import Address, Status
 from reconciler.errors import ReconcilerError
-from reconciler.evidence.matching import LOOK_BACK
+from reconciler.evidence.matching import LOOK_BACK, PENDING
 from tests.simulation.disk import SimulatedState
 from tests.simulation.machine import MOST_SKEW, Machine
 from tests.simulation.project import CLOSE, OPEN, address_of, marker_of
@@ -134,11 +134,14 @@ def _judge_copies(world: World, session: Session, address: Address) -> None:
     """With tags, a call that this state knows nothing of is another copy's."""
     if not world.copies or not world.service.traits.shows_tags:
         return
-    if session.left_out or session.tags_left_out:
+    if session.left_out:
         return
+    began = START + timedelta(seconds=session.began)
     for call in world.service.calls:
         if call.marker is None or not _is_listed(world, session, call, call.body):
             continue
+        if session.tags_left_out and call.status(began) not in PENDING:
+            continue  # only one listing had it, and that one had no tags
         other = address_of(call.body)
         attempts = session.store.attempts(other)  # an attempt that has a call of its own is not this one's
         known = session.store.entries_of_calls([call.id]) or any(

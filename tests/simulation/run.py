@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -64,6 +65,9 @@ def run(story: Story) -> Report:
             loop.run_until_complete(_tell(world, story))
         except Stuck:
             world.break_promise(ENDS, "something waits for ever")
+        except Exception as error:  # noqa: BLE001 - of the product or of the simulation
+            world.break_promise(ENDS, f"{type(error).__name__}: {error}")
+            world.trace += traceback.format_exc().splitlines()
         finally:
             loop.close()
             asyncio.set_event_loop(None)
