@@ -85,8 +85,8 @@ class RunJudge:
         self.world.happened(fault.value, phase)
         if fault is Fault.FORGETFUL:
             self.session.left_out = True
-        elif fault is Fault.EMPTY_METADATA and phase == "list":
-            self.session.tags_left_out = True
+        elif fault is Fault.EMPTY_METADATA:
+            self.session.without_tags.add(phase)
 
 
 def judge_request(world: World, session: Session, machine: Machine, body: Mapping[str, Any]) -> None:
@@ -134,13 +134,13 @@ def _judge_copies(world: World, session: Session, address: Address) -> None:
     """With tags, a call that this state knows nothing of is another copy's."""
     if not world.copies or not world.service.traits.shows_tags:
         return
-    if session.left_out:
+    if session.left_out or session.without_tags >= {"preflight", "list"}:
         return
     began = START + timedelta(seconds=session.began)
     for call in world.service.calls:
         if call.marker is None or not _is_listed(world, session, call, call.body):
             continue
-        if session.tags_left_out and call.status(began) not in PENDING:
+        if "list" in session.without_tags and call.status(began) not in PENDING:
             continue  # only one listing had it, and that one had no tags
         other = address_of(call.body)
         attempts = session.store.attempts(other)  # an attempt that has a call of its own is not this one's

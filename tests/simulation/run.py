@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
-from reconciler.contactship import listing, paging, transport
+from reconciler.contactship import listing, paging, reader, transport
+from reconciler.placing import schedule_check
 from tests.simulation.invariants import ENDS, judge_call, judge_end
 from tests.simulation.loop import SimulatedLoop, Stuck
 from tests.simulation.project import Files
@@ -22,10 +23,14 @@ from tests.simulation.world import World
 
 REPLAYED = 4  # the ledger of one in so many stories is replayed
 SMALL_PAGE = 3  # calls, so that a listing of a story has several pages
-_SMALLER = (
+_CONSTANTS = (
     (paging, "PAGE", SMALL_PAGE),
     (listing, "PAGE", SMALL_PAGE),
     (transport, "_STEPS", 1),  # turns of the loop that a real socket needs to deliver an early answer
+    (reader, "PAUSE", 0.2),  # seconds; the product's own, which other tests make shorter
+    (paging, "PAUSE", 0.1),
+    (schedule_check, "FIRST_PAUSE", 0.25),
+    (schedule_check, "PATIENCE", 60.0),
 )
 
 
@@ -59,7 +64,7 @@ def run(story: Story) -> Report:
 
     world.service.placed = placed
     with ExitStack() as stack:
-        for owner, name, value in _SMALLER:
+        for owner, name, value in _CONSTANTS:
             stack.enter_context(patch.object(owner, name, value))
         try:
             loop.run_until_complete(_tell(world, story))

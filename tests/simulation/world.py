@@ -27,7 +27,8 @@ class Session:
 
     ``commit`` is that of its rows, None for a command that places nothing.
     ``allowed`` are the bodies that may be sent, and until when, by address. ``left_out``: the service left a call
-    out of a listing, and nothing showed it. ``tags_left_out``: it listed calls without their metadata.
+    out of a listing, and nothing showed it. ``without_tags`` are the phases in which
+    it listed calls without their metadata.
     """
 
     machine: Machine
@@ -35,7 +36,7 @@ class Session:
     files: Files
     allowed: Mapping[str, Sequence[tuple[Mapping[str, Any], datetime | None]]] = field(default_factory=dict)
     left_out: bool = False
-    tags_left_out: bool = False
+    without_tags: set[str] = field(default_factory=set)
     store: Any = None
     run_id: str = ""
     commit: str | None = None
