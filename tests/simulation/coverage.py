@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.simulation.edits import EDITS
 from tests.simulation.machine import START_PHASE
-from tests.simulation.steps import EDITS
 from tests.simulation.stories import HAPPENINGS
 from tests.simulation.wire import PHASES, Fault, possible
 

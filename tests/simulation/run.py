@@ -13,11 +13,13 @@ from unittest.mock import patch
 
 from reconciler.contactship import listing, paging, reader, transport
 from reconciler.placing import schedule_check
+from tests.simulation.applies import Apply
 from tests.simulation.invariants import ENDS, judge_call, judge_end
 from tests.simulation.loop import SimulatedLoop, Stuck
 from tests.simulation.project import Files
 from tests.simulation.service import ServiceCall
-from tests.simulation.steps import Apply, CorrectFields, SetClock, Step, Wait
+from tests.simulation.step import Step
+from tests.simulation.steps import CorrectFields, SetClock, Wait
 from tests.simulation.stories import Story
 from tests.simulation.world import World
 

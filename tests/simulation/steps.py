@@ -1,4 +1,4 @@
-"""What users, machines and the world do: the steps of a story. Each says itself in a sentence.
+"""The other steps of a story: what users, machines and the world do. Each says itself in a sentence.
 
 A new step is a class here, a way to choose it in ``stories``, and what it may change in ``invariants``.
 """
@@ -6,126 +6,17 @@ A new step is a class here, a way to choose it in ``stories``, and what it may c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
 
-from reconciler.domain.model import Address, Location, Move, Status
+from reconciler.domain.model import Address, Status
 from reconciler.domain.wire import ScheduleFields
 from reconciler.errors import ReconcilerError
 from tests.simulation import commands
-from tests.simulation.commands import ApplyCommand
+from tests.simulation.applies import WrongRequest, describe_wrong, put_back
 from tests.simulation.disk import Disk
-from tests.simulation.loop import MACHINE, run_on
 from tests.simulation.machine import Crash
-from tests.simulation.project import AGENT, Wish
-from tests.simulation.wire import Fault
+from tests.simulation.project import AGENT
 from tests.simulation.world import World
-
-
-class Step(Protocol):
-    """One step. ``kind`` names it in the table of what was tried; its text is a sentence."""
-
-    @property
-    def kind(self) -> str: ...
-
-    async def run(self, world: World) -> None: ...
-
-    def __str__(self) -> str: ...
-
-
-_OTHER_NAME = frozenset({"copy", "rename without saying so"})
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A change of one row of the files. ``how`` is the name of an edit below."""
-
-    number: int
-    how: str
-
-    @property
-    def kind(self) -> str:
-        return f"edit: {self.how}"
-
-    async def run(self, world: World) -> None:
-        files = world.repository.files
-        wish = files.wish(self.number)
-        if wish is None:
-            return
-        if self.how in _OTHER_NAME and not _is_placed_as_it_is(wish, world):
-            world.excuse(wish.marker, "two rows want a call, and nothing shows that it is the same one")
-        changed = EDITS[self.how](wish, world)
-        if self.how in _OTHER_NAME:
-            world.renamed.add(self.number)
-        elif self.number in world.renamed and changed is not None:
-            for one in (wish, changed):
-                world.excuse(one.marker, "a row with another name and other cells is another row")
-        if changed is None:
-            files = replace(files, wishes=tuple(item for item in files.wishes if item.number != self.number))
-        else:
-            files = files.with_wish(changed)
-            if self.how == "rename":
-                move = Move(wish.plan, wish.key, changed.plan, changed.key, Location("calls/june.yaml"))
-                files = replace(files, moves=(*files.moves, move))
-            elif self.how == "copy":
-                files = replace(files, wishes=(*files.wishes, replace(wish, key=f"{wish.key}-copy")))
-        if len({item.address for item in files.wishes}) == len(files.wishes):
-            world.repository.commit(files)
-
-    def __str__(self) -> str:
-        return f"A user edits row {self.number}: {self.how}."
-
-
-def _is_placed_as_it_is(wish: Wish, world: World) -> bool:
-    """Whether the row's call was placed with everything that the row says now."""
-    row = wish.row
-    calls = [call.body for call in world.service.calls if call.marker == wish.marker]
-    schedule = row.call.schedule
-    return any(
-        body["contact_id"] == wish.person
-        and [*body.get("schedule", {}).values()] == ([schedule.at, schedule.timezone] if schedule else [])
-        and {"key": "text", "value": wish.text} in body["additional_data"]
-        for body in calls
-    )
-
-
-def _later(wish: Wish, world: World) -> Wish:
-    at = max(wish.at or world.true_now(), world.true_now())
-    return replace(wish, at=at.replace(microsecond=0) + timedelta(hours=3), place_by=None)
-
-
-EDITS: dict[str, Callable[[Wish, World], Wish | None]] = {
-    "remove": lambda wish, world: None,
-    "disable": lambda wish, world: replace(wish, enabled=False),
-    "enable": lambda wish, world: replace(wish, enabled=True),
-    "another text": lambda wish, world: replace(wish, text=wish.text + "!"),
-    "another time": _later,
-    "another person": lambda wish, world: replace(wish, person=f"{wish.person}x"),
-    "raise its revision": lambda wish, world: _later(replace(wish, revision=wish.revision + 1), world),
-    "rename": lambda wish, world: replace(wish, key=f"{wish.key}-new"),
-    "rename without saying so": lambda wish, world: replace(wish, key=f"{wish.key}-other"),
-    "copy": lambda wish, world: wish,
-}
-
-
-@dataclass(frozen=True)
-class Suppress:
-    """A person is put on the suppression list."""
-
-    person: str
-
-    @property
-    def kind(self) -> str:
-        return "suppress"
-
-    async def run(self, world: World) -> None:
-        files = world.repository.files
-        world.repository.commit(replace(files, suppressed=files.suppressed | {self.person}))
-
-    def __str__(self) -> str:
-        return f"{self.person} is put on the suppression list."
 
 
 @dataclass(frozen=True)
@@ -153,164 +44,6 @@ class Save:
     def __str__(self) -> str:
         files = f" of {self.back} commits ago" if self.back else ""
         return f"On {self.place}, plan --out {self.name}{files}{', which a reviewer approves' * self.approve}."
-
-
-@dataclass(frozen=True)
-class Happening:
-    """Something that happens to a run at one of its steps, or ``delay`` seconds after it."""
-
-    phase: str
-    at: int
-    what: str
-    value: float = 0.0
-    step: Step | None = None
-    delay: float = 0.0
-
-    def __str__(self) -> str:
-        what = str(self.step).rstrip(".") if self.step is not None else f"{self.what} {self.value or ''}".strip()
-        later = f", {self.delay:g} s later" if self.delay else ""
-        return f"At step {self.at} of {self.phase!r}{later}: {what}"
-
-
-WrongRequest: TypeAlias = tuple[str, int, Fault]
-"""The phase, the number of the request in it, and what goes wrong."""
-
-
-def _wrong(faults: Iterable[WrongRequest]) -> list[str]:
-    return [f"Request {number + 1} of {phase!r}: {fault.value}." for phase, number, fault in faults]
-
-
-@dataclass(frozen=True)
-class Apply:
-    """An apply of the files, of a saved plan, or of the files as far as a plan approves them."""
-
-    place: str
-    saved: str | None = None
-    approved: str | None = None
-    back: int = 0
-    faults: tuple[WrongRequest, ...] = ()
-    happenings: tuple[Happening, ...] = ()
-
-    @property
-    def kind(self) -> str:
-        return (
-            "apply a saved plan"
-            if self.saved
-            else "apply what is approved"
-            if self.approved
-            else "apply an older commit"
-            if self.back
-            else "apply"
-        )
-
-    async def run(self, world: World) -> None:
-        if any(name is not None and name not in world.saved for name in (self.saved, self.approved)):
-            return
-        faults = {(phase, number): fault for phase, number, fault in self.faults}
-        command = ApplyCommand(
-            world, self.place, saved=self.saved, approved=self.approved, back=self.back, faults=faults
-        )
-        beside: list[asyncio.Task[None]] = []
-        for item in self.happenings:
-            command.machine.at_step[item.phase, item.at] = _happen(world, command, item, beside)
-        try:
-            await run_on(command.machine, command.run())
-        except Crash:
-            world.say(f"{command.machine.name} crashes")
-        except asyncio.CancelledError:
-            world.say(f"{command.machine.name} is cancelled")
-        while beside:
-            await beside.pop()
-        world.last_apply = command
-
-    def __str__(self) -> str:
-        what = f" {self.saved}" if self.saved else f" --approved {self.approved}" if self.approved else ""
-        files = f", with the files of {self.back} commits ago" if self.back else ""
-        parts = [f"On {self.place}, apply{what}{files}."]
-        parts += _wrong(self.faults)
-        parts += [f"{item}." for item in self.happenings]
-        return " ".join(parts)
-
-
-def _happen(
-    world: World, command: ApplyCommand, item: Happening, beside: list[asyncio.Task[None]]
-) -> Callable[[], None]:
-    """What to call at the step of a happening."""
-
-    def happen() -> None:
-        if command.machine.dead or command.ended:
-            return
-        world.happened(item.what, command.machine.phase)
-        world.say(f"{command.machine.name}: {item}")
-        if item.step is not None:
-            token = MACHINE.set(None)
-            beside.append(asyncio.get_running_loop().create_task(_coroutine(item.step, world)))
-            MACHINE.reset(token)
-        else:
-            ACCIDENTS[item.what](world, command, item.value)
-
-    return (lambda: world.loop.in_world(item.delay, happen)) if item.delay else happen
-
-
-async def _coroutine(step: Step, world: World) -> None:
-    await step.run(world)
-
-
-def _lose_power(world: World, command: ApplyCommand, value: float) -> None:
-    command.machine.crash()
-    lose_writes(world, command, int(value))
-
-
-def _suspend(world: World, command: ApplyCommand, value: float) -> None:
-    command.machine.sleep = value
-
-
-ACCIDENTS: dict[str, Callable[[World, ApplyCommand, float], None]] = {
-    "crash": lambda world, command, value: command.machine.crash(),
-    "power loss": _lose_power,
-    "interrupt": lambda world, command, value: command.stop(),
-    "clock": lambda world, command, value: command.machine.set_clock(command.machine.ahead + value),
-    "suspend": _suspend,
-    "overwrite": lambda world, command, value: overwrite(world, command.session.disk, int(value)),
-    "full disk": lambda world, command, value: _fill(command.session.disk, int(value)),
-    "replace": lambda world, command, value: put_back(world, command.session.disk, int(value)),
-}
-
-
-def lose_writes(world: World, command: ApplyCommand, number: int) -> None:
-    """A disk that lies: its latest writes were not on it."""
-    file = command.session.disk.file
-    if file is not None and file.versions:
-        world.copies = True
-        file.content = file.versions[max(0, len(file.versions) - number)]
-        file.changes += 1
-
-
-def overwrite(world: World, disk: Disk, number: int) -> None:
-    """Another program writes an older content over the state."""
-    file = disk.file
-    if file is not None and file.versions:
-        world.copies = True
-        file.write(file.versions[max(0, len(file.versions) - number)])
-        file.paused.clear()
-        file.overwritten_at = world.loop.time()
-
-
-def _fill(disk: Disk, commits: int) -> None:
-    """The next commits fail, and later ones succeed again."""
-    if disk.file is not None:
-        disk.file.failing = commits
-
-
-def put_back(world: World, disk: Disk, number: int) -> None:
-    """The state's file is replaced by an older copy of it."""
-    file = disk.file
-    if file is not None and file.versions:
-        world.copies = True
-        older = file.copy()
-        older.content = file.versions[max(0, len(file.versions) - number)]
-        older.paused.clear()
-        disk.file, disk.replaced_at = older, world.loop.time()
 
 
 @dataclass(frozen=True)
@@ -382,7 +115,7 @@ class Resolve:
         await commands.look_up(world, self.place, {(phase, number): fault for phase, number, fault in self.faults})
 
     def __str__(self) -> str:
-        return " ".join([f"On {self.place}, resolve.", *_wrong(self.faults)])
+        return " ".join([f"On {self.place}, resolve.", *describe_wrong(self.faults)])
 
 
 @dataclass(frozen=True)

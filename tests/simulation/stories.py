@@ -10,26 +10,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from tests.simulation.applies import Apply, Happening, WrongRequest
+from tests.simulation.edits import EDITS, Edit, Suppress
 from tests.simulation.machine import START_PHASE
 from tests.simulation.project import CLOSE, OPEN, Wish, instants
 from tests.simulation.service import Traits
+from tests.simulation.step import Step
 from tests.simulation.steps import (
-    EDITS,
-    Apply,
     CorrectFields,
     Decide,
-    Edit,
-    Happening,
     MoveState,
     Pause,
     Resolve,
     Save,
     SetClock,
-    Step,
     Stranger,
-    Suppress,
     Wait,
-    WrongRequest,
 )
 from tests.simulation.wire import PHASES, Fault, possible
 from tests.simulation.world import START

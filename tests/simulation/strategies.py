@@ -24,7 +24,7 @@ from reconciler.placing.schedule_check import ScheduleCheck, ScheduleCheckResult
 from reconciler.placing.send_check import SendCheck
 from reconciler.planning.row_judge import RowJudge
 from reconciler.state.store import Store
-from tests.simulation import commands
+from tests.simulation import apply_command
 
 Change: TypeAlias = Callable[[ExitStack], None]
 _PLACE, _TURN, _MAKE_PLAN, _SETTLE = ContactShip.place, Store.turn, recheck.make_plan, settle.settle
@@ -168,7 +168,7 @@ def _trust_the_saved_plan(stack: ExitStack) -> None:
 
 
 def _accept_any_commit(stack: ExitStack) -> None:
-    for module in (commands, commit_order):
+    for module in (apply_command, commit_order):
         _set(stack, module, "find_objection", lambda *_: None)
 
 
